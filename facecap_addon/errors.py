@@ -1,0 +1,33 @@
+"""The errors a user may meet: each says what happened and what to do about it."""
+
+from __future__ import annotations
+
+
+class FacecapError(Exception):
+    """Something the user can understand and mend.
+
+    Args:
+        what: what happened, one sentence, in an animator's words.
+        way_out: what she can do about it, one sentence.
+        exit_code: the command line's exit code (2 bad input, 3 no face found, 130 cancelled).
+    """
+
+    def __init__(self, what: str, way_out: str, *, exit_code: int = 2) -> None:
+        super().__init__(f"{what} {way_out}".strip())
+        self.what = what
+        self.way_out = way_out
+        self.exit_code = exit_code
+
+
+class NoFaceError(FacecapError):
+    """The footage decodes, but no frame of it shows a face."""
+
+    def __init__(self, what: str, way_out: str) -> None:
+        super().__init__(what, way_out, exit_code=3)
+
+
+class CancelledError(FacecapError):
+    """The user stopped the job; what was finished so far is kept for a later run."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled.", "Run it again to go on from where it stopped.", exit_code=130)

@@ -1,0 +1,1 @@
+"""Pose and weights by minimising landmark energies."""

@@ -1,0 +1,1 @@
+"""Cameras, rotations, barycentrics, rasterising: small pure functions on arrays."""

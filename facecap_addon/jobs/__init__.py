@@ -1,0 +1,1 @@
+"""Long work: settings, progress, runners, the worker process and the command line."""

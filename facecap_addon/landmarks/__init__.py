@@ -1,0 +1,1 @@
+"""Face detector and landmark networks: footage in, Observations out."""

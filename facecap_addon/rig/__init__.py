@@ -1,0 +1,1 @@
+"""What is animated: blendshape rigs, channel names, landmarks on a mesh."""

@@ -1,0 +1,1 @@
+"""What was solved, over time: the Take, its files, its measures and its report."""

@@ -1,0 +1,80 @@
+"""Take: one solved performance over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+
+STATUS_MISSING, STATUS_SOLVED, STATUS_INFILLED = 0, 1, 2
+REGIONS = ("brows", "eyes", "nose", "cheeks", "mouth", "jaw")
+
+
+@dataclass(frozen=True)
+class Take:
+    """What was solved.
+
+    Attributes:
+        time_s: (F,) float64, seconds from the start of the footage.
+        channels: K shape-key names.
+        weights: (F, K) float32; frames that are missing hold 0 and must not be keyed.
+        head_rotation_wxyz: (F, 4) float32 unit quaternion, camera space (x right, y down, z forward) from head
+            space (x the character's left, y towards the back of the head, z up).
+        head_translation_m: (F, 3) float32, metres, camera space: where the head's origin is.
+        gaze_rad: (F, 2, 2) float32, (right eye, left eye) × (yaw to the character's left, pitch up), head space.
+        confidence: (F, R) float32 in 0..1 for each region.
+        regions: R region names.
+        status: (F,) int8, one of STATUS_MISSING, STATUS_SOLVED, STATUS_INFILLED.
+        landmarks_px: (F, L, 2) float32, what was observed, NaN where missing.
+        residual_px: (F,) float32, root-mean-square landmark residual, NaN where missing.
+        image_size: (width, height) px.
+        focal_px: focal length used.
+        not_observed: channels that the footage cannot show; they stay at zero.
+        provenance: JSON-able facts: source, model versions, settings.
+    """
+
+    time_s: NDArray[np.float64]
+    channels: tuple[str, ...]
+    weights: NDArray[np.float32]
+    head_rotation_wxyz: NDArray[np.float32]
+    head_translation_m: NDArray[np.float32]
+    gaze_rad: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    regions: tuple[str, ...]
+    status: NDArray[np.int8]
+    landmarks_px: NDArray[np.float32]
+    residual_px: NDArray[np.float32]
+    image_size: tuple[int, int]
+    focal_px: float
+    not_observed: tuple[str, ...] = ()
+    provenance: dict[str, object] = field(default_factory=dict[str, object])
+
+    def __post_init__(self) -> None:
+        frames, channels = self.time_s.shape[0], len(self.channels)
+        expected = {
+            "weights": (frames, channels),
+            "head_rotation_wxyz": (frames, 4),
+            "head_translation_m": (frames, 3),
+            "gaze_rad": (frames, 2, 2),
+            "confidence": (frames, len(self.regions)),
+            "status": (frames,),
+            "residual_px": (frames,),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise FacecapError(
+                    f"The take is inconsistent: {name} has shape {getattr(self, name).shape}, not {shape}.",
+                    "Solve again.",
+                )
+
+    @property
+    def frame_count(self) -> int:
+        return int(self.time_s.shape[0])
+
+    @property
+    def solved(self) -> NDArray[np.bool_]:
+        """(F,) bool: frames that hold a result, solved or infilled."""
+        return self.status != STATUS_MISSING
