@@ -1,0 +1,248 @@
+"""Settings as frozen dataclasses: one description of every field, from which everything else is derived.
+
+A field is declared with `setting(default, help=…, unit=…, min=…, max=…, choices=…)`. The command line's flags, the
+worker's JSON request, the panel's properties and the table in the guide all come from `fields_of`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import FacecapError
+
+Settings = TypeVar("Settings")
+_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str", Path: "path"}
+
+
+@dataclass(frozen=True)
+class SettingField:
+    """One field of a settings dataclass, in plain facts.
+
+    Attributes:
+        name: field name.
+        kind: "bool", "int", "float", "str" or "path".
+        optional: whether None is allowed; None then means "not given" or "automatic".
+        required: whether it has no default.
+        default: the default, None if required.
+        help: one sentence for people.
+        unit: "px", "mm", "fps", … or "".
+        min, max: smallest and largest value, None where there is no limit.
+        choices: allowed values, empty where anything goes.
+        flag: the command line's flag, `--like-this`.
+    """
+
+    name: str
+    kind: str
+    optional: bool
+    required: bool
+    default: Any
+    help: str
+    unit: str
+    min: float | None
+    max: float | None
+    choices: tuple[str, ...]
+    flag: str
+
+
+def setting(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,
+    unit: str = "",
+    min: float | None = None,
+    max: float | None = None,
+    choices: Sequence[str] = (),
+    flag: str = "",
+) -> Any:
+    """A dataclass field with its description (see `SettingField` for the meaning of each argument)."""
+    facts = {"help": help, "unit": unit, "min": min, "max": max, "choices": tuple(choices), "flag": flag}
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata=facts)
+    return dataclasses.field(default=default, metadata=facts)
+
+
+def fields_of(settings_type: type) -> tuple[SettingField, ...]:
+    """The fields of a settings dataclass in the order of their declaration (inherited ones first)."""
+    hints = typing.get_type_hints(settings_type)
+    described: list[SettingField] = []
+    for item in dataclasses.fields(settings_type):
+        kind, optional = _kind_of(hints[item.name], item.name)
+        required = item.default is dataclasses.MISSING
+        described.append(
+            SettingField(
+                name=item.name,
+                kind=kind,
+                optional=optional,
+                required=required,
+                default=None if required else item.default,
+                help=str(item.metadata.get("help", "")),
+                unit=str(item.metadata.get("unit", "")),
+                min=item.metadata.get("min"),
+                max=item.metadata.get("max"),
+                choices=tuple(item.metadata.get("choices", ())),
+                flag=item.metadata.get("flag") or "--" + item.name.replace("_", "-"),
+            )
+        )
+    return tuple(described)
+
+
+def _kind_of(hint: Any, name: str) -> tuple[str, bool]:
+    arguments = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    plain = [a for a in arguments if a is not type(None)]
+    if len(plain) != 1 or plain[0] not in _KINDS:
+        raise TypeError(f"setting {name!r} has a type that cannot be described: {hint}")
+    return _KINDS[plain[0]], len(plain) != len(arguments)
+
+
+def to_json(settings: Any) -> dict[str, Any]:
+    """A settings object as JSON-able facts; paths become text. `from_json` turns it back."""
+    values: dict[str, Any] = {}
+    for item in fields_of(type(settings)):
+        value = getattr(settings, item.name)
+        values[item.name] = str(value) if isinstance(value, Path) else value
+    return values
+
+
+def from_json(settings_type: type[Settings], data: Mapping[str, Any]) -> Settings:
+    """Build settings from JSON facts.
+
+    Raises FacecapError for an unknown key, a missing one, a wrong type or a value out of range.
+    """
+    known = {item.name: item for item in fields_of(settings_type)}
+    for name in data:
+        if name not in known:
+            raise FacecapError(f"There is no setting called {name!r}.", f"Known settings: {', '.join(known)}.")
+    values: dict[str, Any] = {}
+    for name, item in known.items():
+        if name in data:
+            values[name] = checked(item, data[name])
+        elif item.required:
+            raise FacecapError(f"The setting {name!r} is missing.", "Give it a value.")
+    return settings_type(**values)
+
+
+def from_json_text(settings_type: type[Settings], text: str) -> Settings:
+    """Build settings from JSON text. Raises FacecapError as `from_json` does, and for text that is not JSON."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise FacecapError(f"The settings are not valid JSON ({error}).", "Correct the file.") from error
+    if not isinstance(data, dict):
+        raise FacecapError("The settings are not a JSON object.", "Write them as {name: value, …}.")
+    return from_json(settings_type, typing.cast("dict[str, Any]", data))
+
+
+def checked(item: SettingField, value: Any) -> Any:
+    """`value` as the field's type. Raises FacecapError when it has another type or lies outside the field's range."""
+    if value is None:
+        if item.optional:
+            return None
+        raise FacecapError(f"The setting {item.name!r} has no value.", "Give it one.")
+    converted = _converted(item, value)
+    if item.kind in ("int", "float"):
+        below = item.min is not None and converted < item.min
+        above = item.max is not None and converted > item.max
+        if below or above or not math.isfinite(converted):
+            raise FacecapError(
+                f"The setting {item.name!r} is {converted:g}, outside its range.", f"Use {_range_text(item)}."
+            )
+    if item.choices and converted not in item.choices:
+        raise FacecapError(
+            f"The setting {item.name!r} cannot be {converted!r}.", f"Choose one of: {', '.join(item.choices)}."
+        )
+    return converted
+
+
+def _converted(item: SettingField, value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if item.kind == "bool" and isinstance(value, bool):
+        return value
+    if item.kind == "int" and number and float(value).is_integer():
+        return int(value)
+    if item.kind == "float" and number:
+        return float(value)
+    if item.kind == "str" and isinstance(value, str):
+        return value
+    if item.kind == "path" and isinstance(value, (str, Path)) and str(value):
+        return Path(value)
+    raise FacecapError(f"The setting {item.name!r} cannot be {value!r}.", f"It takes {_KIND_TEXT[item.kind]}.")
+
+
+_KIND_TEXT = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "path": "a file or folder",
+}
+
+
+def _range_text(item: SettingField) -> str:
+    if item.min is not None and item.max is not None:
+        return f"a value from {item.min:g} to {item.max:g}"
+    return f"a value of at least {item.min:g}" if item.min is not None else f"a value of at most {item.max:g}"
+
+
+class _Given(argparse.Action):
+    """Checks a flag's value against its field and stores it."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, item: SettingField, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, **kwargs)
+        self.item = item
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        value = values
+        if self.item.kind in ("int", "float"):
+            try:
+                value = float(values)
+            except ValueError:
+                value = values
+        setattr(namespace, self.dest, checked(self.item, value))
+
+
+def add_arguments(parser: argparse.ArgumentParser, settings_type: type, *, positional: Sequence[str] = ()) -> None:
+    """Give `parser` one argument per field: `--name VALUE`, or `--name/--no-name` for a yes-or-no field."""
+    for item in fields_of(settings_type):
+        text = item.help.replace("%", "%%") + _facts_text(item).replace("%", "%%")
+        if item.name in positional:
+            parser.add_argument(item.name, action=_Given, item=item, metavar=item.name.upper(), help=text)
+        elif item.kind == "bool":
+            parser.add_argument(
+                item.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, dest=item.name, help=text
+            )
+        else:
+            metavar = {"int": "N", "float": "X", "path": "PATH"}.get(item.kind, item.name.upper())
+            parser.add_argument(
+                item.flag,
+                action=_Given,
+                item=item,
+                dest=item.name,
+                required=item.required,
+                default=argparse.SUPPRESS,
+                metavar="{" + ",".join(item.choices) + "}" if item.choices else metavar,
+                help=text,
+            )
+
+
+def from_arguments(settings_type: type[Settings], arguments: argparse.Namespace) -> Settings:
+    """Build settings from what a parser with `add_arguments` returned; other attributes are ignored."""
+    names = {item.name for item in fields_of(settings_type)}
+    return from_json(settings_type, {name: value for name, value in vars(arguments).items() if name in names})
+
+
+def _facts_text(item: SettingField) -> str:
+    facts = [f"in {item.unit}"] if item.unit else []
+    if item.min is not None or item.max is not None:
+        facts.append(_range_text(item).removeprefix("a value ").removeprefix("of "))
+    if not item.required and item.default is not None:
+        facts.append(f"default {item.default}")
+    return f" ({'; '.join(facts)})" if facts else ""

@@ -1,0 +1,47 @@
+"""What a solve is asked to do. Flags, panel properties and the worker's request are derived from these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..fit.settings import FitSettings
+from .schema import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolveSettings(FitSettings):
+    """Settings of one solve: footage in, keys on a character out. What concerns the fit alone is in `FitSettings`."""
+
+    video: Path = setting(help="Video file, or a folder or numbered picture of an image sequence")
+    out: Path = setting(help="Folder to write the results to; made if it does not exist")
+    character: str | None = setting(
+        None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"
+    )
+    start: str | None = setting(None, help="First frame to solve: a frame number, or seconds with an s, as in 4.5s")
+    end: str | None = setting(None, help="Where to stop: the first frame no longer solved, or seconds with an s")
+    neutral_frame: int | None = setting(
+        None,
+        help="Frame of the footage in which the face is at rest; absent: found automatically",
+        min=0,
+        flag="--neutral",
+    )
+    fps: float | None = setting(
+        None, help="Frame rate of an image sequence; a video keeps its own timestamps", unit="fps", min=0.1, max=1000
+    )
+    lens_mm: float | None = setting(
+        None,
+        help="Focal length of the camera's lens, if known and no focal length in pixels is given",
+        unit="mm",
+        min=0.1,
+    )
+    sensor_mm: float = setting(36.0, help="Width of the sensor that the lens belongs to", unit="mm", min=0.1, max=1000)
+    landmarker: str = setting("mediapipe-478", help="Landmark network to use")
+    threads: int = setting(0, help="Processor threads to use; 0: all", min=0, max=256)
+    live_link: bool = setting(True, help="Write the Live Link Face CSV")
+    report: bool = setting(True, help="Write the HTML report")
+    preview: bool = setting(True, help="Write the side-by-side preview video")
+    blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
+    blender: Path | None = setting(
+        None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"
+    )
