@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,8 +11,11 @@ from ..errors import CancelledError, FacecapError
 from .catalog import Job, open_job
 from .crash import write_crash_report
 from .events import Event, JobError, JobResult, encode_event
-from .progress import Progress
 from .schema import from_json
+
+# EDQUOT does not exist on Windows.
+DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def events_of(job: Job, settings: Any) -> Generator[Event, None, None]:
@@ -50,24 +54,14 @@ def error_event(error: BaseException, job_name: str, settings: Any) -> JobError:
 
 def os_error_event(error: OSError) -> JobError:
     """What to tell the user when the operating system refused something: a full disk, no permission, …"""
-    import errno
-
     name = f" {Path(str(error.filename)).name}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return JobError(
-            f"The disk is full{': could not write' + name if name else ''}.",
-            "Free some space and run it again: it goes on from where it stopped.",
-            2,
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return JobError(
-            f"There is no permission to write or read{name}.", "Choose another folder, or change its permissions.", 2
-        )
-    return JobError(
-        f"The system refused a file operation{' on' + name if name else ''}: {error.strerror}.",
-        "Check the disk and the folder, then run it again.",
-        2,
-    )
+    if error.errno in DISK_FULL:
+        what = f"The disk is full: could not write{name}."
+        return JobError(what, "Free some space and run it again: it goes on from where it stopped.", 2)
+    if error.errno in NO_PERMISSION:
+        return JobError(f"There is no permission to use{name}.", "Choose another folder, or change its permissions.", 2)
+    what = f"The system refused a file operation on{name}: {error.strerror}."
+    return JobError(what, "Check the disk and the folder, then run it again.", 2)
 
 
 def perform(job_name: str, settings_json: Mapping[str, Any], protocol: TextIO) -> int:
