@@ -1,0 +1,61 @@
+"""Everything that FaceCap registers in Blender, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+# Properties come before the operators and panels that read them.
+MODULES = (
+    "preferences",
+    "properties.settings",
+    "operators.footage",
+    "operators.character",
+    "operators.solve",
+    "operators.bake",
+    "operators.result",
+    "operators.installation",
+    "panels.sidebar",
+    "command",
+)
+
+_undo: list[Callable[[], None]] = []
+
+
+def register() -> None:
+    """Register every class and hook in order; if one fails, take back those before it and raise."""
+    import bpy
+
+    if _undo:
+        unregister()
+    try:
+        for name in MODULES:
+            module = import_module(f".blender.{name}", __package__)
+            for cls in getattr(module, "CLASSES", ()):
+                bpy.utils.register_class(cls)
+                _undo.append(lambda cls=cls: bpy.utils.unregister_class(cls))
+            _run_hook(module)
+    except BaseException:
+        unregister()
+        raise
+
+
+def unregister() -> None:
+    """Take back, last first, what `register` did; one failure does not keep the rest registered."""
+    failures: list[Exception] = []
+    while _undo:
+        try:
+            _undo.pop()()
+        except Exception as error:  # the rest must still be taken back; raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _run_hook(module: ModuleType) -> None:
+    """Call the module's own `register`, if it has one, and remember its `unregister`."""
+    hook = getattr(module, "register", None)
+    if hook is not None:
+        _undo.append(module.unregister)
+        hook()
