@@ -1,0 +1,1 @@
+"""Arrays to and from Blender's data: characters in, keys, cameras and footage out."""
