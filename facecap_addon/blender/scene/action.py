@@ -1,0 +1,151 @@
+"""Keys on shape keys: one linear curve per channel, at the true times of the footage's frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FacecapError
+from .character import is_editable
+from .curves import curves_of, new_action, present_action, write_keys
+
+
+@dataclass
+class KeyingReport:
+    """What became of the channels.
+
+    Attributes:
+        action: the action that holds the keys.
+        keyed: channels that got keys.
+        unknown: channels for which the character has no shape key.
+        locked: channels whose present curve is locked, left as they were.
+        remarks: what keeps keys from being seen, one line each.
+    """
+
+    action: bpy.types.Action
+    keyed: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def key_channels(
+    obj: bpy.types.Object,
+    channels: Sequence[str],
+    frames: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    *,
+    mode: str = "new",
+    name: str = "FaceCap",
+    influence: float = 1.0,
+    interpolation: str = "LINEAR",
+    mute_drivers: bool = True,
+) -> KeyingReport:
+    """Key shape keys over time.
+
+    Args:
+        obj: a mesh object with shape keys.
+        channels: K shape-key names.
+        frames: (F,) ascending scene frames, fractions allowed; frames left out get no key.
+        weights: (F, K) values.
+        mode: "new" puts the keys into an action of their own (what was there stays in the file); "mix" replaces the
+            keys of the present action inside the range of `frames` and keeps all others.
+        name: name of a new action.
+        influence: 0 to 1, how far mixing goes from the present value to the new one.
+        interpolation: "CONSTANT", "LINEAR" or "BEZIER".
+        mute_drivers: whether drivers on keyed channels are muted; they would hide the keys.
+    Raises:
+        FacecapError: the mesh cannot be animated, or there is nothing to key.
+    """
+    frames = np.asarray(frames, np.float64)
+    weights = np.asarray(weights, np.float64)
+    keys = _keys_to_animate(obj)
+    _check(frames, weights, channels)
+    known = [column for column, channel in enumerate(channels) if channel in keys.key_blocks]
+    if not known:
+        raise FacecapError(
+            f"None of the take's channels is a shape key of “{obj.name}” (for example “{channels[0]}”).",
+            "Solve again with this mesh as the character.",
+        )
+    action = present_action(keys) if mode == "mix" else None
+    if action is None:
+        action = new_action(keys, name)
+    report = KeyingReport(action, unknown=[c for c in channels if c not in keys.key_blocks])
+    curves = curves_of(keys)
+    present = {curve.data_path: curve for curve in curves}
+    for column in known:
+        block = keys.key_blocks[channels[column]]
+        path = block.path_from_id("value")
+        curve = present.get(path)
+        if curve is not None and curve.lock:
+            report.locked.append(block.name)
+            continue
+        values = weights[:, column]
+        if influence < 1.0:
+            before = [block.value] * len(frames) if curve is None else [curve.evaluate(frame) for frame in frames]
+            values = np.asarray(before) * (1.0 - influence) + values * influence
+        write_keys(curve or curves.new(path), frames, values, interpolation=interpolation)
+        report.keyed.append(block.name)
+    report.remarks += _remarks(obj, keys, report.keyed, present, mute_drivers=mute_drivers)
+    keys.update_tag()
+    return report
+
+
+def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
+    keys = getattr(obj.data, "shape_keys", None)
+    if keys is None:
+        raise FacecapError(f"“{obj.name}” has no shape keys to animate.", "Pick the mesh that was solved.")
+    if not is_editable(obj):
+        raise FacecapError(
+            f"“{obj.name}” is linked from another file, so its shape keys cannot be animated here.",
+            "Choose Object > Library Override > Make, and bake onto the override.",
+        )
+    return keys
+
+
+def _check(frames: NDArray[np.float64], weights: NDArray[np.float64], channels: Sequence[str]) -> None:
+    if weights.shape != (len(frames), len(channels)):
+        raise FacecapError("The take's arrays do not fit together.", "Solve again.")
+    if not len(frames):
+        raise FacecapError("No frame of the take holds a solved face.", "Solve again with another range.")
+    if not (np.isfinite(weights).all() and np.isfinite(frames).all()):
+        raise FacecapError("The take holds values that are no numbers.", "Solve again.")
+    if (np.diff(frames) <= 0).any():
+        raise FacecapError("The take's frames are not in order of time.", "Solve again.")
+    if len(frames) and np.abs(frames).max() > 1_048_574:
+        raise FacecapError("The take is longer than Blender's timeline can be.", "Trim it, or lower the frame rate.")
+
+
+def _remarks(
+    obj: bpy.types.Object,
+    keys: bpy.types.Key,
+    keyed: list[str],
+    present: dict[str, bpy.types.FCurve],
+    *,
+    mute_drivers: bool,
+) -> list[str]:
+    """Whatever would keep the new keys from being seen; drivers are muted on request."""
+    remarks: list[str] = []
+    paths = {keys.key_blocks[name].path_from_id("value"): name for name in keyed}
+    driven = [curve for curve in keys.animation_data.drivers if curve.data_path in paths and not curve.mute]
+    if driven:
+        names = ", ".join(paths[curve.data_path] for curve in driven[:4]) + (" …" if len(driven) > 4 else "")
+        for curve in driven if mute_drivers else ():
+            curve.mute = True
+        verdict = "their drivers were muted" if mute_drivers else "their drivers win over the keys"
+        remarks.append(f"{len(driven)} keys are driven ({names}): {verdict}")
+    muted = [name for name in keyed if keys.key_blocks[name].mute]
+    if muted:
+        remarks.append(f"Muted shape keys do not show their motion: {', '.join(muted[:4])}")
+    muted_curves = [name for path, name in paths.items() if path in present and present[path].mute]
+    if muted_curves:
+        remarks.append(f"Muted curves do not move anything: {', '.join(muted_curves[:4])}")
+    if obj.show_only_shape_key:
+        remarks.append("“Solo active shape key” is on: turn it off to see the others move")
+    if any(track.is_solo for track in keys.animation_data.nla_tracks):
+        remarks.append("An NLA track of the shape keys is soloed: the new keys are not heard until it is released")
+    return remarks
