@@ -1,0 +1,51 @@
+"""Where the eyes look, from the irises."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .landmark_terms import LandmarkTerms
+from .model import State
+
+F64 = NDArray[np.float64]
+
+EYEBALL_RADIUS_M = 0.012
+_EYE_CORNERS_478 = ((33, 133), (362, 263))
+MAX_GAZE_RAD = 0.9
+
+
+def gaze_angles(rest: F64, terms: LandmarkTerms, state: State, observed: F64) -> NDArray[np.float32]:
+    """Yaw and pitch of both eyes.
+
+    The ray through the iris centre is met with a sphere of an eyeball's radius that sits behind the eye's corners; the
+    direction from the sphere's centre to the meeting point is the gaze. The take's median counts as straight ahead,
+    since how the eyeball sits in this actor's head is not known.
+
+    Args:
+        rest: (L, 3) float64 m, head space.  state: F frames.  observed: (F, L, 2) normalised.
+    Returns:
+        (F, 2, 2) float32 rad: (right eye, left eye) x (yaw to the character's left, pitch up); zero without irises.
+    """
+    angles = np.zeros((observed.shape[0], 2, 2))
+    if terms.iris is None:
+        return angles.astype(np.float32)
+    head_from_camera = state.rotation.transpose(0, 2, 1)
+    for eye, (iris, corners) in enumerate(zip(terms.iris, _EYE_CORNERS_478, strict=True)):
+        centre = rest[list(corners)].mean(0) + np.array([0.0, EYEBALL_RADIUS_M * 0.85, 0.0])
+        seen = observed[:, list(iris)].mean(1)
+        ray = np.concatenate([seen, np.ones((len(seen), 1))], axis=1)
+        ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+        ray = (head_from_camera @ ray[..., None])[..., 0]
+        origin = -(head_from_camera @ state.translation[..., None])[..., 0]
+        towards = centre - origin
+        along = (towards * ray).sum(1)
+        nearest = origin + along[:, None] * ray
+        miss = ((nearest - centre) ** 2).sum(1)
+        back = np.sqrt(np.maximum(EYEBALL_RADIUS_M**2 - miss, 0.0))
+        direction = nearest - back[:, None] * ray - centre
+        direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
+        angles[:, eye, 0] = np.arctan2(direction[:, 0], -direction[:, 1])
+        angles[:, eye, 1] = np.arcsin(np.clip(direction[:, 2], -1, 1))
+    angles -= np.median(angles, axis=0)
+    return np.clip(angles, -MAX_GAZE_RAD, MAX_GAZE_RAD).astype(np.float32)

@@ -1,0 +1,156 @@
+"""What the landmarks of a face say about ARKit weights before any rig is fitted: a small trained network.
+
+The network was trained on what the landmark network saw on drawn heads of known weights (`tools/train_prior`), so it knows
+how that network answers closed lids, pressed lips and turned heads. Its answer is the mean of the fit's prior; the
+spread of its errors on people it had not seen is the prior's covariance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from .features import align, network_points
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+MODEL_PATH = Path(__file__).parent / "models" / "arkit_prior.npz"
+CALIBRATION_FRAMES = 600
+_NEUTRAL_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class ExpressionPrior:
+    """A trained prior over the 52 ARKit weights for one landmark scheme.
+
+    Attributes:
+        scheme: landmark layout it was trained on.
+        channels: K ARKit names.
+        template: (L, 3) float64, mean neutral face in units of the outer-eye-corner distance.
+        align_weight: (L,) float64, who takes part in the alignment.
+        subset: (M,) int, landmarks the network looks at.
+        response: (K, 3 M) float64, how the aligned landmarks move per unit weight, averaged over people.
+        identity_mean, identity_basis: (3 M,), (3 M, B): main ways in which neutral faces differ.
+        layers: weight matrices and biases of the network, in turn.
+        covariance: (K, K) float64, of its errors on unseen people.
+    """
+
+    scheme: str
+    channels: tuple[str, ...]
+    template: F64
+    align_weight: F64
+    subset: NDArray[np.intp]
+    response: F64
+    identity_mean: F64
+    identity_basis: F64
+    layers: tuple[tuple[F32, F32], ...]
+    covariance: F64
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The prior's answer for one piece of footage.
+
+    Attributes:
+        weights: (F, K) float64 in 0..1.
+        neutral: (3 M,) float64, this person's aligned neutral landmarks.
+        activity: (F,) float64, how far each frame is from neutral.
+    """
+
+    weights: F64
+    neutral: F64
+    activity: F64
+
+
+@lru_cache(maxsize=1)
+def load_prior(path: Path = MODEL_PATH) -> ExpressionPrior:
+    """Read the prior that ships with the add-on. Raises FacecapError if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            count = int(data["layer_count"])
+            return ExpressionPrior(
+                scheme=str(data["scheme"]),
+                channels=tuple(str(c) for c in data["channels"]),
+                template=data["template"].astype(np.float64),
+                align_weight=data["align_weight"].astype(np.float64),
+                subset=data["subset"].astype(np.intp),
+                response=data["response"].astype(np.float64),
+                identity_mean=data["identity_mean"].astype(np.float64),
+                identity_basis=data["identity_basis"].astype(np.float64),
+                layers=tuple(
+                    (data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32)) for i in range(count)
+                ),
+                covariance=data["covariance"].astype(np.float64),
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise FacecapError(
+            f"The expression prior {path.name} cannot be read ({error}).", "Install FaceCap again."
+        ) from error
+
+
+def aligned_shape(prior: ExpressionPrior, landmarks_px: F32, depth_px: F32) -> tuple[F64, F64]:
+    """Aligned landmarks the network looks at, (F, 3 M), and rotation vectors of the heads (F, 3) rad.
+
+    Args:
+        landmarks_px: (F, L, 2) px, no NaN.  depth_px: (F, L) px.
+    """
+    from scipy.spatial.transform import Rotation
+
+    aligned, rotation = align(network_points(landmarks_px, depth_px), prior.template, prior.align_weight)
+    turn = Rotation.from_matrix(rotation).as_rotvec()
+    return aligned[:, prior.subset].reshape(len(aligned), -1), turn
+
+
+def expected_weights(prior: ExpressionPrior, shape: F64, turn: F64, neutral: F64) -> F64:
+    """The network's weights for aligned landmarks, given the person's neutral ones.
+
+    Args:
+        shape: (F, 3 M).  turn: (F, 3) rad.  neutral: (3 M,).
+    Returns:
+        (F, K) float64 in 0..1.
+    """
+    identity = (neutral - prior.identity_mean) @ prior.identity_basis
+    value = network_input(shape - neutral, np.broadcast_to(identity, (len(shape), len(identity))), turn)
+    for index, (weight, bias) in enumerate(prior.layers):
+        value = value @ weight + bias
+        if index < len(prior.layers) - 1:
+            value = np.maximum(value, 0)
+    return np.clip(value.astype(np.float64), 0, 1)
+
+
+def network_input(displacement: F64, identity: F64, turn: F64) -> F32:
+    """The network's input row: displacement from neutral (×10), identity coefficients, head turn; (F, 3 M + B + 3)."""
+    return np.concatenate([displacement * 10, identity, turn], axis=1).astype(np.float32)
+
+
+def find_expectation(
+    prior: ExpressionPrior, shape: F64, turn: F64, neutral_frames: NDArray[np.intp] | None = None
+) -> Expectation:
+    """Weights for a piece of footage whose neutral face is not known, or known from some frames.
+
+    The neutral face is found by taking each frame's expression away again with the mean response: it need not occur in
+    the footage. Calm frames count more.
+
+    Args:
+        shape: (F, 3 M).  turn: (F, 3).  neutral_frames: frames the user says are neutral, or None.
+    """
+    if neutral_frames is not None:
+        neutral = shape[neutral_frames].mean(0)
+        weights = expected_weights(prior, shape, turn, neutral)
+        return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
+    pick = np.unique(np.linspace(0, len(shape) - 1, min(len(shape), CALIBRATION_FRAMES)).astype(np.intp))
+    neutral = np.median(shape[pick], axis=0)
+    for _ in range(_NEUTRAL_ROUNDS):
+        weights = expected_weights(prior, shape[pick], turn[pick], neutral)
+        activity = np.linalg.norm(weights, axis=1)
+        calm = np.exp(-0.5 * ((activity - activity.min()) / 0.4) ** 2) / (1 + (turn[pick] ** 2).sum(1) / 0.3**2)
+        bare = shape[pick] - weights @ prior.response
+        neutral = (bare * calm[:, None]).sum(0) / calm.sum()
+    weights = expected_weights(prior, shape, turn, neutral)
+    return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))

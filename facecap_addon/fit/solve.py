@@ -1,0 +1,297 @@
+"""The landmark fit: observations and a character in, a Take out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ..errors import FacecapError, NoFaceError
+from ..landmarks.observations import Observations
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name, region_of
+from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
+from .calibrate import Calibration, calibrate, calibration_frames, estimate_focal, first_state, geometry_of
+from .channel_priors import ChannelPriors, channel_priors, prior_mean
+from .confidence import region_confidence
+from .gaze import gaze_angles
+from .landmark_terms import LandmarkTerms, terms_for
+from .minimise import Terms, minimise
+from .model import MM, Geometry, State, residuals_mm
+from .prior import MODEL_PATH, Expectation, aligned_shape, find_expectation, load_prior
+from .settings import FitSettings
+
+F64 = NDArray[np.float64]
+OnProgress = Callable[[int, int], None]
+
+ROBUST_MM = 6.0
+ITERATIONS = 6
+STRETCH = 384
+OVERLAP = 24
+MIN_PRESENCE = 0.5
+OBSERVED_MM = 0.4
+"""A key that moves no landmark by this much cannot be seen in the landmarks."""
+
+
+@dataclass(frozen=True)
+class _Footage:
+    """Frames that show a face, ready for the fit."""
+
+    rows: NDArray[np.intp]
+    time_s: F64
+    centred_px: F64
+    weight: F64
+
+
+def solve_take(
+    observations: Observations,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    settings: FitSettings,
+    *,
+    on_progress: OnProgress | None = None,
+) -> Take:
+    """Fit head pose and shape-key weights to observed landmarks, all frames together.
+
+    Args:
+        observations: landmarks of F frames, of the scheme the embedding was made with.
+        rig: the character.  embedding: where the landmarks lie on it.
+        settings: see FitSettings.
+        on_progress: called with (frames done, frames in all); it may raise CancelledError.
+    Returns:
+        A Take of F frames; frames without a face are STATUS_MISSING with zero weights.
+    Raises:
+        NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
+    """
+    if observations.scheme != embedding.scheme:
+        raise FacecapError(
+            f"The footage has {observations.scheme} landmarks, the character {embedding.scheme}.",
+            "Place the landmarks on the character with the same network.",
+        )
+    terms = terms_for(observations.scheme)
+    neutral, deltas = landmark_geometry(rig, embedding)
+    not_observed = channels_not_observed(rig.channels, deltas)
+    geometry = geometry_of(neutral, deltas, terms)
+    footage = _usable(observations, embedding, terms)
+    trained = load_prior() if observations.scheme == "mediapipe-478" and MODEL_PATH.exists() else None
+    expectation = _expect(observations, footage, settings) if trained is not None and settings.prior > 0 else None
+    priors = channel_priors(
+        rig.channels, trained if expectation is not None else None, settings.prior, settings.smoothness
+    )
+    energy = _terms(rig, priors, footage, expectation, not_observed)
+    calibration = _calibrate(geometry, terms, energy, footage, expectation, observations, settings, on_progress)
+    state = _solve_stretches(calibration, terms, energy, footage, on_progress)
+    return _take(observations, rig, calibration, terms, footage, state, energy, not_observed, settings)
+
+
+def channels_not_observed(channels: tuple[str, ...], deltas: NDArray[np.float32]) -> tuple[str, ...]:
+    """Channels that the landmarks cannot show: those that move none of them, and the tongue.
+
+    Args:
+        channels: K names.  deltas: (K, L, 3) float32 m, head space.
+    """
+    reach = np.linalg.norm(deltas, axis=2).max(1) * MM
+    return tuple(
+        c
+        for c, r in zip(channels, reach, strict=True)
+        if r < OBSERVED_MM or (arkit_name(c) is not None and region_of(str(arkit_name(c))) == "tongue")
+    )
+
+
+def _usable(observations: Observations, embedding: LandmarkEmbedding, terms: LandmarkTerms) -> _Footage:
+    finite = np.isfinite(observations.landmarks_px).all((1, 2))
+    rows = np.flatnonzero((observations.presence >= MIN_PRESENCE) & finite)
+    if rows.size == 0:
+        raise NoFaceError("No face was found in this footage.", "Check the clip, its trim range and its rotation.")
+    width, height = observations.image_size
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    confidence = observations.confidence[rows].astype(np.float64)
+    points = confidence * terms.weight * embedding.valid
+    gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
+    gaps = gaps * (embedding.valid[terms.gap_upper] & embedding.valid[terms.gap_lower])
+    return _Footage(
+        rows,
+        observations.time_s[rows].astype(np.float64),
+        observations.landmarks_px[rows].astype(np.float64) - centre,
+        np.concatenate([points, gaps], axis=1),
+    )
+
+
+def _expect(observations: Observations, footage: _Footage, settings: FitSettings) -> Expectation:
+    prior = load_prior()
+    shape, turn = aligned_shape(
+        prior, observations.landmarks_px[footage.rows], observations.depth_px[footage.rows]
+    )
+    return find_expectation(prior, shape, turn, _named_neutral(observations, footage, settings))
+
+
+def _named_neutral(
+    observations: Observations, footage: _Footage, settings: FitSettings
+) -> NDArray[np.intp] | None:
+    if settings.neutral_frame is None:
+        return None
+    frames = observations.frame_index[footage.rows]
+    nearest = int(np.argmin(np.abs(frames - settings.neutral_frame)))
+    if abs(int(frames[nearest]) - settings.neutral_frame) > 2:
+        raise FacecapError(
+            f"The neutral frame {settings.neutral_frame} shows no face or lies outside the solved range.",
+            "Name a frame with a relaxed face inside the range, or leave it to FaceCap.",
+        )
+    return np.array([nearest], np.intp)
+
+
+def _terms(
+    rig: BlendshapeRig,
+    priors: ChannelPriors,
+    footage: _Footage,
+    expectation: Expectation | None,
+    not_observed: tuple[str, ...],
+) -> Terms:
+    low, high = rig.ranges.astype(np.float64).T.copy()
+    for channel in not_observed:
+        k = rig.channels.index(channel)
+        low[k] = high[k] = 0.0
+    expected = expectation.weights if expectation is not None else None
+    return Terms(
+        observed=footage.centred_px,
+        weight=footage.weight,
+        robust_mm=ROBUST_MM,
+        prior_mean=prior_mean(priors, expected, len(footage.rows), low, high),
+        prior_precision=priors.precision,
+        sparsity=priors.sparsity,
+        opposed=priors.opposed,
+        opposed_weight=priors.opposed_weight,
+        low=low,
+        high=high,
+        time_s=footage.time_s,
+        smooth=priors.smooth,
+    )
+
+
+def _part(terms: Terms, frames: slice | NDArray[np.intp], focal_px: float = 1.0) -> Terms:
+    """Terms of some frames; `observed` in normalised coordinates when the focal length is given."""
+    return replace(
+        terms,
+        observed=terms.observed[frames] / focal_px,
+        weight=terms.weight[frames],
+        prior_mean=terms.prior_mean[frames],
+        time_s=terms.time_s[frames],
+    )
+
+
+def _calibrate(
+    geometry: Geometry,
+    landmark_terms: LandmarkTerms,
+    energy: Terms,
+    footage: _Footage,
+    expectation: Expectation | None,
+    observations: Observations,
+    settings: FitSettings,
+    on_progress: OnProgress | None,
+) -> Calibration:
+    named = _named_neutral(observations, footage, settings)
+    if named is not None:
+        energy.prior_mean[named] = 0.0
+    frames = calibration_frames(len(footage.rows), expectation.activity if expectation is not None else None)
+    terms = _part(energy, frames)
+    total = len(footage.rows)
+    poll = (lambda: on_progress(0, total)) if on_progress is not None else None
+
+    def at(focal_px: float) -> Calibration:
+        return calibrate(
+            geometry, landmark_terms, terms, terms.observed, focal_px, adapt=settings.adapt, on_iteration=poll
+        )
+
+    if settings.focal_px is not None:
+        return at(settings.focal_px)
+    return estimate_focal(at, max(observations.image_size))
+
+
+def _solve_stretches(
+    calibration: Calibration,
+    landmark_terms: LandmarkTerms,
+    energy: Terms,
+    footage: _Footage,
+    on_progress: OnProgress | None,
+) -> State:
+    """Solve overlapping stretches of frames; memory does not grow with the footage."""
+    total, channels = len(footage.rows), energy.prior_mean.shape[1]
+    out = State(np.zeros((total, 3, 3)), np.zeros((total, 3)), np.zeros((total, channels)))
+    rigid = landmark_terms.rigid.astype(np.float64)
+    for start in range(0, total, STRETCH):
+        stop = min(start + STRETCH, total)
+        window = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, total))
+        terms = _part(energy, window, calibration.focal_px)
+        state = first_state(calibration.geometry, terms.observed, rigid, terms.prior_mean)
+        poll = (lambda done=start: on_progress(done, total)) if on_progress is not None else None
+        state = minimise(calibration.geometry, state, terms, ITERATIONS, poll)
+        inner = slice(start - window.start, stop - window.start)
+        out.rotation[start:stop] = state.rotation[inner]
+        out.translation[start:stop] = state.translation[inner]
+        out.weights[start:stop] = state.weights[inner]
+    if on_progress is not None:
+        on_progress(total, total)
+    return out
+
+
+def _take(
+    observations: Observations,
+    rig: BlendshapeRig,
+    calibration: Calibration,
+    landmark_terms: LandmarkTerms,
+    footage: _Footage,
+    state: State,
+    energy: Terms,
+    not_observed: tuple[str, ...],
+    settings: FitSettings,
+) -> Take:
+    frames, rows = observations.frame_count, footage.rows
+    observed = footage.centred_px / calibration.focal_px
+    residual = residuals_mm(calibration.geometry, state, observed, state.translation[:, 2])
+    residual = residual[:, : calibration.geometry.landmark_count]
+    in_px = residual * (calibration.focal_px / (MM * state.translation[:, 2]))[:, None, None]
+    seen = energy.weight[:, : calibration.geometry.landmark_count] > 0
+    confidence = region_confidence(
+        np.linalg.norm(residual, axis=-1), observations.confidence[rows], observations.presence[rows], landmark_terms
+    )
+
+    def spread(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
+        full = np.full((frames, *values.shape[1:]), fill, np.float32)
+        full[rows] = values
+        return full
+
+    status = np.full(frames, STATUS_MISSING, np.int8)
+    status[rows] = STATUS_SOLVED
+    quaternion = np.zeros((frames, 4), np.float32)
+    quaternion[:, 0] = 1.0
+    quaternion[rows] = _continuous(Rotation.from_matrix(state.rotation).as_quat()[:, [3, 0, 1, 2]])
+    rest = calibration.geometry.rest.astype(np.float64)
+    gaze = gaze_angles(rest, landmark_terms, state, observed) if settings.gaze else np.zeros((len(rows), 2, 2))
+    squared = (in_px**2).sum(-1) * seen
+    return Take(
+        time_s=observations.time_s,
+        channels=rig.channels,
+        weights=spread(state.weights, 0.0),
+        head_rotation_wxyz=quaternion,
+        head_translation_m=spread(state.translation, 0.0),
+        gaze_rad=spread(gaze, 0.0),
+        confidence=spread(confidence, 0.0),
+        regions=REGIONS,
+        status=status,
+        landmarks_px=observations.landmarks_px,
+        residual_px=spread(np.sqrt(squared.sum(1) / np.maximum(seen.sum(1), 1)), np.nan),
+        image_size=observations.image_size,
+        focal_px=calibration.focal_px,
+        not_observed=not_observed,
+        provenance={"method": "landmark fit", "landmarks": observations.model_version, "character": rig.name},
+    )
+
+
+def _continuous(quaternion: F64) -> F64:
+    """Quaternions with signs chosen so that neighbours are close (a quaternion and its negative turn alike)."""
+    flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0))
+    return quaternion * np.concatenate([[1.0], flips])[:, None]

@@ -1,0 +1,110 @@
+"""Rigs as actors: one mesh, 52 ARKit displacement fields, skin colours; and the many people made of it by warping."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.path import Path as Polygon
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A rig to draw.
+
+    Attributes:
+        neutral: (V, 3) m, head axes: x the character's left, y to the back, z up; the origin is inside the head.
+        triangles: (T, 3).  deltas: (52, V, 3) m, ARKit order; zero for a key the rig lacks.
+        colors: (V, 3) 0..1.  has: (52,) bool, keys the rig has.
+    """
+
+    neutral: F32
+    triangles: NDArray[np.int32]
+    deltas: F32
+    colors: F32
+    has: NDArray[np.bool_]
+
+
+def ict_actor(folder: Path, channels: tuple[str, ...]) -> Actor:
+    """The ICT-FaceKit head (MIT), painted by us: lips, brows, irises and lashes by the positions of its 68 landmarks."""
+    data = np.load(folder / "ict_facekit_arkit.npz", allow_pickle=False)
+    axes = lambda a: np.stack([a[..., 0], -a[..., 2], a[..., 1]], axis=-1).astype(np.float32) * 0.01  # noqa: E731
+    neutral, keys = axes(data["neutral"]), axes(data["deltas"].astype(np.float32))
+    names = [str(n) for n in data["names"]]
+    deltas = np.zeros((len(channels), *neutral.shape), np.float32)
+    has = np.zeros(len(channels), bool)
+    for k, channel in enumerate(channels):
+        base = channel.replace("Left", "_L").replace("Right", "_R") if channel[-4:] in ("Left", "ight") else channel
+        wanted = [base] if base in names else [channel + "_L", channel + "_R"]
+        if channel in names:
+            wanted = [channel]
+        for name in wanted:
+            if name in names:
+                deltas[k] += keys[names.index(name)]
+                has[k] = True
+    faces = data["faces"]
+    quads = faces[faces[:, 3] >= 0]
+    triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]], faces[faces[:, 3] < 0][:, :3]])
+    keep = (triangles < 24591).all(1) | (triangles > 26133).all(1)  # not the tear film and occlusion shells
+    landmarks = np.array(json.loads((folder / "ict_vertex_indices.json").read_text())["idx_to_landmark_verts"], np.intp)
+    colors = _paint(neutral, landmarks)
+    return Actor(neutral - neutral[landmarks[27]] - np.float32([0, 0.07, 0]), triangles[keep].astype(np.int32), deltas, colors, has)
+
+
+def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
+    """Vertex colours of the ICT mesh; part ranges are those of the model's own description."""
+    skin, lip, dark = np.float32([0.72, 0.50, 0.40]), np.float32([0.62, 0.30, 0.28]), np.float32([0.12, 0.08, 0.06])
+    colors = np.tile(skin, (len(neutral), 1))
+    front = neutral[:, [0, 2]]
+    face = np.arange(len(neutral)) < 9409
+    outline = front[landmarks[48:60]]
+    colors[face & Polygon(outline).contains_points(front)] = lip
+    for brow in (landmarks[17:22], landmarks[22:27]):
+        points = np.concatenate([np.linspace(front[a], front[b], 12) for a, b in zip(brow[:-1], brow[1:], strict=True)])
+        near = np.linalg.norm(front[:, None] - points[None], axis=2).min(1) < 0.0042
+        colors[face & near] = 0.35 * skin + 0.65 * dark
+    colors[11248:13294] = (0.25, 0.08, 0.08)
+    colors[14062:17039] = (0.55, 0.22, 0.22)
+    colors[17039:21451] = (0.85, 0.83, 0.78)
+    for eye in (slice(21451, 23021), slice(23021, 24591)):
+        ball = neutral[eye]
+        centre = 0.5 * (ball.min(0) + ball.max(0))
+        angle = np.arccos(np.clip(-(ball - centre)[:, 1] / np.linalg.norm(ball - centre, axis=1), -1, 1))
+        colors[eye] = (0.88, 0.87, 0.86)
+        colors[eye][angle < 0.5] = (0.28, 0.18, 0.10)
+        colors[eye][angle < 0.2] = (0.02, 0.02, 0.02)
+    colors[26134:] = dark
+    return colors.astype(np.float32)
+
+
+def warped(actor: Actor, random: np.random.Generator) -> Actor:
+    """Another person: a smooth random change of proportions, of how far each key goes, and of colours."""
+    mirror = np.float32([-1, 1, 1])
+    scale = np.exp(random.normal(0, 0.05, 3)).astype(np.float32)
+    count = 14
+    front = actor.neutral[np.abs(actor.deltas).sum((0, 2)) > 1e-3]
+    centres = front[random.integers(len(front), size=count)]
+    widths = random.uniform(0.02, 0.06, count).astype(np.float32)
+    pushes = random.normal(0, 1, (count, 3)).astype(np.float32) * (widths * 0.09)[:, None]
+    sided = random.random(count) < 0.15
+
+    def warp(points: F32) -> F32:
+        out = points * scale
+        for centre, width, push, one_sided in zip(centres, widths, pushes, sided, strict=True):
+            out = out + push * np.exp(-((points - centre) ** 2).sum(-1, keepdims=True) / (2 * width**2))
+            if not one_sided:
+                far = ((points - centre * mirror) ** 2).sum(-1, keepdims=True)
+                out = out + push * mirror * np.exp(-far / (2 * width**2))
+        return out.astype(np.float32)
+
+    neutral = warp(actor.neutral)
+    gain = np.exp(random.normal(0, 0.12, len(actor.deltas))).astype(np.float32)
+    deltas = np.stack([(warp(actor.neutral + d) - neutral) * g for d, g in zip(actor.deltas, gain, strict=True)])
+    tint = np.exp(random.normal(0, 0.18, 3) + random.normal(-0.1, 0.35)).astype(np.float32)
+    colors = np.clip(actor.colors * tint, 0.02, 1.0)
+    return replace(actor, neutral=neutral, deltas=deltas.astype(np.float32), colors=colors.astype(np.float32))

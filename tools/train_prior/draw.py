@@ -1,0 +1,72 @@
+"""A plain z-buffer renderer for training pictures, compiled with numba."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, fastmath=True)
+def _draw(points, depth, shade, triangles, size, picture, buffer):  # noqa: ANN001, ANN202
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area >= -1e-9:  # faces turned away: y points down, so the front side runs clockwise
+            continue
+        x0, x1 = max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), size - 1)
+        y0, y1 = max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), size - 1)
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
+                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
+                w = 1.0 - u - v
+                if u < 0 or v < 0 or w < 0:
+                    continue
+                z = u * depth[a] + v * depth[b] + w * depth[c]
+                if z < buffer[y, x]:
+                    buffer[y, x] = z
+                    for k in range(3):
+                        picture[y, x, k] = u * shade[a, k] + v * shade[b, k] + w * shade[c, k]
+
+
+@njit(cache=True, fastmath=True)
+def vertex_normals(vertices, triangles):  # noqa: ANN001, ANN202
+    """(V, 3) unit normals of (V, 3) vertices."""
+    normals = np.zeros_like(vertices)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for i in (a, b, c):
+            normals[i, 0] += nx
+            normals[i, 1] += ny
+            normals[i, 2] += nz
+    for i in range(normals.shape[0]):
+        length = np.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-12
+        for k in range(3):
+            normals[i, k] /= length
+    return normals
+
+
+def draw(
+    points_px: NDArray[np.float32],
+    depth_m: NDArray[np.float32],
+    shade: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    size: int,
+    background: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Draw a shaded mesh over a background.
+
+    Args:
+        points_px: (V, 2).  depth_m: (V,).  shade: (V, 3) colours.  triangles: (T, 3).  background: (size, size, 3).
+    Returns:
+        (size, size, 3) float32.
+    """
+    picture = background.copy()
+    buffer = np.full((size, size), np.inf, np.float32)
+    _draw(points_px, depth_m, shade, triangles, size, picture, buffer)
+    return picture
