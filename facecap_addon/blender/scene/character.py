@@ -13,7 +13,7 @@ from .colors import vertex_colors
 from .modifiers import blocking_modifiers, modifier_notes
 
 MAX_DELTA_BYTES = 2 * 1024**3
-REST_MATRIX = "facecap_rest_matrix"  # where a baked head keeps the placement it had before
+REST_MATRIX = "facecap_rest_matrix"  # on the action of a baked head pose: the placement the character had before
 _STILL_M = 1e-9  # a key that moves no vertex by more than this is a divider in the list, not a shape
 
 
@@ -115,21 +115,30 @@ def checked_mesh(obj: bpy.types.Object | None) -> bpy.types.Mesh:
 
 
 def rest_axes(obj: bpy.types.Object) -> NDArray[np.float64]:
-    """(3, 3) float64: rig space (metres, world axes) from the object's own coordinates.
-
-    An object whose head pose was baked counts as standing where it stood before.
-    """
-    stored = obj.get(REST_MATRIX)
-    placed = np.array(obj.matrix_world) if stored is None else np.array(stored, float).reshape(4, 4)
-    return placed[:3, :3] * metres_per_unit()
+    """(3, 3) float64: rig space (metres, world axes) from the object's own coordinates."""
+    return np.array(rest_matrix(obj))[:3, :3] * metres_per_unit()
 
 
 def rest_matrix(obj: bpy.types.Object) -> Matrix:
-    """The object's placement in the world when no head pose is applied."""
-    stored = obj.get(REST_MATRIX)
-    if stored is None:
-        return obj.matrix_world.copy()
-    return Matrix([tuple(stored[4 * row : 4 * row + 4]) for row in range(4)])
+    """The object's placement in the world when no head pose is applied.
+
+    While a head pose that was baked moves the object, this is the placement it had before.
+    """
+    for owner in (obj, obj.parent):
+        for action in _actions_of(owner):
+            stored = action.get(f"{REST_MATRIX}:{obj.name}")
+            if stored is not None:
+                return Matrix([tuple(stored[4 * row : 4 * row + 4]) for row in range(4)])
+    return obj.matrix_world.copy()
+
+
+def _actions_of(obj: bpy.types.Object | None) -> list[bpy.types.Action]:
+    """The actions that move an object: its active one and those in its NLA strips."""
+    animation = None if obj is None else obj.animation_data
+    if animation is None:
+        return []
+    strips = [strip.action for track in animation.nla_tracks for strip in track.strips]
+    return [action for action in (animation.action, *strips) if action is not None]
 
 
 def metres_per_unit() -> float:

@@ -104,7 +104,7 @@ def write_keys(
         curve.update()
         return
     fresh = {"interpolation": new_kind, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
-    fresh |= {"easing": 0, "type": 0, "amplitude": 0.8, "back": 1.70158, "period": 4.1}
+    fresh |= {"easing": 0, "type": 0, "amplitude": 0.0, "back": 0.0, "period": 0.0}
     for name in _COPIED:
         if name != "interpolation" and (kept[name] == fresh[name]).all():
             continue  # what points.add gave them already

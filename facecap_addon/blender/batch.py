@@ -1,0 +1,225 @@
+"""Extract and bake without a window: a request in, a rig or a .blend out. The source file is never changed.
+
+    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz}
+    {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
+     "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1}
+
+Replies are JSON lines: {"event": "result", "result": {…}} or
+{"event": "error", "what": …, "way_out": …, "exit_code": …}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import traceback
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..errors import FacecapError
+from ..rig.blendshapes import save_rig
+from ..rig.channels import arkit_name
+from .scene.bake import BakeSettings, apply_take
+from .scene.character import character_notes, extract_rig
+from .scene.footage import add_audio, match_scene
+from .scene.stage import add_camera, add_lights, add_plate, frame_views
+
+
+def answer(request_text: str) -> tuple[dict[str, Any], int]:
+    """Do what a request asks.
+
+    Returns:
+        the reply and the exit code: 0 done, 2 bad input, 1 a fault of FaceCap's own.
+    """
+    try:
+        request = json.loads(request_text)
+        do = {"extract": extract, "bake": bake}.get(request.get("do"))
+        if do is None:
+            raise FacecapError(f"Unknown request {request.get('do')!r}.", "Ask for extract or bake.")
+        return {"event": "result", "result": do(request)}, 0
+    except FacecapError as error:
+        return _error(error.what, error.way_out, error.exit_code), error.exit_code
+    except OSError as error:
+        name = Path(str(error.filename)).name if error.filename else "a file"
+        return _error(f"The system refused to use {name}: {error.strerror}.", "Check the disk and the folder.", 2), 2
+    except Exception as error:  # the last line of defence: the caller shows it
+        traceback.print_exc()
+        return _error(f"Blender's part failed: {type(error).__name__}: {error}", "Please report this.", 1), 1
+
+
+def extract(request: dict[str, Any]) -> dict[str, Any]:
+    """Write the rig of a character in a .blend file to an `.npz`."""
+    obj, chosen = open_character(request)
+    notes = chosen + character_notes(obj)
+    rig = extract_rig(obj)
+    out = Path(request["out"])
+    with _atomic(out, ".npz") as temporary:
+        save_rig(temporary, rig)
+    return {
+        "rig": str(out),
+        "object": obj.name,
+        "vertices": rig.vertex_count,
+        "channels": list(rig.channels),
+        "notes": notes,
+    }
+
+
+def bake(request: dict[str, Any]) -> dict[str, Any]:
+    """Key a take on a character and save the scene around it as a new .blend file."""
+    from ..takes.npz import load_take
+
+    out = Path(request["out"])
+    source = Path(request["blend"])
+    if out.exists() and source.exists() and out.samefile(source):
+        raise FacecapError(f"{out.name} is the character's own file.", "Choose another name for the result.")
+    take = load_take(Path(request["take"]))
+    obj, notes = open_character(request)
+    scene = _scene_of(obj)
+    start = int(request.get("start_frame", 1))
+    match_scene(scene, _rate(take, request), float(take.time_s[-1]), start_frame=start)
+    settings = BakeSettings(
+        mode=request.get("mode", "new"),
+        gain=float(request.get("gain", 1.0)),
+        head=request.get("head", "object"),
+        bone=request.get("bone", ""),
+        start_frame=start,
+    )
+    report = apply_take(obj, take, settings, scene=scene)
+    video = Path(request["video"]).resolve() if request.get("video") else None
+    has_audio = dress(scene, obj, take, video, start, float(request.get("audio_offset_s", 0.0)))
+    scene.frame_set(start)
+    with _atomic(out, ".blend") as temporary:
+        save_blend(temporary)
+    return {
+        "blend": str(out),
+        "object": obj.name,
+        "action": report.action.name,
+        "keyed": report.keyed,
+        "unknown": report.unknown,
+        "audio": has_audio,
+        "notes": notes + report.remarks,
+    }
+
+
+def dress(scene: Any, obj: Any, take: Any, video: Path | None, start: int, audio_offset_s: float) -> bool:
+    """Camera, light, footage and sound around a baked character; whether there is sound."""
+    movie = video if video is not None and video.is_file() else None
+    add_camera(scene, obj, take, movie, start)
+    add_lights(scene, obj)
+    if movie is not None:
+        add_plate(scene, obj, take, movie, start)
+    strip = add_audio(scene, movie, start_frame=start, offset_s=audio_offset_s) if movie is not None else None
+    frame_views(scene, obj)
+    return strip is not None
+
+
+def open_character(request: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Open the .blend of a request and find its character; says which mesh was chosen if none was named."""
+    path = Path(request["blend"])
+    if not path.is_file():
+        raise FacecapError(f"There is no file {path}.", "Check the path of the character's .blend file.")
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=True, use_scripts=False)
+    except RuntimeError as error:
+        raise FacecapError(
+            f"Blender {bpy.app.version_string} cannot open {path.name} ({str(error).strip()}).",
+            "Check that it is a .blend file, not newer than this Blender.",
+        ) from error
+    bpy.context.view_layer.update()
+    name = request.get("object")
+    if name:
+        obj = bpy.data.objects.get(name)
+        if obj is None:
+            meshes = [o.name for o in bpy.data.objects if o.type == "MESH"]
+            raise FacecapError(
+                f"{path.name} has no object called “{name}”.", f"Its meshes are: {', '.join(meshes[:12]) or 'none'}."
+            )
+        return obj, []
+    return most_likely_character(path)
+
+
+def most_likely_character(path: Path) -> tuple[Any, list[str]]:
+    """The mesh with the most ARKit-named shape keys, then with the most shape keys."""
+    meshes = [o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys is not None]
+    if not meshes:
+        raise FacecapError(
+            f"No mesh in {path.name} has shape keys, so there is nothing to animate.",
+            "Choose a file whose head has facial shape keys.",
+        )
+
+    def likeness(obj: Any) -> tuple[int, int]:
+        names = [block.name for block in obj.data.shape_keys.key_blocks]
+        return len({arkit_name(name) for name in names} - {None}), len(names)
+
+    best = max(meshes, key=likeness)
+    if len(meshes) == 1:
+        return best, []
+    arkit = likeness(best)[0]
+    why = f"{arkit} of its shape keys have ARKit names" if arkit else "it has the most shape keys"
+    return best, [f"Chose the mesh “{best.name}” of {len(meshes)} with shape keys: {why}"]
+
+
+def save_blend(path: Path) -> None:
+    """Save a copy of the open file. Raises FacecapError if it cannot be written."""
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True, check_existing=False)
+    except RuntimeError as error:
+        raise FacecapError(
+            f"The .blend file could not be written ({str(error).strip()}).", "Check the folder and the free space."
+        ) from error
+
+
+def _scene_of(obj: Any) -> Any:
+    """The scene to bake in: the active one if the object is in it."""
+    present = bpy.context.scene
+    if obj.name in present.objects:
+        return present
+    for scene in bpy.data.scenes:
+        if obj.name in scene.objects:
+            bpy.context.window.scene = scene
+            return scene
+    present.collection.objects.link(obj)
+    return present
+
+
+def _rate(take: Any, request: dict[str, Any]) -> Fraction:
+    """The footage's frame rate: as given, else as the take says, else from its timestamps."""
+    given = request.get("fps") or take.provenance.get("fps")
+    if given:
+        return Fraction(str(given)).limit_denominator(100_000)
+    if take.frame_count < 2:
+        return Fraction(24)
+    span = float(take.time_s[-1] - take.time_s[0])
+    return Fraction((take.frame_count - 1) / span).limit_denominator(1001)
+
+
+@contextlib.contextmanager
+def _atomic(out: Path, suffix: str) -> Iterator[Path]:
+    """A temporary name beside `out`, renamed to it if all went well and removed if not."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{out.stem}-", suffix=suffix, dir=out.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's file mode mask; mkstemp makes files private, results should be as readable as any other file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _error(what: str, way_out: str, exit_code: int) -> dict[str, Any]:
+    return {"event": "error", "what": what, "way_out": way_out, "exit_code": exit_code, "report": None}

@@ -1,0 +1,156 @@
+"""A take onto a character: keys, head pose, and where they came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FacecapError
+from ...takes.take import Take
+from .action import KeyingReport, key_channels
+from .curves import SLOTTED
+from .footage import scene_rate
+from .head_pose import camera_from_rig, key_head_pose, world_motion
+
+
+@dataclass(frozen=True)
+class BakeSettings:
+    """How a take is put on a character.
+
+    Attributes:
+        mode: "new" (an action of its own) or "mix" (into the present action, inside the take's range only).
+        influence: 0 to 1, how far a mix goes from the present values to the take's.
+        gain: factor on every weight; values stay inside each key's range.
+        head: "object", "bone" or "none": what the head pose is keyed on.
+        head_location: whether the head's location is keyed too.
+        armature, bone: names, for "bone"; without an armature's name, the one that deforms the character.
+        start_frame: scene frame at which the footage starts.
+    """
+
+    mode: str = "new"
+    influence: float = 1.0
+    gain: float = 1.0
+    head: str = "object"
+    head_location: bool = True
+    armature: str = ""
+    bone: str = ""
+    start_frame: float = 1.0
+
+
+def apply_take(
+    obj: bpy.types.Object, take: Take, settings: BakeSettings | None = None, *, scene: bpy.types.Scene | None = None
+) -> KeyingReport:
+    """Key a take on a character. Frames without a face and channels that were not observed get no keys.
+
+    Args:
+        obj: a mesh object whose shape keys have the names of the take's channels.
+        scene: gives the frame rate; the present scene if left out.
+    Raises:
+        FacecapError: the take holds no solved frame, fits no key of this mesh, or the mesh cannot be animated.
+    """
+    settings = settings or BakeSettings()
+    solved = np.asarray(take.solved)
+    if not solved.any():
+        raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
+    target = head_target(obj, settings)
+    frames = scene_frames(take, scene or bpy.context.scene, settings.start_frame)[solved]
+    columns = [i for i, channel in enumerate(take.channels) if channel not in take.not_observed]
+    weights = gained(obj, take, settings.gain)[solved][:, columns]
+    name = take_name(take)
+    report = key_channels(
+        obj,
+        [take.channels[i] for i in columns],
+        frames,
+        weights,
+        mode=settings.mode,
+        name=name,
+        influence=settings.influence,
+    )
+    if target is not None:
+        poses = camera_from_rig(take.head_rotation_wxyz[solved], take.head_translation_m[solved], head_from_rig(take))
+        reference = int(np.searchsorted(np.flatnonzero(solved), reference_frame(take)))
+        key_head_pose(
+            obj,
+            target,
+            frames,
+            world_motion(obj, poses, min(reference, len(frames) - 1)),
+            location=settings.head_location,
+            mode=settings.mode,
+            name=f"{name} head",
+            within=report.action if SLOTTED and settings.mode == "new" else None,
+        )
+    _sign(report.action, take)
+    return report
+
+
+def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
+    """(F,) float64: the scene frame, with its fraction, at which each frame of the footage was filmed."""
+    return start_frame + np.asarray(take.time_s, np.float64) * scene_rate(scene)
+
+
+def gained(obj: bpy.types.Object, take: Take, gain: float) -> NDArray[np.float64]:
+    """(F, K) float64: the take's weights times the gain, inside the range of each shape key."""
+    weights = np.asarray(take.weights, np.float64) * gain
+    blocks = obj.data.shape_keys.key_blocks if getattr(obj.data, "shape_keys", None) else {}
+    for column, channel in enumerate(take.channels):
+        block = blocks.get(channel)
+        if block is not None:
+            np.clip(weights[:, column], block.slider_min, block.slider_max, out=weights[:, column])
+    return weights
+
+
+def head_target(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Object | bpy.types.PoseBone | None:
+    """What the head pose is keyed on. Raises FacecapError if the armature or bone named does not exist."""
+    if settings.head == "none":
+        return None
+    if settings.head == "object":
+        return obj
+    armature = bpy.data.objects.get(settings.armature) if settings.armature else obj.find_armature()
+    if armature is None or armature.type != "ARMATURE":
+        raise FacecapError(
+            f"No armature was found that “{obj.name}” belongs to.",
+            "Pick the armature and the head bone, or bake the head pose to the object.",
+        )
+    bone = armature.pose.bones.get(settings.bone)
+    if bone is None:
+        raise FacecapError(
+            f"The armature “{armature.name}” has no bone called “{settings.bone}”.", "Pick the head bone."
+        )
+    return bone
+
+
+def reference_frame(take: Take) -> int:
+    """Index of the frame at which the head is where the character rests: the neutral frame, if the take knows it,
+    else the first solved one."""
+    solved = np.flatnonzero(take.solved)
+    neutral = take.provenance.get("neutral_index")
+    if isinstance(neutral, int) and 0 <= neutral < take.frame_count:
+        return int(solved[np.abs(solved - neutral).argmin()])
+    return int(solved[0])
+
+
+def head_from_rig(take: Take) -> NDArray[np.float64] | None:
+    """(4, 4) float64, metres: head space from rig space, where the take says they differ."""
+    stored = take.provenance.get("head_from_rig")
+    return None if stored is None else np.asarray(stored, np.float64).reshape(4, 4)
+
+
+def take_name(take: Take) -> str:
+    """A name for the take's action: that of its footage."""
+    source = take.provenance.get("source") or take.provenance.get("video")
+    stem = bpy.path.display_name_from_filepath(str(source)) if source else ""
+    return stem or "FaceCap"
+
+
+def _sign(action: bpy.types.Action, take: Take) -> None:
+    """Write beside the keys where they came from and how sure they are."""
+    action["facecap_provenance"] = json.dumps(take.provenance, default=str)
+    action["facecap_time_s"] = np.asarray(take.time_s, np.float64).tolist()
+    action["facecap_status"] = np.asarray(take.status, np.int32).tolist()
+    action["facecap_regions"] = json.dumps(list(take.regions))
+    action["facecap_confidence"] = np.asarray(take.confidence, np.float64).ravel().tolist()
+    action["facecap_not_observed"] = json.dumps(list(take.not_observed))

@@ -1,0 +1,122 @@
+"""Footage in a scene: its rate and range, the clip as a backdrop, its sound in sync. Each can be repeated safely."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+
+from ...errors import FacecapError
+
+AUDIO_NAME = "FaceCap audio"
+_MAX_FRAME = 1_048_574
+
+
+def scene_rate(scene: bpy.types.Scene) -> float:
+    """Frames per second of a scene."""
+    return scene.render.fps / scene.render.fps_base
+
+
+def match_scene(scene: bpy.types.Scene, rate: Fraction, duration_s: float, *, start_frame: int = 1) -> None:
+    """Give a scene the footage's frame rate and a range that spans it.
+
+    Args:
+        rate: frames per second; 30000/1001 becomes 30 over a base of 1.001, which Blender divides exactly.
+        duration_s: time of the last frame, seconds from the footage's start.
+        start_frame: scene frame at which the footage starts.
+    """
+    if not 0.1 <= rate <= 1000:
+        raise FacecapError(f"The footage claims {float(rate):g} frames per second.", "Give its rate yourself.")
+    whole = max(1, round(rate))
+    scene.render.fps = whole
+    scene.render.fps_base = float(Fraction(whole) / rate)
+    last = start_frame + math.ceil(duration_s * float(rate) - 1e-3)
+    scene.frame_start, scene.frame_end = start_frame, min(max(last, start_frame), _MAX_FRAME)
+    scene.sync_mode = "FRAME_DROP" if scene.sequence_editor is None else "AUDIO_SYNC"
+
+
+def load_clip(path: Path, *, start_frame: int = 1) -> bpy.types.MovieClip:
+    """The footage as a movie clip that starts at a scene frame; a clip of the same file is used again."""
+    try:
+        clip = bpy.data.movieclips.load(str(path), check_existing=True)
+    except RuntimeError as error:
+        raise FacecapError(f"Blender cannot show {path.name} ({error}).", "Convert it to an MP4 video.") from error
+    clip.frame_start = start_frame
+    return clip
+
+
+def set_backdrop(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, alpha: float = 1.0) -> None:
+    """Show a clip behind everything in a camera's view, once."""
+    data = camera.data
+    data.show_background_images = True
+    shown = [image for image in data.background_images if image.source == "MOVIE_CLIP" and image.clip == clip]
+    image = shown[0] if shown else data.background_images.new()
+    image.source = "MOVIE_CLIP"
+    image.clip = clip
+    image.alpha = alpha
+    image.display_depth = "BACK"
+    image.frame_method = "FIT"
+
+
+def show_in_clip_editors(clip: bpy.types.MovieClip) -> None:
+    """Show a clip in every open clip editor."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "CLIP_EDITOR":
+                area.spaces.active.clip = clip
+
+
+def add_audio(
+    scene: bpy.types.Scene, path: Path, *, start_frame: int = 1, offset_s: float = 0.0
+) -> bpy.types.SoundStrip | None:
+    """Put the footage's sound into the sequencer so that it is heard in sync; an earlier one of FaceCap is replaced.
+
+    Args:
+        path: video or audio file.
+        start_frame: scene frame at which the footage starts.
+        offset_s: how much later than the picture the sound starts, seconds.
+    Returns:
+        the strip, or None if the file has no sound.
+    """
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    strips = strips_of(editor)
+    for strip in [s for s in strips if s.type == "SOUND" and s.get("facecap")]:
+        sound = strip.sound
+        strips.remove(strip)
+        if sound is not None and sound.users == 0:
+            bpy.data.sounds.remove(sound)
+    exact = start_frame + offset_s * scene_rate(scene)
+    first = math.floor(exact + 1e-6)
+    sounds_before = set(bpy.data.sounds)
+    try:
+        strip = strips.new_sound(AUDIO_NAME, str(path), _free_channel(editor), first)
+    except RuntimeError:
+        return None
+    if strip.sound is None or not _has_sound(strip):
+        strips.remove(strip)
+        for sound in set(bpy.data.sounds) - sounds_before:
+            if sound.users == 0:
+                bpy.data.sounds.remove(sound)
+        return None
+    if hasattr(strip, "sound_offset"):
+        strip.sound_offset = (exact - first) / scene_rate(scene)
+    strip["facecap"] = True
+    scene.sync_mode = "AUDIO_SYNC"
+    return strip
+
+
+def strips_of(editor: bpy.types.SequenceEditor):  # noqa: ANN201 - named Sequences before 4.4, Strips since
+    """The sequencer's strips, whatever this version of Blender calls them."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def _has_sound(strip: bpy.types.SoundStrip) -> bool:
+    return strip.sound.samplerate > 0  # Blender makes a silent strip of anything; only real sound has a rate
+
+
+def _free_channel(editor: bpy.types.SequenceEditor) -> int:
+    """The lowest channel that holds nothing yet."""
+    used = {strip.channel for strip in strips_of(editor)}
+    return next(channel for channel in range(1, 129) if channel not in used or channel == 128)

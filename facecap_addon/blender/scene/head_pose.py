@@ -1,0 +1,180 @@
+"""The head's motion in front of the camera, as rotation and location keys of an object or a bone."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Euler, Matrix, Quaternion, Vector
+from numpy.typing import NDArray
+
+from ...errors import FacecapError
+from .character import REST_MATRIX, metres_per_unit, rest_matrix
+from .curves import curves_of, new_action, present_action, write_keys
+
+_BLENDER_FROM_CV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z with Y up
+
+
+def camera_from_rig(
+    rotation_wxyz: NDArray[np.floating], translation_m: NDArray[np.floating], head_from_rig: NDArray[np.floating] | None
+) -> NDArray[np.float64]:
+    """(F, 4, 4) float64: rig space (metres) to camera space (metres), from head poses (F, 4) and (F, 3)."""
+    w, x, y, z = np.asarray(rotation_wxyz, np.float64).T / np.linalg.norm(rotation_wxyz, axis=1)
+    pose = np.zeros((len(w), 4, 4))
+    pose[:, :3, :3] = np.moveaxis(
+        np.array(
+            [
+                [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+                [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+                [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+            ]
+        ),
+        -1,
+        0,
+    )
+    pose[:, :3, 3] = translation_m
+    pose[:, 3, 3] = 1.0
+    return pose if head_from_rig is None else pose @ np.asarray(head_from_rig, np.float64)
+
+
+def world_from_camera(obj: bpy.types.Object, camera_from_rig_reference: NDArray[np.float64]) -> Matrix:
+    """Where a Blender camera must stand so that the resting character looks as the head does at the reference frame.
+
+    Args:
+        obj: the character.
+        camera_from_rig_reference: (4, 4), camera space from rig space (metres) at that frame.
+    """
+    rig_from_camera = np.linalg.inv(camera_from_rig_reference)
+    placed = np.eye(4)
+    placed[:3, :3] = rig_from_camera[:3, :3] @ _BLENDER_FROM_CV
+    placed[:3, 3] = rig_from_camera[:3, 3] / metres_per_unit() + np.array(rest_matrix(obj).translation)
+    return Matrix(placed.tolist())
+
+
+def world_motion(obj: bpy.types.Object, camera_from_rig_all: NDArray[np.float64], reference: int) -> list[Matrix]:
+    """How the head moves in the world, relative to where the character rests.
+
+    Args:
+        obj: the character; its resting origin is the origin of rig space.
+        camera_from_rig_all: (F, 4, 4), metres.
+        reference: index of the frame at which the head is where the character rests.
+    Returns:
+        F world-space transforms; the identity at the reference frame.
+    """
+    motion = np.linalg.inv(camera_from_rig_all[reference]) @ camera_from_rig_all
+    origin = np.array(rest_matrix(obj).translation)
+    rotation = motion[:, :3, :3]
+    shift = motion[:, :3, 3] / metres_per_unit() + origin - rotation @ origin
+    motion[:, :3, 3] = shift
+    return [Matrix(m.tolist()) for m in motion]
+
+
+def key_head_pose(
+    obj: bpy.types.Object,
+    target: bpy.types.Object | bpy.types.PoseBone,
+    frames: NDArray[np.floating],
+    motion: list[Matrix],
+    *,
+    location: bool = True,
+    mode: str = "new",
+    name: str = "FaceCap",
+    within: bpy.types.Action | None = None,
+) -> bpy.types.Action:
+    """Key the head's motion onto an object or a pose bone, relative to its rest.
+
+    Args:
+        obj: the character (its rest placement is remembered, so that a later solve is not turned by these keys).
+        target: the object or pose bone to move.
+        frames: (F,) ascending scene frames.
+        motion: F world transforms from `world_motion`.
+        location: whether to key the location too, not only the rotation.
+        mode: "new" or "mix", as in `key_channels`.
+        within: the shape keys' action; where actions have slots, the pose goes into it.
+    """
+    is_bone = isinstance(target, bpy.types.PoseBone)
+    owner: bpy.types.Object = target.id_data if is_bone else target
+    if owner.library is not None and owner.override_library is None:
+        raise FacecapError(
+            f"“{owner.name}” is linked from another file, so it cannot be animated here.",
+            "Make a library override of it, or bake the head pose to nothing.",
+        )
+    rest = rest_matrix(obj)
+    bases = _bone_bases(target, motion) if is_bone else _object_bases(target, motion)
+    curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
+    action = present_action(owner) if mode == "mix" else None
+    if action is None:
+        action = new_action(owner, name, within=within)
+    prefix = target.path_from_id() + "." if is_bone else ""
+    curves = curves_of(owner)
+    for (path, index), values in curves_by_path.items():
+        curve = curves.find(prefix + path, index=index) or curves.new(prefix + path, index=index)
+        write_keys(curve, np.asarray(frames, np.float64), values)
+    action[f"{REST_MATRIX}:{obj.name}"] = [value for row in rest for value in row]
+    owner.update_tag()
+    return action
+
+
+def _object_bases(target: bpy.types.Object, motion: list[Matrix]) -> list[Matrix]:
+    """The object's own transform (before parents) for each world motion."""
+    parent = target.matrix_world @ target.matrix_basis.inverted_safe()
+    rest = rest_matrix(target)
+    undo = parent.inverted_safe()
+    delta = Matrix.Identity(3)
+    if target.rotation_mode == "QUATERNION":
+        delta = target.delta_rotation_quaternion.to_matrix()
+    elif target.rotation_mode != "AXIS_ANGLE":
+        delta = target.delta_rotation_euler.to_matrix()
+    bases: list[Matrix] = []
+    for moved in motion:
+        place, turn, _ = (undo @ moved @ rest).decompose()
+        turn = delta.inverted() @ turn.to_matrix()
+        bases.append(Matrix.Translation(place - target.delta_location) @ turn.to_4x4())
+    return bases
+
+
+def _bone_bases(target: bpy.types.PoseBone, motion: list[Matrix]) -> list[Matrix]:
+    """The pose bone's own transform for each world motion; its rest is the unposed bone under its present parent."""
+    world = target.id_data.matrix_world
+    undo = world.inverted_safe()
+    parent = target.parent
+    local = {"parent_matrix": parent.matrix, "parent_matrix_local": parent.bone.matrix_local} if parent else {}
+    bone = target.bone
+    rest = bone.convert_local_to_pose(Matrix.Identity(4), bone.matrix_local, **local)
+    return [
+        bone.convert_local_to_pose(undo @ moved @ world @ rest, bone.matrix_local, invert=True, **local)
+        for moved in motion
+    ]
+
+
+def _channel_values(
+    target: bpy.types.Object | bpy.types.PoseBone, bases: list[Matrix], *, location: bool
+) -> dict[tuple[str, int], NDArray[np.float64]]:
+    """Values over time of each transform channel, in the target's own rotation mode, without jumps."""
+    path, rows = _rotation_rows(target.rotation_mode, [basis.to_quaternion() for basis in bases])
+    columns = {(path, index): column for index, column in enumerate(np.array(rows, np.float64).T)}
+    if location:
+        places = np.array([basis.translation for basis in bases], np.float64)
+        columns |= {("location", index): places[:, index] for index in range(3)}
+    return columns
+
+
+def _rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[float, ...]]]:
+    if mode == "QUATERNION":
+        for before, after in zip(turns, turns[1:], strict=False):
+            after.make_compatible(before)
+        return "rotation_quaternion", [tuple(turn) for turn in turns]
+    if mode == "AXIS_ANGLE":
+        rows: list[tuple[float, ...]] = []
+        axis_before = Vector((0.0, 0.0, 1.0))
+        for turn in turns:
+            axis, angle = turn.to_axis_angle()
+            if abs(angle) < 1e-9:
+                axis = axis_before
+            elif axis.dot(axis_before) < 0.0:
+                axis, angle = -axis, -angle
+            axis_before = axis
+            rows.append((angle, *axis))
+        return "rotation_axis_angle", rows
+    eulers: list[Euler] = []
+    for turn in turns:
+        eulers.append(turn.to_euler(mode, eulers[-1]) if eulers else turn.to_euler(mode))
+    return "rotation_euler", [tuple(euler) for euler in eulers]

@@ -1,0 +1,121 @@
+"""The stage around a solved character: the camera that filmed, light, the footage beside the head, a view of both."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from ...takes.take import Take
+from .bake import head_from_rig, reference_frame
+from .character import metres_per_unit, rest_matrix
+from .footage import load_clip, set_backdrop
+from .head_pose import camera_from_rig, world_from_camera
+
+CAMERA, KEY_LIGHT, FILL_LIGHT, PLATE = "FaceCap camera", "FaceCap key light", "FaceCap fill light", "FaceCap footage"
+_SENSOR_MM = 36.0
+
+
+def add_camera(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footage: Path | None, start_frame: int):  # noqa: ANN201
+    """The camera of the solve, at the place from which it filmed the resting head, with the footage as backdrop.
+
+    Made once; called again, it is moved to the new take. Sets the scene's picture size and active camera.
+    """
+    camera = _object(scene, CAMERA, lambda: bpy.data.cameras.new(CAMERA))
+    width, height = take.image_size
+    camera.data.sensor_fit = "AUTO"
+    camera.data.sensor_width = _SENSOR_MM
+    camera.data.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
+    camera.data.clip_start = 0.01 / metres_per_unit()
+    index = reference_frame(take)
+    poses = camera_from_rig(
+        take.head_rotation_wxyz[index : index + 1], take.head_translation_m[index : index + 1], head_from_rig(take)
+    )
+    camera.matrix_world = world_from_camera(obj, poses[0])
+    scene.camera = camera
+    scene.render.resolution_x, scene.render.resolution_y = width, height
+    scene.render.resolution_percentage = 100
+    if footage is not None:
+        set_backdrop(camera, load_clip(footage, start_frame=start_frame))
+    return camera
+
+
+def add_lights(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
+    """A key and a fill light in front of the head, where the scene has no light yet."""
+    if any(other.type == "LIGHT" for other in scene.objects):
+        return
+    low, high = _bounds(obj)
+    center, size = (low + high) / 2, (high - low).length
+    for name, side, strength in ((KEY_LIGHT, -0.8, 1.0), (FILL_LIGHT, 1.2, 0.35)):
+        light = _object(scene, name, lambda name=name: bpy.data.lights.new(name, "AREA"))
+        place = center + Vector((side, -1.6, 0.8)) * size
+        metres = size * metres_per_unit()
+        light.data.energy = 60.0 * strength * (metres / 0.4) ** 2
+        light.data.size = size
+        light.matrix_world = Matrix.Translation(place) @ (center - place).to_track_quat("-Z", "Y").to_matrix().to_4x4()
+
+
+def add_plate(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footage: Path, start_frame: int) -> None:
+    """The footage, playing, on a plate beside the head, with the face about as tall as the head."""
+    try:
+        image = bpy.data.images.load(str(footage), check_existing=True)
+    except RuntimeError:
+        return  # a format that Blender cannot show; the keys do not depend on it
+    plate = _object(scene, PLATE, lambda: None)
+    plate.empty_display_type = "IMAGE"
+    plate.data = image
+    user = plate.image_user
+    user.frame_start = start_frame
+    user.frame_duration = max(1, int(image.frame_duration))
+    user.use_auto_refresh = True
+    low, high = _bounds(obj)
+    head_height = high.z - low.z
+    width, height = take.image_size
+    distance = float(np.median(take.head_translation_m[take.solved][:, 2])) / metres_per_unit()
+    plate_height = min(max(distance * height / take.focal_px, head_height), 1.3 * head_height)
+    longer = plate_height * max(width, height) / height
+    plate.empty_display_size = longer
+    plate_width = plate_height * width / height
+    place = Vector((low.x - 0.55 * plate_width - 0.1 * head_height, (low.y + high.y) / 2, (low.z + high.z) / 2))
+    plate.matrix_world = Matrix.Translation(place) @ Matrix.Rotation(math.radians(90), 4, "X")
+
+
+def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
+    """Turn every 3D view of the file to the head (and the plate beside it), from the front, lit and in colour."""
+    low, high = _bounds(obj)
+    plate = scene.objects.get(PLATE)
+    if plate is not None:
+        half = plate.empty_display_size * 0.5
+        low = Vector((plate.matrix_world.translation.x - half, low.y, low.z))
+    center, extent = (low + high) / 2, max(high.x - low.x, high.z - low.z)
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type != "VIEW_3D":
+                continue
+            space = area.spaces.active
+            space.clip_start = 0.01 / metres_per_unit()
+            space.shading.type = "SOLID"
+            space.shading.color_type = "VERTEX" if len(obj.data.color_attributes) else "MATERIAL"
+            view = space.region_3d
+            view.view_perspective = "PERSP"
+            view.view_rotation = Matrix.Rotation(math.radians(90), 3, "X").to_quaternion()
+            view.view_location = center
+            view.view_distance = 1.9 * extent
+
+
+def _bounds(obj: bpy.types.Object) -> tuple[Vector, Vector]:
+    """The resting character's bounding box in the world."""
+    corners = [rest_matrix(obj) @ Vector(corner) for corner in obj.bound_box]
+    return Vector(map(min, *corners)), Vector(map(max, *corners))
+
+
+def _object(scene: bpy.types.Scene, name: str, make_data) -> bpy.types.Object:  # noqa: ANN001
+    """The scene's object of that name, made if it is not there."""
+    found = scene.objects.get(name)
+    if found is None:
+        found = bpy.data.objects.new(name, make_data())
+        scene.collection.objects.link(found)
+    return found
