@@ -1,0 +1,69 @@
+"""How a stored picture is turned upright: the rotation flag of phones, as a quarter turn and a mirror."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """What turns a stored picture upright.
+
+    Attributes:
+        rotation_deg: clockwise turn, one of 0, 90, 180, 270.
+        mirrored: whether left and right are exchanged after the turn.
+    """
+
+    rotation_deg: int = 0
+    mirrored: bool = False
+
+    def upright_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) px of the upright picture made from a stored one."""
+        return (height, width) if self.rotation_deg in (90, 270) else (width, height)
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn a picture upright.
+
+        Args:
+            image: (H, W, 3) uint8.
+        Returns:
+            (H', W', 3) uint8, contiguous.
+        """
+        turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+        turned = cv2.rotate(image, turns[self.rotation_deg]) if self.rotation_deg else image
+        turned = cv2.flip(turned, 1) if self.mirrored else turned
+        return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """The orientation that a decoded frame's display matrix asks for, to the nearest quarter turn."""
+    for side_data in frame.side_data:
+        if side_data.type == Type.DISPLAYMATRIX:
+            return orientation_from_matrix(np.frombuffer(bytes(side_data), np.int32))
+    return Orientation()
+
+
+def orientation_from_matrix(matrix: NDArray[np.int32]) -> Orientation:
+    """The orientation a QuickTime display matrix stands for.
+
+    Args:
+        matrix: (9,) int32: a b u, c d v, x y w; a to d are 16.16 fixed point. A stored pixel (x, y) is shown at
+            (a·x + c·y, b·x + d·y).
+    """
+    if matrix.size < 9:
+        return Orientation()
+    a, b, c, d = (float(matrix[i]) / 65536.0 for i in (0, 1, 3, 4))
+    if abs(a * d - b * c) < 1e-6:
+        return Orientation()
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a = -a  # The mirror comes last and changes the sign of what is shown in x.
+    quarter_turns = round(math.atan2(b, a) / (math.pi / 2)) % 4
+    return Orientation(quarter_turns * 90, mirrored)
