@@ -13,13 +13,13 @@ from .schema import setting
 class SolveSettings(FitSettings):
     """Settings of one solve: footage in, keys on a character out. What concerns the fit alone is in `FitSettings`."""
 
-    video: Path = setting(help="Video file, or a folder or numbered picture of an image sequence")
+    video: Path = setting(help="Video file; or a folder, picture or pattern (frame_%04d.png) of an image sequence")
     out: Path = setting(help="Folder to write the results to; made if it does not exist")
     character: str | None = setting(
         None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"
     )
-    start: str | None = setting(None, help="First frame to solve: a frame number, or seconds with an s, as in 4.5s")
-    end: str | None = setting(None, help="Where to stop: the first frame no longer solved, or seconds with an s")
+    start: str | None = setting(None, help="First frame to solve: a frame number (120) or a time (4.5s, 00:01:02.5)")
+    end: str | None = setting(None, help="Last frame to solve, written like the start")
     neutral_frame: int | None = setting(
         None,
         help="Frame of the footage in which the face is at rest; absent: found automatically",
