@@ -1,0 +1,29 @@
+"""Preferences: which Python the worker runs, and whether everything it needs is there."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import session
+from .package import ADDON
+
+
+class FACECAP_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = ADDON
+
+    python: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Python for solving",
+        description="Leave empty to use Blender's own. Another Python environment must have the packages FaceCap needs",
+        subtype="FILE_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "python")
+        layout.operator("facecap.check_installation", icon="CHECKMARK")
+        for line in session.installation_report:
+            layout.label(text=line)
+
+
+CLASSES = (FACECAP_AP_preferences,)

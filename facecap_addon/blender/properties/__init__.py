@@ -1,0 +1,1 @@
+"""What a .blend file remembers about its performance capture."""

@@ -1,0 +1,64 @@
+"""Blender properties from a settings dataclass, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import bpy
+
+from ...jobs.schema import SettingField, fields_of
+
+_LIMIT = 1e9
+
+
+def annotations_of(settings_type: type, *, skip: Collection[str] = ()) -> dict[str, Any]:
+    """Property annotations for every yes-or-no, number and choice field.
+
+    A field that may be absent becomes two: `use_<name>`, off at first, and `<name>`.
+    """
+    annotations: dict[str, Any] = {}
+    for item in fields_of(settings_type):
+        made = None if item.name in skip or item.required else _property(item)
+        if made is None:
+            continue
+        if item.optional:
+            annotations[f"use_{item.name}"] = bpy.props.BoolProperty(name=f"Give {_title(item)}", default=False)
+        annotations[item.name] = made
+    return annotations
+
+
+def values_of(group: bpy.types.PropertyGroup, settings_type: type) -> dict[str, Any]:
+    """The values a property group holds for the settings it was derived from; absent ones are left out."""
+    values: dict[str, Any] = {}
+    for item in fields_of(settings_type):
+        if item.name in group.bl_rna.properties and (not item.optional or getattr(group, f"use_{item.name}")):
+            values[item.name] = getattr(group, item.name)
+    return values
+
+
+def _property(item: SettingField) -> Any:
+    shared: dict[str, Any] = {"name": _title(item), "description": item.help}
+    if item.choices:
+        items = [(choice, choice.capitalize(), "") for choice in item.choices]
+        return bpy.props.EnumProperty(items=items, default=item.default or item.choices[0], **shared)
+    low = -_LIMIT if item.min is None else item.min
+    high = _LIMIT if item.max is None else item.max
+    if item.kind == "bool":
+        return bpy.props.BoolProperty(default=bool(item.default), **shared)
+    if item.kind == "int":
+        return bpy.props.IntProperty(default=int(_default(item, low)), min=int(low), max=int(high), **shared)
+    if item.kind == "float":
+        return bpy.props.FloatProperty(default=float(_default(item, low)), min=low, max=high, **shared)
+    return None
+
+
+def _default(item: SettingField, low: float) -> float:
+    if item.default is not None:
+        return item.default
+    return {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 25.0}.get(item.name, max(low, 0.0))
+
+
+def _title(item: SettingField) -> str:
+    words = item.name.removesuffix(f"_{item.unit}").replace("_", " ").capitalize()
+    return f"{words} ({item.unit})" if item.name.endswith(f"_{item.unit}") else words

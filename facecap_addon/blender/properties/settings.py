@@ -1,0 +1,106 @@
+"""The scene's FaceCap settings: footage, character, solve, bake, result."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...jobs.settings import SolveSettings
+from .derive import annotations_of
+
+# What the panel gives in another form: the paths, the trim range, and which files are written.
+_NOT_DERIVED = ("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm")
+
+
+class FACECAP_PG_solve(bpy.types.PropertyGroup):
+    """One property for every field of SolveSettings that is a matter of choice."""
+
+    __annotations__ = annotations_of(SolveSettings, skip=_NOT_DERIVED)
+
+
+class FACECAP_PG_bake(bpy.types.PropertyGroup):
+    mode: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Keys",
+        items=[
+            ("new", "New Action", "Put the keys into an action of their own; the present one stays in the file"),
+            ("mix", "Into Present", "Replace the present action's keys inside the take's range; keep all others"),
+        ],
+        description="Where the keys go",
+    )
+    influence: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Influence", description="How far the mix goes from the present keys to the take", default=1.0, min=0, max=1
+    )
+    gain: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Gain",
+        description="Exaggerate or calm the expression; values stay inside each key's range",
+        default=1.0,
+        min=0.0,
+        soft_max=2.0,
+        max=10.0,
+    )
+    head: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Head Pose",
+        items=[
+            ("object", "Object", "Turn and move the whole object, as the head moved in front of the camera"),
+            ("bone", "Bone", "Turn and move a bone"),
+            ("none", "None", "Leave the head where it is; only the face moves"),
+        ],
+        description="What follows the head's motion",
+    )
+    head_location: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Location Too", description="Key the head's location as well as its rotation", default=True
+    )
+    armature: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Armature",
+        type=bpy.types.Object,
+        poll=lambda _, obj: obj.type == "ARMATURE",
+        description="The armature of the head bone",
+    )
+    bone: bpy.props.StringProperty(name="Bone", description="The head bone")  # type: ignore[valid-type]
+
+
+class FACECAP_PG_result(bpy.types.PropertyGroup):
+    take: bpy.props.StringProperty(name="Take", subtype="FILE_PATH")  # type: ignore[valid-type]
+    report: bpy.props.StringProperty(name="Report", subtype="FILE_PATH")  # type: ignore[valid-type]
+    frames_solved: bpy.props.IntProperty()  # type: ignore[valid-type]
+    frames_missing: bpy.props.IntProperty()  # type: ignore[valid-type]
+    residual_px: bpy.props.FloatProperty()  # type: ignore[valid-type]
+    fps: bpy.props.FloatProperty()  # type: ignore[valid-type]
+    not_observed: bpy.props.IntProperty()  # type: ignore[valid-type]
+    unknown: bpy.props.IntProperty()  # type: ignore[valid-type]
+
+
+class FACECAP_PG_scene(bpy.types.PropertyGroup):
+    video: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Footage", description="Video, or one picture of a numbered image sequence", subtype="FILE_PATH"
+    )
+    facts: bpy.props.StringProperty()  # type: ignore[valid-type]
+    start_frame: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Start at Frame", description="Scene frame at which the footage starts", default=1, min=-100000, max=100000
+    )
+    use_trim: bpy.props.BoolProperty(name="Trim", description="Solve only a part of the footage")  # type: ignore[valid-type]
+    trim_start: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Start", description="First frame of the footage to solve, counted from 0", default=0, min=0
+    )
+    trim_end: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="End", description="First frame of the footage that is no longer solved", default=250, min=1
+    )
+    character: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Character",
+        type=bpy.types.Object,
+        poll=lambda _, obj: obj.type == "MESH",
+        description="The mesh whose shape keys are animated",
+    )
+    solve: bpy.props.PointerProperty(type=FACECAP_PG_solve)  # type: ignore[valid-type]
+    bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]
+    result: bpy.props.PointerProperty(type=FACECAP_PG_result)  # type: ignore[valid-type]
+
+
+CLASSES = (FACECAP_PG_solve, FACECAP_PG_bake, FACECAP_PG_result, FACECAP_PG_scene)
+
+
+def register() -> None:
+    bpy.types.Scene.facecap = bpy.props.PointerProperty(type=FACECAP_PG_scene)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.facecap

@@ -1,0 +1,65 @@
+"""What is going on right now in this Blender: the running job and the latest outcome. Not saved with any file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import bpy
+
+if TYPE_CHECKING:
+    from ..jobs.runner import Runner
+
+
+@dataclass
+class Job:
+    """A job that the panel shows.
+
+    Attributes:
+        runner: the worker's runner.
+        stage: what is being done, for people.
+        fraction: 0 to 1.
+        eta_s: seconds until the end, None while unknown.
+        cancelling: whether the user has asked to stop.
+    """
+
+    runner: Runner
+    stage: str = "Starting"
+    fraction: float = 0.0
+    eta_s: float | None = None
+    cancelling: bool = False
+
+
+@dataclass
+class Outcome:
+    """How the latest job ended.
+
+    Attributes:
+        ok: whether it has a result.
+        lines: what to tell the user.
+    """
+
+    ok: bool
+    lines: list[str] = field(default_factory=list)
+
+
+job: Job | None = None
+outcome: Outcome | None = None
+installation_report: list[str] = []
+
+
+def end_job() -> None:
+    """End the running job's process, if there is one, and forget the job."""
+    global job
+    if job is not None:
+        ended, job = job, None
+        close = getattr(ended.runner, "close", ended.runner.cancel)
+        close()
+
+
+def redraw() -> None:
+    """Ask every 3D view to draw its sidebar again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
