@@ -78,9 +78,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     stream = max(moving, key=lambda candidate: _width_height(candidate)[0] * _width_height(candidate)[1])
     # Streams whose codec this FFmpeg does not know come without a codec context.
     if getattr(stream, "codec_context", None) is None:
-        raise FacecapError(
-            f"The video codec of {path.name} is not supported.", "Export it as H.264, H.265 or ProRes."
-        )
+        raise FacecapError(f"The video codec of {path.name} is not supported.", "Export it as H.264, H.265 or ProRes.")
     check_size(*_width_height(stream), path)
     stream.codec_context.thread_count = DECODER_THREADS
     stream.thread_type = "AUTO"

@@ -106,9 +106,7 @@ def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str
     return LiveLinkExport(len(rows), tuple(left_out), not_in_take)
 
 
-def read_live_link_csv(
-    path: Path, *, timecode_fps: float | None = None, time_origin_s: float | None = None
-) -> Take:
+def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_origin_s: float | None = None) -> Take:
     """Read a recording of Live Link Face, or what `write_live_link_csv` wrote.
 
     Args:

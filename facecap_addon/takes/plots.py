@@ -1,0 +1,118 @@
+"""Plots over time as SVG text: lines with gaps, envelopes where there are more frames than columns, heat strips."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_COLUMNS = 300
+
+
+def runs(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(first, last) of every unbroken run of True in an (F,) bool array."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
+    return [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
+
+
+def x_positions(time_s: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """(F,) horizontal positions in 0..width of (F,) increasing times."""
+    span = float(time_s[-1] - time_s[0]) if len(time_s) > 1 else 0.0
+    return (time_s - time_s[0]) / span * width if span > 0 else np.full(len(time_s), width / 2)
+
+
+def line_path(x: NDArray[np.float64], y: NDArray[np.float64], width: float, *, max_columns: int = MAX_COLUMNS) -> str:
+    """The `d` of an SVG path through points, broken at NaN.
+
+    With more points than columns, each column shows the span from its smallest to its largest value, so that no
+    peak is lost.
+
+    Args:
+        x: (F,) positions in 0..width, increasing.  y: (F,) positions, NaN where there is nothing.
+    """
+    parts: list[str] = []
+    for first, last in runs(np.isfinite(y)):
+        xs, ys = x[first : last + 1], y[first : last + 1]
+        if len(x) > max_columns:
+            columns = np.minimum((xs / width * max_columns).astype(np.int64), max_columns - 1)
+            starts = np.flatnonzero(np.diff(columns, prepend=-1))
+            centers = (columns[starts] + 0.5) * width / max_columns
+            low, high = np.minimum.reduceat(ys, starts), np.maximum.reduceat(ys, starts)
+            outline_x, outline_y = np.concatenate([centers, centers[::-1]]), np.concatenate([low, high[::-1]])
+            parts.append(_polyline(outline_x, outline_y) + "Z")
+        elif first == last:
+            parts.append(f"M{_short(xs[0] - 0.5)} {_short(ys[0])}h1")
+        else:
+            parts.append(_polyline(xs, ys))
+    return "".join(parts)
+
+
+def missing_bands(x: NDArray[np.float64], missing: NDArray[np.bool_], width: float, height: float) -> str:
+    """SVG rectangles of class `gap` over the frames that are missing; x (F,) positions, missing (F,) bool."""
+    if len(x) < 2:
+        return ""
+    edges = np.concatenate([[0.0], (x[1:] + x[:-1]) / 2, [width]])
+    return "".join(
+        f'<rect class="gap" x="{_short(edges[first])}" y="0" '
+        f'width="{_short(max(edges[last + 1] - edges[first], 0.6))}" height="{_short(height)}"/>'
+        for first, last in runs(missing)
+    )
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round numbers between `low` and `high`, about `count` of them."""
+    span = high - low
+    if not math.isfinite(span) or span <= 0:
+        return [low]
+    rough = span / count
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if rough <= factor * magnitude * 1.0001)
+    first = math.ceil(low / step - 1e-9)
+    return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def heat_strip_png(
+    x: NDArray[np.float64], values: NDArray[np.floating], width: float, color: tuple[int, int, int]
+) -> str:
+    """Rows of values over time as a `data:` PNG, the darker (more opaque) the higher; each column the lowest value.
+
+    Args:
+        x: (F,) positions in 0..width.
+        values: (F, R) in 0..1; NaN stays transparent.
+        color: RGB of the value 1.
+    """
+    columns_count = int(min(MAX_COLUMNS * 2, max(1, len(x))))
+    columns = np.minimum((x / width * columns_count).astype(np.int64), columns_count - 1)
+    opacity = np.full((columns_count, values.shape[1]), np.nan)
+    starts = np.flatnonzero(np.diff(columns, prepend=-1))
+    opacity[columns[starts]] = np.fmin.reduceat(np.asarray(values, np.float64), starts, axis=0)
+    filled = np.zeros(columns_count, np.bool_)
+    filled[columns[starts]] = True
+    # A column between two frames shows the frame before it.
+    source = np.maximum.accumulate(np.where(filled, np.arange(columns_count), 0))
+    alpha = np.clip(np.nan_to_num(opacity[source]), 0.0, 1.0) * 255
+    picture = np.zeros((values.shape[1], columns_count, 4), np.uint8)
+    picture[..., :3] = color[::-1]
+    picture[..., 3] = alpha.T.round()
+    ok, encoded = cv2.imencode(".png", picture)
+    assert ok
+    return data_uri("image/png", encoded.tobytes())
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """A `data:` address holding `content` of MIME type `kind`."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _polyline(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> str:
+    points: Sequence[str] = [f"{_short(px)} {_short(py)}" for px, py in zip(xs, ys, strict=True)]
+    return "M" + "L".join(points)
+
+
+def _short(value: float) -> str:
+    text = f"{float(value):.1f}"
+    return text.removesuffix(".0") if text != "-0.0" else "0"

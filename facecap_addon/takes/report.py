@@ -1,0 +1,345 @@
+"""The report of a solve: one HTML page that needs nothing else, to look at, to send and to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..rig.blendshapes import BlendshapeRig
+from .atomic import atomic_path
+from .contact_sheet import Thumbnail
+from .metrics import jitter
+from .plots import MAX_COLUMNS as _MAX_COLUMNS
+from .plots import data_uri, heat_strip_png, line_path, missing_bands, nice_ticks, runs, x_positions
+from .report_style import STYLE
+from .take import STATUS_MISSING, Take
+
+# A channel that never leaves this band is listed, not drawn.
+_QUIET = 0.02
+_WIDE, _LEFT, _RIGHT = 1000.0, 64.0, 8.0
+_HEAT_COLOR = (72, 132, 205)
+_REGION_PREFIXES = {
+    "brows": ("brow",),
+    "eyes": ("eye", "lid", "blink"),
+    "nose": ("nose",),
+    "cheeks": ("cheek",),
+    "jaw": ("jaw", "tongue"),
+    "mouth": ("mouth", "lip"),
+}
+
+
+def write_report(
+    path: Path,
+    *,
+    take: Take,
+    rig: BlendshapeRig | None,
+    thumbnails: Sequence[Thumbnail] = (),
+    summary: Mapping[str, object] | None = None,
+    channel_regions: Mapping[str, str] | None = None,
+    title: str | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the report of a take as one self-contained HTML file, without scripts and without anything fetched.
+
+    Args:
+        path: the file, usually `<stem>.report.html`.
+        take: what was solved.
+        rig: what it drives, for the jitter measure D; None leaves that plot out.
+        thumbnails: frames to show, in order; see `contact_sheet`.
+        summary: what `summary.json` holds; used are frames_decoded, frames_solved, frames_missing, fps, residual_px,
+            seconds (per stage), versions, warnings; all may be absent.
+        channel_regions: the region of each channel; absent ones go by their ARKit-like name.
+        title: the heading; None: the source's name.
+        notes: sentences that the reader should see first, besides the summary's warnings.
+    Raises:
+        FacecapError: the disk is full or the folder cannot be written.
+    """
+    summary = summary or {}
+    source = str(take.provenance.get("source", "") or path.stem)
+    heading = title or Path(source).name
+    d_mm = _jitter_mm(take, rig)
+    sections = [
+        f"<h1>{escape(heading)}</h1>",
+        _subtitle(take, rig),
+        _figures(take, summary, d_mm),
+        _notes([*notes, *_texts(summary.get("warnings"))]),
+        _contact_sheet(thumbnails),
+        _quality(take, d_mm),
+        _weights(take, channel_regions or {}),
+        _not_observed(take),
+        _missing_ranges(take),
+        _tables(summary),
+        "<footer>FaceCap · times are seconds from the start of the footage. Jitter D: Meng and Wen 2019, "
+        "equation 5, the mean distance that vertices move between two frames.</footer>",
+    ]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(heading)} – FaceCap report</title><style>{STYLE}</style></head><body><main>"
+        + "\n".join(section for section in sections if section)
+        + "</main></body></html>\n"
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _jitter_mm(take: Take, rig: BlendshapeRig | None) -> NDArray[np.float64] | None:
+    if rig is None:
+        return None
+    row_of = {name: k for k, name in enumerate(rig.channels)}
+    shared = [k for k, name in enumerate(take.channels) if name in row_of]
+    if not shared:
+        return None
+    if [row_of[take.channels[k]] for k in shared] == list(range(len(rig.channels))):
+        deltas = rig.deltas
+    else:
+        deltas = rig.deltas[[row_of[take.channels[k]] for k in shared]]
+    return jitter(take.weights[:, shared], deltas, take.solved) * 1000.0
+
+
+def _subtitle(take: Take, rig: BlendshapeRig | None) -> str:
+    facts = [f"{take.image_size[0]} × {take.image_size[1]} px"] if take.image_size[0] else []
+    if take.frame_count > 1:
+        facts.append(f"{take.time_s[0]:.2f} to {take.time_s[-1]:.2f} s")
+        facts.append(f"{1.0 / float(np.median(np.diff(take.time_s))):.3g} frames per second")
+    if rig is not None and rig.name:
+        facts.append(f"on {rig.name}")
+    if take.focal_px:
+        facts.append(f"focal length {take.focal_px:.0f} px")
+    return f'<p class="soft">{escape(" · ".join(facts))}</p>'
+
+
+def _figures(take: Take, summary: Mapping[str, object], d_mm: NDArray[np.float64] | None) -> str:
+    solved = int(take.solved.sum())
+    boxes = [(f"{solved}", "frames solved"), (f"{take.frame_count - solved}", "frames without a face")]
+    fps = summary.get("fps")
+    if isinstance(fps, int | float):
+        boxes.append((f"{fps:.0f}", "frames per second, whole solve"))
+    residual = summary.get("residual_px")
+    if not isinstance(residual, int | float) and np.isfinite(take.residual_px).any():
+        residual = float(np.nanmedian(take.residual_px))
+    if isinstance(residual, int | float):
+        boxes.append((f"{residual:.2f} px", "landmark residual"))
+    if d_mm is not None and np.isfinite(d_mm).any():
+        boxes.append((f"{np.nanmedian(d_mm):.3f} mm", "jitter D, median"))
+    observed = len(take.channels) - len(set(take.not_observed) & set(take.channels))
+    boxes.append((f"{observed} of {len(take.channels)}", "channels observed"))
+    cells = "".join(f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in boxes)
+    return f'<div class="figures">{cells}</div>'
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    items = "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys(notes))
+    return f'<div class="notes"><ul>{items}</ul></div>'
+
+
+def _contact_sheet(thumbnails: Sequence[Thumbnail]) -> str:
+    if not thumbnails:
+        return ""
+    figures = "".join(
+        f'<figure><img alt="Frame {shot.frame}" src="{data_uri("image/jpeg", shot.jpeg)}">'
+        f"<figcaption>{shot.time_s:.2f} s · frame {shot.frame}{'' if shot.has_face else ' · no face'}"
+        "</figcaption></figure>"
+        for shot in thumbnails
+    )
+    return f'<h2>Landmarks</h2><div class="sheet">{figures}</div>'
+
+
+def _quality(take: Take, d_mm: NDArray[np.float64] | None) -> str:
+    if not take.frame_count:
+        return ""
+    plots = [_plot(take, take.residual_px.astype(np.float64), "Landmark residual, px")]
+    if d_mm is not None:
+        plots.append(_plot(take, d_mm, "Jitter D, mm per frame"))
+    plots.append(_heat(take))
+    cards = "".join(f'<div class="card">{plot}</div>' for plot in plots if plot)
+    gap = " Shaded: no face in the picture." if (~take.solved).any() else ""
+    return f'<h2>Quality over time</h2><p class="soft small">Time in seconds.{gap}</p>{cards}'
+
+
+def _plot(take: Take, values: NDArray[np.float64], title: str) -> str:
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return ""
+    height, top = 120.0, 26.0
+    ceiling = max(float(finite.max()) * 1.06, 1e-9)
+    plot_width = _WIDE - _LEFT - _RIGHT
+    x = x_positions(take.time_s, plot_width)
+    y = height * (1.0 - values / ceiling)
+    lines = [
+        f'<line class="grid" x1="0" x2="{plot_width:.0f}" y1="{height * (1 - tick / ceiling):.1f}" '
+        f'y2="{height * (1 - tick / ceiling):.1f}"/><text x="-8" y="{height * (1 - tick / ceiling) + 4:.1f}" '
+        f'text-anchor="end">{tick:g}</text>'
+        for tick in nice_ticks(0.0, ceiling, 4)
+    ]
+    median = float(np.median(finite))
+    return (
+        f'<svg viewBox="0 0 {_WIDE:.0f} {top + height + 24:.0f}" role="img" aria-label="{escape(title)}">'
+        f'<text class="title" x="0" y="12">{escape(title)}</text>'
+        f'<text x="{_WIDE - _RIGHT:.0f}" y="12" text-anchor="end">median {median:.3g} · max {finite.max():.3g}</text>'
+        f'<g transform="translate({_LEFT:.0f} {top:.0f})">{"".join(lines)}'
+        f"{missing_bands(x, ~take.solved, plot_width, height)}"
+        f'<path class="{_curve_class(take)}" d="{line_path(x, y, plot_width)}"/>'
+        f"{_time_axis(take, plot_width, height)}</g></svg>"
+    )
+
+
+def _heat(take: Take) -> str:
+    if not take.regions:
+        return ""
+    row, top = 20.0, 26.0
+    height = row * len(take.regions)
+    plot_width = _WIDE - _LEFT - _RIGHT
+    x = x_positions(take.time_s, plot_width)
+    values = np.where(take.solved[:, None], take.confidence, np.nan)
+    labels = "".join(
+        f'<text x="-8" y="{row * (r + 0.5) + 4:.1f}" text-anchor="end">{escape(name)}</text>'
+        for r, name in enumerate(take.regions)
+    )
+    rules = "".join(
+        f'<line class="base" x1="0" x2="{plot_width:.0f}" y1="{row * r:.0f}" y2="{row * r:.0f}"/>'
+        for r in range(len(take.regions) + 1)
+    )
+    strip = heat_strip_png(x, values, plot_width, _HEAT_COLOR)
+    legend = (
+        '<defs><linearGradient id="confidence"><stop offset="0" stop-color="rgb(72,132,205)" stop-opacity="0"/>'
+        '<stop offset="1" stop-color="rgb(72,132,205)"/></linearGradient></defs>'
+        f'<text x="{_WIDE - _RIGHT - 128:.0f}" y="12" text-anchor="end">0</text>'
+        f'<rect class="frame" x="{_WIDE - _RIGHT - 120:.0f}" y="3" width="100" height="10"/>'
+        f'<rect x="{_WIDE - _RIGHT - 120:.0f}" y="3" width="100" height="10" fill="url(#confidence)"/>'
+        f'<text x="{_WIDE - _RIGHT:.0f}" y="12" text-anchor="end">1</text>'
+    )
+    return (
+        f'<svg viewBox="0 0 {_WIDE:.0f} {top + height + 24:.0f}" role="img" aria-label="Confidence per region">'
+        f'<text class="title" x="0" y="12">Confidence per region</text>{legend}'
+        f'<g transform="translate({_LEFT:.0f} {top:.0f})">'
+        f'<image x="0" y="0" width="{plot_width:.0f}" height="{height:.0f}" preserveAspectRatio="none" '
+        f'style="image-rendering:pixelated" href="{strip}"/>'
+        f"{missing_bands(x, ~take.solved, plot_width, height)}{rules}{labels}"
+        f"{_time_axis(take, plot_width, height)}</g></svg>"
+    )
+
+
+def _time_axis(take: Take, width: float, height: float) -> str:
+    first, last = float(take.time_s[0]), float(take.time_s[-1])
+    if last <= first:
+        return ""
+    ticks = "".join(
+        f'<text x="{(tick - first) / (last - first) * width:.1f}" y="{height + 16:.0f}" text-anchor="middle">'
+        f"{tick:g}</text>"
+        for tick in nice_ticks(first, last, 10)
+    )
+    return f'<line class="base" x1="0" x2="{width:.0f}" y1="{height:.0f}" y2="{height:.0f}"/>{ticks}'
+
+
+def _weights(take: Take, channel_regions: Mapping[str, str]) -> str:
+    if not take.frame_count or not take.channels:
+        return ""
+    peaks = np.abs(take.weights).max(axis=0)
+    regions: dict[str, list[int]] = {}
+    quiet: list[str] = []
+    for k, name in enumerate(take.channels):
+        if peaks[k] < _QUIET:
+            quiet.append(name)
+        else:
+            regions.setdefault(channel_regions.get(name) or region_of(name), []).append(k)
+    order = [name for name in (*take.regions, *_REGION_PREFIXES) if name in regions]
+    blocks: list[str] = []
+    for region in dict.fromkeys([*order, *sorted(regions)]):
+        cells = "".join(_channel(take, k) for k in regions[region])
+        blocks.append(f'<h3>{escape(region)}</h3><div class="multiples">{cells}</div>')
+    silent = [name for name in quiet if name not in take.not_observed]
+    if silent:
+        blocks.append(f'<h3>At rest throughout</h3><p class="small">{escape(", ".join(silent))}</p>')
+    return (
+        '<h2>Weights</h2><p class="soft small">Every panel spans the weights 0 to 1, or more where the key went further.</p>'
+        + "".join(blocks)
+    )
+
+
+def region_of(channel: str) -> str:
+    """The region a channel's name speaks of, ARKit's names and similar ones; "other" if none."""
+    name = channel.lower()
+    for region, prefixes in _REGION_PREFIXES.items():
+        if name.startswith(prefixes):
+            return region
+    found = [region for region, prefixes in _REGION_PREFIXES.items() if any(prefix in name for prefix in prefixes)]
+    return found[0] if found else "other"
+
+
+def _channel(take: Take, k: int) -> str:
+    values = np.where(take.solved, take.weights[:, k].astype(np.float64), np.nan)
+    lowest, highest = (float(np.nanmin(values)), float(np.nanmax(values))) if take.solved.any() else (0.0, 0.0)
+    low, high = min(0.0, lowest) if lowest < -_QUIET else 0.0, max(1.0, highest)
+    width, height = 300.0, 46.0
+    x = x_positions(take.time_s, width)
+    y = height * (1.0 - (values - low) / (high - low))
+    zero = height * (1.0 + low / (high - low))
+    path = line_path(x, y, width, max_columns=_MAX_COLUMNS)
+    return (
+        f'<div class="channel"><div>{escape(take.channels[k])}'
+        f"<span>{f'{lowest:.2f} to ' if low < 0 else 'max '}{highest:.2f}</span></div>"
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(take.channels[k])}">{missing_bands(x, ~take.solved, width, height)}'
+        f'<line class="base" x1="0" x2="{width:.0f}" y1="{zero:.1f}" y2="{zero:.1f}"/>'
+        f'<path class="{_curve_class(take)}" d="{path}"/></svg></div>'
+    )
+
+
+def _curve_class(take: Take) -> str:
+    return "envelope" if take.frame_count > _MAX_COLUMNS else "curve"
+
+
+def _not_observed(take: Take) -> str:
+    if not take.not_observed:
+        return ""
+    chips = "".join(f"<li>{escape(name)}</li>" for name in take.not_observed)
+    return (
+        '<h2>Not observed</h2><p class="soft small">The footage cannot show these channels; they stay at zero and '
+        f'get no keys.</p><ul class="chips">{chips}</ul>'
+    )
+
+
+def _missing_ranges(take: Take) -> str:
+    ranges = runs(take.status == STATUS_MISSING)
+    if not ranges:
+        return ""
+    rows = "".join(
+        f'<tr><td class="number">{take.time_s[first]:.3f}</td><td class="number">{take.time_s[last]:.3f}</td>'
+        f'<td class="number">{last - first + 1}</td></tr>'
+        for first, last in ranges[:100]
+    )
+    more = f'<p class="soft small">and {len(ranges) - 100} more.</p>' if len(ranges) > 100 else ""
+    return (
+        '<h2>Without a face</h2><p class="soft small">Nothing is invented here: these frames get no keys.</p>'
+        '<table style="max-width:420px"><tr><th class="number">from, s</th><th class="number">to, s</th>'
+        f'<th class="number">frames</th></tr>{rows}</table>{more}'
+    )
+
+
+def _tables(summary: Mapping[str, object]) -> str:
+    seconds, versions = summary.get("seconds"), summary.get("versions")
+    blocks: list[str] = []
+    if isinstance(seconds, Mapping) and seconds:
+        spent = {str(stage): float(value) for stage, value in seconds.items() if isinstance(value, int | float)}
+        longest = max([*spent.values(), 1e-9])
+        rows = "".join(
+            f'<tr><td>{escape(stage)}</td><td class="number">{value:.2f}</td>'
+            f'<td style="width:45%"><div class="bar" style="width:{100 * value / longest:.1f}%"></div></td></tr>'
+            for stage, value in spent.items()
+        )
+        blocks.append(f"<div><h2>Seconds per stage</h2><table>{rows}</table></div>")
+    if isinstance(versions, Mapping) and versions:
+        rows = "".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in versions.items())
+        blocks.append(f"<div><h2>Versions</h2><table>{rows}</table></div>")
+    return f'<div class="pair">{"".join(blocks)}</div>' if blocks else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
