@@ -10,12 +10,8 @@ Replies are JSON lines: {"event": "result", "result": {…}} or
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 import traceback
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,8 @@ import bpy
 from ..errors import FacecapError
 from ..rig.blendshapes import save_rig
 from ..rig.channels import arkit_name
+from ..takes.atomic import atomic_path
+from ..takes.npz import load_take
 from .scene.bake import BakeSettings, apply_take
 from .scene.character import character_notes, extract_rig
 from .scene.footage import add_audio, match_scene
@@ -38,11 +36,7 @@ def answer(request_text: str) -> tuple[dict[str, Any], int]:
         the reply and the exit code: 0 done, 2 bad input, 1 a fault of FaceCap's own.
     """
     try:
-        request = json.loads(request_text)
-        do = {"extract": extract, "bake": bake}.get(request.get("do"))
-        if do is None:
-            raise FacecapError(f"Unknown request {request.get('do')!r}.", "Ask for extract or bake.")
-        return {"event": "result", "result": do(request)}, 0
+        return {"event": "result", "result": answer_request(json.loads(request_text))}, 0
     except FacecapError as error:
         return _error(error.what, error.way_out, error.exit_code), error.exit_code
     except OSError as error:
@@ -53,13 +47,21 @@ def answer(request_text: str) -> tuple[dict[str, Any], int]:
         return _error(f"Blender's part failed: {type(error).__name__}: {error}", "Please report this.", 1), 1
 
 
+def answer_request(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what a request asks, in this process; returns the result's facts. Raises FacecapError."""
+    do = {"extract": extract, "bake": bake}.get(str(request.get("do")))
+    if do is None:
+        raise FacecapError(f"Unknown request {request.get('do')!r}.", "Ask for extract or bake.")
+    return do(request)
+
+
 def extract(request: dict[str, Any]) -> dict[str, Any]:
     """Write the rig of a character in a .blend file to an `.npz`."""
     obj, chosen = open_character(request)
     notes = chosen + character_notes(obj)
     rig = extract_rig(obj)
     out = Path(request["out"])
-    with _atomic(out, ".npz") as temporary:
+    with atomic_path(out) as temporary:
         save_rig(temporary, rig)
     return {
         "rig": str(out),
@@ -72,8 +74,6 @@ def extract(request: dict[str, Any]) -> dict[str, Any]:
 
 def bake(request: dict[str, Any]) -> dict[str, Any]:
     """Key a take on a character and save the scene around it as a new .blend file."""
-    from ..takes.npz import load_take
-
     out = Path(request["out"])
     source = Path(request["blend"])
     if out.exists() and source.exists() and out.samefile(source):
@@ -94,7 +94,7 @@ def bake(request: dict[str, Any]) -> dict[str, Any]:
     video = Path(request["video"]).resolve() if request.get("video") else None
     has_audio = dress(scene, obj, take, video, start, float(request.get("audio_offset_s", 0.0)))
     scene.frame_set(start)
-    with _atomic(out, ".blend") as temporary:
+    with atomic_path(out) as temporary:
         save_blend(temporary)
     return {
         "blend": str(out),
@@ -184,7 +184,6 @@ def _scene_of(obj: Any) -> Any:
         if obj.name in scene.objects:
             bpy.context.window.scene = scene
             return scene
-    present.collection.objects.link(obj)
     return present
 
 
@@ -197,28 +196,6 @@ def _rate(take: Any, request: dict[str, Any]) -> Fraction:
         return Fraction(24)
     span = float(take.time_s[-1] - take.time_s[0])
     return Fraction((take.frame_count - 1) / span).limit_denominator(1001)
-
-
-@contextlib.contextmanager
-def _atomic(out: Path, suffix: str) -> Iterator[Path]:
-    """A temporary name beside `out`, renamed to it if all went well and removed if not."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{out.stem}-", suffix=suffix, dir=out.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's file mode mask; mkstemp makes files private, results should be as readable as any other file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _error(what: str, way_out: str, exit_code: int) -> dict[str, Any]:

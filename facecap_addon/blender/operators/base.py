@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-import traceback
 
 import bpy
 
@@ -34,6 +33,8 @@ class FacecapOperator:
 
 def fault_message(error: Exception, during: str) -> str:
     """What to say about an exception that nobody expected; its details go into a report file."""
+    import traceback  # here and in the operators: enabling the add-on must take no time, so imports wait for use
+
     what = f"FaceCap met a fault of its own: {type(error).__name__}: {error}."
     try:
         path = user_folder("reports") / f"{time.strftime('%Y%m%d-%H%M%S')}-{during.rpartition('.')[2]}.txt"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene.character import character_notes, checked_mesh
 from .base import FacecapOperator
 
 
@@ -19,6 +18,8 @@ class FACECAP_OT_use_active(FacecapOperator, bpy.types.Operator):
         return context.object is not None and context.object.type == "MESH"
 
     def run(self, context: bpy.types.Context) -> set[str]:
+        from ..scene.character import character_notes, checked_mesh
+
         checked_mesh(context.object)
         context.scene.facecap.character = context.object
         for note in character_notes(context.object):

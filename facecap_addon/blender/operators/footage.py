@@ -7,7 +7,6 @@ from pathlib import Path
 import bpy
 
 from ...errors import FacecapError
-from ..scene import footage as scene_footage
 from .base import FacecapOperator
 
 _PATTERN = "*.mp4;*.mov;*.m4v;*.avi;*.mkv;*.webm;*.mpg;*.mpeg;*.mts;*.wmv;*.flv;*.png;*.jpg;*.jpeg;*.tif;*.tiff;*.exr"
@@ -47,7 +46,7 @@ class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
         settings = context.scene.facecap
         settings.video = self.filepath
         settings.use_trim = False
-        settings.trim_start, settings.trim_end = 0, footage.frame_count
+        settings.trim_start, settings.trim_end = 0, max(0, footage.frame_count - 1)
         _remember(settings, footage)
         if self.match_scene:
             _match(context.scene, footage)
@@ -86,6 +85,8 @@ def _remember(settings: bpy.types.PropertyGroup, footage) -> None:  # noqa: ANN0
 
 
 def _match(scene: bpy.types.Scene, footage) -> None:  # noqa: ANN001
+    from ..scene import footage as scene_footage
+
     start = scene.facecap.start_frame
     last_s = max(0.0, footage.duration_s - 1.0 / float(footage.frame_rate))
     clip = scene_footage.load_clip(footage.paths[0], start_frame=start)

@@ -65,8 +65,8 @@ class FACECAP_PG_result(bpy.types.PropertyGroup):
     frames_missing: bpy.props.IntProperty()  # type: ignore[valid-type]
     residual_px: bpy.props.FloatProperty()  # type: ignore[valid-type]
     fps: bpy.props.FloatProperty()  # type: ignore[valid-type]
-    not_observed: bpy.props.IntProperty()  # type: ignore[valid-type]
-    unknown: bpy.props.IntProperty()  # type: ignore[valid-type]
+    not_observed: bpy.props.StringProperty()  # type: ignore[valid-type]
+    warnings: bpy.props.StringProperty()  # type: ignore[valid-type]
 
 
 class FACECAP_PG_scene(bpy.types.PropertyGroup):
@@ -82,7 +82,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         name="Start", description="First frame of the footage to solve, counted from 0", default=0, min=0
     )
     trim_end: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="End", description="First frame of the footage that is no longer solved", default=250, min=1
+        name="End", description="Last frame of the footage to solve, counted from 0", default=249, min=0
     )
     character: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Character",

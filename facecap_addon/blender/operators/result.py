@@ -1,0 +1,42 @@
+"""Look at what a solve left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ...errors import FacecapError
+from .base import FacecapOperator
+
+
+class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.open_report"
+    bl_label = "Open Report"
+    bl_description = "Show the solve's report in the web browser: contact sheet, curves, residuals"
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        path = _existing(context.scene.facecap.result.report, "report")
+        bpy.ops.wm.url_open(url=path.as_uri())
+        return {"FINISHED"}
+
+
+class FACECAP_OT_open_folder(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.open_folder"
+    bl_label = "Open Folder"
+    bl_description = "Show the folder with the take, the Live Link CSV and the preview"
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        path = _existing(context.scene.facecap.result.take, "take")
+        bpy.ops.wm.path_open(filepath=str(path.parent))
+        return {"FINISHED"}
+
+
+def _existing(stored: str, what: str) -> Path:
+    path = Path(bpy.path.abspath(stored)) if stored else None
+    if path is None or not path.is_file():
+        raise FacecapError(f"The {what} of this solve is no longer there.", "Solve again.")
+    return path
+
+
+CLASSES = (FACECAP_OT_open_report, FACECAP_OT_open_folder)

@@ -1,0 +1,239 @@
+"""Solve: the worker process does the work, a timer listens to it, and the result is keyed as one undo step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ...errors import FacecapError
+from ...jobs.eta import duration_text
+from ...jobs.progress import Progress
+from ...jobs.result import SolveResult
+from ...jobs.schema import from_json
+from ...jobs.settings import SolveSettings
+from .. import session
+from ..package import job_folder
+from ..properties.derive import values_of
+from ..worker_python import worker_python
+from .bake import bake_result
+from .base import FacecapOperator, fault_message
+from .footage import footage_path
+
+if TYPE_CHECKING:
+    from ...jobs.runner import ProcessRunner, Runner
+
+POLL_S = 0.1
+STAGES = {
+    "open": "Opening the footage",
+    "character": "Placing landmarks on the character",
+    "landmarks": "Finding landmarks",
+    "fit": "Solving",
+    "files": "Writing files",
+    "preview": "Writing the preview",
+    "blend": "Writing the .blend",
+}
+
+
+class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.solve"
+    bl_label = "Solve"
+    bl_description = "Animate the character from the footage; you can go on working meanwhile"
+    bl_options = {"UNDO"}
+
+    _timer: bpy.types.Timer | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if session.job is not None:
+            cls.poll_message_set("A solve is running")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.guarded(self._start, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        """Solve and wait: from scripts and in background mode."""
+        runner = start_worker(context)
+        session.job = session.Job(runner)
+        try:
+            facts = runner.wait().result
+        finally:
+            session.end_job()
+        self._apply(context, facts)
+        return {"FINISHED"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        job = session.job
+        if job is None:  # ended elsewhere: the add-on was disabled, or another file is being loaded
+            return self._finish(context, {"CANCELLED"})
+        if event.type == "ESC" and event.value == "PRESS" and not context.screen.is_animation_playing:
+            stop(job)
+            session.redraw()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            listen(job)
+            session.redraw()
+            if not job.runner.done:
+                return {"PASS_THROUGH"}
+            return self._finish(context, self._conclude(context, job.runner))
+        except Exception as error:  # a timer must never be left behind
+            session.outcome = session.Outcome(False, [fault_message(error, self.bl_idname)])
+            self.report({"ERROR"}, session.outcome.lines[0])
+            return self._finish(context, {"CANCELLED"})
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator by itself when a file is loaded or it quits."""
+        self._finish(context, {"CANCELLED"})
+
+    def _start(self, context: bpy.types.Context) -> set[str]:
+        session.outcome = None
+        session.job = session.Job(start_worker(context))
+        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        session.redraw()
+        return {"RUNNING_MODAL"}
+
+    def _conclude(self, context: bpy.types.Context, runner: Runner) -> set[str]:
+        error = runner.error
+        if error is None:
+            assert runner.result is not None
+            facts = runner.result.result
+            return self.guarded(lambda c: self._apply(c, facts), context)
+        if error.cancelled:
+            session.outcome = session.Outcome(False, ["Cancelled. What was finished is kept: Solve goes on from there."])
+            self.report({"INFO"}, session.outcome.lines[0])
+        else:
+            session.outcome = session.Outcome(False, [error.what, error.way_out])
+            self.report({"ERROR"}, f"{error.what} {error.way_out}")
+        return {"CANCELLED"}
+
+    def _apply(self, context: bpy.types.Context, facts: dict[str, object]) -> set[str]:
+        result = SolveResult.from_json(facts)
+        remember(context.scene, result)
+        try:
+            lines = bake_result(context.scene)
+        except FacecapError as error:
+            session.outcome = session.Outcome(False, [error.what, error.way_out])
+            raise
+        session.outcome = session.Outcome(True, lines)
+        return {"FINISHED"}
+
+    def _finish(self, context: bpy.types.Context, verdict: set[str]) -> set[str]:
+        """The only way out of a modal solve: no timer, process or half-drawn progress stays behind."""
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        session.end_job()
+        session.redraw()
+        return verdict
+
+
+class FACECAP_OT_cancel(bpy.types.Operator):
+    bl_idname = "facecap.cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop the solve; what was finished is kept, and Solve goes on from there (Esc)"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return session.job is not None and not session.job.cancelling
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if session.job is not None:
+            stop(session.job)
+        return {"FINISHED"}
+
+
+def start_worker(context: bpy.types.Context) -> ProcessRunner:
+    """Read the character, write it into the job folder and start the worker. Raises FacecapError."""
+    from ...jobs.runner import ProcessRunner
+    from ...rig.blendshapes import save_rig
+    from ...takes.atomic import atomic_path
+    from ..scene.character import extract_rig
+
+    scene = context.scene
+    settings = scene.facecap
+    video = footage_path(context)
+    if settings.character is None:
+        raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+    python = worker_python()
+    rig = extract_rig(settings.character)
+    folder = job_folder(video)
+    rig_path = folder / "character.rig.npz"
+    with atomic_path(rig_path) as temporary:
+        save_rig(temporary, rig)
+    request = values_of(settings.solve, SolveSettings)
+    request |= {"video": video, "out": folder, "character": str(rig_path), "blend": False}
+    if settings.use_trim:
+        request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
+    return ProcessRunner(
+        "solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path
+    )
+
+
+def listen(job: session.Job) -> None:
+    """Take in what the worker has said since the last call."""
+    for event in job.runner.poll():
+        if isinstance(event, Progress):
+            job.stage = STAGES.get(event.stage, event.stage.capitalize())
+            if event.total > 0:
+                job.stage += f" {event.done} of {event.total}"
+    job.fraction = job.runner.fraction
+    job.eta_s = job.runner.eta_s
+
+
+def progress_text(job: session.Job) -> str:
+    """The words on the progress bar."""
+    if job.cancelling:
+        return "Stopping …"
+    eta = f" · {duration_text(job.eta_s)} left" if job.eta_s else ""
+    return f"{job.stage}{eta}"
+
+
+def stop(job: session.Job) -> None:
+    """Ask the worker to end; the modal operator sees it through."""
+    job.cancelling = True
+    job.runner.cancel()
+
+
+def remember(scene: bpy.types.Scene, result: SolveResult) -> None:
+    """Keep a solve's outcome with the scene, so that it can be baked again later."""
+    kept = scene.facecap.result
+    summary = result.summary
+    kept.take = _kept_path(result.take)
+    kept.report = _kept_path(result.report) if result.report else ""
+    kept.frames_solved = int(summary.get("frames_solved", 0))
+    kept.frames_missing = int(summary.get("frames_missing", 0))
+    kept.residual_px = float(summary.get("residual_px") or 0.0)
+    kept.fps = float(summary.get("fps") or 0.0)
+    kept.warnings = "\n".join(str(warning) for warning in summary.get("warnings", ()))
+
+
+def _kept_path(path: Path) -> str:
+    """Relative to the .blend where it is saved, so that the folder can be moved."""
+    try:
+        return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
+    except ValueError:  # another drive
+        return str(path)
+
+
+@bpy.app.handlers.persistent
+def _end_before_load(*_: object) -> None:
+    session.end_job()
+    session.outcome = None
+
+
+CLASSES = (FACECAP_OT_solve, FACECAP_OT_cancel)
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_end_before_load)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_end_before_load)
+    session.end_job()

@@ -1,0 +1,1 @@
+"""The FaceCap tab in the 3D viewport's sidebar."""

@@ -1,0 +1,205 @@
+"""The FaceCap tab: footage, character, solve, bake, result, from top to bottom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ...errors import FacecapError
+from .. import session
+from ..operators.solve import progress_text
+from .text import wrapped
+
+
+class FacecapPanel:
+    """Mixin: a section of the FaceCap tab."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "FaceCap"
+
+
+class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
+    bl_label = "Footage"
+    bl_order = 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.facecap
+        if not settings.video:
+            row = layout.row()
+            row.scale_y = 1.4
+            row.operator("facecap.import_footage", text="Import Video …", icon="FILE_MOVIE")
+            return
+        row = layout.row(align=True)
+        row.prop(settings, "video", text="")
+        box = layout.box().column(align=True)
+        box.label(text=Path(settings.video).name, icon="FILE_MOVIE")
+        for line in settings.facts.splitlines():
+            box.label(text=line, icon="BLANK1")
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        row = column.row(heading="Trim", align=True)
+        row.prop(settings, "use_trim", text="")
+        part = row.row(align=True)
+        part.active = settings.use_trim
+        part.prop(settings, "trim_start", text="")
+        part.prop(settings, "trim_end", text="")
+        column.prop(settings, "start_frame")
+        layout.operator("facecap.match_scene", icon="TIME")
+
+
+class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
+    bl_label = "Character"
+    bl_order = 1
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        settings = context.scene.facecap
+        row = layout.row(align=True)
+        row.prop(settings, "character", text="", icon="MESH_DATA")
+        obj = settings.character
+        if obj is None:
+            row = layout.row()
+            row.scale_y = 1.2
+            row.operator("facecap.use_active", icon="RESTRICT_SELECT_OFF")
+            return
+        from ..scene.character import character_notes, checked_mesh
+
+        try:
+            mesh = checked_mesh(obj)
+            notes = character_notes(obj)
+        except FacecapError as error:
+            wrapped(layout, context, f"{error.what} {error.way_out}", icon="ERROR")
+            return
+        names = [block.name for block in mesh.shape_keys.key_blocks[1:]]
+        column = layout.column(align=True)
+        column.label(text=_keys_text(names), icon="SHAPEKEY_DATA")
+        for note in notes:
+            wrapped(column, context, note, icon="INFO")
+
+
+class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
+    bl_label = "Solve"
+    bl_order = 2
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        job = session.job
+        if job is not None:
+            column = layout.column(align=True)
+            bar = column.row(align=True)
+            bar.scale_y = 1.3
+            bar.progress(factor=job.fraction, text=progress_text(job))
+            column.operator("facecap.cancel", icon="CANCEL")
+            return
+        row = layout.row()
+        row.scale_y = 1.6
+        row.operator("facecap.solve", icon="PLAY")
+        if session.outcome is not None and not session.outcome.ok:
+            for line in session.outcome.lines:
+                wrapped(layout, context, line, icon="ERROR" if line == session.outcome.lines[0] else "BLANK1")
+
+
+class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
+    bl_label = "Options"
+    bl_parent_id = "FACECAP_PT_solve"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.active = session.job is None
+        solve = context.scene.facecap.solve
+        for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
+            row = layout.row(heading=heading, align=True)
+            row.prop(solve, f"use_{name}", text="")
+            value = row.row(align=True)
+            value.active = getattr(solve, f"use_{name}")
+            value.prop(solve, name, text="")
+        column = layout.column()
+        for name in ("smoothness", "prior"):
+            column.prop(solve, name)
+        column = layout.column(heading="Also")
+        for name in ("gaze", "adapt", "preview"):
+            column.prop(solve, name)
+
+
+class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
+    bl_label = "Bake"
+    bl_order = 3
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.facecap
+        bake = settings.bake
+        column = layout.column()
+        column.row().prop(bake, "mode", expand=True)
+        if bake.mode == "mix":
+            column.prop(bake, "influence", slider=True)
+        column.prop(bake, "gain")
+        column = layout.column()
+        column.row().prop(bake, "head", expand=True)
+        if bake.head == "bone":
+            column.prop(bake, "armature")
+            armature = bake.armature or (settings.character.find_armature() if settings.character else None)
+            if armature is not None:
+                column.prop_search(bake, "bone", armature.pose, "bones")
+        if bake.head != "none":
+            column.prop(bake, "head_location")
+        row = layout.row()
+        row.operator("facecap.bake", text="Bake Again", icon="ACTION")
+
+
+class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
+    bl_label = "Result"
+    bl_order = 4
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(context.scene.facecap.result.take)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        result = context.scene.facecap.result
+        column = layout.column(align=True)
+        column.label(text=f"{result.frames_solved} frames solved", icon="CHECKMARK")
+        if result.frames_missing:
+            column.label(text=f"{result.frames_missing} frames without a face", icon="ERROR")
+        if result.residual_px > 0.0:
+            column.label(text=f"Landmarks within {result.residual_px:.2f} px", icon="BLANK1")
+        if result.fps > 0.0:
+            column.label(text=f"{result.fps:.0f} frames per second", icon="BLANK1")
+        if session.outcome is not None and session.outcome.ok:
+            for line in session.outcome.lines:
+                wrapped(column, context, line, icon="BLANK1")
+        for warning in result.warnings.splitlines():
+            wrapped(column, context, warning, icon="INFO")
+        hidden = result.not_observed.splitlines()
+        if hidden:
+            wrapped(column, context, f"Not observed, left alone: {', '.join(hidden)}", icon="HIDE_ON")
+        row = layout.row(align=True)
+        row.operator("facecap.open_report", icon="URL")
+        row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
+
+
+def _keys_text(names: list[str]) -> str:
+    from ...rig.channels import arkit_name
+
+    arkit = len({arkit_name(name) for name in names} - {None})
+    return f"{len(names)} shape keys" + (f", {arkit} with ARKit names" if arkit else "")
+
+
+CLASSES = (
+    FACECAP_PT_footage,
+    FACECAP_PT_character,
+    FACECAP_PT_solve,
+    FACECAP_PT_solve_options,
+    FACECAP_PT_bake,
+    FACECAP_PT_result,
+)

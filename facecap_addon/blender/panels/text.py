@@ -1,0 +1,21 @@
+"""Text that fits the sidebar: Blender's labels do not wrap by themselves."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_PX_PER_CHARACTER = 7.2  # of the default font at interface scale 1
+_MARGIN_PX = 62.0  # panel margin, scroll bar and the icon
+
+
+def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, *, icon: str = "NONE") -> None:
+    """A label of as many lines as the region's width asks for; the icon stands at the first."""
+    scale = context.preferences.system.ui_scale
+    width = 240.0 if context.region is None else context.region.width / scale
+    characters = max(12, int((width - _MARGIN_PX) / _PX_PER_CHARACTER))
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(textwrap.wrap(text, characters)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
