@@ -1,0 +1,166 @@
+"""A `Graph` as a differentiable torch module: any batch, NCHW, float32 or float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from .graph import Graph, Node
+
+
+class GraphModule(nn.Module):
+    """Runs the nodes of a `Graph` in order; every operation has a gradient.
+
+    `forward` takes the picture, (N, 3, H, W) in the range the network was trained on, and returns the graph's outputs
+    in order.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        for name, value in graph.constants.items():
+            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
+        # A tensor is let go after its last use, or a batch would hold every activation at once.
+        last_use: dict[str, int] = {}
+        for i, node in enumerate(graph.nodes):
+            last_use.update({name: i for name in node.inputs})
+        kept = set(graph.output_names) | set(graph.constants)
+        self._dead_after = [
+            [name for name in set(node.inputs) if last_use[name] == i and name not in kept]
+            for i, node in enumerate(graph.nodes)
+        ]
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        tensors: dict[str, Tensor] = dict(self.named_buffers())
+        tensors[self.graph.input_name] = picture
+        for node, dead in zip(self.graph.nodes, self._dead_after, strict=True):
+            tensors[node.output] = _run(node, [tensors[name] for name in node.inputs])
+            for name in dead:
+                del tensors[name]
+        return tuple(tensors[name] for name in self.graph.output_names)
+
+
+def _run(node: Node, inputs: list[Tensor]) -> Tensor:
+    x, a = inputs[0], node.attributes
+    match node.op:
+        case "conv":
+            left, right, top, bottom = a["pad"]
+            symmetric = left == right and top == bottom
+            if not symmetric:
+                x = functional.pad(x, a["pad"])
+            padding = (top, left) if symmetric else (0, 0)
+            y = functional.conv2d(x, inputs[1], inputs[2], a["stride"], padding, 1, a["groups"])
+            return _activate(y, a["activation"])
+        case "prelu":
+            return prelu(x, inputs[1])
+        case "relu":
+            return functional.relu(x)
+        case "add":
+            return _activate(x + inputs[1], a["activation"])
+        case "multiply":
+            return x * inputs[1]
+        case "max_pool":
+            if any(a["pad"]):
+                x = functional.pad(x, a["pad"], value=float("-inf"))
+            return functional.max_pool2d(x, a["size"], a["stride"])
+        case "pad":
+            return functional.pad(x, a["pad"])
+        case "reshape":
+            if x.ndim == 4:
+                x = x.permute(0, 2, 3, 1)
+            y = x.reshape(-1, *a["shape"])
+            return y.permute(0, 3, 1, 2) if y.ndim == 4 else y
+        case "concatenate":
+            return torch.cat(inputs, a["axis"])
+        case "resize_bilinear":
+            return functional.interpolate(x, a["size"], mode="bilinear", align_corners=False)
+        case "depth_to_space":
+            return depth_to_space(x, a["block"])
+        case "identity":
+            return x
+        case "crop_matrix":
+            return crop_matrix(x, a)
+        case "sample_bilinear":
+            return sample_bilinear(x, inputs[1], a["output_height"], a["output_width"])
+        case "transform_points":
+            return x @ inputs[1][:, :2, :2].transpose(1, 2) + inputs[1][:, None, :2, 3]
+        case _:
+            raise NotImplementedError(node.op)
+
+
+def _activate(x: Tensor, activation: str) -> Tensor:
+    if activation == "relu":
+        return functional.relu(x)
+    return functional.relu6(x) if activation == "relu6" else x
+
+
+def prelu(x: Tensor, slope: Tensor) -> Tensor:
+    """x where positive, slope·x elsewhere, in the form that onnxruntime runs fastest on a CPU.
+
+    Args:
+        x: (N, C, H, W).  slope: (C, 1, 1).
+    """
+    if bool((slope <= 1).all()):
+        return torch.maximum(x, slope * x)
+    return functional.relu(x) * (1 - slope) + slope * x
+
+
+def depth_to_space(x: Tensor, block: int) -> Tensor:
+    """TensorFlow's DEPTH_TO_SPACE on NCHW: channel order is (row in block, column in block, channel)."""
+    _, channels, height, width = x.shape
+    inner = channels // (block * block)
+    x = x.reshape(-1, block, block, inner, height, width).permute(0, 3, 4, 1, 5, 2)
+    return x.reshape(-1, inner, height * block, width * block)
+
+
+def crop_matrix(points: Tensor, a: dict[str, Any]) -> Tensor:
+    """The affine map from an output grid to the box around some landmarks, turned to the line between two of them.
+
+    The first axis u runs from landmark `left_rotation_idx` to `right_rotation_idx`, v is u turned by 90° (downwards);
+    the box is the extent of landmarks `subset_idxs` along u and v, enlarged by `scale_x`, `scale_y`.
+
+    Args:
+        points: (N, L, 3) landmarks; only x and y count.
+        a: the operation's attributes, with `output_width` and `output_height` of the grid.
+    Returns:
+        (N, 4, 4): grid (column, row, 0, 1) to the landmarks' space.
+    """
+    xy = points[..., :2]
+    delta = xy[:, a["right_rotation_idx"]] - xy[:, a["left_rotation_idx"]]
+    u = delta / torch.linalg.vector_norm(delta, dim=1, keepdim=True)
+    v = torch.stack((-u[:, 1], u[:, 0]), dim=1)
+    axes = torch.stack((u, v), dim=2)  # columns u, v
+    along = xy[:, torch.tensor(a["subset_idxs"])] @ axes
+    low, high = along.amin(dim=1), along.amax(dim=1)
+    center = ((low + high) / 2)[:, None] @ axes.transpose(1, 2)
+    size = (high - low) * torch.tensor([a["scale_x"], a["scale_y"]], dtype=xy.dtype)
+    corner = center[:, 0] - u * size[:, :1] / 2 - v * size[:, 1:] / 2
+    step_x, step_y = u * size[:, :1] / a["output_width"], v * size[:, 1:] / a["output_height"]
+    zero = torch.zeros_like(corner)
+    rows = torch.stack((step_x, step_y, zero, corner), dim=2)  # (N, 2, 4)
+    lower = torch.tensor([[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]], dtype=xy.dtype).expand(rows.shape[0], 2, 4)
+    return torch.cat((rows, lower), dim=1)
+
+
+def sample_bilinear(x: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
+    """Resample a feature map on the grid of `crop_matrix`; cells whose centre falls outside are zero.
+
+    Args:
+        x: (N, C, H, W).  matrix: (N, 4, 4), grid to feature-map pixels, both measured from pixel corners.
+    Returns:
+        (N, C, height, width).
+    """
+    rows, columns = torch.meshgrid(
+        torch.arange(height, dtype=x.dtype) + 0.5, torch.arange(width, dtype=x.dtype) + 0.5, indexing="ij"
+    )
+    grid = torch.stack((columns.reshape(-1), rows.reshape(-1)), dim=1)  # (height·width, 2)
+    at = grid @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3] - 0.5
+    limit = torch.tensor([x.shape[3] - 1, x.shape[2] - 1], dtype=x.dtype)
+    normalised = (at / limit * 2 - 1).reshape(-1, height, width, 2)
+    sampled = functional.grid_sample(x, normalised, mode="bilinear", padding_mode="border", align_corners=True)
+    inside = ((at >= 0) & (at <= limit)).all(dim=2).reshape(-1, 1, height, width)
+    return sampled * inside.to(x.dtype)
