@@ -258,8 +258,8 @@ def _weights(take: Take, channel_regions: Mapping[str, str]) -> str:
     if silent:
         blocks.append(f'<h3>At rest throughout</h3><p class="small">{escape(", ".join(silent))}</p>')
     return (
-        '<h2>Weights</h2><p class="soft small">Every panel spans the weights 0 to 1, or more where the key went further.</p>'
-        + "".join(blocks)
+        '<h2>Weights</h2><p class="soft small">Every panel spans the weights 0 to 1, '
+        "or more where the key went further.</p>" + "".join(blocks)
     )
 
 

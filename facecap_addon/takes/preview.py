@@ -1,0 +1,180 @@
+"""The preview video: the footage with its landmarks beside the animated head, as the camera would see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..footage.read import Frame
+from ..geometry.camera import PinholeCamera, centered_camera
+from ..rig.blendshapes import BlendshapeRig
+from .atomic import atomic_path
+from .contact_sheet import draw_landmarks
+from .head_picture import HeadPicture
+from .take import Take
+
+MAX_HEIGHT_PX = 480
+# Fine enough for any frame rate, and the finest that the fallback codec can hold.
+_TIME_BASE = Fraction(1, 60_000)
+_SAME_TIME_S = 5e-4
+_ENCODERS = (
+    ("libx264", {"preset": "veryfast", "crf": "21"}),
+    ("mpeg4", {"qscale": "3"}),
+)
+
+
+def write_preview(
+    path: Path,
+    frames: Iterable[Frame],
+    *,
+    take: Take,
+    rig: BlendshapeRig,
+    camera: PinholeCamera | None = None,
+    head_from_rig: NDArray[np.floating] | None = None,
+    landmarks_px: NDArray[np.float32] | None = None,
+    max_height_px: int = MAX_HEIGHT_PX,
+) -> int:
+    """Write the side-by-side preview, completely or not at all; arguments and errors as `preview_steps`.
+
+    Returns:
+        How many frames were written.
+    """
+    steps = preview_steps(
+        path,
+        frames,
+        take=take,
+        rig=rig,
+        camera=camera,
+        head_from_rig=head_from_rig,
+        landmarks_px=landmarks_px,
+        max_height_px=max_height_px,
+    )
+    return max(steps)
+
+
+def preview_steps(
+    path: Path,
+    frames: Iterable[Frame],
+    *,
+    take: Take,
+    rig: BlendshapeRig,
+    camera: PinholeCamera | None = None,
+    head_from_rig: NDArray[np.floating] | None = None,
+    landmarks_px: NDArray[np.float32] | None = None,
+    max_height_px: int = MAX_HEIGHT_PX,
+) -> Iterator[int]:
+    """Write the side-by-side preview frame by frame; the file appears when the iterator is exhausted.
+
+    Left the footage with landmarks, right the head under the solved weights and pose. Frames keep their distance
+    in time. Where no face was found the head is neutral, grey and says so. H.264 in yuv420p; MPEG-4 where the H.264
+    encoder is missing.
+
+    Args:
+        path: the file, usually `<stem>.preview.mp4`.
+        frames: the footage of the take, in order; a frame belongs to the take's row of the same time.
+        take: what was solved.
+        rig: the head; its channels are matched to the take's by name.
+        camera: the camera of the footage; None: centred, with the take's focal length.
+        head_from_rig: (4, 4), metres, from rig space to head space (`LandmarkEmbedding.head_from_rig`); None: the
+            identity.
+        landmarks_px: (F, L, 2) float32 pixels to draw, NaN where missing; None: the take's.
+        max_height_px: the height of both pictures is that of the footage or this, whichever is less.
+    Yields:
+        Frames written so far.
+    Raises:
+        FacecapError: there are no frames, no video can be encoded, the disk is full, or the folder cannot be written.
+    """
+    landmarks = take.landmarks_px if landmarks_px is None else landmarks_px
+    rows = _RowFinder(take.time_s)
+    head: HeadPicture | None = None
+    written, width, height, scale, first_s = 0, 0, 0, 1.0, 0.0
+    with atomic_path(path) as temporary:
+        container, stream = _open_encoder(temporary)
+        try:
+            for frame in frames:
+                if head is None:
+                    width, height = _panel_size(frame.image.shape[1], frame.image.shape[0], max_height_px)
+                    scale = height / frame.image.shape[0]
+                    full = camera or centered_camera(frame.image.shape[1], frame.image.shape[0], _focal_px(take, frame))
+                    panel_camera = _scaled(full, width, height, scale)
+                    head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
+                    stream.width, stream.height = 2 * width, height
+                    first_s = frame.time_s
+                row = rows.row_at(frame.time_s)
+                canvas = np.empty((height, 2 * width, 3), np.uint8)
+                canvas[:, :width] = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
+                if row is not None and take.status[row] and landmarks.shape[1]:
+                    shown = (landmarks[row] + 0.5) * (width / frame.image.shape[1], scale) - 0.5
+                    left = np.ascontiguousarray(canvas[:, :width])
+                    draw_landmarks(left, shown, radius_px=max(0.6, height / 480))
+                    canvas[:, :width] = left
+                canvas[:, width:] = head.at(row)
+                picture = av.VideoFrame.from_ndarray(canvas, format="rgb24")
+                picture.pts = round((frame.time_s - first_s) / _TIME_BASE)
+                picture.time_base = _TIME_BASE
+                container.mux(stream.encode(picture))
+                written += 1
+                yield written
+            if not written:
+                raise FacecapError("The footage gave no frames for the preview.", "Check the trim range.")
+            container.mux(stream.encode(None))
+        finally:
+            container.close()
+
+
+def _open_encoder(path: Path) -> tuple[OutputContainer, VideoStream]:
+    for name, options in _ENCODERS:
+        try:
+            av.Codec(name, "w")
+        except ValueError:
+            continue
+        container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        stream = container.add_stream(name, rate=30, options=dict(options))
+        assert isinstance(stream, VideoStream)
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = _TIME_BASE
+        return container, stream
+    raise FacecapError(
+        "No video encoder is available for the preview.", "Solve without the preview, or reinstall FaceCap."
+    )
+
+
+def _panel_size(width: int, height: int, max_height: int) -> tuple[int, int]:
+    """Even (width, height) of one panel with the footage's proportions."""
+    panel_height = max(2, min(height, max_height) // 2 * 2)
+    return max(2, round(width * panel_height / height / 2) * 2), panel_height
+
+
+def _focal_px(take: Take, frame: Frame) -> float:
+    return take.focal_px if take.focal_px > 0 else float(max(frame.image.shape[:2]))
+
+
+def _scaled(camera: PinholeCamera, width: int, height: int, scale: float) -> PinholeCamera:
+    """The camera for a picture resized to width × height."""
+    center_x, center_y = camera.center_px
+    center = ((center_x + 0.5) * width / camera.width_px - 0.5, (center_y + 0.5) * height / camera.height_px - 0.5)
+    return PinholeCamera(width, height, camera.focal_px * scale, center)
+
+
+class _RowFinder:
+    """Finds the row of a take for the time of a frame."""
+
+    def __init__(self, time_s: NDArray[np.float64]) -> None:
+        self._time_s = time_s
+
+    def row_at(self, time_s: float) -> int | None:
+        """The row within half a millisecond of a time; None if the take has none there."""
+        after = int(np.searchsorted(self._time_s, time_s))
+        near = [row for row in (after - 1, after) if 0 <= row < len(self._time_s)]
+        best = min(near, key=lambda row: abs(self._time_s[row] - time_s), default=None)
+        return best if best is not None and abs(self._time_s[best] - time_s) <= _SAME_TIME_S else None
