@@ -1,0 +1,256 @@
+"""A rig must move exactly as Blender moves the mesh it was read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from facecap_addon.blender.scene.character import character_notes, extract_rig
+from facecap_addon.errors import FacecapError
+from tests.blender.faces import coordinates, evaluated, make_face, set_weights, snapshot
+
+
+def agreement(obj: bpy.types.Object, rng: np.random.Generator) -> float:
+    """Largest distance, m, between the rig and Blender over a few random poses."""
+    rig = extract_rig(obj)
+    worst = 0.0
+    for _ in range(3):
+        weights = rng.uniform(0, 1, len(rig.channels))
+        set_weights(obj, rig.channels, weights)
+        worst = max(worst, float(np.abs(evaluated(obj) - rig.vertices_at(weights)).max()))
+    return worst
+
+
+def test_plain_keys_move_as_in_blender(rng: np.random.Generator) -> None:
+    assert agreement(make_face(), rng) < 1e-6
+
+
+def test_masked_and_relative_keys(rng: np.random.Generator) -> None:
+    obj = make_face()
+    count = len(obj.data.vertices)
+    half = obj.vertex_groups.new(name="half")
+    half.add(list(range(0, count, 2)), 0.35, "REPLACE")
+    other = obj.vertex_groups.new(name="other")
+    other.add(list(range(1, count, 3)), 1.0, "REPLACE")
+    blocks = obj.data.shape_keys.key_blocks
+    blocks["jawOpen"].vertex_group = "half"
+    blocks["browInnerUp"].vertex_group = "other"
+    blocks["mouthSmileLeft"].relative_key = blocks["jawOpen"]
+    blocks["eyeBlinkLeft"].relative_key = blocks["mouthSmileRight"]
+    blocks["eyeBlinkLeft"].vertex_group = "gone"  # Blender leaves a key unmasked whose group is missing
+    assert agreement(obj, rng) < 1e-6
+
+
+def test_scale_rotation_and_scene_unit(rng: np.random.Generator) -> None:
+    obj = make_face()
+    obj.location, obj.rotation_euler, obj.scale = (5, -3, 1), (0.3, -0.8, 2.0), (1.0, 2.5, 0.4)
+    bpy.context.scene.unit_settings.scale_length = 0.01
+    bpy.context.view_layer.update()
+    assert agreement(obj, rng) < 1e-6
+
+
+def test_metres_and_origin() -> None:
+    obj = make_face()
+    obj.location = (7, 8, 9)
+    obj.scale = (2, 2, 2)
+    bpy.context.scene.unit_settings.scale_length = 0.1
+    bpy.context.view_layer.update()
+    rig = extract_rig(obj)
+    np.testing.assert_allclose(np.ptp(rig.neutral, axis=0), 0.04, atol=1e-5)  # 0.2 units × 2 × 0.1 m
+    np.testing.assert_allclose(rig.neutral.mean(0), 0.0, atol=1e-5)
+
+
+def test_mirrored_scale_keeps_faces_outward() -> None:
+    obj = make_face()
+    for scale in ((1, 1, 1), (-1, 1, 1), (-1, -2, -1)):
+        obj.scale = scale
+        bpy.context.view_layer.update()
+        rig = extract_rig(obj)
+        a, b, c = (rig.neutral[rig.triangles[:, i]] for i in range(3))
+        outward = (np.cross(b - a, c - a) * (a + b + c)).sum(1)
+        assert (outward > 0).all()
+
+
+def test_drivers_animation_mutes_and_slider_values_play_no_part() -> None:
+    obj = make_face()
+    plain = extract_rig(obj)
+    blocks = obj.data.shape_keys.key_blocks
+    driver = blocks["jawOpen"].driver_add("value").driver
+    driver.type, driver.expression = "SCRIPTED", "0.8"
+    blocks["mouthSmileLeft"].value = 0.6
+    blocks["mouthSmileLeft"].keyframe_insert("value", frame=1)
+    blocks["eyeBlinkLeft"].mute = True
+    bpy.context.view_layer.update()
+    again = extract_rig(obj)
+    np.testing.assert_array_equal(again.neutral, plain.neutral)
+    np.testing.assert_array_equal(again.deltas, plain.deltas)
+    assert again.channels == plain.channels
+    notes = " ".join(character_notes(obj))
+    assert "jawOpen is driven" in notes
+    assert "eyeBlinkLeft is muted" in notes
+
+
+def test_nothing_of_the_users_is_changed() -> None:
+    obj = make_face()
+    obj.vertex_groups.new(name="g").add([1, 2, 3], 0.5, "REPLACE")
+    obj.modifiers.new("Subdivision", "SUBSURF")
+    obj.data.shape_keys.key_blocks["jawOpen"].vertex_group = "g"
+    obj.data.shape_keys.key_blocks["jawOpen"].value = 0.3
+    before, files = snapshot(obj), {item.name for item in bpy.data.meshes}
+    extract_rig(obj)
+    character_notes(obj)
+    assert snapshot(obj) == before
+    assert {item.name for item in bpy.data.meshes} == files
+
+
+def test_ranges_names_and_dividers() -> None:
+    obj = make_face(("jawOpen", "=== BROWS ===", 'odd"name\\'))
+    blocks = obj.data.shape_keys.key_blocks
+    blocks["=== BROWS ==="].data.foreach_set("co", coordinates(blocks["Basis"].data).ravel())
+    blocks["jawOpen"].slider_min, blocks["jawOpen"].slider_max = -0.5, 1.5
+    rig = extract_rig(obj)
+    assert rig.channels == ("jawOpen", 'odd"name\\')
+    np.testing.assert_allclose(rig.ranges, [(-0.5, 1.5), (0, 1)])
+    assert rig.name == "Face"
+
+
+def test_vertex_colours_come_from_attribute_or_material() -> None:
+    obj = make_face()
+    assert extract_rig(obj).colors is None
+    material = bpy.data.materials.new("Skin")
+    material.diffuse_color = (0.5, 0.25, 0.125, 1)
+    obj.data.materials.append(material)
+    np.testing.assert_allclose(extract_rig(obj).colors, [(0.5, 0.25, 0.125)] * len(obj.data.vertices), atol=1e-5)
+    attribute = obj.data.color_attributes.new("Color", "FLOAT_COLOR", "CORNER")
+    attribute.data.foreach_set("color", np.tile((0.1, 0.2, 0.3, 1), len(obj.data.loops)).astype(np.float32))
+    np.testing.assert_allclose(extract_rig(obj).colors, [(0.1, 0.2, 0.3)] * len(obj.data.vertices), atol=1e-5)
+
+
+def test_shapes_added_in_edit_mode_are_seen() -> None:
+    obj = make_face()
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.object.mode_set(mode="EDIT")
+    rig = extract_rig(obj)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert rig.channels == extract_rig(obj).channels
+
+
+@pytest.mark.parametrize("kind", ["SUBSURF", "MIRROR", "ARMATURE", "SOLIDIFY"])
+def test_generative_and_deforming_modifiers_are_solved_beneath(kind: str) -> None:
+    obj = make_face()
+    plain = extract_rig(obj)
+    obj.modifiers.new("Added", kind)
+    bpy.context.view_layer.update()
+    np.testing.assert_array_equal(extract_rig(obj).deltas, plain.deltas)
+    assert any("Added" in note for note in character_notes(obj)) == (kind != "ARMATURE")
+
+
+def test_non_manifold_mesh_is_read() -> None:
+    obj = make_face()
+    obj.data.polygons[0].use_smooth = True
+    vertices = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (5, 5, 5)]
+    mesh = bpy.data.meshes.new("Fins")
+    mesh.from_pydata(vertices, [], [(0, 1, 2), (0, 1, 3), (0, 1, 4)])  # three faces on one edge, one loose vertex
+    fins = bpy.data.objects.new("Fins", mesh)
+    bpy.context.collection.objects.link(fins)
+    fins.shape_key_add(name="Basis")
+    fins.shape_key_add(name="jawOpen").data[2].co.z = 1.0
+    rig = extract_rig(fins)
+    assert rig.triangles.shape == (3, 3)
+    assert rig.vertex_count == 6
+
+
+def _without_keys() -> bpy.types.Object:
+    obj = make_face()
+    obj.shape_key_clear()
+    return obj
+
+
+def _absolute() -> bpy.types.Object:
+    obj = make_face()
+    obj.data.shape_keys.use_relative = False
+    return obj
+
+
+def _without_faces() -> bpy.types.Object:
+    mesh = bpy.data.meshes.new("Cloud")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0)], [(0, 1)], [])
+    obj = bpy.data.objects.new("Cloud", mesh)
+    bpy.context.collection.objects.link(obj)
+    obj.shape_key_add(name="Basis")
+    obj.shape_key_add(name="jawOpen").data[0].co.x = 3
+    return obj
+
+
+def _cached() -> bpy.types.Object:
+    obj = make_face()
+    obj.modifiers.new("Alembic", "MESH_SEQUENCE_CACHE").read_data = {"VERT"}
+    return obj
+
+
+def _still() -> bpy.types.Object:
+    obj = make_face(())
+    obj.shape_key_add(name="jawOpen", from_mix=False)
+    return obj
+
+
+def _flat() -> bpy.types.Object:
+    obj = make_face()
+    obj.scale = (1, 0, 1)
+    bpy.context.view_layer.update()
+    return obj
+
+
+def _lamp() -> bpy.types.Object:
+    return bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "POINT"))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_without_keys, "no shape keys"),
+        (_absolute, "absolute"),
+        (_without_faces, "no faces"),
+        (_cached, "replaces what the shape keys do"),
+        (_still, "moves a vertex"),
+        (_flat, "scaled to zero"),
+        (_lamp, "no mesh"),
+        (lambda: None, "nothing"),
+    ],
+)
+def test_what_cannot_be_solved_is_refused_in_words(make, said: str) -> None:  # noqa: ANN001
+    obj = make()
+    with pytest.raises(FacecapError, match=said) as caught:
+        extract_rig(obj)
+    assert caught.value.way_out
+
+
+def test_a_mesh_too_heavy_for_memory_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from facecap_addon.blender.scene import character
+
+    obj = make_face()
+    monkeypatch.setattr(character, "MAX_DELTA_BYTES", 1000)
+    with pytest.raises(FacecapError, match="more than can be held"):
+        extract_rig(obj)
+
+
+def test_linked_character_is_read_but_not_baked(tmp_path: Path) -> None:
+    from facecap_addon.blender.scene.action import key_channels
+
+    make_face()
+    library = tmp_path / "hëad.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_, data):
+        data.objects = ["Face"]
+    obj = data.objects[0]
+    bpy.context.collection.objects.link(obj)
+    rig = extract_rig(obj)
+    assert len(rig.channels) == 5
+    assert any("library" in note for note in character_notes(obj))
+    with pytest.raises(FacecapError, match="linked from another file") as caught:
+        key_channels(obj, ["jawOpen"], np.array([1.0]), np.array([[1.0]]))
+    assert "Override" in caught.value.way_out
