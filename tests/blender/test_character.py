@@ -121,7 +121,8 @@ def test_vertex_colours_come_from_attribute_or_material() -> None:
     obj = make_face()
     assert extract_rig(obj).colors is None
     material = bpy.data.materials.new("Skin")
-    material.diffuse_color = (0.5, 0.25, 0.125, 1)
+    material.use_nodes = True
+    material.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (0.5, 0.25, 0.125, 1)
     obj.data.materials.append(material)
     np.testing.assert_allclose(extract_rig(obj).colors, [(0.5, 0.25, 0.125)] * len(obj.data.vertices), atol=1e-5)
     attribute = obj.data.color_attributes.new("Color", "FLOAT_COLOR", "CORNER")
