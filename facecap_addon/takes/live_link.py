@@ -1,10 +1,12 @@
 """The CSV that Live Link Face exports: 52 ARKit shapes and nine angles per row, stamped with a timecode.
 
-Angles are radians. Head: Tait-Bryan angles of the head seen from the camera, applied yaw, then pitch, then roll; all
-zero when the head faces the camera. Yaw is positive to the character's left, pitch positive downwards, roll positive
-towards the character's right shoulder. Eyes: the same, relative to the head. (ARKit's right-handed axes x to the
-character's left, y up, z out of the face; yaw about y, pitch about x, roll about z. In recorded takes
-`EyeLookDownLeft` rises with `LeftEyePitch`, and the eye's roll follows atan(sin yaw · tan pitch).)
+Angles are radians, yaw applied first, then pitch, then roll, and positive when the character turns to her right,
+looks down, and tilts to her left shoulder: ARKit's angles with yaw and roll negated, as for a left-handed engine. Head
+angles are those of the head seen from the camera, zero when it faces the camera; eye angles are relative to the head.
+
+In recorded takes the eyes' yaw rises by 0.60 rad per unit of `EyeLookInLeft` and of `EyeLookOutRight`, their pitch by
+0.56 rad per unit of `EyeLookDown`, and their roll is atan(sin yaw · tan pitch) to seven digits. The head follows the
+eyes in the same signs; its roll, which no shape confirms, is taken to be negated together with its yaw.
 
 Timecodes are HH:MM:SS:FF.fff, FF whole frames at 60 per second and fff thousandths of one.
 """
@@ -50,7 +52,11 @@ _ARKIT_NAMES = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
 _COMMON_RATES = (24, 25, 30, 48, 50, 60, 120, 240)
 _TIMECODE = re.compile(r"(\d+)[:;](\d+)[:;](\d+)[:;.](\d+(?:\.\d+)?)")
 
-# ARKit's axes from ours: camera (x right, y down, z forward) and head (x left, y back, z up).
+# Yaw, pitch and roll of the file from ARKit's right-handed ones.
+_SIGNS = np.array([-1.0, 1.0, -1.0])
+
+# ARKit's axes (x to the character's left, y up, z out of the face) from ours: camera (x right, y down, z forward)
+# and head (x left, y back, z up).
 _ARKIT_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 _HEAD_FROM_ARKIT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -148,7 +154,7 @@ def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_or
         weights=np.where(has_face[:, None], shapes, 0.0).astype(np.float32),
         head_rotation_wxyz=_head_rotation(angles[:, :3]).astype(np.float32),
         head_translation_m=np.zeros((frames, 3), np.float32),
-        gaze_rad=(angles[:, [[6, 7], [3, 4]]] * (1.0, -1.0)).astype(np.float32),
+        gaze_rad=-angles[:, [[6, 7], [3, 4]]].astype(np.float32),
         confidence=np.repeat(has_face[:, None], len(REGIONS), axis=1).astype(np.float32),
         regions=REGIONS,
         status=np.where(has_face, STATUS_SOLVED, STATUS_MISSING).astype(np.int8),
@@ -213,12 +219,13 @@ def _head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:
     pitch = np.arcsin(np.clip(-rotation[:, 1, 2], -1.0, 1.0))
     yaw = np.arctan2(rotation[:, 0, 2], rotation[:, 2, 2])
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 1, 1])
-    return np.stack([yaw, pitch, roll], axis=1)
+    return np.stack([yaw, pitch, roll], axis=1) * _SIGNS
 
 
 def _head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """(F, 4) unit quaternions camera from head; the inverse of `_head_angles`."""
-    (sy, sp, sr), (cy, cp, cr) = np.sin(angles.T / 2), np.cos(angles.T / 2)
+    halves = (angles * _SIGNS).T / 2
+    (sy, sp, sr), (cy, cp, cr) = np.sin(halves), np.cos(halves)
     # Product of the turns about y, x and z, then the constant turn between ARKit's axes and ours.
     arkit = np.stack(
         [
@@ -241,7 +248,7 @@ def _head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
 def _eye_angles(gaze_rad: NDArray[np.float32]) -> NDArray[np.float64]:
     """(F, 6) yaw, pitch, roll of the left and the right eye from (F, 2, 2) (right, left) × (yaw left, pitch up)."""
     gaze = gaze_rad.astype(np.float64)[:, ::-1]
-    yaw, pitch = gaze[..., 0], -gaze[..., 1]
+    yaw, pitch = -gaze[..., 0], -gaze[..., 1]
     roll = np.arctan(np.sin(yaw) * np.tan(pitch))
     return np.stack([yaw, pitch, roll], axis=2).reshape(len(gaze), 6)
 

@@ -167,7 +167,8 @@ def _aperture(
 def _displacements(weights: NDArray[np.float32], deltas: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Blocks (n, V', 3) of Σ_k w_k δ_k, in order of frames, without the vertices that nothing moves."""
     moved = np.abs(deltas).max(axis=(0, 2), initial=0.0) > 0
-    flat = np.ascontiguousarray(deltas[:, moved]).reshape(deltas.shape[0], -1)
+    flat = np.ascontiguousarray(deltas[:, moved]).reshape(deltas.shape[0], 3 * int(moved.sum()))
     frames = max(1, _BLOCK_NUMBERS // max(1, flat.shape[1]))
     for first in range(0, len(weights), frames):
-        yield (weights[first : first + frames] @ flat).reshape(-1, int(moved.sum()), 3)
+        block = weights[first : first + frames]
+        yield (block @ flat).reshape(len(block), int(moved.sum()), 3)
