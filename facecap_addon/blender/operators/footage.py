@@ -43,11 +43,7 @@ class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         footage = _opened(Path(bpy.path.abspath(self.filepath)), None)
-        settings = context.scene.facecap
-        settings.video = self.filepath
-        settings.use_trim = False
-        settings.trim_start, settings.trim_end = 0, max(0, footage.frame_count - 1)
-        _remember(settings, footage)
+        context.scene.facecap.video = self.filepath  # looks into it, too
         if self.match_scene:
             _match(context.scene, footage)
         for note in footage.notes:
@@ -64,7 +60,7 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.facecap
         footage = _opened(footage_path(context), settings.solve.fps if settings.solve.use_fps else None)
-        _remember(settings, footage)
+        settings.facts = _facts(footage)
         _match(context.scene, footage)
         return {"FINISHED"}
 
@@ -75,10 +71,28 @@ def _opened(path: Path, fps: float | None):  # noqa: ANN202
     return open_footage(path, fps=fps)
 
 
-def _remember(settings: bpy.types.PropertyGroup, footage) -> None:  # noqa: ANN001
+def look_into(settings: bpy.types.PropertyGroup) -> None:
+    """Show what the scene's footage is, or what is wrong with it, and trim to all of it."""
+    settings.use_trim = False
+    settings.facts = ""
+    if not settings.video:
+        return
+    try:
+        footage = _opened(Path(bpy.path.abspath(settings.video)), None)
+    except FacecapError as error:
+        settings.facts = f"! {error.what} {error.way_out}"
+        return
+    except ImportError as error:
+        settings.facts = f"! FaceCap's installation is incomplete ({error.name}). See its preferences."
+        return
+    settings.trim_start, settings.trim_end = 0, max(0, footage.frame_count - 1)
+    settings.facts = _facts(footage)
+
+
+def _facts(footage) -> str:  # noqa: ANN001
     width, height = footage.size_px
     sound = "sound" if footage.has_audio else "no sound"
-    settings.facts = (
+    return (
         f"{width} × {height} · {float(footage.frame_rate):.4g} fps\n"
         f"{footage.frame_count} frames · {footage.duration_s:.1f} s · {sound}"
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 
 from ...errors import FacecapError
@@ -32,12 +30,13 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
             row.scale_y = 1.4
             row.operator("facecap.import_footage", text="Import Video …", icon="FILE_MOVIE")
             return
-        row = layout.row(align=True)
-        row.prop(settings, "video", text="")
-        box = layout.box().column(align=True)
-        box.label(text=Path(settings.video).name, icon="FILE_MOVIE")
-        for line in settings.facts.splitlines():
-            box.label(text=line, icon="BLANK1")
+        layout.prop(settings, "video", text="")
+        if settings.facts.startswith("! "):
+            wrapped(layout, context, settings.facts[2:], icon="ERROR")
+        else:
+            column = layout.column(align=True)
+            for number, line in enumerate(settings.facts.splitlines()):
+                column.label(text=line, icon="BLANK1" if number else "FILE_MOVIE")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False

@@ -19,10 +19,10 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
 
 class FACECAP_PG_bake(bpy.types.PropertyGroup):
     mode: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Keys",
+        name="Action",
         items=[
-            ("new", "New Action", "Put the keys into an action of their own; the present one stays in the file"),
-            ("mix", "Into Present", "Replace the present action's keys inside the take's range; keep all others"),
+            ("new", "New", "Put the keys into an action of their own; the present one stays in the file"),
+            ("mix", "Mix", "Replace the present action's keys inside the take's range; keep all others"),
         ],
         description="Where the keys go",
     )
@@ -69,9 +69,16 @@ class FACECAP_PG_result(bpy.types.PropertyGroup):
     warnings: bpy.props.StringProperty()  # type: ignore[valid-type]
 
 
+def _video_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Look into footage that was chosen by its path."""
+    from ..operators.footage import look_into
+
+    look_into(settings)
+
+
 class FACECAP_PG_scene(bpy.types.PropertyGroup):
     video: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Footage", description="Video, or one picture of a numbered image sequence", subtype="FILE_PATH"
+        name="Footage", description="Video, or one picture of a numbered image sequence", subtype="FILE_PATH", update=_video_changed
     )
     facts: bpy.props.StringProperty()  # type: ignore[valid-type]
     start_frame: bpy.props.IntProperty(  # type: ignore[valid-type]

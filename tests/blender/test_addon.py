@@ -1,0 +1,89 @@
+"""Enabling and disabling the add-on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import pytest
+
+from facecap_addon import addon
+
+ROOT = Path(__file__).resolve().parents[2]
+ENABLE = """
+import sys, time
+import bpy
+sys.path.insert(0, {root!r})
+before = set(sys.modules)
+began = time.perf_counter()
+from facecap_addon import addon
+addon.register()
+took = time.perf_counter() - began
+heavy = {{"numpy", "scipy", "cv2", "onnxruntime", "av", "torch"}} & (set(sys.modules) - before)
+addon.unregister()
+print("TOOK", took, sorted(heavy))
+"""
+
+
+def test_enabling_is_quick_and_imports_nothing_heavy() -> None:
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", ENABLE.format(root=str(ROOT))], capture_output=True, text=True, timeout=120
+        ).stdout
+        for _ in range(2)
+    ]
+    lines = [next(line for line in answer.splitlines() if line.startswith("TOOK")) for answer in answers]
+    assert all(line.endswith("[]") for line in lines)
+    assert min(float(line.split()[1]) for line in lines) < 0.2
+
+
+def test_register_and_unregister_leave_nothing_behind() -> None:
+    addon.unregister()
+    assert not hasattr(bpy.types.Scene, "facecap")
+    assert not hasattr(bpy.types, "FACECAP_PT_solve")
+    addon.register()
+    assert bpy.context.scene.facecap.start_frame == 1
+    addon.register()  # twice does no harm: Blender's "reload scripts" does it
+    assert hasattr(bpy.types, "FACECAP_PT_solve")
+
+
+def test_a_failure_takes_back_what_was_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addon, "MODULES", (*addon.MODULES, "no_such_module"))
+    with pytest.raises(ModuleNotFoundError):
+        addon.register()
+    assert not hasattr(bpy.types.Scene, "facecap")
+    assert not hasattr(bpy.types, "FACECAP_OT_solve")
+    monkeypatch.undo()
+    addon.register()
+    assert hasattr(bpy.types.Scene, "facecap")
+
+
+def test_importing_the_root_shim_imports_nothing() -> None:
+    code = (
+        "import importlib.util, sys; "
+        f"spec = importlib.util.spec_from_file_location('shim', {str(ROOT / '__init__.py')!r}); "
+        "module = importlib.util.module_from_spec(spec); before = set(sys.modules); spec.loader.exec_module(module); "
+        "assert set(sys.modules) == before and module.register and module.unregister"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_solve_setting_of_choice_is_in_the_panel_group() -> None:
+    from facecap_addon.jobs.schema import fields_of, from_json
+    from facecap_addon.jobs.settings import SolveSettings
+    from facecap_addon.blender.properties.derive import values_of
+
+    group = bpy.context.scene.facecap.solve
+    names = set(group.bl_rna.properties.keys())
+    for item in fields_of(SolveSettings):
+        if item.kind in ("bool", "float") and item.name not in ("blend", "live_link", "report", "sensor_mm"):
+            assert item.name in names
+            assert group.bl_rna.properties[item.name].description == item.help
+    given = values_of(group, SolveSettings) | {"video": "a.mp4", "out": "out"}
+    settings = from_json(SolveSettings, given)
+    assert settings == SolveSettings(video=Path("a.mp4"), out=Path("out"))
+    group.use_neutral_frame, group.neutral_frame, group.smoothness = True, 17, 2.5
+    changed = from_json(SolveSettings, values_of(group, SolveSettings) | {"video": "a.mp4", "out": "out"})
+    assert (changed.neutral_frame, changed.smoothness) == (17, 2.5)
