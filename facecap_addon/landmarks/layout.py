@@ -1,0 +1,156 @@
+"""Named groups of landmarks per scheme. "Right" and "left" are the person's own sides.
+
+The index lists of "mediapipe-478" are facts of MediaPipe's public face mesh (Apache-2.0, The MediaPipe Authors); those of
+"ibug-68" are the 68-point mark-up of iBUG (Sagonas et al., "300 Faces in-the-Wild", 2013).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from .mesh_478 import MIRROR_478, TRIANGLES_468
+
+Indices = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Landmark indices of the parts of a face.
+
+    Lips run from the person's right mouth corner to her left one, corners included in both the upper and the lower list.
+    Lids run from the eye's outer corner to its inner one, corners included in both. Brows run from outside to inside.
+    Irises: centre first. Lists of the right and left side correspond entry by entry.
+
+    Attributes:
+        scheme: "mediapipe-478" or "ibug-68".  count: landmarks per face.
+        mirror: (count,) int64, index of each landmark's twin on the other side; its own inverse.
+        nose: bridge from top to tip, then around the nostrils from right to left.
+        outline: the silhouette of the face; it slides over the skin when the head turns.
+        jaw: the lower part of the outline from the right ear over the chin to the left ear.
+        cheek_right, cheek_left: skin of the cheeks, empty where the scheme has none.
+        iris_right, iris_left: empty where the scheme has none.
+    """
+
+    scheme: str
+    count: int
+    mirror: NDArray[np.int64]
+    lips_outer_upper: Indices
+    lips_outer_lower: Indices
+    lips_inner_upper: Indices
+    lips_inner_lower: Indices
+    upper_lid_right: Indices
+    lower_lid_right: Indices
+    upper_lid_left: Indices
+    lower_lid_left: Indices
+    brow_right: Indices
+    brow_left: Indices
+    nose: Indices
+    outline: Indices
+    jaw: Indices
+    cheek_right: Indices
+    cheek_left: Indices
+    iris_right: Indices
+    iris_left: Indices
+
+
+def _mirrored(indices: Indices) -> Indices:
+    return tuple(int(MIRROR_478[i]) for i in indices)
+
+
+_UPPER_LID_RIGHT = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+_LOWER_LID_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+_BROW_RIGHT = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
+_CHEEK_RIGHT = (117, 118, 101, 36, 50, 123, 187, 205, 147, 207, 213, 192)
+_OUTLINE_RIGHT = (109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148)
+_JAW_RIGHT = _OUTLINE_RIGHT[6:]
+
+MEDIAPIPE_478 = Layout(
+    scheme="mediapipe-478",
+    count=478,
+    mirror=MIRROR_478,
+    lips_outer_upper=(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
+    lips_outer_lower=(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
+    lips_inner_upper=(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    lips_inner_lower=(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+    upper_lid_right=_UPPER_LID_RIGHT,
+    lower_lid_right=_LOWER_LID_RIGHT,
+    upper_lid_left=_mirrored(_UPPER_LID_RIGHT),
+    lower_lid_left=_mirrored(_LOWER_LID_RIGHT),
+    brow_right=_BROW_RIGHT,
+    brow_left=_mirrored(_BROW_RIGHT),
+    nose=(168, 6, 197, 195, 5, 4, 1, 64, 48, 98, 97, 2, 326, 327, 278, 294),
+    outline=(10, *_OUTLINE_RIGHT, 152, *reversed(_mirrored(_OUTLINE_RIGHT))),
+    jaw=(*_JAW_RIGHT, 152, *reversed(_mirrored(_JAW_RIGHT))),
+    cheek_right=_CHEEK_RIGHT,
+    cheek_left=_mirrored(_CHEEK_RIGHT),
+    iris_right=(468, 469, 470, 471, 472),
+    iris_left=_mirrored((468, 469, 470, 471, 472)),
+)
+
+_MIRROR_68 = np.array(
+    [
+        *range(16, -1, -1),  # jaw
+        *range(26, 16, -1),  # brows
+        *(27, 28, 29, 30, 35, 34, 33, 32, 31),  # nose
+        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # outer lips
+        *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
+    ],
+    dtype=np.int64,
+)
+
+IBUG_68 = Layout(
+    scheme="ibug-68",
+    count=68,
+    mirror=_MIRROR_68,
+    lips_outer_upper=(48, 49, 50, 51, 52, 53, 54),
+    lips_outer_lower=(48, 59, 58, 57, 56, 55, 54),
+    lips_inner_upper=(60, 61, 62, 63, 64),
+    lips_inner_lower=(60, 67, 66, 65, 64),
+    upper_lid_right=(36, 37, 38, 39),
+    lower_lid_right=(36, 41, 40, 39),
+    upper_lid_left=(45, 44, 43, 42),
+    lower_lid_left=(45, 46, 47, 42),
+    brow_right=(17, 18, 19, 20, 21),
+    brow_left=(26, 25, 24, 23, 22),
+    nose=(27, 28, 29, 30, 31, 32, 33, 34, 35),
+    outline=tuple(range(17)),
+    jaw=tuple(range(17)),
+    cheek_right=(),
+    cheek_left=(),
+    iris_right=(),
+    iris_left=(),
+)
+
+# (68,) the mesh landmark nearest to each of the 68 points.
+MEDIAPIPE_OF_IBUG: Indices = (
+    *(127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 356),  # jaw
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # brows
+    *(168, 197, 5, 4, 98, 97, 2, 326, 327),  # nose
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # eyes
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # outer lips
+    *(78, 81, 13, 311, 308, 402, 14, 178),  # inner lips
+)
+
+
+def layout_of(scheme: str) -> Layout:
+    """The named groups of a scheme. Raises FacecapError for an unknown one."""
+    for layout in (MEDIAPIPE_478, IBUG_68):
+        if layout.scheme == scheme:
+            return layout
+    raise FacecapError(f"The landmark layout {scheme} is not known.", "Choose another landmark network.")
+
+
+__all__ = [
+    "IBUG_68",
+    "MEDIAPIPE_478",
+    "MEDIAPIPE_OF_IBUG",
+    "MIRROR_478",
+    "TRIANGLES_468",
+    "Layout",
+    "layout_of",
+]

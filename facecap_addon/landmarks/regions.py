@@ -1,0 +1,98 @@
+"""Square regions of a picture that a landmark network looks at: cutting them out and mapping points back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Region:
+    """A turned square in a picture.
+
+    Attributes:
+        center_px: (x, y) of its middle, pixels of the picture (the centre of column i is at x = i).
+        side_px: length of its side, pixels.
+        rotation_rad: angle from the picture's x axis to the region's, positive turns x towards y (clockwise as seen).
+        mirrored: its x axis runs the other way, so that the network sees the face in a mirror.
+    """
+
+    center_px: tuple[float, float]
+    side_px: float
+    rotation_rad: float
+    mirrored: bool = False
+
+
+def image_from_crop(region: Region, size: int) -> NDArray[np.float64]:
+    """The affine map from crop pixels to picture pixels: p = center + R(rotation)·((u / size − ½)·side).
+
+    Args:
+        region: where the crop lies.  size: side of the crop in its own pixels.
+    Returns:
+        (2, 3) float64.
+    """
+    cosine, sine = np.cos(region.rotation_rad), np.sin(region.rotation_rad)
+    flip = -1.0 if region.mirrored else 1.0
+    scale = region.side_px / size
+    axes = np.array([[cosine * flip, -sine], [sine * flip, cosine]]) * scale
+    offset = np.asarray(region.center_px, dtype=np.float64) - axes @ np.full(2, size / 2)
+    return np.column_stack([axes, offset])
+
+
+def crop(rgb: NDArray[np.uint8], region: Region, size: int) -> NDArray[np.uint8]:
+    """Cut a region out of a picture, resampled bilinearly; outside the picture its border is repeated.
+
+    Args:
+        rgb: (H, W, 3) uint8.  region: what to cut.  size: side of the result, pixels.
+    Returns:
+        (size, size, 3) uint8.
+    """
+    return cv2.warpAffine(  # pyright: ignore[reportReturnType]
+        rgb,
+        image_from_crop(region, size),
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def to_image(points: NDArray[np.floating], region: Region, size: int) -> NDArray[np.float64]:
+    """Map points from a crop back to the picture.
+
+    Args:
+        points: (..., 2) float, crop pixels.  region: where the crop was taken.  size: the crop's side, pixels.
+    Returns:
+        (..., 2) float64, picture pixels.
+    """
+    matrix = image_from_crop(region, size)
+    return np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def to_crop(points: NDArray[np.floating], region: Region, size: int) -> NDArray[np.float64]:
+    """Map points from the picture to a crop: the inverse of `to_image`.
+
+    Args:
+        points: (..., 2) float, picture pixels.  region: where the crop lies.  size: the crop's side, pixels.
+    Returns:
+        (..., 2) float64, crop pixels.
+    """
+    matrix = image_from_crop(region, size)
+    shifted = np.asarray(points, dtype=np.float64) - matrix[:, 2]
+    return np.linalg.solve(matrix[:, :2], shifted.reshape(-1, 2).T).T.reshape(shifted.shape)
+
+
+def region_around(points: NDArray[np.floating], axis: NDArray[np.floating], scale: float) -> Region:
+    """The square around the upright bounding box of some points, turned along an axis.
+
+    Args:
+        points: (L, 2) float, picture pixels.
+        axis: (2,) float, picture pixels: the direction that becomes the region's x axis.
+        scale: side of the region over the longer side of the bounding box.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    center = (low + high) / 2
+    side = float((high - low).max()) * scale
+    return Region((float(center[0]), float(center[1])), side, float(np.arctan2(axis[1], axis[0])))
