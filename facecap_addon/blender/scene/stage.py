@@ -30,6 +30,7 @@ def add_camera(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footag
     camera.data.sensor_width = _SENSOR_MM
     camera.data.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
     camera.data.clip_start = 0.01 / metres_per_unit()
+    camera.data.display_size = 0.06 / metres_per_unit()
     index = reference_frame(take)
     poses = camera_from_rig(
         take.head_rotation_wxyz[index : index + 1], take.head_translation_m[index : index + 1], head_from_rig(take)
@@ -56,6 +57,7 @@ def add_lights(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
         light.data.energy = 60.0 * strength * (metres / 0.4) ** 2
         light.data.size = size
         light.matrix_world = Matrix.Translation(place) @ (center - place).to_track_quat("-Z", "Y").to_matrix().to_4x4()
+        light.hide_set(True, view_layer=scene.view_layers[0])  # lights the render; its outline would cross the view
 
 
 def add_plate(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footage: Path, start_frame: int) -> None:
@@ -103,7 +105,9 @@ def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
             view.view_perspective = "PERSP"
             view.view_rotation = Matrix.Rotation(math.radians(90), 3, "X").to_quaternion()
             view.view_location = center
-            view.view_distance = 1.9 * extent
+            view.view_distance = 1.35 * extent
+            overlay = space.overlay
+            overlay.show_floor = overlay.show_axis_x = overlay.show_axis_y = overlay.show_cursor = False
 
 
 def _bounds(obj: bpy.types.Object) -> tuple[Vector, Vector]:

@@ -1,0 +1,139 @@
+"""Extract and bake in a child process, and what its .blend shows when it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from facecap_addon.rig.blendshapes import load_rig
+from facecap_addon.takes.npz import save_take
+from tests.blender.faces import ARKIT, evaluated, make_face
+from tests.blender.takes import make_take
+from tests.blender.test_footage_in_scene import HAS_SOUND, write_video
+
+CHILD = Path(__file__).resolve().parents[2] / "facecap_addon" / "blender" / "child.py"
+
+
+def ask(request: dict[str, object], *, by_file: Path | None = None) -> tuple[dict[str, object], int]:
+    """The child's answer and exit code; its stdout must be one JSON line."""
+    text = json.dumps(request)
+    command = [sys.executable, "-I", str(CHILD)]
+    if by_file is not None:
+        by_file.write_text(text, encoding="utf-8")
+        command += ["--", str(by_file)]
+    done = subprocess.run(command, input=text + "\n", capture_output=True, text=True, timeout=120)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1, done.stdout + done.stderr
+    return json.loads(lines[0]), done.returncode
+
+
+@pytest.fixture
+def character(tmp_path: Path) -> Path:
+    """A file with a face of ARKit keys, a hand with more keys of other names, and a light."""
+    make_face(tuple(f"finger{i}" for i in range(9)), name="Hand")
+    make_face(name="Gesicht")
+    path = tmp_path / "Figür.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+def test_extract_chooses_the_face_and_says_so(character: Path, tmp_path: Path) -> None:
+    before = hashlib.sha256(character.read_bytes()).hexdigest()
+    out = tmp_path / "new folder" / "rig.npz"
+    reply, code = ask({"do": "extract", "blend": str(character), "out": str(out)})
+    assert code == 0
+    result = reply["result"]
+    assert result["object"] == "Gesicht"
+    assert "Gesicht" in result["notes"][0]
+    rig = load_rig(out)
+    assert rig.channels == ARKIT == tuple(result["channels"])
+    assert hashlib.sha256(character.read_bytes()).hexdigest() == before
+
+
+def test_extract_by_name_with_the_request_in_a_file(character: Path, tmp_path: Path) -> None:
+    request = {"do": "extract", "blend": str(character), "object": "Hand", "out": str(tmp_path / "rig.npz")}
+    reply, code = ask(request, by_file=tmp_path / "request.json")
+    assert (code, len(reply["result"]["channels"])) == (0, 9)
+
+
+def test_bake_round_trip(character: Path, tmp_path: Path) -> None:
+    rig = _rig(character, tmp_path)
+    take = make_take(50, rate=25, missing=(20,), fps="25")
+    save_take(tmp_path / "a.take.npz", take)
+    video = write_video(tmp_path / "réplique.mov", frames=50, beep_s=0.5)
+    before = hashlib.sha256(character.read_bytes()).hexdigest()
+    out = tmp_path / "out" / "réplique.blend"
+    request = {"do": "bake", "blend": str(character), "take": str(tmp_path / "a.take.npz"), "out": str(out)}
+    reply, code = ask(request | {"video": str(video), "start_frame": 1})
+    assert code == 0, reply
+    assert reply["result"]["keyed"] == list(ARKIT)
+    assert reply["result"]["audio"] is HAS_SOUND
+    assert hashlib.sha256(character.read_bytes()).hexdigest() == before
+    assert [p.name for p in out.parent.iterdir()] == [out.name]
+
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    scene = bpy.context.scene
+    assert scene.render.fps / scene.render.fps_base == pytest.approx(25)
+    assert (scene.frame_start, scene.frame_current) == (1, 1)
+    assert 50 <= scene.frame_end <= 51
+    assert scene.camera is not None
+    assert scene.camera.data.lens == pytest.approx(700 / 640 * 36)
+    assert scene.camera.data.background_images[0].clip.filepath.endswith("réplique.mov")
+    assert Path(bpy.path.abspath(scene.camera.data.background_images[0].clip.filepath)).is_file()
+    obj = bpy.data.objects["Gesicht"]
+    frame = 1 + take.time_s[31] * 25
+    posed = evaluated(obj, frame)
+    turned = np.array(obj.matrix_world)[:3, :3]
+    np.testing.assert_allclose(posed @ turned, rig.vertices_at(take.weights[31]), atol=3e-5)
+
+
+def _rig(character: Path, tmp_path: Path):  # noqa: ANN202
+    out = tmp_path / "truth.npz"
+    ask({"do": "extract", "blend": str(character), "object": "Gesicht", "out": str(out)})
+    return load_rig(out)
+
+
+def test_baking_over_the_source_is_refused(character: Path, tmp_path: Path) -> None:
+    save_take(tmp_path / "a.take.npz", make_take())
+    request = {"do": "bake", "blend": str(character), "take": str(tmp_path / "a.take.npz"), "out": str(character)}
+    reply, code = ask(request)
+    assert code == 2
+    assert "own file" in reply["what"]
+
+
+def test_bad_requests_end_in_words(character: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.blend"
+    text.write_text("no blend file at all")
+    bpy.ops.wm.read_homefile(use_empty=True)
+    plain = tmp_path / "plain.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(plain))
+    out = str(tmp_path / "rig.npz")
+    for request, said in (
+        ({"do": "dance"}, "Unknown request"),
+        ({"do": "extract", "blend": str(tmp_path / "none.blend"), "out": out}, "There is no file"),
+        ({"do": "extract", "blend": str(text), "out": out}, "cannot open text.blend"),
+        ({"do": "extract", "blend": str(plain), "out": out}, "No mesh in plain.blend has shape keys"),
+        ({"do": "extract", "blend": str(character), "object": "Fuß", "out": out}, "no object called “Fuß”"),
+        ({"do": "bake", "blend": str(character), "take": str(text), "out": str(tmp_path / "b.blend")}, "not a FaceCap"),
+    ):
+        reply, code = ask(request)
+        assert (reply["event"], code) == ("error", 2), reply
+        assert said in reply["what"]
+        assert reply["way_out"]
+    assert not (tmp_path / "rig.npz").exists()
+    assert not (tmp_path / "b.blend").exists()
+
+
+def test_unwritable_output_leaves_nothing(character: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    reply, code = ask({"do": "extract", "blend": str(character), "out": str(blocked / "rig.npz")})
+    assert code == 2
+    assert reply["way_out"]
