@@ -28,7 +28,7 @@ MAX_HEIGHT_PX = 480
 _TIME_BASE = Fraction(1, 60_000)
 _SAME_TIME_S = 5e-4
 _ENCODERS = (
-    ("libx264", {"preset": "veryfast", "crf": "21"}),
+    ("libx264", {"preset": "superfast", "crf": "20"}),
     ("mpeg4", {"qscale": "3"}),
 )
 
@@ -97,7 +97,7 @@ def preview_steps(
     landmarks = take.landmarks_px if landmarks_px is None else landmarks_px
     rows = _RowFinder(take.time_s)
     head: HeadPicture | None = None
-    written, width, height, scale, first_s = 0, 0, 0, 1.0, 0.0
+    written, width, height, scale, first_s, interpolation = 0, 0, 0, 1.0, 0.0, cv2.INTER_LINEAR
     with atomic_path(path) as temporary:
         container, stream = _open_encoder(temporary)
         try:
@@ -105,6 +105,8 @@ def preview_steps(
                 if head is None:
                     width, height = _panel_size(frame.image.shape[1], frame.image.shape[0], max_height_px)
                     scale = height / frame.image.shape[0]
+                    # Averaging areas is slow and only needed for a strong reduction.
+                    interpolation = cv2.INTER_LINEAR if scale > 0.6 else cv2.INTER_AREA
                     full = camera or centered_camera(frame.image.shape[1], frame.image.shape[0], _focal_px(take, frame))
                     panel_camera = _scaled(full, width, height, scale)
                     head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
@@ -112,7 +114,7 @@ def preview_steps(
                     first_s = frame.time_s
                 row = rows.row_at(frame.time_s)
                 canvas = np.empty((height, 2 * width, 3), np.uint8)
-                canvas[:, :width] = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
+                canvas[:, :width] = cv2.resize(frame.image, (width, height), interpolation=interpolation)
                 if row is not None and take.status[row] and landmarks.shape[1]:
                     shown = (landmarks[row] + 0.5) * (width / frame.image.shape[1], scale) - 0.5
                     left = np.ascontiguousarray(canvas[:, :width])
