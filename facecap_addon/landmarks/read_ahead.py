@@ -1,0 +1,70 @@
+"""Decodes in the background: frames are made on a thread of their own while the landmark network runs."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+# Enough to even out a decoder that delivers in bursts, few enough that memory stays flat.
+_BUFFERED = 4
+_POLL_S = 0.1
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def read_ahead(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[Item, None, None]:
+    """Yield the items of an iterable that is run on a background thread.
+
+    An error of the iterable is raised here, after the items before it. Closing the generator ends the thread; the
+    iterable's own generator is then closed on that thread.
+
+    Args:
+        items: anything that yields.  buffered: items that may wait.
+    """
+    waiting: queue.Queue[Item | _End] = queue.Queue(maxsize=buffered)
+    stopped = threading.Event()
+
+    def offer(item: Item | _End) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=_POLL_S)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        error: BaseException | None = None
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                if not offer(item):
+                    break
+        except BaseException as raised:  # it travels to the reader, whatever it is
+            error = raised
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+        offer(_End(error))
+
+    thread = threading.Thread(target=work, name="facecap-read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join(timeout=5.0)
