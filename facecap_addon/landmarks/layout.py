@@ -33,6 +33,7 @@ class Layout:
         jaw: the lower part of the outline from the right ear over the chin to the left ear.
         cheek_right, cheek_left: skin of the cheeks, empty where the scheme has none.
         iris_right, iris_left: empty where the scheme has none.
+        keypoints: landmarks whose mean is the right eye, the left eye, the nose tip and the mouth.
     """
 
     scheme: str
@@ -55,6 +56,7 @@ class Layout:
     cheek_left: Indices
     iris_right: Indices
     iris_left: Indices
+    keypoints: tuple[Indices, Indices, Indices, Indices]
 
 
 def _mirrored(indices: Indices) -> Indices:
@@ -89,6 +91,7 @@ MEDIAPIPE_478 = Layout(
     cheek_left=_mirrored(_CHEEK_RIGHT),
     iris_right=(468, 469, 470, 471, 472),
     iris_left=_mirrored((468, 469, 470, 471, 472)),
+    keypoints=((468,), (473,), (1,), (13, 14)),
 )
 
 _MIRROR_68 = np.array(
@@ -124,6 +127,7 @@ IBUG_68 = Layout(
     cheek_left=(),
     iris_right=(),
     iris_left=(),
+    keypoints=((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47), (30,), (62, 66)),
 )
 
 # (68,) the mesh landmark nearest to each of the 68 points.
