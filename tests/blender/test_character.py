@@ -255,3 +255,24 @@ def test_linked_character_is_read_but_not_baked(tmp_path: Path) -> None:
     with pytest.raises(FacecapError, match="linked from another file") as caught:
         key_channels(obj, ["jawOpen"], np.array([1.0]), np.array([[1.0]]))
     assert "Override" in caught.value.way_out
+
+
+def test_an_override_of_a_linked_character_is_baked_and_saved(tmp_path: Path, rng: np.random.Generator) -> None:
+    from facecap_addon.blender.scene.action import key_channels
+
+    make_face()
+    library = tmp_path / "head.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_, data):
+        data.objects = ["Face"]
+    bpy.context.collection.objects.link(data.objects[0])
+    data.objects[0].override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+    obj = next(o for o in bpy.data.objects if o.override_library is not None)
+    rig, weights = extract_rig(obj), rng.uniform(0, 1, (2, 5))
+    key_channels(obj, rig.channels, np.array([1.0, 2.0]), weights)
+    np.testing.assert_allclose(evaluated(obj, 2), rig.vertices_at(weights[1]), atol=2e-6)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    obj = next(o for o in bpy.data.objects if o.override_library is not None)
+    np.testing.assert_allclose(evaluated(obj, 2), rig.vertices_at(weights[1]), atol=2e-6)

@@ -185,6 +185,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("facecap.open_report", icon="URL")
         row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
+        layout.operator("facecap.show_footage", icon="IMAGE_PLANE")
 
 
 def _keys_text(names: list[str]) -> str:

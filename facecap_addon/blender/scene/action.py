@@ -104,7 +104,14 @@ def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
             f"“{obj.name}” is linked from another file, so its shape keys cannot be animated here.",
             "Choose Object > Library Override > Make, and bake onto the override.",
         )
-    return keys
+    if obj.data.library is not None:  # overriding an object leaves its mesh, and so its shape keys, linked
+        mesh = obj.data.override_create(remap_local_usages=True)
+        if mesh is None or obj.data != mesh:
+            raise FacecapError(
+                f"The mesh of “{obj.name}” is linked from another file and Blender could not override it.",
+                "Make the mesh local (Object > Relations > Make Local), and bake again.",
+            )
+    return obj.data.shape_keys
 
 
 def _check(frames: NDArray[np.float64], weights: NDArray[np.float64], channels: Sequence[str]) -> None:

@@ -157,11 +157,8 @@ def driven_keys(obj: bpy.types.Object) -> list[str]:
 
 
 def is_editable(obj: bpy.types.Object) -> bool:
-    """Whether shape-key animation can be written to this object: its mesh data is local or overridden."""
-    keys = obj.data.shape_keys
-    return keys is not None and (keys.library is None or keys.override_library is not None) and (
-        obj.data.library is None or obj.data.override_library is not None
-    )
+    """Whether shape-key animation can be written to this object: it is local, or a library override."""
+    return obj.library is None
 
 
 def _coordinates(block: bpy.types.ShapeKey, count: int) -> NDArray[np.float32]:

@@ -19,10 +19,19 @@ CAMERA, KEY_LIGHT, FILL_LIGHT, PLATE = "FaceCap camera", "FaceCap key light", "F
 _SENSOR_MM = 36.0
 
 
-def add_camera(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footage: Path | None, start_frame: int):  # noqa: ANN201
+def add_camera(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    take: Take,
+    footage: Path | None,
+    start_frame: int,
+    *,
+    set_render: bool = True,
+) -> bpy.types.Object:
     """The camera of the solve, at the place from which it filmed the resting head, with the footage as backdrop.
 
-    Made once; called again, it is moved to the new take. Sets the scene's picture size and active camera.
+    Made once; called again, it is moved to the new take. With `set_render` it becomes the scene's camera and the scene
+    gets the footage's picture size.
     """
     camera = _object(scene, CAMERA, lambda: bpy.data.cameras.new(CAMERA))
     width, height = take.image_size
@@ -36,9 +45,10 @@ def add_camera(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footag
         take.head_rotation_wxyz[index : index + 1], take.head_translation_m[index : index + 1], head_from_rig(take)
     )
     camera.matrix_world = world_from_camera(obj, poses[0])
-    scene.camera = camera
-    scene.render.resolution_x, scene.render.resolution_y = width, height
-    scene.render.resolution_percentage = 100
+    if set_render:
+        scene.camera = camera
+        scene.render.resolution_x, scene.render.resolution_y = width, height
+        scene.render.resolution_percentage = 100
     if footage is not None:
         set_backdrop(camera, load_clip(footage, start_frame=start_frame))
     return camera
