@@ -18,32 +18,15 @@ from facecap_addon.blender.operators.solve import listen, start_worker
 from facecap_addon.blender.package import job_folder
 from facecap_addon.blender.scene.footage import strips_of
 from facecap_addon.takes.npz import load_take, save_take
+from tests.blender.face_video import write_face_video
 from tests.blender.faces import evaluated, make_face
 from tests.blender.takes import make_take
 from tests.blender.test_footage_in_scene import HAS_SOUND, write_video
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = ROOT / "sample_scenes" / "head.blend"
-FACE = ROOT / "tests" / "data" / "carphone_000.png"
 MODELS = ROOT / "facecap_addon" / "landmarks" / "models"
 needs_models = pytest.mark.skipif(not list(MODELS.glob("*.onnx")), reason="the landmark models are not built")
-
-
-def write_face_video(path: Path, frames: int = 20) -> Path:
-    """The same face drifting slowly across the picture."""
-    import av
-    import cv2
-
-    picture = cv2.cvtColor(cv2.imread(str(FACE)), cv2.COLOR_BGR2RGB)
-    picture = cv2.resize(picture, (352, 288), interpolation=cv2.INTER_CUBIC)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 352, 288, "yuv420p", 4_000_000
-        for index in range(frames):
-            moved = np.roll(picture, index // 2, axis=1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(moved), format="rgb24")))
-        container.mux(stream.encode())
-    return path
 
 
 def choose(video: Path, character: bpy.types.Object | None) -> bpy.types.PropertyGroup:

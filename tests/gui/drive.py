@@ -1,0 +1,145 @@
+"""Runs inside a Blender with a window: opens the sample head, presses Solve, watches, undoes, and writes what it saw.
+
+    blender --window-geometry 0 0 1600 900 --python tests/gui/drive.py -- REQUEST.json
+
+The request: {"root": checkout, "head": .blend, "video": …, "reply": file to write, "cancel_after_s": null or seconds,
+"stay": true to leave the window open}. If the extension is installed and enabled it is used, else the checkout is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+REQUEST = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
+seen: dict[str, object] = {"gaps_s": [], "stages": [], "blender": bpy.app.version_string}
+state = {"began_s": 0.0, "tick_s": 0.0, "cancelled": False}
+
+
+def session():  # noqa: ANN201
+    """The add-on's session module, under whichever name it was loaded."""
+    return next(module for name, module in sys.modules.items() if name.endswith("facecap_addon.blender.session"))
+
+
+def view3d() -> dict[str, object]:
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    return {"window": window, "area": area, "region": region}
+
+
+def open_scene() -> None:
+    if not hasattr(bpy.types.Scene, "facecap"):
+        sys.path.insert(0, REQUEST["root"])
+        from facecap_addon import addon
+
+        addon.register()
+    bpy.context.preferences.view.show_splash = False
+    bpy.ops.wm.open_mainfile(filepath=REQUEST["head"], load_ui=False)
+
+
+def show_tab() -> None:
+    area = view3d()["area"]
+    space = area.spaces.active
+    space.show_region_ui = True
+    space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = False
+    space.overlay.show_cursor = False
+    space.clip_start = 0.01
+    head = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+    low = [min(corner[i] for corner in head.bound_box) for i in range(3)]
+    high = [max(corner[i] for corner in head.bound_box) for i in range(3)]
+    view = space.region_3d
+    view.view_location = head.matrix_world.translation + (head.matrix_world.to_3x3() @ _middle(low, high))
+    view.view_rotation = (0.7071068, 0.7071068, 0.0, 0.0)
+    view.view_perspective = "PERSP"
+    view.view_distance = 0.75
+
+
+def _middle(low: list[float], high: list[float]):  # noqa: ANN202
+    from mathutils import Vector
+
+    return (Vector(low) + Vector(high)) / 2
+
+
+def fill_in() -> None:
+    area = view3d()["area"]
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    sidebar.active_panel_category = "FaceCap"
+    with bpy.context.temp_override(**view3d()):
+        bpy.ops.facecap.import_footage(filepath=REQUEST["video"])
+        settings = bpy.context.scene.facecap
+        settings.character = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+        settings.solve.preview = bool(REQUEST.get("preview"))
+        bpy.ops.ed.undo_push(message="Footage and character chosen")
+    area.tag_redraw()
+
+
+def press_solve() -> None:
+    with bpy.context.temp_override(**view3d()):
+        seen["pressed"] = sorted(bpy.ops.facecap.solve("INVOKE_DEFAULT"))
+    state["began_s"] = state["tick_s"] = time.monotonic()
+    bpy.app.timers.register(watch, first_interval=0.05)
+
+
+def watch() -> float | None:
+    now_s = time.monotonic()
+    seen["gaps_s"].append(round(now_s - state["tick_s"], 3))
+    state["tick_s"] = now_s
+    job = session().job
+    if job is not None:
+        if job.stage not in seen["stages"]:
+            seen["stages"].append(job.stage)
+        cancel_s = REQUEST.get("cancel_after_s")
+        if cancel_s is not None and now_s - state["began_s"] > cancel_s and not state["cancelled"]:
+            state["cancelled"] = True
+            with bpy.context.temp_override(**view3d()):
+                bpy.ops.facecap.cancel()
+        return 0.05
+    seen["seconds"] = round(now_s - state["began_s"], 2)
+    bpy.app.timers.register(guarded(look, last=True), first_interval=0.5)
+    return None
+
+
+def look() -> None:
+    outcome = session().outcome
+    seen["ok"], seen["lines"] = outcome.ok, outcome.lines
+    seen["action"] = action_name()
+    if outcome.ok and not REQUEST.get("stay"):
+        with bpy.context.temp_override(**view3d()):
+            bpy.ops.ed.undo()
+            seen["action_after_undo"] = action_name()
+            bpy.ops.ed.redo()
+            seen["action_after_redo"] = action_name()
+
+
+def action_name() -> str:
+    head = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+    animation = head.data.shape_keys.animation_data
+    return animation.action.name if animation and animation.action else ""
+
+
+def guarded(step, *, last: bool = False):  # noqa: ANN001, ANN201
+    """The step as a timer: what it raises is written down, and after the last one Blender quits."""
+
+    def run() -> None:
+        try:
+            step()
+        except Exception:
+            seen["error"] = traceback.format_exc()
+        if last or "error" in seen:
+            reply = Path(REQUEST["reply"])
+            reply.write_text(json.dumps(seen, indent=1), encoding="utf-8")
+            if not REQUEST.get("stay"):
+                bpy.ops.wm.quit_blender()
+
+    return run
+
+
+STEPS = (open_scene, show_tab, fill_in) if REQUEST.get("press") is False else (open_scene, show_tab, fill_in, press_solve)
+for number, one in enumerate(STEPS):
+    bpy.app.timers.register(guarded(one), first_interval=1.5 + 1.0 * number, persistent=True)
