@@ -17,6 +17,7 @@ class Job:
 
     Attributes:
         runner: the worker's runner.
+        scene, character: names of what was being solved when it began; the user may have moved on since.
         stage: what is being done, for people.
         fraction: 0 to 1.
         eta_s: seconds until the end, None while unknown.
@@ -24,6 +25,8 @@ class Job:
     """
 
     runner: Runner
+    scene: str
+    character: str
     stage: str = "Starting"
     fraction: float = 0.0
     eta_s: float | None = None

@@ -22,7 +22,7 @@ def make_face(names: tuple[str, ...] = ARKIT, *, seed: int = 3, name: str = "Fac
     return obj
 
 
-def coordinates(points) -> np.ndarray:  # noqa: ANN001
+def coordinates(points) -> np.ndarray:
     flat = np.empty(len(points) * 3, np.float32)
     points.foreach_get("co", flat)
     return flat.reshape(-1, 3)

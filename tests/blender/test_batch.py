@@ -94,7 +94,7 @@ def test_bake_round_trip(character: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(posed @ turned, rig.vertices_at(take.weights[31]), atol=3e-5)
 
 
-def _rig(character: Path, tmp_path: Path):  # noqa: ANN202
+def _rig(character: Path, tmp_path: Path):
     out = tmp_path / "truth.npz"
     ask({"do": "extract", "blend": str(character), "object": "Gesicht", "out": str(out)})
     return load_rig(out)

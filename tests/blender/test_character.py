@@ -222,7 +222,7 @@ def _lamp() -> bpy.types.Object:
         (lambda: None, "nothing"),
     ],
 )
-def test_what_cannot_be_solved_is_refused_in_words(make, said: str) -> None:  # noqa: ANN001
+def test_what_cannot_be_solved_is_refused_in_words(make, said: str) -> None:
     obj = make()
     with pytest.raises(FacecapError, match=said) as caught:
         extract_rig(obj)

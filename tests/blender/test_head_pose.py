@@ -30,7 +30,7 @@ def seen_px(obj: bpy.types.Object, camera: bpy.types.Object, frame: float) -> np
     return np.stack([flat[:, 0] * width - 0.5, (1 - flat[:, 1]) * height - 0.5], axis=1)
 
 
-def filmed_px(obj_rig, take: Take, index: int) -> np.ndarray:  # noqa: ANN001
+def filmed_px(obj_rig, take: Take, index: int) -> np.ndarray:
     pose = camera_from_rig(take.head_rotation_wxyz, take.head_translation_m, None)[index]
     points = obj_rig.vertices_at(take.weights[index]) @ pose[:3, :3].T + pose[:3, 3]
     return project(points, centered_camera(*take.image_size, take.focal_px))

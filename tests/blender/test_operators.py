@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
-from facecap_addon.blender.operators.solve import listen, start_worker
+from facecap_addon.blender.operators.solve import listen, new_job
 from facecap_addon.blender.package import job_folder
 from facecap_addon.blender.scene.footage import strips_of
 from facecap_addon.takes.npz import load_take, save_take
@@ -166,8 +166,8 @@ def test_footage_without_a_face_ends_in_words(tmp_path: Path) -> None:
 def test_a_killed_worker_is_reported_and_the_next_solve_may_start(tmp_path: Path) -> None:
     video = write_video(tmp_path / "grey.mp4", frames=200)
     choose(video, make_face())
-    runner = start_worker(bpy.context)
-    job = session.Job(runner)
+    job = new_job(bpy.context)
+    runner = job.runner
     os.kill(runner.pid, signal.SIGKILL)
     deadline = time.monotonic() + 20
     while not runner.done and time.monotonic() < deadline:
@@ -181,7 +181,7 @@ def test_a_killed_worker_is_reported_and_the_next_solve_may_start(tmp_path: Path
 def test_cancel_ends_the_worker(tmp_path: Path) -> None:
     video = write_video(tmp_path / "grey.mp4", frames=200)
     choose(video, make_face())
-    session.job = session.Job(start_worker(bpy.context))
+    session.job = new_job(bpy.context)
     runner = session.job.runner
     assert not bpy.ops.facecap.solve.poll()
     bpy.ops.facecap.cancel()
@@ -198,7 +198,7 @@ def test_cancel_ends_the_worker(tmp_path: Path) -> None:
 def test_loading_another_file_ends_the_worker(tmp_path: Path) -> None:
     video = write_video(tmp_path / "grey.mp4", frames=200)
     choose(video, make_face())
-    session.job = session.Job(start_worker(bpy.context))
+    session.job = new_job(bpy.context)
     runner = session.job.runner
     bpy.ops.wm.read_homefile(use_empty=True)
     assert session.job is None

@@ -21,7 +21,7 @@ seen: dict[str, object] = {"gaps_s": [], "stages": [], "blender": bpy.app.versio
 state = {"began_s": 0.0, "tick_s": 0.0, "cancelled": False}
 
 
-def session():  # noqa: ANN201
+def session():
     """The add-on's session module, under whichever name it was loaded."""
     return next(module for name, module in sys.modules.items() if name.endswith("facecap_addon.blender.session"))
 
@@ -60,7 +60,7 @@ def show_tab() -> None:
     view.view_distance = 0.75
 
 
-def _middle(low: list[float], high: list[float]):  # noqa: ANN202
+def _middle(low: list[float], high: list[float]):
     from mathutils import Vector
 
     return (Vector(low) + Vector(high)) / 2
@@ -123,7 +123,7 @@ def action_name() -> str:
     return animation.action.name if animation and animation.action else ""
 
 
-def guarded(step, *, last: bool = False):  # noqa: ANN001, ANN201
+def guarded(step, *, last: bool = False):
     """The step as a timer: what it raises is written down, and after the last one Blender quits."""
 
     def run() -> None:
@@ -140,6 +140,8 @@ def guarded(step, *, last: bool = False):  # noqa: ANN001, ANN201
     return run
 
 
-STEPS = (open_scene, show_tab, fill_in) if REQUEST.get("press") is False else (open_scene, show_tab, fill_in, press_solve)
+STEPS = (
+    (open_scene, show_tab, fill_in) if REQUEST.get("press") is False else (open_scene, show_tab, fill_in, press_solve)
+)
 for number, one in enumerate(STEPS):
     bpy.app.timers.register(guarded(one), first_interval=1.5 + 1.0 * number, persistent=True)

@@ -1,4 +1,4 @@
-"""The panel and a solve in a real Blender window. Needs `blender` and a display (real, or `xvfb-run -a make test-gui`)."""
+"""The panel and a solve in a real Blender window; needs `blender` and a display (`xvfb-run -a` gives one)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tests.blender.face_video import write_face_video
 ROOT = Path(__file__).resolve().parents[2]
 BLENDER = shutil.which(os.environ.get("FACECAP_BLENDER", "blender"))
 MODELS = ROOT / "facecap_addon" / "landmarks" / "models"
-HAS_DISPLAY = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+HAS_DISPLAY = sys.platform in ("win32", "darwin") or bool(
+    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+)
 
 pytestmark = [
     pytest.mark.gui,

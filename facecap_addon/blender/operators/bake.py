@@ -28,19 +28,19 @@ class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        session.outcome = session.Outcome(True, bake_result(context.scene))
+        session.outcome = session.Outcome(True, bake_result(context.scene, context.scene.facecap.character))
         return {"FINISHED"}
 
 
-def bake_result(scene: bpy.types.Scene) -> list[str]:
-    """Key the scene's take on its character; returns what to tell the user. Raises FacecapError."""
+def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> list[str]:
+    """Key the scene's take on a character; returns what to tell the user. Raises FacecapError."""
     from ...takes.npz import load_take
     from ..scene.bake import BakeSettings, apply_take
     from ..scene.footage import scene_rate
 
     settings = scene.facecap
-    if settings.character is None:
-        raise FacecapError("No character was chosen.", "Pick the mesh that was solved.")
+    if character is None:
+        raise FacecapError("There is no character to key.", "Pick the mesh that was solved, and bake.")
     take = load_take(Path(bpy.path.abspath(settings.result.take)))
     settings.result.not_observed = "\n".join(take.not_observed)
     bake = settings.bake
@@ -54,7 +54,7 @@ def bake_result(scene: bpy.types.Scene) -> list[str]:
         bone=bake.bone,
         start_frame=settings.start_frame,
     )
-    report = apply_take(settings.character, take, wanted, scene=scene)
+    report = apply_take(character, take, wanted, scene=scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     lines = [f"{len(report.keyed)} shape keys keyed over {int(take.solved.sum())} frames"]
     if report.unknown:

@@ -20,7 +20,7 @@ class FacecapOperator:
     def run(self, context: bpy.types.Context) -> set[str]:
         raise NotImplementedError
 
-    def guarded(self, step, context: bpy.types.Context) -> set[str]:  # noqa: ANN001
+    def guarded(self, step, context: bpy.types.Context) -> set[str]:
         """Call `step(context)`; an exception becomes a message and {"CANCELLED"}."""
         try:
             return step(context)

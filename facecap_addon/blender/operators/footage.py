@@ -65,7 +65,7 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _opened(path: Path, fps: float | None):  # noqa: ANN202
+def _opened(path: Path, fps: float | None):
     from ...footage.footage import open_footage
 
     return open_footage(path, fps=fps)
@@ -89,7 +89,7 @@ def look_into(settings: bpy.types.PropertyGroup) -> None:
     settings.facts = _facts(footage)
 
 
-def _facts(footage) -> str:  # noqa: ANN001
+def _facts(footage) -> str:
     width, height = footage.size_px
     sound = "sound" if footage.has_audio else "no sound"
     return (
@@ -98,7 +98,7 @@ def _facts(footage) -> str:  # noqa: ANN001
     )
 
 
-def _match(scene: bpy.types.Scene, footage) -> None:  # noqa: ANN001
+def _match(scene: bpy.types.Scene, footage) -> None:
     from ..scene import footage as scene_footage
 
     start = scene.facecap.start_frame

@@ -22,7 +22,7 @@ from .base import FacecapOperator, fault_message
 from .footage import footage_path
 
 if TYPE_CHECKING:
-    from ...jobs.runner import ProcessRunner, Runner
+    from ...jobs.runner import ProcessRunner
 
 POLL_S = 0.1
 STAGES = {
@@ -56,14 +56,12 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         """Solve and wait: from scripts and in background mode."""
-        runner = start_worker(context)
-        session.job = session.Job(runner)
+        session.job = job = new_job(context)
         try:
-            facts = runner.wait().result
+            facts = job.runner.wait().result
         finally:
             session.end_job()
-        self._apply(context, facts)
-        return {"FINISHED"}
+        return self._apply(job, facts)
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         job = session.job
@@ -80,7 +78,7 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
             session.redraw()
             if not job.runner.done:
                 return {"PASS_THROUGH"}
-            return self._finish(context, self._conclude(context, job.runner))
+            return self._finish(context, self._conclude(context, job))
         except Exception as error:  # a timer must never be left behind
             session.outcome = session.Outcome(False, [fault_message(error, self.bl_idname)])
             self.report({"ERROR"}, session.outcome.lines[0])
@@ -92,31 +90,35 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
 
     def _start(self, context: bpy.types.Context) -> set[str]:
         session.outcome = None
-        session.job = session.Job(start_worker(context))
+        session.job = new_job(context)
         self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         session.redraw()
         return {"RUNNING_MODAL"}
 
-    def _conclude(self, context: bpy.types.Context, runner: Runner) -> set[str]:
-        error = runner.error
+    def _conclude(self, context: bpy.types.Context, job: session.Job) -> set[str]:
+        error = job.runner.error
         if error is None:
-            assert runner.result is not None
-            facts = runner.result.result
-            return self.guarded(lambda c: self._apply(c, facts), context)
+            assert job.runner.result is not None
+            facts = job.runner.result.result
+            return self.guarded(lambda _: self._apply(job, facts), context)
         if error.cancelled:
-            session.outcome = session.Outcome(False, ["Cancelled. What was finished is kept: Solve goes on from there."])
+            session.outcome = session.Outcome(
+                False, ["Cancelled. What was finished is kept: Solve goes on from there."]
+            )
             self.report({"INFO"}, session.outcome.lines[0])
         else:
             session.outcome = session.Outcome(False, [error.what, error.way_out])
             self.report({"ERROR"}, f"{error.what} {error.way_out}")
         return {"CANCELLED"}
 
-    def _apply(self, context: bpy.types.Context, facts: dict[str, object]) -> set[str]:
-        result = SolveResult.from_json(facts)
-        remember(context.scene, result)
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        scene = bpy.data.scenes.get(job.scene)
+        if scene is None:
+            raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "The take is kept in the job folder.")
+        remember(scene, SolveResult.from_json(facts))
         try:
-            lines = bake_result(context.scene)
+            lines = bake_result(scene, bpy.data.objects.get(job.character))
         except FacecapError as error:
             session.outcome = session.Outcome(False, [error.what, error.way_out])
             raise
@@ -148,6 +150,12 @@ class FACECAP_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def new_job(context: bpy.types.Context) -> session.Job:
+    """Start a solve of the present scene. Raises FacecapError."""
+    runner = start_worker(context)
+    return session.Job(runner, context.scene.name, context.scene.facecap.character.name)
+
+
 def start_worker(context: bpy.types.Context) -> ProcessRunner:
     """Read the character, write it into the job folder and start the worker. Raises FacecapError."""
     from ...jobs.runner import ProcessRunner
@@ -170,9 +178,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     request |= {"video": video, "out": folder, "character": str(rig_path), "blend": False}
     if settings.use_trim:
         request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
-    return ProcessRunner(
-        "solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path
-    )
+    return ProcessRunner("solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path)
 
 
 def listen(job: session.Job) -> None:

@@ -27,7 +27,11 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
         description="Where the keys go",
     )
     influence: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Influence", description="How far the mix goes from the present keys to the take", default=1.0, min=0, max=1
+        name="Influence",
+        description="How far the mix goes from the present keys to the take",
+        default=1.0,
+        min=0,
+        max=1,
     )
     gain: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Gain",
@@ -78,7 +82,10 @@ def _video_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context
 
 class FACECAP_PG_scene(bpy.types.PropertyGroup):
     video: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Footage", description="Video, or one picture of a numbered image sequence", subtype="FILE_PATH", update=_video_changed
+        name="Footage",
+        description="Video, or one picture of a numbered image sequence",
+        subtype="FILE_PATH",
+        update=_video_changed,
     )
     facts: bpy.props.StringProperty()  # type: ignore[valid-type]
     start_frame: bpy.props.IntProperty(  # type: ignore[valid-type]

@@ -32,10 +32,7 @@ def new_action(datablock: bpy.types.ID, name: str, *, within: bpy.types.Action |
     previous = animation.action
     if previous is not None:
         previous.use_fake_user = True
-    if SLOTTED and within is not None:
-        action = within
-    else:
-        action = bpy.data.actions.new(name)
+    action = within if SLOTTED and within is not None else bpy.data.actions.new(name)
     animation.action = action
     if SLOTTED:
         slot = action.slots.new(id_type=datablock.id_type, name=datablock.name)
@@ -59,7 +56,7 @@ def present_action(datablock: bpy.types.ID) -> bpy.types.Action | None:
     return animation.action
 
 
-def curves_of(datablock: bpy.types.ID):  # noqa: ANN201 - ActionChannelbag's or Action's f-curve collection
+def curves_of(datablock: bpy.types.ID):
     """The collection of f-curves with which the datablock's present action moves it; made if it is not there."""
     animation = datablock.animation_data
     action = animation.action

@@ -107,7 +107,7 @@ def add_audio(
     return strip
 
 
-def strips_of(editor: bpy.types.SequenceEditor):  # noqa: ANN201 - named Sequences before 4.4, Strips since
+def strips_of(editor: bpy.types.SequenceEditor):
     """The sequencer's strips, whatever this version of Blender calls them."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 

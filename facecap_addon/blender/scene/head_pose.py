@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Quaternion, Vector
@@ -159,7 +161,7 @@ def _channel_values(
 
 def _rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[float, ...]]]:
     if mode == "QUATERNION":
-        for before, after in zip(turns, turns[1:], strict=False):
+        for before, after in pairwise(turns):
             after.make_compatible(before)
         return "rotation_quaternion", [tuple(turn) for turn in turns]
     if mode == "AXIS_ANGLE":

@@ -126,7 +126,7 @@ def _bounds(obj: bpy.types.Object) -> tuple[Vector, Vector]:
     return Vector(map(min, *corners)), Vector(map(max, *corners))
 
 
-def _object(scene: bpy.types.Scene, name: str, make_data) -> bpy.types.Object:  # noqa: ANN001
+def _object(scene: bpy.types.Scene, name: str, make_data) -> bpy.types.Object:
     """The scene's object of that name, made if it is not there."""
     found = scene.objects.get(name)
     if found is None:
