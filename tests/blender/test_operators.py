@@ -91,6 +91,14 @@ def test_job_folder_is_beside_a_saved_file_and_elsewhere_without_one(tmp_path: P
     assert job_folder(video) == tmp_path / "facecap" / "take 3"
 
 
+def test_sample_head_can_be_brought_in() -> None:
+    assert bpy.ops.facecap.add_sample_head() == {"FINISHED"}
+    head = bpy.context.scene.facecap.character
+    assert head == bpy.context.object
+    assert len(head.data.shape_keys.key_blocks) >= 25
+    assert all(obj.library is None for obj in bpy.data.objects)
+
+
 def test_bake_again_needs_no_solve(tmp_path: Path) -> None:
     obj = make_face()
     take = make_take()

@@ -61,9 +61,9 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
         row.prop(settings, "character", text="", icon="MESH_DATA")
         obj = settings.character
         if obj is None:
-            row = layout.row()
-            row.scale_y = 1.2
-            row.operator("facecap.use_active", icon="RESTRICT_SELECT_OFF")
+            column = layout.column(align=True)
+            column.operator("facecap.use_active", icon="RESTRICT_SELECT_OFF")
+            column.operator("facecap.add_sample_head", icon="USER")
             return
         from ..scene.character import character_notes, checked_mesh
 
