@@ -1,0 +1,150 @@
+"""The 52 ARKit channels: recognising them under the names rigs give them, and what is known about each."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Side = Literal["left", "right"]
+
+# Apple's names, in the order in which ARKit and Live Link Face list them.
+ARKIT_CHANNELS: tuple[str, ...] = (
+    *("eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft", "eyeSquintLeft"),
+    *("eyeWideLeft", "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight"),
+    *("eyeSquintRight", "eyeWideRight", "jawForward", "jawRight", "jawLeft", "jawOpen", "mouthClose", "mouthFunnel"),
+    *("mouthPucker", "mouthRight", "mouthLeft", "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft"),
+    *("mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight"),
+    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft", "mouthPressRight"),
+    *("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight", "browDownLeft"),
+    *("browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff", "cheekSquintLeft"),
+    *("cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
+)
+
+
+def _both(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Pairs with a `*` for the side, once for either side."""
+    return tuple((a.replace("*", side), b.replace("*", side)) for a, b in pairs for side in ("Left", "Right"))
+
+
+# Channels that undo each other; a face does not show much of both at once.
+OPPOSING_PAIRS: tuple[tuple[str, str], ...] = (
+    ("jawLeft", "jawRight"),
+    ("mouthLeft", "mouthRight"),
+    ("mouthClose", "jawOpen"),
+    ("eyeLookOutLeft", "eyeLookOutRight"),
+    *_both(
+        ("mouthSmile*", "mouthFrown*"),
+        ("mouthSmile*", "mouthPucker"),
+        ("mouthStretch*", "mouthPucker"),
+        ("mouthStretch*", "mouthFunnel"),
+        ("mouthUpperUp*", "mouthRollUpper"),
+        ("mouthLowerDown*", "mouthRollLower"),
+        ("eyeBlink*", "eyeWide*"),
+        ("eyeSquint*", "eyeWide*"),
+        ("eyeLookIn*", "eyeLookOut*"),
+        ("eyeLookUp*", "eyeLookDown*"),
+        ("browDown*", "browOuterUp*"),
+    ),
+)
+
+_REGION_OF_PREFIX = {
+    "brow": "brows",
+    "eye": "eyes",
+    "nose": "nose",
+    "cheek": "cheeks",
+    "mouth": "mouth",
+    "jaw": "jaw",
+    "tongue": "tongue",
+}
+_SIDE_OF_WORD: dict[str, Side] = {
+    **dict.fromkeys(("l", "lt", "lft", "left"), "left"),
+    **dict.fromkeys(("r", "rt", "rgt", "right"), "right"),
+}
+# Spellings that are no ARKit name even after side, case and separators are set aside (VRM's own presets).
+_OTHER_SPELLINGS = {"blinkleft": "eyeBlinkLeft", "blinkright": "eyeBlinkRight"}
+_CHANNEL_OF_SPELLING = {name.lower(): name for name in ARKIT_CHANNELS} | _OTHER_SPELLINGS
+_DIRECTIONS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
+# Keys that correct a combination of others are no channel, whatever name they contain.
+_CORRECTIVE_WORDS = frozenset(("corrective", "correction", "fix", "combo", "inbetween"))
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_NAMESPACE = re.compile(r".*[:|/]")
+_BLENDER_COPY = re.compile(r"\.\d{3}$")
+
+
+def arkit_name(name: str) -> str | None:
+    """The ARKit channel a shape key stands for, or None.
+
+    Recognised: lowerCamelCase and Live Link's capitals (`EyeBlinkLeft`), snake_case, a side written `_L`, `.L`, `Left`,
+    `left_` before, after or within, names in front (`Head.`, `blendShape1.`, `rig:`), Blender's `.001`. Both members
+    of a pair that ARKit has as one channel (`browInnerUp_L`, `cheekPuffRight`) give that channel; `pair_side` tells
+    which member it is. A key without a side where ARKit has two (`mouthSmile`) moves both, so it is neither: None. So
+    are keys that name two channels (`jawOpen_mouthClose`) or call themselves corrective.
+    """
+    found = _recognise(name)
+    return found[0] if found else None
+
+
+def pair_side(name: str) -> Side | None:
+    """The side of a key that is one half of a channel ARKit has only as a whole: "left" for `browInnerUp_L`."""
+    found = _recognise(name)
+    return found[1] if found else None
+
+
+def mirrored(channel: str) -> str:
+    """The ARKit channel that does the same on the other side of the face; itself if it does it on both."""
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if channel.endswith(side):
+            return channel.removesuffix(side) + other
+    return channel
+
+
+def region_of(channel: str) -> str:
+    """The region of an ARKit channel: "brows", "eyes", "nose", "cheeks", "mouth", "jaw" or "tongue".
+
+    Raises KeyError for a name that is not ARKit's.
+    """
+    return _REGION_OF_CHANNEL[channel]
+
+
+_REGION_OF_CHANNEL = {
+    channel: next(region for prefix, region in _REGION_OF_PREFIX.items() if channel.startswith(prefix))
+    for channel in ARKIT_CHANNELS
+}
+
+
+def _recognise(name: str) -> tuple[str, Side | None] | None:
+    """(channel, side of the pair member or None), or None."""
+    words = [word.lower() for word in _WORD.findall(_BLENDER_COPY.sub("", _NAMESPACE.sub("", name)))]
+    for start in range(len(words)):
+        found = _match(words[start:]) or _match_with_leading_side(words, start)
+        if found is None:
+            continue
+        before = words[:start]
+        names_another = any(_match(before[i:]) for i in range(len(before)))
+        return None if names_another or _CORRECTIVE_WORDS.intersection(before) else found
+    return None
+
+
+def _match_with_leading_side(words: list[str], start: int) -> tuple[str, Side | None] | None:
+    """A side that stands before other words: `L_Head_eyeBlink`."""
+    sides = [word for word in words[:start] if word in _SIDE_OF_WORD]
+    return _match([*words[start:], sides[0]]) if len(sides) == 1 else None
+
+
+def _match(words: list[str]) -> tuple[str, Side | None] | None:
+    """All of these words as one channel."""
+    whole = _CHANNEL_OF_SPELLING.get("".join(words))
+    if whole is not None:
+        return whole, None
+    for position in range(len(words) - 1, -1, -1):
+        side = _SIDE_OF_WORD.get(words[position])
+        if side is None:
+            continue
+        rest = "".join(words[:position] + words[position + 1 :])
+        sided = _CHANNEL_OF_SPELLING.get(rest + side)
+        if sided is not None:
+            return sided, None
+        centre = _CHANNEL_OF_SPELLING.get(rest)
+        if centre is not None and centre == mirrored(centre) and centre not in _DIRECTIONS:
+            return centre, side
+    return None
