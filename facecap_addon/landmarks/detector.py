@@ -34,8 +34,8 @@ class FaceDetector:
     """Finds faces in a picture with two networks, one for near and one for distant faces."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self._short = _Network(open_session(folder / SHORT_RANGE_FILE, threads), 128, _anchors(((16, 2), (8, 6))), 0.5)
-        self._full = _Network(open_session(folder / FULL_RANGE_FILE, threads), 192, _anchors(((48, 1),)), 0.6)
+        self.short_range = _Network(open_session(folder / SHORT_RANGE_FILE, threads), 128, _anchors(((16, 2), (8, 6))), 0.5)
+        self.full_range = _Network(open_session(folder / FULL_RANGE_FILE, threads), 192, _anchors(((48, 1),)), 0.6)
 
     def find_faces(self, rgb: NDArray[np.uint8], *, full_range: bool = True) -> list[Face]:
         """Faces in a picture, the largest first.
@@ -44,9 +44,9 @@ class FaceDetector:
             rgb: (H, W, 3) uint8.
             full_range: also look for distant faces when the short-range network finds none.
         """
-        faces = _detect(self._short, rgb)
+        faces = _detect(self.short_range, rgb)
         if not faces and full_range:
-            faces = _detect(self._full, rgb)
+            faces = _detect(self.full_range, rgb)
         return sorted(faces, key=lambda face: face.side_px, reverse=True)
 
 

@@ -78,14 +78,14 @@ class HeatmapLandmarker:
         if not path.is_file():
             raise FacecapError(f"The landmark network {path} does not exist.", _WAY_OUT)
         self._network = _open_onnx(path, threads) if path.suffix.lower() == ".onnx" else _open_torchscript(path)
-        self._detector = FaceDetector(models_folder, threads)
+        self.detector = FaceDetector(models_folder, threads)
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()[:12]
         self.model_version = f"heatmap-68/{path.stem}/{digest}"
 
     def find_faces(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """Faces in a picture (H, W, 3) uint8 RGB, the largest first."""
-        return self._detector.find_faces(rgb)
+        return self.detector.find_faces(rgb)
 
     def region_of_face(self, face: Face) -> Region:
         """The region around a detected face, turned so that the eyes are level."""

@@ -33,13 +33,13 @@ class MediaPipeLandmarker:
 
     def __init__(self, *, threads: int = 1, folder: Path = MODELS_FOLDER) -> None:
         self._network = open_session(folder / LANDMARKS_FILE, threads)
-        self._detector = FaceDetector(folder, threads)
+        self.detector = FaceDetector(folder, threads)
         files = (LANDMARKS_FILE, SHORT_RANGE_FILE, FULL_RANGE_FILE)
         self.model_version = f"mediapipe-0.10.21/{version_of(folder, files)}"
 
     def find_faces(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """Faces in a picture (H, W, 3) uint8 RGB, the largest first."""
-        return self._detector.find_faces(rgb)
+        return self.detector.find_faces(rgb)
 
     def region_of_face(self, face: Face) -> Region:
         """The region around a detected face, turned so that the eyes are level."""

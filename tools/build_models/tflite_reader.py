@@ -50,9 +50,28 @@ def read_tflite(data: bytes) -> Graph:
         input_name=_name(picture),
         input_size=(height, width),
         output_names=tuple(_name(int(t)) for t in subgraph.OutputsAsNumpy()),
-        nodes=tuple(nodes),
+        nodes=tuple(_fold_padding(nodes)),
         constants=used,
     )
+
+
+def _fold_padding(nodes: list[Node]) -> list[Node]:
+    """Move padding of rows and columns into the convolution that alone reads it."""
+    readers: dict[str, int] = {}
+    for node in nodes:
+        for name in node.inputs:
+            readers[name] = readers.get(name, 0) + 1
+    pads = {node.output: node for node in nodes if node.op == "pad" and not any(node.attributes["pad"][4:])}
+    folded: list[Node] = []
+    gone: set[str] = set()
+    for node in nodes:
+        pad = pads.get(node.inputs[0])
+        if node.op == "conv" and pad is not None and readers[pad.output] == 1:
+            total = [a + b for a, b in zip(node.attributes["pad"], pad.attributes["pad"][:4], strict=True)]
+            node = Node("conv", (pad.inputs[0], *node.inputs[1:]), node.output, {**node.attributes, "pad": total})
+            gone.add(pad.output)
+        folded.append(node)
+    return [node for node in folded if node.output not in gone]
 
 
 def output_labels(data: bytes) -> tuple[str, ...]:

@@ -1,0 +1,132 @@
+"""Speed of the landmark stage beside what onnxruntime alone takes for the same network calls.
+
+`python -m benchmarks.landmarks_speed [VIDEO]`: prints frames per second of both, in one run on decoded frames in memory,
+and their ratio; with VIDEO also the stage with decoding. Without VIDEO the two Carphone frames of the tests are enlarged
+to 1280×720 and panned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facecap_addon.footage.footage import open_footage
+from facecap_addon.footage.read import read_frames
+from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
+from facecap_addon.landmarks.track import Accuracy, observe
+
+TEST_DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
+FRAMES_IN_MEMORY = 240
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded frame kept in memory."""
+
+    index: int
+    time_s: float
+    image: NDArray[np.uint8]
+
+
+class CountingSession:
+    """Stands before an onnxruntime session: times its calls and keeps count of their shapes."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.calls: list[tuple[list[str], NDArray[np.uint8]]] = []
+
+    def run(self, outputs: list[str], feeds: dict[str, NDArray[np.uint8]]) -> Any:
+        self.calls.append((outputs, feeds["image"]))
+        return self.session.run(outputs, feeds)
+
+
+def made_clip(count: int) -> list[Picture]:
+    """A panned 1280×720 clip from the two test frames."""
+    frames = [cv2.cvtColor(cv2.imread(str(TEST_DATA / f"carphone_{k}.png")), cv2.COLOR_BGR2RGB) for k in ("000", "060")]
+    pictures: list[Picture] = []
+    for i in range(count):
+        blend = 0.5 - 0.5 * np.cos(i / 20)
+        mixed = cv2.addWeighted(frames[0], 1 - blend, frames[1], blend, 0) if i % 2 else frames[i // 60 % 2]
+        matrix = np.array([[5.0, 0.0, 200 + 40 * np.sin(i / 15)], [0.0, 5.0, 20 * np.cos(i / 11)]])
+        pictures.append(Picture(i, i / 30, cv2.warpAffine(mixed, matrix, (1280, 720)).astype(np.uint8)))
+    return pictures
+
+
+def decoded(video: Path, count: int) -> list[Picture]:
+    """The first frames of a video, in memory."""
+    frames = itertools.islice(read_frames(open_footage(video)), count)
+    return [Picture(frame.index, frame.time_s, frame.image) for frame in frames]
+
+
+def measure(pictures: list[Picture], accuracy: Accuracy, rounds: int) -> tuple[float, float]:
+    """Frames per second of (the landmark stage, onnxruntime alone on the same calls), the best of alternating rounds."""
+    stage, alone = 0.0, 0.0
+    landmarker = MediaPipeLandmarker()
+    counting = _count_calls(landmarker)
+    for _ in observe(pictures, landmarker, accuracy=accuracy):
+        pass
+    calls = [(session.session, session.calls) for session in counting]
+    _stop_counting(landmarker)
+    for _ in range(rounds):
+        started = time.perf_counter()
+        for _ in observe(pictures, landmarker, accuracy=accuracy):
+            pass
+        stage = max(stage, len(pictures) / (time.perf_counter() - started))
+        started = time.perf_counter()
+        for session, made in calls:
+            for outputs, image in made:
+                session.run(outputs, {"image": image})
+        alone = max(alone, len(pictures) / (time.perf_counter() - started))
+    return stage, alone
+
+
+def _holders(landmarker: MediaPipeLandmarker) -> Iterator[tuple[Any, str]]:
+    yield landmarker, "_network"
+    yield landmarker.detector.short_range, "session"
+    yield landmarker.detector.full_range, "session"
+
+
+def _count_calls(landmarker: MediaPipeLandmarker) -> list[CountingSession]:
+    sessions: list[CountingSession] = []
+    for holder, name in _holders(landmarker):
+        session = CountingSession(getattr(holder, name))
+        sessions.append(session)
+        object.__setattr__(holder, name, session)
+    return sessions
+
+
+def _stop_counting(landmarker: MediaPipeLandmarker) -> None:
+    for holder, name in _holders(landmarker):
+        object.__setattr__(holder, name, getattr(holder, name).session)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path, nargs="?", help="footage to use instead of the made clip")
+    parser.add_argument("--rounds", type=int, default=3, help="alternating measurements; the best of each counts")
+    options = parser.parse_args()
+    pictures = decoded(options.video, FRAMES_IN_MEMORY) if options.video else made_clip(FRAMES_IN_MEMORY)
+    height, width = pictures[0].image.shape[:2]
+    print(f"{len(pictures)} frames of {width}×{height} in memory")
+    for accuracy in ("normal", "high"):
+        stage, alone = measure(pictures, accuracy, options.rounds)
+        print(f"{accuracy:>6}: landmark stage {stage:6.1f} fps, onnxruntime alone {alone:6.1f} fps, ratio {stage / alone:.2f}")
+    if options.video:
+        landmarker, started, count = MediaPipeLandmarker(), time.perf_counter(), 0
+        for _ in observe(read_frames(open_footage(options.video)), landmarker):
+            count += 1
+        print(f"normal, decoding included: {count / (time.perf_counter() - started):.1f} fps over {count} frames")
+
+
+if __name__ == "__main__":
+    main()
