@@ -88,7 +88,7 @@ def build_head() -> Head:
 
     ball, ball_faces, polar = eyeball()
     n = len(ball)
-    both = ball_faces + [tuple(v + n for v in f[::-1]) for f in ball_faces]
+    both = ball_faces + [tuple(v + n for v in (f[0], *f[:0:-1])) for f in ball_faces]
     append(np.vstack([ball, ball * (-1, 1, 1)]), both, np.r_[np.arange(n) + n, np.arange(n)],
            np.repeat([1, 2], n), np.repeat([True, False], n), np.r_[polar, polar])  # fmt: skip
     for part, upper in ((3, True), (4, False)):

@@ -54,14 +54,15 @@ def brow_keys(head: Head) -> dict[str, Array]:
 
 
 def cheek_puff(head: Head) -> Array:
-    """(V, 3) both cheeks blown up along the skin's own normals, 11 mm at most."""
+    """(V, 3) both cheeks blown up along the skin's own normals, 10 mm at most."""
     p = head.vertices
     skin = np.array([zone == "grid" or (zone == "mouth" and a >= 10) or (zone == "nostril" and a >= 2)
                      for zone, a, _ in head.zone]) & head.of("skin")  # fmt: skip
-    left = bump_share(p, (37.0, -61.0), (34.0, 30.0, 40.0, 38.0)) * skin * np.clip((p[:, 1] - 30) / 25, 0, 1)
+    near_lips = np.array([(0.0, 0.1, 0.4, 0.75)[a - 10] if zone == "mouth" and 10 <= a <= 13 else 1.0 for zone, a, _ in head.zone])
+    left = bump_share(p, (38.0, -61.0), (32.0, 30.0, 40.0, 38.0)) * skin * np.clip((p[:, 1] - 30) / 25, 0, 1) * near_lips
     normal = np.zeros_like(p)
     some = left > 0
     g = gradient(p[some])
     normal[some] = g / np.linalg.norm(g, axis=1)[:, None]
-    delta = 12.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))
+    delta = 10.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))
     return delta

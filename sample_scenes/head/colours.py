@@ -12,7 +12,7 @@ from .proportions import EYEBALL_RADIUS, IRIS_RADIUS, Array
 
 SKIN = np.array([0.56, 0.335, 0.245])
 BLUSH = np.array([0.56, 0.24, 0.175])
-LIPS = np.array([0.40, 0.125, 0.105])
+LIPS = np.array([0.41, 0.155, 0.125])
 MOUTH = np.array([0.16, 0.035, 0.03])
 GUM = np.array([0.42, 0.13, 0.12])
 ENAMEL = np.array([0.78, 0.72, 0.60])

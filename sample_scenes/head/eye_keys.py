@@ -13,7 +13,7 @@ from .proportions import EYE_CENTRE, EYEBALL_RADIUS, Array
 # How much of the margin's travel each loop makes, from under the lid to the block's border.
 UPPER_SHARE = (1.0, 1.0, 1.0, 0.93, 0.78, 0.55, 0.26, 0.10, 0.03, 0.0, 0.0)
 LOWER_SHARE = (1.0, 1.0, 1.0, 0.90, 0.72, 0.50, 0.28, 0.12, 0.04, 0.0, 0.0)
-CLOSED_CLEARANCE = 0.95  # of the closed lids' inner edge: half way down the straight path still clears the eyeball
+CLOSED_CLEARANCE = 1.25  # of the closed lids' inner edge: half way down the straight path still clears the eyeball
 GAZE_DEGREES = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 28.0}
 
 

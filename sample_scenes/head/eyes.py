@@ -9,7 +9,7 @@ from .proportions import ENDOCANTHION, EXOCANTHION, EYE_CENTRE, EYEBALL_RADIUS, 
 from .surface import cast
 
 SPOKES = 16  # intervals along each lid
-INNER_CLEARANCE = 0.45  # between eyeball and the lid's inner edge, open
+INNER_CLEARANCE = 0.60  # between eyeball and the lid's inner edge, open
 
 
 def lid_depth(x: Array, z: Array, radius: float | Array) -> Array:
@@ -44,7 +44,7 @@ def spoke_parameter() -> Array:
 
 # Per loop from the inside: distance from the fissure in the picture plane (upper, lower), radius around the eye.
 LOOPS = (
-    (2.6, 2.4, EYEBALL_RADIUS + 0.40),  # under the lid
+    (2.6, 2.4, EYEBALL_RADIUS + 0.62),  # under the lid
     (0.0, 0.0, EYEBALL_RADIUS + INNER_CLEARANCE),  # inner edge of the margin
     (0.25, 0.35, EYEBALL_RADIUS + 1.55),  # outer edge of the margin
     (1.1, 1.2, EYEBALL_RADIUS + 1.95),
@@ -72,13 +72,18 @@ def eye_rings() -> list[Array]:
     rings = []
     for ring, (up, low, radius) in enumerate(LOOPS):
         offset = (up * is_upper + low * (1 - is_upper)) * room
+        canthus = 1 - np.abs(np.r_[t, t[-2:0:-1]] * 2 - 1)  # 0 at both canthi, 1 half way
+        if ring == 0:  # there the lids' inside goes back rather than sideways, or it would come out of the skin
+            offset = offset * np.interp(canthus, [0, 0.35], [0.1, 1.0])
         spot = outline + outward * offset[:, None]
         depth = lid_depth(spot[:, 0], spot[:, 1], radius)
         if ring == 0:
-            canthus = 1 - np.abs(np.r_[t, t[-2:0:-1]] * 2 - 1)
-            depth -= np.interp(canthus, [0, 0.35], [1.5, 0.0])
-        if ring >= 5:
-            share = np.where(is_upper > 0.5, (0.0, 0.8)[ring - 5], (0.45, 0.85)[ring - 5])
+            depth -= np.interp(canthus, [0, 0.35], [3.5, 0.0])
+        if ring >= 3:
+            # Towards the outer canthus the lids run out into the skin over the orbit's rim.
+            outer = np.interp(spot[:, 0], [41.0, 47.5], [0.0, 1.0]) * (0.35, 0.65, 0.9, 1.0)[ring - 3]
+            share = np.where(is_upper > 0.5, (0.0, 0.0, 0.0, 0.8)[ring - 3], (0.0, 0.12, 0.6, 1.0)[ring - 3])
+            share = np.maximum(share, outer)
             origin = np.c_[spot[:, 0], np.full(len(spot), 60.0), spot[:, 1]]
             skin = cast(origin, np.tile([0.0, 1.0, 0.0], (len(spot), 1)), 0.0, 60.0)[:, 1]
             depth = depth * (1 - share) + skin * share

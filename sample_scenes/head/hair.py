@@ -44,37 +44,44 @@ def brow_line(t: Array) -> tuple[Array, Array, Array]:
     return x, z, half
 
 
+BROW_HAIRS = 150
+
+
 def _brows(skin: Array, vertices: NDArray[np.int64]) -> list[Strand]:
-    tree = cKDTree(skin[vertices])
-    made = []
-    golden = 0.6180339887
-    for k in range(84):
-        t = np.array([((k + 0.5) / 84) ** 0.93])
-        across = 2 * ((k * golden) % 1.0) - 1
-        x, z, half = brow_line(t)
-        spot = np.array([x[0], 60.0, z[0] + across * half[0]])
-        surface = cast(spot[None], np.array([[0.0, 1.0, 0.0]]), 0.0, 55.0, 80)
-        normal = gradient(surface)[0]
-        normal /= np.linalg.norm(normal)
-        upward = np.interp(t[0], [0.0, 0.18, 0.5, 1.0], [1.35, 0.75, 0.25, -0.45]) - 0.45 * across
-        direction = np.array([np.cos(upward), 0.0, np.sin(upward)])
-        direction -= normal * (direction @ normal)
-        direction /= np.linalg.norm(direction)
-        side = np.cross(normal, direction)
-        points, along = _ribbon(surface[0] + 0.45 * normal - 3.2 * direction, direction, -0.10 * normal * 0, side,
-                                7.0 - 1.5 * abs(across), 0.95)  # fmt: skip
-        lifted = cast(np.c_[points[:, 0], np.full(6, 60.0), points[:, 2]], np.tile([0.0, 1.0, 0.0], (6, 1)), 0.0, 55.0, 80)
-        points = lifted + normal * 0.55
-        distance, nearest = tree.query(surface[0], 4)
-        weights = 1 / (distance + 0.3) ** 2
-        made.append(Strand("brow", points, FACES, along, vertices[nearest], weights / weights.sum()))
-    return made
+    """Hairs from the inner end outwards: steep at first, then lying along the brow, the upper ones pointing down."""
+    number = np.arange(BROW_HAIRS)
+    t = ((number + 0.5) / BROW_HAIRS) ** 0.93
+    across = 2 * ((number * 0.6180339887) % 1.0) - 1  # golden ratio: evenly scattered, without chance
+    x, z, half = brow_line(t)
+    root = _onto_skin(x, z + across * half)
+    normal = gradient(root)
+    normal /= np.linalg.norm(normal, axis=1)[:, None]
+    upward = np.interp(t, [0.0, 0.18, 0.5, 1.0], [1.35, 0.75, 0.25, -0.45]) - 0.45 * across
+    direction = np.c_[np.cos(upward), 0 * upward, np.sin(upward)]
+    direction -= normal * (direction * normal).sum(1)[:, None]
+    direction /= np.linalg.norm(direction, axis=1)[:, None]
+    side = np.cross(normal, direction)
+    ribbons = [
+        _ribbon(root[k] - 3.2 * direction[k], direction[k], 0 * normal[k], side[k], 6.6 - 1.8 * abs(across[k]), 0.62)
+        for k in number
+    ]
+    flat = np.concatenate([points for points, _ in ribbons])
+    lifted = _onto_skin(flat[:, 0], flat[:, 2]).reshape(BROW_HAIRS, -1, 3) + 0.4 * normal[:, None]
+    distance, nearest = cKDTree(skin[vertices]).query(root, 4)
+    weights = 1 / (distance + 0.3) ** 2
+    weights /= weights.sum(1)[:, None]
+    return [Strand("brow", lifted[k], FACES, ribbons[k][1], vertices[nearest[k]], weights[k]) for k in number]
+
+
+def _onto_skin(x: Array, z: Array) -> Array:
+    origin = np.c_[x, np.full(len(x), 60.0), z]
+    return cast(origin, np.tile([0.0, 1.0, 0.0], (len(x), 1)), 0.0, 55.0, 80)
 
 
 def _lashes(half: HalfSkin, skin: Array) -> list[Strand]:
     made = []
     ring = half.ring(EYE, 2)
-    for kind, spots, length in (("upper lash", np.linspace(1.2, SPOKES - 0.3, 34), 6.4),
+    for kind, spots, length in (("upper lash", np.linspace(1.2, SPOKES - 0.3, 34), 5.4),
                                 ("lower lash", np.linspace(3.0, SPOKES - 0.8, 18), 3.2)):  # fmt: skip
         sign = 1.0 if kind.startswith("upper") else -1.0
         for spot in spots:
@@ -89,7 +96,7 @@ def _lashes(half: HalfSkin, skin: Array) -> list[Strand]:
             direction /= np.linalg.norm(direction)
             reach = length * np.interp(t, [0.05, 0.35, 0.8, 1.0], [0.5, 0.9, 1.05, 0.9])
             points, along = _ribbon(root - 0.2 * direction, direction, np.array([fan * 0.2, -0.25, 0.55 * sign]),
-                                    np.array([1.0, 0.0, 0.0]), reach, 0.42)  # fmt: skip
+                                    np.array([1.0, 0.0, 0.0]), reach, 0.34)  # fmt: skip
             made.append(Strand(kind, points, FACES, along, anchors, np.array([1 - f, f])))
     assert fissure(np.array([0.5]))[0].size == 1
     return made

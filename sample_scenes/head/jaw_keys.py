@@ -121,7 +121,7 @@ def _tongue_out(head: Head, tissue: Tissue) -> Array:
     s = np.clip((local[:, 1] - 40.0) / 49.0, 0, 1)
     forward = TONGUE_OUT * s**1.15
     centre = -74.5 - 3.0 * (1 - s) + 1.6 * np.sin(np.pi * s)
-    rise = np.interp(s, [0.0, 0.35, 0.62, 0.82, 1.0], [0.0, 3.2, 5.2, 4.2, 0.4])
+    rise = np.interp(s, [0.0, 0.35, 0.62, 0.82, 1.0], [0.0, 3.6, 6.2, 5.4, 1.0])
     flat = -0.45 * np.interp(s, [0.1, 0.6], [0.0, 1.0]) * (local[:, 2] - centre)
     narrow = -0.12 * local[:, 0] * np.interp(s, [0.3, 0.9], [0, 1])
     delta[mask] = np.c_[narrow, forward, rise + flat]

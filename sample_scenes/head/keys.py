@@ -9,7 +9,7 @@ from .brow_keys import NOSE_SNEER_BROW, brow_keys, bumps, cheek_puff
 from .eye_keys import eye_keys, lid_field
 from .eyes import SPOKES, spoke_parameter
 from .jaw_keys import jaw_keys
-from .mouth_keys import lower_face, mouth_keys
+from .mouth_keys import bag_targets, lip_targets, lower_face, mouth_keys
 from .proportions import Array
 from .tissue import Tissue
 
@@ -53,8 +53,13 @@ def _puffed(head: Head, tissue: Tissue) -> Array:
     left = cheek_puff(head)
     both = left + left[head.mirror] * (-1, 1, 1)
     region = lower_face(head)[: tissue.count]
-    moved = np.flatnonzero(np.linalg.norm(both[: tissue.count], axis=1) > 3.0)
-    field = tissue.field((moved, both[moved]), region)
+    moved = np.flatnonzero(np.linalg.norm(both[: tissue.count], axis=1) > 4.0)
+    # The lips stay shut against the pressure: they are pushed forward and the corners drawn in.
+    lips = ((0, 2.2, 0.3), (-0.8, 2.6, 0.2), (-2.4, 4.2, 0.2), (-0.8, 2.6, -0.2), (0, 2.2, -0.3))
+    vertices, values = lip_targets(head, "cheekPuff", lips, 2)
+    given = {int(v): both[v] for v in moved}
+    given.update(bag_targets(head, dict(zip(vertices.tolist(), values))))
+    field = tissue.field(given, region)
     field = 0.5 * (field + field[head.mirror[: tissue.count]] * (-1, 1, 1))
     delta = np.zeros_like(both)
     delta[: tissue.count] = field

@@ -32,12 +32,12 @@ def spoke_parameter() -> Array:
 
 def upper_height(t: Array) -> Array:
     """Height of the upper vermilion above the seam, with its bow."""
-    bow = 8.3 * (1 - t**1.7) + 1.1 * np.exp(-(((t - 0.21) / 0.13) ** 2)) - 0.5 * np.exp(-((t / 0.1) ** 2))
+    bow = 7.7 * (1 - t**1.6) + 1.1 * np.exp(-(((t - 0.21) / 0.13) ** 2)) - 0.5 * np.exp(-((t / 0.1) ** 2))
     return bow + 0.5 * t
 
 
 def lower_height(t: Array) -> Array:
-    return 9.6 * (1 - t**2.3) + 0.6 * t
+    return 9.0 * (1 - t**2.1) + 0.6 * t
 
 
 def _depth_of_clay(x: Array, z: Array) -> Array:
@@ -70,8 +70,8 @@ def mouth_rings() -> list[Array]:
         back = contact + np.c_[-1.1 * t, -(2.8 - 1.2 * t), 0 * t]
         inner = line + np.c_[-1.5 * t, -(4.6 - 1.8 * t), side * 2.6 * (1 - 0.55 * t)]
         bag = []
-        for x_scale, x_add, d_back, up in ((0.70, 2.0, 52.0, 9.0), (1.0, 5.0, 34.0, 17.0), (1.02, 6.5, 14.0, 18.5),
-                                           (1.0, 4.0, 5.6, 11.0)):  # fmt: skip
+        for x_scale, x_add, d_back, up in ((0.70, 2.0, 52.0, 9.0), (0.98, 4.0, 34.0, 17.0), (1.0, 4.0, 16.0, 18.0),
+                                           (0.98, 1.5, 7.4, 10.5)):  # fmt: skip
             x = line[:, 0] * x_scale + x_add * np.sin(0.5 * np.pi * t)
             bag.append(np.c_[x, line[:, 1] - d_back + 2.0 * t, line[:, 2] + side * up * (1 - t**2.4) ** 0.6 + 0 * t])
         halves.append([*bag, inner, back, contact, *rows, border, outside])
@@ -115,7 +115,7 @@ def teeth(upper: bool) -> tuple[Array, list[tuple[int, ...]], Array]:
     t = np.concatenate([-half[:0:-1], half])
     bump = np.concatenate([within[:0:-1], within])
     t = 0.92 * t
-    width, depth, front = (27.0, 40.0, 97.4) if upper else (25.0, 38.5, 95.0)
+    width, depth, front = (26.5, 40.0, 95.0) if upper else (24.5, 38.5, 92.6)
     x, d, nx, nd = arch(t, width, depth, front)
     sign = 1.0 if upper else -1.0
     edge_z = STOMION[2] - 2.2 if upper else STOMION[2] - 1.3
@@ -165,5 +165,5 @@ def tongue() -> tuple[Array, list[tuple[int, ...]]]:
     for j in range(0, around, 2):
         last = (along - 1) * around
         faces.append((last + j, last + (j + 1) % around, last + (j + 2) % around, along * around))
-        faces.append(((j + 2) % around, (j + 1) % around, j, along * around + 1))
+        faces.append((along * around + 1, (j + 2) % around, (j + 1) % around, j))
     return points, faces

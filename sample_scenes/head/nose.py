@@ -8,8 +8,8 @@ from .layout import NOSTRIL
 from .proportions import Array
 from .surface import cast
 
-CENTRE_X, CENTRE_D = 6.6, 107.6
-LONG, SHORT, LEAN = 5.6, 2.9, 0.42  # half axes in mm; the long one leans towards the tip by this angle
+CENTRE_X, CENTRE_D = 6.8, 106.8
+LONG, SHORT, LEAN = 5.0, 2.8, 0.42  # half axes in mm; the long one leans towards the tip by this angle
 
 
 def nostril_rings() -> list[Array]:

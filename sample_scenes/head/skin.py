@@ -23,9 +23,9 @@ ROW_GUIDES = np.array([
     (92, -110.5, 57, 8, -66, -85, -22), (98, -104, 59, 8, -58, -88, -11), (99.5, -96, 61, 8, -50, -90, -1),
     (97.5, -88, 63, 8, -43, -92, 8), (99, -81, 63, 8, -38, -92, 13), (102, -75, 64, 8, -33, -92, 18),
     (103, -69, 64, 8, -28, -92, 23), (103, -63, 65, 8, -23, -92, 28), (103, -56, 65, 8, -18, -92, 33),
-    (102, -50, 66, 8, -13, -92, 38), (106, -47.5, 67, 8, -8, -91, 42), (112, -46, 67, 8, -3, -90, 46),
-    (118, -43, 68, 8, 2, -89, 50), (120, -36, 68, 8, 7, -88, 54), (114, -29, 69, 8, 12, -87, 57),
-    (108, -21, 69, 8, 17, -86, 60), (103, -14, 70, 8, 22, -85, 63), (100, -8, 70, 8, 27, -84, 66),
+    (102, -50, 66, 8, -13, -92, 38), (105, -47.5, 67, 8, -8, -91, 42), (111, -46.3, 67, 8, -3, -90, 46),
+    (116.5, -43.6, 68, 8, 2, -89, 50), (119.5, -38.2, 68, 8, 7, -88, 54), (116.5, -31.5, 69, 8, 12, -87, 57),
+    (110, -23, 69, 8, 17, -86, 60), (103, -14, 70, 8, 22, -85, 63), (100, -8, 70, 8, 27, -84, 66),
     (98, -2, 71, 8, 32, -83, 69), (96, 4, 71, 8, 37, -81, 72), (98, 10, 71, 8, 42, -79, 75),
     (99.5, 16, 71, 8, 46, -77, 77), (99, 20.5, 70, 8, 50, -75, 79.5), (98.5, 25, 70, 8, 54, -73, 82),
     (98, 30, 69, 6, 58, -71, 84), (97, 37, 68, 4, 62.5, -68, 87), (95, 45, 66, 2, 67, -65, 90),
@@ -43,6 +43,11 @@ def _grid_positions() -> Array:
     x = side_x * sine
     d = side_d + np.where(ahead, front_d - side_d, side_d - back_d) * cosine
     blend = np.abs(cosine) ** 1.6
+    # Across the face rows run level, so that the loops' spokes do not shear; beside it they climb over the ear.
+    turn = np.clip((theta - np.radians(44.0)) / np.radians(50.0), 0, 1)
+    level = np.where(ahead, 1 - turn * turn * (3 - 2 * turn), blend)
+    on_face = np.clip((np.arange(ROWS + 1)[:, None] - 8.5) / 4.0, 0, 1)
+    blend = blend * (1 - on_face) + level * on_face
     z = side_z + np.where(ahead, front_z - side_z, back_z - side_z) * blend
     guess = np.stack([x, d, z], axis=-1)
     origin = np.stack([0 * x, side_d + 0 * x, z], axis=-1)
@@ -127,7 +132,7 @@ def place_half(skin: HalfSkin) -> tuple[Array, Array]:
     positions = _fill_ends(skin, positions, average)
     positions = _relax(positions, held > 0, midline, average, np.array([k[0] != "ear" for k in skin.keys]))
     mouth_fill(skin, positions)
-    positions = _fair(positions, held, midline, faces)
+    positions = _fair(positions, held, np.array([k[0] in ("grid", "cap") for k in skin.keys]), midline, faces)
     positions[midline, 0] = 0.0
     return positions, held
 
@@ -167,7 +172,8 @@ def _relax(positions: Array, fixed: NDArray[np.bool_], midline: NDArray[np.bool_
     return positions
 
 
-def _fair(positions: Array, held: Array, midline: NDArray[np.bool_], faces: NDArray[np.int64]) -> Array:
+def _fair(positions: Array, held: Array, in_grid: NDArray[np.bool_], midline: NDArray[np.bool_],
+          faces: NDArray[np.int64]) -> Array:  # fmt: skip
     """Least squares: stay near, hold the explicit loops, and be smooth in the sense of the squared Laplacian."""
     count = len(positions)
     # The mirrored half takes part, so that the surface is smooth across the midline.
@@ -176,10 +182,9 @@ def _fair(positions: Array, held: Array, midline: NDArray[np.bool_], faces: NDAr
     used, compact = np.unique(both, return_inverse=True)
     compact = compact.reshape(both.shape)
     full = np.vstack([positions, positions * (-1, 1, 1)])[used]
-    weight = np.r_[np.where(held > 0, 60.0, 0.9), np.where(held > 0, 60.0, 0.9)][used]
+    own = np.where(held > 0, 60.0, np.where(in_grid, 8.0, 1.2))
+    weight = np.r_[own, own][used]
     laplacian = sp.eye(len(used)) - neighbour_matrix(compact, len(used))
-    border = np.abs(np.asarray(laplacian.sum(1)).ravel()) > 1  # never: kept for clarity of the operator's rows
-    laplacian = sp.diags(np.where(border, 0.0, 1.0)) @ laplacian
     system = sp.diags(weight) + 1.2 * (laplacian.T @ laplacian)
     solved = spla.spsolve(system.tocsc(), weight[:, None] * full)
     result = positions.copy()

@@ -63,11 +63,11 @@ def _nose(p: Array) -> Array:
     dorsum = _round_cone(q, (0, 89.5, 4), (0, 99.5, -22), 5.6, 7.2)
     lower = _round_cone(q, (0, 99.5, -22), (0, 110.2, -37), 7.2, 8.6)
     nose = _smooth_union(dorsum, lower, 4.0)
-    nose = _smooth_union(nose, _ellipsoid(q, (4.0, 111.3, -38.0), (5.2, 7.2, 6.0)), 3.0)  # the tip's two domes
-    wall = _ellipsoid(q, (5.0, 94.0, -27.0), (9.0, 10.0, 16.0))
+    nose = _smooth_union(nose, _ellipsoid(q, (4.2, 110.6, -38.0), (6.2, 8.0, 6.6)), 5.0)  # the tip's two domes
+    wall = _ellipsoid(q, (4.5, 94.0, -26.0), (8.5, 10.0, 16.0))
     nose = _smooth_union(nose, wall, 7.0)
-    ala = _ellipsoid(q, (11.2, 101.5, -41.0), (5.9, 9.3, 6.4))
-    nose = _smooth_union(nose, ala, 3.2)
+    ala = _ellipsoid(q, (12.4, 101.2, -40.4), (5.6, 9.0, 6.8))
+    nose = _smooth_union(nose, ala, 2.2)
     columella = _round_cone(q, (0, 109.5, -42.0), (0, 101.0, -46.0), 3.6, 4.2)
     return _smooth_union(nose, columella, 3.0)
 
@@ -78,7 +78,7 @@ def clay(p: Array) -> Array:
     radius = np.linalg.norm(ray, axis=1)
     head = radius - _skull()(ray / np.maximum(radius, 1e-9)[:, None])
     head = _smooth_union(head, _neck(p), 14.0)
-    return _smooth_union(head, _nose(p), 4.5)
+    return _smooth_union(head, _nose(p), 2.8)
 
 
 def gradient(p: Array) -> Array:

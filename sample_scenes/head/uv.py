@@ -61,13 +61,21 @@ def corner_uvs(head: Head) -> Array:
     skin_faces = 2 * half_faces
     spot = np.zeros((len(head.vertices), 2))
     _parts(head, spot)
+    backs = {
+        int(np.flatnonzero(head.of("eyeball_left"))[-1]): np.array([0.342, 0.22]),
+        int(np.flatnonzero(head.of("eyeball_right"))[-1]): np.array([0.450, 0.22]),
+        int(np.flatnonzero(head.of("tongue"))[-1]): np.array([0.55, 0.22]),
+    }
     hair_start = int(np.argmax(head.part == PARTS.index("hair")))
     for number, face in enumerate(head.faces):
         if number >= skin_faces:
             if face[0] >= hair_start:
                 result.extend(_hair_uv((face[0] - hair_start) // 6, (face[0] - hair_start) % 6, face, hair_start))
             else:
-                result.extend(map(tuple, spot[list(face)]))
+                corners = spot[list(face)]
+                if face[0] in backs:  # the pole at the back of a disc's outside: each face gets a point of its own
+                    corners[0] = corners[1:].mean(0) + 0.10 * (corners[1:].mean(0) - backs[face[0]])
+                result.extend(map(tuple, corners))
             continue
         keys = [head.zone[v] for v in face]
         on_cap = all(k[0] == "cap" or (k[0] == "grid" and k[1] == ROWS) for k in keys)
@@ -92,7 +100,7 @@ def _hair_uv(strand: int, first: int, face: tuple[int, ...], start: int) -> list
 
 def _parts(head: Head, spot: Array) -> None:
     p = head.vertices
-    for part, sign, corner in (("eyeball_left", 1, (0.36, 0.22)), ("eyeball_right", -1, (0.48, 0.22))):
+    for part, sign, corner in (("eyeball_left", 1, (0.342, 0.22)), ("eyeball_right", -1, (0.450, 0.22))):
         mask = head.of(part)
         local = p[mask] - EYE_CENTRE * (sign, 1, 1)
         turn = np.arctan2(local[:, 2], local[:, 0])
@@ -108,6 +116,5 @@ def _parts(head: Head, spot: Array) -> None:
     ring, turn = k // 16, (k % 16) / 16 * 2 * np.pi
     # Tip at the centre of a disc, root on its outside: the tongue's skin unrolled like a cone.
     radius = 0.006 + 0.034 * (12 - ring) / 12
-    disc = np.c_[0.30 - 0.0 + 0.0 * radius, 0.0 * radius]
-    disc = np.c_[0.585 + radius * np.cos(turn) * 0.9, 0.22 + radius * np.sin(turn)]
-    spot[mask] = np.vstack([disc, [[0.585, 0.22], [0.585, 0.22]]])
+    disc = np.c_[0.55 + radius * np.cos(turn), 0.22 + radius * np.sin(turn)]
+    spot[mask] = np.vstack([disc, [[0.55, 0.22], [0.55, 0.22]]])

@@ -260,3 +260,108 @@ def test_the_committed_scene_is_what_the_script_builds(head: HeadArrays) -> None
     finally:
         bpy.data.objects.remove(thing)
         bpy.data.meshes.remove(mesh)
+
+
+LENS_MM, SENSOR_MM, DISTANCE_M, TARGET = 85.0, 36.0, 0.75, np.array([0.0, -0.06, -0.03])
+
+
+@pytest.fixture
+def studio():  # type: ignore[no-untyped-def]
+    """A camera in front of the committed head; returns a function from key values to a picture."""
+    bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
+    pytest.importorskip("onnxruntime")
+    models = ROOT / "facecap_addon" / "landmarks" / "models" / "face_landmarks_attention.onnx"
+    if not models.exists():
+        pytest.skip("the landmark models are not built (tools/build_models)")
+    cv2 = pytest.importorskip("cv2")
+    import tempfile
+
+    bpy.ops.wm.open_mainfile(filepath=str(BLEND))
+    scene = bpy.context.scene
+    thing = bpy.data.objects["Head"]
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.data.lens, camera.data.sensor_width = LENS_MM, SENSOR_MM
+    camera.location = (TARGET[0], TARGET[1] - DISTANCE_M, TARGET[2])
+    camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    for name, place, energy in (("Key", (-0.6, -0.9, 0.7), 12.0), ("Fill", (0.8, -0.7, 0.1), 5.0)):
+        light = bpy.data.objects.new(name, bpy.data.lights.new(name, "AREA"))
+        light.data.energy, light.data.size = energy, 0.6
+        light.location = place
+        light.rotation_euler = _towards(np.array(place), TARGET)
+        scene.collection.objects.link(light)
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 6
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 320
+    scene.view_settings.view_transform = "Standard"
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+
+        def shoot(**values: float) -> np.ndarray:
+            for key in thing.data.shape_keys.key_blocks[1:]:
+                key.value = values.get(key.name, 0.0)
+            scene.render.filepath = str(picture)
+            bpy.ops.render.render(write_still=True)
+            return np.ascontiguousarray(cv2.imread(str(picture))[:, :, ::-1])
+
+        yield shoot
+    bpy.ops.wm.read_homefile(use_empty=True)
+
+
+def _towards(place: np.ndarray, target: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = target - place
+    return float(np.arccos(-z / np.linalg.norm((x, y, z)))), 0.0, float(np.arctan2(-x, y))
+
+
+def _seen(picture: np.ndarray):  # type: ignore[no-untyped-def]
+    from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
+
+    landmarker = MediaPipeLandmarker()
+    faces = landmarker.find_faces(picture)
+    assert len(faces) == 1, "one face is found"
+    region = landmarker.region_of_face(faces[0])
+    for _ in range(3):
+        landmarks = landmarker.landmarks_in_regions(picture, [region])[0]
+        region = landmarker.region_of_landmarks(landmarks.landmarks_px)
+    return landmarks
+
+
+def _pixels(points: np.ndarray, size: int = 320) -> np.ndarray:
+    focal = LENS_MM / SENSOR_MM * size
+    depth = points[:, 1] - (TARGET[1] - DISTANCE_M)
+    return np.c_[size / 2 + focal * (points[:, 0] - TARGET[0]) / depth, size / 2 - focal * (points[:, 2] - TARGET[2]) / depth]
+
+
+# MediaPipe's landmark -> loop, spoke, side on the head.
+KNOWN = {
+    "right iris": 468, "left iris": 473, "left corner of the mouth": 291, "right corner of the mouth": 61, "upper lip": 0,
+    "lower lip": 17, "left outer canthus": 263, "left inner canthus": 362, "left upper lid": 386, "left lower lid": 374,
+}  # fmt: skip
+
+
+def test_the_landmark_network_finds_the_face_and_its_features(studio, head: HeadArrays) -> None:  # type: ignore[no-untyped-def]
+    half = sculpted_head().half
+    mouth, eye, edge = half.ring(MOUTH, 10), half.ring(EYE, 2), half.ring(MOUTH, 6)
+    left, right = head.parts["eyeball_left"][0], head.parts["eyeball_right"][0]
+    truth = {
+        "right iris": right, "left iris": left, "left corner of the mouth": edge[CORNER],
+        "right corner of the mouth": head.mirror[edge[CORNER]], "upper lip": mouth[0], "lower lip": mouth[-1],
+        "left outer canthus": eye[SPOKES], "left inner canthus": eye[0], "left upper lid": eye[SPOKES // 2],
+        "left lower lid": eye[2 * SPOKES - SPOKES // 2],
+    }  # fmt: skip
+    landmarks = _seen(studio())
+    assert landmarks.presence > 0.9
+    expected = _pixels(head.neutral[list(truth.values())].astype(np.float64))
+    found = landmarks.landmarks_px[[KNOWN[name] for name in truth]]
+    millimetres = np.linalg.norm(found - expected, axis=1) / (LENS_MM / SENSOR_MM * 320 / 0.67) * 1000
+    assert millimetres.max() < 5.0, dict(zip(truth, millimetres.round(1)))
+    assert np.median(millimetres) < 2.5, dict(zip(truth, millimetres.round(1)))
+
+
+@pytest.mark.slow
+def test_the_landmark_network_finds_the_face_under_every_key(studio) -> None:  # type: ignore[no-untyped-def]
+    presence = {name: _seen(studio(**{name: 1.0})).presence for name in ARKIT_KEYS}
+    lost = {name: round(value, 2) for name, value in presence.items() if value < 0.9}
+    assert not lost
