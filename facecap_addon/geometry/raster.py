@@ -1,9 +1,9 @@
 """A z-buffer rasteriser in plain numpy: which triangle every pixel sees, and a picture shaded from that.
 
-Triangles are cut into rows of pixels, all triangles at once, so only pixels that are covered are ever looked at. A pixel
-belongs to a triangle if its centre lies on or right of the left edge and left of the right edge, and on or below the top
-and above the bottom. An edge shared by two triangles is computed from the same two points in the same order, so
-neighbours leave no crack and cover no pixel twice.
+Triangles are cut into rows of pixels, all triangles at once, so only covered pixels are ever looked at. A pixel belongs
+to a triangle if its centre lies on or right of the left edge and left of the right edge, on or below the top and above
+the bottom. An edge shared by two triangles is computed from the same two points in the same order, so neighbours leave
+no crack and cover no pixel twice.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def rasterise(
     Returns:
         Fragments of the picture. Of surfaces at equal depth the later triangle in no particular order wins.
     """
-    setup = _set_up(points_px, depth_m, triangles, cull_back_faces)
+    setup = _set_up(points_px, depth_m, triangles, (width, height), cull_back_faces)
     nearest = np.zeros(height * width, np.float32)
     slot = np.full(height * width, -1, np.int32)
     for owner, pixel, inverse_depth in _covered_pixels(setup, width, height):
@@ -82,7 +82,9 @@ def rasterise(
         triangle[seen] = setup.index[which]
         barycentric[seen] = _barycentric(setup, which, seen, width)
         depth[seen] = 1.0 / nearest[seen]
-    return Fragments(triangle.reshape(height, width), barycentric.reshape(height, width, 3), depth.reshape(height, width))
+    return Fragments(
+        triangle.reshape(height, width), barycentric.reshape(height, width, 3), depth.reshape(height, width)
+    )
 
 
 def shade(
@@ -125,8 +127,9 @@ def shade(
     corner = np.asarray(triangles)[which] + (turned_away[which] * len(vertices))[:, None]
     weights = fragments.barycentric.reshape(-1, 3)[seen]
     if colors is None:
-        amount = (np.concatenate(light)[corner] * weights).sum(axis=1)
-        linear = amount[:, None] * _SKIN
+        either = np.concatenate(light)
+        amount = sum(either[corner[:, k]] * weights[:, k] for k in range(3))
+        linear = np.asarray(amount)[:, None] * _SKIN
     else:
         lit = np.concatenate([side[:, None] * np.asarray(colors, np.float32) for side in light])
         linear = np.zeros((len(seen), 3), np.float32)
@@ -151,87 +154,137 @@ def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer
 
 @dataclass(frozen=True)
 class _Setup:
-    """Triangles that can be seen, far ones first.
+    """N triangles that may cover a pixel, far ones first.
 
-    `corner` (N, 3, 2) and `inverse` (N, 3) are positions and reciprocal depths in each triangle's own order; `index` (N,)
-    the triangles' numbers; `by_row` (N, 3) corner numbers sorted by y; `area` (N,) twice the signed area, px^2.
+    Attributes:
+        index: (N,) the triangles' numbers.
+        x, y: (3, N) float64, px, of the corners.  inverse: (3, N) float64, reciprocal depths, 1/m.
+        area: (N,) float64, twice the signed area, px^2.
     """
 
     index: Ints
-    corner: F64
+    x: F64
+    y: F64
     inverse: F64
-    by_row: Ints
     area: F64
 
 
 def _set_up(
-    points_px: NDArray[np.floating], depth_m: NDArray[np.floating], triangles: NDArray[np.integer], cull: bool
+    points_px: NDArray[np.floating],
+    depth_m: NDArray[np.floating],
+    triangles: NDArray[np.integer],
+    size: tuple[int, int],
+    cull: bool,
 ) -> _Setup:
-    usable = np.isfinite(points_px).all(axis=1) & np.isfinite(depth_m) & (depth_m > 0)
-    index = np.flatnonzero(usable[triangles].all(axis=1)) if len(triangles) else np.zeros(0, np.intp)
-    corner = np.asarray(points_px, np.float64)[triangles[index]].reshape(-1, 3, 2)
-    depth = np.asarray(depth_m, np.float64)[triangles[index]].reshape(-1, 3)
-    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    points, depth = np.asarray(points_px, np.float64), np.asarray(depth_m, np.float64)
+    corner = np.asarray(triangles).reshape(-1, 3).T
+    usable = np.isfinite(points).all(axis=1) & np.isfinite(depth) & (depth > 0)
+    index = np.arange(corner.shape[1])
+    if not usable.all():
+        index = np.flatnonzero(usable[corner[0]] & usable[corner[1]] & usable[corner[2]])
+        corner = corner[:, index]
+    x, y = points[:, 0][corner], points[:, 1][corner]
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
     # y points down, so what is counter-clockwise in space has a negative area here.
     keep = area < 0 if cull else area != 0
+    # Most triangles of a fine mesh lie between pixel centres.
+    for along, limit in ((x, size[0]), (y, size[1])):
+        low, high = _least(along), _most(along)
+        keep &= np.ceil(np.clip(low, 0, limit)) < np.ceil(np.clip(high, 0, limit))
+    kept = np.flatnonzero(keep)
+    inverse = 1.0 / depth[corner[:, kept]]
     # Far ones first: then most pixels are final the first time they are written.
-    order = np.flatnonzero(keep)
-    order = order[np.argsort(-depth[order].sum(axis=1))]
-    corner = corner[order]
-    return _Setup(index[order], corner, 1.0 / depth[order], np.argsort(corner[:, :, 1], axis=1, kind="stable"), area[order])
+    order = np.argsort(inverse[0] + inverse[1] + inverse[2])
+    kept = kept[order]
+    return _Setup(index[kept], x[:, kept], y[:, kept], inverse[:, order], area[kept])
 
 
 def _covered_pixels(setup: _Setup, width: int, height: int) -> Iterator[tuple[Ints, Ints, F32]]:
     """Covered pixels in pieces: number of the triangle in `setup`, pixel index, reciprocal depth."""
-    rows = np.take_along_axis(setup.corner[:, :, 1], setup.by_row, axis=1)
-    first = np.ceil(np.clip(rows[:, 0], 0, height)).astype(np.intp)
-    count = np.ceil(np.clip(rows[:, 2], 0, height)).astype(np.intp) - first
+    owners, long, short, first, count = _halves(setup, height)
+    plane = _inverse_depth_plane(setup)[:, owners]
     for piece in _pieces(count, _ROWS_AT_ONCE):
-        owner = np.repeat(np.arange(piece.start, piece.stop), count[piece])
-        if not owner.size:
-            continue
-        y = _counting(first[piece], count[piece])
-        start, length, inverse, slope = _spans(setup, owner, y.astype(np.float64), width)
+        rows = count[piece]
+        y = _counting(first[piece], rows)
+        row = y.astype(np.float64)
+        crossing = [_crossing(edge[:, piece], rows, row) for edge in (long, short)]
+        start = np.ceil(np.clip(np.minimum(*crossing), 0, width)).astype(np.intp)
+        length = np.ceil(np.clip(np.maximum(*crossing), 0, width)).astype(np.intp) - start
         filled = np.flatnonzero(length)
-        owner, y, start, length = owner[filled], y[filled], start[filled], length[filled]
-        inverse, slope = inverse[filled].astype(np.float32), slope[filled].astype(np.float32)
+        source = np.repeat(np.arange(piece.start, piece.stop), rows)[filled]
+        y, start, length = y[filled], start[filled], length[filled]
+        inverse, slope = _along_span(plane[:, source], row[filled], start, length)
+        owner, begin = owners[source], y * width + start
         for part in _pieces(length, _PIXELS_AT_ONCE):
             many = length[part]
             along = _counting(np.zeros_like(many), many)
-            pixel = along + np.repeat(y[part] * width + start[part], many)
             depth = along.astype(np.float32) * np.repeat(slope[part], many) + np.repeat(inverse[part], many)
-            yield np.repeat(owner[part], many), pixel, depth
+            yield np.repeat(owner[part], many), along + np.repeat(begin[part], many), depth
 
 
-def _spans(setup: _Setup, owner: Ints, y: F64, width: int) -> tuple[Ints, Ints, F64, F64]:
-    """Per triangle and row: first column, number of columns, reciprocal depth there and its change per column."""
-    order = setup.by_row[owner]
-    top, middle, bottom = (setup.corner[owner, order[:, k]] for k in range(3))
-    below = y >= middle[:, 1]
-    long = _crossing(top, bottom, y)
-    short = np.where(below, _crossing(middle, bottom, y), _crossing(top, middle, y))
-    start = np.ceil(np.clip(np.minimum(long, short), 0, width)).astype(np.intp)
-    length = np.ceil(np.clip(np.maximum(long, short), 0, width)).astype(np.intp) - start
-    origin, inverse = setup.corner[owner, 0], setup.inverse[owner]
-    first, second = setup.corner[owner, 1] - origin, setup.corner[owner, 2] - origin
-    rise1, rise2 = inverse[:, 1] - inverse[:, 0], inverse[:, 2] - inverse[:, 0]
-    area = setup.area[owner]
-    per_x = (rise1 * second[:, 1] - rise2 * first[:, 1]) / area
-    per_y = (rise2 * first[:, 0] - rise1 * second[:, 0]) / area
+def _halves(setup: _Setup, height: int) -> tuple[Ints, F64, F64, Ints, Ints]:
+    """Triangles cut at their middle corner, each part between two edges.
+
+    Returns:
+        number of the triangle, (3, M) x, y and slope dx/dy of the edge that spans the whole triangle, the same of the
+        other edge, first row and number of rows.
+    """
+    x, y = setup.x.copy(), setup.y.copy()
+    for upper, lower in ((0, 1), (1, 2), (0, 1)):
+        swap = y[upper] > y[lower]
+        for along in (x, y):
+            along[upper], along[lower] = (
+                np.where(swap, along[lower], along[upper]),
+                np.where(swap, along[upper], along[lower]),
+            )
+    edges = [_edge(x, y, a, b) for a, b in ((0, 2), (0, 1), (1, 2))]
+    top, middle, bottom = np.ceil(np.clip(y, 0, height)).astype(np.intp)
+    count = np.concatenate([middle - top, bottom - middle])
+    some = np.flatnonzero(count)
+    # The far-to-near order of the triangles is kept.
+    number = len(top)
+    some = some[np.argsort(some % max(number, 1), kind="stable")]
+    long = np.concatenate([edges[0], edges[0]], axis=1)[:, some]
+    short = np.concatenate([edges[1], edges[2]], axis=1)[:, some]
+    return some % max(number, 1), long, short, np.concatenate([top, middle])[some], count[some]
+
+
+def _edge(x: F64, y: F64, upper: int, lower: int) -> F64:
+    fall = y[lower] - y[upper]
+    return np.stack([x[upper], y[upper], (x[lower] - x[upper]) / np.where(fall > 0, fall, 1.0)])
+
+
+def _crossing(edge: F64, rows: Ints, y: F64) -> F64:
+    """x at which edges cross rows; the same numbers for both triangles at an edge."""
+    x0, y0, slope = (np.repeat(values, rows) for values in edge)
+    return x0 + (y - y0) * slope
+
+
+def _inverse_depth_plane(setup: _Setup) -> F64:
+    """(7, N): origin x, y, reciprocal depth there, its change per column and per row, its least and greatest value."""
+    x, y, inverse = setup.x, setup.y, setup.inverse
+    rise1, rise2 = inverse[1] - inverse[0], inverse[2] - inverse[0]
+    per_x = (rise1 * (y[2] - y[0]) - rise2 * (y[1] - y[0])) / setup.area
+    per_y = (rise2 * (x[1] - x[0]) - rise1 * (x[2] - x[0])) / setup.area
+    return np.stack([x[0], y[0], inverse[0], per_x, per_y, _least(inverse), _most(inverse)])
+
+
+def _along_span(plane: F64, y: F64, start: Ints, length: Ints) -> tuple[F32, F32]:
+    """Reciprocal depth at the first pixel of a span and its change per column."""
+    x0, y0, at_origin, per_x, per_y, low, high = plane
+    first = at_origin + per_x * (start - x0) + per_y * (y - y0)
+    last = first + per_x * (length - 1)
     # Depths stay between those of the corners, however thin the triangle.
-    low, high = inverse.min(axis=1), inverse.max(axis=1)
-    at_start = inverse[:, 0] + per_x * (start - origin[:, 0]) + per_y * (y - origin[:, 1])
-    at_end = at_start + per_x * (length - 1)
-    at_start, at_end = np.clip(at_start, low, high), np.clip(at_end, low, high)
-    return start, length, at_start, (at_end - at_start) / np.maximum(length - 1, 1)
+    first, last = np.clip(first, low, high), np.clip(last, low, high)
+    return first.astype(np.float32), ((last - first) / np.maximum(length - 1, 1)).astype(np.float32)
 
 
-def _crossing(upper: F64, lower: F64, y: F64) -> F64:
-    """x at which edges cross rows; the same for both triangles at an edge."""
-    fall = lower[:, 1] - upper[:, 1]
-    share = (y - upper[:, 1]) / np.where(fall > 0, fall, 1.0)
-    return upper[:, 0] + share * (lower[:, 0] - upper[:, 0])
+def _least(values: NDArray[np.float64]) -> F64:
+    return np.minimum(np.minimum(values[0], values[1]), values[2])
+
+
+def _most(values: NDArray[np.float64]) -> F64:
+    return np.maximum(np.maximum(values[0], values[1]), values[2])
 
 
 def _keep_nearest(nearest: F32, slot: I32, owner: Ints, pixel: Ints, inverse_depth: F32) -> None:
@@ -249,18 +302,18 @@ def _keep_nearest(nearest: F32, slot: I32, owner: Ints, pixel: Ints, inverse_dep
 
 def _barycentric(setup: _Setup, which: I32, pixel: Ints, width: int) -> F32:
     """(N, 3) perspective-correct barycentrics of pixel centres within triangles `which`."""
-    origin = setup.corner[:, 0]
-    first, second = setup.corner[:, 1] - origin, setup.corner[:, 2] - origin
-    edges = np.stack([second[:, 1], -second[:, 0], -first[:, 1], first[:, 0]], axis=1) / setup.area[:, None]
-    columns = np.concatenate([origin, edges, setup.inverse], axis=1).astype(np.float32)[which]
-    row, column = np.divmod(pixel, width)
-    x, y = column.astype(np.float32) - columns[:, 0], row.astype(np.float32) - columns[:, 1]
-    weights = np.empty((len(pixel), 3), np.float32)
-    weights[:, 1] = np.clip(columns[:, 2] * x + columns[:, 3] * y, 0.0, 1.0)
-    weights[:, 2] = np.clip(columns[:, 4] * x + columns[:, 5] * y, 0.0, 1.0)
-    weights[:, 0] = np.maximum(1.0 - weights[:, 1] - weights[:, 2], 0.0)
-    weights *= columns[:, 6:9]
-    return weights / weights.sum(axis=1, keepdims=True)
+    x, y, inverse = setup.x, setup.y, setup.inverse
+    edges = np.stack([y[2] - y[0], x[0] - x[2], y[0] - y[1], x[1] - x[0]]) / setup.area
+    columns = np.concatenate([x[:1], y[:1], edges, inverse]).astype(np.float32)
+    x0, y0, second_x, second_y, third_x, third_y, inverse0, inverse1, inverse2 = (c[which] for c in columns)
+    row = pixel // width
+    x0, y0 = (pixel - row * width).astype(np.float32) - x0, row.astype(np.float32) - y0
+    second = np.clip(second_x * x0 + second_y * y0, 0.0, 1.0)
+    third = np.clip(third_x * x0 + third_y * y0, 0.0, 1.0)
+    first = np.maximum(1.0 - second - third, 0.0) * inverse0
+    second, third = second * inverse1, third * inverse2
+    total = first + second + third
+    return np.stack([first / total, second / total, third / total], axis=1)
 
 
 def _counting(first: Ints, count: Ints) -> Ints:
