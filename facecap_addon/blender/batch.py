@@ -20,6 +20,7 @@ import bpy
 
 from ..errors import FacecapError
 from ..rig.blendshapes import save_rig
+from ..rig.channels import arkit_name
 from ..takes.atomic import atomic_path
 from ..takes.npz import load_take
 from .scene.bake import BakeSettings, apply_take
@@ -145,8 +146,6 @@ def open_character(request: dict[str, Any]) -> tuple[Any, list[str]]:
 
 def most_likely_character(path: Path) -> tuple[Any, list[str]]:
     """The mesh with the most ARKit-named shape keys, then with the most shape keys."""
-    from ..rig.channels import arkit_name
-
     meshes = [o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys is not None]
     if not meshes:
         raise FacecapError(

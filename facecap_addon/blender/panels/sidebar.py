@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...errors import FacecapError
+from ...rig.channels import arkit_name
 from .. import session
 from ..operators.solve import progress_text
 from .text import wrapped
@@ -189,8 +190,6 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
 
 
 def _keys_text(names: list[str]) -> str:
-    from ...rig.channels import arkit_name
-
     arkit = len({arkit_name(name) for name in names} - {None})
     return f"{len(names)} shape keys" + (f", {arkit} with ARKit names" if arkit else "")
 
