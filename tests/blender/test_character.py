@@ -130,6 +130,25 @@ def test_vertex_colours_come_from_attribute_or_material() -> None:
     np.testing.assert_allclose(extract_rig(obj).colors, [(0.1, 0.2, 0.3)] * len(obj.data.vertices), atol=1e-5)
 
 
+def test_vertex_colours_come_from_a_texture() -> None:
+    obj = make_face()
+    image = bpy.data.images.new("Skin", 2, 1)
+    image.pixels.foreach_set(np.array([0.5, 0.5, 0.5, 1, 1, 0, 0, 1], np.float32))
+    material = bpy.data.materials.new("Skin")
+    material.use_nodes = True
+    node = material.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    material.node_tree.links.new(node.outputs[0], material.node_tree.nodes["Principled BSDF"].inputs["Base Color"])
+    obj.data.materials.append(material)
+    uv = np.zeros((len(obj.data.loops), 2), np.float32)
+    uv[:, 0] = 0.25
+    obj.data.uv_layers[0].uv.foreach_set("vector", uv.ravel())
+    np.testing.assert_allclose(extract_rig(obj).colors, 0.214, atol=2e-3)  # 0.5 in sRGB
+    uv[:, 0] = 1.75  # tiled
+    obj.data.uv_layers[0].uv.foreach_set("vector", uv.ravel())
+    np.testing.assert_allclose(extract_rig(obj).colors[:, 1:], 0.0, atol=1e-3)
+
+
 def test_shapes_added_in_edit_mode_are_seen() -> None:
     obj = make_face()
     bpy.context.view_layer.objects.active = obj

@@ -6,9 +6,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+_MAX_TEXELS = 4096 * 4096
+
 
 def vertex_colors(obj: bpy.types.Object) -> NDArray[np.float32] | None:
-    """Linear RGB per vertex: the mesh's colour attribute if it has one, else its materials' base colours.
+    """Linear RGB per vertex: the mesh's colour attribute if it has one, else its materials' colours and textures.
 
     Returns:
         (V, 3) float32 in 0..1, or None if the mesh has neither.
@@ -32,15 +34,24 @@ def _attribute_colors(mesh: bpy.types.Mesh, attribute: bpy.types.Attribute) -> N
 
 
 def _material_colors(obj: bpy.types.Object) -> NDArray[np.float32]:
-    """Each vertex takes the mean base colour of the faces around it."""
+    """Each vertex takes the mean base colour of the face corners around it."""
     mesh = obj.data
-    palette = np.array([_base_color(slot.material) for slot in obj.material_slots], np.float32)
+    materials = [slot.material for slot in obj.material_slots]
+    palette = np.array([_base_color(material) for material in materials], np.float32)
     slots = np.empty(len(mesh.polygons), np.int32)
     sizes = np.empty(len(mesh.polygons), np.int32)
     mesh.polygons.foreach_get("material_index", slots)
     mesh.polygons.foreach_get("loop_total", sizes)
     corner_slots = np.repeat(np.clip(slots, 0, len(palette) - 1), sizes)
-    return _mean_over_corners(mesh, palette[corner_slots])
+    colors = palette[corner_slots]
+    for index, material in enumerate(materials):
+        chosen = corner_slots == index
+        texture = _base_texture(material)
+        if texture is not None and chosen.any() and mesh.uv_layers.active is not None:
+            uv = np.empty(len(mesh.loops) * 2, np.float32)
+            mesh.uv_layers.active.uv.foreach_get("vector", uv)
+            colors[chosen] = _sampled(texture, uv.reshape(-1, 2)[chosen])
+    return _mean_over_corners(mesh, colors)
 
 
 def _mean_over_corners(mesh: bpy.types.Mesh, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -58,10 +69,39 @@ def _base_color(material: bpy.types.Material | None) -> tuple[float, float, floa
     """Linear RGB of a material: its Principled base colour if that is a plain colour, else its viewport colour."""
     if material is None:
         return (0.8, 0.8, 0.8)
-    if material.node_tree is not None:
-        for node in material.node_tree.nodes:
-            if node.type == "BSDF_PRINCIPLED" and not node.inputs["Base Color"].is_linked:
-                red, green, blue, _ = node.inputs["Base Color"].default_value
-                return (red, green, blue)
-    red, green, blue, _ = material.diffuse_color
+    socket = _base_socket(material)
+    plain = socket is not None and not socket.is_linked
+    red, green, blue, _ = socket.default_value if plain else material.diffuse_color
     return (red, green, blue)
+
+
+def _base_texture(material: bpy.types.Material | None) -> bpy.types.Image | None:
+    """The picture that colours a material, if it is plugged straight into the base colour and not huge."""
+    socket = None if material is None else _base_socket(material)
+    if socket is None or not socket.is_linked or socket.links[0].from_node.type != "TEX_IMAGE":
+        return None
+    image = socket.links[0].from_node.image
+    if image is None or image.source not in ("FILE", "GENERATED"):
+        return None
+    width, height = image.size  # (0, 0) where the file is missing
+    return image if 0 < width * height <= _MAX_TEXELS else None
+
+
+def _base_socket(material: bpy.types.Material) -> bpy.types.NodeSocket | None:
+    nodes = [] if material.node_tree is None else material.node_tree.nodes
+    return next((node.inputs["Base Color"] for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+
+
+def _sampled(image: bpy.types.Image, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 3): the nearest texels at (N, 2) coordinates, tiled, as linear RGB."""
+    width, height = image.size
+    texels = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(texels)
+    texels = texels.reshape(height, width, image.channels)
+    column = np.floor(uv[:, 0] % 1.0 * width).astype(int) % width
+    row = np.floor(uv[:, 1] % 1.0 * height).astype(int) % height
+    rgb = np.repeat(texels[row, column], 3, axis=1) if image.channels < 3 else texels[row, column, :3]
+    rgb = rgb[:, :3]
+    if image.is_float or image.colorspace_settings.name != "sRGB":
+        return rgb
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
