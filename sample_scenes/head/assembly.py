@@ -69,7 +69,7 @@ def build_head() -> Head:
     mirror[right_of] = np.arange(count)
     faces: list[tuple[int, ...]] = [tuple(int(v) for v in f) for f in half.faces]
     faces += [tuple(int(right_of[v]) for v in f[::-1]) for f in half.faces]
-    zone = list(half.keys) + [key for key, m in zip(half.keys, midline) if not m]
+    zone = list(half.keys) + [key for key, m in zip(half.keys, midline, strict=False) if not m]
     vertices, mirrors, parts = [skin], [mirror], [np.zeros(len(skin), np.int64)]
     left = [np.arange(len(skin)) < count]
     detail = [np.zeros(len(skin))]

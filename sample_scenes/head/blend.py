@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import bpy  # type: ignore[import-not-found]
@@ -53,7 +52,7 @@ def write_blend(arrays: HeadArrays, path: Path) -> None:
     scene.unit_settings.system = "METRIC"
     temporary = path.with_name(path.name + ".part.blend")
     bpy.ops.wm.save_as_mainfile(filepath=str(temporary), compress=True, check_existing=False)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _material() -> bpy.types.Material:

@@ -23,10 +23,12 @@ def bump_share(p: Array, centre: tuple[float, float], reach: tuple[float, float,
 
 
 BROW_DOWN: tuple[Bump, ...] = (
-    ((30.0, 19.0), (34.0, 34.0, 17.0, 34.0), (-2.6, 1.6, -4.8)), ((10.0, 16.0), (16.0, 22.0, 16.0, 26.0), (-1.2, 0.8, -2.4)),
+    ((30.0, 19.0), (34.0, 34.0, 17.0, 34.0), (-2.6, 1.6, -4.8)), ((10.0, 16.0), (16.0, 22.0, 16.0, 26.0),
+    (-1.2, 0.8, -2.4)),
 )  # fmt: skip
 BROW_INNER_UP: tuple[Bump, ...] = (
-    ((15.0, 19.0), (24.0, 32.0, 17.0, 46.0), (0.6, -0.4, 6.4)), ((0.0, 22.0), (17.0, 17.0, 16.0, 40.0), (0.0, -0.2, 1.6)),
+    ((15.0, 19.0), (24.0, 32.0, 17.0, 46.0), (0.6, -0.4, 6.4)), ((0.0, 22.0), (17.0, 17.0, 16.0, 40.0),
+    (0.0, -0.2, 1.6)),
 )  # fmt: skip
 BROW_OUTER_UP: tuple[Bump, ...] = (((43.0, 20.0), (32.0, 34.0, 17.0, 44.0), (1.4, -2.2, 8.0)),)
 NOSE_SNEER_BROW: tuple[Bump, ...] = (((11.0, 15.0), (18.0, 20.0, 15.0, 24.0), (-0.6, 0.5, -2.8)),)
@@ -58,11 +60,12 @@ def cheek_puff(head: Head) -> Array:
     p = head.vertices
     skin = np.array([zone == "grid" or (zone == "mouth" and a >= 10) or (zone == "nostril" and a >= 2)
                      for zone, a, _ in head.zone]) & head.of("skin")  # fmt: skip
-    near_lips = np.array([(0.0, 0.1, 0.4, 0.75)[a - 10] if zone == "mouth" and 10 <= a <= 13 else 1.0 for zone, a, _ in head.zone])
-    left = bump_share(p, (38.0, -61.0), (32.0, 30.0, 40.0, 38.0)) * skin * np.clip((p[:, 1] - 30) / 25, 0, 1) * near_lips
+    fade = {10: 0.0, 11: 0.1, 12: 0.4, 13: 0.75}
+    near_lips = np.array([fade.get(a, 1.0) if zone == "mouth" else 1.0 for zone, a, _ in head.zone])
+    in_front = np.clip((p[:, 1] - 30) / 25, 0, 1)
+    left = bump_share(p, (38.0, -61.0), (32.0, 30.0, 40.0, 38.0)) * skin * in_front * near_lips
     normal = np.zeros_like(p)
     some = left > 0
     g = gradient(p[some])
     normal[some] = g / np.linalg.norm(g, axis=1)[:, None]
-    delta = 10.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))
-    return delta
+    return 10.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))

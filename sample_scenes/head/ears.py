@@ -36,10 +36,8 @@ def ear_rings(spokes: int) -> list[Array]:
     rings = []
     for k, (scale, pull, height) in enumerate(loops):
         flat = outline * scale
-        if k in (3, 4, 5, 6):  # the lobe has no inner relief: its loops stay near the edge's height
-            height_here = height * (1 - lobe) + 1.6 * lobe
-        else:
-            height_here = np.full(spokes, height)
+        # The lobe has no inner relief: its loops stay near the edge's height.
+        height_here = height * (1 - lobe) + 1.6 * lobe if k in (3, 4, 5, 6) else np.full(spokes, height)
         flat = flat + concha * pull
         lean = np.array([[np.cos(LEAN), np.sin(LEAN)], [-np.sin(LEAN), np.cos(LEAN)]])
         flat = flat @ lean.T

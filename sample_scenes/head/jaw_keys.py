@@ -25,10 +25,12 @@ def jaw_weights(head: Head, tissue: Tissue) -> Array:
     folded = np.minimum(spoke, 2 * LAST - spoke)
     lip = np.interp(folded, [0, 4, 8, CORNER, 14, 17, 20, LAST], [0.04, 0.06, 0.18, corner, 0.74, 0.95, 1.0, 1.0])
     throat = np.interp(ring, [0, BAG_RINGS], [0.6, 1.0])
-    for v, w in zip(vertices, lip * throat):
+    for v, w in zip(vertices, lip * throat, strict=False):
         given[int(v)] = np.array([w])
-    for x, z, w in ((0, -98, 1.0), (0, -90, 1.0), (0, -106, 1.0), (12, -98, 1.0), (18, -90, 0.99), (22, -98, 0.98), (30, -90, 0.94),
-                    (38, -84, 0.82), (34, -76, 0.80), (36, -60, 0.42), (44, -72, 0.62), (48, -60, 0.40), (40, -44, 0.12),
+    for x, z, w in ((0, -98, 1.0), (0, -90, 1.0), (0, -106, 1.0), (12, -98, 1.0), (18, -90, 0.99), (22, -98, 0.98),
+        (30, -90, 0.94),
+                    (38, -84, 0.82), (34, -76, 0.80), (36, -60, 0.42), (44, -72, 0.62), (48, -60, 0.40),
+                    (40, -44, 0.12),
                     (16, -46, 0.03), (24, -52, 0.12), (52, -50, 0.26)):  # fmt: skip
         v = nearest_skin(head, x, z)
         given[v] = np.array([w])
@@ -129,7 +131,7 @@ def _tongue_out(head: Head, tissue: Tissue) -> Array:
 
     table = ((0, 1.2, 1.6), (0.2, 0.8, 1.1), (-0.6, 0.4, -0.6), (0, 1.0, -3.8), (0, 1.8, -5.6))
     vertices, values = lip_targets(head, "tongueOut", table, 2)
-    given = bag_targets(head, dict(zip(vertices.tolist(), values)))
+    given = bag_targets(head, dict(zip(vertices.tolist(), values, strict=False)))
     given[nearest_skin(head, 0, -99)] = np.array([0.0, -0.4, -2.0])
     count = tissue.count
     field = tissue.field(given, lower_face(head, top=-30.0)[:count])

@@ -16,11 +16,13 @@ from .tissue import Tissue
 _PAIRS_EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
 ARKIT_KEYS: tuple[str, ...] = (
     *(f"{stem}Left" for stem in _PAIRS_EYE), *(f"{stem}Right" for stem in _PAIRS_EYE),
-    "jawForward", "jawLeft", "jawRight", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight",
+    "jawForward", "jawLeft", "jawRight", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft",
+    "mouthRight",
     "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight",
     "mouthStretchLeft", "mouthStretchRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
     "mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft",
-    "mouthUpperUpRight", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "mouthUpperUpRight", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff",
     "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
 )  # fmt: skip
 
@@ -58,7 +60,7 @@ def _puffed(head: Head, tissue: Tissue) -> Array:
     lips = ((0, 2.2, 0.3), (-0.8, 2.6, 0.2), (-2.4, 4.2, 0.2), (-0.8, 2.6, -0.2), (0, 2.2, -0.3))
     vertices, values = lip_targets(head, "cheekPuff", lips, 2)
     given = {int(v): both[v] for v in moved}
-    given.update(bag_targets(head, dict(zip(vertices.tolist(), values))))
+    given.update(bag_targets(head, dict(zip(vertices.tolist(), values, strict=False))))
     field = tissue.field(given, region)
     field = 0.5 * (field + field[head.mirror[: tissue.count]] * (-1, 1, 1))
     delta = np.zeros_like(both)

@@ -60,7 +60,8 @@ def mouth_rings() -> list[Array]:
         for share, roll in ((0.14, 0.50), (0.45, 0.93), (0.78, 1.02)):
             z = line[:, 2] + side * height * share
             x = line[:, 0] + 1.5 * t**6 * share
-            d = line[:, 1] + (border_d - line[:, 1]) * roll + pout * full * np.sin(np.pi * min(share * 1.15, 1.0)) ** 0.8
+            d = line[:, 1] + (border_d - line[:, 1]) * roll + pout * full * np.sin(np.pi * min(share * 1.15,
+                1.0)) ** 0.8
             rows.append(np.c_[x, d, z])
         border = np.c_[border_x, border_d, border_z]
         outside_x = line[:, 0] + 3.3 * t**5
@@ -76,7 +77,7 @@ def mouth_rings() -> list[Array]:
             bag.append(np.c_[x, line[:, 1] - d_back + 2.0 * t, line[:, 2] + side * up * (1 - t**2.4) ** 0.6 + 0 * t])
         halves.append([*bag, inner, back, contact, *rows, border, outside])
     rings = []
-    for upper, lower in zip(*halves):
+    for upper, lower in zip(*halves, strict=False):
         corner = 0.5 * (upper[CORNER] + lower[CORNER])
         rings.append(np.vstack([upper[:CORNER], corner[None], lower[:CORNER][::-1]]))
     return rings
@@ -93,7 +94,7 @@ def mouth_fill(skin: HalfSkin, positions: Array) -> None:
 def arch(t: Array, width: float, depth: float, front: float) -> tuple[Array, Array, Array, Array]:
     """Dental arch, t from -1 to 1: x, d and the outward normal's x and d."""
     x = width * np.sin(0.5 * np.pi * t)
-    d = front - depth * (1 - np.cos(0.5 * np.pi * t) ** 1.25)
+    d = front - depth * (1 - np.cos(0.5 * np.pi * t) ** 0.95)
     dx, dd = np.gradient(x, t), np.gradient(d, t)
     length = np.hypot(dx, dd)
     return x, d, -dd / length, dx / length
@@ -122,9 +123,12 @@ def teeth(upper: bool) -> tuple[Array, list[tuple[int, ...]], Array]:
     crown = 9.6 if upper else 8.4
     crown = crown - 2.2 * np.abs(t)
     thick = 5.5 + 3.5 * np.clip(np.abs(t) * 2 - 0.7, 0, 1)
-    sections = (  # (outward share of thickness, height above the edge in crowns, how much the tooth's bulge shows, tooth)
-        (-0.1, 1.9, 0.0, 0.0), (0.06, 1.35, 0.2, 0.0), (0.05, 1.0, 0.5, 0.3), (0.04, 0.8, 1.0, 1.0), (0.0, 0.35, 1.0, 1.0),
-        (-0.18, 0.03, 0.6, 1.0), (-0.42, 0.03, 0.6, 1.0), (-0.8, 0.5, 0.8, 1.0), (-1.0, 1.0, 0.4, 0.3), (-1.0, 1.7, 0.0, 0.0),
+    # (outward share of thickness, height above the edge in crowns, how much the tooth's bulge shows, tooth)
+    sections = (
+        (-0.1, 1.9, 0.0, 0.0), (0.06, 1.35, 0.2, 0.0), (0.05, 1.0, 0.5, 0.3), (0.04, 0.8, 1.0, 1.0),
+        (0.0, 0.35, 1.0, 1.0),
+        (-0.18, 0.03, 0.6, 1.0), (-0.42, 0.03, 0.6, 1.0), (-0.8, 0.5, 0.8, 1.0), (-1.0, 1.0, 0.4, 0.3),
+        (-1.0, 1.7, 0.0, 0.0),
     )  # fmt: skip
     vertices, toothness = [], []
     for out, up, show, tooth in sections:

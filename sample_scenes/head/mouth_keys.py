@@ -48,7 +48,7 @@ ONE_SIDED: dict[str, Table] = {
 # The same for both sides at once (x away from the midline).
 TWO_SIDED: dict[str, Table] = {
     "mouthFunnel": ((0, 7.0, 5.0), (-1.6, 7.8, 3.4), (-5.0, 6.5, -0.6), (-1.6, 6.8, -4.4), (0, 6.0, -7.2)),
-    "mouthPucker": ((0, 9.0, 2.2), (-4.4, 9.0, 1.6), (-9.6, 6.5, 0.5), (-4.6, 8.4, -0.4), (0, 8.4, -0.6)),
+    "mouthPucker": ((0, 8.8, 0.7), (-4.5, 8.8, 0.6), (-9.6, 6.5, 0.4), (-4.6, 8.6, 0.2), (0, 8.6, 0.1)),
     "mouthRollUpper": ((0, 0, 0), (0, 0, 0), (0.5, -0.6, 0.2), (0, 0, 0), (0, 0, 0)),
     "mouthRollLower": ((0, 0, 0), (0, 0, 0), (0.3, -0.6, -0.3), (0, 0, 0), (0, 0, 0)),
     "mouthShrugUpper": ((0, 1.0, 5.0), (0.2, 0.6, 3.6), (0, 0, 0.3), (0, 0, 0), (0, 0, 0)),
@@ -56,12 +56,14 @@ TWO_SIDED: dict[str, Table] = {
 }
 # How the loops of each lip turn in addition: ring -> (forward, up) at full lip height.
 ROLLS: dict[str, dict[str, dict[int, tuple[float, float]]]] = {
-    "mouthRollUpper": {"upper": {4: (-0.6, 2.6), 5: (-2.2, 3.4), 6: (-4.4, 2.2), 7: (-5.8, 0.2), 8: (-6.6, -2.4),
-                                 9: (-5.8, -4.6), 10: (-4.4, -5.6), 11: (-3.6, -5.0)}},
-    "mouthRollLower": {"lower": {4: (-0.6, -3.4), 5: (-2.4, -4.0), 6: (-5.0, -2.4), 7: (-6.4, 0.0), 8: (-7.0, 3.4),
-                                 9: (-5.8, 6.2), 10: (-4.0, 7.6), 11: (-3.0, 6.8)}},
-    "mouthFunnel": {"upper": {4: (1.5, -1.0), 5: (1.4, 0.0), 6: (1.0, 0.6), 9: (-0.6, -0.6), 10: (-1.4, -0.8), 11: (-1.8, -1.0)},
-                    "lower": {4: (1.5, 1.0), 5: (1.4, 0.0), 6: (1.0, -0.6), 9: (-0.6, 0.6), 10: (-1.4, 0.8), 11: (-1.8, 1.0)}},
+    "mouthRollUpper": {"upper": {4: (-0.6, 2.6), 5: (-2.2, 3.4), 6: (-4.4, 2.2), 7: (-5.8, -0.6), 8: (-6.4, -3.6),
+                                 9: (-5.2, -5.8), 10: (-3.8, -6.4), 11: (-3.0, -5.6)}},
+    "mouthRollLower": {"lower": {4: (-0.6, -3.4), 5: (-2.4, -4.0), 6: (-5.0, -2.4), 7: (-6.4, 0.0), 8: (-6.8, 4.0),
+                                 9: (-5.6, 6.6), 10: (-4.0, 7.6), 11: (-3.0, 6.8)}},
+    "mouthFunnel": {"upper": {4: (1.5, -1.0), 5: (1.4, 0.0), 6: (1.0, 0.6), 9: (-0.6, -0.6), 10: (-1.4, -0.8),
+    11: (-1.8, -1.0)},
+                    "lower": {4: (1.5, 1.0), 5: (1.4, 0.0), 6: (1.0, -0.6), 9: (-0.6, 0.6), 10: (-1.4, 0.8),
+                    11: (-1.8, 1.0)}},
     "mouthPucker": {"upper": {8: (0.4, -0.3), 9: (-0.4, -1.0), 10: (-1.4, -1.6), 11: (-2.0, -1.8)},
                     "lower": {8: (0.4, 0.3), 9: (-0.4, 1.0), 10: (-1.4, 1.6), 11: (-2.0, 1.8)}},
     "mouthPress": {"upper": {7: (-0.9, -0.1), 8: (-1.7, -0.6), 9: (-1.5, -1.3), 10: (-0.8, -1.8), 11: (-0.3, -1.6)},
@@ -71,7 +73,8 @@ ROLLS: dict[str, dict[str, dict[int, tuple[float, float]]]] = {
 }  # fmt: skip
 
 
-def lip_vertices(head: Head, rings: range = LIP_RINGS) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def lip_vertices(head: Head, rings: range = LIP_RINGS) -> tuple[NDArray[np.int64], NDArray[np.int64],
+    NDArray[np.int64]]:
     """Vertices, ring and spoke (0..44 around the whole mouth: 0..22 left, 23..43 right) of loops of the lips."""
     vertices, ring_of, spoke_of = [], [], []
     for ring in rings:
@@ -129,8 +132,9 @@ def bag_targets(head: Head, values_by_vertex: dict[int, Array]) -> dict[int, Arr
     vertices, ring, spoke = lip_vertices(head, range(BAG_RINGS))
     edge_vertices, edge_ring, edge_spoke = lip_vertices(head, range(BAG_RINGS, BAG_RINGS + 1))
     del edge_ring
-    edge = {int(s): values_by_vertex[int(v)] for v, s in zip(edge_vertices, edge_spoke) if int(v) in values_by_vertex}
-    for v, r, s in zip(vertices, ring, spoke):
+    edge = {int(s): values_by_vertex[int(v)] for v, s in zip(edge_vertices, edge_spoke,
+        strict=False) if int(v) in values_by_vertex}
+    for v, r, s in zip(vertices, ring, spoke, strict=False):
         if int(s) in edge:
             result[int(v)] = edge[int(s)] * _BAG_SHARE[int(r)]
     return result
@@ -155,7 +159,7 @@ def mouth_keys(head: Head, tissue: Tissue) -> dict[str, Array]:
     for name, table in {**ONE_SIDED, **TWO_SIDED}.items():
         one = name in ONE_SIDED
         vertices, values = lip_targets(head, name, table, 1 if one else 2)
-        given = bag_targets(head, dict(zip(vertices.tolist(), values)))
+        given = bag_targets(head, dict(zip(vertices.tolist(), values, strict=False)))
         given.update(extra.get(name, {}))
         region = lower_face(head, one_side=one and name != "mouthLeft")[:skin_count]
         if name == "noseSneer":
@@ -190,17 +194,21 @@ def _extra_handles(head: Head) -> dict[str, dict[int, Array]]:
         "mouthUpperUp": [(15, -42, (1.2, -0.6, 2.8)), (30, -42, (0.8, 1.0, 4.4)), (38, -28, (0.2, 1.2, 2.2))],
         "mouthLowerDown": [(12, -88, (0.4, -0.6, -2.8)), (0, -102, (0, -0.4, -0.6))],
         "mouthPress": [(12, -90, (0, 1.2, 1.8)), (34, -64, (-0.4, 1.2, 0.4))],
-        "noseSneer": [(15, -41, (0.8, -0.4, 5.0)), (13, -33, (0.6, 0.6, 5.0)), (24, -32, (0.2, 1.2, 5.6)), (0, -38, (0.2, 0.0, 1.2)),
+        "noseSneer": [(15, -41, (0.8, -0.4, 5.0)), (13, -33, (0.6, 0.6, 5.0)), (24, -32, (0.2, 1.2, 5.6)),
+        (0, -38, (0.2, 0.0, 1.2)),
                       (30, -44, (0.2, 0.8, 3.6))],
-        "cheekSquint": [(46, -26, (-0.6, 2.4, 6.0)), (36, -24, (-0.4, 2.0, 4.8)), (52, -36, (0.0, 1.6, 4.0)), (38, -44, (0.4, 1.2, 2.4))],
-        "mouthLeft": [(0, -98, (1.8, 0.4, 0.0)), (0, -47, (2.2, -0.3, 0.3)), (0, -38, (0.8, 0, 0)), (44, -58, (2.6, 1.4, 1.2)),
+        "cheekSquint": [(46, -26, (-0.6, 2.4, 6.0)), (36, -24, (-0.4, 2.0, 4.8)), (52, -36, (0.0, 1.6, 4.0)),
+        (38, -44, (0.4, 1.2, 2.4))],
+        "mouthLeft": [(0, -98, (1.8, 0.4, 0.0)), (0, -47, (2.2, -0.3, 0.3)), (0, -38, (0.8, 0, 0)),
+        (44, -58, (2.6, 1.4, 1.2)),
                       (-44, -58, (4.6, 0.8, 0.2))],
         "mouthFunnel": [(0, -99, (0, -0.8, -3.0)), (38, -62, (-2.0, -0.4, 0))],
         "mouthPucker": [(0, -99, (0, 0.8, 0.8)), (38, -62, (-3.0, -1.2, 0))],
         "mouthRollLower": [(0, -98, (0, 1.2, 1.2)), (0, -87, (0, 1.6, 3.6))],
         "mouthRollUpper": [(0, -50, (0, 0.6, -1.6))],
         "mouthShrugUpper": [(0, -49, (0, 0.3, 2.4)), (15, -42, (0.3, 0, 1.2))],
-        "mouthShrugLower": [(0, -98, (0, 3.4, 7.6)), (0, -86, (0, 1.6, 6.6)), (13, -98, (0, 2.8, 6.6)), (0, -108, (0, 1.6, 6.2))],
+        "mouthShrugLower": [(0, -98, (0, 3.4, 7.6)), (0, -86, (0, 1.6, 6.6)), (13, -98, (0, 2.8, 6.6)),
+        (0, -108, (0, 1.6, 6.2))],
     }  # fmt: skip
     symmetric = set(TWO_SIDED)
     result: dict[str, dict[int, Array]] = {}

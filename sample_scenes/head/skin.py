@@ -84,7 +84,7 @@ def _cap_positions(grid: Array) -> dict[tuple[str, int, int], Array]:
     ray = guess - centre
     ray /= np.linalg.norm(ray, axis=1)[:, None]
     placed = cast(np.repeat(centre[None], len(ray), 0), ray, 40.0, 130.0)
-    return dict(zip(places, placed))
+    return dict(zip(places, placed, strict=False))
 
 
 def neighbour_matrix(faces: NDArray[np.int64], count: int) -> sp.csr_matrix:
@@ -138,7 +138,7 @@ def place_half(skin: HalfSkin) -> tuple[Array, Array]:
 
 
 def _on_midline(key: tuple[str, int, int]) -> bool:
-    zone, a, b = key
+    zone, _, b = key
     if zone == "grid":
         return b in (0, COLUMNS)
     if zone == "mouth":

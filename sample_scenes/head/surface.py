@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline, RBFInterpolator
@@ -109,7 +110,7 @@ def cast(origin: Array, direction: Array, near: float, far: float, samples: int 
     found = np.full(len(origin), near)
     done = np.zeros(len(origin), bool)
     previous = clay(origin + direction * t[0])
-    for a, b in zip(t[:-1], t[1:]):
+    for a, b in pairwise(t):
         value = clay(origin + direction * b)
         hit = ~done & (previous > 0) & (value <= 0)
         fraction = previous / np.where(previous - value == 0, 1, previous - value)

@@ -32,7 +32,7 @@ def head() -> HeadArrays:
 def _edges(faces: list[tuple[int, ...]]) -> dict[tuple[int, int], int]:
     count: dict[tuple[int, int], int] = {}
     for face in faces:
-        for a, b in zip(face, (*face[1:], face[0])):
+        for a, b in zip(face, (*face[1:], face[0]), strict=False):
             count[(a, b)] = count.get((a, b), 0) + 1
     return count
 
@@ -142,7 +142,8 @@ def _allowed(head: HeadArrays, name: str) -> np.ndarray:
         ok = (side > -0.030) & (z > -0.118) & (z < 0.042) & (y < -0.015)
     else:
         ok = (z < -0.003) & (z > -0.118) & (y < -0.015)
-        one_sided = name.startswith(("mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp"))
+        one_sided = name.startswith(("mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown",
+            "mouthUpperUp"))
         if one_sided:
             ok &= side > -0.030
     return ok
@@ -177,7 +178,8 @@ def test_the_eye_is_open_at_rest(head: HeadArrays) -> None:
     assert 0.009 < (head.neutral[upper, 2] - head.neutral[lower, 2]).max() < 0.012
 
 
-@pytest.mark.parametrize(("key", "axis", "sign"), [("eyeLookUpLeft", 2, 1), ("eyeLookDownLeft", 2, -1), ("eyeLookInLeft", 0, -1),
+@pytest.mark.parametrize(("key", "axis", "sign"), [("eyeLookUpLeft", 2, 1), ("eyeLookDownLeft", 2, -1),
+    ("eyeLookInLeft", 0, -1),
                                                    ("eyeLookOutLeft", 0, 1), ("eyeLookOutRight", 0, -1)])  # fmt: skip
 def test_eyes_look_where_the_key_says(head: HeadArrays, key: str, axis: int, sign: int) -> None:
     ball = head.parts["eyeball_left" if key.endswith("Left") else "eyeball_right"]
@@ -212,7 +214,8 @@ def test_jaw_open_turns_chin_teeth_and_tongue(head: HeadArrays) -> None:
     # Lower teeth move as one rigid piece.
     teeth = head.parts["lower_teeth"]
     before, after = p[teeth], p[teeth] + head.deltas["jawOpen"][teeth]
-    np.testing.assert_allclose(np.linalg.norm(before - before[0], axis=1), np.linalg.norm(after - after[0], axis=1), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(before - before[0], axis=1), np.linalg.norm(after - after[0], axis=1),
+        atol=1e-6)
     tongue = head.parts["tongue"]
     assert move[tongue].min() > 0.003
 
@@ -253,7 +256,8 @@ def test_the_committed_scene_is_what_the_script_builds(head: HeadArrays) -> None
         assert list(thing["arkit"]) == list(ARKIT_KEYS)
         for key in keys[1:]:
             key.data.foreach_get("co", found)
-            np.testing.assert_allclose(found.reshape(-1, 3), head.neutral + head.deltas[key.name], atol=1e-6, err_msg=key.name)
+            np.testing.assert_allclose(found.reshape(-1, 3), head.neutral + head.deltas[key.name], atol=1e-6,
+                err_msg=key.name)
         colors = np.empty(4 * count, np.float32)
         mesh.color_attributes["Color"].data.foreach_get("color", colors)
         np.testing.assert_allclose(colors.reshape(-1, 4)[:, :3], head.colors, atol=1e-5)
@@ -331,17 +335,20 @@ def _seen(picture: np.ndarray):  # type: ignore[no-untyped-def]
 def _pixels(points: np.ndarray, size: int = 320) -> np.ndarray:
     focal = LENS_MM / SENSOR_MM * size
     depth = points[:, 1] - (TARGET[1] - DISTANCE_M)
-    return np.c_[size / 2 + focal * (points[:, 0] - TARGET[0]) / depth, size / 2 - focal * (points[:, 2] - TARGET[2]) / depth]
+    return np.c_[size / 2 + focal * (points[:, 0] - TARGET[0]) / depth, size / 2 - focal * (points[:,
+        2] - TARGET[2]) / depth]
 
 
 # MediaPipe's landmark -> loop, spoke, side on the head.
 KNOWN = {
-    "right iris": 468, "left iris": 473, "left corner of the mouth": 291, "right corner of the mouth": 61, "upper lip": 0,
+    "right iris": 468, "left iris": 473, "left corner of the mouth": 291, "right corner of the mouth": 61,
+    "upper lip": 0,
     "lower lip": 17, "left outer canthus": 263, "left inner canthus": 362, "left upper lid": 386, "left lower lid": 374,
 }  # fmt: skip
 
 
-def test_the_landmark_network_finds_the_face_and_its_features(studio, head: HeadArrays) -> None:  # type: ignore[no-untyped-def]
+def test_the_landmark_network_finds_the_face_and_its_features(studio,
+    head: HeadArrays) -> None:  # type: ignore[no-untyped-def]
     half = sculpted_head().half
     mouth, eye, edge = half.ring(MOUTH, 10), half.ring(EYE, 2), half.ring(MOUTH, 6)
     left, right = head.parts["eyeball_left"][0], head.parts["eyeball_right"][0]
@@ -356,8 +363,8 @@ def test_the_landmark_network_finds_the_face_and_its_features(studio, head: Head
     expected = _pixels(head.neutral[list(truth.values())].astype(np.float64))
     found = landmarks.landmarks_px[[KNOWN[name] for name in truth]]
     millimetres = np.linalg.norm(found - expected, axis=1) / (LENS_MM / SENSOR_MM * 320 / 0.67) * 1000
-    assert millimetres.max() < 5.0, dict(zip(truth, millimetres.round(1)))
-    assert np.median(millimetres) < 2.5, dict(zip(truth, millimetres.round(1)))
+    assert millimetres.max() < 5.0, dict(zip(truth, millimetres.round(1), strict=False))
+    assert np.median(millimetres) < 2.5, dict(zip(truth, millimetres.round(1), strict=False))
 
 
 @pytest.mark.slow
