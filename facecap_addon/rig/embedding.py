@@ -1,0 +1,234 @@
+"""Where each landmark lies on a character's mesh, found by showing the mesh to the landmark network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..landmarks.layout import Layout, layout_of
+from ..landmarks.protocol import Landmarker
+from .blendshapes import BlendshapeRig
+from .eye_paint import paint_eyes
+from .facing import Found, find_face
+from .mouth_pose import parted_lips
+from .placement import Bools, Placement, Target, is_iris, nearest_pixel, place, symmetry_of, unproject
+from .portrait import Mesh, look
+from .surface import loose_parts, points_on
+
+F64 = NDArray[np.float64]
+F32 = NDArray[np.float32]
+
+BEHIND_THE_EYES_M = 0.060
+"""How far behind the middle of the outer eye corners the head's origin lies, in a life-size head."""
+OUTER_EYE_CORNERS_M = 0.090
+"""Distance of the outer eye corners of a life-size head (adults: 80 to 100 mm)."""
+# Only this many face sizes around the face are looked at closely.
+_REACH = 1.6
+# A face that is turned against its rig's axes by less than this is meant to be straight.
+_STRAIGHT_DEG = 4.0
+
+
+@dataclass(frozen=True)
+class LandmarkEmbedding:
+    """Landmarks on a mesh.
+
+    Attributes:
+        scheme: landmark layout, for example "mediapipe-478".
+        triangle: (L,) int32, triangles of the rig.
+        barycentric: (L, 3) float32, where in the triangle.
+        valid: (L,) bool, false for landmarks that no view of the mesh shows (under hair, say).
+        head_from_rig: (4, 4) float64 rigid transform to head space: x the character's left, y towards the back of
+            the head, z up, metres; the origin lies behind the middle of the outer eye corners, 60 mm in a life-size
+            head and in proportion in others.
+        rig_scale: size of this head in life sizes, measured between the outer eye corners; nothing is scaled by it.
+    """
+
+    scheme: str
+    triangle: NDArray[np.int32]
+    barycentric: F32
+    valid: NDArray[np.bool_]
+    head_from_rig: F64
+    rig_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        count = len(self.triangle)
+        if (
+            self.triangle.shape != (count,)
+            or self.barycentric.shape != (count, 3)
+            or self.valid.shape != (count,)
+            or self.head_from_rig.shape != (4, 4)
+        ):
+            raise FacecapError("The character's landmarks do not fit together.", "Place the landmarks again.")
+
+
+def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedding:
+    """Place landmarks on a character by rendering it and casting what the network sees back onto the surface.
+
+    The neutral is looked at from several sides under several lights. Landmarks of the inner lips are placed with the
+    mouth a little open, so that those of the upper lip lie on the upper lip even if the neutral's mouth is closed.
+
+    Args:
+        rig: the character, in any orientation and size.  landmarker: an open backend.
+    Raises:
+        FacecapError: no face can be seen on the mesh.
+    """
+    layout = layout_of(landmarker.scheme)
+    whole = Mesh(rig.neutral, rig.triangles, rig.colors)
+    found = find_face(rig, whole, landmarker)
+    rough = _rough_positions(found, whole)
+    near = _triangles_near(whole, rough)
+    mesh = Mesh(rig.neutral, rig.triangles[near], rig.colors)
+    skin, eyes = _parts(mesh, found, layout)
+    rotation = _upright(found.view.rotation, rough, layout)
+    if rig.colors is None and eyes.any():
+        mesh = Mesh(mesh.vertices, mesh.triangles, paint_eyes(mesh.vertices, mesh.triangles, eyes, rotation))
+    sideways = rotation[0]
+    middle = float(np.median(0.5 * (rough + rough[layout.mirror]) @ sideways))
+    target = Target(mesh, skin, eyes, layout, symmetry_of(mesh, skin, sideways, middle))
+    placed = place(target, rotation, rough, landmarker)
+    if placed is None:
+        raise FacecapError(
+            "The face on the character is not clear enough to place landmarks on.",
+            "Choose the mesh that holds the face, or place its landmarks by hand.",
+        )
+    placed = _with_lips_parted(rig, target, placed, rotation, landmarker)
+    head_from_rig, rig_scale = _head_space(rotation, placed.position, layout)
+    return LandmarkEmbedding(
+        landmarker.scheme,
+        near[placed.triangle].astype(np.int32),
+        placed.barycentric.astype(np.float32),
+        placed.valid,
+        head_from_rig,
+        rig_scale,
+    )
+
+
+def landmark_geometry(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> tuple[F32, F32]:
+    """Landmarks of the neutral, and how each shape key moves them.
+
+    Returns:
+        (L, 3) float32 m, head space; (K, L, 3) float32 m, head space, displacement at weight 1.
+    Raises:
+        FacecapError: the landmarks were placed on another mesh.
+    """
+    if len(embedding.triangle) and (embedding.triangle.min() < 0 or embedding.triangle.max() >= len(rig.triangles)):
+        raise FacecapError("The landmarks belong to another mesh.", "Place the landmarks on this character again.")
+    corners = rig.triangles[embedding.triangle]
+    weights = embedding.barycentric.astype(np.float32)
+    rotation, shift = embedding.head_from_rig[:3, :3], embedding.head_from_rig[:3, 3]
+    neutral = np.einsum("lc,lcd->ld", weights, rig.neutral[corners]) @ rotation.T + shift
+    deltas = np.empty((len(rig.channels), len(corners), 3), np.float32)
+    for k in range(len(rig.channels)):
+        deltas[k] = np.einsum("lc,lcd->ld", weights, rig.deltas[k][corners]) @ rotation.T
+    return neutral.astype(np.float32), deltas
+
+
+def save_embedding(path: Path, embedding: LandmarkEmbedding) -> None:
+    """Write an embedding to an `.npz` (the caller makes the write atomic)."""
+    with path.open("wb") as stream:
+        np.savez(
+            stream,
+            scheme=np.array(embedding.scheme),
+            triangle=embedding.triangle,
+            barycentric=embedding.barycentric,
+            valid=embedding.valid,
+            head_from_rig=embedding.head_from_rig,
+            rig_scale=np.array(embedding.rig_scale),
+        )
+
+
+def load_embedding(path: Path) -> LandmarkEmbedding:
+    """Read what `save_embedding` wrote. Raises FacecapError if the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return LandmarkEmbedding(
+                scheme=str(data["scheme"]),
+                triangle=data["triangle"].astype(np.int32),
+                barycentric=data["barycentric"].astype(np.float32),
+                valid=data["valid"].astype(np.bool_),
+                head_from_rig=data["head_from_rig"].astype(np.float64),
+                rig_scale=float(data["rig_scale"]),
+            )
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise FacecapError(
+            f"The character's landmarks in {path.name} cannot be read ({error}).", "Place the landmarks again."
+        ) from error
+
+
+def _rough_positions(found: Found, mesh: Mesh) -> F64:
+    """(L, 3) m, rig space: landmarks of one view on whatever it shows."""
+    fragments = look(mesh, found.view).fragments
+    pixel = nearest_pixel(fragments.triangle >= 0, found.landmarks_px)
+    depth = fragments.depth_m[pixel[:, 1], pixel[:, 0]].astype(np.float64)
+    return unproject(pixel.astype(np.float64), depth, found.view)
+
+
+def _triangles_near(mesh: Mesh, around: F64) -> NDArray[np.intp]:
+    """Triangles around the face; bodies can be large."""
+    low, high = np.quantile(around, (0.02, 0.98), axis=0)
+    size = float(np.linalg.norm(high - low))
+    centre = mesh.vertices[mesh.triangles[:, 0]]
+    return np.flatnonzero(np.linalg.norm(centre - 0.5 * (low + high), axis=1) < _REACH * size)
+
+
+def _parts(mesh: Mesh, found: Found, layout: Layout) -> tuple[Bools, Bools]:
+    """(T,) triangles of the face's skin, and of the eyeballs where these are loose parts."""
+    fragments = look(mesh, found.view).fragments
+    part = loose_parts(mesh.vertices, mesh.triangles)
+    pixel = nearest_pixel(fragments.triangle >= 0, found.landmarks_px)
+    at_landmark = part[fragments.triangle[pixel[:, 1], pixel[:, 0]]]
+    face = at_landmark[[*layout.nose, *layout.cheek_right, *layout.cheek_left, *layout.jaw]]
+    skin = int(np.bincount(face).argmax())
+    middles = [found.landmarks_px[list(eye)].mean(axis=0) for eye in layout.keypoints[:2]]
+    eye = nearest_pixel(fragments.triangle >= 0, np.array(middles))
+    in_eyes = np.concatenate([part[fragments.triangle[eye[:, 1], eye[:, 0]]], at_landmark[is_iris(layout)]])
+    return part == skin, np.isin(part, in_eyes[in_eyes != skin])
+
+
+def _upright(rotation: F64, positions: F64, layout: Layout) -> F64:
+    """A frontal view's rotation, turned level with the face if that stands askew on the rig."""
+    across = positions - positions[layout.mirror]
+    towards = across * np.sign(across @ rotation[0])[:, None]
+    right = towards.sum(axis=0)
+    right /= max(float(np.linalg.norm(right)), 1e-12)
+    if right @ rotation[0] > np.cos(np.radians(_STRAIGHT_DEG)):
+        return rotation
+    forward = rotation[2] - (rotation[2] @ right) * right
+    forward /= np.linalg.norm(forward)
+    return np.stack([right, np.cross(forward, right), forward])
+
+
+def _with_lips_parted(
+    rig: BlendshapeRig, target: Target, placed: Placement, rotation: F64, landmarker: Landmarker
+) -> Placement:
+    """The placement with the inner lips' landmarks taken from a pose in which the mouth is a little open."""
+    layout, mesh = target.layout, target.mesh
+    vertices = parted_lips(rig, mesh.triangles, placed, layout, down=rotation[1])
+    if vertices is None:
+        return placed
+    posed = Mesh(vertices, mesh.triangles, mesh.colors)
+    around = points_on(vertices, mesh.triangles, placed.triangle, placed.barycentric)
+    opened = place(replace(target, mesh=posed), rotation, around, landmarker)
+    if opened is None:
+        return placed
+    inner = np.zeros(layout.count, bool)
+    inner[[*layout.lips_inner_upper, *layout.lips_inner_lower]] = True
+    triangle = np.where(inner, opened.triangle, placed.triangle)
+    barycentric = np.where(inner[:, None], opened.barycentric, placed.barycentric)
+    position = points_on(mesh.vertices, mesh.triangles, triangle, barycentric)
+    return Placement(triangle, barycentric, position, np.where(inner, opened.valid, placed.valid))
+
+
+def _head_space(rotation: F64, positions: F64, layout: Layout) -> tuple[F64, float]:
+    """(4, 4) head space from rig space, and the head's size in life sizes."""
+    head_axes = np.stack([rotation[0], rotation[2], -rotation[1]])
+    right, left = positions[layout.upper_lid_right[0]], positions[layout.upper_lid_left[0]]
+    scale = float(np.linalg.norm(left - right)) / OUTER_EYE_CORNERS_M
+    origin = 0.5 * (right + left) + BEHIND_THE_EYES_M * scale * head_axes[1]
+    transform = np.eye(4)
+    transform[:3, :3], transform[:3, 3] = head_axes, -head_axes @ origin
+    return transform, scale

@@ -1,0 +1,184 @@
+"""Landmarks on one pose of a mesh: seen from several sides, cast back onto the surface, combined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from ..landmarks.layout import Layout
+from ..landmarks.protocol import Landmarker
+from ..landmarks.still import landmarks_in_image
+from .portrait import Direction, Mesh, Sight, View, frame, look, turned, view_px
+from .surface import nearest_on, points_on
+from .symmetry import mirror_plane
+
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+
+_SIZE = 896
+_FILL = 0.5
+_DEGREE = np.pi / 180
+# The face from the front, a little from the sides, from above and from below (yaw, pitch).
+_VIEWS = tuple((yaw * _DEGREE, pitch * _DEGREE) for yaw, pitch in ((0, 0), (-12, 0), (12, 0), (0, -8), (0, 8)))
+# Lights (camera space); the picture mirrored makes a fourth and fifth of them.
+_LIGHTS: tuple[Direction, ...] = ((0.0, -0.4, -0.9), (-0.5, -0.3, -0.8), (0.5, -0.5, -0.7))
+# A landmark further from all visible skin than this part of the face's size is hidden (by hair, say).
+_HIDDEN = 0.05
+
+
+@dataclass(frozen=True)
+class Target:
+    """The mesh on which landmarks are placed, and what is known of it.
+
+    Attributes:
+        mesh: in the pose at hand; triangles near the face only.
+        skin: (T,) bool, triangles of the face's skin.  eyes: (T,) bool, triangles of the eyeballs (or all false).
+        layout: of the landmarks.
+        plane: (normal (3,), offset) of the mesh's symmetry in rig space, or None.
+    """
+
+    mesh: Mesh
+    skin: Bools
+    eyes: Bools
+    layout: Layout
+    plane: tuple[F64, float] | None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Landmarks on a surface.
+
+    Attributes:
+        triangle: (L,) int32, numbers in the target's mesh.  barycentric: (L, 3) float64.
+        position: (L, 3) float64 m, rig space, in the pose they were placed in.
+        valid: (L,) bool, false where no view shows the place.
+    """
+
+    triangle: I32
+    barycentric: F64
+    position: F64
+    valid: Bools
+
+
+def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) -> Placement | None:
+    """Place landmarks on a mesh, or return None if the network sees no face on it.
+
+    Args:
+        target: the mesh.  rotation: (3, 3) of the frontal view.  around: (N, 3) m, rig space, where the face is.
+        landmarker: an open backend.
+    """
+    seen_from: list[F64] = []
+    hidden: list[Bools] = []
+    visible = np.zeros(len(target.mesh.triangles), bool)
+    for yaw, pitch in _VIEWS:
+        sight = look(target.mesh, frame(around, turned(rotation, yaw, pitch), _FILL, _SIZE))
+        landmarks_px = landmarks_on(sight, landmarker, target.layout)
+        if landmarks_px is None:
+            continue
+        position, off_px = cast(sight, landmarks_px, target)
+        visible[np.unique(sight.fragments.triangle[sight.fragments.triangle >= 0])] = True
+        seen_from.append(position)
+        hidden.append(off_px > _HIDDEN * _SIZE * _FILL)
+    if not seen_from:
+        return None
+    position = np.median(seen_from, axis=0)
+    valid = np.mean(hidden, axis=0) < 0.5
+    placed = _snap(position, valid, visible, target)
+    if target.plane is None:
+        return placed
+    mirror = target.layout.mirror
+    together = 0.5 * (placed.position + reflect(placed.position, target.plane)[mirror])
+    return _snap(together, valid & valid[mirror], visible, target)
+
+
+def landmarks_on(sight: Sight, landmarker: Landmarker, layout: Layout) -> F64 | None:
+    """(L, 2) landmarks in pixels of a view: the median under several lights, mirrored and not. None without a face."""
+    seen: list[F64] = []
+    for light in _LIGHTS:
+        picture = sight.picture(light)
+        for flipped in (False, True):
+            found = landmarks_in_image(np.ascontiguousarray(picture[:, ::-1]) if flipped else picture, landmarker)
+            if found is None:
+                continue
+            landmarks = found.landmarks_px.astype(np.float64)
+            if flipped:
+                landmarks = landmarks[layout.mirror]
+                landmarks[:, 0] = picture.shape[1] - 1 - landmarks[:, 0]
+            seen.append(view_px(landmarks))
+    return np.median(seen, axis=0) if seen else None
+
+
+def cast(sight: Sight, landmarks_px: F64, target: Target) -> tuple[F64, F64]:
+    """Cast landmarks onto the surface seen at their pixels, or at the nearest pixel that shows what they lie on.
+
+    Returns:
+        (L, 3) float64 m, rig space; (L,) float64 px, how far each had to be moved.
+    """
+    triangle = sight.fragments.triangle
+    irises = is_iris(target.layout)
+    pixel = np.zeros((target.layout.count, 2), np.intp)
+    for which, part in ((~irises, target.skin), (irises, target.eyes if target.eyes.any() else target.skin)):
+        shown = (triangle >= 0) & part[np.maximum(triangle, 0)]
+        if which.any():
+            pixel[which] = nearest_pixel(shown if shown.any() else triangle >= 0, landmarks_px[which])
+    offset = landmarks_px - pixel
+    off = np.hypot(offset[:, 0], offset[:, 1])
+    # Within a pixel the landmark's own place counts; moved ones stay on the border they were moved to.
+    at = np.where((off < 1.0)[:, None], landmarks_px, pixel)
+    depth = sight.fragments.depth_m[pixel[:, 1], pixel[:, 0]].astype(np.float64)
+    return unproject(at, depth, sight.view), off
+
+
+def unproject(points_px: F64, depth_m: F64, view: View) -> F64:
+    """(N, 3) m, rig space, of pixels (N, 2) at depths (N,)."""
+    rays = (points_px - np.asarray(view.camera.center_px)) / view.camera.focal_px
+    return view.rig_space(np.concatenate([rays, np.ones((len(rays), 1))], axis=1) * depth_m[:, None])
+
+
+def reflect(points: F64, plane: tuple[F64, float]) -> F64:
+    """Points mirrored in a plane (unit normal, offset)."""
+    normal, offset = plane
+    return points + np.outer(2 * (offset - points @ normal), normal)
+
+
+def symmetry_of(mesh: Mesh, skin: Bools, normal: F64, guess: float) -> tuple[F64, float] | None:
+    """The plane in which the skin mirrors onto itself, or None."""
+    triangles = mesh.triangles[skin]
+    edges = mesh.vertices[triangles[:, 0]] - mesh.vertices[triangles[:, 1]]
+    typical = float(np.median(np.linalg.norm(edges, axis=1)))
+    offset = mirror_plane(mesh.vertices[np.unique(triangles)], typical, normal, guess)
+    return None if offset is None else (normal, offset)
+
+
+def is_iris(layout: Layout) -> Bools:
+    """(L,) bool: landmarks of the irises."""
+    irises = np.zeros(layout.count, bool)
+    irises[[*layout.iris_right, *layout.iris_left]] = True
+    return irises
+
+
+def nearest_pixel(shown: Bools, points_px: F64) -> NDArray[np.intp]:
+    """(N, 2) x and y of the pixels in a mask nearest to points."""
+    height, width = shown.shape
+    _, index = distance_transform_edt(~shown, return_indices=True)
+    x = np.clip(np.round(points_px[:, 0]), 0, width - 1).astype(np.intp)
+    y = np.clip(np.round(points_px[:, 1]), 0, height - 1).astype(np.intp)
+    return np.stack([index[1][y, x], index[0][y, x]], axis=1)
+
+
+def _snap(position: F64, valid: Bools, visible: Bools, target: Target) -> Placement:
+    """Move places onto the visible surface of what they lie on."""
+    mesh, irises = target.mesh, is_iris(target.layout)
+    placed = Placement(np.zeros(len(position), np.int32), np.zeros((len(position), 3)), position.copy(), valid)
+    for which, part in ((~irises, target.skin), (irises, target.eyes)):
+        among = np.flatnonzero(part & visible)
+        if not len(among):
+            among = np.flatnonzero(visible)
+        if which.any():
+            triangle, barycentric, _ = nearest_on(position[which], mesh.vertices, mesh.triangles, among)
+            placed.triangle[which], placed.barycentric[which] = triangle, barycentric
+    return replace(placed, position=points_on(mesh.vertices, mesh.triangles, placed.triangle, placed.barycentric))
