@@ -54,6 +54,10 @@ TWO_SIDED: dict[str, Table] = {
     "mouthShrugUpper": ((0, 1.0, 5.0), (0.2, 0.6, 3.6), (0, 0, 0.3), (0, 0, 0), (0, 0, 0)),
     "mouthShrugLower": ((0, 1.8, 2.6), (0, 1.4, 1.9), (0.3, 1.0, -0.2), (0.2, 2.6, 1.9), (0, 3.4, 2.6)),
 }
+SEALED = (
+    "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLeft", "mouthPucker", "cheekPuff",
+    "cheekSquint", "mouthShrugLower",
+)  # fmt: skip
 # How the loops of each lip turn in addition: ring -> (forward, up) at full lip height.
 ROLLS: dict[str, dict[str, dict[int, tuple[float, float]]]] = {
     "mouthRollUpper": {"upper": {4: (-0.6, 2.6), 5: (-2.2, 3.4), 6: (-4.4, 2.2), 7: (-5.8, -0.6), 8: (-6.4, -3.6),
@@ -109,6 +113,11 @@ def lip_targets(head: Head, name: str, table: Table, sides: int) -> tuple[NDArra
     path = around_lips(table, sides)
     vertices, ring, spoke = lip_vertices(head)
     values = path[spoke].copy()
+    if name in SEALED:
+        # Lips that stay shut move together where they touch.
+        other = np.where(spoke <= LAST, LAST - spoke, 3 * LAST - spoke) % (2 * LAST)
+        share = np.select([ring <= 6, ring == 7, ring == 8], [1.0, 0.6, 0.25], 0.0)
+        values += share[:, None] * 0.5 * (path[other] - path[spoke])
     for lip, turns in ROLLS.get(name, {}).items():
         upper = lip == "upper"
         folded = np.minimum(spoke, 2 * LAST - spoke)

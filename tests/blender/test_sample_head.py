@@ -205,6 +205,14 @@ def test_lips_touch_at_rest_and_when_mouth_close_undoes_jaw_open(head: HeadArray
     assert np.linalg.norm(opened[upper] - opened[lower], axis=1).max() > 0.018
 
 
+@pytest.mark.parametrize("name", [n for n in ARKIT_KEYS if n != "mouthClose"])
+def test_lips_do_not_pass_through_each_other(head: HeadArrays, name: str) -> None:
+    for ring in (5, 6):
+        upper, lower = _lips(head, ring)
+        moved = head.neutral + head.deltas[name]
+        assert (moved[upper, 2] - moved[lower, 2]).min() > -3e-4
+
+
 def test_jaw_open_turns_chin_teeth_and_tongue(head: HeadArrays) -> None:
     move = np.linalg.norm(head.deltas["jawOpen"], axis=1)
     p = head.neutral
