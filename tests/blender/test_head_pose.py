@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take, scene_frames
+from facecap_addon.blender.scene.bake import BakeSettings, apply_take, reference_frame, scene_frames
 from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.scene.head_pose import camera_from_rig
 from facecap_addon.blender.scene.stage import add_camera
@@ -65,6 +67,14 @@ def test_rest_is_the_neutral_frame() -> None:
     frame = scene_frames(take, bpy.context.scene, 1)[20]
     bpy.context.scene.frame_set(int(frame), subframe=frame % 1)
     np.testing.assert_allclose(np.array(obj.matrix_world), np.array(rest), atol=1e-5)
+
+
+def test_rest_is_the_usual_pose_where_no_frame_is_named() -> None:
+    take = make_take(missing=(0, 1, 2))
+    turned = take.head_rotation_wxyz.copy()
+    turned[3] = (0.5, 0.5, 0.5, -0.5)  # the first solved frame looks away by a right angle
+    take = replace(take, head_rotation_wxyz=turned * np.where(np.arange(40) % 2, 1, -1)[:, None].astype(np.float32))
+    assert 15 <= reference_frame(take) <= 25
 
 
 def test_a_baked_head_is_read_as_it_stood_before() -> None:

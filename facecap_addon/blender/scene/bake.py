@@ -125,12 +125,14 @@ def head_target(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Obje
 
 def reference_frame(take: Take) -> int:
     """Index of the frame at which the head is where the character rests: the neutral frame, if the take knows it,
-    else the first solved one."""
+    else the solved one whose head rotation is nearest to the mean."""
     solved = np.flatnonzero(take.solved)
     neutral = take.provenance.get("neutral_index")
     if isinstance(neutral, int) and 0 <= neutral < take.frame_count:
         return int(solved[np.abs(solved - neutral).argmin()])
-    return int(solved[0])
+    rotations = np.asarray(take.head_rotation_wxyz[solved], np.float64)
+    mean = np.linalg.eigh(rotations.T @ rotations)[1][:, -1]  # the sign of a quaternion does not matter to it
+    return int(solved[np.abs(rotations @ mean).argmax()])
 
 
 def head_from_rig(take: Take) -> NDArray[np.float64] | None:
