@@ -16,6 +16,7 @@ MODULES = (
     "operators.bake",
     "operators.result",
     "operators.installation",
+    "overlay.landmarks",
     "panels.sidebar",
     "command",
 )

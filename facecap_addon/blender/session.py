@@ -62,7 +62,8 @@ def end_job() -> None:
 
 def redraw() -> None:
     """Ask every 3D view to draw its sidebar again."""
-    for window in bpy.context.window_manager.windows:
+    manager = bpy.context.window_manager
+    for window in manager.windows if manager is not None else ():
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()

@@ -8,6 +8,7 @@ from ...errors import FacecapError
 from ...rig.channels import arkit_name
 from .. import session
 from ..operators.solve import progress_text
+from ..overlay.landmarks import embedding_path
 from .text import wrapped
 
 
@@ -79,6 +80,10 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
         column.label(text=_keys_text(names), icon="SHAPEKEY_DATA")
         for note in notes:
             wrapped(column, context, note, icon="INFO")
+        if embedding_path(context.scene) is None:
+            column.label(text="Landmarks are placed by the solve", icon="BLANK1")
+        else:
+            layout.prop(settings, "show_landmarks", toggle=True, icon="STICKY_UVS_DISABLE")
 
 
 class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):

@@ -80,6 +80,12 @@ def _video_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context
     look_into(settings)
 
 
+def _show_landmarks(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    from ..overlay import landmarks
+
+    landmarks.show(settings.show_landmarks)
+
+
 class FACECAP_PG_scene(bpy.types.PropertyGroup):
     video: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Footage",
@@ -103,6 +109,9 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         poll=lambda _, obj: obj.type == "MESH",
         description="The mesh whose shape keys are animated",
+    )
+    show_landmarks: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Show Landmarks", description="Dots where the landmarks lie on the character", update=_show_landmarks
     )
     solve: bpy.props.PointerProperty(type=FACECAP_PG_solve)  # type: ignore[valid-type]
     bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]

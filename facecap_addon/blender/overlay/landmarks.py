@@ -1,0 +1,146 @@
+"""Dots where the landmarks lie on the character, moving with the mesh as it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ... import errors
+from .. import session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_COLOR = (0.10, 0.85, 1.0, 0.9)
+_SIZE_PX = 4.0
+_handle: object | None = None
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Landmarks of one mesh.
+
+    Attributes:
+        mesh, path: name of the mesh and the embedding they come from.  modified_s: when that file was written.
+        corners: (L, 3) int64, vertices.  barycentric: (L, 3) float32.
+    """
+
+    mesh: str
+    path: Path
+    modified_s: float
+    corners: NDArray[np.int64]
+    barycentric: NDArray[np.float32]
+
+
+_dots: Dots | None = None
+
+
+def landmark_positions(obj: bpy.types.Object, embedding_path: Path) -> NDArray[np.float32] | None:
+    """Where the landmarks are now.
+
+    Args:
+        obj: the character the embedding was made for.
+        embedding_path: what the solve left in its folder.
+    Returns:
+        (L, 3) float32, world space, of the landmarks that are valid; None if the mesh has changed since.
+    """
+    import numpy as np
+
+    dots = _loaded(obj, embedding_path)
+    shown = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    mesh = shown.data
+    if len(mesh.vertices) != len(obj.data.vertices):  # a modifier made another surface: the unposed keys are next best
+        mesh = obj.data
+    if dots is None or (len(dots.corners) and dots.corners.max() >= len(mesh.vertices)):
+        return None
+    flat = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", flat)
+    local = np.einsum("lc,lcd->ld", dots.barycentric, flat.reshape(-1, 3)[dots.corners])
+    world = np.array(shown.matrix_world, np.float32)
+    return local @ world[:3, :3].T + world[:3, 3]
+
+
+def embedding_path(scene: bpy.types.Scene) -> Path | None:
+    """The embedding that the scene's latest solve left beside its take, if there is one."""
+    stored = scene.facecap.result.take
+    if not stored:
+        return None
+    folder = Path(bpy.path.abspath(stored)).parent
+    return max(folder.glob("*embedding*.npz"), key=lambda path: path.stat().st_mtime, default=None)
+
+
+def show(visible: bool) -> None:
+    """Start or stop drawing."""
+    global _handle
+    if visible and _handle is None:
+        _handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+    elif not visible and _handle is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
+        _handle = None
+    session.redraw()
+
+
+def _loaded(obj: bpy.types.Object, path: Path) -> Dots | None:
+    global _dots
+    import numpy as np
+
+    from ...rig.embedding import load_embedding
+
+    modified_s = path.stat().st_mtime
+    if _dots is None or (_dots.mesh, _dots.path, _dots.modified_s) != (obj.data.name, path, modified_s):
+        embedding = load_embedding(path)
+        mesh = obj.data
+        mesh.calc_loop_triangles()
+        flat = np.empty(len(mesh.loop_triangles) * 3, np.int32)
+        mesh.loop_triangles.foreach_get("vertices", flat)
+        triangles = flat.reshape(-1, 3)
+        if np.linalg.det(np.array(obj.matrix_world)[:3, :3]) < 0:
+            triangles = triangles[:, ::-1]  # as the character was read
+        chosen = embedding.triangle[embedding.valid]
+        if len(chosen) and chosen.max() >= len(triangles):
+            return None
+        _dots = Dots(
+            obj.data.name, path, modified_s, triangles[chosen].astype(np.int64), embedding.barycentric[embedding.valid]
+        )
+    return _dots
+
+
+def _draw() -> None:
+    settings = bpy.context.scene.facecap
+    if settings.character is None or not settings.show_landmarks:
+        return
+    try:
+        path = embedding_path(bpy.context.scene)
+        points = None if path is None else landmark_positions(settings.character, path)
+    except (errors.FacecapError, OSError):
+        return  # the file was removed or is damaged: nothing to show, and a draw callback must not raise
+    if points is None:
+        return
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    try:
+        shader = gpu.shader.from_builtin("POINT_UNIFORM_COLOR")
+    except ValueError:  # before 4.5 any shader could draw points
+        shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    gpu.state.blend_set("ALPHA")
+    gpu.state.point_size_set(_SIZE_PX * bpy.context.preferences.system.ui_scale)
+    shader.bind()
+    shader.uniform_float("color", _COLOR)
+    batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
+    gpu.state.point_size_set(1.0)
+    gpu.state.blend_set("NONE")
+
+
+def register() -> None:
+    """Nothing is drawn until it is asked for."""
+
+
+def unregister() -> None:
+    global _dots
+    show(False)
+    _dots = None
