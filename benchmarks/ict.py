@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from facecap_addon.rig.blendshapes import BlendshapeRig
 
-# The wet film over the eyes and the shells that darken them are transparent: drawn opaque they would hide the eyes.
-_TRANSPARENT = slice(24591, 26134)
+# Films over the eyes, shells that darken them and cards of lashes are transparent: drawn opaque they hide the eyes.
+_FIRST_TRANSPARENT = 24591
 
 
 def load_ict_rig(path: Path, neutral_m: NDArray[np.floating] | None = None) -> BlendshapeRig:
@@ -21,7 +21,7 @@ def load_ict_rig(path: Path, neutral_m: NDArray[np.floating] | None = None) -> B
         path: the .npz; y up, centimetres.
         neutral_m: (V, 3) another person's neutral for the same keys, metres, Blender's axes.
     Returns:
-        BlendshapeRig in metres and Blender's axes, eyeballs, teeth and lashes included, without colours.
+        BlendshapeRig in metres and Blender's axes, eyeballs and teeth included, without colours.
     """
     with np.load(path, allow_pickle=False) as data:
         neutral = blender_axes(data["neutral"]) if neutral_m is None else np.asarray(neutral_m, np.float32)
@@ -29,10 +29,10 @@ def load_ict_rig(path: Path, neutral_m: NDArray[np.floating] | None = None) -> B
         faces, names = data["faces"], tuple(str(name) for name in data["names"])
     quads, single = faces[faces[:, 3] >= 0], faces[faces[:, 3] < 0]
     triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]], single[:, :3]])
-    hidden = (triangles >= _TRANSPARENT.start) & (triangles < _TRANSPARENT.stop)
+    opaque = (triangles < _FIRST_TRANSPARENT).all(axis=1)
     ranges = np.tile(np.array([0, 1], np.float32), (len(names), 1))
     return BlendshapeRig(
-        neutral, triangles[~hidden.any(axis=1)].astype(np.int32), deltas, names, ranges, name="ICT head"
+        neutral, triangles[opaque].astype(np.int32), deltas, names, ranges, name="ICT head"
     )
 
 

@@ -85,7 +85,8 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
     skin, eyes = _parts(mesh, found, layout)
     rotation = _upright(found.view.rotation, rough, layout)
     if rig.colors is None and eyes.any():
-        mesh = Mesh(mesh.vertices, mesh.triangles, paint_eyes(mesh.vertices, mesh.triangles, eyes, rotation))
+        width = float(np.linalg.norm(rough[layout.upper_lid_left[0]] - rough[layout.upper_lid_right[0]]))
+        mesh = replace(mesh, colors=paint_eyes(mesh.vertices, mesh.triangles, eyes, rotation, width))
     sideways = rotation[0]
     middle = float(np.median(0.5 * (rough + rough[layout.mirror]) @ sideways))
     target = Target(mesh, skin, eyes, layout, symmetry_of(mesh, skin, sideways, middle))

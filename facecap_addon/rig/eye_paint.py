@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 _SKIN, _WHITE = (0.72, 0.52, 0.43), (0.85, 0.83, 0.81)
 _IRIS, _PUPIL = (0.16, 0.10, 0.06), (0.015, 0.015, 0.015)
-# Half the angle under which an iris of 11.7 mm and a pupil of 4 mm are seen from the middle of a 24 mm eyeball.
-_IRIS_RAD, _PUPIL_RAD = 0.51, 0.17
+# Radii of irises and pupils in distances of the outer eye corners (5.9 and 2 of 90 mm).
+_IRIS_RADIUS, _PUPIL_RADIUS = 0.065, 0.022
 
 
 def paint_eyes(
@@ -16,12 +16,14 @@ def paint_eyes(
     triangles: NDArray[np.integer],
     eyes: NDArray[np.bool_],
     rotation: NDArray[np.float64],
+    corners_m: float,
 ) -> NDArray[np.float32]:
     """Colours that give the landmark network an iris to look at.
 
     Args:
         vertices: (V, 3) float m.  triangles: (T, 3) int.  eyes: (T,) bool, triangles of the eyeballs.
         rotation: (3, 3), rows are right, down and into the picture as seen from the front.
+        corners_m: distance of the outer eye corners.
     Returns:
         (V, 3) float32, linear.
     """
@@ -36,9 +38,9 @@ def paint_eyes(
             continue
         ball = seen[eye]
         from_centre = ball - 0.5 * (ball.min(axis=0) + ball.max(axis=0))
-        length = np.maximum(np.linalg.norm(from_centre, axis=1), 1e-12)
-        angle = np.arccos(np.clip(-from_centre[:, 2] / length, -1.0, 1.0))
+        aside = np.hypot(from_centre[:, 0], from_centre[:, 1])
+        aside[from_centre[:, 2] > 0] = np.inf
         colors[number[eye]] = _WHITE
-        colors[number[eye][angle < _IRIS_RAD]] = _IRIS
-        colors[number[eye][angle < _PUPIL_RAD]] = _PUPIL
+        colors[number[eye][aside < _IRIS_RADIUS * corners_m]] = _IRIS
+        colors[number[eye][aside < _PUPIL_RADIUS * corners_m]] = _PUPIL
     return colors

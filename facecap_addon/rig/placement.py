@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from ..landmarks.layout import Layout
 from ..landmarks.protocol import Landmarker
@@ -24,10 +24,12 @@ _FILL = 0.5
 _DEGREE = np.pi / 180
 # The face from the front, a little from the sides, from above and from below (yaw, pitch).
 _VIEWS = tuple((yaw * _DEGREE, pitch * _DEGREE) for yaw, pitch in ((0, 0), (-12, 0), (12, 0), (0, -8), (0, 8)))
-# Lights (camera space); the picture mirrored makes a fourth and fifth of them.
-_LIGHTS: tuple[Direction, ...] = ((0.0, -0.4, -0.9), (-0.5, -0.3, -0.8), (0.5, -0.5, -0.7))
+# Lights (camera space); every picture is also looked at mirrored.
+_LIGHTS: tuple[Direction, ...] = ((0.0, -0.4, -0.9), (-0.45, -0.4, -0.8))
 # A landmark further from all visible skin than this part of the face's size is hidden (by hair, say).
 _HIDDEN = 0.05
+# Neighbouring pixels of one surface differ in depth by less than this part of the face's size.
+_STEP = 0.02
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
         landmarks_px = landmarks_on(sight, landmarker, target.layout)
         if landmarks_px is None:
             continue
-        position, off_px = cast(sight, landmarks_px, target)
-        visible[np.unique(sight.fragments.triangle[sight.fragments.triangle >= 0])] = True
+        skin, eyes = shown(sight, target)
+        position, off_px = cast(sight, landmarks_px, skin, eyes, target.layout)
+        visible[sight.fragments.triangle[skin | eyes]] = True
         seen_from.append(position)
         hidden.append(off_px > _HIDDEN * _SIZE * _FILL)
     if not seen_from:
@@ -112,19 +115,41 @@ def landmarks_on(sight: Sight, landmarker: Landmarker, layout: Layout) -> F64 | 
     return np.median(seen, axis=0) if seen else None
 
 
-def cast(sight: Sight, landmarks_px: F64, target: Target) -> tuple[F64, F64]:
+def shown(sight: Sight, target: Target) -> tuple[Bools, Bools]:
+    """(S, S) bool masks of a view: the face's skin, and the eyes.
+
+    Skin is the largest patch without a step in depth: what shows through between the lids or the lips lies deeper, even
+    if it belongs to the same piece of the mesh.
+    """
+    triangle, depth = sight.fragments.triangle, sight.fragments.depth_m
+    filled = np.maximum(triangle, 0)
+    skin, eyes = (triangle >= 0) & target.skin[filled], (triangle >= 0) & target.eyes[filled]
+    step = _STEP * _FILL * sight.view.size_px * sight.view.distance_m / sight.view.camera.focal_px
+    behind = np.zeros_like(skin)
+    for axis in (0, 1):
+        for shift in (1, -1):
+            neighbour = np.roll(depth, shift, axis)
+            behind |= np.roll(skin, shift, axis) & (depth - neighbour > step)
+    count, label, statistics, _ = cv2.connectedComponentsWithStats((skin & ~behind).astype(np.uint8), connectivity=4)
+    if count < 2:
+        return skin, eyes
+    return label == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax()), eyes
+
+
+def cast(sight: Sight, landmarks_px: F64, skin: Bools, eyes: Bools, layout: Layout) -> tuple[F64, F64]:
     """Cast landmarks onto the surface seen at their pixels, or at the nearest pixel that shows what they lie on.
 
+    Args:
+        sight: the view.  landmarks_px: (L, 2), its pixels.  skin, eyes: (S, S) bool, from `shown`.
+        layout: of the landmarks.
     Returns:
         (L, 3) float64 m, rig space; (L,) float64 px, how far each had to be moved.
     """
-    triangle = sight.fragments.triangle
-    irises = is_iris(target.layout)
-    pixel = np.zeros((target.layout.count, 2), np.intp)
-    for which, part in ((~irises, target.skin), (irises, target.eyes if target.eyes.any() else target.skin)):
-        shown = (triangle >= 0) & part[np.maximum(triangle, 0)]
+    irises = is_iris(layout)
+    pixel = np.zeros((layout.count, 2), np.intp)
+    for which, mask in ((~irises, skin), (irises, eyes if eyes.any() else skin)):
         if which.any():
-            pixel[which] = nearest_pixel(shown if shown.any() else triangle >= 0, landmarks_px[which])
+            pixel[which] = nearest_pixel(mask if mask.any() else sight.fragments.triangle >= 0, landmarks_px[which])
     offset = landmarks_px - pixel
     off = np.hypot(offset[:, 0], offset[:, 1])
     # Within a pixel the landmark's own place counts; moved ones stay on the border they were moved to.
@@ -164,10 +189,17 @@ def is_iris(layout: Layout) -> Bools:
 def nearest_pixel(shown: Bools, points_px: F64) -> NDArray[np.intp]:
     """(N, 2) x and y of the pixels in a mask nearest to points."""
     height, width = shown.shape
-    _, index = distance_transform_edt(~shown, return_indices=True)
+    _, label = cv2.distanceTransformWithLabels(
+        (~shown).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # Every pixel of the mask has a label of its own; find which.
+    masked = np.flatnonzero(shown)
+    pixel_of_label = np.zeros(len(masked) + 1, np.intp)
+    pixel_of_label[label.ravel()[masked]] = masked
     x = np.clip(np.round(points_px[:, 0]), 0, width - 1).astype(np.intp)
     y = np.clip(np.round(points_px[:, 1]), 0, height - 1).astype(np.intp)
-    return np.stack([index[1][y, x], index[0][y, x]], axis=1)
+    found = pixel_of_label[label[y, x]]
+    return np.stack([found % width, found // width], axis=1)
 
 
 def _snap(position: F64, valid: Bools, visible: Bools, target: Target) -> Placement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,8 +85,7 @@ class Sight:
             background=_BACKGROUND,
         )
         half = self.view.size_px // 2
-        mean = rgb.reshape(half, 2, half, 2, 3).mean(axis=(1, 3))
-        return np.round(mean).astype(np.uint8)
+        return np.asarray(cv2.resize(rgb, (half, half), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def view_px(picture_px: NDArray[np.floating]) -> F64:
