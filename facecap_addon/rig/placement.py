@@ -30,6 +30,8 @@ _LIGHTS: tuple[Direction, ...] = ((0.0, -0.4, -0.9), (-0.45, -0.4, -0.8))
 _HIDDEN = 0.05
 # Neighbouring pixels of one surface differ in depth by less than this part of the face's size.
 _STEP = 0.02
+# Brows, lashes and short hair lie this close to the skin, in face sizes.
+_COVER = 0.04
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
         landmarks_px = landmarks_on(sight, landmarker, target.layout)
         if landmarks_px is None:
             continue
-        skin, eyes = shown(sight, target)
-        position, off_px = cast(sight, landmarks_px, skin, eyes, target.layout)
-        visible[sight.fragments.triangle[skin | eyes]] = True
+        surfaces = surfaces_in(sight, target)
+        position, off_px = cast(sight, landmarks_px, surfaces, target.layout)
+        visible[surfaces.triangle[surfaces.covered | surfaces.eyes]] = True
         seen_from.append(position)
         hidden.append(off_px > _HIDDEN * _SIZE * _FILL)
     if not seen_from:
@@ -115,47 +117,84 @@ def landmarks_on(sight: Sight, landmarker: Landmarker, layout: Layout) -> F64 | 
     return np.median(seen, axis=0) if seen else None
 
 
-def shown(sight: Sight, target: Target) -> tuple[Bools, Bools]:
-    """(S, S) bool masks of a view: the face's skin, and the eyes.
+@dataclass(frozen=True)
+class Surfaces:
+    """What landmarks can lie on in a view of S pixels.
+
+    Attributes:
+        bare: (S, S) bool, skin that is seen.  covered: the same and skin close behind brows, lashes or hair.
+        eyes: (S, S) bool, eyeballs.
+        triangle: (S, S) int32, the skin's or the eye's triangle, -1 elsewhere.  depth_m: (S, S) float32, its depth.
+    """
+
+    bare: Bools
+    covered: Bools
+    eyes: Bools
+    triangle: I32
+    depth_m: NDArray[np.float32]
+
+
+def surfaces_in(sight: Sight, target: Target) -> Surfaces:
+    """Tell skin and eyes apart in a view.
 
     Skin is the largest patch without a step in depth: what shows through between the lids or the lips lies deeper, even
     if it belongs to the same piece of the mesh.
     """
     triangle, depth = sight.fragments.triangle, sight.fragments.depth_m
     filled = np.maximum(triangle, 0)
-    skin, eyes = (triangle >= 0) & target.skin[filled], (triangle >= 0) & target.eyes[filled]
-    step = _STEP * _FILL * sight.view.size_px * sight.view.distance_m / sight.view.camera.focal_px
-    behind = np.zeros_like(skin)
-    for axis in (0, 1):
-        for shift in (1, -1):
-            neighbour = np.roll(depth, shift, axis)
-            behind |= np.roll(skin, shift, axis) & (depth - neighbour > step)
-    count, label, statistics, _ = cv2.connectedComponentsWithStats((skin & ~behind).astype(np.uint8), connectivity=4)
-    if count < 2:
-        return skin, eyes
-    return label == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax()), eyes
+    bare, eyes = (triangle >= 0) & target.skin[filled], (triangle >= 0) & target.eyes[filled]
+    covered = bare
+    number = np.flatnonzero(target.skin)
+    if np.any((triangle >= 0) & ~bare & ~eyes):
+        skin = look(replace(target.mesh, triangles=target.mesh.triangles[number]), sight.view).fragments
+        cover = _COVER * _FILL * sight.view.pixel_m * sight.view.size_px
+        beneath = (skin.triangle >= 0) & ~bare & ~eyes & (skin.depth_m < depth + cover)
+        covered = bare | beneath
+        triangle = np.where(beneath, number[skin.triangle], triangle)
+        depth = np.where(beneath, skin.depth_m, depth)
+    patch = _largest_patch(covered, depth, _STEP * _FILL * sight.view.pixel_m * sight.view.size_px)
+    return Surfaces(bare & patch, patch, eyes, triangle.astype(np.int32), depth)
 
 
-def cast(sight: Sight, landmarks_px: F64, skin: Bools, eyes: Bools, layout: Layout) -> tuple[F64, F64]:
-    """Cast landmarks onto the surface seen at their pixels, or at the nearest pixel that shows what they lie on.
+def _largest_patch(mask: Bools, depth: NDArray[np.float32], step: float) -> Bools:
+    """The largest connected part of a mask, cut where a pixel lies deeper than its neighbour by more than a step."""
+    known = np.where(mask, depth, np.float32(1e9))
+    nearest = cv2.erode(known, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))
+    even = (mask & (known - nearest <= step)).astype(np.uint8)
+    count, label, statistics, _ = cv2.connectedComponentsWithStats(even, connectivity=4)
+    return label == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax()) if count > 1 else mask
+
+
+def cast(sight: Sight, landmarks_px: F64, surfaces: Surfaces, layout: Layout) -> tuple[F64, F64]:
+    """Cast landmarks onto the surface at their pixels, or at the nearest pixel that shows what they lie on.
 
     Args:
-        sight: the view.  landmarks_px: (L, 2), its pixels.  skin, eyes: (S, S) bool, from `shown`.
-        layout: of the landmarks.
+        sight: the view.  landmarks_px: (L, 2), its pixels.  surfaces: from `surfaces_in`.  layout: of the landmarks.
     Returns:
         (L, 3) float64 m, rig space; (L,) float64 px, how far each had to be moved.
     """
-    irises = is_iris(layout)
+    irises, borders = is_iris(layout), _on_borders(layout)
     pixel = np.zeros((layout.count, 2), np.intp)
-    for which, mask in ((~irises, skin), (irises, eyes if eyes.any() else skin)):
+    groups = ((borders, surfaces.bare), (~borders & ~irises, surfaces.covered), (irises, surfaces.eyes))
+    for which, mask in groups:
+        usable = next((m for m in (mask, surfaces.covered) if m.any()), surfaces.triangle >= 0)
         if which.any():
-            pixel[which] = nearest_pixel(mask if mask.any() else sight.fragments.triangle >= 0, landmarks_px[which])
+            pixel[which] = nearest_pixel(usable, landmarks_px[which])
     offset = landmarks_px - pixel
     off = np.hypot(offset[:, 0], offset[:, 1])
     # Within a pixel the landmark's own place counts; moved ones stay on the border they were moved to.
     at = np.where((off < 1.0)[:, None], landmarks_px, pixel)
-    depth = sight.fragments.depth_m[pixel[:, 1], pixel[:, 0]].astype(np.float64)
+    depth = surfaces.depth_m[pixel[:, 1], pixel[:, 0]].astype(np.float64)
     return unproject(at, depth, sight.view), off
+
+
+def _on_borders(layout: Layout) -> Bools:
+    """(L,) bool: landmarks of lids and inner lips, which lie where the skin ends."""
+    lips = (*layout.lips_inner_upper, *layout.lips_inner_lower)
+    lids = (*layout.upper_lid_right, *layout.lower_lid_right, *layout.upper_lid_left, *layout.lower_lid_left)
+    borders = np.zeros(layout.count, bool)
+    borders[[*lips, *lids]] = True
+    return borders
 
 
 def unproject(points_px: F64, depth_m: F64, view: View) -> F64:

@@ -52,6 +52,11 @@ class View:
     def camera(self) -> PinholeCamera:
         return centered_camera(self.size_px, self.size_px, LENS * self.size_px)
 
+    @property
+    def pixel_m(self) -> float:
+        """Size of a pixel at the target's distance, metres."""
+        return self.distance_m / self.camera.focal_px
+
     def camera_space(self, points: NDArray[np.floating]) -> F64:
         """(..., 3) points from rig to camera space."""
         return (np.asarray(points, np.float64) - self.target) @ self.rotation.T + (0.0, 0.0, self.distance_m)
