@@ -27,6 +27,10 @@ _CHILD = Path(__file__).resolve().parent.parent / "blender" / "child.py"
 _POLL_S = 0.05
 
 
+class NoBlenderError(FacecapError):
+    """Nothing on this machine can open .blend files."""
+
+
 def blender_command(blender: Path | None) -> list[str] | None:
     """How to start something that has bpy, or None if there is nothing.
 
@@ -72,7 +76,7 @@ def ask_blender(
         return hook(request)
     command = blender_command(blender)
     if command is None:
-        raise FacecapError(
+        raise NoBlenderError(
             "No Blender was found to open .blend files with.",
             f"Name it with --blender or {ENVIRONMENT_VARIABLE}, or install the bpy module beside FaceCap.",
         )

@@ -24,7 +24,7 @@ class Job:
 
     name: str
     settings_type: type[Any]
-    run: Callable[[Any], Generator[Progress, None, Any]]
+    run: Callable[..., Generator[Progress, None, Any]]
 
 
 def open_job(name: str) -> Job:

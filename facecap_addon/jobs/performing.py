@@ -18,13 +18,13 @@ DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def events_of(job: Job, settings: Any) -> Generator[Event, None, None]:
+def events_of(job: Job, settings: Any, **extras: Any) -> Generator[Event, None, None]:
     """Run a job; yields its progress and, last, one JobResult or one JobError. Raises nothing.
 
-    KeyboardInterrupt counts as a cancel.
+    KeyboardInterrupt counts as a cancel. `extras` go to the job's `run` besides its settings.
     """
     try:
-        result = yield from job.run(settings)
+        result = yield from job.run(settings, **extras)
         yield JobResult(result.to_json())
     except GeneratorExit:
         raise

@@ -1,0 +1,113 @@
+"""The character of a solve: its rig, out of a .blend file if need be, and its landmarks; both are kept for next time."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FacecapError
+from ..landmarks.protocol import Landmarker
+from ..rig.blendshapes import BlendshapeRig, load_rig
+from ..rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
+from ..takes.atomic import atomic_path
+from .blender_process import BlenderHook, ask_blender
+from .footage_key import content_key
+from .sample import CACHE, sample_head
+
+# Raise it when what is read from a .blend, or how landmarks are placed, changes.
+FORMAT = 1
+_BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class CharacterSource:
+    """Where a character comes from.
+
+    Attributes:
+        path: a .blend, or a rig `.npz`.
+        object: name of the mesh in the .blend; None: the likeliest.
+    """
+
+    path: Path
+    object: str | None
+
+    @property
+    def is_blend(self) -> bool:
+        return self.path.suffix.lower() == ".blend"
+
+
+def character_source(text: str | None) -> CharacterSource:
+    """Read `FILE.blend`, `FILE.blend:OBJECT` or `RIG.npz`; None is the sample head.
+
+    Raises FacecapError if there is no such file, or it is neither.
+    """
+    if text is None:
+        return CharacterSource(sample_head(), None)
+    match = _BLEND.fullmatch(text)
+    # A file whose own name holds a colon wins over FILE:OBJECT.
+    source = CharacterSource(Path(text), None)
+    if match and not source.path.is_file():
+        source = CharacterSource(Path(match["path"]), match["object"])
+    if not source.path.is_file():
+        raise FacecapError(f"There is no character file {source.path}.", "Check the path.")
+    if not source.is_blend and source.path.suffix.lower() != ".npz":
+        raise FacecapError(
+            f"{source.path.name} is not a character FaceCap can read.", "Choose a .blend file or a rig .npz."
+        )
+    return source
+
+
+def read_rig(
+    source: CharacterSource, *, blender: Path | None, hook: BlenderHook | None, folder: Path
+) -> Generator[None, None, tuple[BlendshapeRig, list[str]]]:
+    """The rig of a character, and what there is to say about it. Yields while Blender reads a .blend file.
+
+    Args:
+        blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
+    Raises FacecapError if the character cannot be animated or read.
+    """
+    if not source.is_blend:
+        return load_rig(source.path), []
+    key = content_key((source.path,), {"object": source.object, "format": FORMAT})
+    kept = _kept(f"rig-{key}.npz", folder)
+    if kept is not None:
+        return load_rig(kept), []
+    target = folder / f"rig-{key}.npz"
+    folder.mkdir(parents=True, exist_ok=True)
+    request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
+    if source.object:
+        request["object"] = source.object
+    facts = yield from ask_blender(request, blender=blender, hook=hook, folder=folder)
+    return load_rig(target), [str(note) for note in facts.get("notes", ())]
+
+
+def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
+    """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
+    name = f"landmarks-{_rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', landmarker.model_version.lower())}.npz"
+    kept = _kept(name, folder)
+    if kept is not None:
+        try:
+            return load_embedding(kept)
+        except FacecapError:
+            kept.unlink(missing_ok=True)
+    embedding = find_embedding(rig, landmarker)
+    with atomic_path(folder / name) as temporary:
+        save_embedding(temporary, embedding)
+    return embedding
+
+
+def _kept(name: str, folder: Path) -> Path | None:
+    return next((path for path in (CACHE / name, folder / name) if path.is_file()), None)
+
+
+def _rig_key(rig: BlendshapeRig) -> str:
+    digest = hashlib.sha256(f"{FORMAT} {rig.channels!r}".encode())
+    for array in (rig.neutral, rig.triangles, rig.deltas, rig.colors):
+        digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:20]

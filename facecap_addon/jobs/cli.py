@@ -1,0 +1,160 @@
+"""The command line: `facecap solve …` and `facecap doctor`.
+
+The same `main` serves the console script, `python -m facecap_addon` and `blender --command facecap`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from .. import __version__
+from ..errors import CancelledError, FacecapError
+from .bar import ProgressBar
+from .blender_process import BlenderHook
+from .claim import claimed_stdout
+from .events import Event, JobError, JobResult, encode_event
+from .progress import Progress
+from .schema import add_arguments, from_arguments
+from .settings import SolveSettings
+
+
+def main(argv: Sequence[str] | None = None, *, blender_hook: BlenderHook | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: arguments after the program's name; None means this process's.
+        blender_hook: answers requests about .blend files when this process is Blender's.
+    Returns:
+        exit code: 0 done, 1 a fault of FaceCap's own, 2 bad input, 3 no face found, 130 cancelled.
+    """
+    try:
+        with _interruptible():
+            return _run(sys.argv[1:] if argv is None else list(argv), blender_hook)
+    except KeyboardInterrupt:
+        _complain(JobError(CancelledError().what, CancelledError().way_out, 130), sys.stderr)
+        return 130
+    except FacecapError as error:
+        _complain(JobError(error.what, error.way_out, error.exit_code), sys.stderr)
+        return error.exit_code
+    except SystemExit as stop:  # argparse's --help, --version and usage errors
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
+    parser = argparse.ArgumentParser(prog="facecap", description="Facial performance capture from any video of a face.")
+    parser.add_argument("--version", action="version", version=f"facecap {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    solve = commands.add_parser(
+        "solve",
+        help="solve a video onto a character",
+        description="Turn a video of a face into keys on a head with shape keys.",
+        epilog="Exit codes: 0 done, 2 bad input, 3 no face found, 130 cancelled, 1 a fault of FaceCap's own.",
+    )
+    add_arguments(solve, SolveSettings, positional=("video",))
+    solve.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
+    doctor = commands.add_parser("doctor", help="check the installation")
+    doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")
+
+    arguments = parser.parse_args(argv)
+    if arguments.command == "doctor":
+        return _doctor(as_json=arguments.json)
+    return _solve(from_arguments(SolveSettings, arguments), blender_hook, as_json=arguments.json)
+
+
+def _solve(settings: SolveSettings, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+    from .catalog import open_job
+    from .performing import events_of
+
+    events = events_of(open_job("solve"), settings, blender_hook=blender_hook)
+    if as_json:
+        with claimed_stdout() as stream:
+            for event in events:
+                stream.write(encode_event(event) + "\n")
+                stream.flush()
+    else:
+        event = _show(events)
+    return event.exit_code if isinstance(event, JobError) else 0
+
+
+def _show(events: Iterator[Event]) -> Event:
+    """Show a job's events to a person; returns the last one."""
+    bar = ProgressBar(sys.stderr)
+    last: Event = Progress("open", 0, 0)
+    try:
+        for last in events:
+            if isinstance(last, Progress):
+                bar.show(last)
+    finally:
+        bar.clear()
+    if isinstance(last, JobError):
+        _complain(last, sys.stderr)
+    elif isinstance(last, JobResult):
+        _print_result(last.result)
+    return last
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    summary = result["summary"]
+    for warning in summary["warnings"]:
+        print(f"note: {warning}")
+    print(
+        f"{summary['frames_solved']} of {summary['frames_decoded']} frames solved, "
+        f"{summary['frames_missing']} without a face, {summary['fps']:.0f} frames per second, "
+        f"residual {summary['residual_px']:.2f} px"
+    )
+    for name in ("take", "live_link", "blend", "report", "preview", "summary_path"):
+        if result[name] is not None:
+            print(f"{name.removesuffix('_path').replace('_', ' '):>10}  {result[name]}")
+
+
+def _doctor(*, as_json: bool) -> int:
+    from .doctor import checks
+
+    found = checks()
+    if as_json:
+        print(json.dumps([asdict(check) for check in found]))
+    else:
+        for check in found:
+            mark = "ok " if check.ok else "NO " if check.needed else "-- "
+            print(f"{mark} {check.name:<24}{check.detail}")
+            if check.way_out:
+                print(f"{'':28}{check.way_out}")
+    return 0 if all(check.ok for check in found if check.needed) else 2
+
+
+def _complain(error: JobError, stream: TextIO) -> None:
+    prefix = "" if error.cancelled else "facecap: "
+    text = f"{prefix}{error.what} {error.way_out}".strip()
+    encoding = stream.encoding or "ascii"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM raise KeyboardInterrupt once; they are ignored while the clean-up runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [name for name in ("SIGINT", "SIGTERM") if hasattr(signal, name)]
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+
+    def stop(*_: object) -> None:
+        for name in names:
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for name in names:
+        signal.signal(getattr(signal, name), stop)
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

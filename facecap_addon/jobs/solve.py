@@ -1,0 +1,348 @@
+"""The solve job: footage in; a take, a Live Link CSV, a report, a preview and a .blend out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FacecapError, NoFaceError
+from ..fit.settings import FitSettings
+from ..fit.solve import solve_take
+from ..footage.footage import Footage, open_footage
+from ..footage.read import Frame, read_frames
+from ..geometry.camera import focal_px_from_lens
+from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
+from ..landmarks.registry import open_landmarker
+from ..landmarks.track import FrameObservation, observe
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
+from ..rig.embedding import LandmarkEmbedding
+from ..takes.atomic import atomic_path
+from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
+from ..takes.live_link import write_live_link_csv
+from ..takes.npz import save_take
+from ..takes.preview import preview_steps
+from ..takes.report import write_report
+from ..takes.take import Take
+from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .character import CharacterSource, character_source, embedding_of, read_rig
+from .crash import versions
+from .footage_key import content_key
+from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
+from .progress import Progress
+from .result import SolveResult
+from .schema import to_json
+from .settings import SolveSettings
+from .stepwise import stepwise
+from .stopwatch import Stopwatch
+
+Steps = Generator[Progress, None, None]
+_REPORT_EVERY = 8
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Where everything goes."""
+
+    out: Path
+    stem: str
+
+    def named(self, ending: str) -> Path:
+        return self.out / f"{self.stem}.{ending}"
+
+    @property
+    def job(self) -> Path:
+        return self.out / f".{self.stem}.facecap"
+
+    @property
+    def characters(self) -> Path:
+        return self.out / ".characters.facecap"
+
+
+def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, SolveResult]:
+    """Solve footage.
+
+    Args:
+        settings: what to do.
+        blender_hook: answers requests about .blend files, when this process is Blender's.
+    Raises:
+        NoFaceError: no frame shows a face.  FacecapError: anything else the user can mend.
+    """
+    clock = Stopwatch()
+    with clock.stage("open"):
+        yield Progress("open", 0, 1)
+        footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
+        source = character_source(settings.character)
+        landmarker = open_landmarker(settings.landmarker)
+        files = _prepare(settings, footage)
+    warnings = list(footage.notes)
+
+    with clock.stage("landmarks"):
+        cache = _cache_of(settings, footage, landmarker, files)
+        reused = cache.complete
+        yield from find_landmarks(footage, landmarker, cache)
+        observations = cache.observations()
+    warnings += [*cache.facts().notes, *_faces_note(cache)]
+    if not (observations.presence >= PRESENCE_THRESHOLD).any():
+        raise NoFaceError(
+            f"None of the {observations.frame_count} frames of {settings.video.name} shows a face.",
+            "Check the clip, its trim range and whether it is upright.",
+        )
+
+    with clock.stage("character"):
+        yield Progress("character", 0, 1)
+        rig, notes = yield from _reading(source, settings, blender_hook, files)
+        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, files.characters))
+    warnings += notes
+
+    with clock.stage("fit"):
+        yield Progress("fit", 0, observations.frame_count)
+        take = yield from stepwise(
+            "fit",
+            lambda say: solve_take(observations, rig, embedding, _fit_settings(settings, footage), on_progress=say),
+        )
+        take = _with_provenance(take, settings, footage, embedding)
+
+    with clock.stage("files"):
+        yield Progress("files", 0, 1)
+        save_take(files.named("take.npz"), take)
+        if settings.live_link:
+            names = {name: arkit_name(name) or name for name in take.channels}
+            write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+    with clock.stage("preview"):
+        if settings.preview:
+            yield from _write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
+    has_blend = False
+    with clock.stage("blend"):
+        if settings.blend:
+            has_blend = yield from _write_blend(source, settings, footage, blender_hook, files, warnings)
+
+    summary = _summary(take, clock, warnings, landmarks_reused=reused)
+    if settings.report:
+        write_report(
+            files.named("report.html"),
+            take=take,
+            rig=rig,
+            thumbnails=cache.thumbnails(),
+            summary=summary,
+            title=settings.video.name,
+        )
+    with atomic_path(files.out / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    cache.forget_others()
+    return SolveResult(
+        take=files.named("take.npz"),
+        summary_path=files.out / "summary.json",
+        live_link=files.named("livelink.csv") if settings.live_link else None,
+        report=files.named("report.html") if settings.report else None,
+        preview=files.named("preview.mp4") if settings.preview else None,
+        blend=files.named("blend") if has_blend else None,
+        summary=summary,
+    )
+
+
+def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCache) -> Steps:
+    """Find the landmarks that are not in the cache yet; afterwards it is complete."""
+    total = footage.expected_frame_count
+    if cache.complete:
+        yield Progress("landmarks", total, total)
+        return
+    chunk = cache.drop_damaged_tail()
+    done = chunk * CHUNK_FRAMES
+    after = cache.last_of_chunk(chunk - 1) if chunk else None
+    yield Progress("landmarks", done, total, f"Going on from frame {done}" if chunk else "")
+    reader = read_frames(footage, skip=done)
+    shown = _ShownFrames(thumbnail_rows(total), done)
+    try:
+        while True:
+            frames: list[FrameObservation] = []
+            for seen in observe(shown.watch(itertools.islice(reader, CHUNK_FRAMES)), landmarker, after=after):
+                frames.append(seen)
+                shown.take_shot(seen)
+                if len(frames) % _REPORT_EVERY == 0:
+                    yield Progress("landmarks", done + len(frames), max(total, done + len(frames)))
+            if frames:
+                cache.save_chunk(chunk, frames, shown.collect())
+                after, chunk, done = frames[-1], chunk + 1, done + len(frames)
+            if len(frames) < CHUNK_FRAMES:
+                break
+    finally:
+        reader.close()
+    facts = LandmarkFacts(done, landmarker.scheme, footage.size_px, landmarker.model_version, tuple(reader.notes))
+    cache.finish(chunk, facts)
+    yield Progress("landmarks", done, done)
+
+
+class _ShownFrames:
+    """Keeps the pictures of the few frames that the report shows until their landmarks are known."""
+
+    def __init__(self, rows: list[int], first_row: int) -> None:
+        self._rows = set(rows)
+        self._row = first_row
+        self._pictures: dict[int, Frame] = {}
+        self._shots: list[Thumbnail] = []
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            if self._row in self._rows:
+                self._pictures[frame.index] = frame
+            self._row += 1
+            yield frame
+
+    def take_shot(self, seen: FrameObservation) -> None:
+        frame = self._pictures.pop(seen.index, None)
+        if frame is not None:
+            points = seen.landmarks_px if seen.presence >= PRESENCE_THRESHOLD else None
+            self._shots.append(make_thumbnail(frame.image, points, time_s=frame.time_s, frame=frame.index))
+
+    def collect(self) -> list[Thumbnail]:
+        shots, self._shots = self._shots, []
+        return shots
+
+
+def _prepare(settings: SolveSettings, footage: Footage) -> _Files:
+    """Make the folders, so that an output that cannot be written shows before the work, not after it."""
+    files = _Files(settings.out, _stem(settings.video, footage))
+    try:
+        files.job.mkdir(parents=True, exist_ok=True)
+        with atomic_path(files.job / "settings.json") as temporary:
+            temporary.write_text(json.dumps(to_json(settings), indent=1), encoding="utf-8")
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FacecapError(f"{settings.out} is a file, not a folder.", "Name another folder with --out.") from error
+    return files
+
+
+def _stem(video: Path, footage: Footage) -> str:
+    if footage.kind == "video" or video.is_dir():
+        name = video.stem if footage.kind == "video" else video.resolve().name
+    else:  # a picture or a pattern of a sequence: shot_0001.png, shot_%04d.png
+        name = re.sub(r"[%#].*$", "", video.stem).rstrip("0123456789").rstrip("._- ")
+    return name or "footage"
+
+
+def _cache_of(settings: SolveSettings, footage: Footage, landmarker: Landmarker, files: _Files) -> LandmarkCache:
+    facts = {
+        "start": str(footage.trim.start),
+        "end": str(footage.trim.end),
+        "frame_rate": str(footage.frame_rate) if footage.kind == "sequence" else "",
+        "model": landmarker.model_version,
+        "scheme": landmarker.scheme,
+        "chunk": CHUNK_FRAMES,
+        "format": FORMAT,
+    }
+    return LandmarkCache(files.job / f"landmarks-{content_key(footage.paths, facts)}")
+
+
+def _faces_note(cache: LandmarkCache) -> list[str]:
+    others = cache.most_other_faces()
+    return (
+        [f"The footage shows up to {others + 1} faces; the largest and steadiest one was followed."] if others else []
+    )
+
+
+def _reading(
+    source: CharacterSource, settings: SolveSettings, hook: BlenderHook | None, files: _Files
+) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
+    reading = read_rig(source, blender=settings.blender, hook=hook, folder=files.characters)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stop:
+            return stop.value
+        yield Progress("character", 0, 1)
+
+
+def _fit_settings(settings: SolveSettings, footage: Footage) -> FitSettings:
+    chosen = FitSettings(**{item.name: getattr(settings, item.name) for item in fields(FitSettings)})
+    if chosen.focal_px is None and settings.lens_mm is not None:
+        return replace(chosen, focal_px=focal_px_from_lens(settings.lens_mm, settings.sensor_mm, *footage.size_px))
+    return chosen
+
+
+def _with_provenance(take: Take, settings: SolveSettings, footage: Footage, embedding: LandmarkEmbedding) -> Take:
+    facts: dict[str, object] = {
+        **take.provenance,
+        "source": str(settings.video),
+        "fps": str(footage.frame_rate),
+        "head_from_rig": embedding.head_from_rig.tolist(),
+        "settings": to_json(settings),
+        "versions": versions(),
+    }
+    return replace(take, provenance=facts)
+
+
+def _write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Steps:
+    total = take.frame_count
+    yield Progress("preview", 0, total)
+    reader = read_frames(footage)
+    try:
+        for written in preview_steps(path, reader, take=take, rig=rig, head_from_rig=embedding.head_from_rig):
+            if written % _REPORT_EVERY == 0:
+                yield Progress("preview", written, total)
+    finally:
+        reader.close()
+
+
+def _write_blend(
+    source: CharacterSource,
+    settings: SolveSettings,
+    footage: Footage,
+    hook: BlenderHook | None,
+    files: _Files,
+    warnings: list[str],
+) -> Generator[Progress, None, bool]:
+    """Key the character in a copy of its .blend; where that is not possible, a warning says why."""
+    yield Progress("blend", 0, 1)
+    if not source.is_blend:
+        warnings.append("No .blend was written: the character is a rig file, not a .blend.")
+        return False
+    request: dict[str, Any] = {
+        "do": "bake",
+        "blend": str(source.path.resolve()),
+        "take": str(files.named("take.npz").resolve()),
+        "out": str(files.named("blend").resolve()),
+        "audio_offset_s": footage.audio_offset_s,
+    }
+    if source.object:
+        request["object"] = source.object
+    if footage.kind == "video":
+        request["video"] = str(settings.video.resolve())
+    asking = ask_blender(request, blender=settings.blender, hook=hook, folder=files.job)
+    try:
+        while True:
+            try:
+                next(asking)
+            except StopIteration as stop:
+                warnings += [str(note) for note in stop.value.get("notes", ())]
+                return True
+            yield Progress("blend", 0, 1)
+    except NoBlenderError as error:
+        if settings.blender is not None:
+            raise
+        warnings.append(f"No .blend was written: {error.what} {error.way_out}")
+        return False
+
+
+def _summary(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool) -> dict[str, Any]:
+    solved = int(take.solved.sum())
+    seconds = clock.seconds()
+    return {
+        "frames_decoded": take.frame_count,
+        "frames_solved": solved,
+        "frames_missing": take.frame_count - solved,
+        "fps": take.frame_count / seconds["total"],
+        "seconds": seconds,
+        "residual_px": float(np.nanmedian(take.residual_px)) if solved else None,
+        "focal_px": take.focal_px,
+        "not_observed": list(take.not_observed),
+        "landmarks_reused": landmarks_reused,
+        "versions": versions(),
+        "warnings": list(dict.fromkeys(warnings)),
+    }
