@@ -30,6 +30,8 @@ _LIGHTS: tuple[Direction, ...] = ((0.0, -0.4, -0.9), (-0.45, -0.4, -0.8))
 _HIDDEN = 0.05
 # Neighbouring pixels of one surface differ in depth by less than this part of the face's size.
 _STEP = 0.02
+# Landmarks of inner lips and lids that lie this close to the border of the mouth or the eye belong on it (face sizes).
+_TO_BORDER = 0.012
 # Brows, lashes and short hair lie this close to the skin, in face sizes.
 _COVER = 0.04
 
@@ -173,13 +175,21 @@ def cast(sight: Sight, landmarks_px: F64, surfaces: Surfaces, layout: Layout) ->
     Returns:
         (L, 3) float64 m, rig space; (L,) float64 px, how far each had to be moved.
     """
-    irises, borders = is_iris(layout), _on_borders(layout)
+    irises, lips, lids = is_iris(layout), _inner_lips(layout), _lids(layout)
     pixel = np.zeros((layout.count, 2), np.intp)
-    groups = ((borders, surfaces.bare), (~borders & ~irises, surfaces.covered), (irises, surfaces.eyes))
+    groups = ((lips | lids, surfaces.bare), (~(lips | lids | irises), surfaces.covered), (irises, surfaces.eyes))
     for which, mask in groups:
         usable = next((m for m in (mask, surfaces.covered) if m.any()), surfaces.triangle >= 0)
         if which.any():
             pixel[which] = nearest_pixel(usable, landmarks_px[which])
+    openings = ((lips, ~surfaces.covered & ~surfaces.eyes), (lids, surfaces.eyes))
+    landmarks_px = landmarks_px.copy()
+    for which, opening in openings:
+        if which.any() and opening.any() and surfaces.bare.any():
+            border = nearest_pixel(surfaces.bare, nearest_pixel(opening, landmarks_px[which]).astype(np.float64))
+            near = np.linalg.norm(border - landmarks_px[which], axis=1) < _TO_BORDER * _FILL * sight.view.size_px
+            moved = np.flatnonzero(which)[near]
+            pixel[moved] = landmarks_px[moved] = border[near]
     offset = landmarks_px - pixel
     off = np.hypot(offset[:, 0], offset[:, 1])
     # Within a pixel the landmark's own place counts; moved ones stay on the border they were moved to.
@@ -188,13 +198,19 @@ def cast(sight: Sight, landmarks_px: F64, surfaces: Surfaces, layout: Layout) ->
     return unproject(at, depth, sight.view), off
 
 
-def _on_borders(layout: Layout) -> Bools:
-    """(L,) bool: landmarks of lids and inner lips, which lie where the skin ends."""
-    lips = (*layout.lips_inner_upper, *layout.lips_inner_lower)
-    lids = (*layout.upper_lid_right, *layout.lower_lid_right, *layout.upper_lid_left, *layout.lower_lid_left)
-    borders = np.zeros(layout.count, bool)
-    borders[[*lips, *lids]] = True
-    return borders
+def _inner_lips(layout: Layout) -> Bools:
+    """(L,) bool: landmarks of the inner lips."""
+    inner = np.zeros(layout.count, bool)
+    inner[[*layout.lips_inner_upper, *layout.lips_inner_lower]] = True
+    return inner
+
+
+def _lids(layout: Layout) -> Bools:
+    """(L,) bool: landmarks of the lids."""
+    lids = np.zeros(layout.count, bool)
+    upper, lower = (*layout.upper_lid_right, *layout.upper_lid_left), (*layout.lower_lid_right, *layout.lower_lid_left)
+    lids[[*upper, *lower]] = True
+    return lids
 
 
 def unproject(points_px: F64, depth_m: F64, view: View) -> F64:
