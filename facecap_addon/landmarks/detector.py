@@ -34,7 +34,9 @@ class FaceDetector:
     """Finds faces in a picture with two networks, one for near and one for distant faces."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self.short_range = _Network(open_session(folder / SHORT_RANGE_FILE, threads), 128, _anchors(((16, 2), (8, 6))), 0.5)
+        self.short_range = _Network(
+            open_session(folder / SHORT_RANGE_FILE, threads), 128, _anchors(((16, 2), (8, 6))), 0.5
+        )
         self.full_range = _Network(open_session(folder / FULL_RANGE_FILE, threads), 192, _anchors(((48, 1),)), 0.6)
 
     def find_faces(self, rgb: NDArray[np.uint8], *, full_range: bool = True) -> list[Face]:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from .crops import cut
 from .detector import FaceDetector
 from .layout import IBUG_68
 from .models_folder import MODELS_FOLDER, open_session
-from .protocol import Face, Landmarks
-from .regions import Region, crop, region_around, to_image
+from .protocol import Crops, Face, Landmarks
+from .regions import Region, region_around, to_image
 
 CROP_SIZE = 256
 HEATMAP_SIZE = 64
@@ -99,15 +100,20 @@ class HeatmapLandmarker:
         axis = landmarks_px[_LEFT_EYE].mean(axis=0) - landmarks_px[_RIGHT_EYE].mean(axis=0)
         return region_around(landmarks_px, axis, _SIDE_OVER_LANDMARKS)
 
-    def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
-        """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch. Raises FacecapError if it fails."""
-        if not regions:
-            return []
-        crops = np.stack([crop(rgb, region, CROP_SIZE) for region in regions])
-        heatmaps = self._network((crops.transpose(0, 3, 1, 2) / np.float32(255.0)).astype(np.float32))
-        if heatmaps.shape != (len(regions), LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE):
+    def cut(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> Crops:
+        """Cut regions out of a picture (H, W, 3) uint8 RGB."""
+        return cut(rgb, regions, CROP_SIZE)
+
+    def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
+        """Landmarks in each crop, one batch. Raises FacecapError if the network's answer has another shape."""
+        heatmaps = self._network(crops.pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255.0))
+        if heatmaps.shape != (len(crops.regions), LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE):
             raise FacecapError(f"The landmark network answered with an array of {heatmaps.shape}.", _WAY_OUT)
-        return [_landmarks(heatmaps[i], region) for i, region in enumerate(regions)]
+        return [_landmarks(heatmaps[i], region) for i, region in enumerate(crops.regions)]
+
+    def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
+        """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch."""
+        return self.landmarks_in_crops(self.cut(rgb, regions)) if regions else []
 
 
 def _landmarks(heatmaps: NDArray[np.float32], region: Region) -> Landmarks:
@@ -127,7 +133,9 @@ def _landmarks(heatmaps: NDArray[np.float32], region: Region) -> Landmarks:
 def _open_onnx(path: Path, threads: int) -> Network:
     session = open_session(path, threads)
     entry = session.get_inputs()[0]
-    outputs = [o.name for o in session.get_outputs() if list(o.shape)[1:] == [LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE]]
+    outputs = [
+        o.name for o in session.get_outputs() if list(o.shape)[1:] == [LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE]
+    ]
     if len(session.get_inputs()) != 1 or len(entry.shape) != 4 or not outputs:
         raise FacecapError(f"{path.name} is not a 68-point heatmap network.", _WAY_OUT)
     # Stacked hourglasses answer once per stack; the last is the most refined.

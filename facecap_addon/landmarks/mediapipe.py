@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .crops import cut
 from .detector import FULL_RANGE_FILE, SHORT_RANGE_FILE, FaceDetector
 from .facing import facing_confidence
 from .layout import MIRROR_478
 from .models_folder import MODELS_FOLDER, open_session, version_of
-from .protocol import Face, Landmarks
-from .regions import Region, crop, image_from_crop, region_around
+from .protocol import Crops, Face, Landmarks
+from .regions import Region, image_from_crop, region_around
 
 LANDMARKS_FILE = "face_landmarks_attention.onnx"
 CROP_SIZE = 192
@@ -51,20 +52,24 @@ class MediaPipeLandmarker:
         right, left = _EYE_CORNERS
         return region_around(landmarks_px, landmarks_px[left] - landmarks_px[right], _REGION_SCALE)
 
+    def cut(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> Crops:
+        """Cut regions out of a picture (H, W, 3) uint8 RGB."""
+        return cut(rgb, regions, CROP_SIZE)
+
+    def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
+        """Landmarks in each crop, one batch."""
+        points, presence = self._network.run(["landmarks", "presence"], {"image": crops.pictures})
+        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(crops.regions)]
+
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
         """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch."""
-        if not regions:
-            return []
-        crops = np.empty((len(regions), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-        for i, region in enumerate(regions):
-            crops[i] = crop(rgb, region, CROP_SIZE)
-        points, presence = self._network.run(["landmarks", "presence"], {"image": crops})
-        return [self._placed(points[i], float(presence[i]), region) for i, region in enumerate(regions)]
+        return self.landmarks_in_crops(self.cut(rgb, regions)) if regions else []
 
-    def _placed(self, points: NDArray[np.float32], presence: float, region: Region) -> Landmarks:
-        if region.mirrored:
-            points = points[MIRROR_478]
-        matrix = image_from_crop(region, CROP_SIZE)
-        landmarks_px = (points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-        depth_px = (points[:, 2] * (region.side_px / CROP_SIZE)).astype(np.float32)
-        return Landmarks(landmarks_px, depth_px, presence, facing_confidence(landmarks_px, depth_px))
+
+def _placed(points: NDArray[np.float32], presence: float, region: Region) -> Landmarks:
+    if region.mirrored:
+        points = points[MIRROR_478]
+    matrix = image_from_crop(region, CROP_SIZE)
+    landmarks_px = (points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    depth_px = (points[:, 2] * (region.side_px / CROP_SIZE)).astype(np.float32)
+    return Landmarks(landmarks_px, depth_px, presence, facing_confidence(landmarks_px, depth_px))

@@ -54,6 +54,19 @@ class Landmarks:
     confidence: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Crops:
+    """What a landmark network is fed: regions cut out of one picture.
+
+    Attributes:
+        regions: where they were cut.
+        pictures: (N, S, S, 3) uint8 RGB, S the network's own size.
+    """
+
+    regions: tuple[Region, ...]
+    pictures: NDArray[np.uint8]
+
+
 class Landmarker(Protocol):
     """A face detector and a landmark network behind it."""
 
@@ -80,8 +93,16 @@ class Landmarker(Protocol):
         """The region in which the landmark network wants a detected face."""
         ...
 
+    def cut(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> Crops:
+        """Cut at least one region out of a picture, as `landmarks_in_crops` wants it."""
+        ...
+
+    def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
+        """Landmarks in each crop, as one batch; may run on another thread than `cut`."""
+        ...
+
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
-        """Landmarks in each region of one picture, as one batch; order as given."""
+        """`cut`, then `landmarks_in_crops`; empty for no region."""
         ...
 
     def region_of_landmarks(self, landmarks_px: NDArray[np.floating]) -> Region:

@@ -5,8 +5,7 @@ Casiez, Roussel and Vogel, "1 € Filter", 2012: a low-pass whose cut-off rises 
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
 
 from .regions import Region
 
@@ -24,35 +23,45 @@ class RegionFilter:
     def __init__(self, smoothing: float) -> None:
         """`smoothing` divides the cut-off at rest: 1 is the default steadiness, 0 switches the filter off."""
         self._smoothing = smoothing
-        self._state: NDArray[np.float64] | None = None
-        self._speed = np.zeros(4)
+        self._state: Region | None = None
+        self._speed = [0.0, 0.0, 0.0, 0.0]
         self._time_s = 0.0
 
     def reset(self) -> None:
         """Forget the past: the next region is taken as it is."""
         self._state = None
 
-    def step(self, region: Region, time_s: float) -> Region:
+    def step(self, measured: Region, time_s: float) -> Region:
         """The steadied region after a measured one at `time_s`."""
-        measured = np.array([*region.center_px, np.log(region.side_px), region.rotation_rad])
         step_s = time_s - self._time_s
         self._time_s = time_s
-        if self._state is None or self._smoothing <= 0.0:
-            self._state, self._speed = measured, np.zeros(4)
-            return region
+        past = self._state
+        if past is None or self._smoothing <= 0.0:
+            self._state, self._speed = measured, [0.0, 0.0, 0.0, 0.0]
+            return measured
         step_s = min(step_s, _LONGEST_STEP_S) if step_s > 0.0 else _USUAL_STEP_S
-        change = measured - self._state
-        change[3] = (change[3] + np.pi) % (2 * np.pi) - np.pi
         # Centre in sides, so that one speed means the same for a near and a distant face.
-        scale = np.array([region.side_px, region.side_px, 1.0, 1.0])
-        speed_gain = _gain(np.array(_SPEED_CUTOFF_HZ), step_s)
-        self._speed = self._speed + speed_gain * (change / scale / step_s - self._speed)
-        cutoff = _CUTOFF_AT_REST_HZ / self._smoothing + _CUTOFF_RISE * np.abs(self._speed)
-        self._state = self._state + _gain(cutoff, step_s) * change
-        x, y, log_side, rotation = (float(v) for v in self._state)
-        return Region((x, y), float(np.exp(log_side)), rotation)
+        side = measured.side_px
+        change = (
+            (measured.center_px[0] - past.center_px[0]) / side,
+            (measured.center_px[1] - past.center_px[1]) / side,
+            math.log(side / past.side_px),
+            (measured.rotation_rad - past.rotation_rad + math.pi) % math.tau - math.pi,
+        )
+        speed_gain = _gain(_SPEED_CUTOFF_HZ, step_s)
+        moved: list[float] = []
+        for i, amount in enumerate(change):
+            self._speed[i] += speed_gain * (amount / step_s - self._speed[i])
+            cutoff_hz = _CUTOFF_AT_REST_HZ / self._smoothing + _CUTOFF_RISE * abs(self._speed[i])
+            moved.append(_gain(cutoff_hz, step_s) * amount)
+        self._state = Region(
+            (past.center_px[0] + moved[0] * side, past.center_px[1] + moved[1] * side),
+            past.side_px * math.exp(moved[2]),
+            past.rotation_rad + moved[3],
+        )
+        return self._state
 
 
-def _gain(cutoff_hz: NDArray[np.float64], step_s: float) -> NDArray[np.float64]:
+def _gain(cutoff_hz: float, step_s: float) -> float:
     """Share of the change that a first-order low-pass lets through in one step."""
-    return 1.0 / (1.0 + 1.0 / (2 * np.pi * np.maximum(cutoff_hz, 1e-6) * step_s))
+    return 1.0 / (1.0 + 1.0 / (math.tau * cutoff_hz * step_s))

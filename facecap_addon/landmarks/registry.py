@@ -34,9 +34,7 @@ LANDMARKERS: dict[str, Callable[[int, Path | None], Landmarker]] = {
 }
 
 
-def open_landmarker(
-    name: str = DEFAULT_LANDMARKER, *, threads: int = 1, model_path: Path | None = None
-) -> Landmarker:
+def open_landmarker(name: str = DEFAULT_LANDMARKER, *, threads: int = 1, model_path: Path | None = None) -> Landmarker:
     """Open a landmark backend.
 
     Args:
@@ -48,7 +46,5 @@ def open_landmarker(
     """
     opener = LANDMARKERS.get(name)
     if opener is None:
-        raise FacecapError(
-            f"There is no landmark network called {name}.", f"Choose one of: {', '.join(LANDMARKERS)}."
-        )
+        raise FacecapError(f"There is no landmark network called {name}.", f"Choose one of: {', '.join(LANDMARKERS)}.")
     return opener(threads, model_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from .choice import count_others, order_by_nearness, order_by_size_and_steadiness
 from .observations import Observations
-from .protocol import PRESENCE_THRESHOLD, Face, Landmarker, Landmarks
+from .protocol import PRESENCE_THRESHOLD, Crops, Face, Landmarker, Landmarks
 from .read_ahead import read_ahead
 from .region_filter import RegionFilter
 from .regions import Region
@@ -22,6 +23,8 @@ Accuracy = Literal["normal", "high"]
 
 # A face that moved this far (in region sides, or radians) since the last frame is looked at again where it is now.
 _LOOK_AGAIN = 0.12
+# A crop made while the network was busy is used if the face has not moved on by more than this.
+_STALE = 0.04
 # Frames looked at to find out which of several faces stays.
 _FRAMES_AHEAD = 5
 # A face that comes back sooner is taken to be the same one if it is near.
@@ -68,24 +71,33 @@ class FrameObservation:
 
 
 def observe(
-    frames: Iterable[FrameLike], landmarker: Landmarker, *, smoothing: float = 1.0, accuracy: Accuracy = "normal"
+    frames: Iterable[FrameLike],
+    landmarker: Landmarker,
+    *,
+    smoothing: float = 1.0,
+    accuracy: Accuracy = "normal",
+    after: FrameObservation | None = None,
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
 
-    The frames are decoded on a background thread while the network runs here; a handful of pictures is held at a time.
+    The frames are decoded on a background thread, and the next one is cut to size while the network runs here; a handful
+    of pictures is held at a time.
 
     Args:
         frames: pictures with index and time.
         landmarker: an open backend.
         smoothing: steadiness of the region that the network looks at; 0 switches it off, 1 is the default.
         accuracy: "high" also looks at the mirrored face and averages: steadier, at nearly twice the cost.
+        after: the observation of the frame before the first, where footage is worked through in pieces: its face is
+            followed on. What comes out depends on nothing else of the past.
     Raises what the frames raise.
     """
     ahead = _Ahead(read_ahead(frames))
     try:
-        tracker = _Tracker(landmarker, smoothing, accuracy)
-        for frame in ahead:
-            yield tracker.step(frame, ahead)
+        with ThreadPoolExecutor(1, thread_name_prefix="facecap-crops") as helper:
+            tracker = _Tracker(landmarker, helper, smoothing, accuracy)
+            for frame in ahead:
+                yield tracker.step(frame, ahead)
     finally:
         ahead.close()
 
@@ -159,22 +171,25 @@ class _Ahead(Iterator[FrameLike]):
 class _Tracker:
     """The state from one frame to the next."""
 
-    def __init__(self, landmarker: Landmarker, smoothing: float, accuracy: Accuracy) -> None:
+    def __init__(
+        self, landmarker: Landmarker, helper: ThreadPoolExecutor, smoothing: float, accuracy: Accuracy
+    ) -> None:
         self._landmarker = landmarker
+        self._helper = helper
         self._mirrored_too = accuracy == "high"
         self._filter = RegionFilter(smoothing)
         self._region: Region | None = None
+        self._prepared: tuple[FrameLike, Crops] | None = None
         self._last: tuple[Region, float] | None = None
         self._other_faces = 0
         self._next_count_s = -np.inf
 
     def step(self, frame: FrameLike, ahead: _Ahead) -> FrameObservation:
-        seen = self._followed(frame)
-        if seen is None:
-            seen = self._found(frame, ahead)
-        if seen is None:
+        """What is seen in a frame."""
+        found = self._followed(frame, ahead) or self._found(frame, ahead)
+        if found is None:
             return self._missing(frame)
-        measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
+        seen, measured = found
         self._region = self._filter.step(measured, frame.time_s)
         self._last = (measured, frame.time_s)
         self._count_others(frame, measured)
@@ -188,23 +203,40 @@ class _Tracker:
             other_faces=self._other_faces,
         )
 
-    def _followed(self, frame: FrameLike) -> Landmarks | None:
-        """Landmarks where the face was expected; None if it is not there (any more)."""
+    def _followed(self, frame: FrameLike, ahead: _Ahead) -> tuple[Landmarks, Region] | None:
+        """What is seen where the face was expected, or nearby, and its region; None if it is not there (any more)."""
         if self._region is None:
             return None
-        seen = self._look(frame.image, self._region)
+        crops = self._crops_of(frame, self._region)
+        # While the network runs here, the next frame is cut where this one was: near enough unless the face moves fast.
+        preparing = self._helper.submit(self._prepare_next, ahead, self._region)
+        seen = self._look(crops)
+        self._prepared = preparing.result()
         if seen.presence < PRESENCE_THRESHOLD:
             return None
         measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
-        if region_change(self._region, measured) > _LOOK_AGAIN:
-            again = self._look(frame.image, measured)
+        if region_change(crops.regions[0], measured) > _LOOK_AGAIN:
+            again = self._look(self._cut(frame.image, measured))
             if again.presence >= PRESENCE_THRESHOLD:
                 self._filter.reset()
-                return again
-        return seen
+                return again, self._landmarker.region_of_landmarks(again.landmarks_px)
+        return seen, measured
 
-    def _found(self, frame: FrameLike, ahead: _Ahead) -> Landmarks | None:
-        """Landmarks of a newly detected face; None if there is none."""
+    def _crops_of(self, frame: FrameLike, region: Region) -> Crops:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] is frame:
+            crops = prepared[1]
+            if region_change(crops.regions[0], region) < _STALE:
+                return crops
+        return self._cut(frame.image, region)
+
+    def _prepare_next(self, ahead: _Ahead, region: Region) -> tuple[FrameLike, Crops] | None:
+        for frame in ahead.peek(1):
+            return frame, self._cut(frame.image, region)
+        return None
+
+    def _found(self, frame: FrameLike, ahead: _Ahead) -> tuple[Landmarks, Region] | None:
+        """Landmarks of a newly detected face, and its region; None if there is none."""
         self._region = None
         self._filter.reset()
         for face in self._candidates(frame, ahead):
@@ -212,10 +244,10 @@ class _Tracker:
             if seen is None:
                 continue
             if self._mirrored_too:
-                seen = self._look(frame.image, self._landmarker.region_of_landmarks(seen.landmarks_px))
+                seen = self._look(self._cut(frame.image, self._landmarker.region_of_landmarks(seen.landmarks_px)))
                 if seen.presence < PRESENCE_THRESHOLD:
                     continue
-            return seen
+            return seen, self._landmarker.region_of_landmarks(seen.landmarks_px)
         return None
 
     def _candidates(self, frame: FrameLike, ahead: _Ahead) -> list[Face]:
@@ -227,10 +259,14 @@ class _Tracker:
         pictures = [other.image for other in ahead.peek(_FRAMES_AHEAD)]
         return order_by_size_and_steadiness(faces, pictures, self._landmarker)
 
-    def _look(self, image: NDArray[np.uint8], region: Region) -> Landmarks:
-        if not self._mirrored_too:
-            return self._landmarker.landmarks_in_regions(image, [region])[0]
-        a, b = self._landmarker.landmarks_in_regions(image, [region, replace(region, mirrored=True)])
+    def _cut(self, image: NDArray[np.uint8], region: Region) -> Crops:
+        return self._landmarker.cut(image, [region, replace(region, mirrored=True)] if self._mirrored_too else [region])
+
+    def _look(self, crops: Crops) -> Landmarks:
+        seen = self._landmarker.landmarks_in_crops(crops)
+        if len(seen) == 1:
+            return seen[0]
+        a, b = seen
         return Landmarks(
             landmarks_px=(a.landmarks_px + b.landmarks_px) / 2,
             depth_px=(a.depth_px + b.depth_px) / 2,
@@ -261,8 +297,10 @@ def _confidence(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32
     """The network's own confidence, lowered by a weak presence and for landmarks outside the picture."""
     points = seen.landmarks_px
     height, width = image.shape[:2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    if low.min() >= 0 and high[0] <= width - 1 and high[1] <= height - 1:
+        return seen.confidence * np.float32(seen.presence)
     limit = np.array([width - 1, height - 1], dtype=np.float32)
     outside = np.maximum(np.maximum(-points, points - limit), 0.0).max(axis=1)
-    size = float((points.max(axis=0) - points.min(axis=0)).max())
-    inside = np.clip(1.0 - outside / max(_OUTSIDE_SIZE * size, 1e-6), 0.0, 1.0)
+    inside = np.clip(1.0 - outside / max(_OUTSIDE_SIZE * float((high - low).max()), 1e-6), 0.0, 1.0)
     return (seen.confidence * inside * seen.presence).astype(np.float32)

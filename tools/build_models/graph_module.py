@@ -27,7 +27,7 @@ class GraphModule(nn.Module):
         # A tensor is let go after its last use, or a batch would hold every activation at once.
         last_use: dict[str, int] = {}
         for i, node in enumerate(graph.nodes):
-            last_use.update({name: i for name in node.inputs})
+            last_use.update(dict.fromkeys(node.inputs, i))
         kept = set(graph.output_names) | set(graph.constants)
         self._dead_after = [
             [name for name in set(node.inputs) if last_use[name] == i and name not in kept]

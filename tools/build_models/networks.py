@@ -96,7 +96,10 @@ class OnnxNetwork(nn.Module):
         self.graph_module = GraphModule(graph)
         if network.name == "face_landmarks_attention":
             self._order = torch.tensor(attention_order(graph))
-            self._eyes = (torch.tensor(attention_subsets(graph)[1][:16]), torch.tensor(attention_subsets(graph)[2][:16]))
+            self._eyes = (
+                torch.tensor(attention_subsets(graph)[1][:16]),
+                torch.tensor(attention_subsets(graph)[2][:16]),
+            )
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         low, high = self.network.pixel_range
