@@ -1,8 +1,8 @@
 """Speed of the landmark stage beside what onnxruntime alone takes for the same network calls.
 
-`python -m benchmarks.landmarks_speed [VIDEO]`: prints frames per second of both, in one run on decoded frames in memory,
-and their ratio; with VIDEO also the stage with decoding. Without VIDEO the two Carphone frames of the tests are enlarged
-to 1280×720 and panned.
+`python -m benchmarks.landmarks_speed [VIDEO]`: prints frames per second of both, in one run on decoded frames in
+memory, and their ratio; with VIDEO also the stage with decoding. Without VIDEO the two Carphone frames of the tests are
+enlarged to 1280×720 and panned.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Named groups of landmarks per scheme. "Right" and "left" are the person's own sides.
 
-The index lists of "mediapipe-478" are facts of MediaPipe's public face mesh (Apache-2.0, The MediaPipe Authors); those of
-"ibug-68" are the 68-point mark-up of iBUG (Sagonas et al., "300 Faces in-the-Wild", 2013).
+The index lists of "mediapipe-478" are facts of MediaPipe's public face mesh (Apache-2.0, The MediaPipe Authors); those
+of "ibug-68" are the 68-point mark-up of iBUG (Sagonas et al., "300 Faces in-the-Wild", 2013).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Indices = tuple[int, ...]
 class Layout:
     """Landmark indices of the parts of a face.
 
-    Lips run from the person's right mouth corner to her left one, corners included in both the upper and the lower list.
+    Lips run from the person's right mouth corner to her left one, corners included in both upper and lower list.
     Lids run from the eye's outer corner to its inner one, corners included in both. Brows run from outside to inside.
     Irises: centre first. Lists of the right and left side correspond entry by entry.
 

@@ -1,8 +1,9 @@
-"""The mesh of MediaPipe's face landmarks: its triangles, each landmark's twin on the other side, and a calm face's normals.
+"""The mesh of MediaPipe's face landmarks: its triangles, the twins on the other side, and a calm face's normals.
 
-The triangles are those of the tesselation in MediaPipe's `face_mesh_connections` (Apache-2.0, The MediaPipe Authors), in
-its order; eyes and mouth are open. The twins were found by running the network on faces and on their mirror images, the normals by averaging what it
-saw on five people. Six quads of the mesh are cut along the other diagonal on the other side of the face.
+The triangles are those of the tesselation in MediaPipe's `face_mesh_connections` (Apache-2.0, The MediaPipe Authors),
+in its order; eyes and mouth are open. The twins were found by running the network on faces and on their mirror images,
+the normals by averaging what it saw on five people. Six quads of the mesh are cut along the other diagonal on the other
+side of the face.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from .regions import Region
 _ROUNDS = 4
 # The region has settled when it moves by less than this part of its side, and turns by less than this angle.
 _SETTLED = 0.005
-# Mean distance, in sides of the detected box, of the landmarks' eyes, nose and mouth from the detector's own. On faces it
-# is 0.03 and at most 0.09; where both networks only imagine one (lettering, say), 0.2 and more.
+# Mean distance, in sides of the detected box, of the landmarks' eyes, nose and mouth from the detector's own. On faces
+# it is 0.03 and at most 0.09; where both networks only imagine one (lettering, say), 0.2 and more.
 _AGREEMENT = 0.15
 
 

@@ -80,8 +80,8 @@ def observe(
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
 
-    The frames are decoded on a background thread, and the next one is cut to size while the network runs here; a handful
-    of pictures is held at a time.
+    The frames are decoded on a background thread, and the next one is cut to size while the network runs here; a
+    handful of pictures is held at a time.
 
     Args:
         frames: pictures with index and time.

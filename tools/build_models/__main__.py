@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def build(wheel: Path, folder: Path) -> None:
     }
     temporary = folder / (MANIFEST_NAME + ".partial")
     temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / MANIFEST_NAME)
+    temporary.replace(folder / MANIFEST_NAME)
 
 
 if __name__ == "__main__":

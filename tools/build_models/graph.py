@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def save_graph(path: Path, graph: Graph) -> None:
     with temporary.open("wb") as stream:
         constants = {f"constant/{name}": value for name, value in graph.constants.items()}
         np.savez(stream, graph=np.array(json.dumps(description)), **constants)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_graph(path: Path) -> Graph:

@@ -7,7 +7,6 @@ It needs the `mediapipe` package itself, which the project otherwise never insta
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -97,7 +96,7 @@ def main() -> int:
     np.savez_compressed(buffer, **stored)
     temporary = REFERENCE_FILE.with_name(REFERENCE_FILE.name + ".partial")
     temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, REFERENCE_FILE)
+    temporary.replace(REFERENCE_FILE)
     print(f"{REFERENCE_FILE}: {len(buffer.getvalue()) / 1024:.0f} KiB")
     return 0
 

@@ -127,7 +127,7 @@ class OnnxNetwork(nn.Module):
 
 
 def attention_subsets(graph: Graph) -> list[list[int]]:
-    """Mesh indices of the lips (80), the eye around 33 (71) and the eye around 263 (71), as the graph itself crops them."""
+    """Mesh indices of the lips (80), the person's right eye (71) and left eye (71), as the graph itself crops them."""
     return [list(node.attributes["subset_idxs"]) for node in graph.nodes if node.op == "crop_matrix"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def export_onnx(path: Path, network: Network, graph: Graph) -> None:
     fold_padding(model.graph, graph)
     onnx.checker.check_model(model)
     onnx.save(model, str(temporary))
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def fold_padding(model: onnx.GraphProto, graph: Graph) -> None:
