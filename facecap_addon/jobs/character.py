@@ -89,7 +89,7 @@ def read_rig(
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
     """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
-    name = f"landmarks-{_rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', landmarker.model_version.lower())}.npz"
+    name = _embedding_name(rig, landmarker.model_version)
     kept = _kept(name, folder)
     if kept is not None:
         try:
@@ -100,6 +100,15 @@ def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> La
     with atomic_path(folder / name) as temporary:
         save_embedding(temporary, embedding)
     return embedding
+
+
+def kept_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:
+    """The file in which `embedding_of` keeps a character's landmarks, if it is there."""
+    return _kept(_embedding_name(rig, model_version), folder)
+
+
+def _embedding_name(rig: BlendshapeRig, model_version: str) -> str:
+    return f"landmarks-{_rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
 
 
 def _kept(name: str, folder: Path) -> Path | None:

@@ -31,10 +31,10 @@ def test_dots_follow_the_mesh(tmp_path: Path, rng: np.random.Generator) -> None:
     np.testing.assert_allclose(landmark_positions(obj, path), expected, atol=1e-5)
 
 
-def test_the_embedding_is_found_beside_the_take(tmp_path: Path) -> None:
+def test_the_embedding_is_shown_as_long_as_it_is_there(tmp_path: Path) -> None:
     settings = bpy.context.scene.facecap
     assert embedding_path(bpy.context.scene) is None
-    settings.result.take = str(tmp_path / "a.take.npz")
+    settings.result.embedding = str(tmp_path / "landmarks.npz")
     assert embedding_path(bpy.context.scene) is None
-    (tmp_path / "character.embedding.npz").write_bytes(b"damaged")
-    assert embedding_path(bpy.context.scene) == tmp_path / "character.embedding.npz"
+    (tmp_path / "landmarks.npz").write_bytes(b"damaged")
+    assert embedding_path(bpy.context.scene) == tmp_path / "landmarks.npz"

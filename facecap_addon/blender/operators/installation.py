@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -15,15 +16,10 @@ from .base import FacecapOperator
 
 _TIMEOUT_S = 60
 _PROBE = """
-import importlib, json, sys
+import json, sys
 sys.path[:0] = json.loads(sys.stdin.readline())
-found = {"Python": sys.version.split()[0]}
-for name in ("numpy", "scipy", "cv2", "onnxruntime", "av", "torch"):
-    try:
-        found[name] = importlib.import_module(name).__version__
-    except Exception as error:
-        found[name] = None if isinstance(error, ModuleNotFoundError) and error.name == name else f"! {error}"
-print("FACECAP" + json.dumps(found))
+from facecap_addon.jobs.cli import main
+sys.exit(main(["doctor", "--json"]))
 """
 
 
@@ -33,15 +29,14 @@ class FACECAP_OT_check_installation(FacecapOperator, bpy.types.Operator):
     bl_description = "See whether everything that solving needs is there, and how to get the rest"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        python = worker_python()
-        report, complete = describe(python, probe(python))
+        report, complete = describe(probe(worker_python()))
         session.installation_report = report
         self.report({"INFO"} if complete else {"ERROR"}, report[-1])
         return {"FINISHED"}
 
 
-def probe(python: WorkerPython) -> dict[str, str | None]:
-    """Versions of what the worker's Python can import; None where absent, "! …" where broken. Raises FacecapError."""
+def probe(python: WorkerPython) -> list[dict[str, Any]]:
+    """What `facecap doctor` finds in the worker's Python: a `jobs.doctor.Check` each. Raises FacecapError."""
     package_root = str(Path(__file__).resolve().parents[3])
     try:
         answer = subprocess.run(
@@ -57,29 +52,23 @@ def probe(python: WorkerPython) -> dict[str, str | None]:
             f"The Python for solving does not start: {python.executable} ({error}).", "Choose another one."
         ) from error
     for line in answer.stdout.splitlines():
-        if line.startswith("FACECAP"):
-            return json.loads(line.removeprefix("FACECAP"))
+        if line.startswith("[{"):
+            return json.loads(line)
     last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
     raise FacecapError(f"The Python for solving fails at once: {last}", "Choose another one in the preferences.")
 
 
-def describe(python: WorkerPython, found: dict[str, str | None]) -> tuple[list[str], bool]:
-    """Lines for people, the verdict last, and whether the landmark solve can run."""
-    models = Path(__file__).resolve().parents[2] / "landmarks" / "models"
-    built = sorted(models.glob("*.onnx"))
-    needed = ("numpy", "scipy", "cv2", "onnxruntime", "av")
-    lacking = [name for name in needed if not found.get(name) or str(found[name]).startswith("!")]
-    lines = [f"Python {found['Python']} at {python.executable}"]
-    lines += [f"{name}: {found[name] or 'not found'}" for name in needed]
-    lines.append(f"torch (only for deep energies and training): {found['torch'] or 'not installed'}")
-    lines.append(f"Landmark networks: {len(built)} in place" if built else "Landmark networks: missing")
+def describe(checks: list[dict[str, Any]]) -> tuple[list[str], bool]:
+    """Lines for people, the verdict last, and whether a solve can run. Blender is here, so that check is left out."""
+    shown = [check for check in checks if check["name"] != "Blender"]
+    lines = [f"{check['name']}: {check['detail']}" for check in shown]
+    lacking = [check for check in shown if check["needed"] and not check["ok"]]
     if lacking:
-        lines.append(f"Solving needs {', '.join(lacking)}: install FaceCap from the zip made for this system")
-    elif not built:
-        lines.append("Solving needs the landmark networks: install FaceCap from a built zip, or run make models")
+        names = ", ".join(check["name"] for check in lacking)
+        lines.append(f"Solving needs {names}: install FaceCap from the zip made for this system")
     else:
         lines.append("Everything that solving needs is in place")
-    return lines, not lacking and bool(built)
+    return lines, not lacking
 
 
 CLASSES = (FACECAP_OT_check_installation,)

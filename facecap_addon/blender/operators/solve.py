@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...jobs.runner import ProcessRunner
 
 POLL_S = 0.1
+RIG_NAME = "character.rig.npz"
 STAGES = {
     "open": "Opening the footage",
     "character": "Placing landmarks on the character",
@@ -171,7 +172,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     python = worker_python()
     rig = extract_rig(settings.character)
     folder = job_folder(video)
-    rig_path = folder / "character.rig.npz"
+    rig_path = folder / RIG_NAME
     with atomic_path(rig_path) as temporary:
         save_rig(temporary, rig)
     request = values_of(settings.solve, SolveSettings)
@@ -212,11 +213,27 @@ def remember(scene: bpy.types.Scene, result: SolveResult) -> None:
     summary = result.summary
     kept.take = _kept_path(result.take)
     kept.report = _kept_path(result.report) if result.report else ""
+    kept.embedding = _embedding_of(result)
     kept.frames_solved = int(summary.get("frames_solved", 0))
     kept.frames_missing = int(summary.get("frames_missing", 0))
     kept.residual_px = float(summary.get("residual_px") or 0.0)
     kept.fps = float(summary.get("fps") or 0.0)
     kept.warnings = "\n".join(str(warning) for warning in summary.get("warnings", ()))
+
+
+def _embedding_of(result: SolveResult) -> str:
+    """Where the solve keeps the character's landmarks, for the overlay; "" if they are not there."""
+    from ...jobs.character import kept_embedding
+    from ...rig.blendshapes import load_rig
+    from ...takes.npz import load_take
+
+    folder = result.take.parent
+    try:
+        model_version = str(load_take(result.take).provenance.get("landmarks"))
+        found = kept_embedding(load_rig(folder / RIG_NAME), model_version, folder / ".characters.facecap")
+    except FacecapError:
+        return ""
+    return "" if found is None else _kept_path(found)
 
 
 def _kept_path(path: Path) -> str:

@@ -65,12 +65,10 @@ def landmark_positions(obj: bpy.types.Object, embedding_path: Path) -> NDArray[n
 
 
 def embedding_path(scene: bpy.types.Scene) -> Path | None:
-    """The embedding that the scene's latest solve left beside its take, if there is one."""
-    stored = scene.facecap.result.take
-    if not stored:
-        return None
-    folder = Path(bpy.path.abspath(stored)).parent
-    return max(folder.glob("*embedding*.npz"), key=lambda path: path.stat().st_mtime, default=None)
+    """Where the scene's latest solve keeps the landmarks of its character, if it is still there."""
+    stored = scene.facecap.result.embedding
+    path = Path(bpy.path.abspath(stored)) if stored else None
+    return path if path is not None and path.is_file() else None
 
 
 def show(visible: bool) -> None:

@@ -10,6 +10,9 @@ from .derive import annotations_of
 # What the panel gives in another form: the paths, the trim range, and which files are written.
 _NOT_DERIVED = ("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm")
 
+# From 4.5 a path that may be relative to the .blend has to say so.
+_PATH_OPTIONS = {"ANIMATABLE"} | ({"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set())
+
 
 class FACECAP_PG_solve(bpy.types.PropertyGroup):
     """One property for every field of SolveSettings that is a matter of choice."""
@@ -63,8 +66,9 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
 
 
 class FACECAP_PG_result(bpy.types.PropertyGroup):
-    take: bpy.props.StringProperty(name="Take", subtype="FILE_PATH")  # type: ignore[valid-type]
-    report: bpy.props.StringProperty(name="Report", subtype="FILE_PATH")  # type: ignore[valid-type]
+    take: bpy.props.StringProperty()  # type: ignore[valid-type]
+    report: bpy.props.StringProperty()  # type: ignore[valid-type]
+    embedding: bpy.props.StringProperty()  # type: ignore[valid-type]
     frames_solved: bpy.props.IntProperty()  # type: ignore[valid-type]
     frames_missing: bpy.props.IntProperty()  # type: ignore[valid-type]
     residual_px: bpy.props.FloatProperty()  # type: ignore[valid-type]
@@ -91,6 +95,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         name="Footage",
         description="Video, or one picture of a numbered image sequence",
         subtype="FILE_PATH",
+        options=_PATH_OPTIONS,
         update=_video_changed,
     )
     facts: bpy.props.StringProperty()  # type: ignore[valid-type]

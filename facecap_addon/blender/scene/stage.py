@@ -39,7 +39,7 @@ def add_camera(
     camera.data.sensor_width = _SENSOR_MM
     camera.data.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
     camera.data.clip_start = 0.01 / metres_per_unit()
-    camera.data.display_size = 0.06 / metres_per_unit()
+    camera.data.display_size = 0.012 / metres_per_unit()
     index = reference_frame(take)
     poses = camera_from_rig(
         take.head_rotation_wxyz[index : index + 1], take.head_translation_m[index : index + 1], head_from_rig(take)
@@ -112,7 +112,7 @@ def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
             space.shading.type = "SOLID"
             space.shading.color_type = "VERTEX" if len(obj.data.color_attributes) else "MATERIAL"
             view = space.region_3d
-            view.view_perspective = "PERSP"
+            view.view_perspective = "ORTHO"  # beside the plate a perspective view would show the head from the side
             view.view_rotation = Matrix.Rotation(math.radians(90), 3, "X").to_quaternion()
             view.view_location = center
             view.view_distance = 1.35 * extent
