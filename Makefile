@@ -1,0 +1,80 @@
+# Every target sets up what it needs: Python 3.11, make and access to PyPI are enough.
+# Windows: see "Without make" in README.md.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+OUT ?= build/demo
+VIDEO ?=
+BPY ?= 4.5.15
+PYTEST := $(PY) -m pytest
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-slow test-gui test-blender coverage lint format build bench models clean
+
+help:
+	@echo "make demo [VIDEO=clip.mp4] [OUT=folder]  solve a clip on the sample head"
+	@echo "make test                                the whole suite (slow and windowed tests excepted)"
+	@echo "make build                               installable zips, one per platform, in dist/"
+	@echo "make bench                               speed of a whole solve and of its parts"
+	@echo "make lint | format | coverage            ruff, pyright, import contracts"
+	@echo "make test-slow | test-gui                long tests | tests in a real Blender window"
+	@echo "make test-blender BPY=5.0.1              Blender tests with another bpy (version or Python)"
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f"Python 3.11 is needed, this is {v}: make PYTHON=/path/to/python3.11")'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet -r requirements.txt
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(READY) requirements-dev.txt
+	$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+models: $(READY)
+	@$(PY) -m tools.build_models
+	@$(PY) -m tools.build_sample_cache
+
+demo: models
+	@video="$(VIDEO)"; [ -n "$$video" ] || video=$$($(PY) -m tools.fetch_clip) && \
+	$(PY) -m facecap_addon solve "$$video" --out "$(OUT)"
+
+test: models $(DEV)
+	@$(PY) -m tools.fetch_clip >/dev/null
+	$(PYTEST) -m "not slow and not gui" $(ARGS)
+
+test-slow: models $(DEV)
+	@$(PY) -m tools.fetch_clip >/dev/null
+	$(PYTEST) -m "slow and not gui" $(ARGS)
+
+test-gui: models $(DEV)
+	$(PYTEST) -m gui $(ARGS)
+
+test-blender: models $(DEV)
+	tests/run_in_bpy.sh $(BPY) $(ARGS)
+
+coverage: models $(DEV)
+	$(PYTEST) -m "not slow and not gui" --cov --cov-report=term --cov-report=html $(ARGS)
+
+lint: $(DEV)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(PY) -m pyright
+
+format: $(DEV)
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+build: models
+	$(PY) -m tools.build_extension
+
+bench: models
+	@$(PY) -m tools.fetch_clip >/dev/null
+	$(PY) -m benchmarks.solve_speed $(ARGS)
+
+clean:
+	rm -rf build dist htmlcov .pytest_cache .ruff_cache

@@ -1,0 +1,117 @@
+"""Validate the extension with Blender's own checker and build its installable zips: `python -m tools.build_extension`.
+
+One zip per platform lands in dist/, each with the wheels of that platform for every Python that Blender has there. What
+goes in is put together in build/extension/ first, so that nothing else of the working folder can slip in. Needs the bpy
+package (for Blender's extension tool), the built landmark models and the sample head's cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from . import fetch_wheels
+from .fetch_wheels import PIP_PLATFORMS, LockedWheel, read_lock, this_platform
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = ROOT / "dist"
+STAGE = ROOT / "build" / "extension"
+
+FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md")
+NETWORKS = ("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.build_extension", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--platform", action="append", choices=[*PIP_PLATFORMS, "this"], help="default: all")
+    parser.add_argument("--dist", type=Path, default=DIST)
+    options = parser.parse_args(argv)
+    platforms = [this_platform() if name == "this" else name for name in options.platform or PIP_PLATFORMS]
+
+    for platform in platforms:
+        fetch_wheels.main(["--platform", platform])
+        path = build(platform, options.dist)
+        print(f"{path}  {path.stat().st_size / 1e6:.0f} MB")
+    return 0
+
+
+def build(platform: str, dist: Path) -> Path:
+    """Build one platform's zip; returns its path."""
+    tool, tags = extension_tool()
+    stage(platform)
+    run([sys.executable, str(tool), "validate", f"--valid-tags={tags}", str(STAGE)])
+    dist.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(tool), "build", "--split-platforms", f"--valid-tags={tags}"]
+    run([*command, "--source-dir", str(STAGE), "--output-dir", str(dist)])
+    path = next(dist.glob(f"facecap-*-{platform.replace('-', '_')}.zip"))
+    check_contents(path)
+    return path
+
+
+def extension_tool() -> tuple[Path, Path]:
+    """Blender's extension tool and its list of valid tags, from the bpy package."""
+    found = importlib.util.find_spec("bpy")
+    if found is None or found.origin is None:
+        raise SystemExit("the bpy package is not installed: pip install -r requirements.txt")
+    scripts = next(Path(found.origin).parent.glob("[0-9]*/scripts"))
+    tool = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+    return tool, scripts / "modules" / "_bpy_internal" / "extensions" / "tags.py"
+
+
+def stage(platform: str) -> None:
+    """Put together what goes into one platform's zip."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    STAGE.mkdir(parents=True)
+    for name in FILES:
+        shutil.copy2(ROOT / name, STAGE / name)
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.graph.npz", "*.part*")
+    shutil.copytree(ROOT / "facecap_addon", STAGE / "facecap_addon", ignore=unwanted)
+    (STAGE / "sample_scenes").mkdir()
+    shutil.copy2(ROOT / "sample_scenes" / "head.blend", STAGE / "sample_scenes" / "head.blend")
+    shutil.copytree(ROOT / "sample_scenes" / "cache", STAGE / "sample_scenes" / "cache", ignore=unwanted)
+    (STAGE / "wheels").mkdir()
+    wheels = [wheel for wheel in read_lock() if wheel.platform == platform]
+    for wheel in wheels:
+        shutil.copy2(ROOT / "wheels" / wheel.file, STAGE / "wheels" / wheel.file)
+    manifest = STAGE / "blender_manifest.toml"
+    manifest.write_text(manifest_for(platform, wheels, manifest.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def manifest_for(platform: str, wheels: Iterable[LockedWheel], manifest: str) -> str:
+    """The manifest with only one platform and its wheels."""
+    listed = fetch_wheels.manifest_list(list(wheels))
+    manifest = re.sub(r"^wheels = \[.*?\]", lambda _: listed, manifest, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^platforms = \[.*?\]", f'platforms = ["{platform}"]', manifest, flags=re.DOTALL | re.MULTILINE)
+
+
+def check_contents(path: Path) -> None:
+    """Stop if the zip lacks what a solve needs, or holds what must not be in it."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    inside = [name.partition("facecap/")[2] if name.startswith("facecap/") else name for name in names]
+    needed = [*FILES, "sample_scenes/head.blend"]
+    needed += [f"facecap_addon/landmarks/models/{name}.onnx" for name in NETWORKS]
+    missing = [name for name in needed if name not in inside]
+    kinds = ("sample_scenes/cache/rig-", "sample_scenes/cache/landmarks-")
+    missing += [kind for kind in kinds if not any(name.startswith(kind) for name in inside)]
+    if missing:
+        raise SystemExit(f"{path.name} lacks {', '.join(missing)}: run make build")
+    unwanted = [name for name in inside if re.search(r"numpy-|__pycache__|^tests/|^tools/|^benchmarks/", name)]
+    if unwanted:
+        raise SystemExit(f"{path.name} holds what it must not: {', '.join(unwanted[:5])}")
+
+
+def run(command: list[str]) -> None:
+    print("+", " ".join(Path(part).name if part.startswith("/") else part for part in command[1:]), flush=True)
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,29 @@
+"""Read the sample head's rig and landmarks once and keep them beside it: `python -m tools.build_sample_cache`.
+
+With these files a solve on the sample head needs no Blender for the rig, and no time to place the landmarks.
+"""
+
+from __future__ import annotations
+
+from facecap_addon.jobs.character import character_source, embedding_of, read_rig
+from facecap_addon.jobs.sample import CACHE
+from facecap_addon.landmarks.registry import open_landmarker
+
+
+def main() -> int:
+    before = set(CACHE.glob("*.npz"))
+    reading = read_rig(character_source(None), blender=None, hook=None, folder=CACHE)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stop:
+            rig, _ = stop.value
+            break
+    embedding_of(rig, open_landmarker(), CACHE)
+    used = [path for path in CACHE.glob("*.npz")]
+    print(f"sample head: {rig.vertex_count} vertices, {len(rig.channels)} keys, {len(used) - len(before)} files made")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

