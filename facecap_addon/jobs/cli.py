@@ -157,4 +157,5 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+            # None: it was set outside Python, as Blender does; it cannot be given back, only the system's default can
+            signal.signal(getattr(signal, name), signal.SIG_DFL if handler is None else handler)
