@@ -24,7 +24,7 @@ _ROWS_AT_ONCE = 1 << 20
 _PIXELS_AT_ONCE = 1 << 22
 _SKIN = np.array([0.72, 0.52, 0.43], np.float32)
 _FILL_DIRECTION = np.array([0.6, 0.1, -0.8], np.float32)
-_FILL = 0.12
+_FILL = 0.15
 # Encoding of linear light to sRGB bytes (IEC 61966-2-1), as a table.
 _LINEAR = np.linspace(0.0, 1.0, 4096)
 _SRGB = np.round(
@@ -346,4 +346,4 @@ def _light(normals: F32, direction: tuple[float, float, float], ambient: float) 
     towards = np.asarray(direction, np.float32)
     key = np.maximum(normals @ (towards / np.linalg.norm(towards)), 0.0)
     fill = np.maximum(normals @ (_FILL_DIRECTION / np.linalg.norm(_FILL_DIRECTION)), 0.0)
-    return ambient + (1.0 - ambient - _FILL) * key + _FILL * fill
+    return ambient + (1.0 - ambient) * ((1.0 - _FILL) * key + _FILL * fill)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def load_rig(path: Path) -> BlendshapeRig:
                 colors=data["colors"].astype(np.float32) if "colors" in data else None,
                 name=str(data["name"]),
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise FacecapError(
             f"{path.name} is not a FaceCap character ({error}).", "Choose a .blend file or a rig .npz."
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from .blendshapes import BlendshapeRig
 from .eye_paint import paint_eyes
 from .facing import Found, find_face
 from .mouth_pose import parted_lips
-from .placement import Bools, Placement, Target, is_iris, nearest_pixel, place, symmetry_of, unproject
+from .placement import Bools, Placement, Target, nearest_pixel, place, symmetry_of, unproject
 from .portrait import Mesh, look
 from .surface import loose_parts, points_on
 
@@ -154,7 +155,7 @@ def load_embedding(path: Path) -> LandmarkEmbedding:
                 head_from_rig=data["head_from_rig"].astype(np.float64),
                 rig_scale=float(data["rig_scale"]),
             )
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise FacecapError(
             f"The character's landmarks in {path.name} cannot be read ({error}).", "Place the landmarks again."
         ) from error
@@ -184,10 +185,16 @@ def _parts(mesh: Mesh, found: Found, layout: Layout) -> tuple[Bools, Bools]:
     at_landmark = part[fragments.triangle[pixel[:, 1], pixel[:, 0]]]
     face = at_landmark[[*layout.nose, *layout.cheek_right, *layout.cheek_left, *layout.jaw]]
     skin = int(np.bincount(face).argmax())
-    middles = [found.landmarks_px[list(eye)].mean(axis=0) for eye in layout.keypoints[:2]]
-    eye = nearest_pixel(fragments.triangle >= 0, np.array(middles))
-    in_eyes = np.concatenate([part[fragments.triangle[eye[:, 1], eye[:, 0]]], at_landmark[is_iris(layout)]])
-    return part == skin, np.isin(part, in_eyes[in_eyes != skin])
+    middles = np.array([found.landmarks_px[list(eye)].mean(axis=0) for eye in layout.keypoints[:2]])
+    eyes = np.zeros(len(part), bool)
+    for middle, iris in zip(middles, (layout.iris_right, layout.iris_left), strict=True):
+        at = nearest_pixel(fragments.triangle >= 0, np.concatenate([middle[None], found.landmarks_px[list(iris)]]))
+        within = part[fragments.triangle[at[:, 1], at[:, 0]]]
+        within = within[within != skin]
+        # Lashes may hang over an iris; most of what it shows is the eyeball.
+        if len(within):
+            eyes |= part == np.bincount(within).argmax()
+    return part == skin, eyes
 
 
 def _upright(rotation: F64, positions: F64, layout: Layout) -> F64:

@@ -19,7 +19,7 @@ F64 = NDArray[np.float64]
 
 FRONT_LIGHT: Direction = (-0.25, -0.45, -0.86)
 _SIZE = 896
-# A view straight from the front is taken at once if it scores this well; otherwise all sides are looked at.
+# A view that scores this well is taken at once; otherwise all sides are looked at.
 _CERTAIN = 0.85
 _NOT_FOUND = "No face was found on the character."
 _WAY_OUT = "Choose the mesh that holds the face, or place its landmarks by hand."
@@ -55,12 +55,12 @@ def find_face(rig: BlendshapeRig, mesh: Mesh, landmarker: Landmarker) -> Found:
     framings = [(moving, 0.4)] if len(moving) else []
     framings.append((drawn, 0.9))
     best: Found | None = None
-    for number, rotation in enumerate(axis_rotations()):
+    for rotation in axis_rotations():
         for points, fill in framings:
             seen = _look_from(mesh, frame(points, rotation, fill, _SIZE), landmarker)
             if seen is not None and (best is None or seen.score > best.score):
                 best = seen
-        if number == 0 and best is not None and best.score > _CERTAIN:
+        if best is not None and best.score > _CERTAIN:
             break
     if best is None or best.score < 0.2:
         raise FacecapError(_NOT_FOUND, _WAY_OUT)
