@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,20 +72,31 @@ def test_what_is_built_is_complete_and_says_how_near_it_is() -> None:
     assert "Apache License" in (BUILT / "NOTICE.md").read_text()
 
 
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Small batches run faster on one thread, and much faster where the cores are busy."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @needs_models
+@pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_answer_as_mediapipe_does(name: str) -> None:
-    pytest.importorskip("torch")
     pytest.importorskip("tflite")
     pytest.importorskip("onnx")
-    from tools.build_models.convert import _parity
+    from tools.build_models.convert import parity
     from tools.build_models.networks import NETWORKS
 
     network = next(network for network in NETWORKS if network.name == name)
-    assert _parity(network, BUILT / f"{name}.graph.npz", BUILT / f"{name}.onnx") <= 1e-3
+    assert parity(network, BUILT / f"{name}.graph.npz", BUILT / f"{name}.onnx") <= 1e-3
 
 
 @needs_models
+@pytest.mark.usefixtures("one_torch_thread")
 def test_the_torch_graph_has_true_gradients() -> None:
     torch = pytest.importorskip("torch")
     from tools.build_models.graph_module import GraphModule
@@ -93,17 +105,20 @@ def test_the_torch_graph_has_true_gradients() -> None:
 
     network = next(network for network in NETWORKS if network.name == "face_landmarks_attention")
     module = GraphModule(load_graph(BUILT / "face_landmarks_attention.graph.npz")).double()
-    pictures = torch.from_numpy(reference_pictures(network)[:2].copy()).permute(0, 3, 1, 2).double() / 255
-    direction = torch.from_numpy(np.random.default_rng(0).normal(size=tuple(pictures.shape)))
+    random = np.random.default_rng(0)
+    # A little noise, because black and doubled pixels put activations exactly on the kinks of ReLU and maximum.
+    face = reference_pictures(network)[:1] / 255 + random.normal(size=(1, 192, 192, 3)) * 1e-3
+    pictures = torch.from_numpy(face).permute(0, 3, 1, 2).contiguous()
+    direction = torch.from_numpy(random.normal(size=tuple(pictures.shape)))
     weights = [1.0, 2.0, -1.0, 0.5, 1.5, -2.0, 3.0]
 
-    def energy(x):  # noqa: ANN001, ANN202
+    def energy(x):
         return sum(w * output.sum() for w, output in zip(weights, module(x), strict=True))
 
     pictures.requires_grad_(True)
     energy(pictures).backward()
     slope = float((pictures.grad * direction).sum())
     with torch.no_grad():
-        step = 1e-7
+        step = 1e-9
         measured = float(energy(pictures + step * direction) - energy(pictures - step * direction)) / (2 * step)
-    assert measured == pytest.approx(slope, rel=1e-4)
+    assert measured == pytest.approx(slope, rel=1e-3)

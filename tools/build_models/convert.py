@@ -39,11 +39,11 @@ def convert(read_member: Callable[[str], bytes], folder: Path) -> Iterator[Conve
         graph_path, onnx_path = folder / f"{network.name}.graph.npz", folder / f"{network.name}.onnx"
         save_graph(graph_path, read_tflite(data))
         export_onnx(onnx_path, network, load_graph(graph_path))
-        yield Converted(network.name, (onnx_path, graph_path), _parity(network, graph_path, onnx_path))
+        yield Converted(network.name, (onnx_path, graph_path), parity(network, graph_path, onnx_path))
 
 
-def _parity(network: Network, graph_path: Path, onnx_path: Path) -> float:
-    """Worst of: torch against MediaPipe's answers, ONNX against torch."""
+def parity(network: Network, graph_path: Path, onnx_path: Path) -> float:
+    """Largest difference of the torch graph from MediaPipe's stored answers, or of the ONNX file from the torch graph."""
     pictures = reference_pictures(network)
     graph = load_graph(graph_path)
     low, high = network.pixel_range
