@@ -43,7 +43,7 @@ def convert(read_member: Callable[[str], bytes], folder: Path) -> Iterator[Conve
 
 
 def parity(network: Network, graph_path: Path, onnx_path: Path) -> float:
-    """Largest difference of the torch graph from MediaPipe's stored answers, or of the ONNX file from the torch graph."""
+    """Largest difference of the torch graph from MediaPipe's stored answers, or of the ONNX file from that graph."""
     pictures = reference_pictures(network)
     graph = load_graph(graph_path)
     low, high = network.pixel_range
