@@ -60,10 +60,11 @@ def end_job() -> None:
         close()
 
 
-def redraw() -> None:
-    """Ask every 3D view to draw its sidebar again."""
+def redraw(*, viewport: bool = False) -> None:
+    """Ask every 3D view to draw its sidebar again, and with `viewport` all of it."""
     manager = bpy.context.window_manager
     for window in manager.windows if manager is not None else ():
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+            for region in area.regions if area.type == "VIEW_3D" else ():
+                if region.type == "UI" or viewport:
+                    region.tag_redraw()

@@ -3,12 +3,14 @@
     blender --window-geometry 0 0 1600 900 --python tests/gui/drive.py -- REQUEST.json
 
 The request: {"root": checkout, "head": .blend, "video": …, "reply": file to write, "cancel_after_s": null or seconds,
-"stay": true to leave the window open}. If the extension is installed and enabled it is used, else the checkout is.
+"last_frame": null or where to stop, "preview": whether to write one, "press": false to leave Solve alone, "stay": true
+to leave the window open}. If the extension is installed and enabled it is used, else the checkout is.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -46,7 +48,8 @@ def open_scene() -> None:
 def show_tab() -> None:
     area = view3d()["area"]
     space = area.spaces.active
-    space.show_region_ui = True
+    with bpy.context.temp_override(**view3d()):  # after a file was loaded, a timer has no window: Blender would crash
+        space.show_region_ui = True
     space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = False
     space.overlay.show_cursor = False
     space.clip_start = 0.01
@@ -68,12 +71,12 @@ def _middle(low: list[float], high: list[float]):
 
 def fill_in() -> None:
     area = view3d()["area"]
-    sidebar = next(region for region in area.regions if region.type == "UI")
-    sidebar.active_panel_category = "FaceCap"
     with bpy.context.temp_override(**view3d()):
         bpy.ops.facecap.import_footage(filepath=REQUEST["video"])
         settings = bpy.context.scene.facecap
         settings.character = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+        if REQUEST.get("last_frame") is not None:
+            settings.use_trim, settings.trim_end = True, REQUEST["last_frame"]
         settings.solve.preview = bool(REQUEST.get("preview"))
         bpy.ops.ed.undo_push(message="Footage and character chosen")
     area.tag_redraw()
@@ -135,13 +138,26 @@ def guarded(step, *, last: bool = False):
             reply = Path(REQUEST["reply"])
             reply.write_text(json.dumps(seen, indent=1), encoding="utf-8")
             if not REQUEST.get("stay"):
-                bpy.ops.wm.quit_blender()
+                os._exit(0)  # quit_blender would ask whether to save
 
     return run
 
 
-STEPS = (
-    (open_scene, show_tab, fill_in) if REQUEST.get("press") is False else (open_scene, show_tab, fill_in, press_solve)
-)
-for number, one in enumerate(STEPS):
-    bpy.app.timers.register(guarded(one), first_interval=1.5 + 1.0 * number, persistent=True)
+def open_tab() -> float | None:
+    """Turn to the FaceCap tab, as soon as the sidebar has been drawn once."""
+    area = view3d()["area"]
+    sidebar = next(region for region in area.regions if region.type == "UI")
+    area.tag_redraw()
+    try:
+        sidebar.active_panel_category = "FaceCap"
+    except AttributeError:  # read-only until then
+        return 0.5
+    return None
+
+
+bpy.app.timers.register(guarded(open_scene), first_interval=1.0, persistent=True)
+bpy.app.timers.register(guarded(show_tab), first_interval=2.5, persistent=True)
+bpy.app.timers.register(open_tab, first_interval=3.5, persistent=True)
+bpy.app.timers.register(guarded(fill_in), first_interval=4.5, persistent=True)
+if REQUEST.get("press") is not False:
+    bpy.app.timers.register(guarded(press_solve), first_interval=6.0, persistent=True)

@@ -75,8 +75,10 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
+            shown = progress_text(job)
             listen(job)
-            session.redraw()
+            if progress_text(job) != shown:
+                session.redraw()
             if not job.runner.done:
                 return {"PASS_THROUGH"}
             return self._finish(context, self._conclude(context, job))
@@ -187,7 +189,7 @@ def listen(job: session.Job) -> None:
     for event in job.runner.poll():
         if isinstance(event, Progress):
             job.stage = STAGES.get(event.stage, event.stage.capitalize())
-            if event.total > 0:
+            if event.total > 1:
                 job.stage += f" {event.done} of {event.total}"
     job.fraction = job.runner.fraction
     job.eta_s = job.runner.eta_s

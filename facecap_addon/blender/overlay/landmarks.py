@@ -79,7 +79,7 @@ def show(visible: bool) -> None:
     elif not visible and _handle is not None:
         bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
         _handle = None
-    session.redraw()
+    session.redraw(viewport=True)
 
 
 def _loaded(obj: bpy.types.Object, path: Path) -> Dots | None:
