@@ -1,4 +1,4 @@
-"""The character of a solve: its rig, out of a .blend file if need be, and its landmarks; both are kept for next time."""
+"""The character of a solve: its rig, out of a .blend file if need be, and its landmarks; both are kept."""
 
 from __future__ import annotations
 

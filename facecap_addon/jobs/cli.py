@@ -70,6 +70,9 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
 
 
 def _solve(settings: SolveSettings, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+    from .threads import limit_native_threads
+
+    limit_native_threads(settings.threads)  # before numpy comes in with the job
     from .catalog import open_job
     from .performing import events_of
 

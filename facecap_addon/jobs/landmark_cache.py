@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
 from ..landmarks.observations import Observations
@@ -113,20 +113,16 @@ class LandmarkCache:
 
     def finish(self, chunks: int, facts: LandmarkFacts) -> None:
         """Put the chunks together; only then are the landmarks complete, and the chunks are no longer needed."""
-        arrays: dict[str, Any] = {}
-        row = 0
-        for number in range(chunks):
-            with np.load(self._chunk(number), allow_pickle=False) as data:
-                count = len(data["time_s"])
-                for name in (*_PER_FRAME, *_PER_LANDMARK):
-                    part = data[name]
-                    if name not in arrays:
-                        shape = (facts.frames, *part.shape[1:])
-                        arrays[name] = open_memmap(self._array(name), "w+", part.dtype, shape)
-                    arrays[name][row : row + count] = part
-                row += count
-        for array in arrays.values():
-            array.flush()
+        for name in (*_PER_FRAME, *_PER_LANDMARK):
+            with atomic_path(self._array(name)) as temporary, temporary.open("wb") as stream:
+                for number in range(chunks):
+                    with np.load(self._chunk(number), allow_pickle=False) as data:
+                        part = np.ascontiguousarray(data[name])
+                    if number == 0:
+                        header = header_data_from_array_1_0(part) | {"shape": (facts.frames, *part.shape[1:])}
+                        write_array_header_1_0(stream, header)
+                    # Plain writes: a full disk raises here, where writing through a memory map would kill the process.
+                    stream.write(part.data)
         with atomic_path(self._folder / "landmarks.json") as temporary:
             temporary.write_text(json.dumps({"format": FORMAT, **facts.__dict__}), encoding="utf-8")
         for number in range(chunks):

@@ -37,7 +37,7 @@ class SolveSettings(FitSettings):
     )
     sensor_mm: float = setting(36.0, help="Width of the sensor that the lens belongs to", unit="mm", min=0.1, max=1000)
     landmarker: str = setting("mediapipe-478", help="Landmark network to use")
-    threads: int = setting(0, help="Processor threads to use; 0: all", min=0, max=256)
+    threads: int = setting(1, help="Threads for linear algebra and for the landmark network", min=1, max=64)
     live_link: bool = setting(True, help="Write the Live Link Face CSV")
     report: bool = setting(True, help="Write the HTML report")
     preview: bool = setting(True, help="Write the side-by-side preview video")

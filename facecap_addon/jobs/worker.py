@@ -54,7 +54,9 @@ def main() -> int:
         signal.signal(signal.SIGINT, _stop)
         threading.Thread(target=_watch_owner, daemon=True).start()
         from facecap_addon.jobs.performing import perform
+        from facecap_addon.jobs.threads import limit_native_threads
 
+        limit_native_threads(int(request["settings"].get("threads") or 1))
         return perform(request["job"], request["settings"], protocol)
 
 

@@ -1,0 +1,62 @@
+"""Solves for tests: quick settings, child processes, and what must not be left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from facecap_addon.jobs.settings import SolveSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def quick(video: Path, out: Path, **more: Any) -> SolveSettings:
+    """A solve without the slow files, with a known camera."""
+    chosen: dict[str, Any] = {"focal_px": 500.0, "preview": False, "report": False, "blend": False}
+    return SolveSettings(video=video, out=out, **(chosen | more))
+
+
+QUICK_FLAGS = ("--focal-px", "500", "--no-preview", "--no-report", "--no-blend")
+
+
+def facecap(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m facecap_addon …` to its end."""
+    command = [sys.executable, "-m", "facecap_addon", *(str(argument) for argument in arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300, check=False, **more)
+
+
+def start_facecap(*arguments: object) -> subprocess.Popen[str]:
+    """Start `python -m facecap_addon …`, as a terminal does (its own process group)."""
+    command = [sys.executable, "-m", "facecap_addon", *(str(argument) for argument in arguments)]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=os.name != "nt",
+    )
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C."""
+    process.send_signal(signal.SIGINT)
+
+
+def half_written(out: Path) -> list[Path]:
+    """Files that should not be there: temporary names."""
+    return [path for path in out.rglob("*") if ".part" in path.name] if out.exists() else []
+
+
+def wait_until(condition: Any, timeout_s: float = 120.0) -> None:
+    """Wait until `condition()` is true. Raises TimeoutError."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError
+        time.sleep(0.02)

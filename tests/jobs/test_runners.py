@@ -1,0 +1,137 @@
+"""The runners: one interface, in this process or in a worker that may be stopped, killed or left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import CancelledError, FacecapError
+from facecap_addon.jobs import worker
+from facecap_addon.jobs.progress import Progress
+from facecap_addon.jobs.result import SolveResult
+from facecap_addon.jobs.runner import InlineRunner, ProcessRunner
+from facecap_addon.jobs.schema import to_json
+from facecap_addon.takes.npz import load_take
+from tests.jobs.solving import half_written, quick, wait_until
+
+
+def run_to_stage(runner: ProcessRunner, stage: str) -> None:
+    """Poll until the job is in a stage; "" is at once."""
+
+    def there() -> bool:
+        runner.poll()
+        assert runner.error is None, runner.error
+        return not stage or (runner.progress is not None and runner.progress.stage == stage)
+
+    wait_until(there)
+
+
+def test_both_runners_give_the_same_take(face_clip: Path, tmp_path: Path) -> None:
+    inline = InlineRunner("solve", quick(face_clip, tmp_path / "inline")).wait(200)
+    process = ProcessRunner("solve", quick(face_clip, tmp_path / "process")).wait(200)
+    results = [SolveResult.from_json(done.result) for done in (inline, process)]
+    assert results[0].summary_path.name == "summary.json"
+    one, other = (load_take(result.take) for result in results)
+    np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
+    np.testing.assert_array_equal(one.landmarks_px, other.landmarks_px)
+
+
+def test_polling_never_blocks_and_shows_progress(face_clip: Path, tmp_path: Path) -> None:
+    runner = ProcessRunner("solve", quick(face_clip, tmp_path))
+    longest_s, fractions = 0.0, [runner.fraction]
+    while not runner.done:
+        started = time.perf_counter()
+        runner.poll()
+        if not runner.done:
+            longest_s = max(longest_s, time.perf_counter() - started)
+        fractions.append(runner.fraction)
+        time.sleep(0.02)
+    assert runner.error is None
+    assert longest_s < 0.5
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    assert len(set(fractions)) > 4
+    assert runner.eta_s == 0.0
+
+
+@pytest.mark.parametrize("stage", ["", "open", "landmarks", "fit"])
+def test_cancel_ends_the_worker_at_any_moment(stage: str, face_clip: Path, tmp_path: Path) -> None:
+    runner = ProcessRunner("solve", quick(face_clip, tmp_path))
+    run_to_stage(runner, stage)
+    runner.cancel()
+    asked = time.monotonic()
+    with pytest.raises(CancelledError):
+        runner.wait(60)
+    assert time.monotonic() - asked < 10
+    assert runner.error is not None and runner.error.cancelled
+    assert half_written(tmp_path) == []
+    assert not (tmp_path / "summary.json").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(runner.pid, 0)
+
+
+def test_an_inline_job_can_be_cancelled(face_clip: Path, tmp_path: Path) -> None:
+    runner = InlineRunner("solve", quick(face_clip, tmp_path))
+    while runner.progress is None or runner.progress.stage != "landmarks":
+        runner.poll()
+    runner.cancel()
+    assert runner.done and runner.error is not None and runner.error.cancelled
+    assert runner.poll() == []
+    assert half_written(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+def test_a_killed_worker_is_reported_with_a_way_out(face_clip: Path, tmp_path: Path) -> None:
+    runner = ProcessRunner("solve", quick(face_clip, tmp_path))
+    run_to_stage(runner, "landmarks")
+    os.kill(runner.pid, signal.SIGKILL)
+    with pytest.raises(FacecapError, match="SIGKILL") as caught:
+        runner.wait(20)
+    assert "Run it again" in caught.value.way_out
+    assert ProcessRunner("solve", quick(face_clip, tmp_path)).wait(200).result["summary"]["frames_solved"] == 40
+
+
+def test_bad_input_arrives_as_the_same_error(tmp_path: Path) -> None:
+    settings = quick(tmp_path / "missing.mp4", tmp_path / "out")
+    for runner in (InlineRunner("solve", settings), ProcessRunner("solve", settings)):
+        with pytest.raises(FacecapError, match="missing.mp4") as caught:
+            runner.wait(60)
+        assert caught.value.exit_code == 2
+
+
+def test_a_python_that_cannot_be_started_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FacecapError, match="could not be started"):
+        ProcessRunner("solve", quick(tmp_path / "a.mp4", tmp_path), python=tmp_path / "python")
+
+
+def test_the_worker_ends_when_its_owner_is_gone(face_clip: Path, tmp_path: Path) -> None:
+    request = {"job": "solve", "settings": to_json(quick(face_clip, tmp_path)), "sys_path": sys.path}
+    process = subprocess.Popen(
+        [sys.executable, "-I", str(Path(worker.__file__))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(json.dumps(request).encode() + b"\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["event"] == "progress"
+    process.stdin.close()
+    rest = process.stdout.read().decode().splitlines()
+    assert process.wait(30) == 130
+    assert json.loads(rest[-1])["exit_code"] == 130
+    assert half_written(tmp_path) == []
+
+
+def test_progress_is_what_a_job_yields(face_clip: Path, tmp_path: Path) -> None:
+    runner = InlineRunner("solve", quick(face_clip, tmp_path))
+    events = runner.poll()
+    assert events == [Progress("open", 0, 1)]
+    runner.cancel()
