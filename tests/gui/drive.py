@@ -56,6 +56,7 @@ def show_tab() -> None:
     head = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
     low = [min(corner[i] for corner in head.bound_box) for i in range(3)]
     high = [max(corner[i] for corner in head.bound_box) for i in range(3)]
+    space.shading.color_type = "VERTEX" if len(head.data.color_attributes) else "MATERIAL"
     view = space.region_3d
     view.view_location = head.matrix_world.translation + (head.matrix_world.to_3x3() @ _middle(low, high))
     view.view_rotation = (0.7071068, 0.7071068, 0.0, 0.0)

@@ -192,7 +192,9 @@ def listen(job: session.Job) -> None:
             if event.total > 1:
                 job.stage += f" {event.done} of {event.total}"
     job.fraction = job.runner.fraction
-    job.eta_s = job.runner.eta_s
+    progress = job.runner.progress
+    begun = progress is not None and progress.done > 0  # until then the estimate is that of the stage before
+    job.eta_s = job.runner.eta_s if begun else None
 
 
 def progress_text(job: session.Job) -> str:

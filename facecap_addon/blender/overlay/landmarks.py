@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLOR = (0.10, 0.85, 1.0, 0.9)
-_SIZE_PX = 4.0
+_SIZE_PX = 3.0
 _handle: object | None = None
 
 

@@ -178,8 +178,8 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
             column.label(text=f"{result.frames_missing} frames without a face", icon="ERROR")
         if result.residual_px > 0.0:
             column.label(text=f"Landmarks within {result.residual_px:.2f} px", icon="BLANK1")
-        if result.fps > 0.0:
-            column.label(text=f"{result.fps:.0f} frames per second", icon="BLANK1")
+        if result.fps >= 1.0:
+            column.label(text=f"Solved at {result.fps:.0f} frames per second", icon="BLANK1")
         if session.outcome is not None and session.outcome.ok:
             for line in session.outcome.lines:
                 wrapped(column, context, line, icon="BLANK1")
@@ -196,6 +196,8 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
 
 def _keys_text(names: list[str]) -> str:
     arkit = len({arkit_name(name) for name in names} - {None})
+    if arkit == len(names):
+        return f"{arkit} shape keys, all with ARKit names"
     return f"{len(names)} shape keys" + (f", {arkit} with ARKit names" if arkit else "")
 
 

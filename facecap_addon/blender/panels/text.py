@@ -6,7 +6,7 @@ import textwrap
 
 import bpy
 
-_PX_PER_CHARACTER = 7.2  # of the default font at interface scale 1
+_PX_PER_CHARACTER = 6.3  # of the default font at interface scale 1
 _MARGIN_PX = 62.0  # panel margin, scroll bar and the icon
 
 
