@@ -77,6 +77,7 @@ def _solve(settings: SolveSettings, blender_hook: BlenderHook | None, *, as_json
     from .performing import events_of
 
     events = events_of(open_job("solve"), settings, blender_hook=blender_hook)
+    event: Event = Progress("open", 0, 0)
     if as_json:
         with claimed_stdout() as stream:
             for event in events:

@@ -101,7 +101,7 @@ def test_a_killed_worker_is_reported_with_a_way_out(face_clip: Path, tmp_path: P
 def test_bad_input_arrives_as_the_same_error(tmp_path: Path) -> None:
     settings = quick(tmp_path / "missing.mp4", tmp_path / "out")
     for runner in (InlineRunner("solve", settings), ProcessRunner("solve", settings)):
-        with pytest.raises(FacecapError, match="missing.mp4") as caught:
+        with pytest.raises(FacecapError, match=r"missing\.mp4") as caught:
             runner.wait(60)
         assert caught.value.exit_code == 2
 

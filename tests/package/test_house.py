@@ -1,0 +1,65 @@
+"""The house rules: who may import whom, what a solve loads, and that the lists that belong together agree."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import facecap_addon
+from tools.fetch_wheels import PIP_PLATFORMS, PYTHONS, manifest_list, read_lock
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
+
+
+def test_rooms_import_one_way() -> None:
+    pytest.importorskip("importlinter", reason="import-linter is not installed")
+    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_a_solve_loads_neither_blender_nor_torch() -> None:
+    code = (
+        "import json, sys; import facecap_addon.jobs.solve, facecap_addon.jobs.doctor; "
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert loaded.isdisjoint({"bpy", "torch", "pytest", "onnx", "skimage", "sklearn", "PIL"})
+    assert {"numpy", "scipy", "cv2", "onnxruntime", "av"} <= loaded
+
+
+def test_the_command_line_starts_without_anything_heavy() -> None:
+    code = "import sys; import facecap_addon.jobs.cli; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()).isdisjoint({"numpy", "scipy", "cv2", "onnxruntime", "av"})
+
+
+def test_the_manifest_lists_the_locked_wheels() -> None:
+    assert manifest_list(read_lock()) in MANIFEST
+    assert tomllib.loads(MANIFEST)["version"] == facecap_addon.__version__
+    assert set(tomllib.loads(MANIFEST)["platforms"]) == set(PIP_PLATFORMS)
+
+
+@pytest.mark.parametrize("platform", PIP_PLATFORMS)
+def test_every_python_of_a_platform_finds_its_wheels(platform: str) -> None:
+    wheels = [wheel for wheel in read_lock() if wheel.platform == platform]
+    for python in PYTHONS[platform]:
+        tag = "cp" + python.replace(".", "")
+        fitting = {w.file.partition("-")[0] for w in wheels if "-abi3-" in w.file or f"-{tag}-{tag}-" in w.file}
+        assert fitting == {"av", "onnxruntime", "opencv_python_headless", "scipy"}
+    assert not [wheel for wheel in wheels if wheel.file.startswith("numpy")]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", wheel.sha256) for wheel in wheels)
+
+
+def test_what_is_developed_with_is_what_ships() -> None:
+    pinned = set(re.findall(r"^[a-z-]+==\S+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    shipped = {wheel.requirement for wheel in read_lock() if wheel.python == "3.11" and wheel.platform == "linux-x64"}
+    assert shipped <= pinned
