@@ -8,7 +8,7 @@ from pathlib import Path
 # As the command line and the worker do; before numpy is imported anywhere.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "facecap_addon" / "landmarks" / "models"

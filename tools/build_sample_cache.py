@@ -20,7 +20,7 @@ def main() -> int:
             rig, _ = stop.value
             break
     embedding_of(rig, open_landmarker(), CACHE)
-    used = [path for path in CACHE.glob("*.npz")]
+    used = list(CACHE.glob("*.npz"))
     print(f"sample head: {rig.vertex_count} vertices, {len(rig.channels)} keys, {len(used) - len(before)} files made")
     return 0
 

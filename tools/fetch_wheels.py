@@ -5,8 +5,8 @@
     python -m tools.fetch_wheels --relock               resolve PINS anew; write the lock file and the manifest's list
 
 Why these versions: one bundle serves Blender 4.2 (Python 3.11, numpy 1.24) to 5.2 (Python 3.13, numpy 2), and numpy is
-Blender's own, never bundled. scipy 1.15 is the last that supports numpy 1.24, but not numpy 2.5, which Python 3.13 may come with;
-onnxruntime 1.23 is the last for macOS on Intel. Only Debian's Blender has Python 3.14, so only Linux carries
+Blender's own, never bundled. scipy 1.15 is the last that supports numpy 1.24, but not numpy 2.5, which Python 3.13 may
+come with; onnxruntime 1.23 is the last for macOS on Intel. Only Debian's Blender has Python 3.14, so only Linux carries
 wheels for it.
 """
 

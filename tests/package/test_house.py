@@ -63,3 +63,10 @@ def test_what_is_developed_with_is_what_ships() -> None:
     pinned = set(re.findall(r"^[a-z-]+==\S+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
     shipped = {wheel.requirement for wheel in read_lock() if wheel.python == "3.11" and wheel.platform == "linux-x64"}
     assert shipped <= pinned
+
+
+def test_the_guide_lists_the_present_settings() -> None:
+    from tools.settings_table import GUIDE, updated
+
+    text = GUIDE.read_text(encoding="utf-8")
+    assert updated(text) == text, "run python -m tools.settings_table"

@@ -1,0 +1,51 @@
+"""Write the table of settings in docs/guide.md from the settings themselves: `python -m tools.settings_table`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facecap_addon.jobs.schema import SettingField, fields_of
+from facecap_addon.jobs.settings import SolveSettings
+
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide.md"
+BEGIN, END = "<!-- settings: python -m tools.settings_table -->", "<!-- end of settings -->"
+
+
+def table() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| flag | meaning | default | range |", "| --- | --- | --- | --- |"]
+    rows += [f"| {_flag(f)} | {f.help} | {_default(f)} | {_range(f)} |" for f in fields_of(SolveSettings)]
+    return "\n".join(rows)
+
+
+def updated(text: str) -> str:
+    """A guide's text with the present table."""
+    block = f"{BEGIN}\n{table()}\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
+
+
+def _flag(item: SettingField) -> str:
+    if item.kind == "bool":
+        return f"`{item.flag}`, `--no-{item.flag[2:]}`"
+    return "`VIDEO`" if item.name == "video" else f"`{item.flag}`"
+
+
+def _default(item: SettingField) -> str:
+    if item.required:
+        return "required"
+    if item.default is None:
+        return "–"
+    return {True: "on", False: "off"}[item.default] if item.kind == "bool" else f"{item.default}"
+
+
+def _range(item: SettingField) -> str:
+    if item.min is None and item.max is None:
+        return item.unit
+    low = "" if item.min is None else f"{item.min:g}"
+    high = "" if item.max is None else f"{item.max:g}"
+    return (f"{low} to {high}" if high else f"{low} or more") + (f" {item.unit}" if item.unit else "")
+
+
+if __name__ == "__main__":
+    GUIDE.write_text(updated(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
