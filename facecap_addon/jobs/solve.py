@@ -80,7 +80,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         yield Progress("open", 0, 1)
         footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
         source = character_source(settings.character)
-        landmarker = open_landmarker(settings.landmarker, threads=settings.threads)
+        landmarker = open_landmarker(settings.landmarker, threads=settings.threads, model_path=settings.landmark_model)
         files = _prepare(settings, footage)
     warnings = list(footage.notes)
 
