@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .landmark_terms import LandmarkTerms
-from .minimise import Terms, minimise, robust_factor
-from .model import Geometry, State, make_geometry, residuals_mm
+from .minimise import Terms, minimise_frames, robust_factor
+from .model import Geometry, State, residuals_mm
 from .offsets import estimate_offsets, offset_covariance
 from .pose import weak_perspective_pose
 
 F64 = NDArray[np.float64]
 
-FRAMES = 160
-_ROUNDS = 4
-_ITERATIONS = 3
+FRAMES = 96
+"""Frames a take's constants are estimated on."""
 FOCAL_GUESS = 1.3
 """Focal length over the picture's longer side, as of a phone or a webcam at portrait distance."""
 _FOCAL_SPREAD = 0.45
 _FOCAL_TRIALS = (0.8, 1.3, 2.1)
+_FIRST_ITERATIONS, _ITERATIONS = 4, 2
+_TRIAL_ROUNDS, _ROUNDS = 2, 3
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class Calibration:
     state: State
 
 
-def first_state(geometry: Geometry, observed: F64, weight: F64, mean: F64) -> State:
+def first_state(geometry: Geometry, rigid: NDArray[np.bool_], observed: F64, mean: F64) -> State:
     """A start from the rigid landmarks: pose in closed form, weights as expected.
 
     Args:
-        observed: (F, L, 2) normalised.  weight: (L,) who takes part.  mean: (F, K).
+        rigid: (L,) who takes part.  observed: (F, L, 2) normalised.  mean: (F, K).
     """
-    rotation, translation = weak_perspective_pose(geometry.rest.astype(np.float64), observed, weight)
+    rotation, translation = weak_perspective_pose(geometry.points, observed, rigid.astype(np.float64))
     return State(rotation, translation, mean.copy())
 
 
 def calibration_frames(count: int, activity: F64 | None) -> NDArray[np.intp]:
-    """Frames to calibrate on: spread over the take, the calm half of each stretch where activity is known."""
+    """Frames to calibrate on: one of each of FRAMES stretches of the take, the calmest where activity is known."""
     if count <= FRAMES:
         return np.arange(count)
     edges = np.linspace(0, count, FRAMES + 1).astype(np.intp)
@@ -66,79 +66,82 @@ def calibration_frames(count: int, activity: F64 | None) -> NDArray[np.intp]:
 
 def calibrate(
     geometry: Geometry,
-    landmark_terms: LandmarkTerms,
+    rigid: NDArray[np.bool_],
     terms: Terms,
-    centred_px: F64,
-    focal_px: float,
+    focal_px: float | None,
+    guess_px: float,
     *,
     adapt: bool,
     on_iteration: Callable[[], None] | None = None,
 ) -> Calibration:
-    """Alternate pose and weights with the actor's offsets on the calibration frames, at one focal length.
+    """Find the constants of a take on its calibration frames.
+
+    Three focal lengths are tried; a parabola through energy over log focal length, held near that of an ordinary
+    camera, gives the answer.
 
     Args:
-        geometry: the character's own landmarks.
-        terms: energy of the calibration frames; `observed` is replaced, smoothing in time is not used.
-        centred_px: (F, L, 2) float64, pixels from the principal point.
-        focal_px: focal length to assume.  adapt: whether offsets are estimated.
+        geometry: the character's own landmarks.  rigid: (L,) landmarks the pose starts from.
+        terms: energy of the calibration frames; `observed` in pixels from the principal point.
+        focal_px: focal length if it is known.  guess_px: an ordinary camera's focal length for this picture.
+        adapt: whether offsets are estimated.
     """
-    observed = centred_px / focal_px
-    terms = replace(terms, observed=observed, smooth=np.zeros_like(terms.smooth))
-    rest = geometry.rest.astype(np.float64)
-    offsets = np.zeros_like(rest)
-    state = first_state(geometry, observed, landmark_terms.rigid.astype(np.float64), terms.prior_mean)
-    state = minimise(geometry, state, terms, _ITERATIONS + 2, on_iteration)
-    if adapt:
-        spread = _offset_spread(geometry, state, terms)
+
+    def at(focal: float, rounds: int, start: Calibration | None = None) -> Calibration:
+        return _at_focal(geometry, rigid, terms, focal, rounds if adapt else 0, start, on_iteration)
+
+    if focal_px is not None:
+        return at(focal_px, _TRIAL_ROUNDS + _ROUNDS)
+    trials = [at(factor / FOCAL_GUESS * guess_px, _TRIAL_ROUNDS) for factor in _FOCAL_TRIALS]
+    logs = np.log(_FOCAL_TRIALS)
+    cost = np.array([t.energy for t in trials]) + ((logs - np.log(FOCAL_GUESS)) / _FOCAL_SPREAD) ** 2
+    curve, slope, _ = np.polyfit(logs, cost, 2)
+    best = np.clip(-slope / (2 * curve), logs[0], logs[-1]) if curve > 0 else logs[int(np.argmin(cost))]
+    nearest = trials[int(np.argmin(np.abs(logs - best)))]
+    return at(float(np.exp(best)) / FOCAL_GUESS * guess_px, _ROUNDS, nearest)
+
+
+def _at_focal(
+    geometry: Geometry,
+    rigid: NDArray[np.bool_],
+    terms: Terms,
+    focal_px: float,
+    rounds: int,
+    start: Calibration | None,
+    on_iteration: Callable[[], None] | None,
+) -> Calibration:
+    """Alternate pose and weights with the actor's offsets, at one focal length."""
+    terms = replace(terms, observed=terms.observed / focal_px)
+    rest = geometry.points
+    count = geometry.landmark_count
+    if start is None:
+        offsets = np.zeros_like(rest)
+        state = first_state(geometry, rigid, terms.observed, terms.prior_mean)
+        state, _ = minimise_frames(geometry, state, terms, _FIRST_ITERATIONS, on_iteration)
+    else:
+        offsets, geometry = start.offsets, start.geometry
+        state = start.state.part(slice(None))
+        state.translation[:, 2] *= focal_px / start.focal_px
+        state, _ = minimise_frames(geometry, state, terms, _ITERATIONS, on_iteration)
+    if rounds:
+        spread = _offset_spread(geometry, state, terms, offsets)
         covariance = offset_covariance(rest, spread, 0.3 * spread)
-        for _ in range(_ROUNDS):
-            weight = _robust(geometry, state, terms)
-            offsets = estimate_offsets(geometry, offsets, state, observed, weight, covariance)
-            geometry = replace(geometry, rest=(rest + offsets).astype(np.float32))
-            state = minimise(geometry, state, terms, _ITERATIONS, on_iteration)
-    depth = state.translation[:, 2]
-    residual = residuals_mm(geometry, state, observed, depth)
+        for _ in range(rounds):
+            residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])
+            weight = (terms.weight * robust_factor(residual, terms.robust_mm))[:, :count]
+            offsets = estimate_offsets(geometry, offsets, state, terms.observed, weight, covariance)
+            geometry = geometry.at_rest(rest + offsets)
+            state, _ = minimise_frames(geometry, state, terms, _ITERATIONS, on_iteration)
+    squared = (residuals_mm(geometry, state, terms.observed, state.translation[:, 2]) ** 2).sum(-1)
     # Geman-McClure's own loss, so that focal lengths are compared fairly
-    squared = (residual**2).sum(-1)
     energy = float((terms.weight * squared / (1 + squared / terms.robust_mm**2)).sum(1).mean())
     return Calibration(focal_px, geometry, offsets, energy, state)
 
 
-def estimate_focal(try_focal: Callable[[float], Calibration], longer_side_px: int) -> Calibration:
-    """The focal length that explains the calibration frames best, held near that of an ordinary camera.
-
-    Three focal lengths are tried; a parabola through energy over log focal length gives the answer.
-    """
-    trials = [try_focal(f * longer_side_px) for f in _FOCAL_TRIALS]
-    logs = np.log(np.array(_FOCAL_TRIALS))
-    cost = np.array([t.energy for t in trials]) + ((logs - np.log(FOCAL_GUESS)) / _FOCAL_SPREAD) ** 2
-    a, b, _ = np.polyfit(logs, cost, 2)
-    best = np.clip(-b / (2 * a), logs[0], logs[-1]) if a > 0 else logs[int(np.argmin(cost))]
-    return try_focal(float(np.exp(best)) * longer_side_px)
-
-
-def _robust(geometry: Geometry, state: State, terms: Terms) -> F64:
-    residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])
-    landmarks = geometry.landmark_count
-    return (terms.weight * robust_factor(residual, terms.robust_mm))[:, :landmarks]
-
-
-def _offset_spread(geometry: Geometry, state: State, terms: Terms) -> float:
+def _offset_spread(geometry: Geometry, state: State, terms: Terms, offsets: F64) -> float:
     """How far this actor's landmarks may lie from the character's, m: as far as the residuals say, no further."""
-    residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])[:, : geometry.landmark_count]
-    seen = terms.weight[:, : geometry.landmark_count] > 0
+    count = geometry.landmark_count
+    residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])[:, :count]
+    seen = (terms.weight[:, :count] > 0).any(0)
     steady = np.median(residual, axis=0)  # (L, 2): what is always there is the actor, not the expression
-    typical = float(np.sqrt((steady**2)[seen.any(0)].mean()))
+    typical = float(np.sqrt((steady**2)[seen].mean() + 1e6 * (offsets**2)[seen].mean()))
     return float(np.clip(typical, 0.3, 8.0)) * 1e-3
-
-
-def geometry_of(
-    neutral: NDArray[np.float32], deltas: NDArray[np.float32], terms: LandmarkTerms
-) -> Geometry:
-    """Fit geometry from landmarks on the mesh: neutral (L, 3) m and deltas (K, L, 3) m, head space."""
-    return make_geometry(
-        neutral.astype(np.float32),
-        np.ascontiguousarray(deltas.transpose(1, 2, 0)).astype(np.float32),
-        terms.gap_upper,
-        terms.gap_lower,
-    )

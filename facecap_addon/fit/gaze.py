@@ -11,7 +11,6 @@ from .model import State
 F64 = NDArray[np.float64]
 
 EYEBALL_RADIUS_M = 0.012
-_EYE_CORNERS_478 = ((33, 133), (362, 263))
 MAX_GAZE_RAD = 0.9
 
 
@@ -28,12 +27,12 @@ def gaze_angles(rest: F64, terms: LandmarkTerms, state: State, observed: F64) ->
         (F, 2, 2) float32 rad: (right eye, left eye) x (yaw to the character's left, pitch up); zero without irises.
     """
     angles = np.zeros((observed.shape[0], 2, 2))
-    if terms.iris is None:
+    if not all(terms.irises):
         return angles.astype(np.float32)
     head_from_camera = state.rotation.transpose(0, 2, 1)
-    for eye, (iris, corners) in enumerate(zip(terms.iris, _EYE_CORNERS_478, strict=True)):
-        centre = rest[list(corners)].mean(0) + np.array([0.0, EYEBALL_RADIUS_M * 0.85, 0.0])
-        seen = observed[:, list(iris)].mean(1)
+    for eye, (iris, corners) in enumerate(zip(terms.irises, terms.eye_corners, strict=True)):
+        centre = rest[corners].mean(0) + np.array([0.0, EYEBALL_RADIUS_M * 0.85, 0.0])
+        seen = observed[:, iris].mean(1)
         ray = np.concatenate([seen, np.ones((len(seen), 1))], axis=1)
         ray /= np.linalg.norm(ray, axis=1, keepdims=True)
         ray = (head_from_camera @ ray[..., None])[..., 0]

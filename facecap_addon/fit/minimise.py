@@ -1,17 +1,23 @@
-"""Projected Levenberg-Marquardt over all frames of a stretch together."""
+"""Projected Levenberg-Marquardt: every frame for itself, then all frames of a stretch together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from .banded import second_difference, second_differences_of, solve_in_time
-from .model import POSE, Geometry, State, normal_equations, residuals_mm
+from .model import POSE, Geometry, NormalEquations, State, normal_equations
 
 F64 = NDArray[np.float64]
+Frames = slice | NDArray[np.intp]
+
+_CHUNK = 64
+"""Frames linearised at once: their planes stay in the processor's cache."""
+_FIRST_DAMPING, _MOST_DAMPING = 1e-3, 1e6
 
 
 @dataclass(frozen=True)
@@ -45,54 +51,100 @@ class Terms:
     time_s: F64
     smooth: F64
 
+    def part(self, frames: Frames, focal_px: float = 1.0) -> Terms:
+        """Terms of some frames; `observed` in pixels becomes normalised when the focal length is given."""
+        return replace(
+            self,
+            observed=self.observed[frames] / focal_px,
+            weight=self.weight[frames],
+            prior_mean=self.prior_mean[frames],
+            time_s=self.time_s[frames],
+        )
+
+
+def minimise_frames(
+    geometry: Geometry, state: State, terms: Terms, iterations: int, on_iteration: Callable[[], None] | None = None
+) -> tuple[State, F64]:
+    """Minimise the energy of every frame for itself: smoothing in time is left out.
+
+    Bounds are kept by an active set: a weight at its bound whose gradient points outward is held for the step
+    (Bertsekas' projected Newton); steps are clipped to the bounds. Each frame has its own damping, raised whenever a
+    step did not lower its energy, and the step is then taken back.
+
+    Args:
+        geometry: the character's landmarks.  state: the start, F frames.  terms: the energy.
+        iterations: Gauss-Newton steps.  on_iteration: called before each step; it may raise to cancel.
+    Returns:
+        The state with the lowest energy found, and that energy, (F,).
+    """
+    frames = len(state.weights)
+    state = state.part(slice(None))
+    energy = np.empty(frames)
+    for start in range(0, frames, _CHUNK):
+        rows = slice(start, min(start + _CHUNK, frames))
+        best, best_energy = _minimise_chunk(geometry, state.part(rows), terms.part(rows), iterations, on_iteration)
+        state.put(rows, best)
+        energy[rows] = best_energy
+    return state, energy
+
+
+def _minimise_chunk(
+    geometry: Geometry, state: State, terms: Terms, iterations: int, on_iteration: Callable[[], None] | None
+) -> tuple[State, F64]:
+    best = linearise(geometry, state, terms)
+    damping = np.full(len(state.weights), _FIRST_DAMPING)
+    diagonal = np.arange(best.matrix.shape[1])
+    for _ in range(iterations):
+        if on_iteration is not None:
+            on_iteration()
+        free = _free(best.gradient, state, terms)
+        system = best.matrix * (free[:, :, None] & free[:, None, :])
+        system[:, diagonal, diagonal] = np.where(
+            free, best.matrix[:, diagonal, diagonal] * (1 + damping[:, None]) + 1e-9, 1.0
+        )
+        step = np.linalg.solve(system, np.where(free, -best.gradient, 0.0)[..., None])[..., 0]
+        candidate = state.moved(step, terms.low, terms.high)
+        found = linearise(geometry, candidate, terms)
+        better = np.isfinite(found.energy) & (found.energy <= best.energy) & (candidate.translation[:, 2] > 0.02)
+        damping = np.where(better, np.maximum(damping * 0.2, 1e-6), np.minimum(damping * 10, _MOST_DAMPING))
+        state.put(better, candidate.part(better))
+        best.matrix[better], best.gradient[better] = found.matrix[better], found.gradient[better]
+        best.energy[better] = found.energy[better]
+    return state, best.energy
+
 
 def minimise(
     geometry: Geometry, state: State, terms: Terms, iterations: int, on_iteration: Callable[[], None] | None = None
 ) -> State:
-    """Minimise the fit's energy from a start.
+    """Minimise the energy of all frames together, smoothing in time included.
 
-    Bounds are kept by an active set: a weight at its bound whose gradient points outward is held for the step
-    (Bertsekas' projected Newton); steps are clipped to the bounds and damped until the energy falls.
-
-    Args:
-        geometry: the character's landmarks.  state: the start, F frames.  terms: the energy.
-        iterations: most Gauss-Newton steps.  on_iteration: called before each step; it may raise to cancel.
+    Args: as `minimise_frames`.
     Returns:
         The state with the lowest energy found.
     """
     difference = second_difference(terms.time_s)
-    damping = 1e-3
+    damping = _FIRST_DAMPING
+    here = linearise(geometry, state, terms)
+    energy = float(here.energy.sum()) + _bend(difference, terms, state)
+    diagonal = np.arange(here.matrix.shape[1])
     for _ in range(iterations):
         if on_iteration is not None:
             on_iteration()
-        depth = np.maximum(state.translation[:, 2], 0.05)
-        robust = terms.weight * robust_factor(residuals_mm(geometry, state, terms.observed, depth), terms.robust_mm)
-        equations = normal_equations(geometry, state, terms.observed, robust, depth)
-        matrix, gradient = equations.matrix, equations.gradient
-        _add_priors(matrix, gradient, state.weights, terms)
-        before = _energy(geometry, state, terms, robust, depth, difference)
-        outward = ((state.weights <= terms.low) & (gradient[:, POSE:] > 0)) | (
-            (state.weights >= terms.high) & (gradient[:, POSE:] < 0)
-        )
-        free = np.concatenate([np.ones((len(outward), POSE), bool), ~outward], axis=1)
-        values = _values(state)
-        diagonal = np.arange(matrix.shape[1])
-        plain = matrix[:, diagonal, diagonal].copy()
-        improved = False
-        for _attempt in range(5):
-            matrix[:, diagonal, diagonal] = plain * (1 + damping) + 1e-9
-            step = solve_in_time(matrix, gradient, difference, terms.smooth, values, free)
-            candidate = state.moved(step, terms.low, terms.high)
-            after = _energy(geometry, candidate, terms, robust, depth, difference)
-            if np.isfinite(after) and after <= before:
-                improved = True
-                break
+        free = _free(here.gradient, state, terms)
+        matrix = here.matrix.copy()
+        matrix[:, diagonal, diagonal] *= 1 + damping
+        matrix[:, diagonal, diagonal] += 1e-9
+        step = solve_in_time(matrix, here.gradient, difference, terms.smooth, _values(state), free)
+        candidate = state.moved(step, terms.low, terms.high)
+        found = linearise(geometry, candidate, terms)
+        after = float(found.energy.sum()) + _bend(difference, terms, candidate)
+        if not np.isfinite(after) or after > energy:
             damping *= 10
-        if not improved:
-            return state
-        state = candidate
+            continue
+        small = energy - after < 1e-4 * max(energy, 1e-12)
+        state, here, energy = candidate, found, after
         damping = max(damping * 0.1, 1e-6)
-        if before - after < 1e-4 * max(before, 1e-12):
+        if small:
             break
     return state
 
@@ -100,6 +152,28 @@ def minimise(
 def robust_factor(residual: F64, scale_mm: float) -> F64:
     """Geman-McClure weights (F, P) of residuals (F, P, 2), mm: 1 at zero, a quarter at `scale_mm`."""
     return 1.0 / (1.0 + (residual**2).sum(-1) / scale_mm**2) ** 2
+
+
+def linearise(geometry: Geometry, state: State, terms: Terms) -> NormalEquations:
+    """Normal equations of every term but smoothing, at a state."""
+    frames, size = len(state.weights), POSE + geometry.channel_count
+    out = NormalEquations(np.empty((frames, size, size)), np.empty((frames, size)), np.empty(frames))
+    for start in range(0, frames, _CHUNK):
+        rows = slice(start, min(start + _CHUNK, frames))
+        part = State(state.rotation[rows], state.translation[rows], state.weights[rows])
+        depth = np.maximum(part.translation[:, 2], 0.02)
+        found = normal_equations(geometry, part, terms.observed[rows], terms.weight[rows], depth, terms.robust_mm)
+        _add_priors(found, part.weights, terms.prior_mean[rows], terms)
+        out.matrix[rows], out.gradient[rows], out.energy[rows] = found.matrix, found.gradient, found.energy
+    return out
+
+
+def _free(gradient: F64, state: State, terms: Terms) -> NDArray[np.bool_]:
+    """(F, 6 + K) variables that may move: all but weights that press against a bound."""
+    pull = gradient[:, POSE:]
+    outward = ((state.weights <= terms.low) & (pull > 0)) | ((state.weights >= terms.high) & (pull < 0))
+    outward |= terms.low == terms.high
+    return np.concatenate([np.ones((len(outward), POSE), bool), ~outward], axis=1)
 
 
 def _values(state: State) -> F64:
@@ -114,38 +188,34 @@ def relative_turns(rotation: F64) -> F64:
     """
     turns = np.zeros((rotation.shape[0], 3))
     if rotation.shape[0] > 1:
-        from scipy.spatial.transform import Rotation
-
         between = Rotation.from_matrix(rotation[1:] @ rotation[:-1].transpose(0, 2, 1)).as_rotvec()
         turns[1:] = np.cumsum(between, axis=0)
     return turns
 
 
-def _add_priors(matrix: F64, gradient: F64, weights: F64, terms: Terms) -> None:
+def _bend(difference: F64, terms: Terms, state: State) -> float:
+    return 0.5 * float((second_differences_of(difference, _values(state)) ** 2 * terms.smooth).sum())
+
+
+def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -> None:
+    """Add the prior, sparsity and opposed pairs to data terms (in place)."""
+    matrix, gradient = found.matrix, found.gradient
+    off = weights - mean
+    pull = off @ terms.prior_precision
     matrix[:, POSE:, POSE:] += terms.prior_precision
-    gradient[:, POSE:] += (weights - terms.prior_mean) @ terms.prior_precision + terms.sparsity
-    if len(terms.opposed):
-        a, b = terms.opposed.T
-        wa, wb, scale = weights[:, a], weights[:, b], terms.opposed_weight
-        # a channel may stand in several pairs: accumulate pair by pair
-        for pair, (i, j) in enumerate(terms.opposed + POSE):
-            product = wa[:, pair] * wb[:, pair]
-            gradient[:, i] += scale * product * wb[:, pair]
-            gradient[:, j] += scale * product * wa[:, pair]
-            matrix[:, i, i] += scale * wb[:, pair] ** 2
-            matrix[:, j, j] += scale * wa[:, pair] ** 2
-            matrix[:, i, j] += scale * product
-            matrix[:, j, i] += scale * product
-
-
-def _energy(geometry: Geometry, state: State, terms: Terms, robust: F64, depth: F64, difference: F64) -> float:
-    residual = residuals_mm(geometry, state, terms.observed, depth)
-    data = 0.5 * float((robust[..., None] * residual**2).sum())
-    off = state.weights - terms.prior_mean
-    prior = 0.5 * float(((off @ terms.prior_precision) * off).sum()) + float((state.weights @ terms.sparsity).sum())
-    opposed = 0.0
-    if len(terms.opposed):
-        products = state.weights[:, terms.opposed[:, 0]] * state.weights[:, terms.opposed[:, 1]]
-        opposed = 0.5 * terms.opposed_weight * float((products**2).sum())
-    bend = second_differences_of(difference, _values(state))
-    return data + prior + opposed + 0.5 * float(((bend**2) @ terms.smooth).sum())
+    gradient[:, POSE:] += pull + terms.sparsity
+    found.energy += 0.5 * (off * pull).sum(1) + weights @ terms.sparsity
+    if terms.opposed_weight == 0 or len(terms.opposed) == 0:
+        return
+    scale = terms.opposed_weight
+    # a channel may stand in several pairs: accumulate pair by pair
+    for a, b in terms.opposed:
+        i, j, wa, wb = a + POSE, b + POSE, weights[:, a], weights[:, b]
+        product = wa * wb
+        gradient[:, i] += scale * product * wb
+        gradient[:, j] += scale * product * wa
+        matrix[:, i, i] += scale * wb**2
+        matrix[:, j, j] += scale * wa**2
+        matrix[:, i, j] += scale * product
+        matrix[:, j, i] += scale * product
+        found.energy += 0.5 * scale * product**2

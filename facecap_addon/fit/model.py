@@ -6,7 +6,8 @@ over focal length. That makes every weight in this room independent of the pictu
 
 The Jacobian with respect to the weights is M_fl D_l with a 2x3 matrix M_fl per landmark. J^T W J is therefore linear in
 the six distinct entries of M^T W M, and summing over landmarks becomes one large matrix product with a table that is
-computed once per rig: no (frames x landmarks x channels) array is ever formed.
+computed once per rig: no (frames x landmarks x channels) array is ever formed. Coordinates lie in planes of their own
+(frames, axis, landmarks), so that everything else is a handful of long vector operations in single precision.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Geometry:
     position does not matter, only its vector.
 
     Attributes:
-        rest: (L, 3) float32, landmark positions at neutral, offsets included.
-        deltas: (L, 3, K) float32, displacement per unit weight.
+        rest: (3, L+G) float32, landmark positions at neutral, offsets included, then gap vectors.
+        deltas: (3, L+G, K) float32, displacement per unit weight.
         gap_upper, gap_lower: (G,) int, indices into L of the two ends of each gap.
         table: (6 (L+G), K (K+1) / 2) float32, products of displacement components, see `products_table`.
     """
@@ -47,11 +48,26 @@ class Geometry:
 
     @property
     def landmark_count(self) -> int:
-        return int(self.rest.shape[0])
+        return int(self.rest.shape[1] - self.gap_upper.size)
 
     @property
     def channel_count(self) -> int:
         return int(self.deltas.shape[2])
+
+    @property
+    def points(self) -> F64:
+        """(L, 3) float64 m: landmarks at neutral."""
+        return self.rest[:, : self.landmark_count].T.astype(np.float64)
+
+    def at_rest(self, points: F64) -> Geometry:
+        """The same keys on other neutral landmarks (L, 3) m."""
+        return Geometry(
+            _with_gaps(points.T, self.gap_upper, self.gap_lower).astype(np.float32),
+            self.deltas,
+            self.gap_upper,
+            self.gap_lower,
+            self.table,
+        )
 
 
 @dataclass
@@ -68,12 +84,14 @@ class State:
     translation: F64
     weights: F64
 
-    def copy(self) -> State:
-        return State(self.rotation.copy(), self.translation.copy(), self.weights.copy())
-
     def part(self, frames: slice | NDArray[np.intp]) -> State:
         """The state of some frames, copied."""
         return State(self.rotation[frames].copy(), self.translation[frames].copy(), self.weights[frames].copy())
+
+    def put(self, frames: slice | NDArray[np.intp] | NDArray[np.bool_], other: State) -> None:
+        """Take over the state of some frames."""
+        self.rotation[frames], self.translation[frames] = other.rotation, other.translation
+        self.weights[frames] = other.weights
 
     def moved(self, step: F64, low: F64, high: F64) -> State:
         """The state after a step.
@@ -94,38 +112,83 @@ def products_table(deltas: F32) -> F32:
     """Products D_jk D_j'k' of every landmark, for the normal equations of the weights.
 
     Args:
-        deltas: (P, 3, K) float32.
+        deltas: (3, P, K) float32.
     Returns:
         (6 P, K (K+1) / 2) float32; off-diagonal component pairs are symmetrised over k and k'.
     """
-    count, _, channels = deltas.shape
+    count, channels = deltas.shape[1:]
     upper_k, upper_l = np.triu_indices(channels)
     table = np.empty((6, count, upper_k.size), np.float32)
     for row, (i, j) in enumerate(_PAIRS):
-        product = deltas[:, i, upper_k] * deltas[:, j, upper_l]
+        product = deltas[i][:, upper_k] * deltas[j][:, upper_l]
         if i != j:
-            product = product + deltas[:, j, upper_k] * deltas[:, i, upper_l]
+            product += deltas[j][:, upper_k] * deltas[i][:, upper_l]
         table[row] = product
     return table.reshape(6 * count, -1)
 
 
-def make_geometry(
-    rest: F32, deltas: F32, gap_upper: NDArray[np.intp], gap_lower: NDArray[np.intp]
-) -> Geometry:
+def make_geometry(rest: F32, deltas: F32, gap_upper: NDArray[np.intp], gap_lower: NDArray[np.intp]) -> Geometry:
     """Geometry with its product table.
 
     Args:
-        rest: (L, 3) float32 m.  deltas: (L, 3, K) float32 m.  gap_upper, gap_lower: (G,) int.
+        rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  gap_upper, gap_lower: (G,) int.
     """
-    moving = np.concatenate([deltas, deltas[gap_upper] - deltas[gap_lower]])
-    return Geometry(rest, deltas, gap_upper, gap_lower, products_table(moving))
+    moving = _with_gaps(np.ascontiguousarray(deltas.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
+    return Geometry(_with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower), moving, gap_upper, gap_lower, products_table(moving))
+
+
+def _with_gaps(values: NDArray, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> NDArray:
+    """(3, L, ...) extended by the gaps' differences to (3, L+G, ...)."""
+    return np.concatenate([values, values[:, upper] - values[:, lower]], axis=1)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Landmarks of F frames as the camera sees them; all float32, (F, L+G) unless said otherwise.
+
+    Attributes:
+        arm: (F, 3, L+G), camera axes, relative to the head's origin, m; gap vectors for gaps.
+        a: d(residual, mm) / d(position, m), along x.  qx, qy: normalised coordinates (a gap: half-way between its ends).
+        rx, ry: residuals, mm.
+    """
+
+    arm: F32
+    a: F32
+    qx: F32
+    qy: F32
+    rx: F32
+    ry: F32
+
+
+def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64) -> _Seen:
+    frames, total = len(state.weights), geometry.rest.shape[1]
+    flat = geometry.deltas.reshape(3 * total, -1)
+    head = (state.weights.astype(np.float32) @ flat.T).reshape(frames, 3, total) + geometry.rest
+    arm = state.rotation.astype(np.float32) @ head
+    points = arm[:, :, : geometry.landmark_count] + state.translation.astype(np.float32)[:, :, None]
+    inverse = 1.0 / points[:, 2]
+    a = (MM * depth_m.astype(np.float32))[:, None] * inverse
+    qx, qy = points[:, 0] * inverse, points[:, 1] * inverse
+    scale = (MM * depth_m.astype(np.float32))[:, None]
+    target = observed.astype(np.float32)
+    rx, ry = (qx - target[..., 0]) * scale, (qy - target[..., 1]) * scale
+    up, low = geometry.gap_upper, geometry.gap_lower
+
+    def between(v: F32) -> F32:
+        return np.concatenate([v, 0.5 * (v[:, up] + v[:, low])], axis=1)
+
+    def across(v: F32) -> F32:
+        return np.concatenate([v, v[:, up] - v[:, low]], axis=1)
+
+    return _Seen(arm, between(a), between(qx), between(qy), across(rx), across(ry))
 
 
 def landmark_positions(geometry: Geometry, state: State) -> F64:
     """(F, L, 3) float64, metres, head space: landmarks under the state's weights."""
-    flat = geometry.deltas.reshape(-1, geometry.channel_count)
-    moved = state.weights.astype(np.float32) @ flat.T
-    return moved.reshape(-1, geometry.landmark_count, 3).astype(np.float64) + geometry.rest
+    total = geometry.rest.shape[1]
+    moved = state.weights.astype(np.float32) @ geometry.deltas.reshape(3 * total, -1).T
+    head = moved.reshape(-1, 3, total) + geometry.rest
+    return head[:, :, : geometry.landmark_count].transpose(0, 2, 1).astype(np.float64)
 
 
 def residuals_mm(geometry: Geometry, state: State, observed: F64, depth_m: F64) -> F64:
@@ -137,19 +200,18 @@ def residuals_mm(geometry: Geometry, state: State, observed: F64, depth_m: F64) 
     Returns:
         (F, L + G, 2) float64, millimetres at the face.
     """
-    camera = landmark_positions(geometry, state) @ state.rotation.transpose(0, 2, 1) + state.translation[:, None]
-    points = (camera[..., :2] / camera[..., 2:3] - observed) * (MM * depth_m)[:, None, None]
-    return np.concatenate([points, points[:, geometry.gap_upper] - points[:, geometry.gap_lower]], axis=1)
+    seen = _see(geometry, state, observed, depth_m)
+    return np.stack([seen.rx, seen.ry], axis=-1).astype(np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass
 class NormalEquations:
-    """J^T W J and J^T W r of each frame.
+    """J^T W J and J^T W r of each frame, robust factors included.
 
     Attributes:
         matrix: (F, 6 + K, 6 + K) float64.
         gradient: (F, 6 + K) float64.
-        energy: (F,) float64, half the weighted sum of squares.
+        energy: (F,) float64, half the weighted sum of robust losses.
     """
 
     matrix: F64
@@ -158,85 +220,64 @@ class NormalEquations:
 
 
 def normal_equations(
-    geometry: Geometry, state: State, observed: F64, weight: F64, depth_m: F64
+    geometry: Geometry, state: State, observed: F64, weight: F64, depth_m: F64, robust_mm: float = np.inf
 ) -> NormalEquations:
     """Linearise the reprojection and gap residuals.
 
     Args:
         observed: (F, L, 2) float64, normalised image coordinates.  depth_m: (F,) float64 m, as in `residuals_mm`.
         weight: (F, L + G) float64, 1/mm^2; 0 switches a landmark off.
+        robust_mm: scale of Geman and McClure's loss r^2 / (1 + r^2 / scale^2); its weights multiply `weight`.
     """
-    frames, channels, landmarks = state.weights.shape[0], geometry.channel_count, geometry.landmark_count
-    head = landmark_positions(geometry, state)
-    turned = head @ state.rotation.transpose(0, 2, 1)
-    camera = turned + state.translation[:, None]
-    inverse_depth = 1.0 / camera[..., 2]
-    seen = camera[..., :2] * inverse_depth[..., None]
-    points = (seen - observed) * (MM * depth_m)[:, None, None]
-    residual = np.concatenate([points, points[:, geometry.gap_upper] - points[:, geometry.gap_lower]], axis=1)
+    frames, channels, landmarks = len(state.weights), geometry.channel_count, geometry.landmark_count
+    total = geometry.rest.shape[1]
+    s = _see(geometry, state, observed, depth_m)
+    plain = weight.astype(np.float32)
+    squared = s.rx**2 + s.ry**2
+    damped = 1.0 / (1.0 + squared * np.float32(1.0 / robust_mm**2))
+    energy = 0.5 * (plain * squared * damped).sum(1, dtype=np.float64)
+    w = plain * damped**2
 
-    # d(residual)/dY: rows (a, 0, -a qx) and (0, a, -a qy); a gap takes the values half-way between its ends.
-    a_point = MM * depth_m[:, None] * inverse_depth
-    a = np.concatenate([a_point, 0.5 * (a_point[:, geometry.gap_upper] + a_point[:, geometry.gap_lower])], axis=1)
-    q = np.concatenate([seen, 0.5 * (seen[:, geometry.gap_upper] + seen[:, geometry.gap_lower])], axis=1)
-    arm = np.concatenate([turned, turned[:, geometry.gap_upper] - turned[:, geometry.gap_lower]], axis=1)
-
-    wa = weight * a
-    waa = wa * a
-    # S = (M_cam)^T W M_cam, 3x3 symmetric, camera axes
-    s = np.empty((frames, weight.shape[1], 3, 3))
-    s[..., 0, 0] = waa
-    s[..., 1, 1] = waa
-    s[..., 0, 1] = s[..., 1, 0] = 0.0
-    s[..., 0, 2] = s[..., 2, 0] = -waa * q[..., 0]
-    s[..., 1, 2] = s[..., 2, 1] = -waa * q[..., 1]
-    s[..., 2, 2] = waa * (q**2).sum(-1)
-    # v = (M_cam)^T W r
-    v = np.empty((frames, weight.shape[1], 3))
-    v[..., 0] = wa * residual[..., 0]
-    v[..., 1] = wa * residual[..., 1]
-    v[..., 2] = -wa * (q * residual).sum(-1)
-
-    rotation = state.rotation[:, None]
-    s_right = s @ rotation  # (F, P, 3, 3): camera x head
-    s_head = state.rotation.transpose(0, 2, 1)[:, None] @ s_right
-    v_head = v @ state.rotation
+    # Rows of d(residual)/d(head-space position): u for x, v for y; each (F, 3, P), to be scaled by a.
+    rotation = state.rotation.astype(np.float32)
+    u = rotation[:, 0, :, None] - s.qx[:, None] * rotation[:, 2, :, None]
+    v = rotation[:, 1, :, None] - s.qy[:, None] * rotation[:, 2, :, None]
+    wa = w * s.a
+    waa = (wa * s.a)[:, None]
+    wu, wv = waa * u, waa * v
+    products = np.empty((frames, 6, total), np.float32)
+    for row, (i, j) in enumerate(_PAIRS):
+        np.multiply(wu[:, i], u[:, j], out=products[:, row])
+        products[:, row] += wv[:, i] * v[:, j]
+    upper = products.reshape(frames, -1) @ geometry.table
+    pull = (wa * s.rx)[:, None] * u + (wa * s.ry)[:, None] * v
+    moving = geometry.deltas.reshape(3 * total, channels)
 
     matrix = np.zeros((frames, POSE + channels, POSE + channels))
-    gradient = np.zeros((frames, POSE + channels))
+    gradient = np.empty((frames, POSE + channels))
+    matrix[:, POSE:, POSE:] = upper[:, _square_from_upper(channels)].reshape(frames, channels, channels)
+    gradient[:, POSE:] = pull.reshape(frames, -1) @ moving
 
-    unique = np.stack([s_head[..., i, j] for i, j in _PAIRS], axis=1).astype(np.float32)
-    upper = unique.reshape(frames, -1) @ geometry.table
-    k, m = np.triu_indices(channels)
-    matrix[:, POSE + k, POSE + m] = upper
-    matrix[:, POSE + m, POSE + k] = upper
-
-    moving = np.concatenate(
-        [geometry.deltas, geometry.deltas[geometry.gap_upper] - geometry.deltas[geometry.gap_lower]]
-    ).reshape(-1, channels)
-    gradient[:, POSE:] = v_head.reshape(frames, -1).astype(np.float32) @ moving
-
-    # Rotation: dY = omega x arm = C omega with C = -[arm]x; translation: identity, for points only.
-    cross = np.zeros((frames, weight.shape[1], 3, 3))
-    cross[..., 0, 1], cross[..., 0, 2] = arm[..., 2], -arm[..., 1]
-    cross[..., 1, 0], cross[..., 1, 2] = -arm[..., 2], arm[..., 0]
-    cross[..., 2, 0], cross[..., 2, 1] = arm[..., 1], -arm[..., 0]
-    cross_t = cross.transpose(0, 1, 3, 2)
-    s_cross = s @ cross
-    matrix[:, :3, :3] = (cross_t @ s_cross).sum(1)
-    matrix[:, 3:6, :3] = s_cross[:, :landmarks].sum(1)
-    matrix[:, :3, 3:6] = matrix[:, 3:6, :3].transpose(0, 2, 1)
-    matrix[:, 3:6, 3:6] = s[:, :landmarks].sum(1)
-    gradient[:, :3] = (cross_t @ v[..., None])[..., 0].sum(1)
-    gradient[:, 3:6] = v[:, :landmarks].sum(1)
-
-    rotation_part = (cross_t @ s_right).transpose(0, 2, 1, 3).reshape(frames * 3, -1).astype(np.float32)
-    shift_part = s_right[:, :landmarks].transpose(0, 2, 1, 3).reshape(frames * 3, -1).astype(np.float32)
-    mixed_rotation = (rotation_part @ moving).reshape(frames, 3, channels)
-    mixed_shift = (shift_part @ moving[: 3 * landmarks]).reshape(frames, 3, channels)
-    matrix[:, :3, POSE:] = mixed_rotation
-    matrix[:, 3:6, POSE:] = mixed_shift
-    matrix[:, POSE:, :3] = mixed_rotation.transpose(0, 2, 1)
-    matrix[:, POSE:, 3:6] = mixed_shift.transpose(0, 2, 1)
-    energy = 0.5 * (weight[..., None] * residual**2).sum((1, 2))
+    # Pose rows, over a: turning about the head's origin, arm x (row of M); shifting, points only.
+    ax, ay, az = s.arm[:, 0], s.arm[:, 1], s.arm[:, 2]
+    jx, jy = np.zeros((2, frames, POSE, total), np.float32)
+    jx[:, 0], jx[:, 1], jx[:, 2] = -ay * s.qx, az + ax * s.qx, -ay
+    jy[:, 0], jy[:, 1], jy[:, 2] = -ay * s.qy - az, ax * s.qy, ax
+    jx[:, 3, :landmarks] = jy[:, 4, :landmarks] = 1.0
+    jx[:, 5, :landmarks], jy[:, 5, :landmarks] = -s.qx[:, :landmarks], -s.qy[:, :landmarks]
+    weighted_x, weighted_y = jx * waa, jy * waa
+    matrix[:, :POSE, :POSE] = weighted_x @ jx.transpose(0, 2, 1) + weighted_y @ jy.transpose(0, 2, 1)
+    gradient[:, :POSE] = ((jx * (wa * s.rx)[:, None]) + (jy * (wa * s.ry)[:, None])).sum(2)
+    mixed = weighted_x[:, :, None] * u[:, None] + weighted_y[:, :, None] * v[:, None]
+    mixed_weights = (mixed.reshape(frames * POSE, -1) @ moving).reshape(frames, POSE, channels)
+    matrix[:, :POSE, POSE:] = mixed_weights
+    matrix[:, POSE:, :POSE] = mixed_weights.transpose(0, 2, 1)
     return NormalEquations(matrix, gradient, energy)
+
+
+def _square_from_upper(channels: int) -> NDArray[np.intp]:
+    """(K K,) position of each entry of a symmetric matrix in its upper triangle, row after row."""
+    square = np.zeros((channels, channels), np.intp)
+    k, m = np.triu_indices(channels)
+    square[k, m] = square[m, k] = np.arange(k.size)
+    return square.reshape(-1)

@@ -56,7 +56,7 @@ def estimate_offsets(
     system = np.einsum("lm,mjk->ljmk", covariance, information).reshape(3 * count, 3 * count)
     system[np.diag_indices(3 * count)] += 1.0
     solved = np.linalg.solve(system, (covariance @ pull).reshape(-1)).reshape(count, 3)
-    return without_rigid_part(solved, geometry.rest - offsets)
+    return without_rigid_part(solved, geometry.points - offsets)
 
 
 def without_rigid_part(offsets: F64, rest: F64) -> F64:

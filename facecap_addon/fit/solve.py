@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,13 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, region_of
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
-from .calibrate import Calibration, calibrate, calibration_frames, estimate_focal, first_state, geometry_of
+from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .channel_priors import ChannelPriors, channel_priors, prior_mean
 from .confidence import region_confidence
 from .gaze import gaze_angles
 from .landmark_terms import LandmarkTerms, terms_for
-from .minimise import Terms, minimise
-from .model import MM, Geometry, State, residuals_mm
+from .minimise import Terms, minimise, minimise_frames
+from .model import MM, Geometry, State, make_geometry, residuals_mm
 from .prior import MODEL_PATH, Expectation, aligned_shape, find_expectation, load_prior
 from .settings import FitSettings
 
@@ -29,7 +29,7 @@ F64 = NDArray[np.float64]
 OnProgress = Callable[[int, int], None]
 
 ROBUST_MM = 6.0
-ITERATIONS = 6
+FRAME_ITERATIONS, TIME_ITERATIONS = 4, 2
 STRETCH = 384
 OVERLAP = 24
 MIN_PRESENCE = 0.5
@@ -75,7 +75,8 @@ def solve_take(
     terms = terms_for(observations.scheme)
     neutral, deltas = landmark_geometry(rig, embedding)
     not_observed = channels_not_observed(rig.channels, deltas)
-    geometry = geometry_of(neutral, deltas, terms)
+    used = terms.used
+    geometry = make_geometry(neutral[used], deltas[:, used], terms.gap_upper, terms.gap_lower)
     footage = _usable(observations, embedding, terms)
     trained = load_prior() if observations.scheme == "mediapipe-478" and MODEL_PATH.exists() else None
     expectation = _expect(observations, footage, settings) if trained is not None and settings.prior > 0 else None
@@ -109,14 +110,13 @@ def _usable(observations: Observations, embedding: LandmarkEmbedding, terms: Lan
         raise NoFaceError("No face was found in this footage.", "Check the clip, its trim range and its rotation.")
     width, height = observations.image_size
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    confidence = observations.confidence[rows].astype(np.float64)
-    points = confidence * terms.weight * embedding.valid
+    confidence = observations.confidence[np.ix_(rows, terms.used)].astype(np.float64) * embedding.valid[terms.used]
+    points = confidence * terms.weight
     gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
-    gaps = gaps * (embedding.valid[terms.gap_upper] & embedding.valid[terms.gap_lower])
     return _Footage(
         rows,
         observations.time_s[rows].astype(np.float64),
-        observations.landmarks_px[rows].astype(np.float64) - centre,
+        observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64) - centre,
         np.concatenate([points, gaps], axis=1),
     )
 
@@ -172,17 +172,6 @@ def _terms(
     )
 
 
-def _part(terms: Terms, frames: slice | NDArray[np.intp], focal_px: float = 1.0) -> Terms:
-    """Terms of some frames; `observed` in normalised coordinates when the focal length is given."""
-    return replace(
-        terms,
-        observed=terms.observed[frames] / focal_px,
-        weight=terms.weight[frames],
-        prior_mean=terms.prior_mean[frames],
-        time_s=terms.time_s[frames],
-    )
-
-
 def _calibrate(
     geometry: Geometry,
     landmark_terms: LandmarkTerms,
@@ -197,18 +186,12 @@ def _calibrate(
     if named is not None:
         energy.prior_mean[named] = 0.0
     frames = calibration_frames(len(footage.rows), expectation.activity if expectation is not None else None)
-    terms = _part(energy, frames)
     total = len(footage.rows)
     poll = (lambda: on_progress(0, total)) if on_progress is not None else None
-
-    def at(focal_px: float) -> Calibration:
-        return calibrate(
-            geometry, landmark_terms, terms, terms.observed, focal_px, adapt=settings.adapt, on_iteration=poll
-        )
-
-    if settings.focal_px is not None:
-        return at(settings.focal_px)
-    return estimate_focal(at, max(observations.image_size))
+    guess = FOCAL_GUESS * max(observations.image_size)
+    return calibrate(
+        geometry, landmark_terms.rigid, energy.part(frames), settings.focal_px, guess, adapt=settings.adapt, on_iteration=poll
+    )
 
 
 def _solve_stretches(
@@ -221,14 +204,14 @@ def _solve_stretches(
     """Solve overlapping stretches of frames; memory does not grow with the footage."""
     total, channels = len(footage.rows), energy.prior_mean.shape[1]
     out = State(np.zeros((total, 3, 3)), np.zeros((total, 3)), np.zeros((total, channels)))
-    rigid = landmark_terms.rigid.astype(np.float64)
     for start in range(0, total, STRETCH):
         stop = min(start + STRETCH, total)
         window = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, total))
-        terms = _part(energy, window, calibration.focal_px)
-        state = first_state(calibration.geometry, terms.observed, rigid, terms.prior_mean)
+        terms = energy.part(window, calibration.focal_px)
+        state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)
         poll = (lambda done=start: on_progress(done, total)) if on_progress is not None else None
-        state = minimise(calibration.geometry, state, terms, ITERATIONS, poll)
+        state, _ = minimise_frames(calibration.geometry, state, terms, FRAME_ITERATIONS, poll)
+        state = minimise(calibration.geometry, state, terms, TIME_ITERATIONS, poll)
         inner = slice(start - window.start, stop - window.start)
         out.rotation[start:stop] = state.rotation[inner]
         out.translation[start:stop] = state.translation[inner]
@@ -256,7 +239,10 @@ def _take(
     in_px = residual * (calibration.focal_px / (MM * state.translation[:, 2]))[:, None, None]
     seen = energy.weight[:, : calibration.geometry.landmark_count] > 0
     confidence = region_confidence(
-        np.linalg.norm(residual, axis=-1), observations.confidence[rows], observations.presence[rows], landmark_terms
+        np.linalg.norm(residual, axis=-1),
+        observations.confidence[np.ix_(rows, landmark_terms.used)],
+        observations.presence[rows],
+        landmark_terms,
     )
 
     def spread(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
@@ -269,8 +255,7 @@ def _take(
     quaternion = np.zeros((frames, 4), np.float32)
     quaternion[:, 0] = 1.0
     quaternion[rows] = _continuous(Rotation.from_matrix(state.rotation).as_quat()[:, [3, 0, 1, 2]])
-    rest = calibration.geometry.rest.astype(np.float64)
-    gaze = gaze_angles(rest, landmark_terms, state, observed) if settings.gaze else np.zeros((len(rows), 2, 2))
+    gaze = gaze_angles(calibration.geometry.points, landmark_terms, state, observed) if settings.gaze else np.zeros((len(rows), 2, 2))
     squared = (in_px**2).sum(-1) * seen
     return Take(
         time_s=observations.time_s,

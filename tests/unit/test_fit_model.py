@@ -15,7 +15,7 @@ def problem():
     random = np.random.default_rng(3)
     landmarks, channels, frames = 40, 7, 3
     rest = random.normal(0, 0.05, (landmarks, 3)).astype(np.float32)
-    deltas = random.normal(0, 0.01, (landmarks, 3, channels)).astype(np.float32)
+    deltas = random.normal(0, 0.01, (channels, landmarks, 3)).astype(np.float32)
     geometry = make_geometry(rest, deltas, np.array([0, 2, 4]), np.array([1, 3, 5]))
     state = State(
         Rotation.random(frames, random_state=1).as_matrix(),
@@ -33,7 +33,7 @@ def jacobian(geometry, state, observed, depth, frame):
     columns = []
     for n in range(size):
         step = np.zeros((state.weights.shape[0], size))
-        h = 1e-5 if n < POSE else 1e-2  # weights act linearly, in single precision
+        h = 3e-4 if n < POSE else 3e-2  # landmarks are computed in single precision
         step[frame, n] = h
         up = residuals_mm(geometry, state.moved(step, -9.0, 9.0), observed, depth)[frame]
         down = residuals_mm(geometry, state.moved(-step, -9.0, 9.0), observed, depth)[frame]
@@ -64,7 +64,7 @@ def test_gap_terms_follow_the_difference_of_two_landmarks(problem):
     equations = normal_equations(geometry, state, observed, weight, depth)
     residual = residuals_mm(geometry, state, observed, depth)
     np.testing.assert_allclose(
-        residual[:, -3:], residual[:, [0, 2, 4]] - residual[:, [1, 3, 5]], atol=1e-9
+        residual[:, -3:], residual[:, [0, 2, 4]] - residual[:, [1, 3, 5]], atol=1e-4
     )
     # translation is not seen by a gap; weights are
     assert np.abs(equations.matrix[:, 3:POSE]).max() == 0

@@ -10,7 +10,10 @@ import numpy as np
 from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 
+from sample_scenes.build_head import build_head_arrays
+
 F32 = NDArray[np.float32]
+_ICT_EYES = (slice(21451, 23021), slice(23021, 24591))
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Actor:
         neutral: (V, 3) m, head axes: x the character's left, y to the back, z up; the origin is inside the head.
         triangles: (T, 3).  deltas: (52, V, 3) m, ARKit order; zero for a key the rig lacks.
         colors: (V, 3) 0..1.  has: (52,) bool, keys the rig has.
+        face: (V,) bool, skin around brows, eyes, nose and mouth.
+        eyeballs: vertices of the right and the left eyeball where the rig's keys do not turn them.
     """
 
     neutral: F32
@@ -28,6 +33,8 @@ class Actor:
     deltas: F32
     colors: F32
     has: NDArray[np.bool_]
+    face: NDArray[np.bool_]
+    eyeballs: tuple[slice, ...] = ()
 
 
 def ict_actor(folder: Path, channels: tuple[str, ...]) -> Actor:
@@ -50,10 +57,33 @@ def ict_actor(folder: Path, channels: tuple[str, ...]) -> Actor:
     faces = data["faces"]
     quads = faces[faces[:, 3] >= 0]
     triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]], faces[faces[:, 3] < 0][:, :3]])
-    keep = (triangles < 24591).all(1) | (triangles > 26133).all(1)  # not the tear film and occlusion shells
+    keep = (triangles < 24591).all(1)  # not the tear film, the occlusion shells and the cards of lashes
     landmarks = np.array(json.loads((folder / "ict_vertex_indices.json").read_text())["idx_to_landmark_verts"], np.intp)
     colors = _paint(neutral, landmarks)
-    return Actor(neutral - neutral[landmarks[27]] - np.float32([0, 0.07, 0]), triangles[keep].astype(np.int32), deltas, colors, has)
+    return Actor(neutral - neutral[landmarks[27]] - np.float32([0, 0.07, 0]), triangles[keep].astype(np.int32), deltas, colors, has, _face(deltas, channels), _ICT_EYES)
+
+
+def _face(deltas: F32, channels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(V,) bool: what brows, lids, nose and lips move, without the jaw and the neck it drags along."""
+    local = [k for k, c in enumerate(channels) if c.startswith(("brow", "eyeBlink", "nose", "mouthSmile", "mouthRoll", "mouthPucker"))]
+    return (np.linalg.norm(deltas[local], axis=2) > 0.0015).any(0)
+
+
+def sample_actor(channels: tuple[str, ...]) -> Actor:
+    """The project's own sample head."""
+    head = build_head_arrays()
+    deltas = np.zeros((len(channels), *head.neutral.shape), np.float32)
+    for k, channel in enumerate(channels):
+        if channel in head.deltas:
+            deltas[k] = head.deltas[channel]
+    quads = np.asarray(head.faces)
+    triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]]])
+    triangles = triangles[(triangles >= 0).all(1)]
+    reach = np.abs(deltas).sum((0, 2)) > 1e-3
+    front = head.neutral[reach]
+    origin = np.array([0.0, front[:, 1].min() + 0.09, front[:, 2].mean()], np.float32)
+    has = np.array([c in head.deltas for c in channels])
+    return Actor((head.neutral - origin).astype(np.float32), triangles.astype(np.int32), deltas, head.colors[:, :3].astype(np.float32), has, _face(deltas, channels))
 
 
 def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
@@ -71,14 +101,13 @@ def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
     colors[11248:13294] = (0.25, 0.08, 0.08)
     colors[14062:17039] = (0.55, 0.22, 0.22)
     colors[17039:21451] = (0.85, 0.83, 0.78)
-    for eye in (slice(21451, 23021), slice(23021, 24591)):
+    for eye in _ICT_EYES:
         ball = neutral[eye]
         centre = 0.5 * (ball.min(0) + ball.max(0))
         angle = np.arccos(np.clip(-(ball - centre)[:, 1] / np.linalg.norm(ball - centre, axis=1), -1, 1))
         colors[eye] = (0.88, 0.87, 0.86)
         colors[eye][angle < 0.5] = (0.28, 0.18, 0.10)
         colors[eye][angle < 0.2] = (0.02, 0.02, 0.02)
-    colors[26134:] = dark
     return colors.astype(np.float32)
 
 

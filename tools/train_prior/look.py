@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.regions import Region
+from facecap_addon.rig.channels import ARKIT_CHANNELS
 
 from .actors import Actor
 from .draw import draw, vertex_normals
@@ -60,6 +61,8 @@ def random_scene(random: np.random.Generator, calm: bool) -> Scene:
 def picture_of(actor: Actor, weights: F32, scene: Scene, random: np.random.Generator) -> tuple[NDArray[np.uint8], F32]:
     """Draw; returns the RGB picture and the projected vertices (V, 2) px."""
     head = actor.neutral + np.tensordot(weights, actor.deltas, axes=1)
+    if random.random() < 0.6:
+        _turn_eyes(head, actor, weights)
     turned = (head @ scene.rotation.T).astype(np.float32)
     camera = np.stack([turned[:, 0], -turned[:, 2], turned[:, 1] + scene.distance_m], axis=1)
     shift = random.uniform(-12, 12, 2).astype(np.float32)
@@ -78,13 +81,24 @@ def picture_of(actor: Actor, weights: F32, scene: Scene, random: np.random.Gener
     return (np.clip(image, 0, 1) * 255).astype(np.uint8), points
 
 
+def _turn_eyes(head: F32, actor: Actor, weights: F32) -> None:
+    """Turn eyeballs that the keys leave alone where the lids say they look (in place)."""
+    value = dict(zip(ARKIT_CHANNELS, weights.tolist(), strict=True))
+    for ball in actor.eyeballs:
+        centre = head[ball].mean(0)
+        side, outward = ("Left", 1.0) if centre[0] > 0 else ("Right", -1.0)
+        yaw = outward * 0.6 * (value["eyeLookOut" + side] - value["eyeLookIn" + side])
+        pitch = 0.5 * (value["eyeLookDown" + side] - value["eyeLookUp" + side])
+        turn = Rotation.from_euler("xz", [pitch, yaw]).as_matrix().astype(np.float32)
+        head[ball] = (head[ball] - centre) @ turn.T + centre
+
+
 def see(
     landmarker: Landmarker, image: NDArray[np.uint8], points: F32, actor: Actor, random: np.random.Generator
 ) -> tuple[F32, F32, float]:
     """Landmarks (478, 2) px, depth (478,) px and presence, tracked for two rounds from a rough region."""
-    face = points[np.abs(actor.deltas).sum((0, 2)) > 1e-3]
-    low, high = face.min(0), face.max(0)
-    middle, side = (low + high) / 2, 1.35 * float((high - low).max())
+    low, high = points[actor.face].min(0), points[actor.face].max(0)
+    middle, side = (low + high) / 2, 1.5 * float((high - low).max())
     region = Region(tuple(float(v) for v in middle), side, 0.0)
     for _ in range(2):
         seen = landmarker.landmarks_in_regions(image, [region])[0]
