@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from ..landmarks.layout import Layout, layout_of
 _DENSE_CORRELATION = 12.0
 # Of the skin between the named groups every fourth landmark is used, and counts for four.
 _SKIN_STEP = 4
+# Footage is not the rehearsal: its errors are larger by this factor, and never smaller than the floor.
+_UNLIKE, _FLOOR_MM, _GAP = 1.5, 0.8, 1.0
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),
@@ -54,6 +56,18 @@ def terms_for(scheme: str) -> LandmarkTerms:
     if scheme == "ibug-68":
         return _terms(layout_of(scheme), _RIGID_68, 2.0, 1)
     raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
+
+
+def with_errors(terms: LandmarkTerms, error_m: NDArray[np.float32]) -> LandmarkTerms:
+    """The same landmarks, trusted as far as a rehearsal measured.
+
+    Args:
+        error_m: (L,) float32 m, each landmark's own error on a life-size head.
+    """
+    error_mm = 1000.0 * error_m[terms.used].astype(np.float64)
+    variance = (_UNLIKE * error_mm) ** 2 + _FLOOR_MM**2
+    gap = variance[terms.gap_upper] + variance[terms.gap_lower]
+    return replace(terms, weight=1 / variance, gap_weight=_GAP / gap)
 
 
 def _terms(layout: Layout, rigid: tuple[int, ...], correlation: float, skin_step: int) -> LandmarkTerms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,13 @@ from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, region_of
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..rig.rehearsal import Rehearsal
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .channel_priors import ChannelPriors, channel_priors, prior_mean
 from .confidence import region_confidence
 from .gaze import gaze_angles
-from .landmark_terms import LandmarkTerms, terms_for
+from .landmark_terms import LandmarkTerms, terms_for, with_errors
 from .minimise import Terms, minimise, minimise_frames
 from .model import MM, Geometry, State, make_geometry, residuals_mm
 from .prior import MODEL_PATH, Expectation, aligned_shape, find_expectation, load_prior
@@ -33,6 +34,7 @@ FRAME_ITERATIONS, TIME_ITERATIONS = 4, 2
 STRETCH = 384
 OVERLAP = 24
 MIN_PRESENCE = 0.5
+HABIT_SCALE, HABIT_LIMIT, HABIT_SMOOTH = 1.5, 4.0, 1.0
 OBSERVED_MM = 0.4
 """A key that moves no landmark by this much cannot be seen in the landmarks."""
 
@@ -53,6 +55,7 @@ def solve_take(
     embedding: LandmarkEmbedding,
     settings: FitSettings,
     *,
+    rehearsal: Rehearsal | None = None,
     on_progress: OnProgress | None = None,
 ) -> Take:
     """Fit head pose and shape-key weights to observed landmarks, all frames together.
@@ -61,6 +64,7 @@ def solve_take(
         observations: landmarks of F frames, of the scheme the embedding was made with.
         rig: the character.  embedding: where the landmarks lie on it.
         settings: see FitSettings.
+        rehearsal: what the landmark network sees of the character's keys; absent: the mesh's own geometry.
         on_progress: called with (frames done, frames in all); it may raise CancelledError.
     Returns:
         A Take of F frames; frames without a face are STATUS_MISSING with zero weights.
@@ -75,15 +79,20 @@ def solve_take(
     terms = terms_for(observations.scheme)
     neutral, deltas = landmark_geometry(rig, embedding)
     not_observed = channels_not_observed(rig.channels, deltas)
+    habits = np.zeros((0, *neutral.shape), np.float32)
+    if rehearsal is not None:
+        neutral, deltas, habits = rehearsal.rest, rehearsal.deltas, rehearsal.habits * HABIT_SCALE
+        terms = with_errors(terms, rehearsal.error_m / embedding.rig_scale)
     used = terms.used
-    geometry = make_geometry(neutral[used], deltas[:, used], terms.gap_upper, terms.gap_lower)
+    moving = np.concatenate([deltas, habits])
+    geometry = make_geometry(neutral[used], moving[:, used], terms.gap_upper, terms.gap_lower)
     footage = _usable(observations, embedding, terms)
     trained = load_prior() if observations.scheme == "mediapipe-478" and MODEL_PATH.exists() else None
     expectation = _expect(observations, footage, settings) if trained is not None and settings.prior > 0 else None
     priors = channel_priors(
         rig.channels, trained if expectation is not None else None, settings.prior, settings.smoothness
     )
-    energy = _terms(rig, priors, footage, expectation, not_observed)
+    energy = _with_habits(_terms(rig, priors, footage, expectation, not_observed), len(habits))
     calibration = _calibrate(geometry, terms, energy, footage, expectation, observations, settings, on_progress)
     state = _solve_stretches(calibration, terms, energy, footage, on_progress)
     return _take(observations, rig, calibration, terms, footage, state, energy, not_observed, settings)
@@ -169,6 +178,24 @@ def _terms(
         high=high,
         time_s=footage.time_s,
         smooth=priors.smooth,
+    )
+
+
+def _with_habits(terms: Terms, count: int) -> Terms:
+    """Terms with `count` more unknowns per frame: how far the network errs along each of its habits, in deviations."""
+    if count == 0:
+        return terms
+    known = len(terms.low)
+    precision = np.eye(known + count)
+    precision[:known, :known] = terms.prior_precision
+    return replace(
+        terms,
+        prior_mean=np.pad(terms.prior_mean, ((0, 0), (0, count))),
+        prior_precision=precision,
+        sparsity=np.pad(terms.sparsity, (0, count)),
+        low=np.pad(terms.low, (0, count), constant_values=-HABIT_LIMIT),
+        high=np.pad(terms.high, (0, count), constant_values=HABIT_LIMIT),
+        smooth=np.pad(terms.smooth, (0, count), constant_values=HABIT_SMOOTH),
     )
 
 
@@ -260,7 +287,7 @@ def _take(
     return Take(
         time_s=observations.time_s,
         channels=rig.channels,
-        weights=spread(state.weights, 0.0),
+        weights=spread(state.weights[:, : len(rig.channels)], 0.0),
         head_rotation_wxyz=quaternion,
         head_translation_m=spread(state.translation, 0.0),
         gaze_rad=spread(gaze, 0.0),

@@ -1,0 +1,259 @@
+"""What the landmark network sees when the character acts: a rehearsal before the first take.
+
+The network does not answer a face's motion one to one. It sees a chin drop by two thirds of what the mesh's chin drops,
+and lids close by less than they do. Before a character is fitted to footage it therefore acts in front of the network:
+many poses, each a few shape keys at random, drawn from a random side. A ridge regression, held near the mesh's own
+geometry, gives every landmark the place and the motion per key that the network will report of it, and the error that
+remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..landmarks.layout import layout_of
+from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
+from .blendshapes import BlendshapeRig
+from .channels import arkit_name, mirrored
+from .embedding import LandmarkEmbedding, landmark_geometry
+from .eye_paint import paint_eyes
+from .portrait import Direction, Mesh, View, frame, look, turned
+from .surface import loose_parts
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
+HABITS = 24
+_SIZE, _FILL = 416, 0.62
+_MM = 1000.0
+_NOISE_MM = 1.2
+# How far what is seen may differ from the mesh: a part of the landmark's own motion, and a little that it lacks.
+_GAIN_SPREAD, _OWN_SPREAD_MM, _REST_SPREAD_MM = 0.35, 0.35, 3.0
+_REACH_MM = 0.4
+_YAW_RAD, _PITCH_RAD = 0.22, 0.12
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A character's landmarks as the network sees them.
+
+    Attributes:
+        rest: (L, 3) float32 m, head space, at neutral.
+        deltas: (K, L, 3) float32 m, head space, displacement at weight 1.
+        habits: (B, L, 3) float32 m, head space: ways in which all landmarks err together, each of unit variance.
+        error_m: (L,) float32, what is left of each landmark's own error, per coordinate of the picture.
+    """
+
+    rest: F32
+    deltas: F32
+    habits: F32
+    error_m: F32
+
+
+def rehearse(
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    landmarker: Landmarker,
+    *,
+    poses: F32 | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Rehearsal:
+    """Let a character act in front of the landmark network.
+
+    Args:
+        rig: the character.  embedding: its landmarks.  landmarker: an open backend, of the embedding's scheme.
+        poses: (N, K) weights to act besides random ones, such as recorded performances have.
+        on_progress: called with (pictures done, pictures in all); it may raise to cancel.
+    Returns:
+        What is seen; the mesh's own geometry where the network sees no face.
+    """
+    rest, deltas = landmark_geometry(rig, embedding)
+    reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.ranges).max(1) * _MM
+    acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
+    mesh = _face_mesh(rig, embedding)
+    count = int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST)) if len(acting) else 0
+    random = np.random.default_rng(478)
+    # One list per sum over pictures: design rows M (2, 3) per landmark, weights, residuals.
+    rows: list[F64] = []
+    residuals: list[F64] = []
+    weights: list[F32] = []
+    for done in range(count):
+        if on_progress is not None:
+            on_progress(done, count)
+        use_pose = poses is not None and done % 2 == 1
+        acted = poses[done // 2 % len(poses)] if use_pose else draw_weights(rig, acting, random)
+        head = rest + np.tensordot(acted, deltas, axes=1)
+        seen = _picture(rig, embedding, mesh, acted, head, landmarker, random)
+        if seen is None:
+            continue
+        residual, row = seen
+        residuals.append(residual)
+        rows.append(row)
+        weights.append(acted)
+    if len(rows) < FEWEST // 2:
+        none = np.zeros((0, *rest.shape), np.float32)
+        return Rehearsal(rest, deltas, none, np.full(len(rest), 0.002 * embedding.rig_scale, np.float32))
+    return _regress(rest, deltas, acting, np.array(weights), np.array(rows), np.array(residuals), embedding.rig_scale)
+
+
+def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random.Generator) -> F32:
+    """(K,) weights of a random expression: up to six keys, mostly both sides alike, lips sealed only over an open jaw."""
+    names = [arkit_name(channel) for channel in rig.channels]
+    weights = np.zeros(len(rig.channels), np.float32)
+    for k in random.choice(acting, size=min(len(acting), int(random.integers(1, 7))), replace=False):
+        level = random.uniform(0.15, 1.0)
+        members = [int(k)]
+        name = names[k]
+        if name is not None and mirrored(name) in names and random.random() < 0.65:
+            members.append(names.index(mirrored(name)))
+        for member in members:
+            low, high = rig.ranges[member]
+            weights[member] = level * (high if high > 0 else low)
+    if "mouthClose" in names and "jawOpen" in names:
+        jaw, close = names.index("jawOpen"), names.index("mouthClose")
+        weights[jaw] = max(weights[jaw], weights[close])
+    return weights
+
+
+def _picture(
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    mesh: Mesh,
+    acted: F32,
+    head: F64,
+    landmarker: Landmarker,
+    random: np.random.Generator,
+) -> tuple[F64, F64] | None:
+    """Residuals (L, 2), m at the face, and rows (L, 2, 3) of one picture's landmarks; None without a face."""
+    axes = embedding.head_from_rig[:3, :3]
+    rotation = np.stack([axes[0], -axes[2], axes[1]])
+    in_rig = (head - embedding.head_from_rig[:3, 3]) @ axes
+    yaw, pitch = random.normal(0, _YAW_RAD), random.normal(0, _PITCH_RAD)
+    shown = in_rig[embedding.valid]
+    view = frame(shown, turned(rotation, yaw, pitch), _FILL, _SIZE)
+    posed = Mesh(rig.vertices_at(acted), mesh.triangles, mesh.colors)
+    light: Direction = (float(random.normal(0, 0.4)), float(random.normal(-0.4, 0.2)), -0.85)
+    picture = look(posed, view).picture(light, ambient=float(random.uniform(0.2, 0.5)))
+    camera = view.camera_space(in_rig)
+    expected = _project(camera, view)
+    seen = landmarker.landmarks_in_regions(picture, [landmarker.region_of_landmarks((expected - 0.5) / 2)])[0]
+    if seen.presence < PRESENCE_THRESHOLD:
+        return None
+    again = landmarker.landmarks_in_regions(picture, [landmarker.region_of_landmarks(seen.landmarks_px)])[0]
+    if again.presence < PRESENCE_THRESHOLD:
+        return None
+    observed = (again.landmarks_px.astype(np.float64) + 0.5) * 2 - 0.5
+    residual = (observed - expected) * view.pixel_m
+    toward = view.rotation @ axes.T  # camera from head
+    scale = view.distance_m / camera[:, 2]
+    q = camera[:, :2] / camera[:, 2:]
+    row = scale[:, None, None] * (toward[None, :2] - q[:, :, None] * toward[None, 2:])
+    return residual, row
+
+
+def _project(camera: F64, view: View) -> F64:
+    return camera[:, :2] / camera[:, 2:] * view.camera.focal_px + np.asarray(view.camera.center_px)
+
+
+def _regress(
+    rest: F32, deltas: F32, acting: NDArray[np.intp], weights: F32, rows: F64, residuals: F64, rig_scale: float
+) -> Rehearsal:
+    """Corrections of rest and deltas, one ridge regression per landmark.
+
+    Args:
+        rows: (N, L, 2, 3).  residuals: (N, L, 2) m.  weights: (N, K).
+    """
+    pictures, landmarks = residuals.shape[:2]
+    unit = rig_scale / _MM
+    basis = np.concatenate([np.ones((pictures, 1)), weights[:, acting]], axis=1)  # (N, 1 + A)
+    size = basis.shape[1]
+    # the head as a whole is where the footage's pose puts it: a common shift of all landmarks is no news
+    residuals = residuals - np.median(residuals, axis=1, keepdims=True)
+    new_rest, new_deltas = rest.astype(np.float64), deltas.astype(np.float64)
+    left = np.empty_like(residuals)
+    products = np.einsum("na,nb->nab", basis, basis).reshape(pictures, -1)
+    for landmark in range(landmarks):
+        m = rows[:, landmark]  # (N, 2, 3)
+        moment = np.einsum("nij,nik->njk", m, m).reshape(pictures, 9)
+        normal = (products.T @ moment).reshape(size, size, 3, 3).transpose(0, 2, 1, 3).reshape(3 * size, 3 * size)
+        right = (basis.T @ np.einsum("nij,ni->nj", m, residuals[:, landmark])).reshape(-1)
+        spread = np.empty((size, 3))
+        spread[0] = _REST_SPREAD_MM * unit
+        own = np.abs(deltas[acting, landmark])
+        spread[1:] = _GAIN_SPREAD * own + (_OWN_SPREAD_MM * unit) * np.array([1.0, 0.3, 1.0])
+        ridge = (_NOISE_MM * unit / spread.reshape(-1)) ** 2
+        found = np.linalg.solve(normal + np.diag(ridge), right).reshape(size, 3)
+        new_rest[landmark] += found[0]
+        new_deltas[acting, landmark] += found[1:]
+        left[:, landmark] = residuals[:, landmark] - np.einsum("nij,nj->ni", m, basis @ found)
+    habits, error = _habits(rows, left)
+    return Rehearsal(new_rest.astype(np.float32), new_deltas.astype(np.float32), habits, error)
+
+
+def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
+    """Principal components of the errors (B, L, 3), m, head space, and what they leave (L,), m.
+
+    Args:
+        rows: (N, L, 2, 3).  left: (N, L, 2) m.
+    """
+    # the smallest displacement in head space that shows as this error
+    gram = rows @ rows.transpose(0, 1, 3, 2)
+    inside = (rows.transpose(0, 1, 3, 2) @ np.linalg.solve(gram, left[..., None]))[..., 0]
+    flat = inside.reshape(len(inside), -1)
+    _, scale, axes = np.linalg.svd(flat, full_matrices=False)
+    count = min(HABITS, len(scale))
+    habits = (scale[:count, None] * axes[:count] / np.sqrt(len(flat))).reshape(count, -1, 3)
+    rest = flat - (flat @ axes[:count].T) @ axes[:count]
+    own = np.sqrt((rest.reshape(inside.shape) ** 2).sum(-1).mean(0) / 2)
+    return habits.astype(np.float32), own.astype(np.float32)
+
+
+def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
+    """The character's mesh; if it has no colours, its eyeballs are painted."""
+    if rig.colors is not None:
+        return Mesh(rig.neutral, rig.triangles, rig.colors)
+    layout = layout_of(embedding.scheme)
+    irises = [*layout.iris_right, *layout.iris_left]
+    if not irises:
+        return Mesh(rig.neutral, rig.triangles, None)
+    part = loose_parts(rig.neutral, rig.triangles)
+    skin = int(np.bincount(part[embedding.triangle[list(layout.nose)]]).argmax())
+    eyes = np.isin(part, np.setdiff1d(part[embedding.triangle[irises]], [skin]))
+    axes = embedding.head_from_rig[:3, :3]
+    corners = landmark_geometry(rig, embedding)[0][[layout.upper_lid_right[0], layout.upper_lid_left[0]]]
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    colors = paint_eyes(rig.neutral, rig.triangles, eyes, np.stack([axes[0], -axes[2], axes[1]]), width)
+    return Mesh(rig.neutral, rig.triangles, colors)
+
+
+def save_rehearsal(path: Path, rehearsal: Rehearsal) -> None:
+    """Write a rehearsal to an `.npz` (the caller makes the write atomic)."""
+    with path.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            rest=rehearsal.rest,
+            deltas=rehearsal.deltas.astype(np.float16),
+            habits=rehearsal.habits.astype(np.float16),
+            error_m=rehearsal.error_m,
+        )
+
+
+def load_rehearsal(path: Path) -> Rehearsal:
+    """Read what `save_rehearsal` wrote. Raises FacecapError if the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return Rehearsal(
+                *(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m"))
+            )
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        raise FacecapError(
+            f"The character's rehearsal in {path.name} cannot be read ({error}).", "Solve again; it is made anew."
+        ) from error
