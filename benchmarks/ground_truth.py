@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ict import load_ict_rig
+from facecap_addon.fit.prior import poses_to_rehearse
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
@@ -26,6 +27,7 @@ from facecap_addon.landmarks.track import assemble, observe
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
 from facecap_addon.rig.embedding import find_embedding, load_embedding, save_embedding
+from facecap_addon.rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
 
 F32 = NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +59,16 @@ def embedding_of(rig: BlendshapeRig, name: str, *, fresh: bool = False):  # noqa
     CACHE.mkdir(parents=True, exist_ok=True)
     save_embedding(cached, embedding)
     return embedding
+
+
+def rehearsal_of(rig: BlendshapeRig, name: str, *, fresh: bool = False) -> Rehearsal:
+    """The rig's rehearsal, kept in .cache between runs."""
+    cached = CACHE / f"{name}.rehearsal.npz"
+    if cached.exists() and not fresh:
+        return load_rehearsal(cached)
+    rehearsal = rehearse(rig, embedding_of(rig, name), open_landmarker(), poses=poses_to_rehearse(rig.channels))
+    save_rehearsal(cached, rehearsal)
+    return rehearsal
 
 
 def driven(names: tuple[str, ...], channels: tuple[str, ...], weights: F32) -> F32:
@@ -94,7 +106,8 @@ def main() -> None:
     true_focal = focal_px_from_lens(float(truth["lens_mm"]), float(truth["sensor_mm"]), *observations.image_size)
     settings = FitSettings(focal_px=true_focal if arguments.known_camera else None)
     if arguments.only != "across":
-        take = solve_take(observations, ict, embedding_of(ict, "ict_actor", fresh=arguments.fresh), settings)
+        take = solve_take(observations, ict, embedding_of(ict, "ict_actor", fresh=arguments.fresh), settings,
+                          rehearsal=rehearsal_of(ict, "ict_actor", fresh=arguments.fresh))
         print(f"\nsame rig: RMSE {rmse_mm(take.weights, truth['rig_weights'], deltas):.2f} mm (asked 1.5), "
               f"focal {take.focal_px:.0f} px (true {true_focal:.0f}), residual {np.nanmean(take.residual_px):.2f} px")
         report(take.channels, take.weights, truth)
@@ -102,7 +115,8 @@ def main() -> None:
         from benchmarks.sample_head import sample_rig
 
         rig = sample_rig()
-        take = solve_take(observations, rig, embedding_of(rig, "sample_head", fresh=arguments.fresh), settings)
+        take = solve_take(observations, rig, embedding_of(rig, "sample_head", fresh=arguments.fresh), settings,
+                          rehearsal=rehearsal_of(rig, "sample_head", fresh=arguments.fresh))
         error = rmse_mm(driven(names, take.channels, take.weights), truth["rig_weights"], deltas)
         print(f"\nacross rigs: RMSE {error:.2f} mm (asked 2.6), focal {take.focal_px:.0f} px, "
               f"residual {np.nanmean(take.residual_px):.2f} px")

@@ -5,7 +5,7 @@ With these files a solve on the sample head needs no Blender for the rig, and no
 
 from __future__ import annotations
 
-from facecap_addon.jobs.character import character_source, embedding_of, read_rig
+from facecap_addon.jobs.character import character_source, embedding_of, read_rig, rehearsal_of
 from facecap_addon.jobs.sample import CACHE
 from facecap_addon.landmarks.registry import open_landmarker
 
@@ -19,7 +19,9 @@ def main() -> int:
         except StopIteration as stop:
             rig, _ = stop.value
             break
-    embedding_of(rig, open_landmarker(), CACHE)
+    landmarker = open_landmarker()
+    embedding = embedding_of(rig, landmarker, CACHE)
+    rehearsal_of(rig, embedding, landmarker, CACHE)
     used = list(CACHE.glob("*.npz"))
     print(f"sample head: {rig.vertex_count} vertices, {len(rig.channels)} keys, {len(used) - len(before)} files made")
     return 0

@@ -15,7 +15,7 @@ _DENSE_CORRELATION = 12.0
 # Of the skin between the named groups every fourth landmark is used, and counts for four.
 _SKIN_STEP = 4
 # Footage is not the rehearsal: its errors are larger by this factor, and never smaller than the floor.
-_UNLIKE, _FLOOR_MM, _GAP = 1.5, 0.8, 1.0
+_UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 4.0
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),

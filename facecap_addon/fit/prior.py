@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..rig.channels import arkit_name
 from .features import align, network_points
 
 F32 = NDArray[np.float32]
@@ -39,6 +40,7 @@ class ExpressionPrior:
         identity_mean, identity_basis: (3 M,), (3 M, B): main ways in which neutral faces differ.
         layers: weight matrices and biases of the network, in turn.
         covariance: (K, K) float64, of its errors on unseen people.
+        poses: (N, K) float32 in 0..1, expressions of a performance, for characters to rehearse.
     """
 
     scheme: str
@@ -51,6 +53,7 @@ class ExpressionPrior:
     identity_basis: F64
     layers: tuple[tuple[F32, F32], ...]
     covariance: F64
+    poses: F32
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,26 @@ def load_prior(path: Path = MODEL_PATH) -> ExpressionPrior:
                     (data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32)) for i in range(count)
                 ),
                 covariance=data["covariance"].astype(np.float64),
+                poses=data["poses"].astype(np.float32) / 255,
             )
     except (OSError, KeyError, ValueError) as error:
         raise FacecapError(
             f"The expression prior {path.name} cannot be read ({error}).", "Install FaceCap again."
         ) from error
+
+
+def poses_to_rehearse(channels: tuple[str, ...]) -> F32 | None:
+    """(N, K) weights of expressions for channels with ARKit's names; None where too few have one."""
+    prior = load_prior()
+    names = [arkit_name(c) for c in channels]
+    if sum(n is not None for n in names) < len(prior.channels) // 2:
+        return None
+    columns = {c: k for k, c in enumerate(prior.channels)}
+    out = np.zeros((len(prior.poses), len(channels)), np.float32)
+    for k, name in enumerate(names):
+        if name in columns:
+            out[:, k] = prior.poses[:, columns[name]]
+    return out
 
 
 def aligned_shape(prior: ExpressionPrior, landmarks_px: F32, depth_px: F32) -> tuple[F64, F64]:

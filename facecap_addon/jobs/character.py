@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import FacecapError
+from ..fit.prior import poses_to_rehearse
 from ..landmarks.protocol import Landmarker
 from ..rig.blendshapes import BlendshapeRig, load_rig
 from ..rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
+from ..rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
 from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, ask_blender
 from .footage_key import content_key
 from .sample import CACHE, sample_head
 
 # Raise it when what is read from a .blend, or how landmarks are placed, changes.
-FORMAT = 1
+FORMAT = 2
 _BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
 
 
@@ -100,6 +102,27 @@ def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> La
     with atomic_path(folder / name) as temporary:
         save_embedding(temporary, embedding)
     return embedding
+
+
+def rehearsal_of(
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    landmarker: Landmarker,
+    folder: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Rehearsal:
+    """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
+    name = _embedding_name(rig, landmarker.model_version).replace("landmarks-", "rehearsal-", 1)
+    kept = _kept(name, folder)
+    if kept is not None:
+        try:
+            return load_rehearsal(kept)
+        except FacecapError:
+            kept.unlink(missing_ok=True)
+    rehearsal = rehearse(rig, embedding, landmarker, poses=poses_to_rehearse(rig.channels), on_progress=on_progress)
+    with atomic_path(folder / name) as temporary:
+        save_rehearsal(temporary, rehearsal)
+    return rehearsal
 
 
 def kept_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:

@@ -32,7 +32,7 @@ from ..takes.preview import preview_steps
 from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook, NoBlenderError, ask_blender
-from .character import CharacterSource, character_source, embedding_of, read_rig
+from .character import CharacterSource, character_source, embedding_of, read_rig, rehearsal_of
 from .crash import versions
 from .footage_key import content_key
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
@@ -100,13 +100,18 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         yield Progress("character", 0, 1)
         rig, notes = yield from _reading(source, settings, blender_hook, files)
         embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, files.characters))
+        rehearsal = yield from stepwise(
+            "character", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
+        )
     warnings += notes
 
     with clock.stage("fit"):
         yield Progress("fit", 0, observations.frame_count)
         take = yield from stepwise(
             "fit",
-            lambda say: solve_take(observations, rig, embedding, _fit_settings(settings, footage), on_progress=say),
+            lambda say: solve_take(
+                observations, rig, embedding, _fit_settings(settings, footage), rehearsal=rehearsal, on_progress=say
+            ),
         )
         take = _with_provenance(take, settings, footage, embedding)
 

@@ -10,6 +10,7 @@ remains.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -33,6 +34,7 @@ F64 = NDArray[np.float64]
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
 HABITS = 24
 _SIZE, _FILL = 416, 0.62
+_THREADS, _AT_ONCE = 2, 8
 _MM = 1000.0
 _NOISE_MM = 1.2
 # How far what is seen may differ from the mesh: a part of the landmark's own motion, and a little that it lacks.
@@ -80,28 +82,26 @@ def rehearse(
     acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
     mesh = _face_mesh(rig, embedding)
     count = int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST)) if len(acting) else 0
-    random = np.random.default_rng(478)
-    # One list per sum over pictures: design rows M (2, 3) per landmark, weights, residuals.
-    rows: list[F64] = []
-    residuals: list[F64] = []
-    weights: list[F32] = []
-    for done in range(count):
-        if on_progress is not None:
-            on_progress(done, count)
-        use_pose = poses is not None and done % 2 == 1
-        acted = poses[done // 2 % len(poses)] if use_pose else draw_weights(rig, acting, random)
-        head = rest + np.tensordot(acted, deltas, axes=1)
-        seen = _picture(rig, embedding, mesh, acted, head, landmarker, random)
-        if seen is None:
-            continue
-        residual, row = seen
-        residuals.append(residual)
-        rows.append(row)
-        weights.append(acted)
-    if len(rows) < FEWEST // 2:
+
+    def act(picture: int) -> tuple[F64, F64, F32] | None:
+        random = np.random.default_rng((478, picture))
+        acted = draw_weights(rig, acting, random)
+        if poses is not None and picture % 2 == 1:
+            acted = poses[picture // 2 % len(poses)]
+        seen = _picture(rig, embedding, mesh, acted, rest + np.tensordot(acted, deltas, axes=1), landmarker, random)
+        return None if seen is None else (*seen, acted)
+
+    acts: list[tuple[F64, F64, F32]] = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for first in range(0, count, _AT_ONCE):
+            if on_progress is not None:
+                on_progress(first, count)
+            acts += [a for a in pool.map(act, range(first, min(first + _AT_ONCE, count))) if a is not None]
+    if len(acts) < FEWEST // 2:
         none = np.zeros((0, *rest.shape), np.float32)
         return Rehearsal(rest, deltas, none, np.full(len(rest), 0.002 * embedding.rig_scale, np.float32))
-    return _regress(rest, deltas, acting, np.array(weights), np.array(rows), np.array(residuals), embedding.rig_scale)
+    residuals, rows, weights = (np.array(part) for part in zip(*acts, strict=True))
+    return _regress(rest, deltas, acting, weights, rows, residuals, embedding.rig_scale)
 
 
 def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random.Generator) -> F32:
@@ -147,10 +147,7 @@ def _picture(
     seen = landmarker.landmarks_in_regions(picture, [landmarker.region_of_landmarks((expected - 0.5) / 2)])[0]
     if seen.presence < PRESENCE_THRESHOLD:
         return None
-    again = landmarker.landmarks_in_regions(picture, [landmarker.region_of_landmarks(seen.landmarks_px)])[0]
-    if again.presence < PRESENCE_THRESHOLD:
-        return None
-    observed = (again.landmarks_px.astype(np.float64) + 0.5) * 2 - 0.5
+    observed = (seen.landmarks_px.astype(np.float64) + 0.5) * 2 - 0.5
     residual = (observed - expected) * view.pixel_m
     toward = view.rotation @ axes.T  # camera from head
     scale = view.distance_m / camera[:, 2]
@@ -217,13 +214,14 @@ def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
 
 
 def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
-    """The character's mesh; if it has no colours, its eyeballs are painted."""
+    """The character's mesh around its face; if it has no colours, its eyeballs are painted."""
+    near = _near_face(rig, embedding)
     if rig.colors is not None:
-        return Mesh(rig.neutral, rig.triangles, rig.colors)
+        return Mesh(rig.neutral, rig.triangles[near], rig.colors)
     layout = layout_of(embedding.scheme)
     irises = [*layout.iris_right, *layout.iris_left]
     if not irises:
-        return Mesh(rig.neutral, rig.triangles, None)
+        return Mesh(rig.neutral, rig.triangles[near], None)
     part = loose_parts(rig.neutral, rig.triangles)
     skin = int(np.bincount(part[embedding.triangle[list(layout.nose)]]).argmax())
     eyes = np.isin(part, np.setdiff1d(part[embedding.triangle[irises]], [skin]))
@@ -231,7 +229,15 @@ def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     corners = landmark_geometry(rig, embedding)[0][[layout.upper_lid_right[0], layout.upper_lid_left[0]]]
     width = float(np.linalg.norm(corners[1] - corners[0]))
     colors = paint_eyes(rig.neutral, rig.triangles, eyes, np.stack([axes[0], -axes[2], axes[1]]), width)
-    return Mesh(rig.neutral, rig.triangles, colors)
+    return Mesh(rig.neutral, rig.triangles[near], colors)
+
+
+def _near_face(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.intp]:
+    """Triangles that a portrait of the face can show; bodies can be large."""
+    at = rig.neutral[rig.triangles[embedding.triangle[embedding.valid], 0]]
+    low, high = at.min(0), at.max(0)
+    first = rig.neutral[rig.triangles[:, 0]]
+    return np.flatnonzero(np.linalg.norm(first - 0.5 * (low + high), axis=1) < 1.1 * float(np.linalg.norm(high - low)))
 
 
 def save_rehearsal(path: Path, rehearsal: Rehearsal) -> None:

@@ -59,12 +59,10 @@ def make_template(points: NDArray, neutral: NDArray, weight: NDArray) -> NDArray
     return 0.5 * (template + template[MIRROR_478] * [-1, 1, 1])
 
 
-def subset_of_landmarks() -> NDArray[np.intp]:
-    """Every landmark the attention stages refine, and every third of the rest."""
-    terms = terms_for("mediapipe-478")
-    fine = np.flatnonzero(terms.weight > 1 / (1.6**2 * 12.0))
-    rest = np.setdiff1d(np.arange(468), fine)[::3]
-    return np.union1d(fine, rest)
+def poses_to_act(data: dict[str, NDArray], random: np.random.Generator) -> NDArray[np.uint8]:
+    """(256, 52) uint8, weights times 255, of expressions that characters rehearse."""
+    rows = np.flatnonzero(~data["neutral"] & data["has"].all(1))
+    return np.round(data["weights"][random.choice(rows, 256, replace=False)] * 255).astype(np.uint8)
 
 
 def main() -> None:
@@ -74,11 +72,12 @@ def main() -> None:
     random = np.random.default_rng(0)
     data = load(paths)
     terms = terms_for("mediapipe-478")
-    weight = terms.rigid.astype(float)
+    weight = np.zeros(478)
+    weight[terms.used[terms.rigid]] = 1.0
     template = make_template(data["points"], data["neutral"], weight)
     aligned, rotation = align(data["points"], template, weight)
     turn = Rotation.from_matrix(rotation).as_rotvec()
-    subset = subset_of_landmarks()
+    subset = terms.used
     shape = aligned[:, subset].reshape(len(aligned), -1)
 
     people = np.unique(data["person"])
@@ -128,7 +127,7 @@ def main() -> None:
             loss.backward()
             optimiser.step()
             schedule.step()
-            total += float(loss)
+            total += loss.item()
         if epoch % 10 == 9:
             print(f"epoch {epoch + 1}: train {total / (len(train) // batch):.5f}", flush=True)
     net.eval()
@@ -149,7 +148,7 @@ def main() -> None:
         out, scheme="mediapipe-478", channels=np.array(ARKIT_CHANNELS), template=template.astype(np.float32),
         align_weight=weight.astype(np.float32), subset=subset.astype(np.int32), response=response.astype(np.float32),
         identity_mean=mean.astype(np.float32), identity_basis=basis.astype(np.float32), layer_count=len(linear),
-        covariance=covariance.astype(np.float32), **arrays,
+        covariance=covariance.astype(np.float32), poses=poses_to_act(data, random), **arrays,
     )
 
 
