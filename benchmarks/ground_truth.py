@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ict import load_ict_rig
+from facecap_addon.fit import prior
 from facecap_addon.fit.prior import poses_to_rehearse
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
@@ -50,7 +51,7 @@ def observe_clip(path: Path, *, fresh: bool = False) -> Observations:
     return observations
 
 
-def embedding_of(rig: BlendshapeRig, name: str, *, fresh: bool = False):  # noqa: ANN201
+def embedding_of(rig: BlendshapeRig, name: str, *, fresh: bool = False):
     """The rig's landmarks, kept in .cache between runs."""
     cached = CACHE / f"{name}.embedding.npz"
     if cached.exists() and not fresh:
@@ -94,32 +95,50 @@ def main() -> None:
     parser.add_argument("--only", choices=("same", "across"))
     parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks and embeddings")
     parser.add_argument("--known-camera", action="store_true")
+    parser.add_argument("--prior", type=Path, help="another expression prior, such as one trained without this rig")
     arguments = parser.parse_args()
+    if arguments.prior is not None:
+        prior.MODEL_PATH = arguments.prior
     truth = np.load(arguments.data / "renders" / "ict_rom_truth.npz", allow_pickle=False)
     names = tuple(str(n) for n in truth["rig_names"])
     ict = load_ict_rig(arguments.data / "rig" / "ict_facekit_arkit.npz", truth["neutral_m"])
     deltas = ict.deltas[:, :SKIN]
     deltas = deltas[:, np.linalg.norm(deltas, axis=2).max(0) > MOVING_M]
-    print(f"moving skin vertices {deltas.shape[1]}; doing nothing {rmse_mm(truth['rig_weights'] * 0, truth['rig_weights'], deltas):.2f} mm")
+    nothing = rmse_mm(truth["rig_weights"] * 0, truth["rig_weights"], deltas)
+    print(f"moving skin vertices {deltas.shape[1]}; doing nothing {nothing:.2f} mm")
     observations = observe_clip(arguments.data / "renders" / "ict_rom.mp4", fresh=arguments.fresh)
     print(f"presence {observations.presence.min():.2f}..{observations.presence.max():.2f}")
     true_focal = focal_px_from_lens(float(truth["lens_mm"]), float(truth["sensor_mm"]), *observations.image_size)
     settings = FitSettings(focal_px=true_focal if arguments.known_camera else None)
     if arguments.only != "across":
-        take = solve_take(observations, ict, embedding_of(ict, "ict_actor", fresh=arguments.fresh), settings,
-                          rehearsal=rehearsal_of(ict, "ict_actor", fresh=arguments.fresh))
-        print(f"\nsame rig: RMSE {rmse_mm(take.weights, truth['rig_weights'], deltas):.2f} mm (asked 1.5), "
-              f"focal {take.focal_px:.0f} px (true {true_focal:.0f}), residual {np.nanmean(take.residual_px):.2f} px")
+        take = solve_take(
+            observations,
+            ict,
+            embedding_of(ict, "ict_actor", fresh=arguments.fresh),
+            settings,
+            rehearsal=rehearsal_of(ict, "ict_actor", fresh=arguments.fresh),
+        )
+        print(
+            f"\nsame rig: RMSE {rmse_mm(take.weights, truth['rig_weights'], deltas):.2f} mm (asked 1.5), "
+            f"focal {take.focal_px:.0f} px (true {true_focal:.0f}), residual {np.nanmean(take.residual_px):.2f} px"
+        )
         report(take.channels, take.weights, truth)
     if arguments.only != "same":
         from benchmarks.sample_head import sample_rig
 
         rig = sample_rig()
-        take = solve_take(observations, rig, embedding_of(rig, "sample_head", fresh=arguments.fresh), settings,
-                          rehearsal=rehearsal_of(rig, "sample_head", fresh=arguments.fresh))
+        take = solve_take(
+            observations,
+            rig,
+            embedding_of(rig, "sample_head", fresh=arguments.fresh),
+            settings,
+            rehearsal=rehearsal_of(rig, "sample_head", fresh=arguments.fresh),
+        )
         error = rmse_mm(driven(names, take.channels, take.weights), truth["rig_weights"], deltas)
-        print(f"\nacross rigs: RMSE {error:.2f} mm (asked 2.6), focal {take.focal_px:.0f} px, "
-              f"residual {np.nanmean(take.residual_px):.2f} px")
+        print(
+            f"\nacross rigs: RMSE {error:.2f} mm (asked 2.6), focal {take.focal_px:.0f} px, "
+            f"residual {np.nanmean(take.residual_px):.2f} px"
+        )
         report(take.channels, take.weights, truth)
 
 
@@ -135,9 +154,13 @@ def report(channels: tuple[str, ...], weights: F32, truth: dict[str, NDArray]) -
         r = float(np.corrcoef(mine, true)[0, 1]) if mine.std() > 1e-6 else 0.0
         rows.append((channel, r, float(np.abs(mine - true).mean()), true.mean(), mine.mean(), true.std(), mine.std()))
     for channel, r, error, mt, mm, st, sm in rows:
-        print(f"  {channel:20s} r {r:5.2f}  abs {error:.3f}   mean true {mt:.2f} solved {mm:.2f}   std {st:.2f} {sm:.2f}")
-    print(f"  mean over {len(rows)} moving channels: correlation {np.mean([r[1] for r in rows]):.3f} (asked 0.72), "
-          f"absolute error {np.mean([r[2] for r in rows]):.3f} (asked 0.10)")
+        print(
+            f"  {channel:20s} r {r:5.2f}  abs {error:.3f}   mean true {mt:.2f} solved {mm:.2f}   std {st:.2f} {sm:.2f}"
+        )
+    print(
+        f"  mean over {len(rows)} moving channels: correlation {np.mean([r[1] for r in rows]):.3f} (asked 0.72), "
+        f"absolute error {np.mean([r[2] for r in rows]):.3f} (asked 0.10)"
+    )
 
 
 if __name__ == "__main__":

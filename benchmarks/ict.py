@@ -31,9 +31,7 @@ def load_ict_rig(path: Path, neutral_m: NDArray[np.floating] | None = None) -> B
     triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]], single[:, :3]])
     opaque = (triangles < _FIRST_TRANSPARENT).all(axis=1)
     ranges = np.tile(np.array([0, 1], np.float32), (len(names), 1))
-    return BlendshapeRig(
-        neutral, triangles[opaque].astype(np.int32), deltas, names, ranges, name="ICT head"
-    )
+    return BlendshapeRig(neutral, triangles[opaque].astype(np.int32), deltas, names, ranges, name="ICT head")
 
 
 def ict_landmark_vertices(path: Path) -> NDArray[np.int64]:

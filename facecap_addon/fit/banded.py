@@ -100,7 +100,11 @@ def second_differences_of(difference: F64, values: F64) -> F64:
     """(F - 2, N) float64: second differences of (F, N) values."""
     if difference.shape[0] == 0:
         return np.zeros((0, values.shape[1]))
-    return difference[:, 0, None] * values[:-2] + difference[:, 1, None] * values[1:-1] + difference[:, 2, None] * values[2:]
+    return (
+        difference[:, 0, None] * values[:-2]
+        + difference[:, 1, None] * values[1:-1]
+        + difference[:, 2, None] * values[2:]
+    )
 
 
 def _coupling(difference: F64, frames: int) -> tuple[F64, F64, F64]:

@@ -64,8 +64,8 @@ def channel_priors(
         covariance[learned, learned] += 0.03**2
     precision = np.linalg.inv(covariance) * max(trust, 1e-3)
     sparsity = np.where(source >= 0, 0.0, _FREE_SPARSITY) * max(trust, 1e-3)
-    index = {n: i for i, n in enumerate(names) if n is not None}
-    pairs = [(index[a], index[b]) for a, b in OPPOSING_PAIRS if a in index and b in index and index[a] != index[b]]
+    keys_of = {n: [i for i, other in enumerate(names) if other == n] for n in names if n is not None}
+    pairs = [(i, j) for a, b in OPPOSING_PAIRS for i in keys_of.get(a, []) for j in keys_of.get(b, []) if i != j]
     smooth = [_SMOOTH.get(region_of(n), _SMOOTH_UNKNOWN) if n is not None else _SMOOTH_UNKNOWN for n in names]
     return ChannelPriors(
         source=source,

@@ -12,8 +12,8 @@ from ..landmarks.layout import Layout, layout_of
 
 # Neighbouring landmarks of a dense scheme err together: 478 of them carry about as much as 40 independent ones.
 _DENSE_CORRELATION = 12.0
-# Of the skin between the named groups every fourth landmark is used, and counts for four.
-_SKIN_STEP = 4
+# Of the skin between the named groups every eighth landmark is used, and counts for eight.
+_SKIN_STEP = 8
 # Footage is not the rehearsal: its errors are larger by this factor, and never smaller than the floor.
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 4.0
 _RIGID_478 = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from .banded import second_difference, second_differences_of, solve_in_time
-from .model import POSE, Geometry, NormalEquations, State, normal_equations
+from .model import POSE, Geometry, NormalEquations, State, normal_equations, residuals_mm
 
 F64 = NDArray[np.float64]
 Frames = slice | NDArray[np.intp]
 
-_CHUNK = 64
+_CHUNK = 32
 """Frames linearised at once: their planes stay in the processor's cache."""
+_THREADS = 2
+_NEAREST_M = 0.02
 _FIRST_DAMPING, _MOST_DAMPING = 1e-3, 1e6
 
 
@@ -64,7 +67,7 @@ class Terms:
 
 def minimise_frames(
     geometry: Geometry, state: State, terms: Terms, iterations: int, on_iteration: Callable[[], None] | None = None
-) -> tuple[State, F64]:
+) -> tuple[State, NormalEquations]:
     """Minimise the energy of every frame for itself: smoothing in time is left out.
 
     Bounds are kept by an active set: a weight at its bound whose gradient points outward is held for the step
@@ -75,23 +78,25 @@ def minimise_frames(
         geometry: the character's landmarks.  state: the start, F frames.  terms: the energy.
         iterations: Gauss-Newton steps.  on_iteration: called before each step; it may raise to cancel.
     Returns:
-        The state with the lowest energy found, and that energy, (F,).
+        The state with the lowest energy found, and the normal equations there.
     """
     frames = len(state.weights)
     state = state.part(slice(None))
-    energy = np.empty(frames)
-    for start in range(0, frames, _CHUNK):
-        rows = slice(start, min(start + _CHUNK, frames))
-        best, best_energy = _minimise_chunk(geometry, state.part(rows), terms.part(rows), iterations, on_iteration)
+    equations = _empty_equations(frames, POSE + geometry.channel_count)
+
+    def work(rows: slice) -> None:
+        best, found = _minimise_chunk(geometry, state.part(rows), terms.part(rows), iterations, on_iteration)
         state.put(rows, best)
-        energy[rows] = best_energy
-    return state, energy
+        equations.put(rows, found)
+
+    _for_chunks(frames, work)
+    return state, equations
 
 
 def _minimise_chunk(
     geometry: Geometry, state: State, terms: Terms, iterations: int, on_iteration: Callable[[], None] | None
-) -> tuple[State, F64]:
-    best = linearise(geometry, state, terms)
+) -> tuple[State, NormalEquations]:
+    best = _linearise_chunk(geometry, state, terms)
     damping = np.full(len(state.weights), _FIRST_DAMPING)
     diagonal = np.arange(best.matrix.shape[1])
     for _ in range(iterations):
@@ -104,30 +109,39 @@ def _minimise_chunk(
         )
         step = np.linalg.solve(system, np.where(free, -best.gradient, 0.0)[..., None])[..., 0]
         candidate = state.moved(step, terms.low, terms.high)
-        found = linearise(geometry, candidate, terms)
-        better = np.isfinite(found.energy) & (found.energy <= best.energy) & (candidate.translation[:, 2] > 0.02)
+        found = _linearise_chunk(geometry, candidate, terms)
+        better = np.isfinite(found.energy) & (found.energy <= best.energy) & (candidate.translation[:, 2] > _NEAREST_M)
         damping = np.where(better, np.maximum(damping * 0.2, 1e-6), np.minimum(damping * 10, _MOST_DAMPING))
-        state.put(better, candidate.part(better))
-        best.matrix[better], best.gradient[better] = found.matrix[better], found.gradient[better]
-        best.energy[better] = found.energy[better]
-    return state, best.energy
+        if better.all():
+            state, best = candidate, found
+        else:
+            state.put(better, candidate.part(better))
+            best.put(better, found.part(better))
+    return state, best
 
 
 def minimise(
-    geometry: Geometry, state: State, terms: Terms, iterations: int, on_iteration: Callable[[], None] | None = None
+    geometry: Geometry,
+    state: State,
+    terms: Terms,
+    iterations: int,
+    *,
+    start: NormalEquations | None = None,
+    on_iteration: Callable[[], None] | None = None,
 ) -> State:
     """Minimise the energy of all frames together, smoothing in time included.
 
     Args: as `minimise_frames`.
+        start: the normal equations at the start, if they are known.
     Returns:
         The state with the lowest energy found.
     """
     difference = second_difference(terms.time_s)
     damping = _FIRST_DAMPING
-    here = linearise(geometry, state, terms)
+    here = linearise(geometry, state, terms) if start is None else start
     energy = float(here.energy.sum()) + _bend(difference, terms, state)
     diagonal = np.arange(here.matrix.shape[1])
-    for _ in range(iterations):
+    for left in range(iterations - 1, -1, -1):
         if on_iteration is not None:
             on_iteration()
         free = _free(here.gradient, state, terms)
@@ -136,16 +150,18 @@ def minimise(
         matrix[:, diagonal, diagonal] += 1e-9
         step = solve_in_time(matrix, here.gradient, difference, terms.smooth, _values(state), free)
         candidate = state.moved(step, terms.low, terms.high)
-        found = linearise(geometry, candidate, terms)
-        after = float(found.energy.sum()) + _bend(difference, terms, candidate)
+        found = linearise(geometry, candidate, terms) if left else None
+        each = found.energy if found is not None else energies(geometry, candidate, terms)
+        after = float(each.sum()) + _bend(difference, terms, candidate)
         if not np.isfinite(after) or after > energy:
             damping *= 10
             continue
         small = energy - after < 1e-4 * max(energy, 1e-12)
-        state, here, energy = candidate, found, after
-        damping = max(damping * 0.1, 1e-6)
-        if small:
+        state, energy = candidate, after
+        if small or found is None:
             break
+        here = found
+        damping = max(damping * 0.1, 1e-6)
     return state
 
 
@@ -155,17 +171,52 @@ def robust_factor(residual: F64, scale_mm: float) -> F64:
 
 
 def linearise(geometry: Geometry, state: State, terms: Terms) -> NormalEquations:
-    """Normal equations of every term but smoothing, at a state."""
-    frames, size = len(state.weights), POSE + geometry.channel_count
-    out = NormalEquations(np.empty((frames, size, size)), np.empty((frames, size)), np.empty(frames))
-    for start in range(0, frames, _CHUNK):
-        rows = slice(start, min(start + _CHUNK, frames))
-        part = State(state.rotation[rows], state.translation[rows], state.weights[rows])
-        depth = np.maximum(part.translation[:, 2], 0.02)
-        found = normal_equations(geometry, part, terms.observed[rows], terms.weight[rows], depth, terms.robust_mm)
-        _add_priors(found, part.weights, terms.prior_mean[rows], terms)
-        out.matrix[rows], out.gradient[rows], out.energy[rows] = found.matrix, found.gradient, found.energy
-    return out
+    """Normal equations of every term but smoothing, at a state of F frames."""
+    equations = _empty_equations(len(state.weights), POSE + geometry.channel_count)
+
+    def work(rows: slice) -> None:
+        equations.put(rows, _linearise_chunk(geometry, state.part(rows), terms.part(rows)))
+
+    _for_chunks(len(state.weights), work)
+    return equations
+
+
+def energies(geometry: Geometry, state: State, terms: Terms) -> F64:
+    """(F,) energy of every frame, smoothing left out."""
+    residual = residuals_mm(geometry, state, terms.observed, _depth(state))
+    squared = (residual**2).sum(-1)
+    energy = 0.5 * (terms.weight * squared / (1 + squared / terms.robust_mm**2)).sum(1)
+    off = state.weights - terms.prior_mean
+    energy += 0.5 * (off * (off @ terms.prior_precision)).sum(1) + state.weights @ terms.sparsity
+    if terms.opposed_weight and len(terms.opposed):
+        a, b = terms.opposed.T
+        energy += 0.5 * terms.opposed_weight * ((state.weights[:, a] * state.weights[:, b]) ** 2).sum(1)
+    return energy
+
+
+def _linearise_chunk(geometry: Geometry, state: State, terms: Terms) -> NormalEquations:
+    found = normal_equations(geometry, state, terms.observed, terms.weight, _depth(state), terms.robust_mm)
+    _add_priors(found, state.weights, terms.prior_mean, terms)
+    return found
+
+
+def _depth(state: State) -> F64:
+    return np.maximum(state.translation[:, 2], _NEAREST_M)
+
+
+def _empty_equations(frames: int, size: int) -> NormalEquations:
+    return NormalEquations(np.empty((frames, size, size)), np.empty((frames, size)), np.empty(frames))
+
+
+def _for_chunks(frames: int, work: Callable[[slice], None]) -> None:
+    """Call `work` with slices of frames, a few at a time on threads (NumPy lets go of Python's lock in long loops)."""
+    chunks = [slice(start, min(start + _CHUNK, frames)) for start in range(0, frames, _CHUNK)]
+    if len(chunks) == 1:
+        work(chunks[0])
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(work, chunks):
+            pass
 
 
 def _free(gradient: F64, state: State, terms: Terms) -> NDArray[np.bool_]:

@@ -30,8 +30,8 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 class Geometry:
     """Landmarks on the character, in head space, metres.
 
-    Points come first, then differences ("gaps"): the gap between an upper and a lower landmark is a pseudo landmark whose
-    position does not matter, only its vector.
+    Points come first, then differences ("gaps"): the gap between an upper and a lower landmark is a pseudo landmark
+    whose position does not matter, only its vector.
 
     Attributes:
         rest: (3, L+G) float32, landmark positions at neutral, offsets included, then gap vectors.
@@ -134,7 +134,13 @@ def make_geometry(rest: F32, deltas: F32, gap_upper: NDArray[np.intp], gap_lower
         rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  gap_upper, gap_lower: (G,) int.
     """
     moving = _with_gaps(np.ascontiguousarray(deltas.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
-    return Geometry(_with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower), moving, gap_upper, gap_lower, products_table(moving))
+    return Geometry(
+        _with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower),
+        moving,
+        gap_upper,
+        gap_lower,
+        products_table(moving),
+    )
 
 
 def _with_gaps(values: NDArray, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> NDArray:
@@ -148,7 +154,7 @@ class _Seen:
 
     Attributes:
         arm: (F, 3, L+G), camera axes, relative to the head's origin, m; gap vectors for gaps.
-        a: d(residual, mm) / d(position, m), along x.  qx, qy: normalised coordinates (a gap: half-way between its ends).
+        a: d(residual, mm) / d(position, m), along x.  qx, qy: normalised coordinates (of a gap: its middle's).
         rx, ry: residuals, mm.
     """
 
@@ -217,6 +223,14 @@ class NormalEquations:
     matrix: F64
     gradient: F64
     energy: F64
+
+    def part(self, frames: NDArray[np.bool_]) -> NormalEquations:
+        """Those of some frames, copied."""
+        return NormalEquations(self.matrix[frames], self.gradient[frames], self.energy[frames])
+
+    def put(self, frames: slice | NDArray[np.bool_], other: NormalEquations) -> None:
+        """Take over those of some frames."""
+        self.matrix[frames], self.gradient[frames], self.energy[frames] = other.matrix, other.gradient, other.energy
 
 
 def normal_equations(

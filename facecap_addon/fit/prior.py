@@ -1,7 +1,7 @@
 """What the landmarks of a face say about ARKit weights before any rig is fitted: a small trained network.
 
-The network was trained on what the landmark network saw on drawn heads of known weights (`tools/train_prior`), so it knows
-how that network answers closed lids, pressed lips and turned heads. Its answer is the mean of the fit's prior; the
+The network was trained on what the landmark network saw on drawn heads of known weights (`tools/train_prior`), so it
+knows how that network answers closed lids, pressed lips and turned heads. Its answer is the mean of the fit's prior; the
 spread of its errors on people it had not seen is the prior's covariance.
 """
 
@@ -71,9 +71,14 @@ class Expectation:
     activity: F64
 
 
+def load_prior() -> ExpressionPrior:
+    """The prior that ships with the add-on. Raises FacecapError if it is missing or damaged."""
+    return read_prior(MODEL_PATH)
+
+
 @lru_cache(maxsize=1)
-def load_prior(path: Path = MODEL_PATH) -> ExpressionPrior:
-    """Read the prior that ships with the add-on. Raises FacecapError if it is missing or damaged."""
+def read_prior(path: Path) -> ExpressionPrior:
+    """Read a prior. Raises FacecapError if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
             count = int(data["layer_count"])

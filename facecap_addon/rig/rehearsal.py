@@ -32,7 +32,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
-HABITS = 24
+HABITS = 12
 _SIZE, _FILL = 416, 0.62
 _THREADS, _AT_ONCE = 2, 8
 _MM = 1000.0
@@ -105,7 +105,7 @@ def rehearse(
 
 
 def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random.Generator) -> F32:
-    """(K,) weights of a random expression: up to six keys, mostly both sides alike, lips sealed only over an open jaw."""
+    """(K,) weights of a random expression: up to six keys, both sides mostly alike, `mouthClose` with `jawOpen` only."""
     names = [arkit_name(channel) for channel in rig.channels]
     weights = np.zeros(len(rig.channels), np.float32)
     for k in random.choice(acting, size=min(len(acting), int(random.integers(1, 7))), replace=False):
@@ -256,9 +256,7 @@ def load_rehearsal(path: Path) -> Rehearsal:
     """Read what `save_rehearsal` wrote. Raises FacecapError if the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            return Rehearsal(
-                *(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m"))
-            )
+            return Rehearsal(*(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m")))
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise FacecapError(
             f"The character's rehearsal in {path.name} cannot be read ({error}).", "Solve again; it is made anew."

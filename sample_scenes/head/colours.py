@@ -38,8 +38,9 @@ def colours(head: Head) -> Array:
     p = head.vertices
     result = np.tile(SKIN, (len(p), 1))
     front = np.clip((p[:, 1] - 40) / 30, 0, 1)
-    blush = 0.55 * _bump(p, (41, -30), (26, 24)) + 0.6 * _bump(p, (0, -38), (19, 16)) + 0.25 * _bump(p, (0, -98),
-        (22, 18))
+    blush = (
+        0.55 * _bump(p, (41, -30), (26, 24)) + 0.6 * _bump(p, (0, -38), (19, 16)) + 0.25 * _bump(p, (0, -98), (22, 18))
+    )
     result = _mix(result, np.tile(BLUSH, (len(p), 1)), np.clip(blush * front, 0, 1))
     shade = 0.30 * _bump(p, (30, -13), (18, 9)) * front + 0.22 * _bump(p, (30, 9), (19, 7)) * front
     result *= 1 - shade[:, None]
@@ -66,8 +67,9 @@ def colours(head: Head) -> Array:
     _eyes(head, result)
     for part, base in (("upper_teeth", GUM), ("lower_teeth", GUM)):
         mask = head.of(part)
-        result[mask] = _mix(np.tile(base, (int(mask.sum()), 1)), np.tile(ENAMEL, (int(mask.sum()), 1)),
-            head.detail[mask])
+        result[mask] = _mix(
+            np.tile(base, (int(mask.sum()), 1)), np.tile(ENAMEL, (int(mask.sum()), 1)), head.detail[mask]
+        )
         back = np.clip((95 - p[mask, 1]) / 45, 0, 1)
         result[mask] *= (1 - 0.6 * back)[:, None]
     tongue = head.of("tongue")
@@ -94,5 +96,5 @@ def _eyes(head: Head, result: Array) -> None:
     colour[radius < 1.95] = PUPIL
     white = ~inside
     far = np.clip((angle - 0.75) / 0.6, 0, 1)
-    colour[white] *= (1 - far[white, None] * np.array([0.25, 0.42, 0.45]))
+    colour[white] *= 1 - far[white, None] * np.array([0.25, 0.42, 0.45])
     result[mask] = colour

@@ -26,8 +26,9 @@ class Strand:
     weights: Array
 
 
-def _ribbon(root: Array, direction: Array, bend: Array, side: Array, length: float, width: float) -> tuple[Array,
-    Array]:
+def _ribbon(
+    root: Array, direction: Array, bend: Array, side: Array, length: float, width: float
+) -> tuple[Array, Array]:
     s = np.array([0.0, 0.5, 1.0])
     spine = root + length * (s[:, None] * direction + (s**2)[:, None] * bend)
     half = 0.5 * width * np.array([1.0, 0.85, 0.3])[:, None] * side

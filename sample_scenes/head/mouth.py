@@ -18,8 +18,11 @@ def seam(t: Array) -> Array:
     """The line where the lips meet, t from the midline (0) to the corner (1), (N, 3) mm."""
     x = CHEILION[0] * t
     d = STOMION[1] + (CHEILION[1] - STOMION[1]) * t**2.1
-    z = STOMION[2] + (CHEILION[2] - STOMION[2]) * t**2 - 0.45 * np.exp(-((t / 0.16) ** 2)) + 0.55 * np.exp(
-        -(((t - 0.42) / 0.25) ** 2)
+    z = (
+        STOMION[2]
+        + (CHEILION[2] - STOMION[2]) * t**2
+        - 0.45 * np.exp(-((t / 0.16) ** 2))
+        + 0.55 * np.exp(-(((t - 0.42) / 0.25) ** 2))
     )
     return np.stack([x, d, z], axis=1)
 
@@ -60,8 +63,11 @@ def mouth_rings() -> list[Array]:
         for share, roll in ((0.14, 0.50), (0.45, 0.93), (0.78, 1.02)):
             z = line[:, 2] + side * height * share
             x = line[:, 0] + 1.5 * t**6 * share
-            d = line[:, 1] + (border_d - line[:, 1]) * roll + pout * full * np.sin(np.pi * min(share * 1.15,
-                1.0)) ** 0.8
+            d = (
+                line[:, 1]
+                + (border_d - line[:, 1]) * roll
+                + pout * full * np.sin(np.pi * min(share * 1.15, 1.0)) ** 0.8
+            )
             rows.append(np.c_[x, d, z])
         border = np.c_[border_x, border_d, border_z]
         outside_x = line[:, 0] + 3.3 * t**5

@@ -77,8 +77,9 @@ ROLLS: dict[str, dict[str, dict[int, tuple[float, float]]]] = {
 }  # fmt: skip
 
 
-def lip_vertices(head: Head, rings: range = LIP_RINGS) -> tuple[NDArray[np.int64], NDArray[np.int64],
-    NDArray[np.int64]]:
+def lip_vertices(
+    head: Head, rings: range = LIP_RINGS
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Vertices, ring and spoke (0..44 around the whole mouth: 0..22 left, 23..43 right) of loops of the lips."""
     vertices, ring_of, spoke_of = [], [], []
     for ring in rings:
@@ -141,8 +142,11 @@ def bag_targets(head: Head, values_by_vertex: dict[int, Array]) -> dict[int, Arr
     vertices, ring, spoke = lip_vertices(head, range(BAG_RINGS))
     edge_vertices, edge_ring, edge_spoke = lip_vertices(head, range(BAG_RINGS, BAG_RINGS + 1))
     del edge_ring
-    edge = {int(s): values_by_vertex[int(v)] for v, s in zip(edge_vertices, edge_spoke,
-        strict=False) if int(v) in values_by_vertex}
+    edge = {
+        int(s): values_by_vertex[int(v)]
+        for v, s in zip(edge_vertices, edge_spoke, strict=False)
+        if int(v) in values_by_vertex
+    }
     for v, r, s in zip(vertices, ring, spoke, strict=False):
         if int(s) in edge:
             result[int(v)] = edge[int(s)] * _BAG_SHARE[int(r)]

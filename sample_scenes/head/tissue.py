@@ -31,8 +31,9 @@ def cotangent_laplacian(points: Array, faces: NDArray[np.int64]) -> tuple[sp.csr
         cols += [j, i]
         values += [weight, weight]
         np.add.at(area, o, cross / 6)
-    adjacency = sp.coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=(count,
-        count))
+    adjacency = sp.coo_matrix(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=(count, count)
+    )
     adjacency = adjacency.tocsr()
     stiffness = sp.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency
     return stiffness.tocsr(), np.maximum(area, 0.05)
@@ -55,8 +56,9 @@ class Tissue:
         Returns:
             (V, D).
         """
-        vertices, values = given if isinstance(given, tuple) else (np.array(list(given)),
-            np.array(list(given.values())))
+        vertices, values = (
+            given if isinstance(given, tuple) else (np.array(list(given)), np.array(list(given.values())))
+        )
         result = np.zeros((self.count, values.shape[1]))
         result[vertices] = values
         known = ~region

@@ -44,7 +44,7 @@ def _corners(head: HeadArrays, face: tuple[int, ...], delta: np.ndarray | float 
 def _lids(head: HeadArrays, ring: int) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower lid vertices of a loop of the left eye, paired along the fissure."""
     loop = sculpted_head().half.ring(EYE, ring)
-    return loop[1:SPOKES], loop[: SPOKES : -1]
+    return loop[1:SPOKES], loop[:SPOKES:-1]
 
 
 def test_size_and_budget(head: HeadArrays) -> None:
@@ -142,8 +142,9 @@ def _allowed(head: HeadArrays, name: str) -> np.ndarray:
         ok = (side > -0.030) & (z > -0.118) & (z < 0.042) & (y < -0.015)
     else:
         ok = (z < -0.003) & (z > -0.118) & (y < -0.015)
-        one_sided = name.startswith(("mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown",
-            "mouthUpperUp"))
+        one_sided = name.startswith(
+            ("mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp")
+        )
         if one_sided:
             ok &= side > -0.030
     return ok
@@ -190,7 +191,7 @@ def test_eyes_look_where_the_key_says(head: HeadArrays, key: str, axis: int, sig
 
 def _lips(head: HeadArrays, ring: int) -> tuple[np.ndarray, np.ndarray]:
     loop = sculpted_head().half.ring(MOUTH, ring)
-    upper, lower = loop[:CORNER], loop[: CORNER : -1]
+    upper, lower = loop[:CORNER], loop[:CORNER:-1]
     return np.r_[upper, head.mirror[upper]], np.r_[lower, head.mirror[lower]]
 
 
@@ -222,8 +223,9 @@ def test_jaw_open_turns_chin_teeth_and_tongue(head: HeadArrays) -> None:
     # Lower teeth move as one rigid piece.
     teeth = head.parts["lower_teeth"]
     before, after = p[teeth], p[teeth] + head.deltas["jawOpen"][teeth]
-    np.testing.assert_allclose(np.linalg.norm(before - before[0], axis=1), np.linalg.norm(after - after[0], axis=1),
-        atol=1e-6)
+    np.testing.assert_allclose(
+        np.linalg.norm(before - before[0], axis=1), np.linalg.norm(after - after[0], axis=1), atol=1e-6
+    )
     tongue = head.parts["tongue"]
     assert move[tongue].min() > 0.003
 
@@ -264,8 +266,9 @@ def test_the_committed_scene_is_what_the_script_builds(head: HeadArrays) -> None
         assert list(thing["arkit"]) == list(ARKIT_KEYS)
         for key in keys[1:]:
             key.data.foreach_get("co", found)
-            np.testing.assert_allclose(found.reshape(-1, 3), head.neutral + head.deltas[key.name], atol=1e-6,
-                err_msg=key.name)
+            np.testing.assert_allclose(
+                found.reshape(-1, 3), head.neutral + head.deltas[key.name], atol=1e-6, err_msg=key.name
+            )
         colors = np.empty(4 * count, np.float32)
         mesh.color_attributes["Color"].data.foreach_get("color", colors)
         np.testing.assert_allclose(colors.reshape(-1, 4)[:, :3], head.colors, atol=1e-5)
@@ -343,8 +346,9 @@ def _seen(picture: np.ndarray):  # type: ignore[no-untyped-def]
 def _pixels(points: np.ndarray, size: int = 320) -> np.ndarray:
     focal = LENS_MM / SENSOR_MM * size
     depth = points[:, 1] - (TARGET[1] - DISTANCE_M)
-    return np.c_[size / 2 + focal * (points[:, 0] - TARGET[0]) / depth, size / 2 - focal * (points[:,
-        2] - TARGET[2]) / depth]
+    return np.c_[
+        size / 2 + focal * (points[:, 0] - TARGET[0]) / depth, size / 2 - focal * (points[:, 2] - TARGET[2]) / depth
+    ]
 
 
 # MediaPipe's landmark -> loop, spoke, side on the head.
@@ -355,8 +359,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-def test_the_landmark_network_finds_the_face_and_its_features(studio,
-    head: HeadArrays) -> None:  # type: ignore[no-untyped-def]
+def test_the_landmark_network_finds_the_face_and_its_features(studio, head: HeadArrays) -> None:  # type: ignore[no-untyped-def]
     half = sculpted_head().half
     mouth, eye, edge = half.ring(MOUTH, 10), half.ring(EYE, 2), half.ring(MOUTH, 6)
     left, right = head.parts["eyeball_left"][0], head.parts["eyeball_right"][0]

@@ -19,7 +19,7 @@ def problem():
     geometry = make_geometry(rest, deltas, np.array([0, 2, 4]), np.array([1, 3, 5]))
     state = State(
         Rotation.random(frames, random_state=1).as_matrix(),
-        random.normal(0, 0.05, (frames, 3)) + [0, 0, 0.9],
+        random.normal(0, 0.05, (frames, 3)) + np.array([0, 0, 0.9]),
         random.uniform(0, 1, (frames, channels)),
     )
     observed = random.normal(0, 0.05, (frames, landmarks, 2))
@@ -63,9 +63,7 @@ def test_gap_terms_follow_the_difference_of_two_landmarks(problem):
     weight[:, : geometry.landmark_count] = 0
     equations = normal_equations(geometry, state, observed, weight, depth)
     residual = residuals_mm(geometry, state, observed, depth)
-    np.testing.assert_allclose(
-        residual[:, -3:], residual[:, [0, 2, 4]] - residual[:, [1, 3, 5]], atol=1e-4
-    )
+    np.testing.assert_allclose(residual[:, -3:], residual[:, [0, 2, 4]] - residual[:, [1, 3, 5]], atol=1e-4)
     # translation is not seen by a gap; weights are
     assert np.abs(equations.matrix[:, 3:POSE]).max() == 0
     assert np.abs(equations.gradient[:, POSE:]).min(axis=None) >= 0

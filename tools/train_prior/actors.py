@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ class Actor:
 
 
 def ict_actor(folder: Path, channels: tuple[str, ...]) -> Actor:
-    """The ICT-FaceKit head (MIT), painted by us: lips, brows, irises and lashes by the positions of its 68 landmarks."""
+    """The ICT-FaceKit head (MIT), painted by us: lips, brows and irises, placed by its 68 landmarks."""
     data = np.load(folder / "ict_facekit_arkit.npz", allow_pickle=False)
     axes = lambda a: np.stack([a[..., 0], -a[..., 2], a[..., 1]], axis=-1).astype(np.float32) * 0.01  # noqa: E731
     neutral, keys = axes(data["neutral"]), axes(data["deltas"].astype(np.float32))
@@ -60,12 +61,24 @@ def ict_actor(folder: Path, channels: tuple[str, ...]) -> Actor:
     keep = (triangles < 24591).all(1)  # not the tear film, the occlusion shells and the cards of lashes
     landmarks = np.array(json.loads((folder / "ict_vertex_indices.json").read_text())["idx_to_landmark_verts"], np.intp)
     colors = _paint(neutral, landmarks)
-    return Actor(neutral - neutral[landmarks[27]] - np.float32([0, 0.07, 0]), triangles[keep].astype(np.int32), deltas, colors, has, _face(deltas, channels), _ICT_EYES)
+    return Actor(
+        neutral - neutral[landmarks[27]] - np.float32([0, 0.07, 0]),
+        triangles[keep].astype(np.int32),
+        deltas,
+        colors,
+        has,
+        _face(deltas, channels),
+        _ICT_EYES,
+    )
 
 
 def _face(deltas: F32, channels: tuple[str, ...]) -> NDArray[np.bool_]:
     """(V,) bool: what brows, lids, nose and lips move, without the jaw and the neck it drags along."""
-    local = [k for k, c in enumerate(channels) if c.startswith(("brow", "eyeBlink", "nose", "mouthSmile", "mouthRoll", "mouthPucker"))]
+    local = [
+        k
+        for k, c in enumerate(channels)
+        if c.startswith(("brow", "eyeBlink", "nose", "mouthSmile", "mouthRoll", "mouthPucker"))
+    ]
     return (np.linalg.norm(deltas[local], axis=2) > 0.0015).any(0)
 
 
@@ -83,7 +96,14 @@ def sample_actor(channels: tuple[str, ...]) -> Actor:
     front = head.neutral[reach]
     origin = np.array([0.0, front[:, 1].min() + 0.09, front[:, 2].mean()], np.float32)
     has = np.array([c in head.deltas for c in channels])
-    return Actor((head.neutral - origin).astype(np.float32), triangles.astype(np.int32), deltas, head.colors[:, :3].astype(np.float32), has, _face(deltas, channels))
+    return Actor(
+        (head.neutral - origin).astype(np.float32),
+        triangles.astype(np.int32),
+        deltas,
+        head.colors[:, :3].astype(np.float32),
+        has,
+        _face(deltas, channels),
+    )
 
 
 def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
@@ -95,7 +115,7 @@ def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
     outline = front[landmarks[48:60]]
     colors[face & Polygon(outline).contains_points(front)] = lip
     for brow in (landmarks[17:22], landmarks[22:27]):
-        points = np.concatenate([np.linspace(front[a], front[b], 12) for a, b in zip(brow[:-1], brow[1:], strict=True)])
+        points = np.concatenate([np.linspace(front[a], front[b], 12) for a, b in pairwise(brow)])
         near = np.linalg.norm(front[:, None] - points[None], axis=2).min(1) < 0.0042
         colors[face & near] = 0.35 * skin + 0.65 * dark
     colors[11248:13294] = (0.25, 0.08, 0.08)

@@ -37,7 +37,13 @@ def build(actor: Actor, curves: Path, people: int, seed: int, out: Path) -> None
     random = np.random.default_rng(seed)
     landmarker = open_landmarker()
     base = recorded_weights(curves, ARKIT_CHANNELS)
-    rows: dict[str, list[NDArray[np.float32]]] = {"landmarks": [], "depth": [], "weights": [], "neutral": [], "person": []}
+    rows: dict[str, list[NDArray[np.float32]]] = {
+        "landmarks": [],
+        "depth": [],
+        "weights": [],
+        "neutral": [],
+        "person": [],
+    }
     started, lost = time.time(), 0
     for person in range(people):
         who = warped(actor, random)
@@ -57,8 +63,12 @@ def build(actor: Actor, curves: Path, people: int, seed: int, out: Path) -> None
             rows["person"].append(np.float32(person))
         if person % 10 == 9:
             rate = (person + 1) / (time.time() - started)
-            print(f"{out.stem}: {person + 1}/{people} people, {lost} pictures without a face, "
-                  f"{(people - person - 1) / rate:.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{out.stem}: {person + 1}/{people} people, {lost} pictures without a face, "
+                f"{(people - person - 1) / rate:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
     np.savez(out, **{name: np.array(values) for name, values in rows.items()}, has=actor.has)
 
 

@@ -23,7 +23,9 @@ def recorded_weights(path: Path, channels: tuple[str, ...], rate_hz: float = 30.
     return np.clip(np.array([[float(row[c]) for c in columns] for row in kept], np.float32), 0, 1)
 
 
-def vary(base: F32, count: int, groups: list[NDArray[np.intp]], mirror: NDArray[np.intp], random: np.random.Generator) -> F32:
+def vary(
+    base: F32, count: int, groups: list[NDArray[np.intp]], mirror: NDArray[np.intp], random: np.random.Generator
+) -> F32:
     """Draw `count` weight vectors from recorded ones.
 
     Brows, eyes and mouth may come from different moments, each scaled by its own factor; single channels are raised,

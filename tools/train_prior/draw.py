@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, fastmath=True)
-def _draw(points, depth, shade, triangles, size, picture, buffer):  # noqa: ANN001, ANN202
+def _draw(points, depth, shade, triangles, size, picture, buffer):
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
@@ -32,7 +32,7 @@ def _draw(points, depth, shade, triangles, size, picture, buffer):  # noqa: ANN0
 
 
 @njit(cache=True, fastmath=True)
-def vertex_normals(vertices, triangles):  # noqa: ANN001, ANN202
+def vertex_normals(vertices, triangles):
     """(V, 3) unit normals of (V, 3) vertices."""
     normals = np.zeros_like(vertices)
     for t in range(triangles.shape[0]):

@@ -41,7 +41,7 @@ def random_scene(random: np.random.Generator, calm: bool) -> Scene:
     yaw, pitch, roll = random.normal(0, [0.28, 0.16, 0.10]) * spread
     face_px = random.uniform(120, 210)
     distance = float(np.exp(random.uniform(np.log(0.35), np.log(2.0))))
-    light = random.normal(0, [0.6, 0.3, 0.5]) + [0, -1.0, 0.3]
+    light = random.normal([0, -1.0, 0.3], [0.6, 0.3, 0.5])
     top, bottom = random.uniform(0, 1, 3), random.uniform(0, 1, 3)
     ramp = np.linspace(0, 1, SIZE)[:, None, None]
     background = np.broadcast_to(top * (1 - ramp) + bottom * ramp, (SIZE, SIZE, 3)).astype(np.float32)
@@ -72,7 +72,9 @@ def picture_of(actor: Actor, weights: F32, scene: Scene, random: np.random.Gener
     glance = np.maximum(normals @ (scene.light + np.float32([0, -1, 0])) / 1.9, 0) ** 24 * 0.12
     sky = scene.ambient * (0.8 + 0.2 * normals[:, 2]) + normals @ scene.fill
     shade = actor.colors * np.maximum(diffuse + sky, 0.02)[:, None] + glance[:, None]
-    image = draw(points, camera[:, 2].astype(np.float32), shade.astype(np.float32), actor.triangles, SIZE, scene.background**2.2)
+    image = draw(
+        points, camera[:, 2].astype(np.float32), shade.astype(np.float32), actor.triangles, SIZE, scene.background**2.2
+    )
     image = np.clip(image, 0, 1) ** (1 / 2.2)
     if scene.blur_px:
         image = cv2.GaussianBlur(image, (0, 0), scene.blur_px)

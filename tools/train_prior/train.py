@@ -81,7 +81,11 @@ def main() -> None:
     shape = aligned[:, subset].reshape(len(aligned), -1)
 
     people = np.unique(data["person"])
-    neutral = {p: shape[(data["person"] == p) & data["neutral"]].mean(0) for p in people if ((data["person"] == p) & data["neutral"]).any()}
+    neutral = {
+        p: shape[(data["person"] == p) & data["neutral"]].mean(0)
+        for p in people
+        if ((data["person"] == p) & data["neutral"]).any()
+    }
     keep = np.isin(data["person"], list(neutral))
     own = np.stack([neutral[p] for p in data["person"][keep]])
     shape, turn, weights, has = shape[keep], turn[keep], data["weights"][keep], data["has"][keep]
@@ -97,8 +101,13 @@ def main() -> None:
     identity = (own - mean) @ basis
     noise = (displacement - weights @ response)[~held].std(0)
     net = nn.Sequential(
-        nn.Linear(shape.shape[1] + BASIS + 3, WIDTH), nn.ReLU(), nn.Dropout(0.1), nn.Linear(WIDTH, WIDTH), nn.ReLU(),
-        nn.Dropout(0.1), nn.Linear(WIDTH, 52),
+        nn.Linear(shape.shape[1] + BASIS + 3, WIDTH),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Linear(WIDTH, WIDTH),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Linear(WIDTH, 52),
     )
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-3)
     train, test = np.flatnonzero(~held), np.flatnonzero(held)
@@ -109,7 +118,9 @@ def main() -> None:
     def rows(index: NDArray, augment: bool) -> torch.Tensor:
         d, ident, t = displacement[index], identity[index], turn[index]
         if augment:  # the neutral face of real footage is itself an estimate; landmarks are noisy
-            slip = np.clip(random.normal(0, 0.05, (len(index), 52)), -0.1, 0.15) * (random.random((len(index), 1)) < 0.7)
+            slip = np.clip(random.normal(0, 0.05, (len(index), 52)), -0.1, 0.15) * (
+                random.random((len(index), 1)) < 0.7
+            )
             own_error = slip @ response + random.normal(0, 0.15, d.shape) * noise
             d = d - own_error + random.normal(0, 0.25, d.shape) * noise
             ident = ident + own_error @ basis
@@ -145,10 +156,19 @@ def main() -> None:
         arrays[f"bias_{i}"] = layer.bias.detach().numpy().astype(np.float32)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
-        out, scheme="mediapipe-478", channels=np.array(ARKIT_CHANNELS), template=template.astype(np.float32),
-        align_weight=weight.astype(np.float32), subset=subset.astype(np.int32), response=response.astype(np.float32),
-        identity_mean=mean.astype(np.float32), identity_basis=basis.astype(np.float32), layer_count=len(linear),
-        covariance=covariance.astype(np.float32), poses=poses_to_act(data, random), **arrays,
+        out,
+        scheme="mediapipe-478",
+        channels=np.array(ARKIT_CHANNELS),
+        template=template.astype(np.float32),
+        align_weight=weight.astype(np.float32),
+        subset=subset.astype(np.int32),
+        response=response.astype(np.float32),
+        identity_mean=mean.astype(np.float32),
+        identity_basis=basis.astype(np.float32),
+        layer_count=len(linear),
+        covariance=covariance.astype(np.float32),
+        poses=poses_to_act(data, random),
+        **arrays,
     )
 
 
