@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from .landmark_terms import LandmarkTerms
 from .minimise import Terms, minimise_frames, robust_factor
 from .model import Geometry, State, residuals_mm
 from .offsets import estimate_offsets, offset_covariance
@@ -69,7 +70,7 @@ def calibration_frames(count: int, activity: F64 | None) -> NDArray[np.intp]:
 
 def calibrate(
     geometry: Geometry,
-    rigid: NDArray[np.bool_],
+    landmarks: LandmarkTerms,
     terms: Terms,
     focal_px: float | None,
     guess_px: float,
@@ -83,14 +84,14 @@ def calibrate(
     camera, gives the answer.
 
     Args:
-        geometry: the character's own landmarks.  rigid: (L,) landmarks the pose starts from.
+        geometry: the character's own landmarks.  landmarks: what they are.
         terms: energy of the calibration frames; `observed` in pixels from the principal point.
         focal_px: focal length if it is known.  guess_px: an ordinary camera's focal length for this picture.
         adapt: whether offsets are estimated.
     """
 
     def at(focal: float, rounds: int, start: Calibration | None = None) -> Calibration:
-        return _at_focal(geometry, rigid, terms, focal, rounds if adapt else 0, start, on_iteration)
+        return _at_focal(geometry, landmarks, terms, focal, rounds if adapt else 0, start, on_iteration)
 
     if focal_px is not None:
         return at(focal_px, _TRIAL_ROUNDS + _ROUNDS)
@@ -105,7 +106,7 @@ def calibrate(
 
 def _at_focal(
     geometry: Geometry,
-    rigid: NDArray[np.bool_],
+    landmarks: LandmarkTerms,
     terms: Terms,
     focal_px: float,
     rounds: int,
@@ -118,7 +119,7 @@ def _at_focal(
     count = geometry.landmark_count
     if start is None:
         offsets = np.zeros_like(rest)
-        state = first_state(geometry, rigid, terms.observed, terms.prior_mean)
+        state = first_state(geometry, landmarks.rigid, terms.observed, terms.prior_mean)
         state, _ = minimise_frames(geometry, state, terms, _FIRST_ITERATIONS, on_iteration)
     else:
         offsets, geometry = start.offsets, start.geometry
@@ -132,12 +133,19 @@ def _at_focal(
             residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])
             weight = (terms.weight * robust_factor(residual, terms.robust_mm))[:, :count]
             offsets = estimate_offsets(geometry, offsets, state, terms.observed, weight, covariance)
+            _keep_lips_together(offsets, landmarks)
             geometry = geometry.at_rest(rest + offsets)
             state, _ = minimise_frames(geometry, state, terms, _ITERATIONS, on_iteration)
     squared = (residuals_mm(geometry, state, terms.observed, state.translation[:, 2]) ** 2).sum(-1)
     # Geman-McClure's own loss, so that focal lengths are compared fairly
     energy = float((terms.weight * squared / (1 + squared / terms.robust_mm**2)).sum(1).mean())
     return Calibration(focal_px, geometry, offsets, energy, state)
+
+
+def _keep_lips_together(offsets: F64, landmarks: LandmarkTerms) -> None:
+    """Give both lips the same offset (in place): whoever's mouth it is, closed lips touch."""
+    upper, lower = landmarks.gap_upper[landmarks.lip_gap], landmarks.gap_lower[landmarks.lip_gap]
+    offsets[upper] = offsets[lower] = 0.5 * (offsets[upper] + offsets[lower])
 
 
 def _offset_spread(geometry: Geometry, state: State, terms: Terms, offsets: F64) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import FacecapError, NoFaceError
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
-from .landmark_terms import LandmarkTerms
+from .landmark_terms import LandmarkTerms, contact_boost
 
 F64 = NDArray[np.float64]
 _NEAR_FRAMES = 2
@@ -50,10 +50,12 @@ def seen_frames(observations: Observations, valid: NDArray[np.bool_], terms: Lan
     confidence = observations.confidence[np.ix_(rows, terms.used)].astype(np.float64) * valid[terms.used]
     points = confidence * terms.weight
     gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
+    landmarks_px = observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64)
+    gaps = gaps * contact_boost(terms, landmarks_px)
     return SeenFrames(
         rows,
         observations.time_s[rows].astype(np.float64),
-        observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64) - centre,
+        landmarks_px - centre,
         np.concatenate([points, gaps], axis=1),
     )
 

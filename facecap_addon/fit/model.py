@@ -127,20 +127,22 @@ def products_table(deltas: F32) -> F32:
     return table.reshape(6 * count, -1)
 
 
-def make_geometry(rest: F32, deltas: F32, gap_upper: NDArray[np.intp], gap_lower: NDArray[np.intp]) -> Geometry:
-    """Geometry with its product table.
+def make_geometry(
+    rest: F32, deltas: F32, habits: F32, gap_upper: NDArray[np.intp], gap_lower: NDArray[np.intp]
+) -> Geometry:
+    """Geometry with its product table; habits become channels after the keys' own.
+
+    Habits move landmarks, but no gaps: a gap that is seen closed may not be explained by an error of the network.
 
     Args:
-        rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  gap_upper, gap_lower: (G,) int.
+        rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  habits: (B, L, 3) float32 m.
+        gap_upper, gap_lower: (G,) int.
     """
-    moving = _with_gaps(np.ascontiguousarray(deltas.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
-    return Geometry(
-        _with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower),
-        moving,
-        gap_upper,
-        gap_lower,
-        products_table(moving),
-    )
+    both = np.concatenate([deltas, habits])
+    moving = _with_gaps(np.ascontiguousarray(both.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
+    moving[:, len(rest) :, len(deltas) :] = 0.0
+    at_rest = _with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower)
+    return Geometry(at_rest, moving, gap_upper, gap_lower, products_table(moving))
 
 
 def _with_gaps(values: NDArray, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> NDArray:
@@ -183,10 +185,15 @@ def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64) -> _Seen
     def between(v: F32) -> F32:
         return np.concatenate([v, 0.5 * (v[:, up] + v[:, low])], axis=1)
 
-    def across(v: F32) -> F32:
-        return np.concatenate([v, v[:, up] - v[:, low]], axis=1)
-
-    return _Seen(arm, between(a), between(qx), between(qy), across(rx), across(ry))
+    a, qx, qy = between(a), between(qx), between(qy)
+    # A gap is short against its distance: it is seen as its own vector is, half-way between its ends.
+    gap, count = arm[:, :, geometry.landmark_count :], geometry.landmark_count
+    gap_x = a[:, count:] * (gap[:, 0] - qx[:, count:] * gap[:, 2])
+    gap_y = a[:, count:] * (gap[:, 1] - qy[:, count:] * gap[:, 2])
+    seen_gap = (target[:, up] - target[:, low]) * scale[..., None]
+    rx = np.concatenate([rx, gap_x - seen_gap[..., 0]], axis=1)
+    ry = np.concatenate([ry, gap_y - seen_gap[..., 1]], axis=1)
+    return _Seen(arm, a, qx, qy, rx, ry)
 
 
 def landmark_positions(geometry: Geometry, state: State) -> F64:

@@ -1,7 +1,7 @@
 """What the landmarks of a face say about ARKit weights before any rig is fitted: a small trained network.
 
-The network was trained on what the landmark network saw on drawn heads of known weights (`tools/train_prior`), so it
-knows how that network answers closed lids, pressed lips and turned heads. Its answer is the mean of the fit's prior; the
+The network was trained on what the landmark network saw on drawn heads of known weights (`tools/train_prior`): it knows
+how that network answers closed lids, pressed lips and turned heads. Its answer is the mean of the fit's prior; the
 spread of its errors on people it had not seen is the prior's covariance.
 """
 

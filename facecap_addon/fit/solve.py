@@ -72,8 +72,7 @@ def solve_take(
         habits = rehearsal.habits * np.float32(HABIT_SCALE / scale)
         terms = with_errors(terms, rehearsal.error_m / scale)
     used = terms.used
-    moving = np.concatenate([deltas, habits])
-    geometry = make_geometry(neutral[used], moving[:, used], terms.gap_upper, terms.gap_lower)
+    geometry = make_geometry(neutral[used], deltas[:, used], habits[:, used], terms.gap_upper, terms.gap_lower)
     seen = seen_frames(observations, embedding.valid, terms)
     neutral_frames = named_neutral(observations, seen, settings.neutral_frame)
     trained = load_prior() if observations.scheme == "mediapipe-478" and settings.prior > 0 else None
@@ -110,7 +109,7 @@ def _calibrate(
     guess = FOCAL_GUESS * max(observations.image_size)
     return calibrate(
         geometry,
-        landmark_terms.rigid,
+        landmark_terms,
         energy.part(frames),
         settings.focal_px,
         guess,

@@ -45,6 +45,8 @@ from .stopwatch import Stopwatch
 
 Steps = Generator[Progress, None, None]
 _REPORT_EVERY = 8
+# Small footage is shown larger: lips and lids are what one looks at.
+_PREVIEW_PX = 432
 
 
 @dataclass(frozen=True)
@@ -288,7 +290,9 @@ def _write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig,
     yield Progress("preview", 0, total)
     reader = read_frames(footage)
     try:
-        for written in preview_steps(path, reader, take=take, rig=rig, head_from_rig=embedding.head_from_rig):
+        for written in preview_steps(
+            path, reader, take=take, rig=rig, head_from_rig=embedding.head_from_rig, min_height_px=_PREVIEW_PX
+        ):
             if written % _REPORT_EVERY == 0:
                 yield Progress("preview", written, total)
     finally:

@@ -105,7 +105,7 @@ def rehearse(
 
 
 def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random.Generator) -> F32:
-    """(K,) weights of a random expression: up to six keys, both sides mostly alike, `mouthClose` with `jawOpen` only."""
+    """(K,) weights of a random expression: up to six keys, sides mostly alike, `mouthClose` with `jawOpen` only."""
     names = [arkit_name(channel) for channel in rig.channels]
     weights = np.zeros(len(rig.channels), np.float32)
     for k in random.choice(acting, size=min(len(acting), int(random.integers(1, 7))), replace=False):

@@ -43,6 +43,7 @@ def write_preview(
     head_from_rig: NDArray[np.floating] | None = None,
     landmarks_px: NDArray[np.float32] | None = None,
     max_height_px: int = MAX_HEIGHT_PX,
+    min_height_px: int = 0,
 ) -> int:
     """Write the side-by-side preview, completely or not at all; arguments and errors as `preview_steps`.
 
@@ -58,6 +59,7 @@ def write_preview(
         head_from_rig=head_from_rig,
         landmarks_px=landmarks_px,
         max_height_px=max_height_px,
+        min_height_px=min_height_px,
     )
     return max(steps)
 
@@ -72,6 +74,7 @@ def preview_steps(
     head_from_rig: NDArray[np.floating] | None = None,
     landmarks_px: NDArray[np.float32] | None = None,
     max_height_px: int = MAX_HEIGHT_PX,
+    min_height_px: int = 0,
 ) -> Iterator[int]:
     """Write the side-by-side preview frame by frame; the file appears when the iterator is exhausted.
 
@@ -88,7 +91,7 @@ def preview_steps(
         head_from_rig: (4, 4), metres, from rig space to head space (`LandmarkEmbedding.head_from_rig`); None: the
             identity.
         landmarks_px: (F, L, 2) float32 pixels to draw, NaN where missing; None: the take's.
-        max_height_px: the height of both pictures is that of the footage or this, whichever is less.
+        max_height_px, min_height_px: the height of both pictures is that of the footage, held between these.
     Yields:
         Frames written so far.
     Raises:
@@ -103,7 +106,9 @@ def preview_steps(
         try:
             for frame in frames:
                 if head is None:
-                    width, height = _panel_size(frame.image.shape[1], frame.image.shape[0], max_height_px)
+                    width, height = _panel_size(
+                        frame.image.shape[1], frame.image.shape[0], min_height_px, max_height_px
+                    )
                     scale = height / frame.image.shape[0]
                     # Averaging areas is slow and only needed for a strong reduction.
                     interpolation = cv2.INTER_LINEAR if scale > 0.6 else cv2.INTER_AREA
@@ -151,9 +156,9 @@ def _open_encoder(path: Path) -> tuple[OutputContainer, VideoStream]:
     )
 
 
-def _panel_size(width: int, height: int, max_height: int) -> tuple[int, int]:
+def _panel_size(width: int, height: int, min_height: int, max_height: int) -> tuple[int, int]:
     """Even (width, height) of one panel with the footage's proportions."""
-    panel_height = max(2, min(height, max_height) // 2 * 2)
+    panel_height = max(2, min(max(height, min_height), max_height) // 2 * 2)
     return max(2, round(width * panel_height / height / 2) * 2), panel_height
 
 
