@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .landmark_terms import LandmarkTerms
-from .minimise import Terms, minimise_frames, robust_factor
+from .minimise import THREADS, Terms, minimise_frames, robust_factor
 from .model import Geometry, State, residuals_mm
 from .offsets import estimate_offsets, offset_covariance
 from .pose import weak_perspective_pose
@@ -23,8 +24,8 @@ FOCAL_GUESS = 1.3
 """Focal length over the picture's longer side, as of a phone or a webcam at portrait distance."""
 _FOCAL_SPREAD = 0.45
 _FOCAL_TRIALS = (0.8, 1.3, 2.1)
-_FIRST_ITERATIONS, _ITERATIONS = 3, 1
-_TRIAL_ROUNDS, _ROUNDS = 2, 3
+_FIRST_ITERATIONS, _ITERATIONS = 2, 1
+_TRIAL_ROUNDS, _ROUNDS = 1, 2
 # Of what is always left over, the rest is the network's own bias.
 _ACTOR_SHARE = 0.5
 
@@ -95,7 +96,8 @@ def calibrate(
 
     if focal_px is not None:
         return at(focal_px, _TRIAL_ROUNDS + _ROUNDS)
-    trials = [at(factor / FOCAL_GUESS * guess_px, _TRIAL_ROUNDS) for factor in _FOCAL_TRIALS]
+    with ThreadPoolExecutor(THREADS) as pool:
+        trials = list(pool.map(lambda factor: at(factor / FOCAL_GUESS * guess_px, _TRIAL_ROUNDS), _FOCAL_TRIALS))
     logs = np.log(_FOCAL_TRIALS)
     cost = np.array([t.energy for t in trials]) + ((logs - np.log(FOCAL_GUESS)) / _FOCAL_SPREAD) ** 2
     curve, slope, _ = np.polyfit(logs, cost, 2)

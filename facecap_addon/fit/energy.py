@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from .frames import SeenFrames
 from .minimise import Terms
 from .model import MM
 from .prior import Expectation
+
+F64 = NDArray[np.float64]
 
 ROBUST_MM = 6.0
 OBSERVED_MM = 0.4
@@ -35,52 +37,75 @@ def channels_not_observed(channels: tuple[str, ...], deltas: NDArray[np.float32]
     )
 
 
+@dataclass(frozen=True)
+class Energy:
+    """The energy of all seen frames, to be had for some of them at a time.
+
+    Attributes:
+        seen: the frames.
+        priors: of the character's channels, habits of the network included.
+        mean: (N, K + B) float64, expected weights.  low, high: (K + B,) float64.
+    """
+
+    seen: SeenFrames
+    priors: ChannelPriors
+    mean: F64
+    low: F64
+    high: F64
+
+    def terms(self, frames: slice | NDArray[np.intp], focal_px: float = 1.0) -> Terms:
+        """Terms of some frames; `observed` is in pixels from the principal point unless the focal length is given."""
+        centred_px, weight = self.seen.landmarks(frames)
+        return Terms(
+            observed=centred_px / focal_px,
+            weight=weight,
+            robust_mm=ROBUST_MM,
+            prior_mean=self.mean[frames],
+            prior_precision=self.priors.precision,
+            sparsity=self.priors.sparsity,
+            opposed=self.priors.opposed,
+            opposed_weight=self.priors.opposed_weight,
+            low=self.low,
+            high=self.high,
+            time_s=self.seen.time_s[frames],
+            smooth=self.priors.smooth,
+        )
+
+
 def energy_of(
     rig: BlendshapeRig,
     priors: ChannelPriors,
     seen: SeenFrames,
     expectation: Expectation | None,
     not_observed: tuple[str, ...],
-) -> Terms:
-    """Terms of all seen frames; `observed` in pixels from the principal point.
+    habits: int,
+) -> Energy:
+    """The energy of seen frames.
 
     Args:
         expectation: what the expression prior says, or None.  not_observed: channels held at rest.
+        habits: how many unknowns per frame come after the weights: how far the network errs along each of its habits,
+            in standard deviations.
     """
     low, high = rig.ranges.astype(np.float64).T.copy()
     for channel in not_observed:
         k = rig.channels.index(channel)
         low[k] = high[k] = 0.0
     expected = expectation.weights if expectation is not None else None
-    return Terms(
-        observed=seen.centred_px,
-        weight=seen.weight,
-        robust_mm=ROBUST_MM,
-        prior_mean=prior_mean(priors, expected, len(seen.rows), low, high),
-        prior_precision=priors.precision,
-        sparsity=priors.sparsity,
-        opposed=priors.opposed,
-        opposed_weight=priors.opposed_weight,
-        low=low,
-        high=high,
-        time_s=seen.time_s,
-        smooth=priors.smooth,
+    mean = prior_mean(priors, expected, len(seen.rows), low, high)
+    known = len(low)
+    precision = np.eye(known + habits)
+    precision[:known, :known] = priors.precision
+    with_habits = replace(
+        priors,
+        precision=precision,
+        sparsity=np.pad(priors.sparsity, (0, habits)),
+        smooth=np.pad(priors.smooth, (0, habits), constant_values=_HABIT_SMOOTH),
     )
-
-
-def with_habits(terms: Terms, count: int) -> Terms:
-    """Terms with `count` more unknowns per frame: how far the network errs along each of its habits, in deviations."""
-    if count == 0:
-        return terms
-    known = len(terms.low)
-    precision = np.eye(known + count)
-    precision[:known, :known] = terms.prior_precision
-    return replace(
-        terms,
-        prior_mean=np.pad(terms.prior_mean, ((0, 0), (0, count))),
-        prior_precision=precision,
-        sparsity=np.pad(terms.sparsity, (0, count)),
-        low=np.pad(terms.low, (0, count), constant_values=-_HABIT_LIMIT),
-        high=np.pad(terms.high, (0, count), constant_values=_HABIT_LIMIT),
-        smooth=np.pad(terms.smooth, (0, count), constant_values=_HABIT_SMOOTH),
+    return Energy(
+        seen,
+        with_habits,
+        np.pad(mean, ((0, 0), (0, habits))),
+        np.pad(low, (0, habits), constant_values=-_HABIT_LIMIT),
+        np.pad(high, (0, habits), constant_values=_HABIT_LIMIT),
     )

@@ -18,19 +18,35 @@ _NEAR_FRAMES = 2
 
 @dataclass(frozen=True)
 class SeenFrames:
-    """Frames that show a face.
+    """Frames that show a face. Landmarks are read as they are asked for: footage may be long.
 
     Attributes:
-        rows: (N,) int, their rows among all observed frames.
+        observations: of all frames.  valid: (L,) bool, landmarks that the character has.  terms: how far to trust them.
+        rows: (N,) int, rows of these frames among all observed ones.
         time_s: (N,) float64.
-        centred_px: (N, M, 2) float64, the used landmarks, pixels from the principal point.
-        weight: (N, M + G) float64, 1/mm^2, of landmarks and gaps.
     """
 
+    observations: Observations
+    valid: NDArray[np.bool_]
+    terms: LandmarkTerms
     rows: NDArray[np.intp]
     time_s: F64
-    centred_px: F64
-    weight: F64
+
+    def landmarks(self, frames: slice | NDArray[np.intp]) -> tuple[F64, F64]:
+        """Used landmarks of some of the seen frames, and how far they are trusted.
+
+        Args:
+            frames: which, counted among the seen ones.
+        Returns:
+            (n, M, 2) float64 px from the principal point; (n, M + G) float64, 1/mm^2, of landmarks and gaps.
+        """
+        terms, at = self.terms, np.ix_(self.rows[frames], self.terms.used)
+        width, height = self.observations.image_size
+        landmarks_px = self.observations.landmarks_px[at].astype(np.float64)
+        confidence = self.observations.confidence[at].astype(np.float64) * self.valid[terms.used]
+        gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
+        weight = np.concatenate([confidence * terms.weight, gaps * contact_boost(terms, landmarks_px)], axis=1)
+        return landmarks_px - np.array([(width - 1) / 2, (height - 1) / 2]), weight
 
 
 def seen_frames(observations: Observations, valid: NDArray[np.bool_], terms: LandmarkTerms) -> SeenFrames:
@@ -41,23 +57,11 @@ def seen_frames(observations: Observations, valid: NDArray[np.bool_], terms: Lan
     Raises:
         NoFaceError: there is none.
     """
-    finite = np.isfinite(observations.landmarks_px).all((1, 2))
+    finite = np.isfinite(observations.landmarks_px[:, 0]).all(1)
     rows = np.flatnonzero((observations.presence >= PRESENCE_THRESHOLD) & finite)
     if rows.size == 0:
         raise NoFaceError("No face was found in this footage.", "Check the clip, its trim range and its rotation.")
-    width, height = observations.image_size
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    confidence = observations.confidence[np.ix_(rows, terms.used)].astype(np.float64) * valid[terms.used]
-    points = confidence * terms.weight
-    gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
-    landmarks_px = observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64)
-    gaps = gaps * contact_boost(terms, landmarks_px)
-    return SeenFrames(
-        rows,
-        observations.time_s[rows].astype(np.float64),
-        landmarks_px - centre,
-        np.concatenate([points, gaps], axis=1),
-    )
+    return SeenFrames(observations, valid, terms, rows, observations.time_s[rows].astype(np.float64))
 
 
 def named_neutral(observations: Observations, seen: SeenFrames, neutral_frame: int | None) -> NDArray[np.intp] | None:

@@ -18,8 +18,7 @@ def gaze_angles(rest: F64, terms: LandmarkTerms, state: State, observed: F64) ->
     """Yaw and pitch of both eyes.
 
     The ray through the iris centre is met with a sphere of an eyeball's radius that sits behind the eye's corners; the
-    direction from the sphere's centre to the meeting point is the gaze. The take's median counts as straight ahead,
-    since how the eyeball sits in this actor's head is not known.
+    direction from the sphere's centre to the meeting point is the gaze.
 
     Args:
         rest: (L, 3) float64 m, head space.  state: F frames.  observed: (F, L, 2) normalised.
@@ -46,5 +45,9 @@ def gaze_angles(rest: F64, terms: LandmarkTerms, state: State, observed: F64) ->
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         angles[:, eye, 0] = np.arctan2(direction[:, 0], -direction[:, 1])
         angles[:, eye, 1] = np.arcsin(np.clip(direction[:, 2], -1, 1))
-    angles -= np.median(angles, axis=0)
-    return np.clip(angles, -MAX_GAZE_RAD, MAX_GAZE_RAD).astype(np.float32)
+    return angles.astype(np.float32)
+
+
+def straight_ahead(angles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaze (F, 2, 2) rad with the take's median as straight ahead: how eyeballs sit in this head is not known."""
+    return np.clip(angles - np.median(angles, axis=0), -MAX_GAZE_RAD, MAX_GAZE_RAD).astype(np.float32)

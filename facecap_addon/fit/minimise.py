@@ -16,9 +16,9 @@ from .model import POSE, Geometry, NormalEquations, State, normal_equations, res
 F64 = NDArray[np.float64]
 Frames = slice | NDArray[np.intp]
 
-_CHUNK = 32
+_CHUNK = 64
 """Frames linearised at once: their planes stay in the processor's cache."""
-_THREADS = 2
+THREADS = 2
 _NEAREST_M = 0.02
 _FIRST_DAMPING, _MOST_DAMPING = 1e-3, 1e6
 
@@ -54,11 +54,11 @@ class Terms:
     time_s: F64
     smooth: F64
 
-    def part(self, frames: Frames, focal_px: float = 1.0) -> Terms:
-        """Terms of some frames; `observed` in pixels becomes normalised when the focal length is given."""
+    def part(self, frames: Frames) -> Terms:
+        """Terms of some frames."""
         return replace(
             self,
-            observed=self.observed[frames] / focal_px,
+            observed=self.observed[frames],
             weight=self.weight[frames],
             prior_mean=self.prior_mean[frames],
             time_s=self.time_s[frames],
@@ -214,7 +214,7 @@ def _for_chunks(frames: int, work: Callable[[slice], None]) -> None:
     if len(chunks) == 1:
         work(chunks[0])
         return
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(work, chunks):
             pass
 

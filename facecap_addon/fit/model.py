@@ -37,7 +37,7 @@ class Geometry:
         rest: (3, L+G) float32, landmark positions at neutral, offsets included, then gap vectors.
         deltas: (3, L+G, K) float32, displacement per unit weight.
         gap_upper, gap_lower: (G,) int, indices into L of the two ends of each gap.
-        table: (6 (L+G), K (K+1) / 2) float32, products of displacement components, see `products_table`.
+        table: (K (K+1) / 2, 6 (L+G)) float32, products of displacement components, see `products_table`.
     """
 
     rest: F32
@@ -114,7 +114,8 @@ def products_table(deltas: F32) -> F32:
     Args:
         deltas: (3, P, K) float32.
     Returns:
-        (6 P, K (K+1) / 2) float32; off-diagonal component pairs are symmetrised over k and k'.
+        (K (K+1) / 2, 6 P) float32; off-diagonal component pairs are symmetrised over k and k'. In this order BLAS has
+        nothing to rearrange when a few frames are multiplied with it.
     """
     count, channels = deltas.shape[1:]
     upper_k, upper_l = np.triu_indices(channels)
@@ -124,7 +125,7 @@ def products_table(deltas: F32) -> F32:
         if i != j:
             product += deltas[j][:, upper_k] * deltas[i][:, upper_l]
         table[row] = product
-    return table.reshape(6 * count, -1)
+    return np.ascontiguousarray(table.reshape(6 * count, -1).T)
 
 
 def make_geometry(
@@ -270,7 +271,7 @@ def normal_equations(
     for row, (i, j) in enumerate(_PAIRS):
         np.multiply(wu[:, i], u[:, j], out=products[:, row])
         products[:, row] += wv[:, i] * v[:, j]
-    upper = products.reshape(frames, -1) @ geometry.table
+    upper = products.reshape(frames, -1) @ geometry.table.T
     pull = (wa * s.rx)[:, None] * u + (wa * s.ry)[:, None] * v
     moving = geometry.deltas.reshape(3 * total, channels)
 

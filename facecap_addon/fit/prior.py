@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
 from ..rig.channels import arkit_name
@@ -22,7 +23,8 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 MODEL_PATH = Path(__file__).parent / "models" / "arkit_prior.npz"
-CALIBRATION_FRAMES = 600
+CALIBRATION_FRAMES = 400
+_AT_ONCE = 256
 _NEUTRAL_ROUNDS = 4
 
 
@@ -123,8 +125,6 @@ def aligned_shape(prior: ExpressionPrior, landmarks_px: F32, depth_px: F32) -> t
     Args:
         landmarks_px: (F, L, 2) px, no NaN.  depth_px: (F, L) px.
     """
-    from scipy.spatial.transform import Rotation
-
     aligned, rotation = align(network_points(landmarks_px, depth_px), prior.template, prior.align_weight)
     turn = Rotation.from_matrix(rotation).as_rotvec()
     return aligned[:, prior.subset].reshape(len(aligned), -1), turn
@@ -153,7 +153,11 @@ def network_input(displacement: F64, identity: F64, turn: F64) -> F32:
 
 
 def find_expectation(
-    prior: ExpressionPrior, shape: F64, turn: F64, neutral_frames: NDArray[np.intp] | None = None
+    prior: ExpressionPrior,
+    landmarks_px: F32,
+    depth_px: F32,
+    rows: NDArray[np.intp],
+    neutral_frames: NDArray[np.intp] | None = None,
 ) -> Expectation:
     """Weights for a piece of footage whose neutral face is not known, or known from some frames.
 
@@ -161,19 +165,32 @@ def find_expectation(
     the footage. Calm frames count more.
 
     Args:
-        shape: (F, 3 M).  turn: (F, 3).  neutral_frames: frames the user says are neutral, or None.
+        landmarks_px: (F, L, 2) px.  depth_px: (F, L) px.  rows: (N,) frames with a face.
+        neutral_frames: frames the user says are neutral, counted among `rows`, or None.
     """
+
+    def at(frames: slice | NDArray[np.intp]) -> tuple[F64, F64]:
+        return aligned_shape(prior, landmarks_px[rows[frames]], depth_px[rows[frames]])
+
+    count = len(rows)
     if neutral_frames is not None:
-        neutral = shape[neutral_frames].mean(0)
-        weights = expected_weights(prior, shape, turn, neutral)
-        return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
-    pick = np.unique(np.linspace(0, len(shape) - 1, min(len(shape), CALIBRATION_FRAMES)).astype(np.intp))
-    neutral = np.median(shape[pick], axis=0)
-    for _ in range(_NEUTRAL_ROUNDS):
-        weights = expected_weights(prior, shape[pick], turn[pick], neutral)
-        activity = np.linalg.norm(weights, axis=1)
-        calm = np.exp(-0.5 * ((activity - activity.min()) / 0.4) ** 2) / (1 + (turn[pick] ** 2).sum(1) / 0.3**2)
-        bare = shape[pick] - weights @ prior.response
-        neutral = (bare * calm[:, None]).sum(0) / calm.sum()
-    weights = expected_weights(prior, shape, turn, neutral)
+        neutral = at(neutral_frames)[0].mean(0)
+    else:
+        neutral = _bare_face(prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp))))
+    weights = np.empty((count, len(prior.channels)))
+    for start in range(0, count, _AT_ONCE):
+        part = slice(start, min(start + _AT_ONCE, count))
+        weights[part] = expected_weights(prior, *at(part), neutral)
     return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
+
+
+def _bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
+    """(3 M,) the face at rest behind shapes (F, 3 M) of heads turned by (F, 3) rad."""
+    neutral = np.median(shape, axis=0)
+    for _ in range(_NEUTRAL_ROUNDS):
+        weights = expected_weights(prior, shape, turn, neutral)
+        activity = np.linalg.norm(weights, axis=1)
+        calm = np.exp(-0.5 * ((activity - activity.min()) / 0.4) ** 2) / (1 + (turn**2).sum(1) / 0.3**2)
+        bare = shape - weights @ prior.response
+        neutral = (bare * calm[:, None]).sum(0) / calm.sum()
+    return neutral

@@ -6,28 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .calibrate import Calibration
 from .confidence import region_confidence
 from .frames import SeenFrames
-from .gaze import gaze_angles
-from .landmark_terms import LandmarkTerms
-from .minimise import Terms
+from .gaze import gaze_angles, straight_ahead
 from .model import MM, State, residuals_mm
 
+F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+_AT_ONCE = 256
 
 
 def take_of(
-    observations: Observations,
     rig: BlendshapeRig,
     calibration: Calibration,
-    landmark_terms: LandmarkTerms,
     seen: SeenFrames,
     state: State,
-    energy: Terms,
     not_observed: tuple[str, ...],
     rig_scale: float,
     *,
@@ -39,18 +35,14 @@ def take_of(
         state: pose and weights (and habits, left out) of the seen frames, on a life-size head.
         rig_scale: size of the character's head in life sizes.
     """
-    frames, rows = observations.frame_count, seen.rows
-    observed = seen.centred_px / calibration.focal_px
-    residual = residuals_mm(calibration.geometry, state, observed, state.translation[:, 2])
-    residual = residual[:, : calibration.geometry.landmark_count]
-    in_px = residual * (calibration.focal_px / (MM * state.translation[:, 2]))[:, None, None]
-    used = energy.weight[:, : calibration.geometry.landmark_count] > 0
-    confidence = region_confidence(
-        np.linalg.norm(residual, axis=-1),
-        observations.confidence[np.ix_(rows, landmark_terms.used)],
-        observations.presence[rows],
-        landmark_terms,
-    )
+    observations, rows = seen.observations, seen.rows
+    frames, count = observations.frame_count, len(seen.rows)
+    confidence = np.zeros((count, len(REGIONS)), np.float32)
+    residual_px, gaze = np.zeros(count), np.zeros((count, 2, 2), np.float32)
+    for start in range(0, count, _AT_ONCE):
+        part = slice(start, min(start + _AT_ONCE, count))
+        confidence[part], residual_px[part], gaze[part] = _measure(calibration, seen, state.part(part), part)
+    gaze = straight_ahead(gaze) if with_gaze else np.zeros_like(gaze)
 
     def spread(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
         full = np.full((frames, *values.shape[1:]), fill, np.float32)
@@ -62,12 +54,6 @@ def take_of(
     quaternion = np.zeros((frames, 4), np.float32)
     quaternion[:, 0] = 1.0
     quaternion[rows] = _continuous(Rotation.from_matrix(state.rotation).as_quat()[:, [3, 0, 1, 2]])
-    gaze = (
-        gaze_angles(calibration.geometry.points, landmark_terms, state, observed)
-        if with_gaze
-        else np.zeros((len(rows), 2, 2))
-    )
-    squared = (in_px**2).sum(-1) * used
     return Take(
         time_s=observations.time_s,
         channels=rig.channels,
@@ -79,12 +65,29 @@ def take_of(
         regions=REGIONS,
         status=status,
         landmarks_px=observations.landmarks_px,
-        residual_px=spread(np.sqrt(squared.sum(1) / np.maximum(used.sum(1), 1)), np.nan),
+        residual_px=spread(residual_px, np.nan),
         image_size=observations.image_size,
         focal_px=calibration.focal_px,
         not_observed=not_observed,
         provenance={"method": "landmark fit", "landmarks": observations.model_version, "character": rig.name},
     )
+
+
+def _measure(calibration: Calibration, seen: SeenFrames, state: State, frames: slice) -> tuple[F32, F64, F32]:
+    """Confidence (n, R), residual (n,) px and gaze (n, 2, 2) rad of some of the seen frames."""
+    observations, rows, terms = seen.observations, seen.rows[frames], seen.terms
+    centred_px, weight = seen.landmarks(frames)
+    observed = centred_px / calibration.focal_px
+    landmarks = calibration.geometry.landmark_count
+    residual = residuals_mm(calibration.geometry, state, observed, state.translation[:, 2])[:, :landmarks]
+    distance_mm = np.linalg.norm(residual, axis=-1)
+    confidence = region_confidence(
+        distance_mm, observations.confidence[np.ix_(rows, terms.used)], observations.presence[rows], terms
+    )
+    used = weight[:, :landmarks] > 0
+    in_px = distance_mm * (calibration.focal_px / (MM * state.translation[:, 2]))[:, None]
+    residual_px = np.sqrt((in_px**2 * used).sum(1) / np.maximum(used.sum(1), 1))
+    return confidence, residual_px, gaze_angles(calibration.geometry.points, terms, state, observed)
 
 
 def _continuous(quaternion: F64) -> F64:

@@ -16,12 +16,12 @@ from ..rig.rehearsal import Rehearsal
 from ..takes.take import Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .channel_priors import channel_priors
-from .energy import channels_not_observed, energy_of, with_habits
+from .energy import Energy, channels_not_observed, energy_of
 from .frames import named_neutral, seen_frames
 from .landmark_terms import LandmarkTerms, terms_for, with_errors
-from .minimise import Terms, minimise, minimise_frames
+from .minimise import minimise, minimise_frames
 from .model import Geometry, State, make_geometry
-from .prior import aligned_shape, find_expectation, load_prior
+from .prior import find_expectation, load_prior
 from .result import take_of
 from .settings import FitSettings
 
@@ -80,37 +80,36 @@ def solve_take(
     with threadpool_limits(1, user_api="blas"):
         expectation = None
         if trained is not None:
-            shape, turn = aligned_shape(trained, observations.landmarks_px[seen.rows], observations.depth_px[seen.rows])
-            expectation = find_expectation(trained, shape, turn, neutral_frames)
+            expectation = find_expectation(
+                trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
+            )
         priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
-        energy = with_habits(energy_of(rig, priors, seen, expectation, not_observed), len(habits))
+        energy = energy_of(rig, priors, seen, expectation, not_observed, len(habits))
         if neutral_frames is not None:
-            energy.prior_mean[neutral_frames] = 0.0
+            energy.mean[neutral_frames] = 0.0
         activity = expectation.activity if expectation is not None else None
         calibration = _calibrate(geometry, terms, energy, activity, observations, settings, on_progress)
         state = _solve_stretches(calibration, terms, energy, on_progress)
-    return take_of(
-        *(observations, rig, calibration, terms, seen, state, energy, not_observed, scale), with_gaze=settings.gaze
-    )
+    return take_of(*(rig, calibration, seen, state, not_observed, scale), with_gaze=settings.gaze)
 
 
 def _calibrate(
     geometry: Geometry,
     landmark_terms: LandmarkTerms,
-    energy: Terms,
+    energy: Energy,
     activity: F64 | None,
     observations: Observations,
     settings: FitSettings,
     on_progress: OnProgress | None,
 ) -> Calibration:
-    total = len(energy.time_s)
+    total = len(energy.mean)
     frames = calibration_frames(total, activity)
     poll = (lambda: on_progress(0, total)) if on_progress is not None else None
     guess = FOCAL_GUESS * max(observations.image_size)
     return calibrate(
         geometry,
         landmark_terms,
-        energy.part(frames),
+        energy.terms(frames),
         settings.focal_px,
         guess,
         adapt=settings.adapt,
@@ -121,16 +120,16 @@ def _calibrate(
 def _solve_stretches(
     calibration: Calibration,
     landmark_terms: LandmarkTerms,
-    energy: Terms,
+    energy: Energy,
     on_progress: OnProgress | None,
 ) -> State:
     """Solve overlapping stretches of frames; memory does not grow with the footage."""
-    total, channels = energy.prior_mean.shape
+    total, channels = energy.mean.shape
     out = State(np.zeros((total, 3, 3)), np.zeros((total, 3)), np.zeros((total, channels)))
     for start in range(0, total, STRETCH):
         stop = min(start + STRETCH, total)
         window = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, total))
-        terms = energy.part(window, calibration.focal_px)
+        terms = energy.terms(window, calibration.focal_px)
         state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)
         poll = (lambda done=start: on_progress(done, total)) if on_progress is not None else None
         state, found = minimise_frames(calibration.geometry, state, terms, FRAME_ITERATIONS, poll)
