@@ -40,7 +40,7 @@ models: $(READY)
 
 demo: models
 	@video="$(VIDEO)"; [ -n "$$video" ] || video=$$($(PY) -m tools.fetch_clip) && \
-	$(PY) -m facecap_addon solve "$$video" --out "$(OUT)"
+	$(PY) -m facecap_addon solve "$$video" --out "$(OUT)" --preview
 
 test: models $(DEV)
 	@$(PY) -m tools.fetch_clip >/dev/null

@@ -2,8 +2,8 @@
 
 A talking clip is scaled to 1280×720 and repeated to about twenty seconds, then solved by the command line in a process
 of its own, as a user does. Printed: frames per second of the whole solve without interpreter start-up (decoding,
-landmarks, fit and the take and CSV files; and once more with preview, report and .blend), of each stage, the landmark
-stage's share, and peak memory for this clip and for one several times as long.
+landmarks, fit, take, CSV, report and .blend; and once more with the preview video), of each stage, the landmark stage's
+share, and peak memory for this clip and for one several times as long.
 """
 
 from __future__ import annotations
@@ -100,21 +100,20 @@ def main() -> int:
     parser.add_argument("--longer", type=int, default=4, help="how many times as long the second clip is")
     options = parser.parse_args()
     source = options.video or fetch_clip()
-    bare = ("--no-preview", "--no-report", "--no-blend")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip, long_clip = folder / "talker.mp4", folder / "long.mp4"
         make_clip(source, clip, options.frames)
         print(f"{source.name} at {SIZE[0]}×{SIZE[1]}, {os.cpu_count()} processors")
-        solve = measure(clip, folder / "bare", *bare)
+        solve = measure(clip, folder / "default")
         report("whole solve            ", solve)
-        report("with preview and .blend", measure(clip, folder / "full"))
+        report("with the preview video ", measure(clip, folder / "full", "--preview"))
         landmarks, fit = solve.stage_fps("landmarks"), solve.stage_fps("fit")
         share = solve.summary["seconds"]["landmarks"] / solve.summary["seconds"]["total"]
         print(f"decoding and landmarks  {landmarks:.1f} fps, {share:.0%} of the solve's time")
         print(f"fit alone               {fit:.1f} fps")
         make_clip(source, long_clip, options.frames * options.longer)
-        longer = measure(long_clip, folder / "long", *bare)
+        longer = measure(long_clip, folder / "long")
         report(f"{options.longer} times as long        ", longer)
         growth = longer.peak_mb - solve.peak_mb
         per_hour = growth / (options.frames * (options.longer - 1)) * 3600 * FPS

@@ -18,7 +18,7 @@ from .pose import weak_perspective_pose
 
 F64 = NDArray[np.float64]
 
-FRAMES = 64
+FRAMES = 40
 """Frames a take's constants are estimated on."""
 FOCAL_GUESS = 1.3
 """Focal length over the picture's longer side, as of a phone or a webcam at portrait distance."""

@@ -41,7 +41,7 @@ class SolveSettings(FitSettings):
     threads: int = setting(1, help="Threads for linear algebra and for the landmark network", min=1, max=64)
     live_link: bool = setting(True, help="Write the Live Link Face CSV")
     report: bool = setting(True, help="Write the HTML report")
-    preview: bool = setting(True, help="Write the side-by-side preview video")
+    preview: bool = setting(False, help="Write the side-by-side preview video")
     blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
     blender: Path | None = setting(
         None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"

@@ -80,8 +80,8 @@ def observe(
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
 
-    The frames are decoded on a background thread, and the next one is cut to size while the network runs here; a
-    handful of pictures is held at a time.
+    The frames are decoded on one background thread. While the network runs here, another thread cuts the next frame to
+    size and finishes the observation before. A handful of pictures is held at a time.
 
     Args:
         frames: pictures with index and time.
@@ -93,11 +93,27 @@ def observe(
     Raises what the frames raise.
     """
     ahead = _Ahead(read_ahead(frames))
+    seen: _Seen | None = None
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="facecap-crops") as helper:
             tracker = _Tracker(landmarker, helper, smoothing, accuracy)
-            for frame in ahead:
-                yield tracker.step(frame, ahead)
+            if after is not None:
+                tracker.follow(after)
+            while True:
+                try:
+                    frame = next(ahead)
+                except StopIteration:
+                    break
+                except Exception:
+                    if seen is not None:
+                        yield _observation_of(seen)
+                    raise
+                before, seen = seen, None
+                seen, observation = tracker.step(frame, ahead, before)
+                if observation is not None:
+                    yield observation
+            if seen is not None:
+                yield _observation_of(seen)
     finally:
         ahead.close()
 
@@ -168,6 +184,16 @@ class _Ahead(Iterator[FrameLike]):
         self._frames.close()
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A frame's landmarks, or their absence, before the observation is made of them."""
+
+    frame: FrameLike
+    landmarks: Landmarks | None
+    other_faces: int
+    landmark_count: int
+
+
 class _Tracker:
     """The state from one frame to the next."""
 
@@ -183,44 +209,61 @@ class _Tracker:
         self._last: tuple[Region, float] | None = None
         self._other_faces = 0
         self._next_count_s = -np.inf
+        self._to_count: tuple[FrameLike, Region] | None = None
 
-    def step(self, frame: FrameLike, ahead: _Ahead) -> FrameObservation:
-        """What is seen in a frame."""
-        found = self._followed(frame, ahead) or self._found(frame, ahead)
+    def follow(self, seen: FrameObservation) -> None:
+        """Go on from an earlier observation."""
+        if seen.presence >= PRESENCE_THRESHOLD:
+            measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
+            self._region = self._filter.step(measured, seen.time_s)
+            self._last = (measured, seen.time_s)
+
+    def step(self, frame: FrameLike, ahead: _Ahead, before: _Seen | None) -> tuple[_Seen, FrameObservation | None]:
+        """What is seen in a frame, and the observation of the one before."""
+        found, observation = self._followed(frame, ahead, before)
+        if observation is None and before is not None:
+            observation = _observation_of(before)
+        found = found or self._found(frame, ahead)
         if found is None:
-            return self._missing(frame)
+            self._other_faces = 0
+            return _Seen(frame, None, 0, self._landmarker.landmark_count), observation
         seen, measured = found
         self._region = self._filter.step(measured, frame.time_s)
         self._last = (measured, frame.time_s)
-        self._count_others(frame, measured)
-        return FrameObservation(
-            index=frame.index,
-            time_s=frame.time_s,
-            landmarks_px=seen.landmarks_px,
-            depth_px=seen.depth_px,
-            presence=seen.presence,
-            confidence=_confidence(seen, frame.image),
-            other_faces=self._other_faces,
-        )
+        if frame.time_s >= self._next_count_s:
+            self._next_count_s = frame.time_s + _COUNT_EVERY_S
+            self._to_count = (frame, measured)
+        return _Seen(frame, seen, self._other_faces, self._landmarker.landmark_count), observation
 
-    def _followed(self, frame: FrameLike, ahead: _Ahead) -> tuple[Landmarks, Region] | None:
-        """What is seen where the face was expected, or nearby, and its region; None if it is not there (any more)."""
+    def _followed(
+        self, frame: FrameLike, ahead: _Ahead, before: _Seen | None
+    ) -> tuple[tuple[Landmarks, Region] | None, FrameObservation | None]:
+        """What is seen where the face was expected, or nearby, and its region; None if it is not there (any more).
+
+        And the observation of the frame before, if there was time for it.
+        """
         if self._region is None:
-            return None
+            return None, None
         crops = self._crops_of(frame, self._region)
-        # While the network runs here, the next frame is cut where this one was: near enough unless the face moves fast.
-        preparing = self._helper.submit(self._prepare_next, ahead, self._region)
+        meanwhile = self._helper.submit(self._meanwhile, ahead, self._region, before)
         seen = self._look(crops)
-        self._prepared = preparing.result()
+        observation = meanwhile.result()
         if seen.presence < PRESENCE_THRESHOLD:
-            return None
+            return None, observation
         measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
         if region_change(crops.regions[0], measured) > _LOOK_AGAIN:
             again = self._look(self._cut(frame.image, measured))
             if again.presence >= PRESENCE_THRESHOLD:
                 self._filter.reset()
-                return again, self._landmarker.region_of_landmarks(again.landmarks_px)
-        return seen, measured
+                return (again, self._landmarker.region_of_landmarks(again.landmarks_px)), observation
+        return (seen, measured), observation
+
+    def _meanwhile(self, ahead: _Ahead, region: Region, before: _Seen | None) -> FrameObservation | None:
+        """What can be done while the network runs."""
+        # The next frame is cut where this one was: near enough unless the face moves fast.
+        self._prepared = self._prepare_next(ahead, region)
+        self._count_others()
+        return None if before is None else _observation_of(before)
 
     def _crops_of(self, frame: FrameLike, region: Region) -> Crops:
         prepared, self._prepared = self._prepared, None
@@ -237,7 +280,7 @@ class _Tracker:
 
     def _found(self, frame: FrameLike, ahead: _Ahead) -> tuple[Landmarks, Region] | None:
         """Landmarks of a newly detected face, and its region; None if there is none."""
-        self._region = None
+        self._region, self._to_count = None, None
         self._filter.reset()
         for face in self._candidates(frame, ahead):
             seen = settle(frame.image, self._landmarker, face)
@@ -274,14 +317,16 @@ class _Tracker:
             confidence=(a.confidence + b.confidence) / 2,
         )
 
-    def _count_others(self, frame: FrameLike, region: Region) -> None:
-        if frame.time_s >= self._next_count_s:
-            self._next_count_s = frame.time_s + _COUNT_EVERY_S
+    def _count_others(self) -> None:
+        if self._to_count is not None:
+            frame, region = self._to_count
             self._other_faces = count_others(self._landmarker.find_faces(frame.image), region)
+            self._to_count = None
 
-    def _missing(self, frame: FrameLike) -> FrameObservation:
-        count = self._landmarker.landmark_count
-        self._other_faces = 0
+
+def _observation_of(seen: _Seen) -> FrameObservation:
+    frame, found, count = seen.frame, seen.landmarks, seen.landmark_count
+    if found is None:
         return FrameObservation(
             index=frame.index,
             time_s=frame.time_s,
@@ -291,6 +336,15 @@ class _Tracker:
             confidence=np.zeros(count, dtype=np.float32),
             other_faces=0,
         )
+    return FrameObservation(
+        index=frame.index,
+        time_s=frame.time_s,
+        landmarks_px=found.landmarks_px,
+        depth_px=found.depth_px,
+        presence=found.presence,
+        confidence=_confidence(found, frame.image),
+        other_faces=seen.other_faces,
+    )
 
 
 def _confidence(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32]:

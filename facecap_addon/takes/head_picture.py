@@ -36,6 +36,8 @@ class HeadPicture:
         self._take_columns = np.array([column for column, _ in shared], np.int64)
         used = rig.deltas[[k for _, k in shared]] if len(shared) < len(rig.channels) else rig.deltas
         self._deltas = used.reshape(len(used), -1)
+        # What faces away is hidden in a closed mesh; one that is inside out is drawn whole.
+        self._outside_out = _signed_volume(rig) > 0
         solved = np.flatnonzero(take.solved)
         self._solved_rows = solved
         shade_rows = np.linspace(0.0, 1.0, camera.height_px)[:, None, None]
@@ -84,11 +86,25 @@ class HeadPicture:
         if width <= 0 or height <= 0:
             return
         inside = points_px - low.astype(np.float32)
-        fragments = rasterise(inside, np.ascontiguousarray(points[:, 2]), self._rig.triangles, width, height)
+        fragments = rasterise(
+            inside,
+            np.ascontiguousarray(points[:, 2]),
+            self._rig.triangles,
+            width,
+            height,
+            cull_back_faces=self._outside_out,
+        )
         shaded = shade(fragments, points, self._rig.triangles, self._rig.colors)
         window = picture[low[1] : low[1] + height, low[0] : low[0] + width]
         covered = (fragments.triangle >= 0)[..., None]
         np.copyto(window, shaded, where=covered)
+
+
+def _signed_volume(rig: BlendshapeRig) -> float:
+    """Volume that the mesh encloses, m^3; negative if its faces look inward."""
+    a, b, c = (rig.neutral[rig.triangles[:, k]].astype(np.float64) for k in range(3))
+    middle = rig.neutral.mean(axis=0)
+    return float(np.einsum("ij,ij->", a - middle, np.cross(b - middle, c - middle))) / 6
 
 
 def _greyed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,11 +26,12 @@ from .head_picture import HeadPicture
 from .take import Take
 
 MAX_HEIGHT_PX = 480
+_THREADS, _AHEAD = 2, 3
 # Fine enough for any frame rate, and the finest that the fallback codec can hold.
 _TIME_BASE = Fraction(1, 60_000)
 _SAME_TIME_S = 5e-4
 _ENCODERS = (
-    ("libx264", {"preset": "superfast", "crf": "20"}),
+    ("libx264", {"preset": "veryfast", "crf": "20"}),
     ("mpeg4", {"qscale": "3"}),
 )
 
@@ -98,36 +101,17 @@ def preview_steps(
         FacecapError: there are no frames, no video can be encoded, the disk is full, or the folder cannot be written.
     """
     landmarks = take.landmarks_px if landmarks_px is None else landmarks_px
-    rows = _RowFinder(take.time_s)
-    head: HeadPicture | None = None
-    written, width, height, scale, first_s, interpolation = 0, 0, 0, 1.0, 0.0, cv2.INTER_LINEAR
-    with atomic_path(path) as temporary:
+    written, first_s = 0, 0.0
+    heights = (min_height_px, max_height_px)
+    with atomic_path(path) as temporary, ThreadPoolExecutor(_THREADS, thread_name_prefix="facecap-preview") as pool:
         container, stream = _open_encoder(temporary)
         try:
-            for frame in frames:
-                if head is None:
-                    width, height = _panel_size(
-                        frame.image.shape[1], frame.image.shape[0], min_height_px, max_height_px
-                    )
-                    scale = height / frame.image.shape[0]
-                    # Averaging areas is slow and only needed for a strong reduction.
-                    interpolation = cv2.INTER_LINEAR if scale > 0.6 else cv2.INTER_AREA
-                    full = camera or centered_camera(frame.image.shape[1], frame.image.shape[0], _focal_px(take, frame))
-                    panel_camera = _scaled(full, width, height, scale)
-                    head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
-                    stream.width, stream.height = 2 * width, height
-                    first_s = frame.time_s
-                row = rows.row_at(frame.time_s)
-                canvas = np.empty((height, 2 * width, 3), np.uint8)
-                canvas[:, :width] = cv2.resize(frame.image, (width, height), interpolation=interpolation)
-                if row is not None and take.status[row] and landmarks.shape[1]:
-                    shown = (landmarks[row] + 0.5) * (width / frame.image.shape[1], scale) - 0.5
-                    left = np.ascontiguousarray(canvas[:, :width])
-                    draw_landmarks(left, shown, radius_px=max(0.6, height / 480))
-                    canvas[:, :width] = left
-                canvas[:, width:] = head.at(row)
+            for time_s, canvas in _canvases(frames, pool, take, rig, camera, head_from_rig, landmarks, heights):
+                if not written:
+                    stream.width, stream.height = canvas.shape[1], canvas.shape[0]
+                    first_s = time_s
                 picture = av.VideoFrame.from_ndarray(canvas, format="rgb24")
-                picture.pts = round((frame.time_s - first_s) / _TIME_BASE)
+                picture.pts = round((time_s - first_s) / _TIME_BASE)
                 picture.time_base = _TIME_BASE
                 container.mux(stream.encode(picture))
                 written += 1
@@ -137,6 +121,69 @@ def preview_steps(
             container.mux(stream.encode(None))
         finally:
             container.close()
+
+
+def _canvases(
+    frames: Iterable[Frame],
+    pool: ThreadPoolExecutor,
+    take: Take,
+    rig: BlendshapeRig,
+    camera: PinholeCamera | None,
+    head_from_rig: NDArray[np.floating] | None,
+    landmarks_px: NDArray[np.float32],
+    heights: tuple[int, int],
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Both pictures of every frame and its time, in order; a few are drawn at once."""
+    rows = _RowFinder(take.time_s)
+    panels: _Panels | None = None
+    drawn: deque[tuple[float, Future[NDArray[np.uint8]]]] = deque()
+    try:
+        for frame in frames:
+            if panels is None:
+                panels = _Panels(frame, take, rig, camera, head_from_rig, landmarks_px, heights)
+            drawn.append((frame.time_s, pool.submit(panels.draw, frame, rows.row_at(frame.time_s))))
+            if len(drawn) > _AHEAD:
+                time_s, picture = drawn.popleft()
+                yield time_s, picture.result()
+        while drawn:
+            time_s, picture = drawn.popleft()
+            yield time_s, picture.result()
+    finally:
+        for _, picture in drawn:
+            picture.cancel()
+
+
+class _Panels:
+    """Draws the two pictures of a frame side by side; sized after the first frame."""
+
+    def __init__(
+        self,
+        first: Frame,
+        take: Take,
+        rig: BlendshapeRig,
+        camera: PinholeCamera | None,
+        head_from_rig: NDArray[np.floating] | None,
+        landmarks_px: NDArray[np.float32],
+        heights: tuple[int, int],
+    ) -> None:
+        full_height, full_width = first.image.shape[:2]
+        self._take, self._landmarks_px = take, landmarks_px
+        self._width, self._height = _panel_size(full_width, full_height, *heights)
+        self._scale = self._height / full_height
+        # Averaging areas is slow and only needed for a strong reduction.
+        self._interpolation = cv2.INTER_LINEAR if self._scale > 0.6 else cv2.INTER_AREA
+        full = camera or centered_camera(full_width, full_height, _focal_px(take, first))
+        panel_camera = _scaled(full, self._width, self._height, self._scale)
+        self._head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
+
+    def draw(self, frame: Frame, row: int | None) -> NDArray[np.uint8]:
+        """(H, 2 W, 3) uint8 RGB."""
+        width, height = self._width, self._height
+        left = np.asarray(cv2.resize(frame.image, (width, height), interpolation=self._interpolation), np.uint8)
+        if row is not None and self._take.status[row] and self._landmarks_px.shape[1]:
+            shown = (self._landmarks_px[row] + 0.5) * (width / frame.image.shape[1], self._scale) - 0.5
+            draw_landmarks(left, shown, radius_px=max(0.6, height / 480))
+        return np.concatenate([left, self._head.at(row)], axis=1)
 
 
 def _open_encoder(path: Path) -> tuple[OutputContainer, VideoStream]:

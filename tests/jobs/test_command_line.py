@@ -57,7 +57,7 @@ def test_everything_is_written_and_agrees(face_clip: Path, tmp_path: Path) -> No
     video = folder / "Réplique №1.mp4"
     shutil.copy(face_clip, video)
     out = folder / "Ergebnis"
-    done = facecap("solve", video, "--out", out, "--start", "4", "--end", "23", "--lens-mm", "50")
+    done = facecap("solve", video, "--out", out, "--start", "4", "--end", "23", "--lens-mm", "50", "--preview")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
         "Réplique №1.blend",
@@ -206,7 +206,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(limit: int, face_cl
 @pytest.mark.parametrize("stage", ["", "open", "landmarks", "fit", "preview", "blend"])
 def test_ctrl_c_at_any_moment(stage: str, face_clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = start_facecap("solve", face_clip, "--out", out, "--focal-px", "500", "--json")
+    process = start_facecap("solve", face_clip, "--out", out, "--focal-px", "500", "--json", "--preview")
     assert process.stdout is not None
     if stage:
         for line in process.stdout:
