@@ -9,12 +9,14 @@ are put by name on the actor's rig. The footage is `renders/ict_rom.mp4` (rows 3
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ict import load_ict_rig
+from benchmarks.sample_head import sample_rig
 from facecap_addon.fit import prior
 from facecap_addon.fit.prior import poses_to_rehearse
 from facecap_addon.fit.settings import FitSettings
@@ -27,8 +29,9 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.track import assemble, observe
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
-from facecap_addon.rig.embedding import find_embedding, load_embedding, save_embedding
+from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
 from facecap_addon.rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
+from facecap_addon.takes.take import Take
 
 F32 = NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,78 +92,139 @@ def rmse_mm(rig_weights: F32, truth: F32, deltas: F32) -> float:
     return float(np.sqrt((difference**2).sum(-1).mean()) * 1000)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--only", choices=("same", "across"))
-    parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks and embeddings")
-    parser.add_argument("--known-camera", action="store_true")
-    parser.add_argument("--prior", type=Path, help="another expression prior, such as one trained without this rig")
-    arguments = parser.parse_args()
-    if arguments.prior is not None:
-        prior.MODEL_PATH = arguments.prior
-    truth = np.load(arguments.data / "renders" / "ict_rom_truth.npz", allow_pickle=False)
-    names = tuple(str(n) for n in truth["rig_names"])
-    ict = load_ict_rig(arguments.data / "rig" / "ict_facekit_arkit.npz", truth["neutral_m"])
-    deltas = ict.deltas[:, :SKIN]
-    deltas = deltas[:, np.linalg.norm(deltas, axis=2).max(0) > MOVING_M]
-    nothing = rmse_mm(truth["rig_weights"] * 0, truth["rig_weights"], deltas)
-    print(f"moving skin vertices {deltas.shape[1]}; doing nothing {nothing:.2f} mm")
-    observations = observe_clip(arguments.data / "renders" / "ict_rom.mp4", fresh=arguments.fresh)
-    print(f"presence {observations.presence.min():.2f}..{observations.presence.max():.2f}")
-    true_focal = focal_px_from_lens(float(truth["lens_mm"]), float(truth["sensor_mm"]), *observations.image_size)
-    settings = FitSettings(focal_px=true_focal if arguments.known_camera else None)
-    if arguments.only != "across":
-        take = solve_take(
-            observations,
-            ict,
-            embedding_of(ict, "ict_actor", fresh=arguments.fresh),
-            settings,
-            rehearsal=rehearsal_of(ict, "ict_actor", fresh=arguments.fresh),
-        )
-        print(
-            f"\nsame rig: RMSE {rmse_mm(take.weights, truth['rig_weights'], deltas):.2f} mm (asked 1.5), "
-            f"focal {take.focal_px:.0f} px (true {true_focal:.0f}), residual {np.nanmean(take.residual_px):.2f} px"
-        )
-        report(take.channels, take.weights, truth)
-    if arguments.only != "same":
-        from benchmarks.sample_head import sample_rig
+@dataclass(frozen=True)
+class Accuracy:
+    """Solved weights against true ones.
 
-        rig = sample_rig()
-        take = solve_take(
-            observations,
-            rig,
-            embedding_of(rig, "sample_head", fresh=arguments.fresh),
-            settings,
-            rehearsal=rehearsal_of(rig, "sample_head", fresh=arguments.fresh),
-        )
-        error = rmse_mm(driven(names, take.channels, take.weights), truth["rig_weights"], deltas)
-        print(
-            f"\nacross rigs: RMSE {error:.2f} mm (asked 2.6), focal {take.focal_px:.0f} px, "
-            f"residual {np.nanmean(take.residual_px):.2f} px"
-        )
-        report(take.channels, take.weights, truth)
+    Attributes:
+        rmse_mm: over frames and moving skin vertices of the truth's rig.
+        correlation, absolute_error: means over the moving channels.
+        rows: per moving channel its name, correlation, absolute error, and mean and deviation, true and solved.
+        focal_px, residual_px: of the solve.
+    """
+
+    rmse_mm: float
+    correlation: float
+    absolute_error: float
+    rows: list[tuple[str, float, float, float, float, float, float]]
+    focal_px: float
+    residual_px: float
 
 
-def report(channels: tuple[str, ...], weights: F32, truth: dict[str, NDArray]) -> None:
-    """Print correlation and absolute error of every moving channel, and their means."""
-    arkit = [arkit_name(c) for c in channels]
+@dataclass(frozen=True)
+class Truth:
+    """The rendered performance."""
+
+    clip: Path
+    weights: F32
+    rig_names: tuple[str, ...]
+    rig_weights: F32
+    rig: BlendshapeRig
+    deltas: F32
+    focal_px: float
+
+
+def load_truth(data: Path) -> Truth:
+    """Read the truth; deltas are those of moving skin vertices."""
+    with np.load(data / "renders" / "ict_rom_truth.npz", allow_pickle=False) as truth:
+        rig = load_ict_rig(data / "rig" / "ict_facekit_arkit.npz", truth["neutral_m"])
+        deltas = rig.deltas[:, :SKIN]
+        return Truth(
+            clip=data / "renders" / "ict_rom.mp4",
+            weights=truth["weights"],
+            rig_names=tuple(str(n) for n in truth["rig_names"]),
+            rig_weights=truth["rig_weights"],
+            rig=rig,
+            deltas=deltas[:, np.linalg.norm(deltas, axis=2).max(0) > MOVING_M],
+            focal_px=focal_px_from_lens(float(truth["lens_mm"]), float(truth["sensor_mm"]), 512, 512),
+        )
+
+
+def accuracy_of(take: Take, rig_weights: F32, truth: Truth) -> Accuracy:
+    """Compare a take, and the truth rig's weights that it stands for, with the truth."""
+    arkit = [arkit_name(c) for c in take.channels]
     rows = []
     for k, channel in enumerate(ARKIT_CHANNELS):
-        true = truth["weights"][:, k]
+        true = truth.weights[:, k]
         if true.std() <= MOVING_STD:
             continue
-        mine = weights[:, arkit.index(channel)] if channel in arkit else np.zeros_like(true)
+        mine = take.weights[:, arkit.index(channel)] if channel in arkit else np.zeros_like(true)
         r = float(np.corrcoef(mine, true)[0, 1]) if mine.std() > 1e-6 else 0.0
-        rows.append((channel, r, float(np.abs(mine - true).mean()), true.mean(), mine.mean(), true.std(), mine.std()))
-    for channel, r, error, mt, mm, st, sm in rows:
-        print(
-            f"  {channel:20s} r {r:5.2f}  abs {error:.3f}   mean true {mt:.2f} solved {mm:.2f}   std {st:.2f} {sm:.2f}"
-        )
-    print(
-        f"  mean over {len(rows)} moving channels: correlation {np.mean([r[1] for r in rows]):.3f} (asked 0.72), "
-        f"absolute error {np.mean([r[2] for r in rows]):.3f} (asked 0.10)"
+        error = float(np.abs(mine - true).mean())
+        rows.append((channel, r, error, float(true.mean()), float(mine.mean()), float(true.std()), float(mine.std())))
+    return Accuracy(
+        rmse_mm(rig_weights, truth.rig_weights, truth.deltas),
+        float(np.mean([row[1] for row in rows])),
+        float(np.mean([row[2] for row in rows])),
+        rows,
+        take.focal_px,
+        float(np.nanmean(take.residual_px)),
     )
+
+
+def same_rig(data: Path, *, fresh: bool = False, known_camera: bool = False) -> Accuracy:
+    """The actor's own neutral and keys are the character."""
+    truth = load_truth(data)
+    embedding = embedding_of(truth.rig, "ict_actor", fresh=fresh)
+    settings = FitSettings(focal_px=truth.focal_px if known_camera else None)
+    observations = observe_clip(truth.clip, fresh=fresh)
+    rehearsal = rehearsal_of(truth.rig, "ict_actor", fresh=fresh)
+    take = solve_take(observations, truth.rig, embedding, settings, rehearsal=rehearsal)
+    return accuracy_of(take, take.weights, truth)
+
+
+def across_rigs(
+    data: Path,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    rehearsal: Rehearsal,
+    *,
+    fresh: bool = False,
+    known_camera: bool = False,
+) -> Accuracy:
+    """Another character; its weights by name are put on the actor's rig."""
+    truth = load_truth(data)
+    settings = FitSettings(focal_px=truth.focal_px if known_camera else None)
+    take = solve_take(observe_clip(truth.clip, fresh=fresh), rig, embedding, settings, rehearsal=rehearsal)
+    return accuracy_of(take, driven(truth.rig_names, take.channels, take.weights), truth)
+
+
+def show(name: str, accuracy: Accuracy, asked_mm: float, true_focal_px: float) -> None:
+    """Print the numbers of one comparison."""
+    print(
+        f"\n{name}: RMSE {accuracy.rmse_mm:.2f} mm (asked {asked_mm}), focal length {accuracy.focal_px:.0f} px "
+        f"(true {true_focal_px:.0f}), residual {accuracy.residual_px:.2f} px"
+    )
+    for channel, r, error, true, mine, true_std, std in accuracy.rows:
+        means = f"mean true {true:.2f} solved {mine:.2f}   deviation {true_std:.2f} {std:.2f}"
+        print(f"  {channel:20s} r {r:5.2f}  abs {error:.3f}   {means}")
+    print(
+        f"  mean over {len(accuracy.rows)} moving channels: correlation {accuracy.correlation:.3f} (asked 0.72), "
+        f"absolute error {accuracy.absolute_error:.3f} (asked 0.10)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--only", choices=("same", "across"))
+    parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and rehearsals")
+    parser.add_argument("--known-camera", action="store_true")
+    parser.add_argument("--prior", type=Path, help="another expression prior, such as one trained without this rig")
+    options = parser.parse_args()
+    if options.prior is not None:
+        prior.MODEL_PATH = options.prior
+    truth = load_truth(options.data)
+    nothing = rmse_mm(truth.rig_weights * 0, truth.rig_weights, truth.deltas)
+    print(f"moving skin vertices {truth.deltas.shape[1]}; doing nothing {nothing:.2f} mm")
+    how = {"fresh": options.fresh, "known_camera": options.known_camera}
+    if options.only != "across":
+        show("same rig", same_rig(options.data, **how), 1.5, truth.focal_px)
+    if options.only != "same":
+        rig = sample_rig()
+        embedding = embedding_of(rig, "sample_head", fresh=options.fresh)
+        rehearsal = rehearsal_of(rig, "sample_head", fresh=options.fresh)
+        show("across rigs", across_rigs(options.data, rig, embedding, rehearsal, **how), 2.6, truth.focal_px)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +100,7 @@ def read_prior(path: Path) -> ExpressionPrior:
                 covariance=data["covariance"].astype(np.float64),
                 poses=data["poses"].astype(np.float32) / 255,
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise FacecapError(
             f"The expression prior {path.name} cannot be read ({error}).", "Install FaceCap again."
         ) from error

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
@@ -105,7 +106,7 @@ class LandmarkCache:
                 with np.load(self._chunk(count - 1), allow_pickle=False) as data:
                     if all(len(data[name]) == CHUNK_FRAMES for name in (*_PER_FRAME, *_PER_LANDMARK)):
                         return count
-            except (OSError, ValueError, KeyError, EOFError):
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 pass
             count -= 1
             self._chunk(count).unlink()

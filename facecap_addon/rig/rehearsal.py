@@ -66,6 +66,7 @@ def rehearse(
     landmarker: Landmarker,
     *,
     poses: F32 | None = None,
+    pictures: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rehearsal:
     """Let a character act in front of the landmark network.
@@ -73,6 +74,7 @@ def rehearse(
     Args:
         rig: the character.  embedding: its landmarks.  landmarker: an open backend, of the embedding's scheme.
         poses: (N, K) weights to act besides random ones, such as recorded performances have.
+        pictures: how many to draw; absent: as many as the number of keys asks for.
         on_progress: called with (pictures done, pictures in all); it may raise to cancel.
     Returns:
         What is seen; the mesh's own geometry where the network sees no face.
@@ -81,7 +83,8 @@ def rehearse(
     reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.ranges).max(1) * _MM
     acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
     mesh = _face_mesh(rig, embedding)
-    count = int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST)) if len(acting) else 0
+    count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST))
+    count = count if len(acting) else 0
 
     def act(picture: int) -> tuple[F64, F64, F32] | None:
         random = np.random.default_rng((478, picture))

@@ -75,4 +75,4 @@ def test_the_zip_holds_only_what_this_platform_needs(extension_zip: Path) -> Non
     assert this_platform() in manifest
     assert not [name for name in wheels if "numpy-" in name]
     system = {"linux": "manylinux", "windows": "win_amd64", "macos": "macosx"}[this_platform().split("-")[0]]
-    assert wheels and all(system in name for name in wheels)
+    assert wheels and all(system in name or name.endswith("py3-none-any.whl") for name in wheels)

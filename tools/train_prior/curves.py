@@ -29,7 +29,7 @@ def vary(
     """Draw `count` weight vectors from recorded ones.
 
     Brows, eyes and mouth may come from different moments, each scaled by its own factor; single channels are raised,
-    dropped or made one-sided now and then; half of the rows are mirrored.
+    dropped or made one-sided now and then, or shown alone; half of the rows are mirrored.
 
     Args:
         base: (N, K).  groups: index arrays that partition the channels.  mirror: (K,) index of each channel's mirror.
@@ -38,6 +38,8 @@ def vary(
     out = np.empty((count, channels), np.float32)
     for i in range(count):
         row = base[random.integers(len(base))].copy()
+        if random.random() < 0.1:
+            row *= random.uniform(0, 0.2)  # so that what follows shows alone
         if random.random() < 0.5:
             for group in groups:
                 row[group] = base[random.integers(len(base))][group]
@@ -49,6 +51,12 @@ def vary(
             row[some] = level
             if random.random() < 0.7:
                 row[mirror[some]] = level
+        if random.random() < 0.35:  # a wink, a raised brow, a crooked smile
+            group = groups[random.integers(len(groups))]
+            one_side = group[(mirror[group] > group) if random.random() < 0.5 else (mirror[group] < group)]
+            row[one_side] *= random.uniform(0, 1)
+            raised = one_side[random.integers(one_side.size, size=2)]
+            row[raised] = np.maximum(row[raised], random.uniform(0, 1) * (random.random() < 0.5))
         if random.random() < 0.3:
             row[random.integers(channels, size=6)] *= random.uniform(0, 1)
         row *= np.exp(random.normal(0, 0.12, channels))

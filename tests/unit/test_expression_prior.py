@@ -1,0 +1,67 @@
+"""The trained expression prior: what it says of faces whose weights are known, and what it says of bad files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import FacecapError
+from facecap_addon.fit.prior import find_expectation, load_prior, poses_to_rehearse, read_prior
+from facecap_addon.rig.channels import ARKIT_CHANNELS
+from tests.unit.sample import sample, seen
+
+
+@pytest.mark.parametrize("name", ["jawOpen", "eyeBlinkLeft", "mouthSmileRight", "browInnerUp", "mouthPucker"])
+def test_a_key_that_moves_is_expected_to_move(name: str) -> None:
+    """As the landmark network sees the sample head: half the frames at rest, half with one key up."""
+    channels = sample().rig.channels
+    weights = np.zeros((60, len(channels)))
+    weights[30:, channels.index(name)] = 0.8
+    still = np.zeros((60, 3))
+    turned, shift = still, still + np.array([0, 0, 0.6])
+    observations = seen(sample().rehearsal.rest, sample().rehearsal.deltas, weights, turned, shift)
+    found = find_expectation(load_prior(), observations.landmarks_px, observations.depth_px, np.arange(60))
+    rise = found.weights[30:].mean(0) - found.weights[:30].mean(0)
+    assert rise[ARKIT_CHANNELS.index(name)] > 0.35
+    assert found.activity[:30].mean() < 0.6 * found.activity[30:].mean()
+
+
+def test_expectation_does_not_depend_on_where_the_head_is_and_how_large() -> None:
+    channels = sample().rig.channels
+    weights = np.zeros((40, len(channels)))
+    weights[20:, channels.index("jawOpen")] = 0.6
+    still = np.zeros((40, 3))
+    rest, deltas = sample().rehearsal.rest, sample().rehearsal.deltas
+    near = seen(rest, deltas, weights, still, still + np.array([0, 0, 2.0]))
+    aside = seen(rest, deltas, weights, still, still + np.array([0.3, -0.2, 4.0]))
+    rows = np.arange(40)
+    first = find_expectation(load_prior(), near.landmarks_px, near.depth_px, rows).weights
+    second = find_expectation(load_prior(), aside.landmarks_px, aside.depth_px, rows).weights
+    assert np.abs(first - second).max() < 0.12
+
+
+def test_poses_to_rehearse_follow_the_characters_names() -> None:
+    names = (
+        "EyeBlinkLeft",
+        "jawOpen",
+        "my own key",
+        *(c for c in ARKIT_CHANNELS if c not in ("eyeBlinkLeft", "jawOpen")),
+    )
+    poses = poses_to_rehearse(names)
+    prior = load_prior()
+    assert poses is not None and poses.shape == (len(prior.poses), len(names))
+    np.testing.assert_array_equal(poses[:, 1], prior.poses[:, prior.channels.index("jawOpen")])
+    np.testing.assert_array_equal(poses[:, 0], prior.poses[:, prior.channels.index("eyeBlinkLeft")])
+    assert (poses[:, 2] == 0).all()
+    assert poses_to_rehearse(("Key 1", "Key 2", "jawOpen")) is None
+
+
+def test_damaged_prior_is_a_clear_error(tmp_path: Path) -> None:
+    broken = tmp_path / "arkit_prior.npz"
+    broken.write_bytes(b"PK\x03\x04 not an archive")
+    with pytest.raises(FacecapError, match="expression prior"):
+        read_prior(broken)
+    with pytest.raises(FacecapError, match="expression prior"):
+        read_prior(tmp_path / "missing.npz")
