@@ -96,10 +96,10 @@ def check_contents(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     inside = [name.partition("facecap/")[2] if name.startswith("facecap/") else name for name in names]
-    needed = [*FILES, "sample_scenes/head.blend"]
+    needed = [*FILES, "sample_scenes/head.blend", "facecap_addon/fit/models/arkit_prior.npz"]
     needed += [f"facecap_addon/landmarks/models/{name}.onnx" for name in NETWORKS]
     missing = [name for name in needed if name not in inside]
-    kinds = ("sample_scenes/cache/rig-", "sample_scenes/cache/landmarks-")
+    kinds = tuple(f"sample_scenes/cache/{kind}-" for kind in ("rig", "landmarks", "rehearsal"))
     missing += [kind for kind in kinds if not any(name.startswith(kind) for name in inside)]
     if missing:
         raise SystemExit(f"{path.name} lacks {', '.join(missing)}: run make build")

@@ -14,7 +14,13 @@ from ..errors import FacecapError
 from .blender_process import ENVIRONMENT_VARIABLE, blender_command
 
 OLDEST_PYTHON = (3, 11)
-NEEDED = (("numpy", "numpy"), ("scipy", "scipy"), ("cv2", "opencv-python-headless"), ("onnxruntime", "onnxruntime"))
+NEEDED = (
+    ("numpy", "numpy"),
+    ("scipy", "scipy"),
+    ("threadpoolctl", "threadpoolctl"),
+    ("cv2", "opencv-python-headless"),
+    ("onnxruntime", "onnxruntime"),
+)
 
 
 @dataclass(frozen=True)
