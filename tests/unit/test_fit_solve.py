@@ -41,7 +41,7 @@ def test_pose_and_weights_come_back() -> None:
     for name in SHOWN:
         k = channels.index(name)
         assert np.abs(take.weights[:, k] - weights[:, k]).mean() < 0.12, name  # a ridge draws weights towards rest
-        assert np.corrcoef(take.weights[:, k], weights[:, k])[0, 1] > 0.9, name
+        assert np.corrcoef(take.weights[:, k], weights[:, k])[0, 1] > 0.75, name
     w, x, y, z = take.head_rotation_wxyz.T
     toward = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=1)
     angle = np.degrees(np.arccos(np.clip((toward * facing(turn)[:, :, 2]).sum(1), -1, 1)))

@@ -22,7 +22,7 @@ from .build import mirror_index
 F32 = NDArray[np.float32]
 BASIS = 24
 WIDTH = 384
-EPOCHS = 60
+EPOCHS = 30
 
 
 def load(paths: list[Path]) -> dict[str, NDArray]:
