@@ -96,8 +96,12 @@ def calibrate(
 
     if focal_px is not None:
         return at(focal_px, _TRIAL_ROUNDS + _ROUNDS)
+
+    def attempt(factor: float) -> Calibration:
+        return at(factor / FOCAL_GUESS * guess_px, _TRIAL_ROUNDS)
+
     with ThreadPoolExecutor(THREADS) as pool:
-        trials = list(pool.map(lambda factor: at(factor / FOCAL_GUESS * guess_px, _TRIAL_ROUNDS), _FOCAL_TRIALS))
+        trials = list(pool.map(attempt, _FOCAL_TRIALS))
     logs = np.log(_FOCAL_TRIALS)
     cost = np.array([t.energy for t in trials]) + ((logs - np.log(FOCAL_GUESS)) / _FOCAL_SPREAD) ** 2
     curve, slope, _ = np.polyfit(logs, cost, 2)

@@ -84,7 +84,7 @@ class State:
     translation: F64
     weights: F64
 
-    def part(self, frames: slice | NDArray[np.intp]) -> State:
+    def part(self, frames: slice | NDArray[np.intp] | NDArray[np.bool_]) -> State:
         """The state of some frames, copied."""
         return State(self.rotation[frames].copy(), self.translation[frames].copy(), self.weights[frames].copy())
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 def _option(
     default: float | bool | None, text: str, unit: str = "", low: float | None = None, high: float | None = None
-):
+) -> Any:
     return field(default=default, metadata={"help": text, "unit": unit, "min": low, "max": high})
 
 

@@ -45,8 +45,8 @@ class Orientation:
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """The orientation that a decoded frame's display matrix asks for, to the nearest quarter turn."""
     for side_data in frame.side_data:
-        if side_data.type == Type.DISPLAYMATRIX:
-            return orientation_from_matrix(np.frombuffer(bytes(side_data), np.int32))
+        if side_data.type == Type.DISPLAYMATRIX:  # pyright: ignore[reportAttributeAccessIssue]
+            return orientation_from_matrix(np.frombuffer(bytes(side_data), np.int32))  # pyright: ignore[reportArgumentType]
     return Orientation()
 
 

@@ -64,5 +64,5 @@ class PictureConverter:
 def _plane(frame: av.VideoFrame, channels: int) -> NDArray[np.uint8]:
     """(H, W, channels) uint8 over the memory of the frame's only plane, which stays alive with the array."""
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height]  # pyright: ignore[reportArgumentType, reportCallIssue]
     return rows[:, : frame.width * channels].reshape(frame.height, frame.width, channels)

@@ -81,7 +81,7 @@ class FrameReader(Iterator[Frame]):
                 if entry is not None and frame.pts is not None and frame.pts < entry.timestamp:
                     continue  # Pictures before the key frame cannot be decoded correctly from here.
                 index += 1
-                stamp = None if frame.pts is None else float(frame.pts * frame.time_base)
+                stamp = None if frame.pts is None else float(frame.pts * frame.time_base)  # pyright: ignore[reportOperatorIssue]
                 time_s = clock.time_of(stamp)
                 if footage.trim.is_before(index, time_s):
                     continue

@@ -66,11 +66,11 @@ def _detect(network: _Network, rgb: NDArray[np.uint8]) -> list[Face]:
     height, width = rgb.shape[:2]
     square = float(max(height, width))
     boxes, logits = network.session.run(["boxes", "scores"], {"image": _letterbox(rgb, network.size)[None]})
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0].astype(np.float64), -100.0, 100.0)))
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0].astype(np.float64), -100.0, 100.0)))  # pyright: ignore[reportIndexIssue]
     found = np.flatnonzero(scores >= network.threshold)
     if found.size == 0:
         return []
-    raw = boxes[0][found].astype(np.float64) / network.size
+    raw = boxes[0][found].astype(np.float64) / network.size  # pyright: ignore[reportIndexIssue]
     points = raw.reshape(len(found), -1, 2)
     centers = points[:, 0] + network.anchors[found]
     half = points[:, 1] / 2

@@ -143,7 +143,7 @@ def _open_onnx(path: Path, threads: int) -> Network:
 
     def run(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         batches = [pictures[i : i + 1] for i in range(len(pictures))] if one_at_a_time else [pictures]
-        return np.concatenate([session.run([output], {entry.name: batch})[0] for batch in batches])
+        return np.concatenate([session.run([output], {entry.name: batch})[0] for batch in batches])  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     return run
 

@@ -59,7 +59,7 @@ class MediaPipeLandmarker:
     def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
         """Landmarks in each crop, one batch."""
         points, presence = self._network.run(["landmarks", "presence"], {"image": crops.pictures})
-        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(crops.regions)]
+        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(crops.regions)]  # pyright: ignore[reportIndexIssue]
 
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
         """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch."""

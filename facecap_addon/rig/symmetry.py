@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 # A mesh counts as symmetric if most of its vertices have a twin within this part of the typical edge's length.
 _TWIN_DISTANCE = 0.1

@@ -69,9 +69,9 @@ def make_thumbnail(
         scale *= 2
     factor_x, factor_y = width / shrink.shape[1], height / shrink.shape[0]
     to_shrunk = np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2], [0, 0, 1]])
-    crop = cv2.warpAffine(
+    crop = cv2.warpAffine(  # pyright: ignore[reportCallIssue]
         shrink,
-        (transform @ to_shrunk)[:2],
+        (transform @ to_shrunk)[:2],  # pyright: ignore[reportArgumentType]
         (THUMBNAIL_PX, THUMBNAIL_PX),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,

@@ -64,7 +64,7 @@ def load_take(path: Path) -> Take:
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            if not isinstance(data, np.lib.npyio.NpzFile):
+            if not isinstance(data, np.lib.npyio.NpzFile):  # pyright: ignore[reportAttributeAccessIssue]
                 raise ValueError("it holds a single array")
             version = int(data["format_version"]) if "format_version" in data else FORMAT_VERSION
             if version > FORMAT_VERSION:
