@@ -18,13 +18,13 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
 from ..rig.channels import arkit_name
-from .features import align, network_points
+from .features import alignment, network_points
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 MODEL_PATH = Path(__file__).parent / "models" / "arkit_prior.npz"
-CALIBRATION_FRAMES = 400
+CALIBRATION_FRAMES = 200
 _AT_ONCE = 256
 _NEUTRAL_ROUNDS = 4
 
@@ -126,9 +126,13 @@ def aligned_shape(prior: ExpressionPrior, landmarks_px: F32, depth_px: F32) -> t
     Args:
         landmarks_px: (F, L, 2) px, no NaN.  depth_px: (F, L) px.
     """
-    aligned, rotation = align(network_points(landmarks_px, depth_px), prior.template, prior.align_weight)
-    turn = Rotation.from_matrix(rotation).as_rotvec()
-    return aligned[:, prior.subset].reshape(len(aligned), -1), turn
+    rigid = np.flatnonzero(prior.align_weight)
+    weight = prior.align_weight[rigid]
+    at_rigid = network_points(landmarks_px[:, rigid], depth_px[:, rigid])
+    scaled_rotation, shift, rotation = alignment(at_rigid, prior.template[rigid], weight)
+    points = network_points(landmarks_px[:, prior.subset], depth_px[:, prior.subset])
+    aligned = points @ scaled_rotation.transpose(0, 2, 1) + shift
+    return aligned.reshape(len(aligned), -1), Rotation.from_matrix(rotation).as_rotvec()
 
 
 def expected_weights(prior: ExpressionPrior, shape: F64, turn: F64, neutral: F64) -> F64:
