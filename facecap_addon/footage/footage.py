@@ -133,7 +133,10 @@ def _open_video(path: Path, trim: Trim) -> Footage:
         frame = _first_frame(container, stream, path)
         stored = square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio)
         orientation = orientation_of(frame)
-        first_timestamp_s = float(frame.pts * frame.time_base) if frame.pts is not None else 0.0  # pyright: ignore[reportOperatorIssue]
+        first_timestamp_s = 0.0
+        if frame.pts is not None:
+            assert frame.time_base is not None
+            first_timestamp_s = float(frame.pts * frame.time_base)
         audio = next(iter(container.streams.audio), None)
         audio_start_s = first_timestamp_s
         if audio is not None and audio.start_time is not None and audio.time_base is not None:

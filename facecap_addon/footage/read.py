@@ -81,7 +81,10 @@ class FrameReader(Iterator[Frame]):
                 if entry is not None and frame.pts is not None and frame.pts < entry.timestamp:
                     continue  # Pictures before the key frame cannot be decoded correctly from here.
                 index += 1
-                stamp = None if frame.pts is None else float(frame.pts * frame.time_base)  # pyright: ignore[reportOperatorIssue]
+                stamp = None
+                if frame.pts is not None:
+                    assert frame.time_base is not None
+                    stamp = float(frame.pts * frame.time_base)
                 time_s = clock.time_of(stamp)
                 if footage.trim.is_before(index, time_s):
                     continue

@@ -256,8 +256,9 @@ def _edge(x: F64, y: F64, upper: int, lower: int) -> F64:
 
 def _crossing(edge: F64, rows: Ints, y: F64) -> F64:
     """x at which edges cross rows; the same numbers for both triangles at an edge."""
-    x0, y0, slope = (np.repeat(values, rows) for values in edge)
-    return x0 + (y - y0) * slope  # pyright: ignore[reportReturnType]
+    repeated: list[F64] = [np.repeat(values, rows) for values in edge]
+    x0, y0, slope = repeated
+    return x0 + (y - y0) * slope
 
 
 def _inverse_depth_plane(setup: _Setup) -> F64:

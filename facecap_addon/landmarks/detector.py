@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -65,12 +66,13 @@ def _anchors(layers: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:
 def _detect(network: _Network, rgb: NDArray[np.uint8]) -> list[Face]:
     height, width = rgb.shape[:2]
     square = float(max(height, width))
-    boxes, logits = network.session.run(["boxes", "scores"], {"image": _letterbox(rgb, network.size)[None]})
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0].astype(np.float64), -100.0, 100.0)))  # pyright: ignore[reportIndexIssue]
+    outputs = network.session.run(["boxes", "scores"], {"image": _letterbox(rgb, network.size)[None]})
+    boxes, logits = cast("list[NDArray[np.float32]]", outputs)
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0].astype(np.float64), -100.0, 100.0)))
     found = np.flatnonzero(scores >= network.threshold)
     if found.size == 0:
         return []
-    raw = boxes[0][found].astype(np.float64) / network.size  # pyright: ignore[reportIndexIssue]
+    raw = boxes[0][found].astype(np.float64) / network.size
     points = raw.reshape(len(found), -1, 2)
     centers = points[:, 0] + network.anchors[found]
     half = points[:, 1] / 2

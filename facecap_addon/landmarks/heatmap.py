@@ -10,7 +10,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +143,8 @@ def _open_onnx(path: Path, threads: int) -> Network:
 
     def run(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         batches = [pictures[i : i + 1] for i in range(len(pictures))] if one_at_a_time else [pictures]
-        return np.concatenate([session.run([output], {entry.name: batch})[0] for batch in batches])  # pyright: ignore[reportArgumentType, reportCallIssue]
+        maps = [session.run([output], {entry.name: batch})[0] for batch in batches]
+        return np.concatenate(cast("list[NDArray[np.float32]]", maps))
 
     return run
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,9 @@ class MediaPipeLandmarker:
 
     def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
         """Landmarks in each crop, one batch."""
-        points, presence = self._network.run(["landmarks", "presence"], {"image": crops.pictures})
-        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(crops.regions)]  # pyright: ignore[reportIndexIssue]
+        outputs = self._network.run(["landmarks", "presence"], {"image": crops.pictures})
+        points, presence = cast("list[NDArray[np.float32]]", outputs)
+        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(crops.regions)]
 
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
         """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch."""

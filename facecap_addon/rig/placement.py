@@ -253,7 +253,7 @@ def nearest_pixel(shown: Bools, points_px: F64) -> NDArray[np.intp]:
     pixel_of_label[label.ravel()[masked]] = masked
     x = np.clip(np.round(points_px[:, 0]), 0, width - 1).astype(np.intp)
     y = np.clip(np.round(points_px[:, 1]), 0, height - 1).astype(np.intp)
-    found = pixel_of_label[label[y, x]]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    found = pixel_of_label[np.asarray(label[y, x], dtype=np.intp)]
     return np.stack([found % width, found // width], axis=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -69,16 +70,18 @@ def make_thumbnail(
         scale *= 2
     factor_x, factor_y = width / shrink.shape[1], height / shrink.shape[0]
     to_shrunk = np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2], [0, 0, 1]])
-    crop = cv2.warpAffine(  # pyright: ignore[reportCallIssue]
+    crop = cv2.warpAffine(
         shrink,
-        (transform @ to_shrunk)[:2],  # pyright: ignore[reportArgumentType]
+        np.asarray((transform @ to_shrunk)[:2], dtype=np.float64),
         (THUMBNAIL_PX, THUMBNAIL_PX),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(24, 24, 26),
     )
     if has_face and landmarks_px is not None:
-        draw_landmarks(crop, landmarks_px @ transform[:, :2].T + transform[:, 2], radius_px=0.9)
+        draw_landmarks(
+            cast("NDArray[np.uint8]", crop), landmarks_px @ transform[:, :2].T + transform[:, 2], radius_px=0.9
+        )
     ok, encoded = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     assert ok
     return Thumbnail(encoded.tobytes(), float(time_s), int(frame), has_face)

@@ -201,11 +201,11 @@ def _times(timecodes: list[str], timecode_fps: float | None) -> NDArray[np.float
         parts[i] = [float(group) for group in match.groups()]
     if timecode_fps is None:
         whole_seconds = len(np.unique(parts[:, 2])) > 2
-        highest = math.floor(parts[:, 3].max())
+        highest = math.floor(float(parts[:, 3].max()))
         # A recording of under two seconds need not show its highest frame number; the app's own rate is 60.
         candidates = _COMMON_RATES if whole_seconds else (TIMECODE_FPS, *_COMMON_RATES)
         timecode_fps = next((rate for rate in candidates if highest < rate), highest + 1)
-    time_s = parts @ np.array([3600.0, 60.0, 1.0, 1.0 / timecode_fps])  # pyright: ignore[reportOperatorIssue]
+    time_s = parts @ np.array([3600.0, 60.0, 1.0, 1.0 / timecode_fps])
     days = np.cumsum(np.diff(time_s, prepend=time_s[0]) < -43_200.0)
     time_s = time_s + days * 86_400.0
     if (np.diff(time_s) < 0).any():
@@ -219,7 +219,7 @@ def _head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:
     pitch = np.arcsin(np.clip(-rotation[:, 1, 2], -1.0, 1.0))
     yaw = np.arctan2(rotation[:, 0, 2], rotation[:, 2, 2])
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 1, 1])
-    return np.stack([yaw, pitch, roll], axis=1) * _SIGNS  # pyright: ignore[reportReturnType]
+    return np.asarray(np.stack([yaw, pitch, roll], axis=1) * _SIGNS, dtype=np.float64)
 
 
 def _head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
