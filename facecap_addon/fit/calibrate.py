@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .landmark_terms import LandmarkTerms
-from .minimise import THREADS, Terms, minimise_frames, robust_factor
+from .minimise import THREADS, Terms, minimise_frames, robust_factor, robust_loss
 from .model import Geometry, State, residuals_mm
 from .offsets import estimate_offsets, offset_covariance
 from .pose import weak_perspective_pose
@@ -143,8 +143,7 @@ def _at_focal(
             geometry = geometry.at_rest(rest + offsets)
             state, _ = minimise_frames(geometry, state, terms, _ITERATIONS, on_iteration)
     squared = (residuals_mm(geometry, state, terms.observed, state.translation[:, 2]) ** 2).sum(-1)
-    # Geman-McClure's own loss, so that focal lengths are compared fairly
-    energy = float((terms.weight * squared / (1 + squared / terms.robust_mm**2)).sum(1).mean())
+    energy = float(robust_loss(terms.weight, squared, terms.robust_mm).sum(1).mean())
     return Calibration(focal_px, geometry, offsets, energy, state)
 
 

@@ -17,13 +17,13 @@ _DENSE_CORRELATION = 12.0
 _SKIN_STEP = 8
 # Footage is not the rehearsal: its errors are larger by this factor, and never smaller than the floor.
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 1.0
+# A gap seen closed counts this much more; it is as good as closed up to this width.
+CONTACT, _CONTACT_MM = 20.0, 1.2
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),
 )
 _RIGID_68 = (27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)
-
-CONTACT, _CONTACT_MM = 20.0, 1.2
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,11 @@ def robust_factor(residual: F64, scale_mm: float) -> F64:
     return 1.0 / (1.0 + (residual**2).sum(-1) / scale_mm**2) ** 2
 
 
+def robust_loss(weight: F64, squared: F64, scale_mm: float) -> F64:
+    """Geman-McClure's loss of squared residuals (F, P), mm^2, times their weights (F, P)."""
+    return weight * squared / (1.0 + squared / scale_mm**2)
+
+
 def linearise(geometry: Geometry, state: State, terms: Terms) -> NormalEquations:
     """Normal equations of every term but smoothing, at a state of F frames."""
     equations = _empty_equations(len(state.weights), POSE + geometry.channel_count)
@@ -184,14 +189,8 @@ def linearise(geometry: Geometry, state: State, terms: Terms) -> NormalEquations
 def energies(geometry: Geometry, state: State, terms: Terms) -> F64:
     """(F,) energy of every frame, smoothing left out."""
     residual = residuals_mm(geometry, state, terms.observed, _depth(state))
-    squared = (residual**2).sum(-1)
-    energy = 0.5 * (terms.weight * squared / (1 + squared / terms.robust_mm**2)).sum(1)
-    off = state.weights - terms.prior_mean
-    energy += 0.5 * (off * (off @ terms.prior_precision)).sum(1) + state.weights @ terms.sparsity
-    if terms.opposed_weight and len(terms.opposed):
-        a, b = terms.opposed.T
-        energy += 0.5 * terms.opposed_weight * ((state.weights[:, a] * state.weights[:, b]) ** 2).sum(1)
-    return energy
+    loss = robust_loss(terms.weight, (residual**2).sum(-1), terms.robust_mm).sum(1)
+    return 0.5 * loss + _prior_energies(state.weights, terms.prior_mean, terms)
 
 
 def _linearise_chunk(geometry: Geometry, state: State, terms: Terms) -> NormalEquations:
@@ -251,11 +250,9 @@ def _bend(difference: F64, terms: Terms, state: State) -> float:
 def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -> None:
     """Add the prior, sparsity and opposed pairs to data terms (in place)."""
     matrix, gradient = found.matrix, found.gradient
-    off = weights - mean
-    pull = off @ terms.prior_precision
     matrix[:, POSE:, POSE:] += terms.prior_precision
-    gradient[:, POSE:] += pull + terms.sparsity
-    found.energy += 0.5 * (off * pull).sum(1) + weights @ terms.sparsity
+    gradient[:, POSE:] += (weights - mean) @ terms.prior_precision + terms.sparsity
+    found.energy += _prior_energies(weights, mean, terms)
     if terms.opposed_weight == 0 or len(terms.opposed) == 0:
         return
     scale = terms.opposed_weight
@@ -269,4 +266,11 @@ def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -
         matrix[:, j, j] += scale * wa**2
         matrix[:, i, j] += scale * product
         matrix[:, j, i] += scale * product
-        found.energy += 0.5 * scale * product**2
+
+
+def _prior_energies(weights: F64, mean: F64, terms: Terms) -> F64:
+    """(F,) energy of the prior, sparsity and opposed pairs."""
+    off = weights - mean
+    energy = 0.5 * (off * (off @ terms.prior_precision)).sum(1) + weights @ terms.sparsity
+    a, b = terms.opposed.T
+    return energy + 0.5 * terms.opposed_weight * ((weights[:, a] * weights[:, b]) ** 2).sum(1)

@@ -90,7 +90,7 @@ def solve_take(
         activity = expectation.activity if expectation is not None else None
         calibration = _calibrate(geometry, terms, energy, activity, observations, settings, on_progress)
         state = _solve_stretches(calibration, terms, energy, on_progress)
-    return take_of(*(rig, calibration, seen, state, not_observed, scale), with_gaze=settings.gaze)
+    return take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze)
 
 
 def _calibrate(
@@ -135,9 +135,7 @@ def _solve_stretches(
         state, found = minimise_frames(calibration.geometry, state, terms, FRAME_ITERATIONS, poll)
         state = minimise(calibration.geometry, state, terms, TIME_ITERATIONS, start=found, on_iteration=poll)
         inner = slice(start - window.start, stop - window.start)
-        out.rotation[start:stop] = state.rotation[inner]
-        out.translation[start:stop] = state.translation[inner]
-        out.weights[start:stop] = state.weights[inner]
+        out.put(slice(start, stop), state.part(inner))
     if on_progress is not None:
         on_progress(total, total)
     return out

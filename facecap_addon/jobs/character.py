@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from .blender_process import BlenderHook, ask_blender
 from .footage_key import content_key
 from .sample import CACHE, sample_head
 
+Made = TypeVar("Made")
 # Raise it when what is read from a .blend, or how landmarks are placed, changes.
 FORMAT = 2
 _BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
@@ -91,17 +92,8 @@ def read_rig(
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
     """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
-    name = _embedding_name(rig, landmarker.model_version)
-    kept = _kept(name, folder)
-    if kept is not None:
-        try:
-            return load_embedding(kept)
-        except FacecapError:
-            kept.unlink(missing_ok=True)
-    embedding = find_embedding(rig, landmarker)
-    with atomic_path(folder / name) as temporary:
-        save_embedding(temporary, embedding)
-    return embedding
+    name = _kept_name("landmarks", rig, landmarker.model_version)
+    return _kept_or_made(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
 
 
 def rehearsal_of(
@@ -112,26 +104,40 @@ def rehearsal_of(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rehearsal:
     """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
-    name = _embedding_name(rig, landmarker.model_version).replace("landmarks-", "rehearsal-", 1)
-    kept = _kept(name, folder)
-    if kept is not None:
-        try:
-            return load_rehearsal(kept)
-        except FacecapError:
-            kept.unlink(missing_ok=True)
-    rehearsal = rehearse(rig, embedding, landmarker, poses=poses_to_rehearse(rig.channels), on_progress=on_progress)
-    with atomic_path(folder / name) as temporary:
-        save_rehearsal(temporary, rehearsal)
-    return rehearsal
+    name = _kept_name("rehearsal", rig, landmarker.model_version)
+    poses = poses_to_rehearse(rig.channels)
+    return _kept_or_made(
+        name,
+        folder,
+        load_rehearsal,
+        lambda: rehearse(rig, embedding, landmarker, poses=poses, on_progress=on_progress),
+        save_rehearsal,
+    )
 
 
 def kept_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:
     """The file in which `embedding_of` keeps a character's landmarks, if it is there."""
-    return _kept(_embedding_name(rig, model_version), folder)
+    return _kept(_kept_name("landmarks", rig, model_version), folder)
 
 
-def _embedding_name(rig: BlendshapeRig, model_version: str) -> str:
-    return f"landmarks-{_rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
+def _kept_or_made(
+    name: str, folder: Path, load: Callable[[Path], Made], make: Callable[[], Made], save: Callable[[Path, Made], None]
+) -> Made:
+    """What a kept file holds; made, and kept in `folder`, where there is none or it is damaged."""
+    kept = _kept(name, folder)
+    if kept is not None:
+        try:
+            return load(kept)
+        except FacecapError:
+            kept.unlink(missing_ok=True)
+    made = make()
+    with atomic_path(folder / name) as temporary:
+        save(temporary, made)
+    return made
+
+
+def _kept_name(kind: str, rig: BlendshapeRig, model_version: str) -> str:
+    return f"{kind}-{_rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
 
 
 def _kept(name: str, folder: Path) -> Path | None:

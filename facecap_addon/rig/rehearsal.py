@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..geometry.camera import project
 from ..landmarks.layout import layout_of
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from .blendshapes import BlendshapeRig
 from .channels import arkit_name, mirrored
 from .embedding import LandmarkEmbedding, landmark_geometry
 from .eye_paint import paint_eyes
-from .portrait import Direction, Mesh, View, frame, look, turned
+from .portrait import Direction, Mesh, frame, look, turned, view_px
 from .surface import loose_parts
 
 F32 = NDArray[np.float32]
@@ -82,7 +83,7 @@ def rehearse(
     rest, deltas = landmark_geometry(rig, embedding)
     reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.ranges).max(1) * _MM
     acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
-    mesh = _face_mesh(rig, embedding)
+    mesh = _face_mesh(rig, embedding, rest)
     count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST))
     count = count if len(acting) else 0
 
@@ -137,30 +138,24 @@ def _picture(
 ) -> tuple[F64, F64] | None:
     """Residuals (L, 2), m at the face, and rows (L, 2, 3) of one picture's landmarks; None without a face."""
     axes = embedding.head_from_rig[:3, :3]
-    rotation = np.stack([axes[0], -axes[2], axes[1]])
     in_rig = (head - embedding.head_from_rig[:3, 3]) @ axes
     yaw, pitch = random.normal(0, _YAW_RAD), random.normal(0, _PITCH_RAD)
     shown = in_rig[embedding.valid]
-    view = frame(shown, turned(rotation, yaw, pitch), _FILL, _SIZE)
+    view = frame(shown, turned(_frontal(embedding), yaw, pitch), _FILL, _SIZE)
     posed = Mesh(rig.vertices_at(acted), mesh.triangles, mesh.colors)
     light: Direction = (float(random.normal(0, 0.4)), float(random.normal(-0.4, 0.2)), -0.85)
     picture = look(posed, view).picture(light, ambient=float(random.uniform(0.2, 0.5)))
     camera = view.camera_space(in_rig)
-    expected = _project(camera, view)
+    expected = project(camera, view.camera)
     seen = landmarker.landmarks_in_regions(picture, [landmarker.region_of_landmarks((expected - 0.5) / 2)])[0]
     if seen.presence < PRESENCE_THRESHOLD:
         return None
-    observed = (seen.landmarks_px.astype(np.float64) + 0.5) * 2 - 0.5
-    residual = (observed - expected) * view.pixel_m
+    residual = (view_px(seen.landmarks_px) - expected) * view.pixel_m
     toward = view.rotation @ axes.T  # camera from head
     scale = view.distance_m / camera[:, 2]
     q = camera[:, :2] / camera[:, 2:]
     row = scale[:, None, None] * (toward[None, :2] - q[:, :, None] * toward[None, 2:])
     return residual, row
-
-
-def _project(camera: F64, view: View) -> F64:
-    return camera[:, :2] / camera[:, 2:] * view.camera.focal_px + np.asarray(view.camera.center_px)
 
 
 def _regress(
@@ -216,7 +211,7 @@ def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
     return habits.astype(np.float32), own.astype(np.float32)
 
 
-def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
+def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding, rest: F32) -> Mesh:
     """The character's mesh around its face; if it has no colours, its eyeballs are painted."""
     near = _near_face(rig, embedding)
     if rig.colors is not None:
@@ -228,11 +223,15 @@ def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     part = loose_parts(rig.neutral, rig.triangles)
     skin = int(np.bincount(part[embedding.triangle[list(layout.nose)]]).argmax())
     eyes = np.isin(part, np.setdiff1d(part[embedding.triangle[irises]], [skin]))
-    axes = embedding.head_from_rig[:3, :3]
-    corners = landmark_geometry(rig, embedding)[0][[layout.upper_lid_right[0], layout.upper_lid_left[0]]]
-    width = float(np.linalg.norm(corners[1] - corners[0]))
-    colors = paint_eyes(rig.neutral, rig.triangles, eyes, np.stack([axes[0], -axes[2], axes[1]]), width)
+    width = float(np.linalg.norm(rest[layout.upper_lid_left[0]] - rest[layout.upper_lid_right[0]]))
+    colors = paint_eyes(rig.neutral, rig.triangles, eyes, _frontal(embedding), width)
     return Mesh(rig.neutral, rig.triangles[near], colors)
+
+
+def _frontal(embedding: LandmarkEmbedding) -> F64:
+    """(3, 3) rotation of a view from the front, as in `View`."""
+    axes = embedding.head_from_rig[:3, :3]
+    return np.stack([axes[0], -axes[2], axes[1]])
 
 
 def _near_face(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -101,11 +101,14 @@ def preview_steps(
     """
     landmarks = take.landmarks_px if landmarks_px is None else landmarks_px
     written, first_s = 0, 0.0
-    heights = (min_height_px, max_height_px)
+
+    def panels_for(first: Frame) -> _Panels:
+        return _Panels(first, take, rig, camera, head_from_rig, landmarks, (min_height_px, max_height_px))
+
     with atomic_path(path) as temporary, ThreadPoolExecutor(_THREADS, thread_name_prefix="facecap-preview") as pool:
         container, stream = _open_encoder(temporary)
         try:
-            for time_s, canvas in _canvases(frames, pool, take, rig, camera, head_from_rig, landmarks, heights):
+            for time_s, canvas in _canvases(frames, pool, _RowFinder(take.time_s), panels_for):
                 if not written:
                     stream.width, stream.height = canvas.shape[1], canvas.shape[0]
                     first_s = time_s
@@ -123,23 +126,15 @@ def preview_steps(
 
 
 def _canvases(
-    frames: Iterable[Frame],
-    pool: ThreadPoolExecutor,
-    take: Take,
-    rig: BlendshapeRig,
-    camera: PinholeCamera | None,
-    head_from_rig: NDArray[np.floating] | None,
-    landmarks_px: NDArray[np.float32],
-    heights: tuple[int, int],
+    frames: Iterable[Frame], pool: ThreadPoolExecutor, rows: _RowFinder, panels_for: Callable[[Frame], _Panels]
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Both pictures of every frame and its time, in order; a few are drawn at once."""
-    rows = _RowFinder(take.time_s)
     panels: _Panels | None = None
     drawn: deque[tuple[float, Future[NDArray[np.uint8]]]] = deque()
     try:
         for frame in frames:
             if panels is None:
-                panels = _Panels(frame, take, rig, camera, head_from_rig, landmarks_px, heights)
+                panels = panels_for(frame)
             drawn.append((frame.time_s, pool.submit(panels.draw, frame, rows.row_at(frame.time_s))))
             if len(drawn) > _AHEAD:
                 time_s, picture = drawn.popleft()
