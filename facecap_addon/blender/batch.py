@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,19 @@ from .scene.character import character_notes, extract_rig
 from .scene.footage import add_audio, match_scene
 from .scene.stage import add_camera, add_lights, add_plate, frame_views
 
+Wait = Callable[[], None]
 
-def answer(request_text: str) -> tuple[dict[str, Any], int]:
+
+def answer(request_text: str, *, wait: Wait | None = None) -> tuple[dict[str, Any], int]:
     """Do what a request asks.
 
+    Args:
+        wait: returns when the take is there; called after the character is open. None: it is there.
     Returns:
         the reply and the exit code: 0 done, 2 bad input, 1 a fault of FaceCap's own.
     """
     try:
-        return {"event": "result", "result": answer_request(json.loads(request_text))}, 0
+        return {"event": "result", "result": answer_request(json.loads(request_text), wait=wait)}, 0
     except FacecapError as error:
         return _error(error.what, error.way_out, error.exit_code), error.exit_code
     except OSError as error:
@@ -47,12 +52,15 @@ def answer(request_text: str) -> tuple[dict[str, Any], int]:
         return _error(f"Blender's part failed: {type(error).__name__}: {error}", "Please report this.", 1), 1
 
 
-def answer_request(request: dict[str, Any]) -> dict[str, Any]:
+def answer_request(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]:
     """Do what a request asks, in this process; returns the result's facts. Raises FacecapError."""
-    do = {"extract": extract, "bake": bake}.get(str(request.get("do")))
-    if do is None:
-        raise FacecapError(f"Unknown request {request.get('do')!r}.", "Ask for extract or bake.")
-    return do(request)
+    match request.get("do"):
+        case "extract":
+            return extract(request)
+        case "bake":
+            return bake(request, wait=wait)
+        case unknown:
+            raise FacecapError(f"Unknown request {unknown!r}.", "Ask for extract or bake.")
 
 
 def extract(request: dict[str, Any]) -> dict[str, Any]:
@@ -72,14 +80,20 @@ def extract(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def bake(request: dict[str, Any]) -> dict[str, Any]:
-    """Key a take on a character and save the scene around it as a new .blend file."""
+def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]:
+    """Key a take on a character and save the scene around it as a new .blend file.
+
+    Args:
+        wait: returns when the take's file is there; Blender has opened the character by then.
+    """
     out = Path(request["out"])
     source = Path(request["blend"])
     if out.exists() and source.exists() and out.samefile(source):
         raise FacecapError(f"{out.name} is the character's own file.", "Choose another name for the result.")
-    take = load_take(Path(request["take"]))
     obj, notes = open_character(request)
+    if wait is not None:
+        wait()
+    take = load_take(Path(request["take"]))
     scene = _scene_of(obj)
     start = int(request.get("start_frame", 1))
     match_scene(scene, _rate(take, request), float(take.time_s[-1]), start_frame=start)

@@ -1,9 +1,10 @@
-"""The child process that opens .blend files: one JSON request on stdin, one JSON line back.
+"""The child process that opens .blend files: a JSON request in a file, one JSON line back on stdout.
 
-    python -I …/blender/child.py                                   with a Python that has the bpy module
-    blender --background --factory-startup --python …/blender/child.py    with Blender itself
+    python -I …/blender/child.py -- REQUEST.json                          with a Python that has the bpy module
+    blender --background --factory-startup --python …/blender/child.py -- REQUEST.json        with Blender itself
 
-A path after `--` is read instead of stdin. Whatever Blender prints goes to stderr.
+A line on stdin says that what the request needs is there (see `batch.answer`); stdin's end, that nobody waits any more.
+Whatever Blender prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ def main() -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from facecap_addon.blender.batch import answer
 
-    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    if arguments:
-        request = Path(arguments[0]).read_text(encoding="utf-8")
-    else:
-        request = sys.stdin.buffer.readline().decode("utf-8")
-    reply, code = answer(request)
+    request = Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8")
+    reply, code = answer(request, wait=_wait_for_word)
     os.write(reply_to, json.dumps(reply).encode("ascii") + b"\n")
     os.close(reply_to)
     return code
+
+
+def _wait_for_word() -> None:
+    if not os.read(0, 64):  # the parent is gone
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ from ..errors import FacecapError
 ENVIRONMENT_VARIABLE = "FACECAP_BLENDER"
 BlenderHook = Callable[[dict[str, Any]], dict[str, Any]]
 """Answers a request in this process: takes the request, returns the result's facts, raises FacecapError."""
+Waiting = Generator[None, None, dict[str, Any]]
+"""Yields while Blender works; returns the result's facts."""
+GO_ON = b"go on\n"
+"""What a child that waits is told on its standard input."""
 
 _CHILD = Path(__file__).resolve().parent.parent / "blender" / "child.py"
-_POLL_S = 0.05
+_POLL_S = 0.02
 
 
 class NoBlenderError(FacecapError):
@@ -57,9 +62,7 @@ def _program_command(program: str) -> list[str]:
     return [program, "--background", "--factory-startup", "--python", str(_CHILD), "--"]
 
 
-def ask_blender(
-    request: dict[str, Any], *, blender: Path | None, hook: BlenderHook | None, folder: Path
-) -> Generator[None, None, dict[str, Any]]:
+def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderHook | None, folder: Path) -> Waiting:
     """Have Blender answer a request; returns the result's facts.
 
     Yields while it waits for the child, so that a job stays responsive; closing the generator ends the child.
@@ -72,34 +75,69 @@ def ask_blender(
     Raises:
         FacecapError: there is no Blender, or what the child reports.
     """
+    with blender_ready(request, blender=blender, hook=hook, folder=folder) as answer:
+        return (yield from answer())
+
+
+@contextmanager
+def blender_ready(
+    request: dict[str, Any], *, blender: Path | None, hook: BlenderHook | None, folder: Path
+) -> Iterator[Callable[[], Waiting]]:
+    """Start Blender on a request that cannot be answered yet, so that its start costs no time later.
+
+    Gives a generator function that lets Blender go on and waits for it, as `ask_blender` does. Blender opens what the
+    request names at once, and reads what the caller has still to write (a take) only then. Leaving the context ends it.
+    Args and errors: as `ask_blender`; that there is no Blender is said when the answer is wanted.
+    """
     if hook is not None:
-        return hook(request)
+        yield lambda: _answer_here(hook, request)
+        return
     command = blender_command(blender)
     if command is None:
-        raise NoBlenderError(
-            "No Blender was found to open .blend files with.",
-            f"Name it with --blender or {ENVIRONMENT_VARIABLE}, or install the bpy module beside FaceCap.",
-        )
+        yield _no_blender
+        return
     with tempfile.TemporaryDirectory(prefix="blender-", dir=folder) as scratch:
         request_path, reply_path, log_path = (Path(scratch) / name for name in ("request.json", "reply", "log.txt"))
         request_path.write_text(json.dumps(request), encoding="utf-8")
         with reply_path.open("wb") as stdout, log_path.open("wb") as stderr:
             child = subprocess.Popen(
                 [*command, str(request_path)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=stdout,
                 stderr=stderr,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-            try:
-                while child.poll() is None:
-                    yield
-                    time.sleep(_POLL_S)
-            finally:
-                if child.poll() is None:
-                    child.kill()
-                    child.wait()
-        return _result_of(reply_path.read_bytes(), child.returncode, log_path)
+        try:
+            yield lambda: _answer_of(child, reply_path, log_path)
+        finally:
+            if child.poll() is None:
+                child.kill()
+            with suppress(OSError):  # the word to go on may still be in the pipe's buffer
+                child.communicate()
+
+
+def _answer_of(child: subprocess.Popen[bytes], reply_path: Path, log_path: Path) -> Waiting:
+    assert child.stdin is not None
+    with suppress(OSError):  # it has ended already: its reply says why
+        child.stdin.write(GO_ON)
+        child.stdin.flush()
+    while child.poll() is None:
+        yield
+        time.sleep(_POLL_S)
+    return _result_of(reply_path.read_bytes(), child.returncode, log_path)
+
+
+def _answer_here(hook: BlenderHook, request: dict[str, Any]) -> Waiting:
+    yield
+    return hook(request)
+
+
+def _no_blender() -> Waiting:
+    yield
+    raise NoBlenderError(
+        "No Blender was found to open .blend files with.",
+        f"Name it with --blender or {ENVIRONMENT_VARIABLE}, or install the bpy module beside FaceCap.",
+    )
 
 
 def _result_of(output: bytes, code: int, log_path: Path) -> dict[str, Any]:

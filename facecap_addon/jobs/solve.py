@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from ..takes.npz import save_take
 from ..takes.preview import preview_steps
 from ..takes.report import write_report
 from ..takes.take import Take
-from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
 from .character import CharacterSource, character_source, embedding_of, read_rig, rehearsal_of
 from .crash import versions
 from .footage_key import content_key
@@ -107,29 +108,33 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         )
     warnings += notes
 
-    with clock.stage("fit"):
-        yield Progress("fit", 0, observations.frame_count)
-        take = yield from stepwise(
-            "fit",
-            lambda say: solve_take(
-                observations, rig, embedding, _fit_settings(settings, footage), rehearsal=rehearsal, on_progress=say
-            ),
-        )
-        take = _with_provenance(take, settings, footage, embedding)
+    # Blender starts and opens the character on another core while the fit runs.
+    with _bake_ready(source, settings, footage, blender_hook, files) as baked:
+        with clock.stage("fit"):
+            yield Progress("fit", 0, observations.frame_count)
+            take = yield from stepwise(
+                "fit",
+                lambda say: solve_take(
+                    observations, rig, embedding, _fit_settings(settings, footage), rehearsal=rehearsal, on_progress=say
+                ),
+            )
+            take = _with_provenance(take, settings, footage, embedding)
 
-    with clock.stage("files"):
-        yield Progress("files", 0, 1)
-        save_take(files.named("take.npz"), take)
-        if settings.live_link:
-            names = {name: arkit_name(name) or name for name in take.channels}
-            write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+        with clock.stage("files"):
+            yield Progress("files", 0, 1)
+            save_take(files.named("take.npz"), take)
+            if settings.live_link:
+                names = {name: arkit_name(name) or name for name in take.channels}
+                write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+        has_blend = False
+        with clock.stage("blend"):
+            if baked is not None:
+                has_blend = yield from _write_blend(baked(), settings, warnings)
+            elif settings.blend:
+                warnings.append("No .blend was written: the character is a rig file, not a .blend.")
     with clock.stage("preview"):
         if settings.preview:
             yield from _write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
-    has_blend = False
-    with clock.stage("blend"):
-        if settings.blend:
-            has_blend = yield from _write_blend(source, settings, footage, blender_hook, files, warnings)
 
     summary = _summary(take, clock, warnings, landmarks_reused=reused)
     if settings.report:
@@ -299,19 +304,12 @@ def _write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig,
         reader.close()
 
 
-def _write_blend(
-    source: CharacterSource,
-    settings: SolveSettings,
-    footage: Footage,
-    hook: BlenderHook | None,
-    files: _Files,
-    warnings: list[str],
-) -> Generator[Progress, None, bool]:
-    """Key the character in a copy of its .blend; where that is not possible, a warning says why."""
-    yield Progress("blend", 0, 1)
-    if not source.is_blend:
-        warnings.append("No .blend was written: the character is a rig file, not a .blend.")
-        return False
+def _bake_ready(
+    source: CharacterSource, settings: SolveSettings, footage: Footage, hook: BlenderHook | None, files: _Files
+) -> AbstractContextManager[Callable[[], Waiting] | None]:
+    """Blender, started to key the character in a copy of its .blend; None if there is nothing to key."""
+    if not (settings.blend and source.is_blend):
+        return nullcontext()
     request: dict[str, Any] = {
         "do": "bake",
         "blend": str(source.path.resolve()),
@@ -323,7 +321,11 @@ def _write_blend(
         request["object"] = source.object
     if footage.kind == "video":
         request["video"] = str(settings.video.resolve())
-    asking = ask_blender(request, blender=settings.blender, hook=hook, folder=files.job)
+    return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
+
+
+def _write_blend(asking: Waiting, settings: SolveSettings, warnings: list[str]) -> Generator[Progress, None, bool]:
+    """Wait for the .blend; where that is not possible, a warning says why."""
     try:
         while True:
             try:

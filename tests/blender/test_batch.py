@@ -6,12 +6,15 @@ import hashlib
 import json
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 
+from facecap_addon.jobs.blender_process import blender_ready
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.takes.npz import save_take
 from tests.blender.faces import ARKIT, evaluated, make_face
@@ -21,14 +24,13 @@ from tests.blender.test_footage_in_scene import HAS_SOUND, write_video
 CHILD = Path(__file__).resolve().parents[2] / "facecap_addon" / "blender" / "child.py"
 
 
-def ask(request: dict[str, object], *, by_file: Path | None = None) -> tuple[dict[str, object], int]:
+def ask(request: dict[str, object]) -> tuple[dict[str, object], int]:
     """The child's answer and exit code; its stdout must be one JSON line."""
-    text = json.dumps(request)
-    command = [sys.executable, "-I", str(CHILD)]
-    if by_file is not None:
-        by_file.write_text(text, encoding="utf-8")
-        command += ["--", str(by_file)]
-    done = subprocess.run(command, input=text + "\n", capture_output=True, text=True, timeout=120)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "request.json"
+        path.write_text(json.dumps(request), encoding="utf-8")
+        command = [sys.executable, "-I", str(CHILD), "--", str(path)]
+        done = subprocess.run(command, input="go on\n", capture_output=True, text=True, timeout=120)
     lines = done.stdout.splitlines()
     assert len(lines) == 1, done.stdout + done.stderr
     return json.loads(lines[0]), done.returncode
@@ -57,9 +59,9 @@ def test_extract_chooses_the_face_and_says_so(character: Path, tmp_path: Path) -
     assert hashlib.sha256(character.read_bytes()).hexdigest() == before
 
 
-def test_extract_by_name_with_the_request_in_a_file(character: Path, tmp_path: Path) -> None:
+def test_extract_by_name(character: Path, tmp_path: Path) -> None:
     request = {"do": "extract", "blend": str(character), "object": "Hand", "out": str(tmp_path / "rig.npz")}
-    reply, code = ask(request, by_file=tmp_path / "request.json")
+    reply, code = ask(request)
     assert (code, len(reply["result"]["channels"])) == (0, 9)
 
 
@@ -92,6 +94,34 @@ def test_bake_round_trip(character: Path, tmp_path: Path) -> None:
     posed = evaluated(obj, frame)
     turned = np.array(obj.matrix_world)[:3, :3]
     np.testing.assert_allclose(posed @ turned, rig.vertices_at(take.weights[31]), atol=3e-5)
+
+
+def test_blender_opens_the_character_before_there_is_a_take(character: Path, tmp_path: Path) -> None:
+    request = {
+        "do": "bake",
+        "blend": str(character),
+        "take": str(tmp_path / "a.take.npz"),
+        "out": str(tmp_path / "b.blend"),
+    }
+    with blender_ready(request, blender=Path(sys.executable), hook=None, folder=tmp_path) as baked:
+        time.sleep(1.0)
+        save_take(tmp_path / "a.take.npz", make_take(10))
+        asking = baked()
+        with pytest.raises(StopIteration) as answered:
+            while True:
+                next(asking)
+    assert answered.value.value["keyed"] == list(ARKIT)
+    assert {path.name for path in tmp_path.iterdir()} == {character.name, "a.take.npz", "b.blend"}
+
+
+def test_a_blender_that_nobody_waits_for_ends(character: Path, tmp_path: Path) -> None:
+    request = {"do": "bake", "blend": str(character), "take": str(tmp_path / "none"), "out": str(tmp_path / "b.blend")}
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps(request), encoding="utf-8")
+    command = [sys.executable, "-I", str(CHILD), "--", str(path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert not (tmp_path / "b.blend").exists()
 
 
 def _rig(character: Path, tmp_path: Path):
