@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .landmark_terms import LandmarkTerms
+from .landmark_terms import LIPS, LandmarkTerms
 from .minimise import THREADS, Terms, minimise_frames, robust_factor, robust_loss
 from .model import Geometry, State, residuals_mm
 from .offsets import estimate_offsets, offset_covariance
@@ -142,14 +142,15 @@ def _at_focal(
             _keep_lips_together(offsets, landmarks)
             geometry = geometry.at_rest(rest + offsets)
             state, _ = minimise_frames(geometry, state, terms, _ITERATIONS, on_iteration)
-    squared = (residuals_mm(geometry, state, terms.observed, state.translation[:, 2]) ** 2).sum(-1)
+    squared = (residuals_mm(geometry, state, terms.observed, state.translation[:, 2], terms.shut) ** 2).sum(-1)
     energy = float(robust_loss(terms.weight, squared, terms.robust_mm).sum(1).mean())
     return Calibration(focal_px, geometry, offsets, energy, state)
 
 
 def _keep_lips_together(offsets: F64, landmarks: LandmarkTerms) -> None:
     """Give both lips the same offset (in place): whoever's mouth it is, closed lips touch."""
-    upper, lower = landmarks.gap_upper[landmarks.lip_gap], landmarks.gap_lower[landmarks.lip_gap]
+    lips = landmarks.gap_group == LIPS
+    upper, lower = landmarks.gap_upper[lips], landmarks.gap_lower[lips]
     offsets[upper] = offsets[lower] = 0.5 * (offsets[upper] + offsets[lower])
 
 

@@ -55,10 +55,11 @@ class Energy:
 
     def terms(self, frames: slice | NDArray[np.intp], focal_px: float = 1.0) -> Terms:
         """Terms of some frames; `observed` is in pixels from the principal point unless the focal length is given."""
-        centred_px, weight = self.seen.landmarks(frames)
+        centred_px, weight, shut = self.seen.landmarks(frames)
         return Terms(
             observed=centred_px / focal_px,
             weight=weight,
+            shut=shut,
             robust_mm=ROBUST_MM,
             prior_mean=self.mean[frames],
             prior_precision=self.priors.precision,

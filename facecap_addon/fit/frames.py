@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ..errors import FacecapError, NoFaceError
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
-from .landmark_terms import LandmarkTerms, contact_boost
+from .contact import CONTACT, closedness, shut_degree
+from .landmark_terms import LandmarkTerms
 
 F64 = NDArray[np.float64]
 _NEAR_FRAMES = 2
@@ -32,21 +33,24 @@ class SeenFrames:
     rows: NDArray[np.intp]
     time_s: F64
 
-    def landmarks(self, frames: slice | NDArray[np.intp]) -> tuple[F64, F64]:
+    def landmarks(self, frames: slice | NDArray[np.intp]) -> tuple[F64, F64, F64]:
         """Used landmarks of some of the seen frames, and how far they are trusted.
 
         Args:
             frames: which, counted among the seen ones.
         Returns:
-            (n, M, 2) float64 px from the principal point; (n, M + G) float64, 1/mm^2, of landmarks and gaps.
+            (n, M, 2) float64 px from the principal point; (n, M + G) float64, 1/mm^2, of landmarks and gaps; (n, G)
+            float64 in 0..1, how surely lids are seen shut.
         """
         terms, at = self.terms, np.ix_(self.rows[frames], self.terms.used)
         width, height = self.observations.image_size
         landmarks_px = self.observations.landmarks_px[at].astype(np.float64)
         confidence = self.observations.confidence[at].astype(np.float64) * self.valid[terms.used]
         gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
-        weight = np.concatenate([confidence * terms.weight, gaps * contact_boost(terms, landmarks_px)], axis=1)
-        return landmarks_px - np.array([(width - 1) / 2, (height - 1) / 2]), weight
+        closed = closedness(terms, landmarks_px)
+        weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)
+        centre_px = np.array([(width - 1) / 2, (height - 1) / 2])
+        return landmarks_px - centre_px, weight, shut_degree(terms, closed)
 
 
 def seen_frames(observations: Observations, valid: NDArray[np.bool_], terms: LandmarkTerms) -> SeenFrames:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.layout import Layout, layout_of
-from ..rig.embedding import OUTER_EYE_CORNERS_M
 
 # Neighbouring landmarks of a dense scheme err together: 478 of them carry about as much as 40 independent ones.
 _DENSE_CORRELATION = 12.0
@@ -17,8 +16,8 @@ _DENSE_CORRELATION = 12.0
 _SKIN_STEP = 8
 # Footage is not the rehearsal: its errors are larger by this factor, and never smaller than the floor.
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 1.0
-# A gap seen closed counts this much more; it is as good as closed up to this width.
-CONTACT, _CONTACT_MM = 20.0, 1.2
+LIPS, LID_GROUPS, OTHER_GAPS = 0, (1, 2), 3
+"""Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut."""
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),
@@ -35,7 +34,7 @@ class LandmarkTerms:
         weight: (M,) float64, 1/mm^2.
         gap_upper, gap_lower: (G,) int: upper and lower lid, upper and lower inner lip.
         gap_weight: (G,) float64, 1/mm^2.
-        lip_gap: (G,) bool, gaps between lips; the others are between lids.
+        gap_group: (G,) int, LIPS, one of LID_GROUPS, or OTHER_GAPS.
         rigid: (M,) bool, landmarks that expression moves least: the pose starts from these.
         irises: landmarks of the right and the left iris, or empty.
         eye_corners: outer and inner corner of the right and the left eye.
@@ -47,7 +46,7 @@ class LandmarkTerms:
     gap_upper: NDArray[np.intp]
     gap_lower: NDArray[np.intp]
     gap_weight: NDArray[np.float64]
-    lip_gap: NDArray[np.bool_]
+    gap_group: NDArray[np.intp]
     rigid: NDArray[np.bool_]
     irises: tuple[list[int], list[int]]
     eye_corners: tuple[list[int], list[int]]
@@ -73,21 +72,6 @@ def with_errors(terms: LandmarkTerms, error_m: NDArray[np.float32]) -> LandmarkT
     variance = (_UNLIKE * error_mm) ** 2 + _FLOOR_MM**2
     gap = variance[terms.gap_upper] + variance[terms.gap_lower]
     return replace(terms, weight=1 / variance, gap_weight=_GAP / gap)
-
-
-def contact_boost(terms: LandmarkTerms, landmarks_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Factors on the weights of gaps: lips and lids that are seen to touch must touch, whatever else they do.
-
-    Args:
-        landmarks_px: (F, M, 2) px, the used landmarks.
-    Returns:
-        (F, G) float64, 1 where a gap is seen open, up to 1 + CONTACT where it is closed.
-    """
-    outer = [corners[0] for corners in terms.eye_corners]
-    across_px = np.linalg.norm(landmarks_px[:, outer[0]] - landmarks_px[:, outer[1]], axis=1)
-    gap_px = np.linalg.norm(landmarks_px[:, terms.gap_upper] - landmarks_px[:, terms.gap_lower], axis=2)
-    gap_mm = gap_px / np.maximum(across_px, 1e-6)[:, None] * OUTER_EYE_CORNERS_M * 1000
-    return 1 + CONTACT * np.exp(-((gap_mm / _CONTACT_MM) ** 2))
 
 
 def _terms(layout: Layout, rigid: tuple[int, ...], correlation: float, skin_step: int) -> LandmarkTerms:
@@ -130,7 +114,7 @@ def _terms(layout: Layout, rigid: tuple[int, ...], correlation: float, skin_step
         gap_upper=np.concatenate([g[0] for g in gaps]).astype(np.intp),
         gap_lower=np.concatenate([g[1] for g in gaps]).astype(np.intp),
         gap_weight=np.concatenate([np.full(len(g[0]), 1 / (g[2] ** 2 * correlation / 3)) for g in gaps]),
-        lip_gap=np.arange(sum(len(g[0]) for g in gaps)) < len(gaps[0][0]),
+        gap_group=np.repeat(np.arange(len(gaps)), [len(g[0]) for g in gaps]),
         rigid=np.isin(used, rigid),
         irises=(at(layout.iris_right), at(layout.iris_left)),
         eye_corners=(corners[0], corners[1]),

@@ -30,6 +30,7 @@ class Terms:
     Attributes:
         observed: (F, L, 2) float64, normalised image coordinates.
         weight: (F, L + G) float64, 1/mm^2, before the robust factor.
+        shut: (F, G) float64 in 0..1, how surely lids are seen shut: those gaps want the character's own shut eye.
         robust_mm: residuals well above this lose their pull (Geman-McClure).
         prior_mean: (F, K) float64, the weights expected before looking at the landmarks.
         prior_precision: (K, K) float64, inverse covariance of that expectation.
@@ -43,6 +44,7 @@ class Terms:
 
     observed: F64
     weight: F64
+    shut: F64
     robust_mm: float
     prior_mean: F64
     prior_precision: F64
@@ -60,6 +62,7 @@ class Terms:
             self,
             observed=self.observed[frames],
             weight=self.weight[frames],
+            shut=self.shut[frames],
             prior_mean=self.prior_mean[frames],
             time_s=self.time_s[frames],
         )
@@ -188,13 +191,15 @@ def linearise(geometry: Geometry, state: State, terms: Terms) -> NormalEquations
 
 def energies(geometry: Geometry, state: State, terms: Terms) -> F64:
     """(F,) energy of every frame, smoothing left out."""
-    residual = residuals_mm(geometry, state, terms.observed, _depth(state))
+    residual = residuals_mm(geometry, state, terms.observed, _depth(state), terms.shut)
     loss = robust_loss(terms.weight, (residual**2).sum(-1), terms.robust_mm).sum(1)
     return 0.5 * loss + _prior_energies(state.weights, terms.prior_mean, terms)
 
 
 def _linearise_chunk(geometry: Geometry, state: State, terms: Terms) -> NormalEquations:
-    found = normal_equations(geometry, state, terms.observed, terms.weight, _depth(state), terms.robust_mm)
+    found = normal_equations(
+        geometry, state, terms.observed, terms.weight, _depth(state), terms.robust_mm, shut=terms.shut
+    )
     _add_priors(found, state.weights, terms.prior_mean, terms)
     return found
 

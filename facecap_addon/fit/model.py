@@ -38,6 +38,7 @@ class Geometry:
         deltas: (3, L+G, K) float32, displacement per unit weight.
         gap_upper, gap_lower: (G,) int, indices into L of the two ends of each gap.
         table: (K (K+1) / 2, 6 (L+G)) float32, products of displacement components, see `products_table`.
+        shut: (3, G) float32, m: how gaps change when eyes are shut; zero where they cannot be.
     """
 
     rest: F32
@@ -45,6 +46,7 @@ class Geometry:
     gap_upper: NDArray[np.intp]
     gap_lower: NDArray[np.intp]
     table: F32
+    shut: F32
 
     @property
     def landmark_count(self) -> int:
@@ -67,6 +69,7 @@ class Geometry:
             self.gap_upper,
             self.gap_lower,
             self.table,
+            self.shut,
         )
 
 
@@ -129,7 +132,12 @@ def products_table(deltas: F32) -> F32:
 
 
 def make_geometry(
-    rest: F32, deltas: F32, habits: F32, gap_upper: NDArray[np.intp], gap_lower: NDArray[np.intp]
+    rest: F32,
+    deltas: F32,
+    habits: F32,
+    gap_upper: NDArray[np.intp],
+    gap_lower: NDArray[np.intp],
+    shut: NDArray[np.floating] | None = None,
 ) -> Geometry:
     """Geometry with its product table; habits become channels after the keys' own.
 
@@ -137,13 +145,14 @@ def make_geometry(
 
     Args:
         rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  habits: (B, L, 3) float32 m.
-        gap_upper, gap_lower: (G,) int.
+        gap_upper, gap_lower: (G,) int.  shut: (3, G) m, see `Geometry`.
     """
     both = np.concatenate([deltas, habits])
     moving = _with_gaps(np.ascontiguousarray(both.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
     moving[:, len(rest) :, len(deltas) :] = 0.0
     at_rest = _with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower)
-    return Geometry(at_rest, moving, gap_upper, gap_lower, products_table(moving))
+    shutting = np.zeros((3, len(gap_upper))) if shut is None else shut
+    return Geometry(at_rest, moving, gap_upper, gap_lower, products_table(moving), shutting.astype(np.float32))
 
 
 def _with_gaps(values: NDArray, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> NDArray:
@@ -169,12 +178,15 @@ class _Seen:
     ry: F32
 
 
-def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64) -> _Seen:
+def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64, shut: F64 | None) -> _Seen:
     frames, total = len(state.weights), geometry.rest.shape[1]
     flat = geometry.deltas.reshape(3 * total, -1)
     head = (state.weights.astype(np.float32) @ flat.T).reshape(frames, 3, total) + geometry.rest
+    count = geometry.landmark_count
+    if shut is not None:  # what is compared of a shut eye is how far it is from the character's own shut eye
+        head[:, :, count:] -= shut.astype(np.float32)[:, None] * (geometry.rest[:, count:] + geometry.shut)
     arm = state.rotation.astype(np.float32) @ head
-    points = arm[:, :, : geometry.landmark_count] + state.translation.astype(np.float32)[:, :, None]
+    points = arm[:, :, :count] + state.translation.astype(np.float32)[:, :, None]
     inverse = 1.0 / points[:, 2]
     a = (MM * depth_m.astype(np.float32))[:, None] * inverse
     qx, qy = points[:, 0] * inverse, points[:, 1] * inverse
@@ -188,10 +200,12 @@ def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64) -> _Seen
 
     a, qx, qy = between(a), between(qx), between(qy)
     # A gap is short against its distance: it is seen as its own vector is, half-way between its ends.
-    gap, count = arm[:, :, geometry.landmark_count :], geometry.landmark_count
+    gap = arm[:, :, count:]
     gap_x = a[:, count:] * (gap[:, 0] - qx[:, count:] * gap[:, 2])
     gap_y = a[:, count:] * (gap[:, 1] - qy[:, count:] * gap[:, 2])
     seen_gap = (target[:, up] - target[:, low]) * scale[..., None]
+    if shut is not None:
+        seen_gap *= 1 - shut.astype(np.float32)[..., None]
     rx = np.concatenate([rx, gap_x - seen_gap[..., 0]], axis=1)
     ry = np.concatenate([ry, gap_y - seen_gap[..., 1]], axis=1)
     return _Seen(arm, a, qx, qy, rx, ry)
@@ -205,16 +219,17 @@ def landmark_positions(geometry: Geometry, state: State) -> F64:
     return head[:, :, : geometry.landmark_count].transpose(0, 2, 1).astype(np.float64)
 
 
-def residuals_mm(geometry: Geometry, state: State, observed: F64, depth_m: F64) -> F64:
+def residuals_mm(geometry: Geometry, state: State, observed: F64, depth_m: F64, shut: F64 | None = None) -> F64:
     """Differences between where landmarks and gaps would be seen and where they were.
 
     Args:
         observed: (F, L, 2) float64, normalised image coordinates ((pixel - centre) / focal).
         depth_m: (F,) float64, the head's depth, held fixed so that a step in depth does not rescale the energy.
+        shut: (F, G) float64 in 0..1: gaps are compared with the seen one at 0, with the character's shut eye at 1.
     Returns:
         (F, L + G, 2) float64, millimetres at the face.
     """
-    seen = _see(geometry, state, observed, depth_m)
+    seen = _see(geometry, state, observed, depth_m, shut)
     return np.stack([seen.rx, seen.ry], axis=-1).astype(np.float64)
 
 
@@ -242,7 +257,14 @@ class NormalEquations:
 
 
 def normal_equations(
-    geometry: Geometry, state: State, observed: F64, weight: F64, depth_m: F64, robust_mm: float = np.inf
+    geometry: Geometry,
+    state: State,
+    observed: F64,
+    weight: F64,
+    depth_m: F64,
+    robust_mm: float = np.inf,
+    *,
+    shut: F64 | None = None,
 ) -> NormalEquations:
     """Linearise the reprojection and gap residuals.
 
@@ -250,10 +272,11 @@ def normal_equations(
         observed: (F, L, 2) float64, normalised image coordinates.  depth_m: (F,) float64 m, as in `residuals_mm`.
         weight: (F, L + G) float64, 1/mm^2; 0 switches a landmark off.
         robust_mm: scale of Geman and McClure's loss r^2 / (1 + r^2 / scale^2); its weights multiply `weight`.
+        shut: (F, G) float64 or None, as in `residuals_mm`.
     """
     frames, channels, landmarks = len(state.weights), geometry.channel_count, geometry.landmark_count
     total = geometry.rest.shape[1]
-    s = _see(geometry, state, observed, depth_m)
+    s = _see(geometry, state, observed, depth_m, shut)
     plain = weight.astype(np.float32)
     squared = s.rx**2 + s.ry**2
     damped = 1.0 / (1.0 + squared * np.float32(1.0 / robust_mm**2))

@@ -76,7 +76,7 @@ def take_of(
 def _measure(calibration: Calibration, seen: SeenFrames, state: State, frames: slice) -> tuple[F32, F64, F32]:
     """Confidence (n, R), residual (n,) px and gaze (n, 2, 2) rad of some of the seen frames."""
     observations, rows, terms = seen.observations, seen.rows[frames], seen.terms
-    centred_px, weight = seen.landmarks(frames)
+    centred_px, weight, _ = seen.landmarks(frames)
     observed = centred_px / calibration.focal_px
     landmarks = calibration.geometry.landmark_count
     residual = residuals_mm(calibration.geometry, state, observed, state.translation[:, 2])[:, :landmarks]

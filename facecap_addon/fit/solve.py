@@ -16,6 +16,7 @@ from ..rig.rehearsal import Rehearsal
 from ..takes.take import Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .channel_priors import channel_priors
+from .contact import shut_lids
 from .energy import Energy, channels_not_observed, energy_of
 from .frames import named_neutral, seen_frames
 from .landmark_terms import LandmarkTerms, terms_for, with_errors
@@ -72,7 +73,8 @@ def solve_take(
         habits = rehearsal.habits * np.float32(HABIT_SCALE / scale)
         terms = with_errors(terms, rehearsal.error_m / scale)
     used = terms.used
-    geometry = make_geometry(neutral[used], deltas[:, used], habits[:, used], terms.gap_upper, terms.gap_lower)
+    terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.ranges[:, 1])
+    geometry = make_geometry(neutral[used], deltas[:, used], habits[:, used], terms.gap_upper, terms.gap_lower, shut)
     seen = seen_frames(observations, embedding.valid, terms)
     neutral_frames = named_neutral(observations, seen, settings.neutral_frame)
     trained = load_prior() if observations.scheme == "mediapipe-478" and settings.prior > 0 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -112,3 +114,18 @@ def test_banded_solve_equals_dense_solve_with_held_variables():
     expected = np.zeros(frames * size)
     expected[inside] = np.linalg.solve(dense[np.ix_(inside, inside)], -total[inside])
     np.testing.assert_allclose(step.ravel(), expected, atol=1e-10)
+
+
+def test_a_shut_eye_wants_the_characters_own_shut_eye(problem):
+    geometry, state, observed, weight = problem
+    depth = state.translation[:, 2]
+    geometry = replace(geometry, shut=geometry.deltas[:, geometry.landmark_count :, 2].copy())
+    state.weights[:] = 0.0
+    state.weights[:, 2] = 1.0  # the key that shuts it
+    shut = np.ones((3, 3))
+    assert np.abs(residuals_mm(geometry, state, observed, depth, shut)[:, -3:]).max() < 1e-3
+    half = residuals_mm(geometry, state, observed, depth, 0.5 * shut)[:, -3:]
+    np.testing.assert_allclose(half, 0.5 * residuals_mm(geometry, state, observed, depth)[:, -3:], atol=1e-3)
+    weight[:, : geometry.landmark_count] = 0
+    pull = normal_equations(geometry, state, observed, weight, depth, shut=shut).gradient
+    assert np.abs(pull).max() < 1e-3

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError, NoFaceError
+from facecap_addon.fit.contact import shut_lids
+from facecap_addon.fit.landmark_terms import LIPS, OTHER_GAPS, terms_for
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
@@ -106,6 +108,74 @@ def test_lips_seen_closed_for_one_frame_close_for_that_frame() -> None:
     neutral, keys = mesh_landmarks()
     gap = lip_gap(neutral + np.tensordot(take.weights, keys, axes=1)) - lip_gap(neutral[None])
     assert gap[20] < 0.01 and gap[[17, 23]].min() > 0.04
+
+
+def lid_gaps_mm(weights: np.ndarray) -> np.ndarray:
+    """(F, 2) how far the lids of the right and the left eye are from where the blink keys shut them, on the mesh."""
+    neutral, keys = mesh_landmarks()
+    blink = keys[[sample().rig.channels.index(f"eyeBlink{side}") for side in ("Right", "Left")]].sum(0)
+    lids = (
+        (MEDIAPIPE_478.upper_lid_right, MEDIAPIPE_478.lower_lid_right),
+        (
+            MEDIAPIPE_478.upper_lid_left,
+            MEDIAPIPE_478.lower_lid_left,
+        ),
+    )
+
+    def gaps(points: np.ndarray) -> np.ndarray:
+        middle = [(points[..., u[3:-3], :], points[..., w[3:-3], :]) for u, w in lids]
+        return 1000 * np.stack([np.linalg.norm(u - w, axis=-1).mean(-1) for u, w in middle], axis=-1)
+
+    return gaps(neutral + np.tensordot(weights, keys, axes=1)) - gaps(neutral + blink)
+
+
+def blinking(*sides: str) -> np.ndarray:
+    """Weights of a performance of 40 frames with a blink of one frame, lids half-way in the frames beside it."""
+    weights, _, _ = performance(40)
+    for side in ("Left", "Right"):
+        k = sample().rig.channels.index(f"eyeBlink{side}")
+        weights[:, k] = 0.0
+        if side in sides:
+            weights[[19, 20, 21], k] = 0.4, 1.0, 0.4
+    return weights
+
+
+@pytest.mark.parametrize("wider_mm", [0.0, 1.5])
+def test_a_blink_of_one_frame_shuts_the_eyes_whoevers_eyes_they_are(wider_mm: float) -> None:
+    rest, deltas = sample().rehearsal.rest.copy(), sample().rehearsal.deltas.copy()
+    lids = [*MEDIAPIPE_478.upper_lid_right[1:-1], *MEDIAPIPE_478.upper_lid_left[1:-1]]
+    rest[lids, 2] += wider_mm / 1000
+    for side, upper in (("Right", MEDIAPIPE_478.upper_lid_right), ("Left", MEDIAPIPE_478.upper_lid_left)):
+        deltas[sample().rig.channels.index(f"eyeBlink{side}"), upper[1:-1], 2] -= wider_mm / 1000
+    still = np.zeros((40, 3))
+    observations = seen(rest, deltas, blinking("Left", "Right"), still, still + np.array([0, 0, 0.6]), fps=25)
+    take = solve_take(
+        observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), rehearsal=sample().rehearsal
+    )
+    gaps = lid_gaps_mm(take.weights)
+    assert gaps[20].max() < 0.5
+    assert gaps[[16, 24]].min() > 4.0
+
+
+def test_a_wink_shuts_one_eye() -> None:
+    still = np.zeros((40, 3))
+    found = sample().rehearsal
+    observations = seen(found.rest, found.deltas, blinking("Left"), still, still + np.array([0, 0, 0.6]), fps=25)
+    take = solve_take(observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), rehearsal=found)
+    right, left = lid_gaps_mm(take.weights)[20]
+    assert left < 0.8 and right > 3.0
+
+
+def test_eyes_that_no_key_shuts_have_no_shut_pose() -> None:
+    terms = terms_for("mediapipe-478")
+    rest, deltas = (part[..., terms.used, :].astype(np.float32) for part in mesh_landmarks())
+    lids, shut = shut_lids(terms, rest, deltas, sample().rig.ranges[:, 1])
+    assert (lids.gap_group == terms.gap_group).all()
+    blinks = [k for k, name in enumerate(sample().rig.channels) if name.startswith("eyeBlink")]
+    without, nowhere = shut_lids(terms, rest, np.delete(deltas, blinks, axis=0), np.ones(len(deltas) - 2))
+    assert (without.gap_group[terms.gap_group != LIPS] == OTHER_GAPS).all()
+    assert np.abs(shut[:, terms.gap_group != LIPS]).max() > 0.004
+    assert not nowhere.any()
 
 
 def test_key_nobody_can_see_stays_at_rest_and_is_named() -> None:

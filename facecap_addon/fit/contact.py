@@ -1,0 +1,73 @@
+"""Lips and lids that are seen to touch must touch, whatever else they do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..rig.embedding import OUTER_EYE_CORNERS_M
+from .landmark_terms import LID_GROUPS, OTHER_GAPS, LandmarkTerms
+
+F64 = NDArray[np.float64]
+
+# A gap seen closed counts this much more.
+CONTACT = 10.0
+# Lips are as good as closed up to this width.
+_LIPS_MM = 1.2
+# Mean gap of an eye's lids that the network reports: shut up to the first, open from the second. It sees the edges of
+# shut lids two millimetres apart, on rendered faces as in footage.
+_SHUT_MM, _OPEN_MM = 2.0, 2.8
+# A key shuts an eye if it leaves no more than this of the gap, as the network sees it.
+_SHUT_SHARE = 0.65
+
+
+def closedness(terms: LandmarkTerms, landmarks_px: F64) -> F64:
+    """How surely each gap is seen closed: (F, G) float64 in 0..1, lips pair by pair, an eye's lids together.
+
+    Args:
+        landmarks_px: (F, M, 2) px, the used landmarks.
+    """
+    outer = [corners[0] for corners in terms.eye_corners]
+    across_px = np.linalg.norm(landmarks_px[:, outer[0]] - landmarks_px[:, outer[1]], axis=1)
+    gap_px = np.linalg.norm(landmarks_px[:, terms.gap_upper] - landmarks_px[:, terms.gap_lower], axis=2)
+    gap_mm = gap_px / np.maximum(across_px, 1e-6)[:, None] * OUTER_EYE_CORNERS_M * 1000
+    closed = np.exp(-((gap_mm / _LIPS_MM) ** 2))
+    for group in np.intersect1d(LID_GROUPS, terms.gap_group):
+        members = terms.gap_group == group
+        part = np.clip((_OPEN_MM - gap_mm[:, members].mean(1)) / (_OPEN_MM - _SHUT_MM), 0.0, 1.0)
+        closed[:, members] = (part * part * (3 - 2 * part))[:, None]
+    return closed
+
+
+def shut_lids(
+    terms: LandmarkTerms, rest: NDArray[np.float32], deltas: NDArray[np.float32], high: NDArray[np.floating]
+) -> tuple[LandmarkTerms, F64]:
+    """How the gaps between lids change when the key that shuts the eye best is fully on.
+
+    A seen gap cannot tell how far that is: the actor's eyes are wider or narrower than the character's.
+
+    Args:
+        rest: (M, 3) float32 m, used landmarks at neutral.  deltas: (K, M, 3) float32 m.  high: (K,) largest weights.
+    Returns:
+        the terms, in which the gaps of an eye that no key shuts are not a lid's any more; and (3, G) float64 m, zero
+        for all other gaps.
+    """
+    rest_gap = rest[terms.gap_upper] - rest[terms.gap_lower]
+    change = (deltas[:, terms.gap_upper] - deltas[:, terms.gap_lower]) * high[:, None, None]
+    groups, shut = terms.gap_group.copy(), np.zeros(rest_gap.shape)
+    for group in LID_GROUPS:
+        members = terms.gap_group == group
+        left_open = np.linalg.norm(rest_gap[members] + change[:, members], axis=2).mean(1)
+        best = int(np.argmin(left_open))
+        if left_open[best] > _SHUT_SHARE * np.linalg.norm(rest_gap[members], axis=1).mean():
+            groups[members] = OTHER_GAPS
+        else:
+            shut[members] = change[best, members]
+    return replace(terms, gap_group=groups), shut.T
+
+
+def shut_degree(terms: LandmarkTerms, closed: F64) -> F64:
+    """(F, G) float64: `closedness` of lids; other gaps are as they are seen."""
+    return closed * np.isin(terms.gap_group, LID_GROUPS)
