@@ -16,6 +16,9 @@ F64 = NDArray[np.float64]
 _FREE_SIGMA = 0.35
 _FREE_SPARSITY = 0.6
 _OPPOSED_WEIGHT = 8.0
+# How far left and right of a pair may differ beyond what recordings show: eyes wink and brows rise alone at will.
+_APART = {"eyes": 0.15, "brows": 0.15}
+_APART_ELSEWHERE = 0.07
 # Weight of the squared second difference (per 1/30 s): lids are fast, brows and cheeks slow.
 _SMOOTH = {"eyes": 3.0, "mouth": 12.0, "jaw": 12.0, "brows": 25.0, "nose": 25.0, "cheeks": 25.0}
 _SMOOTH_UNKNOWN = 12.0
@@ -58,7 +61,7 @@ def channel_priors(
     covariance = np.eye(count) * _FREE_SIGMA**2
     learned = np.flatnonzero(source >= 0)
     if trained is not None and len(learned):
-        spread = trained.covariance + np.eye(len(trained.channels)) * 0.03**2
+        spread = trained.covariance + np.eye(len(trained.channels)) * 0.03**2 + _sides_apart(trained.channels)
         covariance[np.ix_(learned, learned)] = spread[np.ix_(source[learned], source[learned])]
         # two keys for one ARKit channel (browInnerUp left and right) are alike, not equal
         covariance[learned, learned] += 0.03**2
@@ -75,6 +78,18 @@ def channel_priors(
         opposed_weight=_OPPOSED_WEIGHT if trained is None else 0.0,
         smooth=np.concatenate([np.full(3, _SMOOTH_TURN), np.full(POSE - 3, _SMOOTH_SHIFT), smooth]) * smoothness,
     )
+
+
+def _sides_apart(channels: tuple[str, ...]) -> F64:
+    """(K, K) covariance by which left and right of a pair may differ: winks and single brows are rare, not wrong."""
+    apart = np.zeros((len(channels), len(channels)))
+    for left, channel in enumerate(channels):
+        mirrored = channel.replace("Left", "Right")
+        if mirrored != channel and mirrored in channels:
+            pair = np.array([left, channels.index(mirrored)])
+            spread = _APART.get(region_of(channel), _APART_ELSEWHERE)
+            apart[np.ix_(pair, pair)] = spread**2 * np.array([[1.0, -1.0], [-1.0, 1.0]])
+    return apart
 
 
 def prior_mean(priors: ChannelPriors, expected: F64 | None, frames: int, low: F64, high: F64) -> F64:
