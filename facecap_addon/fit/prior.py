@@ -191,7 +191,8 @@ def find_expectation(
 
 def _bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
     """(3 M,) the face at rest behind shapes (F, 3 M) of heads turned by (F, 3) rad."""
-    neutral = np.median(shape, axis=0)
+    # From the mean of many people, not from this footage's middle: an expression held through most of a clip is one.
+    neutral = prior.identity_mean
     for _ in range(_NEUTRAL_ROUNDS):
         weights = expected_weights(prior, shape, turn, neutral)
         activity = np.linalg.norm(weights, axis=1)

@@ -9,6 +9,8 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.fit.prior import find_expectation, load_prior, poses_to_rehearse, read_prior
+from facecap_addon.fit.settings import FitSettings
+from facecap_addon.fit.solve import solve_take
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from tests.unit.sample import sample, seen
 
@@ -46,6 +48,22 @@ def test_expectation_does_not_depend_on_where_the_head_is_and_how_large() -> Non
     first = find_expectation(load_prior(), near.landmarks_px, near.depth_px, rows).weights
     second = find_expectation(load_prior(), aside.landmarks_px, aside.depth_px, rows).weights
     assert np.abs(first - second).max() < 0.12
+
+
+@pytest.mark.parametrize(
+    "names", [("browInnerUp", "browOuterUpLeft", "browOuterUpRight"), ("mouthSmileLeft", "mouthSmileRight")]
+)
+def test_an_expression_held_through_most_of_a_clip_is_not_taken_for_the_resting_face(names: tuple[str, ...]) -> None:
+    channels = sample().rig.channels
+    weights = np.zeros((60, len(channels)))
+    of_names = [channels.index(name) for name in names]
+    weights[15:, of_names] = 0.7
+    still, shift = np.zeros((60, 3)), np.tile([0, 0, 0.6], (60, 1))
+    observations = seen(sample().rehearsal.rest, sample().rehearsal.deltas, weights, still, shift)
+    take = solve_take(observations, sample().rig, sample().embedding, FitSettings(), rehearsal=sample().rehearsal)
+    assert (take.weights[20:][:, of_names].mean(0) > 0.4).all()
+    assert (take.weights[:10][:, of_names].mean(0) < 0.1).all()
+    assert (take.weights[:10].mean(0) < 0.25).all()
 
 
 def test_poses_to_rehearse_follow_the_characters_names() -> None:
