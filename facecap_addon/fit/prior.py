@@ -27,6 +27,7 @@ MODEL_PATH = Path(__file__).parent / "models" / "arkit_prior.npz"
 CALIBRATION_FRAMES = 200
 _AT_ONCE = 256
 _NEUTRAL_ROUNDS = 4
+_NEVER_RELEASED = 5  # percentile over frames
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def find_expectation(
     """Weights for a piece of footage whose neutral face is not known, or known from some frames.
 
     The neutral face is found by taking each frame's expression away again with the mean response: it need not occur in
-    the footage. Calm frames count more.
+    the footage. Calm frames count more, and what is up in every frame belongs to the face.
 
     Args:
         landmarks_px: (F, L, 2) px.  depth_px: (F, L) px.  rows: (N,) frames with a face.
@@ -195,6 +196,8 @@ def _bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
     neutral = prior.identity_mean
     for _ in range(_NEUTRAL_ROUNDS):
         weights = expected_weights(prior, shape, turn, neutral)
+        # What a face never lets go of is its own: low brows in every frame are no frown.
+        weights -= np.percentile(weights, _NEVER_RELEASED, axis=0)
         activity = np.linalg.norm(weights, axis=1)
         calm = np.exp(-0.5 * ((activity - activity.min()) / 0.4) ** 2) / (1 + (turn**2).sum(1) / 0.3**2)
         bare = shape - weights @ prior.response
