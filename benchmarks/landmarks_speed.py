@@ -1,8 +1,9 @@
 """Speed of the landmark stage beside what onnxruntime alone takes for the same network calls.
 
 `python -m benchmarks.landmarks_speed [VIDEO]`: prints frames per second of both, in one run on decoded frames in
-memory, and their ratio; with VIDEO also the stage with decoding. Without VIDEO the two Carphone frames of the tests are
-enlarged to 1280×720 and panned.
+memory, and their ratio; with VIDEO also the stage with decoding. Onnxruntime alone makes the calls one after the other,
+on one thread and, for comparison, with all threads that it takes by default; the stage makes several calls at a time,
+on one thread each. Without VIDEO the two Carphone frames of the tests are enlarged to 1280×720 and panned.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
+from facecap_addon.landmarks.detector import FULL_RANGE_FILE, SHORT_RANGE_FILE
+from facecap_addon.landmarks.mediapipe import LANDMARKS_FILE, MediaPipeLandmarker
+from facecap_addon.landmarks.models_folder import MODELS_FOLDER
 from facecap_addon.landmarks.track import Accuracy, observe
 
 TEST_DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
@@ -39,10 +43,11 @@ class Picture:
 
 
 class CountingSession:
-    """Stands before an onnxruntime session: times its calls and keeps count of their shapes."""
+    """Stands before an onnxruntime session: keeps its calls."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, name: str) -> None:
         self.session = session
+        self.name = name
         self.calls: list[tuple[list[str], NDArray[np.uint8]]] = []
 
     def run(self, outputs: list[str], feeds: dict[str, NDArray[np.uint8]]) -> Any:
@@ -68,53 +73,75 @@ def decoded(video: Path, count: int) -> list[Picture]:
     return [Picture(frame.index, frame.time_s, frame.image) for frame in frames]
 
 
-def measure(pictures: list[Picture], accuracy: Accuracy, rounds: int) -> tuple[float, float, float]:
-    """Frames per second of (the landmark stage, onnxruntime alone on the same calls), and the median ratio.
+@dataclass(frozen=True)
+class Speeds:
+    """Frames per second of the stage, of onnxruntime alone on one thread and on all; and the median ratios to them."""
 
-    Both run one after the other on short pieces of the clip, so that a busy machine slows both alike.
+    stage: float
+    alone: float
+    alone_all_threads: float
+    ratio: float
+    ratio_all_threads: float
+
+
+def measure(pictures: list[Picture], accuracy: Accuracy, rounds: int) -> Speeds:
+    """The landmark stage, and the same network calls without it.
+
+    They run one after the other on short pieces of the clip, so that a busy machine slows all alike.
     """
     landmarker = MediaPipeLandmarker()
     pieces = [pictures[i : i + PIECE] for i in range(0, len(pictures), PIECE)]
-    recorded: list[list[tuple[Any, list[str], NDArray[np.uint8]]]] = []
+    default = {name: _default_session(name) for _, _, name in _holders(landmarker)}
+    recorded: list[list[tuple[Any, Any, list[str], NDArray[np.uint8]]]] = []
     for piece in pieces:
         sessions = _count_calls(landmarker)
         for _ in observe(piece, landmarker, accuracy=accuracy):
             pass
-        recorded.append([(s.session, *call) for s in sessions for call in s.calls])
+        recorded.append([(s.session, default[s.name], *call) for s in sessions for call in s.calls])
         _stop_counting(landmarker)
-    stage: list[float] = []
-    alone: list[float] = []
+    times: list[tuple[float, float, float]] = []
     for _ in range(rounds):
         for piece, calls in zip(pieces, recorded, strict=True):
-            started = time.perf_counter()
+            marks = [time.perf_counter()]
             for _ in observe(piece, landmarker, accuracy=accuracy):
                 pass
-            between = time.perf_counter()
-            for session, outputs, image in calls:
+            marks.append(time.perf_counter())
+            for session, _, outputs, image in calls:
                 session.run(outputs, {"image": image})
-            stage.append((between - started) / len(piece))
-            alone.append((time.perf_counter() - between) / len(piece))
-    ratios = np.array(alone) / np.array(stage)
-    return 1 / float(np.median(stage)), 1 / float(np.median(alone)), float(np.median(ratios))
+            marks.append(time.perf_counter())
+            for _, session, outputs, image in calls:
+                session.run(outputs, {"image": image})
+            marks.append(time.perf_counter())
+            times.append(tuple(np.diff(marks) / len(piece)))
+    stage, alone, all_threads = np.array(times).T
+    return Speeds(
+        *(1 / float(np.median(seconds)) for seconds in (stage, alone, all_threads)),
+        *(float(np.median(seconds / stage)) for seconds in (alone, all_threads)),
+    )
 
 
-def _holders(landmarker: MediaPipeLandmarker) -> Iterator[tuple[Any, str]]:
-    yield landmarker, "_network"
-    yield landmarker.detector.short_range, "session"
-    yield landmarker.detector.full_range, "session"
+def _holders(landmarker: MediaPipeLandmarker) -> Iterator[tuple[Any, str, str]]:
+    """Who holds each network's session, in which attribute, and the network's file."""
+    yield landmarker, "_network", LANDMARKS_FILE
+    yield landmarker.detector.short_range, "session", SHORT_RANGE_FILE
+    yield landmarker.detector.full_range, "session", FULL_RANGE_FILE
+
+
+def _default_session(name: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(str(MODELS_FOLDER / name), providers=["CPUExecutionProvider"])
 
 
 def _count_calls(landmarker: MediaPipeLandmarker) -> list[CountingSession]:
     sessions: list[CountingSession] = []
-    for holder, name in _holders(landmarker):
-        session = CountingSession(getattr(holder, name))
+    for holder, name, file in _holders(landmarker):
+        session = CountingSession(getattr(holder, name), file)
         sessions.append(session)
         object.__setattr__(holder, name, session)
     return sessions
 
 
 def _stop_counting(landmarker: MediaPipeLandmarker) -> None:
-    for holder, name in _holders(landmarker):
+    for holder, name, _ in _holders(landmarker):
         object.__setattr__(holder, name, getattr(holder, name).session)
 
 
@@ -128,8 +155,12 @@ def main() -> None:
     height, width = pictures[0].image.shape[:2]
     print(f"{len(pictures)} frames of {width}×{height} in memory")
     for accuracy in ("normal", "high"):
-        stage, alone, ratio = measure(pictures, accuracy, options.rounds)
-        print(f"{accuracy:>6}: landmark stage {stage:6.1f} fps, onnxruntime alone {alone:6.1f} fps, ratio {ratio:.2f}")
+        speeds = measure(pictures, accuracy, options.rounds)
+        print(
+            f"{accuracy:>6}: landmark stage {speeds.stage:6.1f} fps, onnxruntime alone {speeds.alone:6.1f} fps, "
+            f"ratio {speeds.ratio:.2f}   (on all threads {speeds.alone_all_threads:.1f} fps, "
+            f"ratio {speeds.ratio_all_threads:.2f})"
+        )
     if options.video:
         landmarker, started, count = MediaPipeLandmarker(), time.perf_counter(), 0
         for _ in observe(read_frames(open_footage(options.video)), landmarker):

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocol import Crops
 from .regions import Region, crop
 
 
-def cut(rgb: NDArray[np.uint8], regions: Sequence[Region], size: int) -> Crops:
+def cut(rgb: NDArray[np.uint8], regions: Sequence[Region], size: int) -> NDArray[np.uint8]:
     """Cut regions out of a picture.
 
     Args:
         rgb: (H, W, 3) uint8.  regions: at least one.  size: side of the crops, pixels.
+    Returns:
+        (N, size, size, 3) uint8 RGB.
     """
-    return Crops(tuple(regions), np.stack([crop(rgb, region, size) for region in regions]))
+    return np.stack([crop(rgb, region, size) for region in regions])

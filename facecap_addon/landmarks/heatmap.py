@@ -20,7 +20,7 @@ from .crops import cut
 from .detector import FaceDetector
 from .layout import IBUG_68
 from .models_folder import MODELS_FOLDER, open_session
-from .protocol import Crops, Face, Landmarks
+from .protocol import Face, Landmarks
 from .regions import Region, region_around, to_image
 
 CROP_SIZE = 256
@@ -100,20 +100,18 @@ class HeatmapLandmarker:
         axis = landmarks_px[_LEFT_EYE].mean(axis=0) - landmarks_px[_RIGHT_EYE].mean(axis=0)
         return region_around(landmarks_px, axis, _SIDE_OVER_LANDMARKS)
 
-    def cut(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> Crops:
-        """Cut regions out of a picture (H, W, 3) uint8 RGB."""
-        return cut(rgb, regions, CROP_SIZE)
-
-    def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
-        """Landmarks in each crop, one batch. Raises FacecapError if the network's answer has another shape."""
-        heatmaps = self._network(crops.pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255.0))
-        if heatmaps.shape != (len(crops.regions), LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE):
-            raise FacecapError(f"The landmark network answered with an array of {heatmaps.shape}.", _WAY_OUT)
-        return [_landmarks(heatmaps[i], region) for i, region in enumerate(crops.regions)]
-
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
-        """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch."""
-        return self.landmarks_in_crops(self.cut(rgb, regions)) if regions else []
+        """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch.
+
+        Raises FacecapError if the network's answer has another shape.
+        """
+        if not regions:
+            return []
+        pictures = cut(rgb, regions, CROP_SIZE)
+        heatmaps = self._network(pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255.0))
+        if heatmaps.shape != (len(regions), LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE):
+            raise FacecapError(f"The landmark network answered with an array of {heatmaps.shape}.", _WAY_OUT)
+        return [_landmarks(heatmaps[i], region) for i, region in enumerate(regions)]
 
 
 def _landmarks(heatmaps: NDArray[np.float32], region: Region) -> Landmarks:

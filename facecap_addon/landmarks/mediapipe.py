@@ -17,7 +17,7 @@ from .detector import FULL_RANGE_FILE, SHORT_RANGE_FILE, FaceDetector
 from .facing import facing_confidence
 from .layout import MIRROR_478
 from .models_folder import MODELS_FOLDER, open_session, version_of
-from .protocol import Crops, Face, Landmarks
+from .protocol import Face, Landmarks
 from .regions import Region, image_from_crop, region_around
 
 LANDMARKS_FILE = "face_landmarks_attention.onnx"
@@ -53,19 +53,13 @@ class MediaPipeLandmarker:
         right, left = _EYE_CORNERS
         return region_around(landmarks_px, landmarks_px[left] - landmarks_px[right], _REGION_SCALE)
 
-    def cut(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> Crops:
-        """Cut regions out of a picture (H, W, 3) uint8 RGB."""
-        return cut(rgb, regions, CROP_SIZE)
-
-    def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
-        """Landmarks in each crop, one batch."""
-        outputs = self._network.run(["landmarks", "presence"], {"image": crops.pictures})
-        points, presence = cast("list[NDArray[np.float32]]", outputs)
-        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(crops.regions)]
-
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
         """Landmarks in each region of a picture (H, W, 3) uint8 RGB, one batch."""
-        return self.landmarks_in_crops(self.cut(rgb, regions)) if regions else []
+        if not regions:
+            return []
+        outputs = self._network.run(["landmarks", "presence"], {"image": cut(rgb, regions, CROP_SIZE)})
+        points, presence = cast("list[NDArray[np.float32]]", outputs)
+        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(regions)]
 
 
 def _placed(points: NDArray[np.float32], presence: float, region: Region) -> Landmarks:

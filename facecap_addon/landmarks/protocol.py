@@ -54,19 +54,6 @@ class Landmarks:
     confidence: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Crops:
-    """What a landmark network is fed: regions cut out of one picture.
-
-    Attributes:
-        regions: where they were cut.
-        pictures: (N, S, S, 3) uint8 RGB, S the network's own size.
-    """
-
-    regions: tuple[Region, ...]
-    pictures: NDArray[np.uint8]
-
-
 class Landmarker(Protocol):
     """A face detector and a landmark network behind it."""
 
@@ -93,16 +80,11 @@ class Landmarker(Protocol):
         """The region in which the landmark network wants a detected face."""
         ...
 
-    def cut(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> Crops:
-        """Cut at least one region out of a picture, as `landmarks_in_crops` wants it."""
-        ...
-
-    def landmarks_in_crops(self, crops: Crops) -> list[Landmarks]:
-        """Landmarks in each crop, as one batch; may run on another thread than `cut`."""
-        ...
-
     def landmarks_in_regions(self, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[Landmarks]:
-        """`cut`, then `landmarks_in_crops`; empty for no region."""
+        """Landmarks in each region of a picture (H, W, 3) uint8, as one batch; empty for no region.
+
+        It is called from several threads at once.
+        """
         ...
 
     def region_of_landmarks(self, landmarks_px: NDArray[np.floating]) -> Region:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -68,3 +69,36 @@ def read_ahead(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[It
     finally:
         stopped.set()
         thread.join(timeout=5.0)
+
+
+class Upcoming(Iterator[Item]):
+    """An iterator whose next items can be looked at before they are taken."""
+
+    def __init__(self, frames: Generator[Item, None, None]) -> None:
+        self._frames = frames
+        self._waiting: deque[Item] = deque()
+        self._error: Exception | None = None
+
+    def __next__(self) -> Item:
+        if self._waiting:
+            return self._waiting.popleft()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return next(self._frames)
+
+    def peek(self, count: int) -> list[Item]:
+        """Up to `count` of the items to come."""
+        while len(self._waiting) < count and self._error is None:
+            try:
+                self._waiting.append(next(self._frames))
+            except StopIteration:
+                break
+            except Exception as error:  # raised when the frame's turn comes
+                self._error = error
+                break
+        return list(self._waiting)[:count]
+
+    def close(self) -> None:
+        """End the reading."""
+        self._frames.close()

@@ -1,51 +1,26 @@
-"""Follows one face through footage: frames in, landmarks per frame out."""
+"""Landmarks of footage: frames in, what was seen of one face in each of them out."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+import os
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .choice import count_others, order_by_nearness, order_by_size_and_steadiness
+from .follow import IN_FLIGHT, Follower, FrameLike
 from .observations import Observations
-from .protocol import PRESENCE_THRESHOLD, Crops, Face, Landmarker, Landmarks
-from .read_ahead import read_ahead
-from .region_filter import RegionFilter
-from .regions import Region
-from .still import region_change, settle
+from .protocol import PRESENCE_THRESHOLD, Landmarker, Landmarks
+from .read_ahead import Upcoming, read_ahead
+from .regions import bounds
 
 Accuracy = Literal["normal", "high"]
 
-# A face that moved this far (in region sides, or radians) since the last frame is looked at again where it is now.
-_LOOK_AGAIN = 0.12
-# A crop made while the network was busy is used if the face has not moved on by more than this.
-_STALE = 0.04
-# Frames looked at to find out which of several faces stays.
-_FRAMES_AHEAD = 5
-# A face that comes back sooner is taken to be the same one if it is near.
-_REMEMBERED_S = 2.0
-# Other faces are counted this often.
-_COUNT_EVERY_S = 1.0
 # A landmark this part of the face's size outside the picture is not believed at all.
 _OUTSIDE_SIZE = 0.03
-
-
-class FrameLike(Protocol):
-    """A picture of footage: `index` in the footage, `time_s`, and `image` (H, W, 3) uint8 RGB, upright."""
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def time_s(self) -> float: ...
-
-    @property
-    def image(self) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True)
@@ -80,8 +55,9 @@ def observe(
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
 
-    The frames are decoded on one background thread. While the network runs here, another thread cuts the next frame to
-    size and finishes the observation before. A handful of pictures is held at a time.
+    The frames are decoded on one background thread. The network looks at a few of them ahead of time, on threads of
+    their own; a frame in which the face has moved on by then is looked at again. A handful of pictures is held at a
+    time. What comes out does not depend on the number of processors.
 
     Args:
         frames: pictures with index and time.
@@ -92,30 +68,19 @@ def observe(
             followed on. What comes out depends on nothing else of the past.
     Raises what the frames raise.
     """
-    ahead = _Ahead(read_ahead(frames))
-    seen: _Seen | None = None
+    upcoming = Upcoming(read_ahead(frames))
+    pool = ThreadPoolExecutor(min(IN_FLIGHT, os.cpu_count() or 1), thread_name_prefix="facecap-landmarks")
     try:
-        with ThreadPoolExecutor(1, thread_name_prefix="facecap-crops") as helper:
-            tracker = _Tracker(landmarker, helper, smoothing, accuracy)
-            if after is not None:
-                tracker.follow(after)
-            while True:
-                try:
-                    frame = next(ahead)
-                except StopIteration:
-                    break
-                except Exception:
-                    if seen is not None:
-                        yield _observation_of(seen)
-                    raise
-                before, seen = seen, None
-                seen, observation = tracker.step(frame, ahead, before)
-                if observation is not None:
-                    yield observation
-            if seen is not None:
-                yield _observation_of(seen)
+        follower = Follower(landmarker, pool, smoothing, mirrored_too=accuracy == "high")
+        if after is not None and after.presence >= PRESENCE_THRESHOLD:
+            follower.go_on_from(after.landmarks_px, after.time_s)
+            follower.look_ahead(upcoming)
+        for frame in upcoming:
+            seen = follower.step(frame, upcoming)
+            yield _observation_of(frame, seen, follower.other_faces, landmarker.landmark_count)
     finally:
-        ahead.close()
+        pool.shutdown(cancel_futures=True)
+        upcoming.close()
 
 
 def assemble(frames: Sequence[FrameObservation], landmarker: Landmarker, image_size: tuple[int, int]) -> Observations:
@@ -151,182 +116,8 @@ def describe_choice(frames: Sequence[FrameObservation]) -> str | None:
     return f"The footage shows up to {most + 1} faces; the largest and steadiest one was followed."
 
 
-class _Ahead(Iterator[FrameLike]):
-    """An iterator whose next frames can be looked at before they are taken."""
-
-    def __init__(self, frames: Generator[FrameLike, None, None]) -> None:
-        self._frames = frames
-        self._waiting: deque[FrameLike] = deque()
-        self._error: Exception | None = None
-
-    def __next__(self) -> FrameLike:
-        if self._waiting:
-            return self._waiting.popleft()
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        return next(self._frames)
-
-    def peek(self, count: int) -> list[FrameLike]:
-        """Up to `count` of the frames to come."""
-        while len(self._waiting) < count and self._error is None:
-            try:
-                self._waiting.append(next(self._frames))
-            except StopIteration:
-                break
-            except Exception as error:  # raised when the frame's turn comes
-                self._error = error
-                break
-        return list(self._waiting)[:count]
-
-    def close(self) -> None:
-        """End the reading."""
-        self._frames.close()
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A frame's landmarks, or their absence, before the observation is made of them."""
-
-    frame: FrameLike
-    landmarks: Landmarks | None
-    other_faces: int
-    landmark_count: int
-
-
-class _Tracker:
-    """The state from one frame to the next."""
-
-    def __init__(
-        self, landmarker: Landmarker, helper: ThreadPoolExecutor, smoothing: float, accuracy: Accuracy
-    ) -> None:
-        self._landmarker = landmarker
-        self._helper = helper
-        self._mirrored_too = accuracy == "high"
-        self._filter = RegionFilter(smoothing)
-        self._region: Region | None = None
-        self._prepared: tuple[FrameLike, Crops] | None = None
-        self._last: tuple[Region, float] | None = None
-        self._other_faces = 0
-        self._next_count_s = -np.inf
-        self._to_count: tuple[FrameLike, Region] | None = None
-
-    def follow(self, seen: FrameObservation) -> None:
-        """Go on from an earlier observation."""
-        if seen.presence >= PRESENCE_THRESHOLD:
-            measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
-            self._region = self._filter.step(measured, seen.time_s)
-            self._last = (measured, seen.time_s)
-
-    def step(self, frame: FrameLike, ahead: _Ahead, before: _Seen | None) -> tuple[_Seen, FrameObservation | None]:
-        """What is seen in a frame, and the observation of the one before."""
-        found, observation = self._followed(frame, ahead, before)
-        if observation is None and before is not None:
-            observation = _observation_of(before)
-        found = found or self._found(frame, ahead)
-        if found is None:
-            self._other_faces = 0
-            return _Seen(frame, None, 0, self._landmarker.landmark_count), observation
-        seen, measured = found
-        self._region = self._filter.step(measured, frame.time_s)
-        self._last = (measured, frame.time_s)
-        if frame.time_s >= self._next_count_s:
-            self._next_count_s = frame.time_s + _COUNT_EVERY_S
-            self._to_count = (frame, measured)
-        return _Seen(frame, seen, self._other_faces, self._landmarker.landmark_count), observation
-
-    def _followed(
-        self, frame: FrameLike, ahead: _Ahead, before: _Seen | None
-    ) -> tuple[tuple[Landmarks, Region] | None, FrameObservation | None]:
-        """What is seen where the face was expected, or nearby, and its region; None if it is not there (any more).
-
-        And the observation of the frame before, if there was time for it.
-        """
-        if self._region is None:
-            return None, None
-        crops = self._crops_of(frame, self._region)
-        meanwhile = self._helper.submit(self._meanwhile, ahead, self._region, before)
-        seen = self._look(crops)
-        observation = meanwhile.result()
-        if seen.presence < PRESENCE_THRESHOLD:
-            return None, observation
-        measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
-        if region_change(crops.regions[0], measured) > _LOOK_AGAIN:
-            again = self._look(self._cut(frame.image, measured))
-            if again.presence >= PRESENCE_THRESHOLD:
-                self._filter.reset()
-                return (again, self._landmarker.region_of_landmarks(again.landmarks_px)), observation
-        return (seen, measured), observation
-
-    def _meanwhile(self, ahead: _Ahead, region: Region, before: _Seen | None) -> FrameObservation | None:
-        """What can be done while the network runs."""
-        # The next frame is cut where this one was: near enough unless the face moves fast.
-        self._prepared = self._prepare_next(ahead, region)
-        self._count_others()
-        return None if before is None else _observation_of(before)
-
-    def _crops_of(self, frame: FrameLike, region: Region) -> Crops:
-        prepared, self._prepared = self._prepared, None
-        if prepared is not None and prepared[0] is frame:
-            crops = prepared[1]
-            if region_change(crops.regions[0], region) < _STALE:
-                return crops
-        return self._cut(frame.image, region)
-
-    def _prepare_next(self, ahead: _Ahead, region: Region) -> tuple[FrameLike, Crops] | None:
-        for frame in ahead.peek(1):
-            return frame, self._cut(frame.image, region)
-        return None
-
-    def _found(self, frame: FrameLike, ahead: _Ahead) -> tuple[Landmarks, Region] | None:
-        """Landmarks of a newly detected face, and its region; None if there is none."""
-        self._region, self._to_count = None, None
-        self._filter.reset()
-        for face in self._candidates(frame, ahead):
-            seen = settle(frame.image, self._landmarker, face)
-            if seen is None:
-                continue
-            if self._mirrored_too:
-                seen = self._look(self._cut(frame.image, self._landmarker.region_of_landmarks(seen.landmarks_px)))
-                if seen.presence < PRESENCE_THRESHOLD:
-                    continue
-            return seen, self._landmarker.region_of_landmarks(seen.landmarks_px)
-        return None
-
-    def _candidates(self, frame: FrameLike, ahead: _Ahead) -> list[Face]:
-        faces = self._landmarker.find_faces(frame.image)
-        if len(faces) < 2:
-            return faces
-        if self._last is not None and frame.time_s - self._last[1] < _REMEMBERED_S:
-            return order_by_nearness(faces, self._last[0])
-        pictures = [other.image for other in ahead.peek(_FRAMES_AHEAD)]
-        return order_by_size_and_steadiness(faces, pictures, self._landmarker)
-
-    def _cut(self, image: NDArray[np.uint8], region: Region) -> Crops:
-        return self._landmarker.cut(image, [region, replace(region, mirrored=True)] if self._mirrored_too else [region])
-
-    def _look(self, crops: Crops) -> Landmarks:
-        seen = self._landmarker.landmarks_in_crops(crops)
-        if len(seen) == 1:
-            return seen[0]
-        a, b = seen
-        return Landmarks(
-            landmarks_px=(a.landmarks_px + b.landmarks_px) / 2,
-            depth_px=(a.depth_px + b.depth_px) / 2,
-            presence=(a.presence + b.presence) / 2,
-            confidence=(a.confidence + b.confidence) / 2,
-        )
-
-    def _count_others(self) -> None:
-        if self._to_count is not None:
-            frame, region = self._to_count
-            self._other_faces = count_others(self._landmarker.find_faces(frame.image), region)
-            self._to_count = None
-
-
-def _observation_of(seen: _Seen) -> FrameObservation:
-    frame, found, count = seen.frame, seen.landmarks, seen.landmark_count
-    if found is None:
+def _observation_of(frame: FrameLike, seen: Landmarks | None, others: int, count: int) -> FrameObservation:
+    if seen is None:
         return FrameObservation(
             index=frame.index,
             time_s=frame.time_s,
@@ -339,11 +130,11 @@ def _observation_of(seen: _Seen) -> FrameObservation:
     return FrameObservation(
         index=frame.index,
         time_s=frame.time_s,
-        landmarks_px=found.landmarks_px,
-        depth_px=found.depth_px,
-        presence=found.presence,
-        confidence=_confidence(found, frame.image),
-        other_faces=seen.other_faces,
+        landmarks_px=seen.landmarks_px,
+        depth_px=seen.depth_px,
+        presence=seen.presence,
+        confidence=_confidence(seen, frame.image),
+        other_faces=others,
     )
 
 
@@ -351,10 +142,10 @@ def _confidence(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32
     """The network's own confidence, lowered by a weak presence and for landmarks outside the picture."""
     points = seen.landmarks_px
     height, width = image.shape[:2]
-    low, high = points.min(axis=0), points.max(axis=0)
-    if low.min() >= 0 and high[0] <= width - 1 and high[1] <= height - 1:
+    left, top, right, bottom = bounds(points)
+    if left >= 0 and top >= 0 and right <= width - 1 and bottom <= height - 1:
         return seen.confidence * np.float32(seen.presence)
     limit = np.array([width - 1, height - 1], dtype=np.float32)
     outside = np.maximum(np.maximum(-points, points - limit), 0.0).max(axis=1)
-    inside = np.clip(1.0 - outside / max(_OUTSIDE_SIZE * float((high - low).max()), 1e-6), 0.0, 1.0)
+    inside = np.clip(1.0 - outside / max(_OUTSIDE_SIZE * max(right - left, bottom - top), 1e-6), 0.0, 1.0)
     return (seen.confidence * inside * seen.presence).astype(np.float32)

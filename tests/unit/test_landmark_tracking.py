@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,6 +110,21 @@ def test_landmarks_follow_a_moving_face(landmarker: Landmarker) -> None:
     assert np.median(on_the_face.std(axis=0)) < 0.6
     drift = np.abs(on_the_face.mean(axis=1) - on_the_face.mean(axis=(0, 1))).max()
     assert drift < 0.8
+
+
+def test_landmarks_do_not_depend_on_the_number_of_processors(
+    landmarker: Landmarker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faces that stand, walk, run and leave."""
+    way = [(20.0, 20.0)] * 5 + [(20.0 + 4 * i, 20.0) for i in range(8)] + [(50.0 + 14 * i, 40.0) for i in range(8)]
+    frames = clip([placed(talker(), x, y, 2.0) for x, y in way] + [np.full((480, 640, 3), 110, np.uint8)] * 3)
+    answers: list[NDArray[np.float32]] = []
+    for processors in (1, 2, 16):
+        monkeypatch.setattr(os, "cpu_count", lambda count=processors: count)
+        answers.append(np.stack([seen.landmarks_px for seen in observe(iter(frames), landmarker)]))
+    assert np.isfinite(answers[0][:-3]).all()
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
 
 
 def test_a_jump_is_followed_within_the_frame(landmarker: Landmarker) -> None:
