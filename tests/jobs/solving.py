@@ -40,7 +40,13 @@ def start_facecap(*arguments: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=os.name != "nt",
+        preexec_fn=None if os.name == "nt" else _heed_ctrl_c,
     )
+
+
+def _heed_ctrl_c() -> None:
+    # Tests that run in the background (nohup, some CI) were told to ignore it, and would hand that on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
