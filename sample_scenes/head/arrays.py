@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assembly import PARTS, Head, build_head
-from .colours import colours
-from .keys import ARKIT_KEYS, build_deltas
+from .colours import colours, roughness
+from .jaw_keys import jaw_weights
+from .keys import ARKIT_KEYS, build_deltas, skin_tissue
 from .proportions import to_blender
 from .uv import corner_uvs
 
@@ -26,6 +27,8 @@ class HeadArrays:
         colors: (V, 3) float32, linear, 0 to 1.
         uv: (sum of face sizes, 2) float32, corner after corner, face after face.
         parts: name of a loose part to its vertices.
+        roughness: (V,) float32, 0 mirror to 1 matt: wet eyes, teeth and lips shine, hair and skin less.
+        jaw: (V,) float32, how much of the jaw's motion each vertex makes, for linear blend skinning.
         mirror: (V,) the vertex on the other side of x = 0.
     """
 
@@ -36,6 +39,8 @@ class HeadArrays:
     uv: NDArray[np.float32]
     parts: dict[str, NDArray[np.int64]]
     mirror: NDArray[np.int64]
+    roughness: NDArray[np.float32]
+    jaw: NDArray[np.float32]
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter((self.neutral, self.faces, self.deltas, self.colors, self.uv, self.parts))
@@ -61,4 +66,6 @@ def build_head_arrays() -> HeadArrays:
         uv=corner_uvs(head).astype(np.float32),
         parts={name: np.flatnonzero(head.part == k) for k, name in enumerate(PARTS)},
         mirror=head.mirror,
+        roughness=roughness(head).astype(np.float32),
+        jaw=jaw_weights(head, skin_tissue(head)).astype(np.float32),
     )

@@ -8,7 +8,10 @@ import bpy  # type: ignore[import-not-found]
 import numpy as np
 
 from .arrays import HeadArrays
+from .landmarks import MeshLandmarks, distinct_vertices, load_landmarks
 from .proportions import JAW_AXIS, to_blender
+
+JAW = "Jaw"
 
 
 def write_blend(arrays: HeadArrays, path: Path) -> None:
@@ -29,6 +32,10 @@ def write_blend(arrays: HeadArrays, path: Path) -> None:
     for k, vertices in enumerate(arrays.parts.values()):
         number[vertices] = k
     part.data.foreach_set("value", number)
+    roughness = mesh.attributes.new("Roughness", "FLOAT", "POINT")
+    roughness.data.foreach_set("value", arrays.roughness)
+    for landmarks in load_landmarks():
+        _write_landmarks(mesh, landmarks, arrays.neutral)
     mesh.materials.append(_material())
     mesh.update()
     head = bpy.data.objects.new("Head", mesh)
@@ -42,10 +49,7 @@ def write_blend(arrays: HeadArrays, path: Path) -> None:
         group = head.vertex_groups.new(name=name)
         group.add(vertices.tolist(), 1.0, "REPLACE")
     head["arkit"] = list(arrays.deltas)
-    pivot = bpy.data.objects.new("Jaw pivot", None)
-    pivot.empty_display_size = 0.02
-    pivot.location = to_blender(JAW_AXIS).tolist()
-    bpy.context.collection.objects.link(pivot)
+    _add_jaw(head, arrays)
     bpy.context.view_layer.objects.active = head
     scene = bpy.context.scene
     scene.render.fps = 25
@@ -53,6 +57,35 @@ def write_blend(arrays: HeadArrays, path: Path) -> None:
     temporary = path.with_name(path.name + ".part.blend")
     bpy.ops.wm.save_as_mainfile(filepath=str(temporary), compress=True, check_existing=False)
     temporary.replace(path)
+
+
+def _add_jaw(head: bpy.types.Object, arrays: HeadArrays) -> None:
+    """A jaw with six degrees of freedom on top of the keys: moving or turning the empty "Jaw" takes along what the
+    vertex group "Jaw" weighs (linear blend skinning after the shape keys, as in Bao et al. 2019)."""
+    group = head.vertex_groups.new(name=JAW)
+    for vertex in np.flatnonzero(arrays.jaw > 0):
+        group.add([int(vertex)], float(arrays.jaw[vertex]), "REPLACE")
+    pivot = bpy.data.objects.new(JAW, None)
+    pivot.empty_display_type, pivot.empty_display_size = "SPHERE", 0.02
+    pivot.location = to_blender(JAW_AXIS).tolist()
+    pivot.parent = head
+    bpy.context.collection.objects.link(pivot)
+    bpy.context.view_layer.update()
+    hook = head.modifiers.new(JAW, "HOOK")
+    hook.object, hook.vertex_group = pivot, JAW
+    hook.falloff_type, hook.strength = "NONE", 1.0
+    hook.matrix_inverse = pivot.matrix_world.inverted() @ head.matrix_world
+
+
+def _write_landmarks(mesh: bpy.types.Mesh, landmarks: MeshLandmarks, neutral: np.ndarray) -> None:
+    """Exactly, as custom properties; and as an attribute: the number of the landmark at a vertex, else -1."""
+    name = f"landmarks_{len(landmarks.vertices)}"
+    mesh[f"{name}_vertices"] = landmarks.vertices.ravel().tolist()
+    mesh[f"{name}_weights"] = landmarks.weights.astype(float).ravel().tolist()
+    number = np.full(len(neutral), -1, np.int32)
+    number[distinct_vertices(landmarks, neutral)] = np.arange(len(landmarks.vertices))
+    attribute = mesh.attributes.new(name, "INT", "POINT")
+    attribute.data.foreach_set("value", number)
 
 
 def _material() -> bpy.types.Material:
@@ -64,7 +97,10 @@ def _material() -> bpy.types.Material:
     colour.layer_name = "Color"
     colour.location = (-300, 200)
     links.new(colour.outputs["Color"], shader.inputs["Base Color"])
-    shader.inputs["Roughness"].default_value = 0.5
-    shader.inputs["Specular IOR Level"].default_value = 0.3
+    roughness = nodes.new("ShaderNodeAttribute")
+    roughness.attribute_name = "Roughness"
+    roughness.location = (-300, -50)
+    links.new(roughness.outputs["Fac"], shader.inputs["Roughness"])
+    shader.inputs["Specular IOR Level"].default_value = 0.4
     material.diffuse_color = (0.56, 0.34, 0.25, 1.0)
     return material

@@ -78,6 +78,20 @@ def colours(head: Head) -> Array:
     return np.clip(result, 0.0, 1.0)
 
 
+def roughness(head: Head) -> Array:
+    """(V,) 0 mirror to 1 matt."""
+    result = np.full(len(head.vertices), 0.5)
+    for vertex, (zone, ring, _) in enumerate(head.zone):
+        if zone == "mouth" and ring <= BORDER_RING:
+            result[vertex] = 0.36 if ring >= SEAM_RING else 0.3
+        elif zone == "eye" and ring <= 2:
+            result[vertex] = 0.35
+    for parts, value in ((("eyeball_left", "eyeball_right"), 0.04), (("upper_teeth", "lower_teeth"), 0.22),
+                         (("tongue",), 0.38), (("hair",), 0.6)):  # fmt: skip
+        result[head.of(*parts)] = value
+    return result
+
+
 def _brow_share(p: Array) -> Array:
     t = (np.abs(p[:, 0]) - 11.0) / 41.5
     _, z, half = brow_line(np.clip(t, 0, 1))

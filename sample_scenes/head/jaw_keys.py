@@ -69,7 +69,8 @@ def jaw_keys(head: Head, tissue: Tissue) -> dict[str, Array]:
     keys["jawOpen"][:, 0] -= 2.6 * narrow * np.tanh(p[:, 0] / 12)
     keys["jawForward"] = w[:, None] * np.array([0.0, JAW_FORWARD, -1.0])
     # To the left the jaw turns about the left condyle, which stays back.
-    keys["jawLeft"] = w[:, None] * np.array([JAW_SIDE, 0.0, 0.0])
+    # It drops a little on the way: the curved seams of the lips would not slide past each other.
+    keys["jawLeft"] = w[:, None] * np.array([JAW_SIDE, 0.0, -1.0])
     keys["jawLeft"][:, 1] -= w * 0.03 * p[:, 0]
     keys["mouthClose"] = _mouth_close(head, tissue, keys["jawOpen"])
     keys["tongueOut"] = _tongue_out(head, tissue)

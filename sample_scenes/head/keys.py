@@ -27,10 +27,15 @@ ARKIT_KEYS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+def skin_tissue(head: Head) -> Tissue:
+    """How the head's skin follows what is moved."""
+    count = int(head.of("skin").sum())
+    return Tissue(head.vertices[:count], np.array(head.faces[: 2 * len(head.half.faces)]))
+
+
 def build_deltas(head: Head) -> dict[str, Array]:
     """Every key's displacement at weight 1: name to (V, 3) mm, in ARKit's order."""
-    count = int(head.of("skin").sum())
-    tissue = Tissue(head.vertices[:count], np.array(head.faces[: 2 * len(head.half.faces)]))
+    tissue = skin_tissue(head)
     made = {**eye_keys(head), **jaw_keys(head, tissue), **mouth_keys(head, tissue), **brow_keys(head)}
     made["noseSneer"] = made["noseSneer"] + bumps(head, NOSE_SNEER_BROW)
     t = spoke_parameter()
