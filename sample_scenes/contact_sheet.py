@@ -24,18 +24,22 @@ from sample_scenes.expressions import EXPRESSIONS, weights_of  # noqa: E402
 from sample_scenes.head.arrays import build_head_arrays  # noqa: E402
 from sample_scenes.head.keys import ARKIT_KEYS  # noqa: E402
 from sample_scenes.head.landmarks import load_landmarks  # noqa: E402
-from sample_scenes.studio import Studio, open_studio  # noqa: E402
+from sample_scenes.studio import Studio, head_matrix, open_studio  # noqa: E402
 
 Picture = NDArray[np.uint8]
 THREE_QUARTER = np.radians(32.0)
-CLOSE = np.array([0.0, -0.08, -0.035])
+CLOSE = np.array([0.0, -0.08, -0.03])
+# This point of the head stays in the middle of the picture when it turns.
+MIDDLE = np.array([0.0, -0.05, -0.03])
 
 
 def portrait(studio: Studio, weights: Mapping[str, float], yaw: float = 0.0) -> Picture:
     """The head under some weights, turned to its left by `yaw` rad."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        studio.pose(weights, np.array([yaw, 0.0, 0.0]))
+        turn = np.array([yaw, 0.0, 0.0])
+        matrix = head_matrix(turn, np.zeros(3))
+        studio.pose(weights, turn, MIDDLE - matrix[:3, :3] @ MIDDLE - matrix[:3, 3])
         studio.shoot(path)
         return np.asarray(cv2.imread(str(path)), np.uint8)
 
@@ -77,12 +81,12 @@ def main() -> None:
         cv2.imwrite(str(options.out / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 86])
 
     if options.only in (None, "keys"):
-        studio = open_studio(232, options.samples, lens_mm=100.0, target_m=CLOSE)
+        studio = open_studio(232, options.samples, lens_mm=120.0, target_m=CLOSE)
         # mouthClose means something only on an open jaw.
         keys = {name: {name: 1.0, **({"jawOpen": 1.0} if name == "mouthClose" else {})} for name in ARKIT_KEYS}
         save("head-keys.jpg", sheet([tile(studio, name, weights) for name, weights in keys.items()], 4))
     if options.only in (None, "expressions"):
-        studio = open_studio(300, 2 * options.samples, lens_mm=110.0, target_m=CLOSE)
+        studio = open_studio(300, 2 * options.samples, lens_mm=120.0, target_m=CLOSE)
         tiles = [tile(studio, name, weights_of(shape)) for name, shape in EXPRESSIONS.items()]
         save("head-expressions.jpg", sheet(tiles, 3))
     if options.only in (None, "landmarks"):

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.rig.embedding import BEHIND_THE_EYES_M, OUTER_EYE_CORNERS_M  # noqa: E402
 from facecap_addon.takes.atomic import atomic_path  # noqa: E402
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
@@ -48,11 +49,13 @@ _CORNERS = (33, 263)
 def curves_from(path: Path, start_s: float, seconds: float) -> Performance:
     """Part of a take or a Live Link recording at 25 frames per second, with its head motion.
 
-    Raises FacecapError if the file cannot be read.
+    Raises FacecapError if the file cannot be read, or ends before `start_s`.
     """
     take = load_take(path) if path.suffix.lower() == ".npz" else read_live_link_csv(path)
-    end = min(start_s + seconds, float(take.time_s[-1]))
-    time_s = np.arange(start_s, end, 1 / FPS)
+    frames = min(round(seconds * FPS), int((take.time_s[-1] - start_s) * FPS + 1e-6) + 1)
+    if frames < 1:
+        raise FacecapError(f"{path.name} ends before {start_s} s.", "Name an earlier --start.")
+    time_s = start_s + np.arange(frames) / FPS
     weights = np.zeros((len(time_s), len(ARKIT_KEYS)))
     for i, name in enumerate(ARKIT_KEYS):
         if name in take.channels:
@@ -136,7 +139,7 @@ def _landmark_geometry(head: HeadArrays, landmarks: MeshLandmarks) -> tuple[F64,
     return np.asarray(neutral), deltas
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).resolve().with_name("take_01"), help="without ending"
@@ -147,8 +150,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=SIZE_PX, help="width and height, even")
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--truth-only", action="store_true", help="write the truth, not the video")
-    options = parser.parse_args()
-    performance = curves_from(options.curves, options.start, options.seconds) if options.curves else perform()
+    options = parser.parse_args(arguments)
+    try:
+        performance = curves_from(options.curves, options.start, options.seconds) if options.curves else perform()
+    except FacecapError as error:
+        parser.exit(2, f"{error}\n")
     studio = open_studio(options.size, options.samples, lens_mm=LENS_MM, distance_m=DISTANCE_M)
     truth = truth_of(performance, studio, build_head_arrays(), load_landmarks()[0])
     save_take(options.out.with_suffix(".npz"), truth)

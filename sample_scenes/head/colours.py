@@ -73,7 +73,7 @@ def colours(head: Head) -> Array:
         back = np.clip((95 - p[mask, 1]) / 45, 0, 1)
         result[mask] *= (1 - 0.6 * back)[:, None]
     tongue = head.of("tongue")
-    result[tongue] = TONGUE * (1 - 0.6 * np.clip((86 - p[tongue, 1]) / 45, 0, 1))[:, None]
+    result[tongue] = TONGUE * (1.2 - 0.45 * np.clip((86 - p[tongue, 1]) / 45, 0, 1))[:, None]
     result[head.part == PARTS.index("hair")] = HAIR
     return np.clip(result, 0.0, 1.0)
 

@@ -45,7 +45,8 @@ def jaw_weights(head: Head, tissue: Tissue) -> Array:
     weights[:count] = np.clip(0.5 * (field + field[head.mirror[:count]]), 0.0, 1.0)
     weights[head.of("lower_teeth")] = 1.0
     tongue = head.of("tongue")
-    weights[tongue] = np.interp(p[tongue, 1], [40.0, 75.0], [0.65, 1.0])
+    # Its back stays up, held by the hyoid: seen through the open mouth it is a mound.
+    weights[tongue] = np.interp(p[tongue, 1], [40.0, 62.0, 84.0], [0.45, 0.74, 1.0])
     return weights
 
 
