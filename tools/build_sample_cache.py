@@ -22,8 +22,11 @@ def main() -> int:
     landmarker = open_landmarker()
     embedding = embedding_of(rig, landmarker, CACHE)
     rehearsal_of(rig, embedding, landmarker, CACHE)
-    used = list(CACHE.glob("*.npz"))
-    print(f"sample head: {rig.vertex_count} vertices, {len(rig.channels)} keys, {len(used) - len(before)} files made")
+    made = set(CACHE.glob("*.npz")) - before
+    for kind in {path.name.partition("-")[0] for path in made}:
+        for outdated in (path for path in before if path.name.startswith(f"{kind}-")):
+            outdated.unlink()
+    print(f"sample head: {rig.vertex_count} vertices, {len(rig.channels)} keys, {len(made)} files made")
     return 0
 
 
