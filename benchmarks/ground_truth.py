@@ -92,6 +92,12 @@ def rmse_mm(rig_weights: F32, truth: F32, deltas: F32) -> float:
     return float(np.sqrt((difference**2).sum(-1).mean()) * 1000)
 
 
+def agreement(mine: F32, true: F32) -> tuple[float, float]:
+    """Correlation (0 for a curve that never moves) and mean absolute error of a solved curve (F,) and the true one."""
+    r = float(np.corrcoef(mine, true)[0, 1]) if mine.std() > 1e-6 else 0.0
+    return r, float(np.abs(mine - true).mean())
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """Solved weights against true ones.
@@ -149,8 +155,7 @@ def accuracy_of(take: Take, rig_weights: F32, truth: Truth) -> Accuracy:
         if true.std() <= MOVING_STD:
             continue
         mine = take.weights[:, arkit.index(channel)] if channel in arkit else np.zeros_like(true)
-        r = float(np.corrcoef(mine, true)[0, 1]) if mine.std() > 1e-6 else 0.0
-        error = float(np.abs(mine - true).mean())
+        r, error = agreement(mine, true)
         rows.append((channel, r, error, float(true.mean()), float(mine.mean()), float(true.std()), float(mine.std())))
     return Accuracy(
         rmse_mm(rig_weights, truth.rig_weights, truth.deltas),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from benchmarks.ground_truth import MOVING_M, MOVING_STD, embedding_of, observe_clip, rehearsal_of, rmse_mm
+from benchmarks.ground_truth import MOVING_M, MOVING_STD, agreement, embedding_of, observe_clip, rehearsal_of, rmse_mm
 from benchmarks.sample_head import HEAD, sample_rig
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
@@ -61,8 +61,7 @@ def compare(take: Take, truth: Take, rig: BlendshapeRig) -> Comparison:
     rows = []
     for k in np.flatnonzero(true.std(0) > MOVING_STD):
         a, b = mine[:, k], true[:, k]
-        r = float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-6 else 0.0
-        rows.append((rig.channels[k], r, float(np.abs(a - b).mean()), float(b.std()), float(a.std())))
+        rows.append((rig.channels[k], *agreement(a, b), float(b.std()), float(a.std())))
     blink = [rig.channels.index(f"eyeBlink{side}") for side in ("Left", "Right")]
     shut, wide = true[:, blink[0]] > 0.99, true[:, blink[0]] < 0.01
     gap, true_gap = (_lip_gap_mm(rig, weights) for weights in (mine, true))

@@ -88,20 +88,18 @@ class Performance:
         weights: (F, 52) float64 in 0..1, columns as in ARKIT_KEYS.
         turn_rad: (F, 3) float64, yaw to the character's left, pitch up, roll to her left shoulder.
         shift_m: (F, 3) float64, of the neck, Blender's axes.
-        sealed: (F,) bool, frames in which the lips are shut by a sound.
     """
 
     time_s: F64
     weights: F64
     turn_rad: F64
     shift_m: F64
-    sealed: NDArray[np.bool_]
 
 
 def perform() -> Performance:
     """The whole performance, nine seconds at 25 frames per second."""
     time_s = np.arange(round(DURATION_S * FPS)) / FPS
-    curves, seal = _speech(time_s)
+    curves = _speech(time_s)
     for stem, knots in SLOW.items():
         curves[stem] = np.clip(curves.get(stem, 0.0) + _eased(knots, time_s), 0.0, 1.0)
     turn = np.stack([_eased([(k[0], k[i]) for k in TURNS], time_s) for i in (1, 2, 3)], axis=1)
@@ -125,11 +123,11 @@ def perform() -> Performance:
     for name, curve in _gaze(time_s, turn).items():
         weights[:, columns[name]] = curve
     sway = 0.004 * np.stack([np.sin(1.7 * time_s), 0.6 * np.sin(1.1 * time_s + 1), 0.4 * np.sin(2.3 * time_s)], axis=1)
-    return Performance(time_s, np.clip(weights, 0, 1), turn, sway - sway[0], seal > 0.999)
+    return Performance(time_s, np.clip(weights, 0, 1), turn, sway - sway[0])
 
 
-def _speech(time_s: F64) -> tuple[dict[str, F64], F64]:
-    """Curves of the mouth's keys, and how far the lips are sealed."""
+def _speech(time_s: F64) -> dict[str, F64]:
+    """Curves of the mouth's keys."""
     starts = np.array([start for _, start in SAID] + [DURATION_S])
     middles = 0.5 * (starts[:-1] + starts[1:])
     lengths = np.diff(starts)
@@ -152,7 +150,7 @@ def _speech(time_s: F64) -> tuple[dict[str, F64], F64]:
     for stem in PARTING:
         curves[stem] = curves[stem] * (1 - seal)
     curves["mouthClose"] = curves["jawOpen"] * seal
-    return curves, seal
+    return curves
 
 
 def _blinks(time_s: F64) -> F64:

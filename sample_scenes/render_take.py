@@ -26,7 +26,8 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.rig.embedding import BEHIND_THE_EYES_M, OUTER_EYE_CORNERS_M  # noqa: E402
+from facecap_addon.landmarks.layout import MEDIAPIPE_478  # noqa: E402
+from facecap_addon.rig.embedding import head_space  # noqa: E402
 from facecap_addon.takes.atomic import atomic_path  # noqa: E402
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
 from facecap_addon.takes.npz import load_take, save_take  # noqa: E402
@@ -42,8 +43,6 @@ F64 = NDArray[np.float64]
 OUT = Path(__file__).resolve().with_name("take_01")
 SIZE_PX, SAMPLES = 432, 12
 LENS_MM, DISTANCE_M = 72.0, 0.58
-# MediaPipe's outer eye corners, right and left: head space hangs on them.
-_CORNERS = (33, 263)
 
 
 def curves_from(path: Path, start_s: float, seconds: float) -> Performance:
@@ -60,12 +59,12 @@ def curves_from(path: Path, start_s: float, seconds: float) -> Performance:
     for i, name in enumerate(ARKIT_KEYS):
         if name in take.channels:
             weights[:, i] = np.interp(time_s, take.time_s, take.weights[:, take.channels.index(name)])
-    nearest = np.abs(take.time_s[:, None] - time_s).argmin(0)
+    nearest = np.rint(np.interp(time_s, take.time_s, np.arange(take.frame_count))).astype(np.intp)
     world = CAMERA_FROM_WORLD.T @ Rotation.from_quat(take.head_rotation_wxyz[nearest][:, [1, 2, 3, 0]]).as_matrix()
     yaw, pitch, roll = Rotation.from_matrix(world).as_euler("ZXY").T
     turn = np.stack([yaw, -pitch, roll], axis=1)
     still = np.zeros((len(time_s), 3))
-    return Performance(time_s - start_s, np.clip(weights, 0, 1), turn, still, np.zeros(len(time_s), bool))
+    return Performance(time_s - start_s, np.clip(weights, 0, 1), turn, still)
 
 
 def truth_of(performance: Performance, studio: Studio, head: HeadArrays, landmarks: MeshLandmarks) -> Take:
@@ -73,9 +72,7 @@ def truth_of(performance: Performance, studio: Studio, head: HeadArrays, landmar
     frames = len(performance.time_s)
     names = list(ARKIT_KEYS)
     neutral, deltas = _landmark_geometry(head, landmarks)
-    right, left = neutral[list(_CORNERS)]
-    life_sizes = np.linalg.norm(left - right) / OUTER_EYE_CORNERS_M
-    origin = 0.5 * (right + left) + (0.0, BEHIND_THE_EYES_M * life_sizes, 0.0)
+    origin = np.linalg.inv(head_space(CAMERA_FROM_WORLD, neutral, MEDIAPIPE_478)[0])[:3, 3]
     rotation, translation = np.empty((frames, 3, 3)), np.empty((frames, 3))
     points = np.empty((frames, len(neutral), 2), np.float32)
     for f in range(frames):
@@ -141,9 +138,7 @@ def _landmark_geometry(head: HeadArrays, landmarks: MeshLandmarks) -> tuple[F64,
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).resolve().with_name("take_01"), help="without ending"
-    )
+    parser.add_argument("--out", type=Path, default=OUT, help="without ending")
     parser.add_argument("--curves", type=Path, help="take .npz or Live Link .csv; absent: our own performance")
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the curves")
     parser.add_argument("--seconds", type=float, default=9.0)

@@ -74,8 +74,8 @@ def read_ahead(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[It
 class Upcoming(Iterator[Item]):
     """An iterator whose next items can be looked at before they are taken."""
 
-    def __init__(self, frames: Generator[Item, None, None]) -> None:
-        self._frames = frames
+    def __init__(self, items: Generator[Item, None, None]) -> None:
+        self._items = items
         self._waiting: deque[Item] = deque()
         self._error: Exception | None = None
 
@@ -85,20 +85,20 @@ class Upcoming(Iterator[Item]):
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        return next(self._frames)
+        return next(self._items)
 
     def peek(self, count: int) -> list[Item]:
         """Up to `count` of the items to come."""
         while len(self._waiting) < count and self._error is None:
             try:
-                self._waiting.append(next(self._frames))
+                self._waiting.append(next(self._items))
             except StopIteration:
                 break
-            except Exception as error:  # raised when the frame's turn comes
+            except Exception as error:  # raised when the item's turn comes
                 self._error = error
                 break
         return list(self._waiting)[:count]
 
     def close(self) -> None:
         """End the reading."""
-        self._frames.close()
+        self._items.close()

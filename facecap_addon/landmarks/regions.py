@@ -129,5 +129,6 @@ def region_around(points: NDArray[np.floating], axis: NDArray[np.floating], scal
 def bounds(points: NDArray[np.floating]) -> tuple[float, float, float, float]:
     """(left, top, right, bottom) of points (L, 2)."""
     # Row by row: numpy is several times slower along the first axis of a thin array.
-    (left, top), (right, bottom) = (edge(points.T.copy(), axis=1).tolist() for edge in (np.min, np.max))
+    rows = points.T.copy()
+    (left, top), (right, bottom) = rows.min(axis=1).tolist(), rows.max(axis=1).tolist()
     return left, top, right, bottom

@@ -98,7 +98,7 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
             "Choose the mesh that holds the face, or place its landmarks by hand.",
         )
     placed = _with_lips_parted(rig, target, placed, rotation, landmarker)
-    head_from_rig, rig_scale = _head_space(rotation, placed.position, layout)
+    head_from_rig, rig_scale = head_space(rotation, placed.position, layout)
     return LandmarkEmbedding(
         landmarker.scheme,
         near[placed.triangle].astype(np.int32),
@@ -231,8 +231,13 @@ def _with_lips_parted(
     return Placement(triangle, barycentric, position, np.where(inner, opened.valid, placed.valid))
 
 
-def _head_space(rotation: F64, positions: F64, layout: Layout) -> tuple[F64, float]:
-    """(4, 4) head space from rig space, and the head's size in life sizes."""
+def head_space(rotation: F64, positions: F64, layout: Layout) -> tuple[F64, float]:
+    """(4, 4) head space from rig space, and the head's size in life sizes.
+
+    Args:
+        rotation: (3, 3), axes of a frontal camera (right, down, forward) in rig space.
+        positions: (L, 3) m, rig space, landmarks of the neutral.  layout: theirs.
+    """
     head_axes = np.stack([rotation[0], rotation[2], -rotation[1]])
     right, left = positions[layout.upper_lid_right[0]], positions[layout.upper_lid_left[0]]
     scale = float(np.linalg.norm(left - right)) / OUTER_EYE_CORNERS_M

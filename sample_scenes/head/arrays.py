@@ -56,7 +56,9 @@ def sculpted_head() -> Head:
 def build_head_arrays() -> HeadArrays:
     """Builds the head: geometry, the 52 ARKit shape keys, colours and texture coordinates. Needs no Blender."""
     head = sculpted_head()
-    deltas = build_deltas(head)
+    tissue = skin_tissue(head)
+    jaw = jaw_weights(head, tissue)
+    deltas = build_deltas(head, tissue, jaw)
     assert tuple(deltas) == ARKIT_KEYS
     return HeadArrays(
         neutral=to_blender(head.vertices).astype(np.float32),
@@ -67,5 +69,5 @@ def build_head_arrays() -> HeadArrays:
         parts={name: np.flatnonzero(head.part == k) for k, name in enumerate(PARTS)},
         mirror=head.mirror,
         roughness=roughness(head).astype(np.float32),
-        jaw=jaw_weights(head, skin_tissue(head)).astype(np.float32),
+        jaw=jaw.astype(np.float32),
     )

@@ -59,10 +59,9 @@ def turn_jaw(points: Array, degrees: float) -> Array:
     return np.c_[np.zeros(len(points)), d - local[:, 1], z - local[:, 2]]
 
 
-def jaw_keys(head: Head, tissue: Tissue) -> dict[str, Array]:
-    """jawOpen, jawForward, jawLeft, mouthClose, tongueOut: (V, 3) mm."""
+def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
+    """jawOpen, jawForward, jawLeft, mouthClose, tongueOut: (V, 3) mm, from the weights w of `jaw_weights`."""
     p = head.vertices
-    w = jaw_weights(head, tissue)
     keys = {"jawOpen": w[:, None] * turn_jaw(p, JAW_OPEN_DEGREES)}
     # The corners are drawn in a little as the cheeks get longer.
     narrow = np.exp(-(((w - 0.45) / 0.22) ** 2)) * (head.of("skin")) * np.clip((p[:, 1] - 55) / 25, 0, 1)

@@ -33,10 +33,12 @@ def skin_tissue(head: Head) -> Tissue:
     return Tissue(head.vertices[:count], np.array(head.faces[: 2 * len(head.half.faces)]))
 
 
-def build_deltas(head: Head) -> dict[str, Array]:
-    """Every key's displacement at weight 1: name to (V, 3) mm, in ARKit's order."""
-    tissue = skin_tissue(head)
-    made = {**eye_keys(head), **jaw_keys(head, tissue), **mouth_keys(head, tissue), **brow_keys(head)}
+def build_deltas(head: Head, tissue: Tissue, jaw: Array) -> dict[str, Array]:
+    """Every key's displacement at weight 1: name to (V, 3) mm, in ARKit's order.
+
+    `tissue` is `skin_tissue(head)`; `jaw` (V,) is `jaw_weights` of both.
+    """
+    made = {**eye_keys(head), **jaw_keys(head, tissue, jaw), **mouth_keys(head, tissue), **brow_keys(head)}
     made["noseSneer"] = made["noseSneer"] + bumps(head, NOSE_SNEER_BROW)
     t = spoke_parameter()
     assert len(t) == SPOKES + 1

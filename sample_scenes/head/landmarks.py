@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 FILE = Path(__file__).with_name("landmarks.npz")
-SCHEMES = {478: "mediapipe-478", 68: "ibug-68"}
+COUNTS = (478, 68)  # of "mediapipe-478" and "ibug-68"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class MeshLandmarks:
 def load_landmarks() -> list[MeshLandmarks]:
     """The stored landmarks, scheme after scheme: 478, then 68."""
     with np.load(FILE, allow_pickle=False) as data:
-        return [MeshLandmarks(data[f"vertices_{count}"], data[f"weights_{count}"]) for count in SCHEMES]
+        return [MeshLandmarks(data[f"vertices_{count}"], data[f"weights_{count}"]) for count in COUNTS]
 
 
 def distinct_vertices(landmarks: MeshLandmarks, neutral: NDArray[np.floating]) -> NDArray[np.int64]:

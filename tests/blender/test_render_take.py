@@ -18,6 +18,7 @@ from sample_scenes.head.keys import ARKIT_KEYS  # noqa: E402
 from sample_scenes.head.landmarks import load_landmarks  # noqa: E402
 from sample_scenes.performance import Performance, perform  # noqa: E402
 from sample_scenes.studio import open_studio  # noqa: E402
+from tests.blender.faces import evaluated_world  # noqa: E402
 
 TAKE = Path(render_take.__file__).with_name("take_01.npz")
 
@@ -40,14 +41,9 @@ def test_true_landmarks_are_where_blenders_camera_sees_the_evaluated_mesh() -> N
     for row in range(len(frames)):
         weights = dict(zip(ARKIT_KEYS, performance.weights[row].tolist(), strict=True))
         studio.pose(weights, performance.turn_rad[row], performance.shift_m[row])
-        thing = studio.head.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        flat = np.empty(3 * len(thing.data.vertices), np.float32)
-        thing.data.vertices.foreach_get("co", flat)
-        local = landmarks.positions(flat.reshape(-1, 3))
+        world = landmarks.positions(evaluated_world(studio.head, 1))
         for number in (1, 13, 33, 152, 263, 291, 473):
-            seen = world_to_camera_view(
-                studio.scene, studio.scene.camera, thing.matrix_world @ Vector(local[number].tolist())
-            )
+            seen = world_to_camera_view(studio.scene, studio.scene.camera, Vector(world[number].tolist()))
             blender_px = np.array([seen.x * 400 - 0.5, (1 - seen.y) * 400 - 0.5])
             np.testing.assert_allclose(truth.landmarks_px[row, number], blender_px, atol=0.01)
 

@@ -16,6 +16,7 @@ if str(ROOT) not in sys.path:
 
 from facecap_addon.landmarks.layout import MEDIAPIPE_OF_IBUG, MIRROR_478  # noqa: E402
 from sample_scenes.expressions import EXPRESSIONS, weights_of  # noqa: E402
+from sample_scenes.find_landmarks import rig_of  # noqa: E402
 from sample_scenes.head.arrays import HeadArrays, build_head_arrays, sculpted_head  # noqa: E402
 from sample_scenes.head.eyes import SPOKES  # noqa: E402
 from sample_scenes.head.jaw_keys import JAW_OPEN_DEGREES, turn_jaw  # noqa: E402
@@ -27,7 +28,6 @@ from sample_scenes.head.mouth_keys import LAST, lip_vertices  # noqa: E402
 from sample_scenes.head.proportions import EYE_CENTRE, EYEBALL_RADIUS, to_blender  # noqa: E402
 
 BLEND = ROOT / "sample_scenes" / "head.blend"
-MODELS = ROOT / "facecap_addon" / "landmarks" / "models" / "face_landmarks_attention.onnx"
 EYE_M = to_blender(EYE_CENTRE)
 RADIUS_M = EYEBALL_RADIUS * 1e-3
 
@@ -260,7 +260,7 @@ def lip_surfaces(head: HeadArrays) -> tuple[list[tuple[int, ...]], list[tuple[in
     """Triangles of the upper and of the lower lip, but for the corners, where they are one."""
     vertices, _, spoke = lip_vertices(sculpted_head(), range(3, 12))
     folded = np.minimum(spoke, 2 * LAST - spoke)
-    triangles = [(face[0], face[i], face[i + 1]) for face in head.faces for i in range(1, len(face) - 1)]
+    triangles = [tuple(triangle) for triangle in rig_of(head).triangles.tolist()]
     return tuple(
         [triangle for triangle in triangles if lip.issuperset(triangle)]
         for lip in (set(vertices[folded <= CORNER - 2].tolist()), set(vertices[folded >= CORNER + 2].tolist()))
@@ -307,8 +307,9 @@ def test_landmarks_lie_on_the_features_they_are_named_for(head: HeadArrays) -> N
     mesh478, ibug68 = load_landmarks()
     assert len(mesh478.vertices) == 478 and len(ibug68.vertices) == 68
     at = mesh478.positions(head.neutral)
-    eye, edge = half.ring(EYE, 2), half.ring(MOUTH, 6)
+    eye, edge, lips = half.ring(EYE, 2), half.ring(MOUTH, 6), half.ring(MOUTH, 10)
     truth = {
+        0: lips[0], 17: lips[-1],
         468: head.parts["eyeball_right"][0], 473: head.parts["eyeball_left"][0], 291: edge[CORNER],
         61: head.mirror[edge[CORNER]], 263: eye[SPOKES], 362: eye[0], 386: eye[SPOKES // 2],
         374: eye[2 * SPOKES - SPOKES // 2],
@@ -352,10 +353,9 @@ def test_the_jaw_has_six_degrees_of_freedom_besides_the_keys(head: HeadArrays) -
 def _evaluated(thing) -> np.ndarray:  # type: ignore[no-untyped-def]
     import bpy
 
-    mesh = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
-    flat = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", flat)
-    return flat.reshape(-1, 3)
+    from tests.blender.faces import coordinates
+
+    return coordinates(thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.vertices)
 
 
 def test_turning_the_jaw_opens_the_mouth_as_its_key_does(head: HeadArrays) -> None:
@@ -394,6 +394,9 @@ def test_the_committed_scene_is_what_the_script_builds(head: HeadArrays) -> None
             assert (number >= 0).sum() == len(vertices)
             np.testing.assert_array_equal(np.reshape(mesh[f"{name}_vertices"], (-1, 3)), landmarks.vertices)
             np.testing.assert_allclose(np.reshape(mesh[f"{name}_weights"], (-1, 3)), landmarks.weights, atol=1e-7)
+        rough = np.empty(count, np.float32)
+        mesh.attributes["Roughness"].data.foreach_get("value", rough)
+        np.testing.assert_allclose(rough, head.roughness, atol=1e-6)
         colors = np.empty(4 * count, np.float32)
         mesh.color_attributes["Color"].data.foreach_get("color", colors)
         np.testing.assert_allclose(colors.reshape(-1, 4)[:, :3], head.colors, atol=1e-5)
@@ -402,58 +405,43 @@ def test_the_committed_scene_is_what_the_script_builds(head: HeadArrays) -> None
         bpy.data.meshes.remove(mesh)
 
 
-SIZE_PX = 320
-
-
 @pytest.fixture
-def shoot():  # type: ignore[no-untyped-def]
+def shoot(models: Path):  # type: ignore[no-untyped-def]
     """A function from key values and a turn of the head (yaw, degrees) to a picture of the committed head."""
     bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
-    pytest.importorskip("onnxruntime")
-    if not MODELS.exists():
-        pytest.skip("the landmark models are not built (tools/build_models)")
-    import tempfile
-
-    import cv2
-
+    from sample_scenes.contact_sheet import portrait
     from sample_scenes.studio import open_studio
 
-    studio = open_studio(SIZE_PX, 6)
+    studio = open_studio(320, 6)
     studio.scene.cycles.use_denoising = False
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "picture.png"
-
-        def take_picture(weights: dict[str, float], yaw_degrees: float = 0.0) -> np.ndarray:
-            studio.pose(weights, np.radians([yaw_degrees, 0.0, 0.0]))
-            studio.shoot(picture)
-            return np.ascontiguousarray(cv2.imread(str(picture))[:, :, ::-1])
-
-        yield take_picture
+    yield lambda weights, yaw=0.0: np.ascontiguousarray(portrait(studio, weights, np.radians(yaw))[:, :, ::-1])
     bpy.ops.wm.read_homefile(use_empty=True)
 
 
-def _seen(picture: np.ndarray):  # type: ignore[no-untyped-def]
-    """Landmarks of the only face, as it is and mirrored, averaged."""
+def _presence(picture: np.ndarray) -> float:
+    """Of the only face in a picture."""
     from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
-    from facecap_addon.landmarks.track import observe
+    from facecap_addon.landmarks.still import landmarks_in_image
 
     landmarker = MediaPipeLandmarker()
     assert len(landmarker.find_faces(picture)) == 1, "one face is found"
-    frames = [SimpleNamespace(index=i, time_s=i / 25, image=picture) for i in range(3)]
-    return list(observe(frames, landmarker, accuracy="high"))[-1]
+    seen = landmarks_in_image(picture, landmarker)
+    return 0.0 if seen is None else seen.presence
 
 
-def test_the_landmark_network_finds_the_stored_landmarks(head: HeadArrays) -> None:
+def test_the_landmark_network_finds_the_stored_landmarks(models: Path, head: HeadArrays) -> None:
     """Within 2 mm, but for some where the face turns away from the camera: there they slide along it, up to 5 mm."""
     pytest.importorskip("bpy", reason="Blender's Python module is not installed")
-    if not MODELS.exists():
-        pytest.skip("the landmark models are not built (tools/build_models)")
+    from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
+    from facecap_addon.landmarks.track import observe
     from sample_scenes.contact_sheet import CLOSE, portrait
     from sample_scenes.studio import open_studio
 
     studio = open_studio(512, 16, lens_mm=110.0, target_m=CLOSE)
-    found = _seen(np.ascontiguousarray(portrait(studio, {})[:, :, ::-1]))
-    assert found.presence > 0.9
+    picture = np.ascontiguousarray(portrait(studio, {})[:, :, ::-1])
+    assert _presence(picture) > 0.9
+    frames = [SimpleNamespace(index=i, time_s=i / 25, image=picture) for i in range(3)]
+    found = list(observe(frames, MediaPipeLandmarker(), accuracy="high"))[-1]
     at = load_landmarks()[0].positions(head.neutral)
     px_per_m = studio.focal_px / (at[:, 1] - studio.camera_m[1])
     away_mm = np.linalg.norm(found.landmarks_px - studio.pixels(at), axis=1) / px_per_m * 1000
@@ -467,12 +455,12 @@ VIEWS = (0.0, 25.0, -25.0)
 @pytest.mark.parametrize("name", ["anger", "laugh", "surprise"])
 def test_the_landmark_network_finds_the_face_from_the_side(shoot, name: str) -> None:  # type: ignore[no-untyped-def]
     for yaw in VIEWS[1:]:
-        assert _seen(shoot(weights_of(EXPRESSIONS[name]), yaw)).presence > 0.9
+        assert _presence(shoot(weights_of(EXPRESSIONS[name]), yaw)) > 0.9
 
 
 @pytest.mark.slow
 def test_the_landmark_network_finds_the_face_under_every_key_and_expression_from_all_sides(shoot) -> None:  # type: ignore[no-untyped-def]
     poses = {name: {name: 1.0} for name in ARKIT_KEYS} | {n: weights_of(shape) for n, shape in EXPRESSIONS.items()}
-    presence = {(name, yaw): _seen(shoot(weights, yaw)).presence for name, weights in poses.items() for yaw in VIEWS}
+    presence = {(name, yaw): _presence(shoot(weights, yaw)) for name, weights in poses.items() for yaw in VIEWS}
     lost = {pose: round(value, 2) for pose, value in presence.items() if value < 0.9}
     assert not lost
