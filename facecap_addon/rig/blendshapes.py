@@ -16,6 +16,19 @@ MAX_CHANNELS = 2_000
 
 
 @dataclass(frozen=True)
+class JawWeights:
+    """A jaw bone that moves the mesh besides its keys, by linear blend skinning.
+
+    Attributes:
+        weights: (V,) float32 in 0..1, how far each vertex follows.
+        pivot: (3,) float32 m, rig space, what the jaw turns about.
+    """
+
+    weights: NDArray[np.float32]
+    pivot: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class BlendshapeRig:
     """A mesh with shape keys, as arrays.
 
@@ -27,6 +40,7 @@ class BlendshapeRig:
         ranges: (K, 2) float32, smallest and largest weight of each key.
         colors: (V, 3) float32 in 0..1, linear skin colour for rendering, or None.
         name: the object's name.
+        jaw: its jaw bone, or None.
     """
 
     neutral: NDArray[np.float32]
@@ -36,6 +50,7 @@ class BlendshapeRig:
     ranges: NDArray[np.float32]
     colors: NDArray[np.float32] | None = None
     name: str = ""
+    jaw: JawWeights | None = None
 
     def __post_init__(self) -> None:
         vertices, channels = self.neutral.shape[0], len(self.channels)
@@ -46,6 +61,7 @@ class BlendshapeRig:
             and self.deltas.shape == (channels, vertices, 3)
             and self.ranges.shape == (channels, 2)
             and (self.colors is None or self.colors.shape == (vertices, 3))
+            and (self.jaw is None or (self.jaw.weights.shape == (vertices,) and self.jaw.pivot.shape == (3,)))
         )
         if not shapes_agree:
             raise FacecapError("The character's arrays do not fit together.", "Export the character again.")
@@ -86,6 +102,8 @@ def save_rig(path: Path, rig: BlendshapeRig) -> None:
     }
     if rig.colors is not None:
         arrays["colors"] = rig.colors
+    if rig.jaw is not None:
+        arrays |= {"jaw_weights": rig.jaw.weights, "jaw_pivot": rig.jaw.pivot}
     with path.open("wb") as stream:
         np.savez(stream, **arrays)
 
@@ -94,6 +112,9 @@ def load_rig(path: Path) -> BlendshapeRig:
     """Read what `save_rig` wrote. Raises FacecapError if the file is not a rig."""
     try:
         with np.load(path, allow_pickle=False) as data:
+            jaw = None
+            if "jaw_weights" in data:
+                jaw = JawWeights(data["jaw_weights"].astype(np.float32), data["jaw_pivot"].astype(np.float32))
             return BlendshapeRig(
                 neutral=data["neutral"].astype(np.float32),
                 triangles=data["triangles"].astype(np.int32),
@@ -102,6 +123,7 @@ def load_rig(path: Path) -> BlendshapeRig:
                 ranges=data["ranges"].astype(np.float32),
                 colors=data["colors"].astype(np.float32) if "colors" in data else None,
                 name=str(data["name"]),
+                jaw=jaw,
             )
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise FacecapError(

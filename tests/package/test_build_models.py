@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tools.build_models import __main__ as command
-from tools.build_models.graph import Graph, Node, load_graph, save_graph
+from facecap_addon.landmarks.graph import Graph, Node, load_graph, save_graph
 from tools.build_models.wheel import WHEEL_NAME, WheelError, fetch_wheel
 
 BUILT = command.MODELS_FOLDER
@@ -99,7 +99,7 @@ def test_networks_answer_as_mediapipe_does(name: str) -> None:
 @pytest.mark.usefixtures("one_torch_thread")
 def test_the_torch_graph_has_true_gradients() -> None:
     torch = pytest.importorskip("torch")
-    from tools.build_models.graph_module import GraphModule
+    from facecap_addon.fit.deep.graph_module import GraphModule
     from tools.build_models.networks import NETWORKS
     from tools.build_models.reference import reference_pictures
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,25 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from .graph import Graph, Node
+from ...landmarks.graph import Graph, Node
+
+
+def functional_prelu(x: Tensor, slope: Tensor) -> Tensor:
+    """x where positive, slope·x elsewhere; x (N, C, H, W), slope (C, 1, 1)."""
+    return functional.prelu(x, slope.reshape(-1))
 
 
 class GraphModule(nn.Module):
     """Runs the nodes of a `Graph` in order; every operation has a gradient.
 
     `forward` takes the picture, (N, 3, H, W) in the range the network was trained on, and returns the graph's outputs
-    in order.
+    in order. An exporter may want `prelu` in another form.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, prelu: Callable[[Tensor, Tensor], Tensor] = functional_prelu) -> None:
         super().__init__()
         self.graph = graph
+        self._prelu = prelu
         for name, value in graph.constants.items():
             self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
         # A tensor is let go after its last use, or a batch would hold every activation at once.
@@ -29,7 +36,7 @@ class GraphModule(nn.Module):
         for i, node in enumerate(graph.nodes):
             last_use.update(dict.fromkeys(node.inputs, i))
         kept = set(graph.output_names) | set(graph.constants)
-        self._dead_after = [
+        self.dead_after = [
             [name for name in set(node.inputs) if last_use[name] == i and name not in kept]
             for i, node in enumerate(graph.nodes)
         ]
@@ -37,14 +44,16 @@ class GraphModule(nn.Module):
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         tensors: dict[str, Tensor] = dict(self.named_buffers())
         tensors[self.graph.input_name] = picture
-        for node, dead in zip(self.graph.nodes, self._dead_after, strict=True):
-            tensors[node.output] = _run(node, [tensors[name] for name in node.inputs])
+        for node, dead in zip(self.graph.nodes, self.dead_after, strict=True):
+            inputs = [tensors[name] for name in node.inputs]
+            tensors[node.output] = self._prelu(*inputs) if node.op == "prelu" else run_node(node, inputs)
             for name in dead:
                 del tensors[name]
         return tuple(tensors[name] for name in self.graph.output_names)
 
 
-def _run(node: Node, inputs: list[Tensor]) -> Tensor:
+def run_node(node: Node, inputs: list[Any]) -> Tensor:
+    """One operation of a graph on its inputs; a convolution's bias may be None."""
     x, a = inputs[0], node.attributes
     match node.op:
         case "conv":
@@ -54,8 +63,6 @@ def _run(node: Node, inputs: list[Tensor]) -> Tensor:
             padding = (0, 0) if uneven else (a["pad"][2], a["pad"][0])
             y = functional.conv2d(x, inputs[1], inputs[2], a["stride"], padding, 1, a["groups"])
             return _activate(y, a["activation"])
-        case "prelu":
-            return prelu(x, inputs[1])
         case "relu":
             return functional.relu(x)
         case "add":
@@ -103,21 +110,6 @@ def _activate(x: Tensor, activation: str) -> Tensor:
     if activation == "relu":
         return functional.relu(x)
     return functional.relu6(x) if activation == "relu6" else x
-
-
-def prelu(x: Tensor, slope: Tensor) -> Tensor:
-    """x where positive, slope·x elsewhere, in the form that onnxruntime runs fastest on a CPU.
-
-    As slope·x + (1 − slope)·relu(x), both products as 1×1 depthwise convolutions: onnxruntime then keeps its blocked
-    layout from one convolution to the next, where PRelu or a plain product would make it reorder the tensor twice.
-
-    Args:
-        x: (N, C, H, W).  slope: (C, 1, 1).
-    """
-    channels = slope.shape[0]
-    weight = slope.reshape(channels, 1, 1, 1)
-    scaled = functional.conv2d(x, weight, groups=channels)
-    return scaled + functional.conv2d(functional.relu(x), 1 - weight, groups=channels)
 
 
 def depth_to_space(x: Tensor, block: int) -> Tensor:

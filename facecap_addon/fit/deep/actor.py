@@ -1,0 +1,93 @@
+"""The character as the renderer needs it: the part around the face, life size, in head space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import FacecapError
+from ...render.antialias import Topology, topology_of
+from ...rig.blendshapes import BlendshapeRig
+from ...rig.embedding import LandmarkEmbedding
+from ...rig.surface import points_on
+from .joint import JawJoint
+
+F64 = NDArray[np.float64]
+# Only this many face sizes around the face are drawn: bodies can be large.
+_REACH = 1.6
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A character to be rendered.
+
+    Attributes:
+        neutral: (V, 3) float32 m, head space, life size.
+        deltas: (V, 3, K) float32 m, displacement per unit weight.
+        topology: its triangles.
+        colors: (V, 3) float32 linear albedo of its own, or None.
+        landmarks: (L, 3) float64 m, where landmarks lie on the neutral.
+        channels: K names.  low, high: (K,) float64, bounds of the weights.
+        jaw: the joint that turns the lower face besides the keys, or None.
+        scale: size of the character's head in life sizes.
+    """
+
+    neutral: Tensor
+    deltas: Tensor
+    topology: Topology
+    colors: Tensor | None
+    landmarks: F64
+    channels: tuple[str, ...]
+    low: F64
+    high: F64
+    jaw: JawJoint | None
+    scale: float
+
+    @property
+    def unknowns(self) -> int:
+        """Unknowns of a frame: six of the pose, the weights, six of the jaw where there is one."""
+        return 6 + len(self.channels) + (6 if self.jaw is not None else 0)
+
+
+def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cpu") -> Actor:
+    """Cut the face out of a rig. Raises FacecapError if it has no surface around its landmarks.
+
+    Args:
+        rig: the character.  embedding: its landmarks.  device: torch's.
+    """
+    scale = embedding.rig_scale
+    head = embedding.head_from_rig
+    places = points_on(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
+    low, high = np.quantile(places, (0.02, 0.98), axis=0)
+    reach = _REACH * float(np.linalg.norm(high - low))
+    middle = 0.5 * (low + high)
+    near = np.linalg.norm(rig.neutral[rig.triangles[:, 0]] - middle, axis=1) < reach
+    if not near.any():
+        raise FacecapError("The character has no surface where its face should be.", "Place its landmarks again.")
+    used, triangles = np.unique(rig.triangles[near], return_inverse=True)
+    triangles = triangles.reshape(-1, 3).astype(np.int32)
+    turn = (head[:3, :3] / scale).astype(np.float32)
+    neutral = rig.neutral[used] @ turn.T + (head[:3, 3] / scale).astype(np.float32)
+    deltas = np.ascontiguousarray(np.einsum("ij,kvj->vik", turn, rig.deltas[:, used]), np.float32)
+    bounds = rig.ranges.astype(np.float64)
+    joint = rig.jaw
+    jaw = None
+    if joint is not None:
+        pivot = joint.pivot @ turn.T + (head[:3, 3] / scale).astype(np.float32)
+        jaw = JawJoint(torch.from_numpy(joint.weights[used]).to(device), torch.from_numpy(pivot).float().to(device))
+    return Actor(
+        neutral=torch.from_numpy(neutral).to(device),
+        deltas=torch.from_numpy(deltas).to(device),
+        topology=topology_of(triangles, neutral, device),
+        colors=None if rig.colors is None else torch.from_numpy(rig.colors[used]).to(device),
+        landmarks=places @ (head[:3, :3] / scale).T + head[:3, 3] / scale,
+        channels=rig.channels,
+        low=bounds[:, 0],
+        high=bounds[:, 1],
+        jaw=jaw,
+        scale=scale,
+    )

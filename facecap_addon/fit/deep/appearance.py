@@ -1,0 +1,137 @@
+"""What the actor looks like and how she is lit: albedo per vertex and nine spherical-harmonics coefficients.
+
+Bao et al. section 3 estimate both on a frame where the face is close to neutral. Here several frames take part, the
+calmest first: eyes that are shut in one are open in another, and a place that a shadow or a highlight crosses is seen
+without it elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import FacecapError
+from ...render.camera import intrinsics_of, project
+from ...render.fragments import barycentrics, interpolate, rasterise
+from ...render.picture import Appearance
+from ...render.shading import decode_srgb, harmonics, vertex_normals
+from ...render.sky import sky_seen
+from .actor import Actor
+from .state import DeepState, camera_points, head_points
+from .views import View, in_view
+
+ROUNDS = 3
+# A vertex is seen if nothing is nearer by more than this, and it does not stand edge-on.
+_BEHIND_M, _EDGE_ON = 0.003, 0.2
+_FEWEST_SEEN = 50
+# Robust scales, linear light: of the light's fit, and of albedo between frames.
+_LIGHT_ERROR, _ALBEDO_ERROR = 0.05, 0.15
+_DARKEST = 0.05
+# Weight of what is known beforehand, in looks from straight ahead.
+_PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 1e-5
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one frame shows of the surface.
+
+    Attributes:
+        color: (V, 3) linear.  weight: (V,) 0..1, how squarely each vertex is seen, 0 if hidden.
+        basis: (V, 9) spherical harmonics of the normals, times the sky that each vertex sees.
+    """
+
+    color: Tensor
+    weight: Tensor
+    basis: Tensor
+
+
+def sight(actor: Actor, state: DeepState, view: View, picture: NDArray[np.uint8]) -> Sighting:
+    """Read the surface's colours off a picture.
+
+    Args:
+        state: of one frame.  picture: (H, W, 3) uint8 sRGB, of `view`'s camera.
+    """
+    height, width = picture.shape[:2]
+    points = in_view(camera_points(actor, state), view)
+    triangles = actor.topology.triangles
+    places, depth = project(points, intrinsics_of(view.camera).to(points.device))
+    fragments = rasterise(places, depth, triangles, height, width)
+    nearest = torch.full((height * width,), torch.inf, device=points.device)
+    nearest[fragments.pixel] = interpolate(depth[..., None], barycentrics(places, depth, fragments), fragments)[:, 0]
+    at = places[0].cpu().numpy().astype(np.float32)
+    cell = np.round(np.nan_to_num(at, nan=-1.0)).astype(np.int64)
+    inside = (cell[:, 0] >= 0) & (cell[:, 0] < width) & (cell[:, 1] >= 0) & (cell[:, 1] < height)
+    index = torch.from_numpy(np.where(inside, cell[:, 1] * width + cell[:, 0], 0)).to(points.device)
+    normals = vertex_normals(points, triangles)[0]
+    cosine = -(normals * points[0]).sum(1) / points[0].norm(dim=1)
+    seen = torch.from_numpy(inside).to(points.device) & (depth[0] < nearest[index] + _BEHIND_M) & (cosine > _EDGE_ON)
+    color = cv2.remap(picture, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+    linear = decode_srgb(torch.from_numpy(color.astype(np.float32) / 255).to(points.device))
+    still = head_points(actor, state.weights, state.jaw)
+    sky = sky_seen(still[0], vertex_normals(still, triangles)[0], triangles)
+    return Sighting(linear, torch.where(seen, cosine.clamp(min=0) ** 2, 0.0), harmonics(normals) * sky[:, None])
+
+
+def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, keep_colors: bool) -> Appearance:
+    """Albedo and light that explain what some frames show, alternating between the two.
+
+    Args:
+        sightings: of a few frames, lit alike.  keep_colors: whether the character's own colours are its albedo; then
+            only the light is found.
+    Raises:
+        FacecapError: no frame shows the surface.
+    """
+    weight = torch.stack([s.weight for s in sightings])
+    if int((weight > 0).any(0).sum()) < _FEWEST_SEEN:
+        raise FacecapError(
+            "The character's face is not turned towards the camera, so its look cannot be compared with the footage.",
+            "Check the solve this starts from, and that the mesh's faces point outward.",
+        )
+    color = torch.stack([s.color for s in sightings])
+    basis = torch.stack([s.basis for s in sightings])
+    known = actor.colors if keep_colors else None
+    albedo = torch.full_like(color[0], 0.5) if known is None else known
+    light = _fit_light(color, weight, basis, albedo)
+    if known is None:
+        for _ in range(ROUNDS):
+            albedo = _fit_albedo(color, weight, (basis @ light).clamp(min=_DARKEST), albedo)
+            # Light and albedo share one factor: the middle of what is seen is a grey of one half.
+            middle = albedo[(weight > 0).any(0)].median(0).values.clamp(min=1e-3)
+            albedo = albedo * (0.5 / middle)
+            light = _fit_light(color, weight, basis, albedo)
+    return Appearance(albedo.clamp(0, 4), light)
+
+
+def _fit_light(color: Tensor, weight: Tensor, basis: Tensor, albedo: Tensor) -> Tensor:
+    """(9, 3) by iteratively reweighted least squares; color (S, V, 3), weight (S, V), basis (S, V, 9)."""
+    some = weight > 0
+    columns = []
+    for channel in range(3):
+        design = (basis * albedo[None, :, channel, None])[some]
+        target, trust = color[..., channel][some], weight[some]
+        robust = torch.ones_like(trust)
+        solved = torch.zeros(9, dtype=color.dtype, device=color.device)
+        for _ in range(4):
+            w = (trust * robust)[:, None]
+            ridge = _LIGHT_RIDGE * trust.sum() * torch.eye(9, device=color.device)
+            solved = torch.linalg.solve(design.T @ (w * design) + ridge, (design * w).T @ target)
+            robust = 1 / (1 + ((design @ solved - target) / _LIGHT_ERROR) ** 2) ** 2
+        columns.append(solved)
+    return torch.stack(columns, 1)
+
+
+def _fit_albedo(color: Tensor, weight: Tensor, light: Tensor, before: Tensor) -> Tensor:
+    """(V, 3): a robust mean over frames of colour over light; where nothing is seen, as before."""
+    ratio = color / light
+    total = weight.sum(0)[:, None]
+    middle = torch.where(total > 0, (ratio * weight[..., None]).sum(0) / total.clamp(min=1e-9), before)
+    for _ in range(5):
+        w = weight[..., None] / (1 + ((ratio - middle).abs().sum(-1, keepdim=True) / _ALBEDO_ERROR) ** 2)
+        middle = ((ratio * w).sum(0) + _PRIOR_LOOKS * before) / (w.sum(0) + _PRIOR_LOOKS)
+    return middle

@@ -1,0 +1,311 @@
+"""The deep energies of some frames: landmarks, edges and the picture itself, compared between footage and render.
+
+    E = 1/2 Σ w ρ(N(F*) - N(F))²                    energy 1: what the network sees        (Bao et al. section 8.1)
+      + 1/2 e Σ w |Δ N(F*) - Δ N(F)|²               energy 2: differences of neighbours    (the same)
+      + 1/2 c Σ ρ(B F* - B F)²                      the picture, band-passed by B
+      + 1/2 (w - m)ᵀ P (w - m) + 1/2 λ |w|²         what is expected of weights            (section 8.2)
+      + 1/2 |p - p₀|² / σ²                          pose and jaw near their start          (section 5)
+
+Landmark residuals are in millimetres at the face. ρ is Geman and McClure's loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from ...render.picture import Appearance, background_of, pooled, render, vertex_light
+from ...render.shading import vertex_normals
+from ...render.sky import sky_seen
+from .actor import Actor
+from .derivatives import network_derivatives, picture_derivatives
+from .looks import FINER, Looks
+from .state import DeepState, camera_points, head_points
+from .views import Plates, View, seen_in_crop
+from .weights import LandmarkWeights
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+ROBUST_MM = 4.0
+# Residuals of the band-passed picture: usual, and how many neighbouring pixels count as one.
+_PIXEL_ERROR, _PIXEL_CORRELATION = 0.03, 100.0
+_ROBUST_PIXEL = 3 * (4 * _PIXEL_ERROR) ** 2
+_WIDEST_PX = 10.0
+
+
+@dataclass(frozen=True)
+class EnergyWeights:
+    """What a stage minimises.
+
+    Attributes:
+        landmarks: group of `LandmarkWeights.of`.  network: factor on energy 1, 0 leaves the network out.
+        edges: factor on energy 2.  picture: factor on the picture's term.  blur_px: its finest detail, crop pixels.
+        ridge: λ of L2 on the weights.
+    """
+
+    landmarks: str = "all"
+    network: float = 1.0
+    edges: float = 0.0
+    picture: float = 0.0
+    blur_px: float = 2.0
+    ridge: float = 0.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of N frames before looking at them.
+
+    Attributes:
+        weights: (N, K).  precision: (K, K).
+        start: pose and jaw are held near this state.  pose_precision: (6,), jaw_precision: (6,): per rad² and m².
+    """
+
+    weights: F64
+    precision: F64
+    start: DeepState
+    pose_precision: F64
+    jaw_precision: F64
+
+    def part(self, frames: NDArray[np.intp]) -> Expected:
+        """That of some frames."""
+        return Expected(
+            self.weights[frames], self.precision, self.start.part(frames), self.pose_precision, self.jaw_precision
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far renders of N frames are from the footage.
+
+    Attributes:
+        energy: (N,) float64.
+        landmark_mm: (N, C, L, 2) float64, C cameras.
+        picture: per frame and camera, (Q, 3) float32 residuals of the band-passed picture at the compared pixels.
+    """
+
+    energy: F64
+    landmark_mm: F64
+    picture: list[list[F32]]
+
+    def part(self, frames: NDArray[np.intp]) -> Comparison:
+        """That of some frames."""
+        return Comparison(self.energy[frames], self.landmark_mm[frames], [self.picture[f] for f in frames])
+
+
+class DeepEnergy:
+    """The energy of N frames seen by one or several cameras.
+
+    Args:
+        actor: the character.  appearance: albedo and light (one per camera), without sky.
+        views: cameras.  plates: what each saw.  looks: the network.  trust: of landmarks.  expected: priors.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        appearance: list[Appearance],
+        views: list[View],
+        plates: list[Plates],
+        looks: Looks,
+        trust: LandmarkWeights,
+        expected: Expected,
+    ) -> None:
+        self.actor, self.appearance, self.views, self.plates = actor, appearance, views, plates
+        self.looks, self.trust, self.expected = looks, trust, expected
+        self._sky: Tensor | None = None
+        self._masks = [[_compared(plate.target[n], looks.size) for n in range(len(plate.seen))] for plate in plates]
+
+    def part(self, frames: NDArray[np.intp]) -> DeepEnergy:
+        """The energy of some of the frames."""
+        out = DeepEnergy(
+            self.actor,
+            self.appearance,
+            self.views,
+            [plate.part(frames) for plate in self.plates],
+            self.looks,
+            self.trust,
+            self.expected.part(frames),
+        )
+        out._sky = None if self._sky is None else self._sky[torch.from_numpy(frames)]
+        return out
+
+    def shade(self, state: DeepState) -> None:
+        """Find how much of the sky the surface sees in this state; it is held from then on."""
+        points = head_points(self.actor, state.weights, state.jaw)
+        normals = vertex_normals(points, self.actor.topology.triangles)
+        triangles = self.actor.topology.triangles
+        self._sky = torch.stack([sky_seen(p, n, triangles) for p, n in zip(points, normals, strict=True)])
+
+    def renders(self, state: DeepState, view: int) -> Tensor:
+        """(N, 2S, 2S, 3) sRGB: the character as a camera would see it, on the footage's crops."""
+        plates = self.plates[view]
+        points, places, depth = seen_in_crop(camera_points(self.actor, state), self.views[view], plates.image_from_fine)
+        side = FINER * self.looks.size
+        look = self._appearance(view)
+        with torch.no_grad():
+            return render(
+                points, places, depth, self.actor.topology, look, background_of(plates.fine), (side, side)
+            )
+
+    def compare(self, state: DeepState, parts: EnergyWeights) -> Comparison:
+        """Render, look, compare."""
+        count, cameras = len(state.weights), len(self.views)
+        trust = self.trust.of(parts.landmarks)
+        energy = self._expectation(state, parts)
+        landmarks = np.zeros((count, cameras, len(trust), 2))
+        picture: list[list[F32]] = [[] for _ in range(count)]
+        for c, (view, plates) in enumerate(zip(self.views, self.plates, strict=True)):
+            fine = self.renders(state, c)
+            if parts.network > 0:
+                with torch.no_grad():
+                    found = self.looks(fine)
+                scale = plates.pixel_mm(view, self._depth(state, view), FINER)
+                away = (found - plates.target).cpu().numpy().astype(np.float64) * scale[:, None, None]
+                landmarks[:, c] = away * plates.seen[:, None, None]
+                energy += parts.network * self._landmark_energy(landmarks[:, c], trust, parts)
+            if parts.picture > 0:
+                difference = pooled(fine - plates.fine, FINER).cpu().numpy()
+                for n in range(count):
+                    band = _band(difference[n], parts.blur_px)[self._masks[c][n]] * np.float32(plates.seen[n])
+                    picture[n].append(band)
+                    squared = (band**2).sum(-1, dtype=np.float64)
+                    energy[n] += 0.5 * _pixel_weight(parts) * (squared / (1 + squared / _ROBUST_PIXEL)).sum()
+        energy[~np.isfinite(energy)] = np.inf
+        return Comparison(energy, landmarks, picture)
+
+    def normal_equations(
+        self, state: DeepState, compared: Comparison, parts: EnergyWeights, free: NDArray[np.bool_]
+    ) -> tuple[F64, F64]:
+        """JᵀWJ (N, U, U) and JᵀWr (N, U) at a state that has been compared; only the free (U,) unknowns move."""
+        count, unknowns = len(state.weights), self.actor.unknowns
+        matrix, gradient = np.zeros((count, unknowns, unknowns)), np.zeros((count, unknowns))
+        columns = np.flatnonzero(free)
+        block = np.ix_(columns, columns)
+        trust = self.trust.of(parts.landmarks)
+        for n in range(count):
+            one = np.array([n])
+            for c, view in enumerate(self.views):
+                if not self.plates[c].seen[n]:
+                    continue
+                drawn, moved = picture_derivatives(
+                    self.actor, state.part(one), view, self.plates[c].part(one), self._appearance(c, n), self.looks.size
+                )
+                moved = np.ascontiguousarray(moved[..., columns])
+                if parts.network > 0:
+                    scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[n]
+                    jacobian = network_derivatives(self.looks.network, drawn, moved) * scale
+                    self._add_landmarks(matrix[n], gradient[n], block, jacobian, compared.landmark_mm[n, c], trust, parts)
+                if parts.picture > 0:
+                    band = compared.picture[n][c]
+                    j = _band_many(moved, parts.blur_px, self._masks[c][n])
+                    squared = (band**2).sum(-1, keepdims=True)
+                    w = _pixel_weight(parts) / (1 + squared / _ROBUST_PIXEL) ** 2
+                    weighted = (j * w[..., None]).reshape(-1, len(columns))
+                    flat = j.reshape(-1, len(columns))
+                    matrix[n][block] += (weighted.T @ flat).astype(np.float64)
+                    gradient[n][columns] += (weighted.T @ band.reshape(-1)).astype(np.float64)
+        self._add_expectation(matrix, gradient, state, parts)
+        return matrix, gradient
+
+    def _appearance(self, view: int, frame: int | None = None) -> Appearance:
+        look = self.appearance[view]
+        sky = self._sky if self._sky is None or frame is None else self._sky[frame : frame + 1]
+        return Appearance(look.albedo, look.light, sky)
+
+    def _depth(self, state: DeepState, view: View) -> F64:
+        """(N,) m: the head's depth; held at the start's, so that a step in depth does not rescale the energy."""
+        start = self.expected.start.translation
+        return np.maximum((start @ view.from_first[:3, :3].T + view.from_first[:3, 3])[:, 2], 0.02)
+
+    def _landmark_energy(self, away: F64, trust: F64, parts: EnergyWeights) -> F64:
+        squared = (away**2).sum(-1)
+        out = 0.5 * (trust * squared / (1 + squared / ROBUST_MM**2)).sum(1)
+        if parts.edges > 0:
+            a, b = self.trust.edges.T
+            between = ((away[:, a] - away[:, b]) ** 2).sum(-1)
+            out += 0.5 * parts.edges * (np.minimum(trust[a], trust[b]) * between / (1 + between / ROBUST_MM**2)).sum(1)
+        return out
+
+    def _add_landmarks(
+        self,
+        matrix: F64,
+        gradient: F64,
+        block: tuple[NDArray[np.intp], ...],
+        jacobian: F64,
+        away: F64,
+        trust: F64,
+        parts: EnergyWeights,
+    ) -> None:
+        """Add energies 1 and 2 of one frame; jacobian (L, 2, D), away (L, 2)."""
+        terms = [(jacobian, away, parts.network * trust)]
+        if parts.edges > 0:
+            a, b = self.trust.edges.T
+            least = parts.network * parts.edges * np.minimum(trust[a], trust[b])
+            terms.append((jacobian[a] - jacobian[b], away[a] - away[b], least))
+        for j, r, w in terms:
+            robust = w / (1 + (r**2).sum(-1) / ROBUST_MM**2) ** 2
+            weighted = (j * robust[:, None, None]).reshape(-1, j.shape[2])
+            matrix[block] += weighted.T @ j.reshape(-1, j.shape[2])
+            gradient[block[1][0]] += weighted.T @ r.reshape(-1)
+
+    def _offsets(self, state: DeepState) -> tuple[F64, F64]:
+        """(N, 6) how far the pose is from its start: rotation vector and translation; (N, 6) the jaw."""
+        start = self.expected.start
+        turn = Rotation.from_matrix(state.rotation @ start.rotation.transpose(0, 2, 1)).as_rotvec()
+        return np.concatenate([turn, state.translation - start.translation], 1), state.jaw - start.jaw
+
+    def _expectation(self, state: DeepState, parts: EnergyWeights) -> F64:
+        off = state.weights - self.expected.weights
+        pose, jaw = self._offsets(state)
+        out = 0.5 * (off * (off @ self.expected.precision)).sum(1) + 0.5 * parts.ridge * (state.weights**2).sum(1)
+        out += 0.5 * (pose**2 @ self.expected.pose_precision)
+        return out + 0.5 * (jaw**2 @ self.expected.jaw_precision) if self.actor.jaw is not None else out
+
+    def _add_expectation(self, matrix: F64, gradient: F64, state: DeepState, parts: EnergyWeights) -> None:
+        keys = len(self.actor.channels)
+        pose, jaw = self._offsets(state)
+        expected = self.expected
+        matrix[:, 6 : 6 + keys, 6 : 6 + keys] += expected.precision + parts.ridge * np.eye(keys)
+        gradient[:, 6 : 6 + keys] += (state.weights - expected.weights) @ expected.precision
+        gradient[:, 6 : 6 + keys] += parts.ridge * state.weights
+        held = [(np.arange(6), pose, expected.pose_precision)]
+        if self.actor.jaw is not None:
+            held.append((np.arange(6 + keys, 12 + keys), jaw, expected.jaw_precision))
+        for at, off, precision in held:
+            matrix[:, at, at] += precision
+            gradient[:, at] += off * precision
+
+
+def _pixel_weight(parts: EnergyWeights) -> float:
+    return parts.picture / (_PIXEL_ERROR**2 * _PIXEL_CORRELATION)
+
+
+def _compared(target: Tensor, size: int) -> NDArray[np.bool_]:
+    """(S, S) bool: pixels of a crop that the picture's term compares, well inside the outline of the landmarks."""
+    mask = np.zeros((size, size), np.uint8)
+    points = target.cpu().numpy()
+    if np.isfinite(points).all():
+        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    return cv2.erode(mask, np.ones((5, 5), np.uint8)) > 0
+
+
+def _band(picture: F32, blur_px: float) -> F32:
+    """A picture (S, S, C) without its finest detail and without what varies slowly, as light does."""
+    fine = cv2.GaussianBlur(picture, (0, 0), blur_px)
+    return np.asarray(fine - cv2.GaussianBlur(picture, (0, 0), _WIDEST_PX), np.float32).reshape(picture.shape)
+
+
+def _band_many(moved: F32, blur_px: float, mask: NDArray[np.bool_]) -> F32:
+    """(Q, 3, D): derivatives of a picture (S, S, 3, D), band-passed, at the compared pixels."""
+    flat = moved.reshape(*moved.shape[:2], -1)
+    pieces = [
+        _band(np.ascontiguousarray(flat[..., first : first + 96]), blur_px)[mask] for first in range(0, flat.shape[2], 96)
+    ]
+    return np.concatenate(pieces, axis=1).reshape(-1, *moved.shape[2:])

@@ -1,0 +1,88 @@
+"""What the landmark network sees of a crop, the mean of several looks at it.
+
+One look errs by how pixels happen to fall; looks that are a little turned, shifted and closer err differently. All of
+them are cut from one crop that the footage and the render share, by the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...landmarks.regions import Region, crop, image_from_crop
+from .landmark_module import LandmarkModule
+
+F64 = NDArray[np.float64]
+
+FINER = 2
+"""The crop is cut with this many times the network's pixels on a side."""
+# Size, turn (rad) and shift (parts of the crop's side) of each look; the first is the crop itself.
+_LOOKS = (
+    (1.0, 0.0, 0.0, 0.0),
+    (0.87, 0.0, 0.0, 0.0),
+    (0.93, 0.06, 0.01, 0.0),
+    (0.82, 0.03, -0.0075, 0.005),
+    (0.85, -0.04, 0.005, -0.01),
+)
+MOST_LOOKS = len(_LOOKS)
+
+
+class Looks:
+    """The network and how often it looks.
+
+    Args:
+        network: the landmark network.  count: looks per picture, 1 to MOST_LOOKS.
+    """
+
+    def __init__(self, network: LandmarkModule, count: int, device: str = "cpu") -> None:
+        size = network.crop_size
+        self.network, self.size = network, size
+        place = (torch.arange(size, device=device) + 0.5) / size * 2 - 1
+        row, column = torch.meshgrid(place, place, indexing="ij")
+        base = torch.stack([column, row], -1)
+        turns, grids = [], []
+        for scale, turn, x, y in _LOOKS[:count]:
+            cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
+            matrix = torch.tensor([[cosine, sine], [-sine, cosine]], dtype=torch.float32, device=device)
+            shift = torch.tensor([2 * x, 2 * y], dtype=torch.float32, device=device)
+            turns.append((matrix, shift))
+            grids.append(base @ matrix + shift)
+        self._turns, self._grids = turns, torch.stack(grids)
+
+    def __call__(self, fine: Tensor) -> Tensor:
+        """(N, L, 2) pixels of the network's own crop, from fine crops (N, 2 S, 2 S, 3) sRGB in 0..1."""
+        count, looks = len(fine), len(self._turns)
+        pictures = fine.permute(0, 3, 1, 2)
+        views = functional.grid_sample(
+            pictures.repeat_interleave(looks, 0), self._grids.repeat(count, 1, 1, 1), align_corners=False
+        )
+        found = self.network(views).reshape(count, looks, -1, 2)
+        half = self.size / 2
+        total = torch.zeros_like(found[:, 0])
+        for i, (matrix, shift) in enumerate(self._turns):
+            total = total + (((found[:, i] + 0.5) / half - 1) @ matrix + shift + 1) * half - 0.5
+        return total / looks
+
+
+def cut(picture: NDArray[np.uint8], region: Region, size: int) -> tuple[NDArray[np.float32], F64]:
+    """The crop that both pictures share.
+
+    Args:
+        picture: (H, W, 3) uint8.  region: the face's.  size: the network's crop size.
+    Returns:
+        (2 S, 2 S, 3) float32 in 0..1; (2, 3) float64, picture pixels from the crop's.
+    """
+    fine = FINER * size
+    return crop(picture, region, fine).astype(np.float32) / 255.0, image_from_crop(region, fine)
+
+
+def look_at(looks: Looks, fine: Sequence[NDArray[np.float32]], device: str) -> tuple[Tensor, Tensor]:
+    """(N, 2S, 2S, 3) crops as a tensor, and what the network sees of them, (N, L, 2)."""
+    stacked = torch.from_numpy(np.stack(fine)).to(device)
+    with torch.no_grad():
+        return stacked, looks(stacked)

@@ -1,0 +1,117 @@
+"""The unknowns of some frames, and the surface they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from .actor import Actor
+from .joint import skinned
+
+F64 = NDArray[np.float64]
+
+
+@dataclass
+class DeepState:
+    """Unknowns of F frames.
+
+    Attributes:
+        rotation: (F, 3, 3) float64, camera space from head space.  translation: (F, 3) float64 m, life size.
+        weights: (F, K) float64.  jaw: (F, 6) float64, rotation vector (rad) and translation (m) of the jaw joint.
+    """
+
+    rotation: F64
+    translation: F64
+    weights: F64
+    jaw: F64
+
+    def part(self, frames: slice | NDArray[np.intp] | NDArray[np.bool_]) -> DeepState:
+        """The state of some frames, copied."""
+        return DeepState(*(values[frames].copy() for values in self._arrays()))
+
+    def put(self, frames: slice | NDArray[np.intp] | NDArray[np.bool_], other: DeepState) -> None:
+        """Take over the state of some frames."""
+        for mine, theirs in zip(self._arrays(), other._arrays(), strict=True):
+            mine[frames] = theirs
+
+    def moved(self, step: F64, actor: Actor) -> DeepState:
+        """The state after a step (F, U): rotation vector (rad, camera space), translation (m), weights, jaw."""
+        keys = len(actor.channels)
+        turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
+        weights = np.clip(self.weights + step[:, 6 : 6 + keys], actor.low, actor.high)
+        jaw = self.jaw + step[:, 6 + keys :] if actor.jaw is not None else self.jaw
+        return DeepState(turn @ self.rotation, self.translation + step[:, 3:6], weights, jaw)
+
+    def _arrays(self) -> tuple[F64, F64, F64, F64]:
+        return self.rotation, self.translation, self.weights, self.jaw
+
+
+def head_points(actor: Actor, weights: F64, jaw: F64) -> Tensor:
+    """(N, V, 3) float32 m, head space: the surface under weights (N, K) and jaw poses (N, 6)."""
+    device = actor.neutral.device
+    shape = torch.tensordot(torch.tensor(weights, dtype=torch.float32, device=device), actor.deltas, dims=([1], [2]))
+    points = actor.neutral + shape
+    if actor.jaw is not None and np.any(jaw):
+        points = skinned(points, torch.tensor(jaw, dtype=torch.float32, device=device), actor.jaw)
+    return points
+
+
+def camera_points(actor: Actor, state: DeepState) -> Tensor:
+    """(N, V, 3) float32 m, the first camera's space."""
+    points = head_points(actor, state.weights, state.jaw)
+    rotation = torch.tensor(state.rotation, dtype=torch.float32, device=points.device)
+    translation = torch.tensor(state.translation, dtype=torch.float32, device=points.device)
+    return points @ rotation.transpose(1, 2) + translation[:, None]
+
+
+def directions(actor: Actor, state: DeepState, vertices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How some vertices of one frame move with each unknown.
+
+    Args:
+        state: of one frame.  vertices: (S,) numbers.
+    Returns:
+        (S, 3, U) float32, m per unit of each unknown, the first camera's axes.
+    """
+    keys = len(actor.channels)
+    out = np.zeros((len(vertices), 3, actor.unknowns), np.float32)
+    rotation = state.rotation[0].astype(np.float32)
+    points = head_points(actor, state.weights, state.jaw)[0, torch.from_numpy(vertices)].cpu().numpy()
+    arm = points @ rotation.T  # about the head's origin, camera axes
+    out[:, 0, 1], out[:, 0, 2] = arm[:, 2], -arm[:, 1]
+    out[:, 1, 0], out[:, 1, 2] = -arm[:, 2], arm[:, 0]
+    out[:, 2, 0], out[:, 2, 1] = arm[:, 1], -arm[:, 0]
+    out[:, :, 3:6] = np.eye(3, dtype=np.float32)
+    local = actor.deltas[torch.from_numpy(vertices)].cpu().numpy()
+    if actor.jaw is None:
+        out[:, :, 6:] = np.einsum("ij,sjk->sik", rotation, local, optimize=True)
+        return out
+    skin = actor.jaw.weights[torch.from_numpy(vertices)].cpu().numpy()[:, None, None]
+    turn = Rotation.from_rotvec(state.jaw[0, :3]).as_matrix().astype(np.float32)
+    followed = local + skin * (np.einsum("ij,sjk->sik", turn, local, optimize=True) - local)
+    out[:, :, 6 : 6 + keys] = np.einsum("ij,sjk->sik", rotation, followed, optimize=True)
+    rest = actor.neutral[torch.from_numpy(vertices)].cpu().numpy() + local @ state.weights[0].astype(np.float32)
+    swung = (rest - actor.jaw.pivot.cpu().numpy()) @ turn.T
+    by_turn = np.zeros((len(vertices), 3, 3), np.float32)
+    by_turn[:, 0, 1], by_turn[:, 0, 2] = swung[:, 2], -swung[:, 1]
+    by_turn[:, 1, 0], by_turn[:, 1, 2] = -swung[:, 2], swung[:, 0]
+    by_turn[:, 2, 0], by_turn[:, 2, 1] = swung[:, 1], -swung[:, 0]
+    by_turn = by_turn @ _left_jacobian(state.jaw[0, :3])
+    out[:, :, 6 + keys : 9 + keys] = np.einsum("ij,sjk->sik", rotation, skin * by_turn, optimize=True)
+    out[:, :, 9 + keys :] = skin * rotation
+    return out
+
+
+def _left_jacobian(vector: F64) -> NDArray[np.float32]:
+    """(3, 3) how a small change of a rotation vector turns things further, in the axes outside."""
+    angle = float(np.linalg.norm(vector))
+    x, y, z = vector
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    if angle < 1e-6:
+        return (np.eye(3) + 0.5 * cross).astype(np.float32)
+    a, b = (1 - np.cos(angle)) / angle**2, (angle - np.sin(angle)) / angle**3
+    return (np.eye(3) + a * cross + b * cross @ cross).astype(np.float32)

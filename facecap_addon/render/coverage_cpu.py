@@ -1,0 +1,107 @@
+"""Which triangle every pixel sees, on the CPU: a z-buffer compiled by numba, one frame after the other."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+I32 = NDArray[np.int32]
+
+_THREADS = min(8, os.cpu_count() or 1)
+
+
+def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, width: int) -> I32:
+    """The nearest triangle at every pixel centre.
+
+    A pixel on an edge belongs to the triangle for which that edge is a left or a top one, so neighbours leave no crack
+    and cover no pixel twice.
+
+    Args:
+        points_px: (N, V, 2) float32 or float64, pixels; the centre of the pixel in column i is at x = i.
+        depth_m: (N, V) of the same type, metres along the camera's axis. Triangles with a vertex at or behind the
+            camera, or one that is not finite, are left out; so are those without area.
+        triangles: (T, 3) int32.  height, width: of the picture, pixels.
+    Returns:
+        (N, H, W) int32, triangle indices, -1 where there is none.
+    """
+    frames = len(points_px)
+    out = np.empty((frames, height, width), np.int32)
+    # A lone frame is split into bands of rows, one per thread.
+    bands = 1 if frames >= _THREADS else min(_THREADS, height)
+    edges = np.linspace(0, height, bands + 1).astype(int).tolist()
+    work = [(frame, first, last) for frame in range(frames) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+
+    def draw(item: tuple[int, int, int]) -> None:
+        frame, first, last = item
+        _draw(points_px[frame], depth_m[frame], triangles, first, last, out[frame])
+
+    if len(work) == 1:
+        draw(work[0])
+    else:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(draw, work))
+    return out
+
+
+@numba.njit(nogil=True, cache=True)
+def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: Any) -> None:
+    """Draw rows first..last of one frame into out (H, W)."""
+    width = out.shape[1]
+    nearest = np.zeros((last - first, width), points.dtype)
+    out[first:last] = -1
+    for t in range(triangles.shape[0]):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        zi, zj, zk = depth[i], depth[j], depth[k]
+        if not (zi > 0 and zj > 0 and zk > 0):
+            continue
+        xi, yi, xj, yj, xk, yk = points[i, 0], points[i, 1], points[j, 0], points[j, 1], points[k, 0], points[k, 1]
+        low_y, high_y = min(yi, yj, yk), max(yi, yj, yk)
+        low_x, high_x = min(xi, xj, xk), max(xi, xj, xk)
+        # Written so that a NaN leaves the triangle out.
+        if not (high_y >= first and low_y <= last - 1 and high_x >= 0 and low_x <= width - 1):
+            continue
+        area = (xj - xi) * (yk - yi) - (yj - yi) * (xk - xi)
+        if not (abs(area) > 0) or not np.isfinite(area):
+            continue
+        if area < 0:  # one orientation for both sides of a surface
+            j, k = k, j
+            xj, yj, zj, xk, yk, zk = xk, yk, zk, xj, yj, zj
+            area = -area
+        top, bottom = max(first, int(np.ceil(low_y))), min(last - 1, int(np.floor(high_y)))
+        left, right = max(0, int(np.ceil(low_x))), min(width - 1, int(np.floor(high_x)))
+        ri, rj, rk = 1 / zi, 1 / zj, 1 / zk
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                wi = _side(xj, yj, xk, yk, j < k, x, y)
+                if wi < 0 or (wi == 0 and not _owned(xj, yj, xk, yk)):
+                    continue
+                wj = _side(xk, yk, xi, yi, k < i, x, y)
+                if wj < 0 or (wj == 0 and not _owned(xk, yk, xi, yi)):
+                    continue
+                wk = _side(xi, yi, xj, yj, i < j, x, y)
+                if wk < 0 or (wk == 0 and not _owned(xi, yi, xj, yj)):
+                    continue
+                inverse = (wi * ri + wj * rj + wk * rk) / (wi + wj + wk)
+                if inverse > nearest[y - first, x]:
+                    nearest[y - first, x] = inverse
+                    out[y, x] = t
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> Any:
+    """Twice the area of (a, b, pixel); exactly its negative for (b, a, pixel), so that neighbours agree."""
+    if in_order:
+        return (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+    return -((ax - bx) * (y - by) - (ay - by) * (x - bx))
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _owned(ax: Any, ay: Any, bx: Any, by: Any) -> Any:
+    """Whether pixels on the edge a -> b are the triangle's: of two neighbours only one runs it in this direction."""
+    return by < ay or (by == ay and bx > ax)

@@ -1,0 +1,96 @@
+"""A lit surface as the camera sees it: the primitives put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from .antialias import Topology, antialias
+from .fragments import Fragments, barycentrics, interpolate, rasterise, to_picture
+from .shading import encode_srgb, irradiance, sample_texture, vertex_normals
+
+
+@dataclass(frozen=True)
+class Texture:
+    """Albedo as a picture on the surface.
+
+    Attributes:
+        picture: (H, W, 3) linear.  uv: (V, 2), Blender's.
+    """
+
+    picture: Tensor
+    uv: Tensor
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a surface is made of, and the light on it.
+
+    Attributes:
+        albedo: (V, 3) linear, or a Texture.
+        light: (9, 3) spherical-harmonics coefficients in camera space, see `shading.harmonics`.
+        sky: (N, V) or None: share of the light that reaches each vertex, see `sky.sky_seen`.
+    """
+
+    albedo: Tensor | Texture
+    light: Tensor
+    sky: Tensor | None = None
+
+
+def vertex_light(points: Tensor, topology: Topology, appearance: Appearance) -> Tensor:
+    """(N, V, 3) light that each vertex reflects, albedo included where it is per vertex; points (N, V, 3) m."""
+    light = irradiance(vertex_normals(points, topology.triangles), appearance.light)
+    if appearance.sky is not None:
+        light = light * appearance.sky[..., None]
+    return light if isinstance(appearance.albedo, Texture) else light * appearance.albedo
+
+
+def render(
+    points: Tensor,
+    points_px: Tensor,
+    depth_m: Tensor,
+    topology: Topology,
+    appearance: Appearance,
+    background: Tensor,
+    size: tuple[int, int],
+    supersample: int = 1,
+) -> Tensor:
+    """Pictures of a surface; differentiable in everything but the topology.
+
+    Args:
+        points: (N, V, 3) m, camera space: they make the normals.
+        points_px: (N, V, 2) px of the picture drawn, which is `supersample` times as large as the result.
+        depth_m: (N, V) m.
+        background: sRGB in 0..1; (3,), (N, 1, 1, 3) or (N, H, W, 3) of the picture drawn.
+        size: (height, width) of the result.
+    Returns:
+        (N, H, W, 3) sRGB in 0..1.
+    """
+    height, width = size[0] * supersample, size[1] * supersample
+    fragments = rasterise(points_px, depth_m, topology.triangles, height, width)
+    weights = barycentrics(points_px, depth_m, fragments)
+    linear = interpolate(vertex_light(points, topology, appearance), weights, fragments)
+    if isinstance(appearance.albedo, Texture):
+        linear = linear * sample_texture(appearance.albedo.picture, _uv(appearance.albedo, weights, fragments))
+    picture = to_picture(encode_srgb(linear), fragments, background)
+    return pooled(antialias(picture, points_px, depth_m, fragments, topology), supersample)
+
+
+def pooled(picture: Tensor, factor: int) -> Tensor:
+    """(N, H / factor, W / factor, C): means of blocks of a picture (N, H, W, C)."""
+    if factor == 1:
+        return picture
+    return functional.avg_pool2d(picture.permute(0, 3, 1, 2), factor).permute(0, 2, 3, 1)
+
+
+def _uv(texture: Texture, weights: Tensor, fragments: Fragments) -> Tensor:
+    frames = fragments.shape[0]
+    return interpolate(texture.uv[None].expand(frames, -1, -1), weights, fragments)
+
+
+def background_of(picture: Tensor, border_px: int = 6) -> Tensor:
+    """(N, 1, 1, 3): the middle colour of the upper border of pictures (N, H, W, 3), to draw renders on."""
+    return picture[:, :border_px].flatten(1, 2).median(dim=1).values[:, None, None]

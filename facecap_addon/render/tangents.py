@@ -1,0 +1,145 @@
+"""How a picture changes when the surface moves along many directions at once, on the CPU.
+
+A pixel depends on the three vertices it sees, and an outline on two. Those few numbers per pixel come from torch's own
+derivatives; carrying hundreds of directions through them is a gather that numba compiles.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .antialias import Topology, crossing_share, crossings
+from .fragments import Fragments, rasterise, to_picture
+from .shading import encode_srgb
+
+F32 = NDArray[np.float32]
+_THREADS = min(8, os.cpu_count() or 1)
+
+
+def picture_and_seen(
+    points_px: Tensor, depth_m: Tensor, light: Tensor, topology: Topology, background: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, PictureTangents]:
+    """A picture, and what is needed to carry directions through it.
+
+    Args:
+        points_px: (V, 2) px.  depth_m: (V,) m.  light: (V, 3), see `picture.vertex_light` (albedo per vertex).
+        background: (3,) sRGB.  size: (height, width).
+    Returns:
+        (H, W, 3) sRGB, and the tangents.
+    """
+    points, depth = points_px.detach(), depth_m.detach()
+    fragments = rasterise(points[None], depth[None], topology.triangles, *size)
+    values = torch.cat([points, depth[:, None], light.detach()], 1)
+    with torch.enable_grad():
+        corners = values[fragments.corner].requires_grad_()
+        colors = _pixel_colors(corners, fragments)
+        by_place = torch.stack(
+            [torch.autograd.grad(colors[:, c].sum(), corners, retain_graph=c < 2)[0] for c in range(3)], 1
+        )
+    # Of the corners' light a colour channel depends on its own alone.
+    own = torch.stack([by_place[:, c, :, 3 + c] for c in range(3)], 1)
+    rough = to_picture(colors.detach(), fragments, background)
+    found = crossings(points[None], depth[None], fragments, topology)
+    flat = rough.reshape(-1, 3)
+    with torch.enable_grad():
+        ends = points[found.edge].requires_grad_()
+        share = crossing_share(ends, found)
+        by_end = torch.autograd.grad(share.sum(), ends)[0] if len(found.near) else torch.zeros_like(ends)
+    share = share.detach()
+    step = flat[found.near] - flat[found.far]
+    target = torch.where(share > 0, found.far, found.near)
+    picture = flat.index_add(0, target, share[:, None] * step).reshape(*size, 3)
+    tangents = PictureTangents(
+        size,
+        fragments.pixel.numpy(),
+        fragments.corner.numpy(),
+        np.ascontiguousarray(torch.cat([by_place[..., :3], own[..., None]], -1).numpy(), np.float32),
+        target.numpy(),
+        found.near.numpy(),
+        found.far.numpy(),
+        share.numpy(),
+        found.edge.numpy(),
+        (by_end[:, None] * step[:, :, None, None]).numpy(),
+    )
+    return picture, tangents
+
+
+class PictureTangents:
+    """Carries directions of vertices to directions of the picture."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        pixel: NDArray[np.int64],
+        corner: NDArray[np.int64],
+        by_corner: F32,
+        target: NDArray[np.int64],
+        near: NDArray[np.int64],
+        far: NDArray[np.int64],
+        share: F32,
+        edge: NDArray[np.int64],
+        by_end: F32,
+    ) -> None:
+        self._size, self._pixel, self._by_corner = size, pixel, by_corner
+        # Only vertices that are seen matter: their numbers, and corners and edges counted among them.
+        self.seen: NDArray[np.int64] = np.unique(np.concatenate([corner.reshape(-1), edge.reshape(-1)]))
+        self._corner = np.searchsorted(self.seen, corner)
+        self._edge = np.searchsorted(self.seen, edge)
+        self._target, self._near, self._far, self._share, self._by_end = target, near, far, share, by_end
+
+    def push(self, moved: F32) -> F32:
+        """Derivatives of the picture.
+
+        Args:
+            moved: (S, 6, D) float32, of each seen vertex along D directions: its place (x, y px), depth (m), light.
+        Returns:
+            (H, W, 3, D) float32.
+        """
+        many = moved.shape[2]
+        out = np.zeros((self._size[0] * self._size[1], 3, many), np.float32)
+        parts = np.linspace(0, len(self._pixel), _THREADS + 1).astype(int).tolist()
+        moved = np.ascontiguousarray(moved, np.float32)
+
+        def work(part: tuple[int, int]) -> None:
+            piece = slice(*part)
+            _gather(out, self._pixel[piece], self._corner[piece], self._by_corner[piece], moved)
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(work, zip(parts[:-1], parts[1:], strict=True)))
+        if len(self._target):
+            change = self._share[:, None, None] * (out[self._near] - out[self._far])
+            change += np.einsum("mcea,mead->mcd", self._by_end, moved[self._edge, :2], optimize=True)
+            np.add.at(out, self._target, change)
+        return out.reshape(*self._size, 3, many)
+
+
+def _pixel_colors(corners: Tensor, fragments: Fragments) -> Tensor:
+    """(P, 3) sRGB from what each pixel's corners (P, 3, 6) are: place, depth, light."""
+    at = corners[..., :2] - fragments.centres(corners.dtype)[:, None]
+    x, y = at[..., 0], at[..., 1]
+    area = torch.stack([x[:, i] * y[:, j] - x[:, j] * y[:, i] for i, j in ((1, 2), (2, 0), (0, 1))], 1)
+    share = area / corners[..., 2]
+    weights = share / share.sum(1, keepdim=True)
+    return encode_srgb((weights[..., None] * corners[..., 3:]).sum(1))
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def _gather(out: Any, pixel: Any, corner: Any, by_corner: Any, moved: Any) -> None:
+    many = moved.shape[2]
+    for p in range(pixel.shape[0]):
+        for c in range(3):
+            row = out[pixel[p], c]
+            for i in range(3):
+                vertex = moved[corner[p, i]]
+                gx, gy = by_corner[p, c, i, 0], by_corner[p, c, i, 1]
+                gz, gl = by_corner[p, c, i, 2], by_corner[p, c, i, 3]
+                for d in range(many):
+                    row[d] += gx * vertex[0, d] + gy * vertex[1, d] + gz * vertex[2, d] + gl * vertex[3 + c, d]
