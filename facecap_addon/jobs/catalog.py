@@ -9,7 +9,7 @@ from typing import Any
 
 from .progress import Progress
 
-_JOBS = {"solve": (".solve", "SolveSettings")}
+_JOBS = {"solve": (".solve", "SolveSettings"), "refine": (".refine", "RefineSettings")}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line: `facecap solve …` and `facecap doctor`.
+"""The command line: `facecap solve …`, `facecap refine …` and `facecap doctor`.
 
 The same `main` serves the console script, `python -m facecap_addon` and `blender --command facecap`.
 """
@@ -22,6 +22,7 @@ from .blender_process import BlenderHook
 from .claim import claimed_stdout
 from .events import Event, JobError, JobResult, encode_event
 from .progress import Progress
+from .refine_settings import RefineSettings
 from .schema import add_arguments, from_arguments
 from .settings import SolveSettings
 
@@ -60,23 +61,33 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
     )
     add_arguments(solve, SolveSettings, positional=("video",))
     solve.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
+    refine = commands.add_parser(
+        "refine",
+        help="refine a finished solve by deep energies (needs torch)",
+        description="Render the character, look at the render as at the footage, and make both look the same.",
+        epilog="Exit codes: as for solve.",
+    )
+    add_arguments(refine, RefineSettings, positional=("folder",))
+    refine.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
     doctor = commands.add_parser("doctor", help="check the installation")
     doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")
 
     arguments = parser.parse_args(argv)
     if arguments.command == "doctor":
         return _doctor(as_json=arguments.json)
-    return _solve(from_arguments(SolveSettings, arguments), blender_hook, as_json=arguments.json)
+    settings_type = RefineSettings if arguments.command == "refine" else SolveSettings
+    settings = from_arguments(settings_type, arguments)
+    return _perform(arguments.command, settings, blender_hook, as_json=arguments.json)
 
 
-def _solve(settings: SolveSettings, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+def _perform(job: str, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
     from .threads import limit_native_threads
 
     limit_native_threads(settings.threads)  # before numpy comes in with the job
     from .catalog import open_job
     from .performing import events_of
 
-    events = events_of(open_job("solve"), settings, blender_hook=blender_hook)
+    events = events_of(open_job(job), settings, blender_hook=blender_hook)
     event: Event = Progress("open", 0, 0)
     if as_json:
         with claimed_stdout() as stream:

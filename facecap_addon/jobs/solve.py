@@ -5,13 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields, replace
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..errors import FacecapError, NoFaceError
 from ..fit.settings import FitSettings
@@ -29,44 +25,23 @@ from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
 from ..takes.live_link import write_live_link_csv
 from ..takes.npz import save_take
-from ..takes.preview import preview_steps
 from ..takes.report import write_report
 from ..takes.take import Take
-from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
+from .blender_process import BlenderHook
 from .character import CharacterSource, character_source, embedding_of, read_rig, rehearsal_of
 from .crash import versions
 from .footage_key import content_key
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
+from .outputs import REPORT_EVERY, OutputFiles, bake_ready, summary_of, write_blend, write_preview
 from .progress import Progress
 from .result import SolveResult
 from .schema import to_json
 from .settings import SolveSettings
 from .stepwise import stepwise
 from .stopwatch import Stopwatch
+from .torch_needed import check_torch
 
 Steps = Generator[Progress, None, None]
-_REPORT_EVERY = 8
-# Small footage is shown larger: lips and lids are what one looks at.
-_PREVIEW_PX = 432
-
-
-@dataclass(frozen=True)
-class _Files:
-    """Where everything goes."""
-
-    out: Path
-    stem: str
-
-    def named(self, ending: str) -> Path:
-        return self.out / f"{self.stem}.{ending}"
-
-    @property
-    def job(self) -> Path:
-        return self.out / f".{self.stem}.facecap"
-
-    @property
-    def characters(self) -> Path:
-        return self.out / ".characters.facecap"
 
 
 def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, SolveResult]:
@@ -78,6 +53,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: anything else the user can mend.
     """
+    if settings.method == "deep":
+        check_torch()
     clock = Stopwatch()
     with clock.stage("open"):
         yield Progress("open", 0, 1)
@@ -88,7 +65,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     warnings = list(footage.notes)
 
     with clock.stage("landmarks"):
-        cache = _cache_of(settings, footage, landmarker, files)
+        cache = landmark_cache(settings, footage, landmarker, files)
         reused = cache.complete
         yield from find_landmarks(footage, landmarker, cache)
         observations = cache.observations()
@@ -101,7 +78,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
 
     with clock.stage("character"):
         yield Progress("character", 0, 1)
-        rig, notes = yield from _reading(source, settings, blender_hook, files)
+        rig, notes = yield from read_character(source, settings, blender_hook, files)
         embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, files.characters))
         rehearsal = yield from stepwise(
             "character", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
@@ -109,7 +86,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     warnings += notes
 
     # Blender starts and opens the character on another core while the fit runs.
-    with _bake_ready(source, settings, footage, blender_hook, files) as baked:
+    with bake_ready(source, settings, footage, blender_hook, files) as baked:
         with clock.stage("fit"):
             yield Progress("fit", 0, observations.frame_count)
             take = yield from stepwise(
@@ -129,14 +106,14 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         has_blend = False
         with clock.stage("blend"):
             if baked is not None:
-                has_blend = yield from _write_blend(baked(), settings, warnings)
+                has_blend = yield from write_blend(baked(), settings, warnings)
             elif settings.blend:
                 warnings.append("No .blend was written: the character is a rig file, not a .blend.")
     with clock.stage("preview"):
         if settings.preview:
-            yield from _write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
+            yield from write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
 
-    summary = _summary(take, clock, warnings, landmarks_reused=reused)
+    summary = summary_of(take, clock, warnings, landmarks_reused=reused)
     if settings.report:
         write_report(
             files.named("report.html"),
@@ -149,6 +126,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     with atomic_path(files.out / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
     cache.forget_others()
+    if settings.method == "deep":
+        return (yield from _refined(settings, files, blender_hook))
     return SolveResult(
         take=files.named("take.npz"),
         summary_path=files.out / "summary.json",
@@ -158,6 +137,20 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         blend=files.named("blend") if has_blend else None,
         summary=summary,
     )
+
+
+def _refined(
+    settings: SolveSettings, files: OutputFiles, hook: BlenderHook | None
+) -> Generator[Progress, None, SolveResult]:
+    """Go on with deep energies from the landmark fit that was just written."""
+    from .refine import run as refine
+    from .refine_settings import RefineSettings
+
+    same = {name: getattr(settings, name) for name in ("live_link", "report", "preview", "blend", "blender")}
+    deep = RefineSettings(
+        folder=files.out, take=files.named("take.npz"), reference_frame=settings.neutral_frame, **same
+    )
+    return (yield from refine(deep, blender_hook=hook))
 
 
 def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCache) -> Steps:
@@ -178,7 +171,7 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
             for seen in observe(shown.watch(itertools.islice(reader, CHUNK_FRAMES)), landmarker, after=after):
                 frames.append(seen)
                 shown.take_shot(seen)
-                if len(frames) % _REPORT_EVERY == 0:
+                if len(frames) % REPORT_EVERY == 0:
                     yield Progress("landmarks", done + len(frames), max(total, done + len(frames)))
             if frames:
                 cache.save_chunk(chunk, frames, shown.collect())
@@ -219,9 +212,9 @@ class _ShownFrames:
         return shots
 
 
-def _prepare(settings: SolveSettings, footage: Footage) -> _Files:
+def _prepare(settings: SolveSettings, footage: Footage) -> OutputFiles:
     """Make the folders, so that an output that cannot be written shows before the work, not after it."""
-    files = _Files(settings.out, _stem(settings.video, footage))
+    files = OutputFiles(settings.out, _stem(settings.video, footage))
     try:
         files.job.mkdir(parents=True, exist_ok=True)
         with atomic_path(files.job / "settings.json") as temporary:
@@ -239,7 +232,10 @@ def _stem(video: Path, footage: Footage) -> str:
     return name or "footage"
 
 
-def _cache_of(settings: SolveSettings, footage: Footage, landmarker: Landmarker, files: _Files) -> LandmarkCache:
+def landmark_cache(
+    settings: SolveSettings, footage: Footage, landmarker: Landmarker, files: OutputFiles
+) -> LandmarkCache:
+    """Where the landmarks of some footage are kept, found or not."""
     facts = {
         "start": str(footage.trim.start),
         "end": str(footage.trim.end),
@@ -259,9 +255,10 @@ def _faces_note(cache: LandmarkCache) -> list[str]:
     )
 
 
-def _reading(
-    source: CharacterSource, settings: SolveSettings, hook: BlenderHook | None, files: _Files
+def read_character(
+    source: CharacterSource, settings: SolveSettings, hook: BlenderHook | None, files: OutputFiles
 ) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
+    """The character's rig and what there is to say about it, reporting while Blender reads a .blend."""
     reading = read_rig(source, blender=settings.blender, hook=hook, folder=files.characters)
     while True:
         try:
@@ -288,72 +285,3 @@ def _with_provenance(take: Take, settings: SolveSettings, footage: Footage, embe
         "versions": versions(),
     }
     return replace(take, provenance=facts)
-
-
-def _write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Steps:
-    total = take.frame_count
-    yield Progress("preview", 0, total)
-    reader = read_frames(footage)
-    try:
-        for written in preview_steps(
-            path, reader, take=take, rig=rig, head_from_rig=embedding.head_from_rig, min_height_px=_PREVIEW_PX
-        ):
-            if written % _REPORT_EVERY == 0:
-                yield Progress("preview", written, total)
-    finally:
-        reader.close()
-
-
-def _bake_ready(
-    source: CharacterSource, settings: SolveSettings, footage: Footage, hook: BlenderHook | None, files: _Files
-) -> AbstractContextManager[Callable[[], Waiting] | None]:
-    """Blender, started to key the character in a copy of its .blend; None if there is nothing to key."""
-    if not (settings.blend and source.is_blend):
-        return nullcontext()
-    request: dict[str, Any] = {
-        "do": "bake",
-        "blend": str(source.path.resolve()),
-        "take": str(files.named("take.npz").resolve()),
-        "out": str(files.named("blend").resolve()),
-        "audio_offset_s": footage.audio_offset_s,
-    }
-    if source.object:
-        request["object"] = source.object
-    if footage.kind == "video":
-        request["video"] = str(settings.video.resolve())
-    return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
-
-
-def _write_blend(asking: Waiting, settings: SolveSettings, warnings: list[str]) -> Generator[Progress, None, bool]:
-    """Wait for the .blend; where that is not possible, a warning says why."""
-    try:
-        while True:
-            try:
-                next(asking)
-            except StopIteration as stop:
-                warnings += [str(note) for note in stop.value.get("notes", ())]
-                return True
-            yield Progress("blend", 0, 1)
-    except NoBlenderError as error:
-        if settings.blender is not None:
-            raise
-        warnings.append(f"No .blend was written: {error.what} {error.way_out}")
-        return False
-
-
-def _summary(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool) -> dict[str, Any]:
-    solved = int(take.solved.sum())
-    seconds = clock.seconds()
-    return {
-        "frames_decoded": take.frame_count,
-        "frames_solved": solved,
-        "frames_missing": take.frame_count - solved,
-        "fps": take.frame_count / seconds["total"],
-        "seconds": seconds,
-        "residual_px": float(np.nanmedian(take.residual_px)) if solved else None,
-        "focal_px": take.focal_px,
-        "not_observed": list(take.not_observed),
-        "landmarks_reused": landmarks_reused,
-        "versions": versions(),
-        "warnings": list(dict.fromkeys(warnings)),
-    }

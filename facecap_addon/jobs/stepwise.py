@@ -15,7 +15,14 @@ _WAIT_S = 0.1
 
 
 def stepwise(stage: str, function: Callable[[Callable[[int, int], None]], Result]) -> Generator[Progress, None, Result]:
-    """Run `function(on_progress)` and yield each of its reports; returns its result, raises what it raises.
+    """Run `function(on_progress)` and yield each of its reports; see `in_stages`."""
+    return in_stages(lambda say: function(lambda done, total: say(stage, done, total)))
+
+
+def in_stages(function: Callable[[Callable[[str, int, int], None]], Result]) -> Generator[Progress, None, Result]:
+    """Run `function(on_progress)`, whose reports name their stage, and yield each of them.
+
+    Returns the function's result, raises what it raises.
 
     The function works in a thread of its own, which touches nothing of Blender's. When the generator is closed or
     interrupted, the function's next report raises CancelledError inside it, and its end is awaited.
@@ -25,7 +32,7 @@ def stepwise(stage: str, function: Callable[[Callable[[int, int], None]], Result
     outcome: list[Result] = []
     failure: list[BaseException] = []
 
-    def on_progress(done: int, total: int) -> None:
+    def on_progress(stage: str, done: int, total: int) -> None:
         if stopped.is_set():
             raise CancelledError
         reports.put(Progress(stage, done, total))
@@ -38,7 +45,7 @@ def stepwise(stage: str, function: Callable[[Callable[[int, int], None]], Result
         finally:
             reports.put(None)
 
-    thread = threading.Thread(target=work, name=f"facecap-{stage}")
+    thread = threading.Thread(target=work, name="facecap-job")
     thread.start()
     try:
         while True:

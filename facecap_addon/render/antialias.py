@@ -150,7 +150,14 @@ def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology
             hit = torch.nonzero(has[:, e] & meets & (where >= 0) & (where <= 1))[:, 0]
             edge = corner[hit][:, [i, j]]
             parts.append(
-                (near[hit], far[hit], edge, centre[hit], torch.full_like(hit, vertical, dtype=torch.bool), direction[hit])
+                (
+                    near[hit],
+                    far[hit],
+                    edge,
+                    centre[hit],
+                    torch.full_like(hit, vertical, dtype=torch.bool),
+                    direction[hit],
+                )
             )
     return Crossings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 

@@ -55,7 +55,9 @@ def _draw(
     height, width = size
     total = count[:, 0] * count[:, 1]
     owner = torch.repeat_interleave(torch.arange(len(which), device=which.device), total)
-    within = torch.arange(len(owner), device=which.device) - torch.repeat_interleave(torch.cumsum(total, 0) - total, total)
+    within = torch.arange(len(owner), device=which.device) - torch.repeat_interleave(
+        torch.cumsum(total, 0) - total, total
+    )
     x = first[owner, 0] + within % count[owner, 0]
     y = first[owner, 1] + within // count[owner, 0]
     at, number = corner[which][owner], which[owner] % len(triangles)

@@ -10,7 +10,7 @@ from .fragments import barycentrics, interpolate, rasterise
 
 DIRECTIONS, SIZE_PX = 32, 160
 # A vertex counts as seen up to this part of the mesh's extent behind what is nearest: it is its own surface.
-_OWN = 0.02
+_OWN = 0.04
 
 
 def sky_seen(
@@ -40,10 +40,14 @@ def sky_seen(
     nearest[fragments.pixel] = interpolate(depth.T[..., None].contiguous(), weights, fragments)[:, 0]
     cell = places.round().long().clamp(0, size_px - 1)
     frame = torch.arange(directions, device=points.device)[:, None] * size_px * size_px
-    seen = depth.T < nearest[frame + cell[..., 1] * size_px + cell[..., 0]] + _OWN
-    cosine = (normals @ axes[:, 2].T).clamp(min=0.0).T
-    total = cosine.sum(0)
-    return torch.where(total > 0, (cosine * seen).sum(0) / total.clamp(min=1e-9), 1.0)
+    seen = nearest[frame + cell[..., 1] * size_px + cell[..., 0]] + _OWN > depth.T
+    towards = (normals @ axes[:, 2].T).T
+    shares = []
+    for cosine in (towards.clamp(min=0.0), (-towards).clamp(min=0.0)):
+        total = cosine.sum(0)
+        shares.append(torch.where(total > 0, (cosine * seen).sum(0) / total.clamp(min=1e-9), 1.0))
+    # Parts of a mesh may be inside out: what sees more sky is the outside.
+    return torch.maximum(*shares)
 
 
 def _views(count: int, like: Tensor) -> Tensor:

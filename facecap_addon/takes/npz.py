@@ -48,6 +48,8 @@ def save_take(path: Path, take: Take) -> None:
     arrays["not_observed"] = np.array(take.not_observed, dtype=np.str_)
     arrays["image_size"] = np.array(take.image_size, dtype=np.int64)
     arrays["focal_px"] = np.array(take.focal_px, dtype=np.float64)
+    if take.jaw.any():
+        arrays["jaw"] = np.ascontiguousarray(take.jaw, np.float32)
     arrays["provenance"] = np.array(json.dumps(take.provenance, ensure_ascii=False, default=str))
     arrays["format_version"] = np.array(FORMAT_VERSION)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
@@ -86,6 +88,7 @@ def load_take(path: Path) -> Take:
                 focal_px=float(data["focal_px"]),
                 not_observed=_texts(data["not_observed"]),
                 provenance=provenance,
+                jaw=data["jaw"].astype(np.float32) if "jaw" in data else np.zeros((0, 6), np.float32),
             )
     except FileNotFoundError as error:
         raise FacecapError(f"There is no take {path}.", "Check the path, or solve again.") from error

@@ -13,6 +13,10 @@ STATUS_MISSING, STATUS_SOLVED, STATUS_INFILLED = 0, 1, 2
 REGIONS = ("brows", "eyes", "nose", "cheeks", "mouth", "jaw")
 
 
+def _no_jaw() -> NDArray[np.float32]:
+    return np.zeros((0, 6), np.float32)
+
+
 @dataclass(frozen=True)
 class Take:
     """What was solved.
@@ -34,6 +38,8 @@ class Take:
         focal_px: focal length used.
         not_observed: channels that the footage cannot show; they stay at zero.
         provenance: JSON-able facts: source, model versions, settings.
+        jaw: (F, 6) float32, the character's jaw bone, where it has one: rotation vector (rad) about its pivot and
+            translation (m), head space; zero where it does not move.
     """
 
     time_s: NDArray[np.float64]
@@ -51,9 +57,12 @@ class Take:
     focal_px: float
     not_observed: tuple[str, ...] = ()
     provenance: dict[str, object] = field(default_factory=dict[str, object])
+    jaw: NDArray[np.float32] = field(default_factory=_no_jaw)
 
     def __post_init__(self) -> None:
         frames, channels = self.time_s.shape[0], len(self.channels)
+        if not len(self.jaw):
+            object.__setattr__(self, "jaw", np.zeros((frames, 6), np.float32))
         expected = {
             "weights": (frames, channels),
             "head_rotation_wxyz": (frames, 4),
@@ -62,6 +71,7 @@ class Take:
             "confidence": (frames, len(self.regions)),
             "status": (frames,),
             "residual_px": (frames,),
+            "jaw": (frames, 6),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facecap_addon.landmarks.graph import Graph
 from facecap_addon.fit.deep.graph_module import GraphModule
+from facecap_addon.landmarks.graph import Graph
 
 IRIS_REFINED_LANDMARKS = 478
 MESH_LANDMARKS = 468

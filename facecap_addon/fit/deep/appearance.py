@@ -35,6 +35,8 @@ _LIGHT_ERROR, _ALBEDO_ERROR = 0.05, 0.15
 _DARKEST = 0.05
 # Weight of what is known beforehand, in looks from straight ahead.
 _PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 1e-5
+# How far on the surface what light does not explain is taken to be the same.
+_SPREAD_M = 0.010
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,30 @@ def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, keep_col
             middle = albedo[(weight > 0).any(0)].median(0).values.clamp(min=1e-3)
             albedo = albedo * (0.5 / middle)
             light = _fit_light(color, weight, basis, albedo)
+    else:
+        # What light and sky do not explain (highlights, shadows) varies slowly; features stay where they are painted.
+        seen = weight.sum(0)
+        explained = _fit_albedo(color, weight, (basis @ light).clamp(min=_DARKEST), albedo)
+        ratio = (explained / albedo.clamp(min=0.02)).clamp(0.25, 4.0)
+        albedo = albedo * _smoothed(ratio, seen, actor)
     return Appearance(albedo.clamp(0, 4), light)
+
+
+def _smoothed(ratio: Tensor, seen: Tensor, actor: Actor) -> Tensor:
+    """(V, 3): a mean of each vertex' surroundings on the surface, weighted by how well they are seen (V,)."""
+    corner = actor.topology.triangles.long()
+    ends = torch.cat([corner[:, [0, 1]], corner[:, [1, 2]], corner[:, [2, 0]]])
+    edge = float((actor.neutral[ends[:, 0]] - actor.neutral[ends[:, 1]]).norm(dim=1).median())
+    # Each round spreads by about an edge; rounds add up like a random walk.
+    rounds = int(np.clip((_SPREAD_M / max(edge, 1e-4)) ** 2, 1, 200))
+    trust = seen.clamp(max=4.0)[:, None]
+    total, sums = trust + 1e-6, torch.log(ratio) * trust
+    count = torch.ones_like(trust).index_add(0, ends.reshape(-1), torch.ones_like(trust)[ends.reshape(-1)])
+    for _ in range(rounds):
+        for values in (sums, total):
+            near = values.index_add(0, ends[:, 0], values[ends[:, 1]]).index_add(0, ends[:, 1], values[ends[:, 0]])
+            values.copy_(near / count)
+    return torch.exp(sums / total)
 
 
 def _fit_light(color: Tensor, weight: Tensor, basis: Tensor, albedo: Tensor) -> Tensor:

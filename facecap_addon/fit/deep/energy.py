@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from ...render.picture import Appearance, background_of, pooled, render, vertex_light
+from ...render.picture import Appearance, background_of, pooled, render
 from ...render.shading import vertex_normals
 from ...render.sky import sky_seen
 from .actor import Actor
@@ -37,7 +37,7 @@ ROBUST_MM = 4.0
 # Residuals of the band-passed picture: usual, and how many neighbouring pixels count as one.
 _PIXEL_ERROR, _PIXEL_CORRELATION = 0.03, 100.0
 _ROBUST_PIXEL = 3 * (4 * _PIXEL_ERROR) ** 2
-_WIDEST_PX = 10.0
+_WIDEST_PX = 31
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,7 @@ class DeepEnergy:
         side = FINER * self.looks.size
         look = self._appearance(view)
         with torch.no_grad():
-            return render(
-                points, places, depth, self.actor.topology, look, background_of(plates.fine), (side, side)
-            )
+            return render(points, places, depth, self.actor.topology, look, background_of(plates.fine), (side, side))
 
     def compare(self, state: DeepState, parts: EnergyWeights) -> Comparison:
         """Render, look, compare."""
@@ -201,7 +199,9 @@ class DeepEnergy:
                 if parts.network > 0:
                     scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[n]
                     jacobian = network_derivatives(self.looks.network, drawn, moved) * scale
-                    self._add_landmarks(matrix[n], gradient[n], block, jacobian, compared.landmark_mm[n, c], trust, parts)
+                    self._add_landmarks(
+                        matrix[n], gradient[n], block, jacobian, compared.landmark_mm[n, c], trust, parts
+                    )
                 if parts.picture > 0:
                     band = compared.picture[n][c]
                     j = _band_many(moved, parts.blur_px, self._masks[c][n])
@@ -299,13 +299,21 @@ def _compared(target: Tensor, size: int) -> NDArray[np.bool_]:
 def _band(picture: F32, blur_px: float) -> F32:
     """A picture (S, S, C) without its finest detail and without what varies slowly, as light does."""
     fine = cv2.GaussianBlur(picture, (0, 0), blur_px)
-    return np.asarray(fine - cv2.GaussianBlur(picture, (0, 0), _WIDEST_PX), np.float32).reshape(picture.shape)
+    return np.asarray(fine - cv2.blur(picture, (_WIDEST_PX, _WIDEST_PX)), np.float32).reshape(picture.shape)
 
 
 def _band_many(moved: F32, blur_px: float, mask: NDArray[np.bool_]) -> F32:
     """(Q, 3, D): derivatives of a picture (S, S, 3, D), band-passed, at the compared pixels."""
-    flat = moved.reshape(*moved.shape[:2], -1)
-    pieces = [
-        _band(np.ascontiguousarray(flat[..., first : first + 96]), blur_px)[mask] for first in range(0, flat.shape[2], 96)
-    ]
-    return np.concatenate(pieces, axis=1).reshape(-1, *moved.shape[2:])
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return np.zeros((0, *moved.shape[2:]), np.float32)
+    reach = _WIDEST_PX // 2 + 1
+    window = (
+        slice(max(rows[0] - reach, 0), rows[-1] + reach + 1),
+        slice(max(columns[0] - reach, 0), columns[-1] + reach + 1),
+    )
+    inside, inner = moved[window], mask[window]
+    flat = inside.reshape(*inside.shape[:2], -1)
+    pieces = range(0, flat.shape[2], 96)
+    found = [_band(np.ascontiguousarray(flat[..., first : first + 96]), blur_px)[inner] for first in pieces]
+    return np.concatenate(found, axis=1).reshape(-1, *moved.shape[2:])

@@ -63,9 +63,7 @@ def minimise(
             on_step()
         whole = len(active) == count
         some = energy if whole else energy.part(active)
-        matrix[active], gradient[active] = some.normal_equations(
-            state.part(active), compared.part(active), parts, free
-        )
+        matrix[active], gradient[active] = some.normal_equations(state.part(active), compared.part(active), parts, free)
         waiting = active
         improved = np.zeros(count, bool)
         for _ in range(_TRIALS):
@@ -105,7 +103,13 @@ def held_at_bounds(state: DeepState, gradient: F64, energy: DeepEnergy) -> Bools
 
 
 def _steps(
-    energy: DeepEnergy, state: DeepState, matrix: F64, gradient: F64, damping: F64, free: Bools, frames: NDArray[np.intp]
+    energy: DeepEnergy,
+    state: DeepState,
+    matrix: F64,
+    gradient: F64,
+    damping: F64,
+    free: Bools,
+    frames: NDArray[np.intp],
 ) -> F64:
     """(n, U) damped Gauss-Newton steps of some frames."""
     held = held_at_bounds(state.part(frames), gradient[frames], energy) | ~free

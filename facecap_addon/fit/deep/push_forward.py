@@ -31,8 +31,8 @@ def push_forward(module: GraphModule, picture: Tensor, directions: Tensor) -> tu
     moved: dict[str, Tensor] = {graph.input_name: _channels_last(directions.reshape(-1, *directions.shape[2:]))}
     for node, dead in zip(graph.nodes, module.dead_after, strict=True):
         inputs = [values[name] for name in node.inputs]
-        values[node.output] = functional.prelu(inputs[0], inputs[1].reshape(-1)) if node.op == "prelu" else run_node(
-            node, inputs
+        values[node.output] = (
+            functional.prelu(inputs[0], inputs[1].reshape(-1)) if node.op == "prelu" else run_node(node, inputs)
         )
         if any(name in moved for name in node.inputs):
             moved[node.output] = _moved(node, values, moved, (count, many))

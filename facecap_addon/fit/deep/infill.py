@@ -1,0 +1,226 @@
+"""Frames whose detection failed, solved by optical flow from the good frames on both sides (Bao et al. section 6).
+
+First forward from the frame before the gap, each frame from the one before it; then backward from the frame after it.
+What the two say is then made one: all frames of the gap together, so that the flow of the render agrees with that of
+the footage between every two neighbours, both good frames included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation, Slerp
+
+from ...landmarks.regions import Region
+from .actor import Actor
+from .follow_flow import (
+    Held,
+    Targets,
+    flow_trust,
+    follow,
+    offsets_between,
+    pose_precision,
+    robust,
+)
+from .plate_flow import FacePair, PlateFlow
+from .state import DeepState
+from .tracers import Tracers, tracer_derivatives, tracer_places, tracers_seen
+from .views import View
+
+F64 = NDArray[np.float64]
+
+ROUNDS = 2
+_FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3
+# A frame of a gap may be this far from where interpolation puts it.
+_TURN_RAD, _SHIFT_M, _WEAKER = 0.3, 0.05, 0.1
+_WIDER = 1.35
+
+
+def gaps_of(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last row of every run of bad frames that has a good frame on both sides."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], bad, [False]]).astype(int)))
+    runs = [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [(first, last) for first, last in runs if first > 0 and last < len(bad) - 1]
+
+
+def interpolated(state: DeepState, before: int, after: int, time_s: F64) -> DeepState:
+    """Frames between two good ones: weights and translation linearly, rotation spherically.
+
+    Args:
+        state: of all frames.  before, after: rows of the good ones.  time_s: (F,).
+    Returns:
+        The state of rows before + 1 to after - 1.
+    """
+    inner = np.arange(before + 1, after)
+    share = ((time_s[inner] - time_s[before]) / (time_s[after] - time_s[before]))[:, None]
+    turn = Slerp([0.0, 1.0], Rotation.from_matrix(state.rotation[[before, after]]))(share[:, 0]).as_matrix()
+
+    def between(values: F64) -> F64:
+        return values[before] * (1 - share) + values[after] * share
+
+    return DeepState(turn, between(state.translation), between(state.weights), between(state.jaw))
+
+
+def infill(
+    actor: Actor,
+    tracers: Tracers,
+    view: View,
+    state: DeepState,
+    gap: tuple[int, int],
+    pictures: Mapping[int, NDArray[np.uint8]],
+    time_s: F64,
+    flow: PlateFlow,
+    precision: F64,
+    on_frame: Callable[[], None] | None = None,
+) -> DeepState:
+    """Solve the frames of a gap.
+
+    Args:
+        state: of all frames; the frames before and after the gap are good.  gap: its first and last row.
+        pictures: by row, (H, W, 3) uint8, from the frame before the gap to the frame after it.
+        time_s: (F,).  flow: of the footage.  precision: (K, K), how far weights may be from interpolation.
+        on_frame: called before each frame; it may raise to cancel.
+    Returns:
+        The state of the gap's frames.
+    """
+    before, after = gap[0] - 1, gap[1] + 1
+    guess = interpolated(state, before, after, time_s)
+    held_precision = pose_precision(actor, precision * _WEAKER, _TURN_RAD, _SHIFT_M)
+    chain = _Chain(actor, tracers, view, pictures, flow, before, after)
+    ahead, back = range(before + 1, after), range(after - 1, before, -1)
+    forward = _sweep(chain, state, before, guess, held_precision, ahead, on_frame)
+    backward = _sweep(chain, state, after, guess, held_precision, back, on_frame)
+    found = _blended(forward, backward)
+    ends = [state.part(np.array([row])) for row in (before, after)]
+    for _ in range(ROUNDS):
+        found = _joint(chain, ends, found, guess, held_precision, on_frame)
+    return found
+
+
+class _Chain:
+    """The frames of a gap and the flow between neighbours, found when first asked for."""
+
+    def __init__(
+        self,
+        actor: Actor,
+        tracers: Tracers,
+        view: View,
+        pictures: Mapping[int, NDArray[np.uint8]],
+        flow: PlateFlow,
+        before: int,
+        after: int,
+    ) -> None:
+        self.actor, self.tracers, self.view, self.before, self.after = actor, tracers, view, before, after
+        self._pictures, self._flow = pictures, flow
+        self._pairs: dict[tuple[int, int], FacePair] = {}
+
+    def targets(self, source: int, target: int, state: DeepState) -> Targets:
+        """Where the tracers of a solved frame (one-frame state) are seen in its neighbour, as the footage flows."""
+        places, _ = tracer_places(self.actor, self.tracers, state, self.view)
+        if (source, target) not in self._pairs:
+            self._pairs[source, target] = FacePair(
+                self._flow, self._pictures[source], self._pictures[target], face_square(places[0])
+            )
+        motion, comes_back = self._pairs[source, target].at(places[0])
+        seen = tracers_seen(self.actor, self.tracers, state, self.view)
+        return Targets(places[0] + motion, flow_trust(comes_back, seen))
+
+
+def face_square(places_px: F64) -> Region:
+    """An upright square around a face's tracers (P, 2) px, wide enough for the motion of one frame."""
+    low, high = places_px.min(0), places_px.max(0)
+    middle = 0.5 * (low + high)
+    return Region((float(middle[0]), float(middle[1])), float((high - low).max()) * _WIDER, 0.0)
+
+
+def _sweep(
+    chain: _Chain,
+    state: DeepState,
+    anchor: int,
+    guess: DeepState,
+    precision: F64,
+    rows: Sequence[int],
+    on_frame: Callable[[], None] | None,
+) -> list[DeepState]:
+    """Each frame from its neighbour, in the order of `rows`, from a good frame on; returns them in that order."""
+    present, last, out = state.part(np.array([anchor])), anchor, []
+    for row in rows:
+        if on_frame is not None:
+            on_frame()
+        held = Held(guess.part(np.array([row - chain.before - 1])), precision)
+        targets = chain.targets(last, row, present)
+        present = follow(chain.actor, chain.tracers, chain.view, present, [targets], held, _FIRST_ITERATIONS)
+        out.append(present)
+        last = row
+    return out
+
+
+def _blended(forward: list[DeepState], backward: list[DeepState]) -> DeepState:
+    """Each frame between what came from before and what came from after, by its distance from either."""
+    count = len(forward)
+    share = (np.arange(count) + 1) / (count + 1)
+    backward = backward[::-1]
+    a, b = (_joined(part) for part in (forward, backward))
+    turn = Rotation.from_matrix(b.rotation @ a.rotation.transpose(0, 2, 1)).as_rotvec()
+    rotation = Rotation.from_rotvec(turn * share[:, None]).as_matrix() @ a.rotation
+
+    def between(x: F64, y: F64) -> F64:
+        return x * (1 - share[:, None]) + y * share[:, None]
+
+    return DeepState(
+        rotation, between(a.translation, b.translation), between(a.weights, b.weights), between(a.jaw, b.jaw)
+    )
+
+
+def _joined(parts: Sequence[DeepState]) -> DeepState:
+    names = ("rotation", "translation", "weights", "jaw")
+    return DeepState(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _joint(
+    chain: _Chain,
+    ends: list[DeepState],
+    found: DeepState,
+    guess: DeepState,
+    precision: F64,
+    on_frame: Callable[[], None] | None,
+) -> DeepState:
+    """Gauss-Newton over all frames of the gap: block-tridiagonal, as a frame meets its two neighbours only."""
+    actor, tracers, view = chain.actor, chain.tracers, chain.view
+    count, size = len(found.weights), actor.unknowns
+    motions = []  # of each neighbouring pair: displacement and trust, at the present places
+    for i in range(count + 1):
+        if on_frame is not None:
+            on_frame()
+        source = ends[0] if i == 0 else found.part(np.array([i - 1]))
+        row = chain.before + i
+        targets = chain.targets(row, row + 1, source)
+        motions.append((targets.places - tracer_places(actor, tracers, source, view)[0][0], targets.trust))
+    for _ in range(_JOINT_ITERATIONS):
+        everyone = _joined([ends[0], found, ends[1]])
+        places, depth = tracer_places(actor, tracers, everyone, view)
+        mm = float(np.median(depth)) / view.camera.focal_px * 1000
+        by_unknown = [tracer_derivatives(actor, tracers, found.part(np.array([i])), view) * mm for i in range(count)]
+        matrix, gradient = np.zeros((count * size, count * size)), np.zeros(count * size)
+        off = offsets_between(found, guess, actor)
+        for i in range(count):
+            at = slice(i * size, (i + 1) * size)
+            matrix[at, at] += precision
+            gradient[at] += precision @ off[i]
+        for i, (motion, trust) in enumerate(motions):
+            away = (places[i + 1] - places[i] - motion) * mm
+            weight = (trust * robust(away))[:, None, None]
+            sides = [(j, sign) for j, sign in ((i - 1, -1.0), (i, 1.0)) if 0 <= j < count]
+            for j, sign in sides:
+                a = slice(j * size, (j + 1) * size)
+                gradient[a] += sign * ((by_unknown[j] * weight).reshape(-1, size).T @ away.reshape(-1))
+                for k, other in sides:
+                    b = slice(k * size, (k + 1) * size)
+                    matrix[a, b] += (
+                        sign * other * (by_unknown[j] * weight).reshape(-1, size).T @ by_unknown[k].reshape(-1, size)
+                    )
+        step = np.linalg.solve(matrix + 1e-9 * np.eye(len(matrix)), -gradient).reshape(count, size)
+        found = found.moved(step, actor)
+    return found

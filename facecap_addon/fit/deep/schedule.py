@@ -1,0 +1,131 @@
+"""The stages in which energies are lowered: what may move, what is looked at, how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...rig.channels import arkit_name, region_of
+from .actor import Actor
+from .energy import EnergyWeights
+from .settings import DeepSettings
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the schedule.
+
+    Attributes:
+        name: for people.
+        pose: what of the head moves: "none", "translation" or "all".
+        keys: which keys move: "none", "jaw open", "jaw", "mouth" (and jaw), or "all".
+        iterations: most linearisations.
+        weights: what is minimised; factors multiply those of the settings.
+    """
+
+    name: str
+    pose: str
+    keys: str
+    iterations: int
+    weights: EnergyWeights
+
+
+def _paper() -> tuple[Stage, ...]:
+    """Bao et al. sections 8.1 and 8.2; the last stage, all keys, goes beyond them."""
+    edges = EnergyWeights(edges=1.0)
+    lips = EnergyWeights("mouth", ridge=1.0)
+    return (
+        Stage("translation, without the jaw", "translation", "none", 4, replace(edges, landmarks="not jaw")),
+        Stage("head, without the jaw", "all", "none", 3, replace(edges, landmarks="not jaw")),
+        Stage("head, by the jaw", "all", "none", 1, replace(edges, landmarks="jaw")),
+        Stage("head", "all", "none", 2, edges),
+        Stage("jaw open and head", "all", "jaw open", 3, lips),
+        Stage("jaw", "none", "jaw", 2, lips),
+        Stage("jaw, mouth and head", "all", "mouth", 3, EnergyWeights(ridge=1.0)),
+        Stage("all keys", "all", "all", 2, EnergyWeights(picture=1.0, blur_px=2.0)),
+        Stage("all keys, fine", "all", "all", 1, EnergyWeights(picture=1.0, blur_px=1.0)),
+    )
+
+
+_REFINE = (
+    Stage("all keys", "all", "all", 2, EnergyWeights(picture=1.0, blur_px=2.0)),
+    Stage("all keys, fine", "all", "all", 1, EnergyWeights(picture=1.0, blur_px=1.0)),
+)
+_AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(picture=1.0, blur_px=1.0)),)
+
+
+def stages_of(settings: DeepSettings) -> tuple[Stage, ...]:
+    """The schedule that the settings ask for."""
+    return _with_factors(_paper() if settings.schedule == "paper" else _REFINE, settings)
+
+
+def stages_again(settings: DeepSettings) -> tuple[Stage, ...]:
+    """What re-estimates the expression after temporal refinement, the head held (appendix A.1)."""
+    return _with_factors(_AGAIN, settings)
+
+
+def _with_factors(stages: tuple[Stage, ...], settings: DeepSettings) -> tuple[Stage, ...]:
+    return tuple(
+        replace(
+            stage,
+            weights=replace(
+                stage.weights,
+                network=stage.weights.network * settings.network,
+                picture=stage.weights.picture * settings.picture,
+                edges=max(stage.weights.edges, settings.edges),
+                ridge=stage.weights.ridge * settings.ridge if settings.schedule == "refine" else stage.weights.ridge,
+            ),
+        )
+        for stage in stages
+    )
+
+
+def free_unknowns(stage: Stage, actor: Actor, *, jaw_joint: bool) -> Bools:
+    """(U,) what may move in a stage."""
+    regions = key_regions(actor)
+    free = np.zeros(actor.unknowns, bool)
+    free[:6] = {"none": [False] * 6, "translation": [False] * 3 + [True] * 3, "all": [True] * 6}[stage.pose]
+    keys = {
+        "none": np.zeros(len(regions), bool),
+        "jaw open": _opening(actor, regions),
+        "jaw": regions == "jaw",
+        "mouth": np.isin(regions, ("jaw", "mouth")),
+        "all": np.ones(len(regions), bool),
+    }[stage.keys]
+    free[6 : 6 + len(regions)] = keys & (actor.high > actor.low)
+    if actor.jaw is not None and jaw_joint:
+        free[6 + len(regions) :] = stage.keys in ("jaw", "mouth", "all")
+    return free
+
+
+def key_regions(actor: Actor) -> NDArray[np.str_]:
+    """(K,) the region of every key: by its ARKit name, else by where it moves the face most."""
+    low, high = actor.landmarks[:, 2].min(), actor.landmarks[:, 2].max()
+    height = actor.neutral[:, 2].cpu().numpy()
+    reach = actor.deltas.norm(dim=1).cpu().numpy()
+    out = []
+    for k, channel in enumerate(actor.channels):
+        name = arkit_name(channel)
+        if name is not None:
+            out.append(region_of(name))
+            continue
+        total = float(reach[:, k].sum())
+        level = (float((reach[:, k] * height).sum()) / total - low) / (high - low) if total > 0 else 1.0
+        out.append("jaw" if level < 0.25 else "mouth" if level < 0.45 else "eyes")
+    return np.array(out)
+
+
+def _opening(actor: Actor, regions: NDArray[np.str_]) -> Bools:
+    """(K,) the key that opens the jaw: jawOpen, or among the jaw's keys the one that moves most downward."""
+    named = np.array([arkit_name(channel) == "jawOpen" for channel in actor.channels])
+    if named.any():
+        return named
+    down = np.where(regions == "jaw", -actor.deltas[:, 2].sum(0).cpu().numpy(), -np.inf)
+    out = np.zeros(len(down), bool)
+    if np.isfinite(down).any():
+        out[int(np.argmax(down))] = True
+    return out

@@ -1,0 +1,150 @@
+"""Temporal refinement: neighbouring frames made consistent (Bao et al. section 7 and appendix A).
+
+plate flow   the render flows from frame to frame as the footage does;
+self flow    the render flows from this frame to the next as it did from the last one to this;
+averaging    three frames weighted ¼, ½, ¼, rotations by Markley's mean;
+hybrid       averaging, then plate flow: consistent, and true to the footage.
+
+A step of any of them takes every frame from its neighbours' values before the step (Jacobi), so frames are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .actor import Actor
+from .follow_flow import Held, Targets, follow, pose_precision
+from .state import DeepState
+from .tracers import Tracers, tracer_places
+from .views import View
+
+F64 = NDArray[np.float64]
+
+METHODS = ("hybrid", "plate flow", "self flow", "averaging", "none")
+STEPS = 2
+_MIDDLE = 0.5
+# How far a step may take a frame from where it is.
+_TURN_RAD, _SHIFT_M = 0.01, 0.002
+_LONGEST_STEP_S = 0.25
+_ITERATIONS = 2
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How tracers move in the footage from each frame to the next.
+
+    Attributes:
+        displacement: (F - 1, P, 2) px, from where the render of the frame shows them.
+        trust: (F - 1, P) 0..1; all 0 where the next frame is not the next in time.
+    """
+
+    displacement: NDArray[np.float32]
+    trust: NDArray[np.float32]
+
+
+def refine_in_time(
+    actor: Actor,
+    tracers: Tracers,
+    view: View,
+    state: DeepState,
+    motion: Motion,
+    good: NDArray[np.bool_],
+    time_s: F64,
+    precision: F64,
+    *,
+    method: str = "hybrid",
+    steps: int = STEPS,
+    on_frame: Callable[[int], None] | None = None,
+) -> DeepState:
+    """Make frames consistent with their neighbours.
+
+    Args:
+        state: of all F frames.  motion: of the footage.  good: (F,) bool, frames that hold a result.
+        time_s: (F,).  precision: (K, K), how far a step may take the weights.
+        method: one of METHODS.  steps: of the flow methods.  on_frame: called with the frame; it may raise to cancel.
+    """
+    joined = _neighbours(good, time_s)
+    if method == "none" or len(time_s) < 3:
+        return state
+    if method in ("averaging", "hybrid"):
+        state = averaged(state, joined)
+    if method == "averaging":
+        return state
+    held_precision = pose_precision(actor, precision, _TURN_RAD, _SHIFT_M)
+    for _ in range(steps):
+        places = tracer_places_of_all(actor, tracers, state, view)
+        after = state.part(slice(None))
+        for row in np.flatnonzero(joined):
+            if on_frame is not None:
+                on_frame(int(row))
+            one = np.array([row])
+            targets = _self_targets(places, row) if method == "self flow" else _plate_targets(places, motion, row)
+            held = Held(state.part(one), held_precision)
+            after.put(one, follow(actor, tracers, view, state.part(one), targets, held, _ITERATIONS))
+        state = after
+    return state
+
+
+def averaged(state: DeepState, joined: NDArray[np.bool_]) -> DeepState:
+    """Every joined frame as the mean of three, itself counting half; rotations by Markley's mean."""
+    out = state.part(slice(None))
+    rows = np.flatnonzero(joined)
+    triple = np.stack([rows - 1, rows, rows + 1])
+    shares = np.array([(1 - _MIDDLE) / 2, _MIDDLE, (1 - _MIDDLE) / 2])
+    out.rotation[rows] = mean_rotation(state.rotation[triple], shares)
+    for name in ("translation", "weights", "jaw"):
+        getattr(out, name)[rows] = np.einsum("s,sfk->fk", shares, getattr(state, name)[triple])
+    return out
+
+
+def mean_rotation(rotations: F64, shares: F64) -> F64:
+    """The weighted mean of rotations: the eigenvector of Σ s q qᵀ with the largest eigenvalue.
+
+    Markley, Cheng, Crassidis and Oshman, "Averaging Quaternions", 2007.
+
+    Args:
+        rotations: (S, F, 3, 3).  shares: (S,).
+    Returns:
+        (F, 3, 3).
+    """
+    from scipy.spatial.transform import Rotation
+
+    count, frames = rotations.shape[:2]
+    if not frames:
+        return rotations[0]
+    quaternion = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat().reshape(count, frames, 4)
+    moment = np.einsum("s,sfi,sfj->fij", shares, quaternion, quaternion)
+    return Rotation.from_quat(np.linalg.eigh(moment)[1][..., -1]).as_matrix()
+
+
+def tracer_places_of_all(actor: Actor, tracers: Tracers, state: DeepState, view: View, at_once: int = 32) -> F64:
+    """(F, P, 2) px, a few frames at a time."""
+    parts = [
+        tracer_places(actor, tracers, state.part(slice(first, first + at_once)), view)[0]
+        for first in range(0, len(state.weights), at_once)
+    ]
+    return np.concatenate(parts)
+
+
+def _neighbours(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:
+    """(F,) frames that have a good frame close before and close after them."""
+    out = np.zeros(len(good), bool)
+    near = np.diff(time_s) <= _LONGEST_STEP_S
+    out[1:-1] = good[1:-1] & good[:-2] & good[2:] & near[:-1] & near[1:]
+    return out
+
+
+def _plate_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
+    before, after = motion.displacement[row - 1], motion.displacement[row]
+    return [
+        Targets(places[row - 1] + before, motion.trust[row - 1].astype(np.float64)),
+        Targets(places[row + 1] - after, motion.trust[row].astype(np.float64)),
+    ]
+
+
+def _self_targets(places: F64, row: int) -> list[Targets]:
+    return [Targets(0.5 * (places[row - 1] + places[row + 1]), np.full(places.shape[1], 2.0))]

@@ -1,0 +1,119 @@
+"""What jobs write: the take, a Live Link CSV, a report, a preview and a .blend, beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..footage.footage import Footage
+from ..footage.read import read_frames
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.embedding import LandmarkEmbedding
+from ..takes.preview import preview_steps
+from ..takes.take import Take
+from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
+from .character import CharacterSource
+from .crash import versions
+from .progress import Progress
+from .settings import SolveSettings
+from .stopwatch import Stopwatch
+
+Steps = Generator[Progress, None, None]
+REPORT_EVERY = 8
+# Small footage is shown larger: lips and lids are what one looks at.
+_PREVIEW_PX = 432
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """Where everything goes."""
+
+    out: Path
+    stem: str
+
+    def named(self, ending: str) -> Path:
+        return self.out / f"{self.stem}.{ending}"
+
+    @property
+    def job(self) -> Path:
+        return self.out / f".{self.stem}.facecap"
+
+    @property
+    def characters(self) -> Path:
+        return self.out / ".characters.facecap"
+
+
+def write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Steps:
+    """Write the side-by-side preview video, reporting frames."""
+    total = take.frame_count
+    yield Progress("preview", 0, total)
+    reader = read_frames(footage)
+    try:
+        for written in preview_steps(
+            path, reader, take=take, rig=rig, head_from_rig=embedding.head_from_rig, min_height_px=_PREVIEW_PX
+        ):
+            if written % REPORT_EVERY == 0:
+                yield Progress("preview", written, total)
+    finally:
+        reader.close()
+
+
+def bake_ready(
+    source: CharacterSource, settings: SolveSettings, footage: Footage, hook: BlenderHook | None, files: OutputFiles
+) -> AbstractContextManager[Callable[[], Waiting] | None]:
+    """Blender, started to key the character in a copy of its .blend; None if there is nothing to key."""
+    if not (settings.blend and source.is_blend):
+        return nullcontext()
+    request: dict[str, Any] = {
+        "do": "bake",
+        "blend": str(source.path.resolve()),
+        "take": str(files.named("take.npz").resolve()),
+        "out": str(files.named("blend").resolve()),
+        "audio_offset_s": footage.audio_offset_s,
+    }
+    if source.object:
+        request["object"] = source.object
+    if footage.kind == "video":
+        request["video"] = str(settings.video.resolve())
+    return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
+
+
+def write_blend(asking: Waiting, settings: SolveSettings, warnings: list[str]) -> Generator[Progress, None, bool]:
+    """Wait for the .blend; where that is not possible, a warning says why."""
+    try:
+        while True:
+            try:
+                next(asking)
+            except StopIteration as stop:
+                warnings += [str(note) for note in stop.value.get("notes", ())]
+                return True
+            yield Progress("blend", 0, 1)
+    except NoBlenderError as error:
+        if settings.blender is not None:
+            raise
+        warnings.append(f"No .blend was written: {error.what} {error.way_out}")
+        return False
+
+
+def summary_of(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool) -> dict[str, Any]:
+    """What `summary.json` holds."""
+    solved = int(take.solved.sum())
+    seconds = clock.seconds()
+    return {
+        "frames_decoded": take.frame_count,
+        "frames_solved": solved,
+        "frames_missing": take.frame_count - solved,
+        "fps": take.frame_count / seconds["total"],
+        "seconds": seconds,
+        "residual_px": float(np.nanmedian(take.residual_px)) if solved else None,
+        "focal_px": take.focal_px,
+        "not_observed": list(take.not_observed),
+        "landmarks_reused": landmarks_reused,
+        "versions": versions(),
+        "warnings": list(dict.fromkeys(warnings)),
+    }

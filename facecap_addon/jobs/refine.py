@@ -1,0 +1,305 @@
+"""The refine job: a finished solve in; a take refined by deep energies, with its files, out. The solve stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..fit.deep.settings import DeepSettings
+from ..footage.footage import Footage, open_footage
+from ..geometry.camera import centered_camera
+from ..landmarks.observations import Observations
+from ..landmarks.registry import open_landmarker
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
+from ..rig.embedding import LandmarkEmbedding
+from ..takes.atomic import atomic_path
+from ..takes.contact_sheet import Thumbnail
+from ..takes.live_link import write_live_link_csv
+from ..takes.npz import load_take, save_take
+from ..takes.report import write_report
+from ..takes.take import Take
+from .blender_process import BlenderHook
+from .character import character_source, embedding_of
+from .outputs import OutputFiles, bake_ready, summary_of, write_blend, write_preview
+from .pictures import PicturesByRow
+from .progress import Progress
+from .refine_settings import RefineSettings
+from .result import SolveResult
+from .schema import from_json, to_json
+from .settings import SolveSettings
+from .solve import find_landmarks, landmark_cache, read_character
+from .stepwise import in_stages, stepwise
+from .stopwatch import Stopwatch
+from .torch_needed import check_torch
+
+if TYPE_CHECKING:
+    from ..fit.deep.refine import Refined
+
+ENDING = ".refined"
+LIVE_NAME = "live.jpg"
+_SHOWN = 12
+
+
+def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, SolveResult]:
+    """Refine a solve.
+
+    Args:
+        settings: what to do.  blender_hook: answers requests about .blend files, when this process is Blender's.
+    Raises:
+        FacecapError: torch is missing, the folder holds no solve, or nothing could be refined.
+    """
+    check_torch()
+    clock = Stopwatch()
+    with clock.stage("open"):
+        yield Progress("open", 0, 1)
+        path = take_in(settings)
+        take = load_take(path)
+        solved_with = settings_of(take, path)
+        footage = open_footage(solved_with.video, start=solved_with.start, end=solved_with.end, fps=solved_with.fps)
+        stem = path.name.removesuffix(".take.npz").removesuffix(ENDING)
+        source_files = OutputFiles(path.parent, stem)
+        files = OutputFiles(path.parent, stem + ENDING)
+        landmarker = open_landmarker(
+            solved_with.landmarker, threads=settings.threads, model_path=solved_with.landmark_model
+        )
+        cache = landmark_cache(solved_with, footage, landmarker, source_files)
+    with clock.stage("landmarks"):
+        yield from find_landmarks(footage, landmarker, cache)
+        observations = cache.observations()
+        if observations.frame_count != take.frame_count:
+            raise FacecapError(
+                f"{solved_with.video.name} has {observations.frame_count} frames, the solve {take.frame_count}.",
+                "Solve it again: the footage has changed since.",
+            )
+    with clock.stage("character"):
+        yield Progress("character", 0, 1)
+        source = character_source(solved_with.character)
+        output_settings = _with_outputs(solved_with, settings)
+        rig, warnings = yield from read_character(source, output_settings, blender_hook, source_files)
+        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, source_files.characters))
+    kept = KeptFolder(source_files.job / f"refine-{_key(settings, take, observations)}")
+    shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
+    with clock.stage("refine"):
+        refined: Refined = yield from in_stages(
+            lambda say: _refine(
+                settings, solved_with, take, observations, footage, rig, embedding, landmarker, kept, shown, say
+            )
+        )
+    warnings = [*warnings, *refined.notes]
+    result = replace(
+        refined.take,
+        provenance={**refined.take.provenance, "refined": {"from": path.name, "settings": to_json(settings)}},
+    )
+    with clock.stage("files"):
+        yield Progress("files", 0, 1)
+        save_take(files.named("take.npz"), result)
+        if settings.live_link:
+            names = {name: arkit_name(name) or name for name in result.channels}
+            write_live_link_csv(files.named("livelink.csv"), result, arkit_names=names)
+    has_blend = False
+    with clock.stage("blend"), bake_ready(source, output_settings, footage, blender_hook, files) as baked:
+        if baked is not None:
+            has_blend = yield from write_blend(baked(), output_settings, warnings)
+    with clock.stage("preview"):
+        if settings.preview:
+            yield from write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
+    summary = summary_of(result, clock, warnings, landmarks_reused=True)
+    summary["refinement"] = _facts(refined)
+    if settings.report:
+        write_report(
+            files.named("report.html"),
+            take=result,
+            rig=rig,
+            thumbnails=shown.thumbnails(),
+            summary=summary,
+            title=f"{solved_with.video.name}, refined",
+        )
+    summary_path = files.named("summary.json")
+    with atomic_path(summary_path) as temporary:
+        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    kept.forget_others()
+    return SolveResult(
+        take=files.named("take.npz"),
+        summary_path=summary_path,
+        live_link=files.named("livelink.csv") if settings.live_link else None,
+        report=files.named("report.html") if settings.report else None,
+        preview=files.named("preview.mp4") if settings.preview else None,
+        blend=files.named("blend") if has_blend else None,
+        summary=summary,
+    )
+
+
+def take_in(settings: RefineSettings) -> Path:
+    """The take that is meant. Raises FacecapError if there is none, or several."""
+    if settings.take is not None:
+        return settings.take
+    if not settings.folder.is_dir():
+        raise FacecapError(f"There is no folder {settings.folder}.", "Name the folder that a solve was written to.")
+    found = sorted(p for p in settings.folder.glob("*.take.npz") if not p.name.endswith(f"{ENDING}.take.npz"))
+    if not found:
+        raise FacecapError(f"{settings.folder} holds no solve.", "Solve first, then name the folder it was written to.")
+    if len(found) > 1:
+        raise FacecapError(f"{settings.folder} holds {len(found)} takes.", "Name the one to refine with --take.")
+    return found[0]
+
+
+def settings_of(take: Take, path: Path) -> SolveSettings:
+    """The settings a take was solved with. Raises FacecapError if it does not say."""
+    facts = take.provenance.get("settings")
+    if not isinstance(facts, dict):
+        raise FacecapError(
+            f"{path.name} does not say what it was solved from.", "Solve the footage with FaceCap first."
+        )
+    return from_json(SolveSettings, {**facts, "out": str(path.parent)})
+
+
+class KeptFolder:
+    """Finished parts of a refinement, one file each; implements `fit.deep.refine.Kept`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a part, or None if it is not there or damaged."""
+        try:
+            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as data:
+                return {key: data[key] for key in data.files}
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+
+    def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Write a part, completely or not at all."""
+        with atomic_path(self.folder / f"{name}.npz") as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **arrays)
+
+    def forget_others(self) -> None:
+        """Remove the parts of other refinements of the same solve."""
+        import shutil
+
+        for folder in self.folder.parent.glob("refine-*"):
+            if folder != self.folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Pictures:
+    """Comparisons of footage and render: the latest for whoever watches, a few for the report."""
+
+    def __init__(self, folder: Path, live: Path, take: Take) -> None:
+        self._folder, self._live, self._time_s = folder, live, take.time_s
+
+    def take_in(self, row: int, plate: NDArray[np.float32], render: NDArray[np.float32]) -> None:
+        """Show footage, render and both over each other; crops (S, S, 3) in 0..1."""
+        three = np.concatenate([plate, render, 0.5 * (plate + render)], axis=1)
+        picture = cv2.cvtColor((np.clip(three, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
+        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+        for path in (self._live, self._folder / f"compare-{row:07d}.jpg"):
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(data)
+
+    def thumbnails(self) -> list[Thumbnail]:
+        """A few of the comparisons, spread over the take."""
+        paths = sorted(self._folder.glob("compare-*.jpg"))
+        chosen = np.unique(np.linspace(0, len(paths) - 1, min(_SHOWN, len(paths))).astype(int)) if paths else []
+        rows = [(int(paths[i].stem.split("-")[1]), paths[i]) for i in chosen]
+        return [Thumbnail(path.read_bytes(), float(self._time_s[row]), row, True) for row, path in rows]
+
+
+def _refine(
+    settings: RefineSettings,
+    solved_with: SolveSettings,
+    take: Take,
+    observations: Observations,
+    footage: Footage,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    landmarker: Any,
+    kept: KeptFolder,
+    shown: _Pictures,
+    say: Any,
+) -> Refined:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    from ..fit.deep.expectation import expected_weights
+    from ..fit.deep.landmark_module import open_module
+    from ..fit.deep.plate_flow import DisFlow, TorchFlow
+    from ..fit.deep.refine import Watch, refine_take
+    from ..fit.deep.shots import Shot
+    from ..fit.deep.views import first_view
+    from .cameras import further_shots
+
+    torch.set_num_threads(settings.threads)
+    device = _device(settings.device)
+    network = open_module(solved_with.landmarker, solved_with.landmark_model, device)
+    camera = centered_camera(*take.image_size, take.focal_px)
+    pictures = PicturesByRow(footage)
+    shots = [Shot(first_view(camera), take.landmarks_px, pictures, landmarker.region_of_landmarks)]
+    closing = [pictures]
+    if settings.cameras is not None:
+        more, readers = further_shots(settings.cameras, take.time_s, landmarker, say)
+        shots += more
+        closing += readers
+    chosen = DeepSettings(**{item.name: getattr(settings, item.name) for item in fields(DeepSettings)})
+    rows = (settings.start or 0, take.frame_count - 1 if settings.end is None else settings.end)
+    flow = TorchFlow(settings.flow_model) if settings.flow_model is not None else DisFlow()
+    try:
+        with threadpool_limits(settings.threads, user_api="blas"):
+            return refine_take(
+                take,
+                expected_weights(take, observations, rig.ranges, settings.prior),
+                rig,
+                embedding,
+                shots,
+                network,
+                chosen,
+                Watch(say, shown.take_in),
+                kept,
+                rows=rows,
+                flow=flow,
+                device=device,
+            )
+    finally:
+        for reader in closing:
+            reader.close()
+
+
+def _device(asked: str) -> str:
+    import torch
+
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise FacecapError("There is no graphics card that torch can use.", "Choose the CPU, or leave it to FaceCap.")
+    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:
+    """The solve's settings with the refinement's wishes for files."""
+    return replace(solved, blend=settings.blend and solved.blend, blender=settings.blender or solved.blender)
+
+
+def _key(settings: RefineSettings, take: Take, observations: Observations) -> str:
+    """Changes with everything that changes the finished parts."""
+    facts = to_json(settings)
+    for name in ("folder", "take", "live_link", "report", "preview", "blend", "blender", "threads", "temporal"):
+        facts.pop(name, None)
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for array in (take.weights, take.head_translation_m, take.head_rotation_wxyz, observations.time_s):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+def _facts(refined: Refined) -> dict[str, Any]:
+    error = refined.error_mm[np.isfinite(refined.error_mm)]
+    return {
+        "frames_failed": int(refined.failed.sum()),
+        "landmark_error_mm": float(np.median(error)) if len(error) else None,
+    }
