@@ -27,7 +27,7 @@ from .channels import arkit_name, mirrored
 from .embedding import LandmarkEmbedding, landmark_geometry
 from .eye_paint import paint_eyes
 from .portrait import Direction, Mesh, frame, look, turned, view_px
-from .surface import loose_parts
+from .surface import loose_parts, points_on
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -83,7 +83,7 @@ def rehearse(
     rest, deltas = landmark_geometry(rig, embedding)
     reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.ranges).max(1) * _MM
     acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
-    mesh = _face_mesh(rig, embedding, rest)
+    mesh = face_mesh(rig, embedding)
     count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST))
     count = count if len(acting) else 0
 
@@ -211,7 +211,7 @@ def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
     return habits.astype(np.float32), own.astype(np.float32)
 
 
-def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding, rest: F32) -> Mesh:
+def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     """The character's mesh around its face; if it has no colours, its eyeballs are painted."""
     near = _near_face(rig, embedding)
     if rig.colors is not None:
@@ -223,7 +223,9 @@ def _face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding, rest: F32) -> M
     part = loose_parts(rig.neutral, rig.triangles)
     skin = int(np.bincount(part[embedding.triangle[list(layout.nose)]]).argmax())
     eyes = np.isin(part, np.setdiff1d(part[embedding.triangle[irises]], [skin]))
-    width = float(np.linalg.norm(rest[layout.upper_lid_left[0]] - rest[layout.upper_lid_right[0]]))
+    corners = [layout.upper_lid_left[0], layout.upper_lid_right[0]]
+    at = points_on(rig.neutral, rig.triangles, embedding.triangle[corners], embedding.barycentric[corners])
+    width = float(np.linalg.norm(at[0] - at[1]))
     colors = paint_eyes(rig.neutral, rig.triangles, eyes, _frontal(embedding), width)
     return Mesh(rig.neutral, rig.triangles[near], colors)
 

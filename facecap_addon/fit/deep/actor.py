@@ -13,6 +13,7 @@ from ...errors import FacecapError
 from ...render.antialias import Topology, topology_of
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.embedding import LandmarkEmbedding
+from ...rig.rehearsal import face_mesh
 from ...rig.surface import points_on
 from .joint import JawJoint
 
@@ -29,7 +30,8 @@ class Actor:
         neutral: (V, 3) float32 m, head space, life size.
         deltas: (V, 3, K) float32 m, displacement per unit weight.
         topology: its triangles.
-        colors: (V, 3) float32 linear albedo of its own, or None.
+        colors: (V, 3) float32 linear albedo: its own, or painted eyes on plain skin.
+        painted: (V,) bool, where these colours are known: everywhere if they are its own, else on the eyes.
         landmarks: (L, 3) float64 m, where landmarks lie on the neutral.
         channels: K names.  low, high: (K,) float64, bounds of the weights.
         jaw: the joint that turns the lower face besides the keys, or None.
@@ -39,7 +41,8 @@ class Actor:
     neutral: Tensor
     deltas: Tensor
     topology: Topology
-    colors: Tensor | None
+    colors: Tensor
+    painted: Tensor
     landmarks: F64
     channels: tuple[str, ...]
     low: F64
@@ -73,6 +76,7 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cp
     turn = (head[:3, :3] / scale).astype(np.float32)
     neutral = rig.neutral[used] @ turn.T + (head[:3, 3] / scale).astype(np.float32)
     deltas = np.ascontiguousarray(np.einsum("ij,kvj->vik", turn, rig.deltas[:, used]), np.float32)
+    colors, painted = _paint(rig, embedding)
     bounds = rig.ranges.astype(np.float64)
     joint = rig.jaw
     jaw = None
@@ -83,7 +87,8 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cp
         neutral=torch.from_numpy(neutral).to(device),
         deltas=torch.from_numpy(deltas).to(device),
         topology=topology_of(triangles, neutral, device),
-        colors=None if rig.colors is None else torch.from_numpy(rig.colors[used]).to(device),
+        colors=torch.from_numpy(colors[used]).to(device),
+        painted=torch.from_numpy(painted[used]).to(device),
         landmarks=places @ (head[:3, :3] / scale).T + head[:3, 3] / scale,
         channels=rig.channels,
         low=bounds[:, 0],
@@ -91,3 +96,14 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cp
         jaw=jaw,
         scale=scale,
     )
+
+
+def _paint(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(V, 3) linear colours and (V,) where they are known. Eyes that are open in no frame cannot be learned from it."""
+    if rig.colors is not None:
+        return rig.colors.astype(np.float32), np.ones(rig.vertex_count, bool)
+    colors = face_mesh(rig, embedding).colors
+    if colors is None:
+        return np.full((rig.vertex_count, 3), 0.5, np.float32), np.zeros(rig.vertex_count, bool)
+    skin = np.median(colors, axis=0)
+    return colors, np.abs(colors - skin).max(axis=1) > 1e-3

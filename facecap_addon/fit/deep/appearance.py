@@ -80,12 +80,13 @@ def sight(actor: Actor, state: DeepState, view: View, picture: NDArray[np.uint8]
     return Sighting(linear, torch.where(seen, cosine.clamp(min=0) ** 2, 0.0), harmonics(normals) * sky[:, None])
 
 
-def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, keep_colors: bool) -> Appearance:
+def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, own_colors: bool) -> Appearance:
     """Albedo and light that explain what some frames show, alternating between the two.
 
     Args:
-        sightings: of a few frames, lit alike.  keep_colors: whether the character's own colours are its albedo; then
-            only the light is found.
+        sightings: of a few frames, lit alike.
+        own_colors: whether the character's known colours (`Actor.painted`) are kept, so that features stay where they
+            are painted; of these only a slowly varying factor is found.
     Raises:
         FacecapError: no frame shows the surface.
     """
@@ -97,22 +98,23 @@ def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, keep_col
         )
     color = torch.stack([s.color for s in sightings])
     basis = torch.stack([s.basis for s in sightings])
-    known = actor.colors if keep_colors else None
-    albedo = torch.full_like(color[0], 0.5) if known is None else known
-    light = _fit_light(color, weight, basis, albedo)
-    if known is None:
-        for _ in range(ROUNDS):
-            albedo = _fit_albedo(color, weight, (basis @ light).clamp(min=_DARKEST), albedo)
-            # Light and albedo share one factor: the middle of what is seen is a grey of one half.
-            middle = albedo[(weight > 0).any(0)].median(0).values.clamp(min=1e-3)
-            albedo = albedo * (0.5 / middle)
-            light = _fit_light(color, weight, basis, albedo)
-    else:
-        # What light and sky do not explain (highlights, shadows) varies slowly; features stay where they are painted.
-        seen = weight.sum(0)
+    known = (actor.painted if own_colors else torch.zeros_like(actor.painted))[:, None]
+    everywhere = bool(known.all())
+    albedo = torch.where(known, actor.colors, 0.5)
+    # Light is read off the skin alone where skin and eyes do not share a scale yet.
+    lit = weight if everywhere else weight * ~known[:, 0]
+    light = _fit_light(color, lit, basis, albedo)
+    for _ in range(0 if everywhere else ROUNDS):
+        albedo = torch.where(known, albedo, _fit_albedo(color, weight, (basis @ light).clamp(min=_DARKEST), albedo))
+        # Light and albedo share one factor: the middle of what is seen is a grey of one half.
+        middle = albedo[(lit > 0).any(0)].median(0).values.clamp(min=1e-3)
+        albedo = torch.where(known, albedo, albedo * (0.5 / middle))
+        light = _fit_light(color, lit, basis, albedo)
+    if bool(known.any()):
+        # What light and sky do not explain (highlights, shadows) varies slowly.
         explained = _fit_albedo(color, weight, (basis @ light).clamp(min=_DARKEST), albedo)
         ratio = (explained / albedo.clamp(min=0.02)).clamp(0.25, 4.0)
-        albedo = albedo * _smoothed(ratio, seen, actor)
+        albedo = torch.where(known, albedo * _smoothed(ratio, weight.sum(0) * known[:, 0], actor), albedo)
     return Appearance(albedo.clamp(0, 4), light)
 
 

@@ -39,8 +39,7 @@ F64 = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 CHUNK_FRAMES, REFERENCE_FRAMES = 8, 12
-# The head is held this closely to where the solve had it, the jaw joint to its rest.
-_TURN_RAD, _SHIFT_M = 0.1, 0.03
+# The jaw joint is held this closely to its rest.
 _JAW_TURN_RAD, _JAW_SHIFT_M = 0.1, 0.004
 
 
@@ -145,6 +144,7 @@ class _Refinement:
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
         self.chunk = CHUNK_FRAMES
+        self._said = ("refine", 0, 0)
 
     def run(self) -> Refined:
         good = self._range() & (self.take.status == STATUS_SOLVED) & ~rows_in(self.settings.infill_frames, self.take)
@@ -200,14 +200,14 @@ class _Refinement:
         for i, row in enumerate(chosen.tolist()):
             sightings.append(sight(self.actor, self.start.part(np.array([row])), shot.view, shot.picture(row)))
             self.watch.progress("look", i + 1, len(chosen))
-        own = self.actor.colors is not None and self.settings.albedo != "estimated"
-        return estimate_appearance(self.actor, sightings, keep_colors=own)
+        return estimate_appearance(self.actor, sightings, own_colors=self.settings.albedo == "own")
 
     def _lower(self, name: str, rows: Rows, state: DeepState, appearance: list, stages: tuple[Stage, ...]) -> None:
         """Lower the energy of some rows of a state, in place, chunk by chunk; finished chunks are kept."""
         done = 0
         while done < len(rows):
-            self.watch.progress(name, done, len(rows))
+            self._said = (name, done, len(rows))
+            self.watch.progress(*self._said)
             chunk = rows[done : done + self.chunk]
             kept = self.kept.load(_part_name(name, chunk[0]))
             if kept is None or not np.array_equal(kept["rows"], chunk):
@@ -223,25 +223,28 @@ class _Refinement:
             done += len(chunk)
         self.watch.progress(name, len(rows), len(rows))
 
+    def _poll(self) -> None:
+        """Say the same again, so that a cancel gets through between two steps."""
+        self.watch.progress(*self._said)
+
     def _lower_chunk(
         self, rows: Rows, state: DeepState, appearance: list, stages: tuple[Stage, ...]
     ) -> dict[str, NDArray]:
         plates = [plates_of(shot, rows, self.looks, self.device) for shot in self.shots]
         begin = state.part(rows)
         jaw = np.repeat([_JAW_TURN_RAD, _JAW_SHIFT_M], 3) ** -2.0
-        expected = Expected(
-            self.expected[rows], self.priors.precision, begin, np.repeat([_TURN_RAD, _SHIFT_M], 3) ** -2.0, jaw
-        )
+        expected = Expected(self.expected[rows], self.priors.precision, begin, np.zeros(6), jaw)
         views = [shot.view for shot in self.shots]
         energy = DeepEnergy(self.actor, appearance, views, plates, self.looks, self.trust, expected)
         energy.shade(begin)
         now, compared = begin, None
         for stage in stages:
             free = free_unknowns(stage, self.actor, jaw_joint=self.settings.jaw_joint)
-            ended = minimise(energy, now, stage.weights, free, stage.iterations, lambda: None)
+            energy.expect(replace(expected, start=now, pose_precision=np.repeat(stage.hold, 3) ** -2.0))
+            ended = minimise(energy, now, stage.weights, free, stage.iterations, self._poll)
             now, compared = ended.state, ended.compared
         assert compared is not None
-        render = energy.renders(now.part(np.array([0])), 0) if len(rows) == 1 else energy.renders(now, 0)
+        render = energy.renders(now, 0)
         self.watch.picture(int(rows[0]), plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
         return {
             "rows": rows,

@@ -25,6 +25,7 @@ class Stage:
         keys: which keys move: "none", "jaw open", "jaw", "mouth" (and jaw), or "all".
         iterations: most linearisations.
         weights: what is minimised; factors multiply those of the settings.
+        hold: how far (rad, m) the head is expected to move from where the stage finds it.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Stage:
     keys: str
     iterations: int
     weights: EnergyWeights
+    hold: tuple[float, float] = (0.1, 0.03)
+
+
+# The network knows best where the head is, the picture how the face is shaped: shading misleads it about the head.
+_FIRMLY = (0.005, 0.001)
 
 
 def _paper() -> tuple[Stage, ...]:
@@ -46,16 +52,16 @@ def _paper() -> tuple[Stage, ...]:
         Stage("jaw open and head", "all", "jaw open", 3, lips),
         Stage("jaw", "none", "jaw", 2, lips),
         Stage("jaw, mouth and head", "all", "mouth", 3, EnergyWeights(ridge=1.0)),
-        Stage("all keys", "all", "all", 2, EnergyWeights(picture=1.0, blur_px=2.0)),
-        Stage("all keys, fine", "all", "all", 1, EnergyWeights(picture=1.0, blur_px=1.0)),
+        *_REFINE[1:],
     )
 
 
 _REFINE = (
-    Stage("all keys", "all", "all", 2, EnergyWeights(picture=1.0, blur_px=2.0)),
-    Stage("all keys, fine", "all", "all", 1, EnergyWeights(picture=1.0, blur_px=1.0)),
+    Stage("head", "all", "none", 3, EnergyWeights()),
+    Stage("all keys", "all", "all", 2, EnergyWeights(network=0.2, picture=0.5, blur_px=2.0), _FIRMLY),
+    Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.2, picture=0.5, blur_px=1.0), _FIRMLY),
 )
-_AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(picture=1.0, blur_px=1.0)),)
+_AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0)),)
 
 
 def stages_of(settings: DeepSettings) -> tuple[Stage, ...]:

@@ -23,16 +23,16 @@ class DeepSettings:
         choices=("refine", "paper"),
     )
     looks: int = _option(5, "How often the landmark network looks at every picture; more is steadier", "", 1, 5)
-    network: float = _option(0.5, "Trust in what the landmark network sees", "", 0.0, 100.0)
+    network: float = _option(1.0, "Trust in what the landmark network sees", "", 0.0, 100.0)
     picture: float = _option(1.0, "Trust in the picture itself, pixel by pixel; 0 leaves it out", "", 0.0, 100.0)
     edges: float = _option(0.0, "Trust in differences of neighbouring landmarks (energy 2)", "", 0.0, 100.0)
     ridge: float = _option(0.0, "Pull of every weight to zero, besides what is expected of it", "", 0.0, 1e4)
     prior: float = _option(1.0, "Trust in what recorded performances teach about the face", "", 0.0, 10.0)
     smoothness: float = _option(1.0, "Smoothing in time while energies are lowered; 0 none", "", 0.0, 10.0)
     albedo: str = _option(
-        "auto",
-        "Skin to draw: the character's own colours, or those estimated from the footage; auto: its own if it has any",
-        choices=("auto", "own", "estimated"),
+        "own",
+        "Skin to draw: own keeps the character's colours where it has any, estimated takes all from the footage",
+        choices=("own", "estimated"),
     )
     reference_frame: int | None = _option(
         None, "Frame with a calm face in good light for albedo and light; absent: found automatically", "frame", 0

@@ -1,0 +1,270 @@
+"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only take|ict] [--frames N]`.
+
+Both clips were rendered by Cycles, not by our own renderer: `sample_scenes/take_01.mp4`, and `renders/ict_rom.mp4` of
+the development data. The camera is known. The landmark fit and the take refined from it are compared with the truth:
+vertex RMSE around lips and lids and over the moving face, head rotation and translation, seconds per frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from benchmarks.ground_truth import ROOT, SKIN, embedding_of, load_truth, observe_clip, rehearsal_of
+from benchmarks.sample_head import sample_rig
+from benchmarks.sample_take import CLIP, TRUTH
+from facecap_addon.fit.deep.expectation import expected_weights
+from facecap_addon.fit.deep.landmark_module import open_module
+from facecap_addon.fit.deep.refine import Refined, Watch, refine_take
+from facecap_addon.fit.deep.settings import DeepSettings
+from facecap_addon.fit.deep.shots import Shot
+from facecap_addon.fit.deep.views import first_view
+from facecap_addon.fit.settings import FitSettings
+from facecap_addon.fit.solve import solve_take
+from facecap_addon.footage.footage import open_footage
+from facecap_addon.geometry.camera import centered_camera
+from facecap_addon.jobs.pictures import PicturesByRow
+from facecap_addon.landmarks.layout import MEDIAPIPE_478
+from facecap_addon.landmarks.observations import Observations
+from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.rig.blendshapes import BlendshapeRig
+from facecap_addon.rig.embedding import LandmarkEmbedding, head_space
+from facecap_addon.rig.rehearsal import Rehearsal
+from facecap_addon.rig.surface import points_on
+from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.take import Take
+from sample_scenes.head.arrays import build_head_arrays
+from sample_scenes.head.landmarks import load_landmarks
+from sample_scenes.studio import CAMERA_FROM_WORLD
+
+F64 = NDArray[np.float64]
+NEAR_M, MOVING_M = 0.005, 0.0005
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A rendered clip and everything that is true of it.
+
+    Attributes:
+        name, clip: what it is and where.  rig, embedding, rehearsal, observations: as for a solve.
+        weights: (F, K).  camera_from_rig: (F, 4, 4) m.  focal_px: of the camera.
+        skin: (V,) bool, vertices that count.
+    """
+
+    name: str
+    clip: Path
+    rig: BlendshapeRig
+    embedding: LandmarkEmbedding
+    rehearsal: Rehearsal
+    observations: Observations
+    weights: NDArray[np.float32]
+    camera_from_rig: F64
+    focal_px: float
+    skin: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far a take is from the truth.
+
+    Attributes:
+        fine_mm: vertex RMSE around lips and lids.  lips_mm, lids_mm: of either.  all_mm: of all that moves.
+        turn_deg: median error of the head's rotation.  shift_mm: RMS of its place.  depth_mm: of its depth alone.
+        bend: mean absolute second difference of the head's place, mm.
+    """
+
+    fine_mm: float
+    lips_mm: float
+    lids_mm: float
+    all_mm: float
+    turn_deg: float
+    shift_mm: float
+    depth_mm: float
+    bend: float
+
+
+def take_scene() -> Scene:
+    """The sample take on the head that it shows."""
+    rig = sample_rig()
+    truth = load_take(TRUTH)
+    matrices = _matrices(truth.head_rotation_wxyz, truth.head_translation_m)
+    landmarks = np.asarray(load_landmarks()[0].positions(build_head_arrays().neutral.astype(np.float64)))
+    return Scene(
+        "take_01",
+        CLIP,
+        rig,
+        embedding_of(rig, "sample_head"),
+        rehearsal_of(rig, "sample_head"),
+        observe_clip(CLIP),
+        truth.weights[:, [truth.channels.index(name) for name in rig.channels]],
+        matrices @ head_space(CAMERA_FROM_WORLD, landmarks, MEDIAPIPE_478)[0],
+        truth.focal_px,
+        np.ones(rig.vertex_count, bool),
+    )
+
+
+def ict_scene(data: Path) -> Scene:
+    """The ICT head under recorded curves."""
+    truth = load_truth(data)
+    with np.load(data / "renders" / "ict_rom_truth.npz", allow_pickle=False) as arrays:
+        blender = np.linalg.inv(arrays["world_from_camera"]) @ arrays["world_from_head"]
+    skin = np.zeros(truth.rig.vertex_count, bool)
+    skin[:SKIN] = True
+    return Scene(
+        "ict_rom",
+        truth.clip,
+        truth.rig,
+        embedding_of(truth.rig, "ict_actor"),
+        rehearsal_of(truth.rig, "ict_actor"),
+        observe_clip(truth.clip),
+        truth.rig_weights,
+        np.diag([1.0, -1.0, -1.0, 1.0]) @ blender,
+        truth.focal_px,
+        skin,
+    )
+
+
+def landmark_fit(scene: Scene) -> Take:
+    """The scene solved by the landmark fit with the known camera."""
+    settings = FitSettings(focal_px=scene.focal_px)
+    return solve_take(scene.observations, scene.rig, scene.embedding, settings, rehearsal=scene.rehearsal)
+
+
+class NothingKept:
+    """Keeps parts in memory only; implements `fit.deep.refine.Kept`."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, dict[str, NDArray[Any]]] = {}
+
+    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
+        return self._parts.get(name)
+
+    def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        self._parts[name] = arrays
+
+
+def refine(
+    scene: Scene,
+    take: Take,
+    settings: DeepSettings,
+    rows: tuple[int, int] | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    extra: list[Shot] | None = None,
+) -> Refined:
+    """Refine a take of the scene with the known camera."""
+    landmarker = open_landmarker()
+    pictures = PicturesByRow(open_footage(scene.clip))
+    view = first_view(centered_camera(*take.image_size, scene.focal_px))
+    shot = Shot(view, scene.observations.landmarks_px, pictures, landmarker.region_of_landmarks)
+    try:
+        return refine_take(
+            take,
+            expected_weights(take, scene.observations, scene.rig.ranges, settings.prior),
+            scene.rig,
+            scene.embedding,
+            [shot, *(extra or [])],
+            open_module("mediapipe-478", None),
+            settings,
+            Watch(progress, lambda *_: None),
+            NothingKept(),
+            rows=rows,
+        )
+    finally:
+        pictures.close()
+
+
+def errors_of(scene: Scene, take: Take, rows: NDArray[np.intp]) -> Errors:
+    """Compare some rows of a take with the truth."""
+    difference = take.weights[rows] - scene.weights[rows]
+    moving = (np.linalg.norm(scene.rig.deltas, axis=2).max(0) > MOVING_M) & scene.skin
+    lips, lids = (_near(scene, names) & moving for names in (_LIPS, _LIDS))
+
+    def rmse(members: NDArray[np.bool_]) -> float:
+        moved = np.tensordot(difference, scene.rig.deltas[:, members], axes=1)
+        return float(np.sqrt((moved**2).sum(-1).mean())) * 1000
+
+    solved = _matrices(take.head_rotation_wxyz, take.head_translation_m) @ scene.embedding.head_from_rig
+    solved, true = solved[rows], scene.camera_from_rig[rows]
+    turn = Rotation.from_matrix(solved[:, :3, :3] @ true[:, :3, :3].transpose(0, 2, 1)).magnitude()
+    origin = np.linalg.inv(scene.embedding.head_from_rig)[:, 3]
+    away = ((solved - true) @ origin)[:, :3] * 1000
+    place = (solved @ origin)[:, :3] * 1000
+    bend = np.abs(np.diff(place, 2, axis=0)).mean() if len(rows) > 2 else 0.0
+    return Errors(
+        rmse(lips | lids),
+        rmse(lips),
+        rmse(lids),
+        rmse(moving),
+        float(np.degrees(np.median(turn))),
+        float(np.sqrt((away**2).sum(1).mean())),
+        float(np.sqrt((away[:, 2] ** 2).mean())),
+        float(bend),
+    )
+
+
+_LIPS = ("lips_outer_upper", "lips_outer_lower", "lips_inner_upper", "lips_inner_lower")
+_LIDS = ("upper_lid_right", "lower_lid_right", "upper_lid_left", "lower_lid_left")
+
+
+def _near(scene: Scene, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(V,) vertices of the neutral within 5 mm of some landmarks."""
+    landmarks = sorted({i for name in names for i in getattr(MEDIAPIPE_478, name)})
+    embedding = scene.embedding
+    places = points_on(scene.rig.neutral, scene.rig.triangles, embedding.triangle, embedding.barycentric)
+    return cKDTree(places[landmarks]).query(scene.rig.neutral)[0] < NEAR_M
+
+
+def _matrices(wxyz: NDArray[np.floating], translation: NDArray[np.floating]) -> F64:
+    out = np.tile(np.eye(4), (len(wxyz), 1, 1))
+    out[:, :3, :3] = Rotation.from_quat(wxyz[:, [1, 2, 3, 0]].astype(np.float64)).as_matrix()
+    out[:, :3, 3] = translation
+    return out
+
+
+def show(label: str, errors: Errors) -> None:
+    """Print one line."""
+    print(
+        f"  {label:14s} lips and lids {errors.fine_mm:.2f} mm (lips {errors.lips_mm:.2f}, lids {errors.lids_mm:.2f}), "
+        f"all {errors.all_mm:.2f} mm, rotation {errors.turn_deg:.2f}°, translation {errors.shift_mm:.1f} mm "
+        f"(depth {errors.depth_mm:.1f}), bend {errors.bend:.3f} mm",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--only", choices=("take", "ict"))
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--frames", type=int, default=100_000, help="how many, from the first")
+    options = parser.parse_args()
+    names = (options.only,) if options.only else ("take", "ict")
+    for name in names:
+        scene = take_scene() if name == "take" else ict_scene(options.data)
+        fit = landmark_fit(scene)
+        last = min(options.first + options.frames, fit.frame_count) - 1
+        rows = np.arange(options.first, last + 1)
+        print(f"{scene.name}, frames {options.first} to {last}")
+        show("landmark fit", errors_of(scene, fit, rows))
+        for label, settings in (
+            ("deep, no time", replace(DeepSettings(), temporal="none", reestimate=False)),
+            ("deep", DeepSettings()),
+        ):
+            began = time.perf_counter()
+            refined = refine(scene, fit, settings, (options.first, last))
+            seconds = (time.perf_counter() - began) / len(rows)
+            show(label, errors_of(scene, refined.take, rows))
+            print(f"    {seconds:.2f} s a frame; {' '.join(refined.notes)}")
+
+
+if __name__ == "__main__":
+    main()
