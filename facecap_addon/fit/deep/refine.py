@@ -26,7 +26,7 @@ from .looks import Looks
 from .minimise import minimise
 from .motion import face_motion
 from .plate_flow import DisFlow, PlateFlow
-from .schedule import Stage, free_unknowns, stages_again, stages_of
+from .schedule import Pass, Stage, free_unknowns, pass_again, passes_of
 from .settings import DeepSettings
 from .shots import Shot, plates_of
 from .state import DeepState
@@ -144,7 +144,7 @@ class _Refinement:
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
         self.chunk = CHUNK_FRAMES
-        self._said = ("refine", 0, 0)
+        self._said = ("head", 0, 0)
 
     def run(self) -> Refined:
         good = self._range() & (self.take.status == STATUS_SOLVED) & ~rows_in(self.settings.infill_frames, self.take)
@@ -153,8 +153,12 @@ class _Refinement:
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
         appearance = [self._appearance(shot, rows) for shot in self.shots]
         state = self.start.part(slice(None))
-        self._lower("refine", rows, state, appearance, stages_of(self.settings))
-        energy, error = self._ends(rows)
+        *before, face = passes_of(self.settings)
+        for part in before:
+            self._lower(part, rows, state, appearance)
+            state = self._in_time(state, good)
+        self._lower(face, rows, state, appearance)
+        energy, error = self._ends(rows, face)
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = failed(
             error[rows],
@@ -173,10 +177,10 @@ class _Refinement:
         infilled = self._infill(state, good & ~bad)
         state = self._in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none":
-            again = np.flatnonzero(good & ~bad)
+            again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
             held = state.part(slice(None))
-            self._lower("expression", again, state, appearance, stages_again(self.settings))
-            worse = ~np.isfinite(self._ends(again, "expression")[0])
+            self._lower(part, again, state, appearance)
+            worse = ~np.isfinite(self._ends(again, part)[0])
             state.put(worse & good, held.part(worse & good))
         return self._result(state, good, bad, infilled, error)
 
@@ -202,9 +206,9 @@ class _Refinement:
             self.watch.progress("look", i + 1, len(chosen))
         return estimate_appearance(self.actor, sightings, own_colors=self.settings.albedo == "own")
 
-    def _lower(self, name: str, rows: Rows, state: DeepState, appearance: list, stages: tuple[Stage, ...]) -> None:
+    def _lower(self, part: Pass, rows: Rows, state: DeepState, appearance: list) -> None:
         """Lower the energy of some rows of a state, in place, chunk by chunk; finished chunks are kept."""
-        done = 0
+        done, name = 0, part.name
         while done < len(rows):
             self._said = (name, done, len(rows))
             self.watch.progress(*self._said)
@@ -212,7 +216,7 @@ class _Refinement:
             kept = self.kept.load(_part_name(name, chunk[0]))
             if kept is None or not np.array_equal(kept["rows"], chunk):
                 try:
-                    kept = self._lower_chunk(chunk, state, appearance, stages)
+                    kept = self._lower_chunk(chunk, state, appearance, part.stages)
                 except (MemoryError, RuntimeError) as error:
                     if self.chunk == 1 or not _out_of_memory(error):
                         raise
@@ -257,11 +261,11 @@ class _Refinement:
             "landmark_mm": np.linalg.norm(compared.landmark_mm[:, 0], axis=-1).astype(np.float32),
         }
 
-    def _ends(self, rows: Rows, name: str = "refine") -> tuple[F64, F64]:
+    def _ends(self, rows: Rows, made: Pass) -> tuple[F64, F64]:
         """(F,) energy and (F,) landmark error in mm at the end of a pass; infinite where none was made."""
         energy, error = (np.full(self.take.frame_count, np.inf) for _ in range(2))
         for row in rows.tolist():
-            part = self.kept.load(_part_name(name, row))
+            part = self.kept.load(_part_name(made.name, row))
             if part is not None:
                 energy[part["rows"]], error[part["rows"]] = part["energy"], part["error_mm"]
         return energy, error

@@ -52,26 +52,39 @@ def _paper() -> tuple[Stage, ...]:
         Stage("jaw open and head", "all", "jaw open", 3, lips),
         Stage("jaw", "none", "jaw", 2, lips),
         Stage("jaw, mouth and head", "all", "mouth", 3, EnergyWeights(ridge=1.0)),
-        *_REFINE[1:],
     )
 
 
-_REFINE = (
-    Stage("head", "all", "none", 3, EnergyWeights()),
-    Stage("all keys", "all", "all", 2, EnergyWeights(network=0.2, picture=0.5, blur_px=2.0), _FIRMLY),
-    Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.2, picture=0.5, blur_px=1.0), _FIRMLY),
+_HEAD = (Stage("head", "all", "none", 3, EnergyWeights()),)
+_FACE = (
+    Stage("all keys", "all", "all", 2, EnergyWeights(network=0.0, picture=0.5, blur_px=2.0), _FIRMLY),
+    Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0), _FIRMLY),
 )
 _AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0)),)
 
 
-def stages_of(settings: DeepSettings) -> tuple[Stage, ...]:
+@dataclass(frozen=True)
+class Pass:
+    """Stages that all frames go through before neighbours are made consistent.
+
+    Attributes:
+        name: for people, and for the parts that are kept.  stages: in order.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+
+
+def passes_of(settings: DeepSettings) -> tuple[Pass, ...]:
     """The schedule that the settings ask for."""
-    return _with_factors(_paper() if settings.schedule == "paper" else _REFINE, settings)
+    if settings.schedule == "paper":
+        return (Pass("face", _with_factors((*_paper(), *_FACE), settings)),)
+    return Pass("head", _with_factors(_HEAD, settings)), Pass("face", _with_factors(_FACE, settings))
 
 
-def stages_again(settings: DeepSettings) -> tuple[Stage, ...]:
+def pass_again(settings: DeepSettings) -> Pass:
     """What re-estimates the expression after temporal refinement, the head held (appendix A.1)."""
-    return _with_factors(_AGAIN, settings)
+    return Pass("expression", _with_factors(_AGAIN, settings))
 
 
 def _with_factors(stages: tuple[Stage, ...], settings: DeepSettings) -> tuple[Stage, ...]:
