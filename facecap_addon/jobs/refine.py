@@ -1,4 +1,4 @@
-"""The refine job: a finished solve in; a take refined by deep energies, with its files, out. The solve stays as it is."""
+"""The refine job: a finished solve in, a take refined by deep energies, with its files, out. The solve stays."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from .fragments import Fragments
 
 # The edge opposite each corner.
-_EDGES = ((1, 2), (2, 0), (0, 1))
+_EDGES = [[1, 2], [2, 0], [0, 1]]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Crossings:
 
 def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology: Topology) -> Crossings:
     """Find where outlines run between pixels; arguments as `antialias`, without derivatives."""
-    frames, height, width = fragments.shape
+    _, height, width = fragments.shape
     triangles = topology.triangles.long()
     count = len(triangles)
     tri = fragments.triangle.long()
@@ -134,31 +134,31 @@ def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology
         first_near = nearness[one] >= nearness[other]
         near, far = torch.where(first_near, one, other), torch.where(first_near, other, one)
         frame = near // (height * width)
-        number = frame * count + flat[near]
-        has = outline[number]
-        some = torch.nonzero(has.any(1))[:, 0]
-        near, far, frame, has = near[some], far[some], frame[some], has[some]
+        # The outline may belong to a neighbour of the triangle that is seen: triangles are often as small as pixels.
+        around = torch.cat([flat[near, None], topology.across[flat[near]]], 1)  # (M, 4)
+        has = outline[frame[:, None] * count + around.clamp(min=0)] & (around >= 0)[..., None]
+        some = torch.nonzero(has.flatten(1).any(1))[:, 0]
+        near, far, frame, has, around = near[some], far[some], frame[some], has[some], around[some]
         direction = torch.where(first_near[some], 1, -1)
         centre = torch.stack([near % width, near // width % height], 1)
-        corner = triangles[flat[near]] + (frame * fragments.vertices)[:, None]
-        at = points_px.reshape(-1, 2)[corner] - centre[:, None].to(points_px.dtype)
+        corner = triangles[around.clamp(min=0)] + (frame * fragments.vertices)[:, None, None]
+        ends = corner[:, :, _EDGES].flatten(1, 2)  # (M, 12, 2)
+        at = points_px.reshape(-1, 2)[ends] - centre[:, None, None].to(points_px.dtype)
         along, across = (at[..., 1], at[..., 0]) if vertical else (at[..., 0], at[..., 1])
-        for e, (i, j) in enumerate(_EDGES):
-            s0, s1 = across[:, i], across[:, j]
-            meets = (s0 < 0) != (s1 < 0)
-            where = (along[:, i] * s1 - along[:, j] * s0) / torch.where(meets, s1 - s0, 1.0) * direction
-            hit = torch.nonzero(has[:, e] & meets & (where >= 0) & (where <= 1))[:, 0]
-            edge = corner[hit][:, [i, j]]
-            parts.append(
-                (
-                    near[hit],
-                    far[hit],
-                    edge,
-                    centre[hit],
-                    torch.full_like(hit, vertical, dtype=torch.bool),
-                    direction[hit],
-                )
-            )
+        rise, run = across[..., 1] - across[..., 0], along[..., 1] - along[..., 0]
+        # An edge is crossed the way it is steepest, once: so the area it bounds grows as it moves.
+        steep = (rise.abs() > run.abs()) | ((rise.abs() == run.abs()) & (not vertical))
+        meets = has.flatten(1) & steep & ((across[..., 0] < 0) != (across[..., 1] < 0))
+        where = (along[..., 0] * across[..., 1] - along[..., 1] * across[..., 0]) / torch.where(meets, rise, 1.0)
+        where = where * direction[:, None]
+        meets &= (where >= 0) & (where <= 1)
+        hit = torch.nonzero(meets.any(1))[:, 0]
+        # Of several edges the one furthest out is where the surface ends.
+        last = torch.where(meets, where, -1.0)[hit].argmax(1)
+        edge = ends[hit, last]
+        parts.append(
+            (near[hit], far[hit], edge, centre[hit], torch.full_like(hit, vertical, dtype=torch.bool), direction[hit])
+        )
     return Crossings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 

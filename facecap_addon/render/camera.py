@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,10 +35,3 @@ def into_crop(points_px: Tensor, image_from_crop: Tensor) -> Tensor:
     """
     turn, shift = image_from_crop[:, :, :2], image_from_crop[:, :, 2]
     return (points_px - shift[:, None]) @ torch.linalg.inv(turn).transpose(1, 2)
-
-
-def finer(image_from_crop: np.ndarray, factor: int) -> np.ndarray:
-    """(2, 3): the map of a crop with `factor` times as many pixels on a side, each coarse one made of whole fine ones."""
-    turn = image_from_crop[:, :2]
-    shift = image_from_crop[:, 2] + turn @ np.full(2, 0.5 / factor - 0.5)
-    return np.concatenate([turn / factor, shift[:, None]], axis=1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from .compiled import compiled, compiled_inline
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
@@ -35,7 +37,7 @@ def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, wi
     # A lone frame is split into bands of rows, one per thread.
     bands = 1 if frames >= _THREADS else min(_THREADS, height)
     edges = np.linspace(0, height, bands + 1).astype(int).tolist()
-    work = [(frame, first, last) for frame in range(frames) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    work = [(frame, first, last) for frame in range(frames) for first, last in pairwise(edges)]
 
     def draw(item: tuple[int, int, int]) -> None:
         frame, first, last = item
@@ -49,7 +51,7 @@ def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, wi
     return out
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: Any) -> None:
     """Draw rows first..last of one frame into out (H, W)."""
     width = out.shape[1]
@@ -93,7 +95,7 @@ def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: A
                     out[y, x] = t
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@compiled_inline
 def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> Any:
     """Twice the area of (a, b, pixel); exactly its negative for (b, a, pixel), so that neighbours agree."""
     if in_order:
@@ -101,7 +103,7 @@ def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> 
     return -((ax - bx) * (y - by) - (ay - by) * (x - bx))
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@compiled_inline
 def _owned(ax: Any, ay: Any, bx: Any, by: Any) -> Any:
     """Whether pixels on the edge a -> b are the triangle's: of two neighbours only one runs it in this direction."""
     return by < ay or (by == ay and bx > ax)

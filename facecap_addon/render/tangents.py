@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from .antialias import Topology, crossing_share, crossings
+from .compiled import compiled
 from .fragments import Fragments, rasterise, to_picture
 from .shading import encode_srgb
 
@@ -113,7 +114,7 @@ class PictureTangents:
             _gather(out, self._pixel[piece], self._corner[piece], self._by_corner[piece], moved)
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(work, zip(parts[:-1], parts[1:], strict=True)))
+            list(pool.map(work, pairwise(parts)))
         if len(self._target):
             change = self._share[:, None, None] * (out[self._near] - out[self._far])
             change += np.einsum("mcea,mead->mcd", self._by_end, moved[self._edge, :2], optimize=True)
@@ -131,7 +132,7 @@ def _pixel_colors(corners: Tensor, fragments: Fragments) -> Tensor:
     return encode_srgb((weights[..., None] * corners[..., 3:]).sum(1))
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@compiled
 def _gather(out: Any, pixel: Any, corner: Any, by_corner: Any, moved: Any) -> None:
     many = moved.shape[2]
     for p in range(pixel.shape[0]):

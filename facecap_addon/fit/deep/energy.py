@@ -301,7 +301,7 @@ def _compared(target: Tensor, size: int) -> NDArray[np.bool_]:
     mask = np.zeros((size, size), np.uint8)
     points = target.cpu().numpy()
     if np.isfinite(points).all():
-        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), (1,))
     return cv2.erode(mask, np.ones((5, 5), np.uint8)) > 0
 
 

@@ -1,4 +1,4 @@
-"""What is expected of the weights of a take before looking at renders: the expression prior's answer to its landmarks."""
+"""What is expected of a take's weights before looking at renders: the expression prior's answer to its landmarks."""
 
 from __future__ import annotations
 

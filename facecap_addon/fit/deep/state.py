@@ -54,8 +54,8 @@ class DeepState:
 def head_points(actor: Actor, weights: F64, jaw: F64) -> Tensor:
     """(N, V, 3) float32 m, head space: the surface under weights (N, K) and jaw poses (N, 6)."""
     device = actor.neutral.device
-    shape = torch.tensordot(torch.tensor(weights, dtype=torch.float32, device=device), actor.deltas, dims=([1], [2]))
-    points = actor.neutral + shape
+    given = torch.tensor(weights, dtype=torch.float32, device=device)
+    points = actor.neutral + torch.einsum("nk,vdk->nvd", given, actor.deltas)
     if actor.jaw is not None and np.any(jaw):
         points = skinned(points, torch.tensor(jaw, dtype=torch.float32, device=device), actor.jaw)
     return points

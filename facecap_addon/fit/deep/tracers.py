@@ -55,7 +55,7 @@ def spread_tracers(actor: Actor, count: int = COUNT) -> Tracers:
     triangles = actor.topology.triangles.cpu()
     fragments = rasterise(places, depths, triangles, _SIZE, _SIZE)
     mask = np.zeros((_SIZE, _SIZE), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(seen(actor.landmarks)[0]).astype(np.int32)), 1)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(seen(actor.landmarks)[0]).astype(np.int32)), (1,))
     inside = mask.reshape(-1)[fragments.pixel.numpy()] > 0
     weights = barycentrics(places, depths, fragments).numpy()[inside]
     corners = fragments.corner.numpy()[inside]
