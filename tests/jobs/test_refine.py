@@ -1,0 +1,145 @@
+"""Refining a solve: better where it looked, untouched where it did not, and words where it cannot."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import CancelledError, FacecapError
+from facecap_addon.jobs.catalog import open_job
+from facecap_addon.jobs.performing import events_of
+from facecap_addon.jobs.progress import Progress
+from facecap_addon.jobs.refine_settings import RefineSettings
+from facecap_addon.jobs.runner import InlineRunner
+from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.take import STATUS_INFILLED, STATUS_SOLVED
+from tests.jobs.solving import facecap, half_written
+
+pytest.importorskip("torch")
+pytest.importorskip("numba")
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "sample_scenes" / "take_01.mp4"
+FIRST, LAST = 62, 65
+
+
+@pytest.fixture(scope="module")
+def solved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A solve of part of the sample take, with the known camera."""
+    out = tmp_path_factory.mktemp("refine")
+    settings = SolveSettings(video=CLIP, out=out, focal_px=864.0, end="79", report=False, blend=False, live_link=False)
+    InlineRunner("solve", settings).wait()
+    return out
+
+
+def quick(folder: Path, **more: object) -> RefineSettings:
+    """Few frames, few looks, no slow files."""
+    chosen = {"start": FIRST, "end": LAST, "looks": 1, "blend": False, "report": False}
+    return RefineSettings(folder=folder, **(chosen | more))  # type: ignore[arg-type]
+
+
+def lip_error_mm(folder: Path, name: str, rows: slice) -> float:
+    """RMSE of the jaw's and the lips' keys' effect against the truth of the sample take."""
+    from facecap_addon.jobs.sample import CACHE
+    from facecap_addon.rig.blendshapes import load_rig
+
+    rig = load_rig(sorted(CACHE.glob("rig-*.npz"))[-1])
+    truth, take = load_take(CLIP.with_suffix(".npz")), load_take(folder / name)
+    order = [truth.channels.index(channel) for channel in take.channels]
+    difference = take.weights[rows] - truth.weights[: take.frame_count, order][rows]
+    moving = rig.deltas[:, np.linalg.norm(rig.deltas, axis=2).max(0) > 0.002]
+    return float(np.sqrt((np.tensordot(difference, moving, axes=1) ** 2).sum(-1).mean())) * 1000
+
+
+def test_a_refined_range_is_nearer_the_truth_and_the_rest_is_as_it_was(solved: Path) -> None:
+    before = load_take(solved / "take_01.take.npz")
+    stages = []
+    runner = InlineRunner("refine", quick(solved, report=True))
+    while not runner.done:
+        stages += [event.stage for event in runner.poll() if isinstance(event, Progress)]
+    facts = runner.wait().result
+    after = load_take(Path(facts["take"]))
+    rows = slice(FIRST, LAST + 1)
+    assert list(dict.fromkeys(stages))[-6:-1] == ["head", "flow", "time", "face", "expression"]
+    assert lip_error_mm(solved, "take_01.refined.take.npz", rows) < lip_error_mm(solved, "take_01.take.npz", rows)
+    outside = np.ones(before.frame_count, bool)
+    outside[rows] = False
+    np.testing.assert_array_equal(after.weights[outside], before.weights[outside])
+    np.testing.assert_array_equal(after.head_translation_m[outside], before.head_translation_m[outside])
+    assert (after.weights >= 0).all() and (after.weights <= 1).all()
+    assert after.provenance["method"] == "deep energies"
+    # The solve itself stays; the refinement lies beside it.
+    np.testing.assert_array_equal(load_take(solved / "take_01.take.npz").weights, before.weights)
+    assert Path(facts["report"]).read_text(encoding="utf-8").count("data:image/jpeg") >= 1
+    assert (solved / ".take_01.facecap" / "live.jpg").is_file()
+    assert json.loads(Path(facts["summary_path"]).read_text(encoding="utf-8"))["refinement"]["frames_failed"] == 0
+    assert not half_written(solved)
+
+
+def test_frames_named_by_hand_are_filled_by_flow(solved: Path) -> None:
+    facts = InlineRunner("refine", quick(solved, infill_frames="63-64", temporal="none")).wait().result
+    after = load_take(Path(facts["take"]))
+    assert (after.status[63:65] == STATUS_INFILLED).all()
+    assert (np.delete(after.status, [63, 64]) == STATUS_SOLVED).all()
+    assert any("optical flow" in warning for warning in facts["summary"]["warnings"])
+    truth = load_take(CLIP.with_suffix(".npz"))
+    shift = after.head_translation_m[63] - after.head_translation_m[62]
+    true = truth.head_translation_m[63] - truth.head_translation_m[62]
+    assert np.linalg.norm(shift - true) < 0.002
+
+
+def test_a_refinement_that_was_stopped_goes_on(solved: Path) -> None:
+    settings = quick(solved, looks=2, temporal="none")
+    runner = InlineRunner("refine", settings)
+    while not (runner.progress and runner.progress.stage == "face"):
+        runner.poll()
+    runner.cancel()
+    with pytest.raises(CancelledError):
+        runner.wait()
+    stages = [e.stage for e in events_of(open_job("refine"), settings) if isinstance(e, Progress)]
+    assert stages.count("head") == 2  # begun and done: its part was kept
+    assert not half_written(solved)
+
+
+def test_the_command_line_refines(solved: Path) -> None:
+    done = facecap(
+        "refine", solved, "--start", FIRST, "--end", FIRST + 1, "--looks", 1, "--temporal", "none",
+        "--no-blend", "--no-report",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "take_01.refined.take.npz" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"folder": ROOT / "docs"}, "holds no solve"),
+        ({"folder": ROOT / "nowhere"}, "There is no folder"),
+        ({"infill_frames": "3-x"}, "names no frames"),
+        ({"start": 70, "end": 60}, "no solved frame"),
+        ({"cameras": ROOT / "README.md"}, "list of cameras"),
+    ],
+)
+def test_what_cannot_be_refined_is_said(solved: Path, change: dict[str, object], words: str) -> None:
+    folder = change.pop("folder", solved)
+    assert isinstance(folder, Path)
+    with pytest.raises(FacecapError, match=words):
+        InlineRunner("refine", quick(folder, **change)).wait()
+
+
+def test_without_torch_it_says_how_to_get_it(solved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "torch" else found(name, *more)
+    )
+    for job, settings in (
+        ("refine", quick(solved)),
+        ("solve", SolveSettings(video=CLIP, out=solved, method="deep")),
+    ):
+        with pytest.raises(FacecapError, match="landmark fit"):
+            InlineRunner(job, settings).wait()
