@@ -13,6 +13,7 @@ MODULES = (
     "operators.footage",
     "operators.character",
     "operators.solve",
+    "operators.refine",
     "operators.bake",
     "operators.result",
     "operators.installation",

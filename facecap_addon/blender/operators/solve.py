@@ -37,11 +37,8 @@ STAGES = {
 }
 
 
-class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
-    bl_idname = "facecap.solve"
-    bl_label = "Solve"
-    bl_description = "Animate the character from the footage; you can go on working meanwhile"
-    bl_options = {"UNDO"}
+class JobOperator(FacecapOperator):
+    """Mixin: an operator that runs a job in the worker process and bakes its result. Implement `new_job`."""
 
     _timer: bpy.types.Timer | None = None
 
@@ -57,7 +54,7 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         """Solve and wait: from scripts and in background mode."""
-        session.job = job = new_job(context)
+        session.job = job = self.new_job(context)
         try:
             facts = job.runner.wait().result
         finally:
@@ -91,9 +88,13 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
         """Blender ends the operator by itself when a file is loaded or it quits."""
         self._finish(context, {"CANCELLED"})
 
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start the job. Raises FacecapError."""
+        raise NotImplementedError
+
     def _start(self, context: bpy.types.Context) -> set[str]:
         session.outcome = None
-        session.job = new_job(context)
+        session.job = self.new_job(context)
         self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         session.redraw()
@@ -138,6 +139,16 @@ class FACECAP_OT_solve(FacecapOperator, bpy.types.Operator):
         return verdict
 
 
+class FACECAP_OT_solve(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.solve"
+    bl_label = "Solve"
+    bl_description = "Animate the character from the footage; you can go on working meanwhile"
+    bl_options = {"UNDO"}
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        return new_job(context)
+
+
 class FACECAP_OT_cancel(bpy.types.Operator):
     bl_idname = "facecap.cancel"
     bl_label = "Cancel"
@@ -155,8 +166,7 @@ class FACECAP_OT_cancel(bpy.types.Operator):
 
 def new_job(context: bpy.types.Context) -> session.Job:
     """Start a solve of the present scene. Raises FacecapError."""
-    runner = start_worker(context)
-    return session.Job(runner, context.scene.name, context.scene.facecap.character.name)
+    return session.Job(start_worker(context), context.scene.name, context.scene.facecap.character.name)
 
 
 def start_worker(context: bpy.types.Context) -> ProcessRunner:

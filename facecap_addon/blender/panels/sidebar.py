@@ -126,16 +126,59 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
             value.active = getattr(solve, f"use_{name}")
             value.prop(solve, name, text="")
         column = layout.column()
-        for name in ("smoothness", "prior"):
+        for name in ("method", "smoothness", "prior"):
             column.prop(solve, name)
         column = layout.column(heading="Also")
         for name in ("gaze", "adapt", "preview"):
             column.prop(solve, name)
 
 
+class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
+    bl_label = "Refine"
+    bl_order = 3
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(context.scene.facecap.result.take)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.refine", icon="SHADING_RENDERED")
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        refine = context.scene.facecap.refine
+        column = layout.column()
+        for name in ("use_timeline", "temporal", "infill", "infill_frames", "reestimate", "camera_collection"):
+            column.prop(refine, name)
+
+
+class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
+    bl_label = "Options"
+    bl_parent_id = "FACECAP_PT_refine"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        refine = context.scene.facecap.refine
+        column = layout.column()
+        for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "device"):
+            column.prop(refine, name)
+        row = layout.row(heading="Reference Frame", align=True)
+        row.prop(refine, "use_reference_frame", text="")
+        value = row.row(align=True)
+        value.active = refine.use_reference_frame
+        value.prop(refine, "reference_frame", text="")
+
+
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
     bl_label = "Bake"
-    bl_order = 3
+    bl_order = 4
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -163,7 +206,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
 
 class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
     bl_label = "Result"
-    bl_order = 4
+    bl_order = 5
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -206,6 +249,8 @@ CLASSES = (
     FACECAP_PT_character,
     FACECAP_PT_solve,
     FACECAP_PT_solve_options,
+    FACECAP_PT_refine,
+    FACECAP_PT_refine_options,
     FACECAP_PT_bake,
     FACECAP_PT_result,
 )

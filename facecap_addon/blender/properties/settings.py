@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ...jobs.refine_settings import RefineSettings
 from ...jobs.settings import SolveSettings
 from .derive import annotations_of
 
@@ -18,6 +19,34 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
     """One property for every field of SolveSettings that is a matter of choice."""
 
     __annotations__ = annotations_of(SolveSettings, skip=_NOT_DERIVED)
+
+
+# Of the refinement's settings, what the panel gives in another form or takes from the solve.
+_NOT_DERIVED_REFINE = (
+    *("folder", "take", "start", "end", "cameras", "flow_model", "blend", "blender"),
+    *("live_link", "report", "threads", "infill_frames"),
+)
+
+
+class FACECAP_PG_refine(bpy.types.PropertyGroup):
+    """One property for every field of RefineSettings that is a matter of choice."""
+
+    __annotations__ = {
+        **annotations_of(RefineSettings, skip=_NOT_DERIVED_REFINE),
+        "use_timeline": bpy.props.BoolProperty(
+            name="Timeline Range Only", description="Refine only the timeline's preview range, or its frame range"
+        ),
+        "infill_frames": bpy.props.StringProperty(
+            name="Fill Frames",
+            description="Frames to solve by optical flow whatever was found in them, counted from 0: 31-40,77",
+        ),
+        "camera_collection": bpy.props.PointerProperty(
+            name="More Cameras",
+            type=bpy.types.Collection,
+            description="Collection of calibrated cameras that filmed the same performance, each with its movie clip; "
+            "the scene's camera is the solve's own",
+        ),
+    }
 
 
 class FACECAP_PG_bake(bpy.types.PropertyGroup):
@@ -119,11 +148,12 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         name="Show Landmarks", description="Dots where the landmarks lie on the character", update=_show_landmarks
     )
     solve: bpy.props.PointerProperty(type=FACECAP_PG_solve)  # type: ignore[valid-type]
+    refine: bpy.props.PointerProperty(type=FACECAP_PG_refine)  # type: ignore[valid-type]
     bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]
     result: bpy.props.PointerProperty(type=FACECAP_PG_result)  # type: ignore[valid-type]
 
 
-CLASSES = (FACECAP_PG_solve, FACECAP_PG_bake, FACECAP_PG_result, FACECAP_PG_scene)
+CLASSES = (FACECAP_PG_solve, FACECAP_PG_refine, FACECAP_PG_bake, FACECAP_PG_result, FACECAP_PG_scene)
 
 
 def register() -> None:

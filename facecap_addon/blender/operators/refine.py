@@ -1,0 +1,137 @@
+"""Refine: deep energies on a finished solve, in the worker process, with the latest picture in the image editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+
+from ...errors import FacecapError
+from ...jobs.refine_settings import RefineSettings
+from ...jobs.schema import from_json
+from .. import session
+from ..properties.derive import values_of
+from ..worker_python import worker_python
+from .solve import STAGES, JobOperator
+
+if TYPE_CHECKING:
+    from ...jobs.runner import ProcessRunner
+    from ...takes.take import Take
+
+LIVE_IMAGE = "FaceCap refinement"
+CAMERAS_NAME = "cameras.json"
+STAGES.update(
+    {
+        "look": "Looking at skin and light",
+        "head": "Refining the head",
+        "face": "Refining the face",
+        "infill": "Filling gaps by optical flow",
+        "flow": "Following the footage's motion",
+        "time": "Making neighbours consistent",
+        "expression": "Refining the face once more",
+    }
+)
+
+
+class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.refine"
+    bl_label = "Refine"
+    bl_options = {"UNDO"}
+    bl_description = "Make the solve look like the footage: render, look, compare (slow; needs PyTorch)"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not context.scene.facecap.result.take:
+            cls.poll_message_set("Solve first")
+            return False
+        return super().poll(context)
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type == "TIMER":
+            show_live(context)
+        return super().modal(context, event)
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start a refinement of the scene's solve. Raises FacecapError."""
+        return session.Job(start_refining(context), context.scene.name, context.scene.facecap.character.name)
+
+
+def start_refining(context: bpy.types.Context) -> ProcessRunner:
+    """Start the worker on the scene's solve. Raises FacecapError."""
+    from ...jobs.refine import ENDING
+    from ...jobs.runner import ProcessRunner
+    from ...takes.npz import load_take
+    from ..scene.cameras import write_cameras
+
+    scene = context.scene
+    settings = scene.facecap
+    if settings.character is None:
+        raise FacecapError("No character was chosen.", "Pick the mesh that was solved.")
+    path = Path(bpy.path.abspath(settings.result.take))
+    # Refined again, a solve is refined from its beginning.
+    path = path.with_name(path.name.replace(f"{ENDING}.take.npz", ".take.npz"))
+    take = load_take(path)
+    python = worker_python()
+    chosen = settings.refine
+    request = values_of(chosen, RefineSettings) | {"folder": path.parent, "take": path, "blend": False}
+    if chosen.use_timeline:
+        request["start"], request["end"] = timeline_rows(scene, take)
+    others = (
+        [o for o in chosen.camera_collection.objects if o.type == "CAMERA" and o != scene.camera]
+        if chosen.camera_collection
+        else []
+    )
+    if others:
+        if scene.camera is None:
+            raise FacecapError("The scene has no camera.", "Make the camera of the solved footage the scene's camera.")
+        request["cameras"] = path.parent / CAMERAS_NAME
+        write_cameras(request["cameras"], scene.camera, others, scene, settings.start_frame)
+    request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
+    asked = from_json(RefineSettings, request)
+    return ProcessRunner("refine", asked, python=python.executable, sys_path=python.sys_path)
+
+
+def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
+    """First and last row of the take inside the scene's preview range, or its frame range. Raises FacecapError."""
+    from ..scene.bake import scene_frames
+
+    first, last = scene.frame_start, scene.frame_end
+    if scene.use_preview_range:
+        first, last = scene.frame_preview_start, scene.frame_preview_end
+    frames = scene_frames(take, scene, scene.facecap.start_frame)
+    inside = np.flatnonzero((frames >= first - 0.5) & (frames <= last + 0.5))
+    if not len(inside):
+        raise FacecapError("The timeline's range holds no frame of the solve.", "Set the range over the keys.")
+    return int(inside[0]), int(inside[-1])
+
+
+def show_live(context: bpy.types.Context) -> None:
+    """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
+    from ...jobs.refine import ENDING, LIVE_NAME
+
+    take = Path(bpy.path.abspath(context.scene.facecap.result.take))
+    path = take.parent / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return
+    image = bpy.data.images.get(LIVE_IMAGE)
+    if image is None:
+        image = bpy.data.images.load(str(path))
+        image.name = LIVE_IMAGE
+    elif image.get("facecap_changed") == str(changed):
+        return
+    else:
+        image.filepath = str(path)
+        image.reload()
+    image["facecap_changed"] = str(changed)
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR" and area.spaces.active.image in (None, image):
+                area.spaces.active.image = image
+                area.tag_redraw()
+
+
+CLASSES = (FACECAP_OT_refine,)
