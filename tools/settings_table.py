@@ -1,34 +1,36 @@
-"""Write the table of settings in docs/guide.md from the settings themselves: `python -m tools.settings_table`."""
+"""Write the tables of settings in docs/ from the settings themselves: `python -m tools.settings_table`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from facecap_addon.jobs.refine_settings import RefineSettings
 from facecap_addon.jobs.schema import SettingField, fields_of
 from facecap_addon.jobs.settings import SolveSettings
 
-GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+TABLES: dict[Path, type] = {DOCS / "guide.md": SolveSettings, DOCS / "refine.md": RefineSettings}
 BEGIN, END = "<!-- settings: python -m tools.settings_table -->", "<!-- end of settings -->"
 
 
-def table() -> str:
+def table(settings: type) -> str:
     """The settings as a Markdown table."""
     rows = ["| flag | meaning | default | range |", "| --- | --- | --- | --- |"]
-    rows += [f"| {_flag(f)} | {f.help} | {_default(f)} | {_range(f)} |" for f in fields_of(SolveSettings)]
+    rows += [f"| {_flag(f)} | {f.help} | {_default(f)} | {_range(f)} |" for f in fields_of(settings)]
     return "\n".join(rows)
 
 
-def updated(text: str) -> str:
-    """A guide's text with the present table."""
-    block = f"{BEGIN}\n{table()}\n{END}"
+def updated(text: str, settings: type) -> str:
+    """A page's text with the present table."""
+    block = f"{BEGIN}\n{table(settings)}\n{END}"
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
 
 
 def _flag(item: SettingField) -> str:
     if item.kind == "bool":
         return f"`{item.flag}`, `--no-{item.flag[2:]}`"
-    return "`VIDEO`" if item.name == "video" else f"`{item.flag}`"
+    return f"`{item.name.upper()}`" if item.name in ("video", "folder") else f"`{item.flag}`"
 
 
 def _default(item: SettingField) -> str:
@@ -48,4 +50,5 @@ def _range(item: SettingField) -> str:
 
 
 if __name__ == "__main__":
-    GUIDE.write_text(updated(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, kind in TABLES.items():
+        page.write_text(updated(page.read_text(encoding="utf-8"), kind), encoding="utf-8")
