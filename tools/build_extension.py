@@ -71,7 +71,9 @@ def stage(platform: str) -> None:
     STAGE.mkdir(parents=True)
     for name in FILES:
         shutil.copy2(ROOT / name, STAGE / name)
-    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.graph.npz", "*.part*")
+    # Of the networks as graphs, deep energies need the landmarks'; the rest runs as ONNX.
+    graphs = ("face_detection*.graph.npz", "face_landmarks.graph.npz", "iris.graph.npz")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", *graphs, "*.part*")
     shutil.copytree(ROOT / "facecap_addon", STAGE / "facecap_addon", ignore=unwanted)
     (STAGE / "sample_scenes").mkdir()
     shutil.copy2(ROOT / "sample_scenes" / "head.blend", STAGE / "sample_scenes" / "head.blend")

@@ -33,7 +33,7 @@ from .character import character_source, embedding_of
 from .outputs import OutputFiles, bake_ready, summary_of, write_blend, write_preview
 from .pictures import PicturesByRow
 from .progress import Progress
-from .refine_settings import RefineSettings
+from .refine_settings import ENDING, LIVE_NAME, RefineSettings
 from .result import SolveResult
 from .schema import from_json, to_json
 from .settings import SolveSettings
@@ -45,8 +45,6 @@ from .torch_needed import check_torch
 if TYPE_CHECKING:
     from ..fit.deep.refine import Refined
 
-ENDING = ".refined"
-LIVE_NAME = "live.jpg"
 _SHOWN = 12
 
 

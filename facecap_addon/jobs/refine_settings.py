@@ -8,6 +8,11 @@ from pathlib import Path
 from ..fit.deep.settings import DeepSettings
 from .schema import setting
 
+ENDING = ".refined"
+"""What stands between a refined take's name and its ending."""
+LIVE_NAME = "live.jpg"
+"""The latest comparison of footage and render, in the job folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RefineSettings(DeepSettings):

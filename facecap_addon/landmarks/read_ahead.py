@@ -55,10 +55,12 @@ def read_ahead(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[It
             if close is not None:
                 close()
         offer(_End(error))
+        ended.set()
 
+    ended = threading.Event()
     thread = threading.Thread(target=work, name="facecap-read-ahead", daemon=True)
-    thread.start()
     try:
+        thread.start()  # inside: an interrupt may come while the thread is starting
         while True:
             item = waiting.get()
             if isinstance(item, _End):
@@ -68,7 +70,7 @@ def read_ahead(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[It
             yield item
     finally:
         stopped.set()
-        thread.join(timeout=5.0)
+        ended.wait(timeout=5.0)
 
 
 class Upcoming(Iterator[Item]):

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ...errors import FacecapError
-from ...jobs.refine_settings import RefineSettings
+from ...jobs.refine_settings import ENDING, LIVE_NAME, RefineSettings
 from ...jobs.schema import from_json
 from .. import session
 from ..properties.derive import values_of
@@ -60,7 +60,6 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
 
 def start_refining(context: bpy.types.Context) -> ProcessRunner:
     """Start the worker on the scene's solve. Raises FacecapError."""
-    from ...jobs.refine import ENDING
     from ...jobs.runner import ProcessRunner
     from ...takes.npz import load_take
     from ..scene.cameras import write_cameras
@@ -109,8 +108,6 @@ def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
 
 def show_live(context: bpy.types.Context) -> None:
     """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
-    from ...jobs.refine import ENDING, LIVE_NAME
-
     take = Path(bpy.path.abspath(context.scene.facecap.result.take))
     path = take.parent / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
     try:
