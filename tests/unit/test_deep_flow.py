@@ -78,7 +78,8 @@ def test_a_gap_is_filled_better_than_by_interpolation(gap: tuple[int, int]) -> N
     broken.weights[rows] = 0.0
     pictures = {row: picture(one(state, row)) for row in range(gap[0] - 1, gap[1] + 2)}
     keys = np.eye(len(actor().channels)) / 0.3**2
-    found = infill(actor(), spread_tracers(actor()), view(), broken, gap, pictures, time_s, DisFlow(), keys)
+    smooth = np.concatenate([np.full(3, 2e4), np.full(3, 2e5), np.full(len(keys), 12.0)])
+    found = infill(actor(), spread_tracers(actor()), view(), broken, gap, pictures, time_s, DisFlow(), keys, smooth)
     between = interpolated(state, gap[0] - 1, gap[1] + 1, time_s)
     true = state.part(rows)
     assert head_rmse_mm(found, true) < 0.7 * head_rmse_mm(between, true)

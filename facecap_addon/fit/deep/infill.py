@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from ...landmarks.regions import Region
+from ..banded import second_difference
+from ..minimise import relative_turns
 from .actor import Actor
 from .follow_flow import (
     Held,
@@ -36,6 +38,8 @@ _FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3
 # A frame of a gap may be this far from where interpolation puts it.
 _TURN_RAD, _SHIFT_M, _WEAKER = 0.3, 0.05, 0.1
 _WIDER = 1.35
+# Landmarks jump more from frame to frame than heads do: without them motion is smoother by this factor.
+_SMOOTHER = 4.0
 
 
 def gaps_of(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -73,6 +77,7 @@ def infill(
     time_s: F64,
     flow: PlateFlow,
     precision: F64,
+    smooth: F64,
     on_frame: Callable[[], None] | None = None,
 ) -> DeepState:
     """Solve the frames of a gap.
@@ -81,6 +86,8 @@ def infill(
         state: of all frames; the frames before and after the gap are good.  gap: its first and last row.
         pictures: by row, (H, W, 3) uint8, from the frame before the gap to the frame after it.
         time_s: (F,).  flow: of the footage.  precision: (K, K), how far weights may be from interpolation.
+        smooth: (6 + K,) weight of the squared second difference in time of each unknown, the frames on both sides
+            of the gap included: what flow does not show goes on as it moved.
         on_frame: called before each frame; it may raise to cancel.
     Returns:
         The state of the gap's frames.
@@ -94,8 +101,9 @@ def infill(
     backward = _sweep(chain, state, after, guess, held_precision, back, on_frame)
     found = _blended(forward, backward)
     ends = [state.part(np.array([row])) for row in (before, after)]
+    bend = _Bend(state, before, after, time_s, smooth)
     for _ in range(ROUNDS):
-        found = _joint(chain, ends, found, guess, held_precision, on_frame)
+        found = _joint(chain, ends, found, guess, held_precision, bend, on_frame)
     return found
 
 
@@ -179,12 +187,41 @@ def _joined(parts: Sequence[DeepState]) -> DeepState:
     return DeepState(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
+class _Bend:
+    """Second differences in time of a gap's unknowns and of the good frames on both sides."""
+
+    def __init__(self, state: DeepState, before: int, after: int, time_s: F64, smooth: F64) -> None:
+        first, last = max(before - 1, 0), min(after + 1, len(time_s) - 1)
+        self._ends = state.part(np.arange(first, before + 1)), state.part(np.arange(after, last + 1))
+        rows = second_difference(time_s[first : last + 1])
+        self._table = np.zeros((len(rows), last - first + 1))
+        for i, row in enumerate(rows):
+            self._table[i, i : i + 3] = row
+        self._gap = slice(before + 1 - first, after - first)
+        self._smooth = _SMOOTHER * smooth
+
+    def add(self, matrix: F64, gradient: F64, found: DeepState) -> None:
+        """Add to the normal equations of all frames of the gap, frame after frame."""
+        whole = _joined([self._ends[0], found, self._ends[1]])
+        values = np.concatenate([relative_turns(whole.rotation), whole.translation, whole.weights], 1)
+        inner = self._table[:, self._gap]
+        count, many = inner.shape[1], values.shape[1]
+        size = len(gradient) // count
+        pull = inner.T @ (self._table @ values) * self._smooth
+        stiff = inner.T @ inner
+        for u in range(many):
+            at = np.arange(count) * size + u
+            matrix[np.ix_(at, at)] += self._smooth[u] * stiff
+            gradient[at] += pull[:, u]
+
+
 def _joint(
     chain: _Chain,
     ends: list[DeepState],
     found: DeepState,
     guess: DeepState,
     precision: F64,
+    bend: _Bend,
     on_frame: Callable[[], None] | None,
 ) -> DeepState:
     """Gauss-Newton over all frames of the gap: block-tridiagonal, as a frame meets its two neighbours only."""
@@ -209,6 +246,7 @@ def _joint(
             at = slice(i * size, (i + 1) * size)
             matrix[at, at] += precision
             gradient[at] += precision @ off[i]
+        bend.add(matrix, gradient, found)
         for i, (motion, trust) in enumerate(motions):
             away = (places[i + 1] - places[i] - motion) * mm
             weight = (trust * robust(away))[:, None, None]

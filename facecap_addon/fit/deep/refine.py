@@ -291,7 +291,7 @@ class _Refinement:
 
             found = infill(
                 self.actor, tracers, shot.view, state, (first, last), pictures, time_s, self.flow,
-                self.priors.precision, say,
+                self.priors.precision, self.priors.smooth, say,
             )  # fmt: skip
             rows = np.arange(first, last + 1)
             state.put(rows, found)
