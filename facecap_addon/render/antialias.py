@@ -114,52 +114,91 @@ class Crossings:
 
 
 def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology: Topology) -> Crossings:
-    """Find where outlines run between pixels; arguments as `antialias`, without derivatives."""
+    """Find where outlines run between pixels; arguments as `antialias`, without derivatives.
+
+    Every edge of an outline is followed through the rows (or, if it lies flatter, the columns) of pixel centres that it
+    crosses, however small its triangles are. It counts where its surface is seen on its own side and something further
+    away, or nothing, on the other.
+    """
     _, height, width = fragments.shape
-    triangles = topology.triangles.long()
-    count = len(triangles)
-    tri = fragments.triangle.long()
-    flat = tri.reshape(-1)
-    outline = _outline_edges(points_px, topology)  # (N T, 3)
+    edge, third = _outline(points_px, topology)
+    flat_points, inverse = points_px.reshape(-1, 2), 1 / depth_m.reshape(-1)
     nearness = _nearness(points_px, depth_m, fragments)
-    pixels = torch.arange(len(flat), device=flat.device).reshape(tri.shape)
+    ends = flat_points[edge]
+    steep = (ends[:, 1, 1] - ends[:, 0, 1]).abs() >= (ends[:, 1, 0] - ends[:, 0, 0]).abs()
     parts: list[tuple[Tensor, ...]] = []
     for vertical in (False, True):
-        if vertical:
-            one, other = pixels[:, :-1].reshape(-1), pixels[:, 1:].reshape(-1)
-        else:
-            one, other = pixels[:, :, :-1].reshape(-1), pixels[:, :, 1:].reshape(-1)
-        differ = torch.nonzero(flat[one] != flat[other])[:, 0]
-        one, other = one[differ], other[differ]
-        first_near = nearness[one] >= nearness[other]
-        near, far = torch.where(first_near, one, other), torch.where(first_near, other, one)
-        frame = near // (height * width)
-        # The outline may belong to a neighbour of the triangle that is seen: triangles are often as small as pixels.
-        around = torch.cat([flat[near, None], topology.across[flat[near]]], 1)  # (M, 4)
-        has = outline[frame[:, None] * count + around.clamp(min=0)] & (around >= 0)[..., None]
-        some = torch.nonzero(has.flatten(1).any(1))[:, 0]
-        near, far, frame, has, around = near[some], far[some], frame[some], has[some], around[some]
-        direction = torch.where(first_near[some], 1, -1)
-        centre = torch.stack([near % width, near // width % height], 1)
-        corner = triangles[around.clamp(min=0)] + (frame * fragments.vertices)[:, None, None]
-        ends = corner[:, :, _EDGES].flatten(1, 2)  # (M, 12, 2)
-        at = points_px.reshape(-1, 2)[ends] - centre[:, None, None].to(points_px.dtype)
-        along, across = (at[..., 1], at[..., 0]) if vertical else (at[..., 0], at[..., 1])
-        rise, run = across[..., 1] - across[..., 0], along[..., 1] - along[..., 0]
-        # An edge is crossed the way it is steepest, once: so the area it bounds grows as it moves.
-        steep = (rise.abs() > run.abs()) | ((rise.abs() == run.abs()) & (not vertical))
-        meets = has.flatten(1) & steep & ((across[..., 0] < 0) != (across[..., 1] < 0))
-        where = (along[..., 0] * across[..., 1] - along[..., 1] * across[..., 0]) / torch.where(meets, rise, 1.0)
-        where = where * direction[:, None]
-        meets &= (where >= 0) & (where <= 1)
-        hit = torch.nonzero(meets.any(1))[:, 0]
-        # Of several edges the one furthest out is where the surface ends.
-        last = torch.where(meets, where, -1.0)[hit].argmax(1)
-        edge = ends[hit, last]
-        parts.append(
-            (near[hit], far[hit], edge, centre[hit], torch.full_like(hit, vertical, dtype=torch.bool), direction[hit])
+        chosen = torch.nonzero(steep != vertical)[:, 0]
+        lines, limit = (width, height) if vertical else (height, width)
+        along, across = (1, 0) if vertical else (0, 1)  # along the pair of pixels; across it, the edge's own direction
+        a, b = ends[chosen, 0], ends[chosen, 1]
+        first = torch.ceil(torch.minimum(a[:, across], b[:, across])).clamp(0, lines)
+        last = torch.ceil(torch.maximum(a[:, across], b[:, across])).clamp(0, lines)
+        count = torch.nan_to_num(last - first).long()
+        owner = torch.repeat_interleave(torch.arange(len(chosen), device=count.device), count)
+        begun = torch.cumsum(count, 0) - count
+        line = first[owner].long() + torch.arange(len(owner), device=count.device) - begun[owner]
+        share = (line - a[owner, across]) / (b[owner, across] - a[owner, across])
+        place = a[owner, along] + share * (b[owner, along] - a[owner, along])
+        before = torch.floor(place)
+        number = chosen[owner]
+        # Which side of the edge its surface lies on.
+        third_at = flat_points[third[number]]
+        on_edge = a[owner, along] + (third_at[:, across] - a[owner, across]) / (b[owner, across] - a[owner, across]) * (
+            b[owner, along] - a[owner, along]
         )
-    return Crossings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+        low_side = third_at[:, along] < on_edge
+        inside = (before >= 0) & (before < limit - 1)
+        kept = torch.nonzero(inside)[:, 0]
+        owner, line, before, number, low_side = (
+            owner[kept],
+            line[kept],
+            before[kept].long(),
+            number[kept],
+            low_side[kept],
+        )
+        share = share[kept]
+        frame = edge[number, 0] // fragments.vertices
+        low_pixel = _pixel(frame, before, line, vertical, height, width)
+        high_pixel = _pixel(frame, before + 1, line, vertical, height, width)
+        near, far = torch.where(low_side, low_pixel, high_pixel), torch.where(low_side, high_pixel, low_pixel)
+        here = inverse[edge[number, 0]] * (1 - share) + inverse[edge[number, 1]] * share
+        seen = (nearness[near] > here * (1 - _SAME)) & (nearness[near] < here * (1 + _SAME))
+        seen &= nearness[far] < here * (1 - _BEHIND)
+        hit = torch.nonzero(seen)[:, 0]
+        near, far, number, low_side, before, line = (
+            values[hit] for values in (near, far, number, low_side, before, line)
+        )
+        at = torch.where(low_side, before, before + 1)
+        centre = torch.stack([line, at] if vertical else [at, line], 1)
+        direction = torch.where(low_side, 1, -1)
+        parts.append((near, far, edge[number], centre, torch.full_like(near, vertical, dtype=torch.bool), direction))
+    found = Crossings(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    return _outermost(found, points_px)
+
+
+# A surface's depth changes fast where it turns away: so much (of the depth) still counts as the edge's own surface, and
+# what lies further behind it than this is another one.
+_SAME, _BEHIND = 0.03, 2e-5
+
+
+def _pixel(frame: Tensor, along: Tensor, line: Tensor, vertical: bool, height: int, width: int) -> Tensor:
+    x, y = (line, along) if vertical else (along, line)
+    return (frame * height + y) * width + x
+
+
+def _outermost(found: Crossings, points_px: Tensor) -> Crossings:
+    """Of several edges between the same two pixels the one furthest out: there the surface ends."""
+    if not len(found.near):
+        return found
+    share = crossing_share(points_px.reshape(-1, 2)[found.edge], found)
+    order = torch.argsort(share)
+    pair = torch.stack([found.near[order], found.far[order]], 1)
+    _, group = torch.unique(pair, dim=0, return_inverse=True)
+    last = torch.zeros(int(group.max()) + 1, dtype=torch.int64, device=group.device)
+    last.scatter_reduce_(0, group, torch.arange(len(group), device=group.device), "amax", include_self=False)
+    kept = order[last]
+    return Crossings(*(getattr(found, name)[kept] for name in found.__dataclass_fields__))
 
 
 def _nearness(points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> Tensor:
@@ -174,11 +213,23 @@ def _nearness(points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> Tenso
     return out
 
 
-def _outline_edges(points_px: Tensor, topology: Topology) -> Tensor:
-    """(N T, 3) bool: edges at which the surface ends, or turns from facing the camera to facing away."""
-    corner = points_px[:, topology.triangles.long()]
+def _outline(points_px: Tensor, topology: Topology) -> tuple[Tensor, Tensor]:
+    """Edges at which the surface ends, or turns from facing the camera to facing away.
+
+    Returns:
+        (M, 2) vertices of each, counted through all frames; (M,) the third corner of a triangle at it.
+    """
+    triangles = topology.triangles.long()
+    vertices = points_px.shape[1]
+    corner = points_px[:, triangles]
     first, second = corner[:, :, 1] - corner[:, :, 0], corner[:, :, 2] - corner[:, :, 0]
     faces = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0] > 0
     across = topology.across
     turns = faces[:, across.clamp(min=0)] != faces[..., None]
-    return ((turns & (across >= 0)) | (across == -1)).reshape(-1, 3)
+    # A fold belongs to two triangles: it is taken once, from the one with the lower number.
+    number = torch.arange(len(triangles), device=across.device)[:, None]
+    here = (turns & (across > number)) | (across == -1)
+    frame, triangle, opposite = torch.nonzero(here, as_tuple=True)
+    ends = triangles[triangle[:, None], torch.tensor(_EDGES, device=across.device)[opposite]]
+    shift = (frame * vertices)[:, None]
+    return ends + shift, triangles[triangle, opposite] + shift[:, 0]

@@ -15,8 +15,8 @@ from facecap_addon.render.camera import intrinsics_of, project
 from facecap_addon.render.picture import Appearance, render
 from tests.unit.sample import facing, sample
 
-SIZE = (320, 256)
-FOCAL_PX = 520.0
+SIZE = (480, 384)
+FOCAL_PX = 800.0
 
 
 @lru_cache(maxsize=1)

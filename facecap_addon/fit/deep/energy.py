@@ -120,8 +120,6 @@ class DeepEnergy:
         self.actor, self.appearance, self.views, self.plates = actor, appearance, views, plates
         self.looks, self.trust, self.expected = looks, trust, expected
         self._sky: Tensor | None = None
-        # What the network's answer does with each unknown changes little from step to step, and costs most to find.
-        self._network: list[list[tuple[bytes, F64] | None]] = [[None] * len(views) for _ in plates[0].seen]
         self._masks = [[_compared(plate.target[n], looks.size) for n in range(len(plate.seen))] for plate in plates]
 
     def part(self, frames: NDArray[np.intp]) -> DeepEnergy:
@@ -136,7 +134,6 @@ class DeepEnergy:
             self.expected.part(frames),
         )
         out._sky = None if self._sky is None else self._sky[torch.from_numpy(frames)]
-        out._network = [self._network[n] for n in frames]  # shared: what a part finds, the whole knows
         return out
 
     def expect(self, expected: Expected) -> None:
@@ -205,12 +202,9 @@ class DeepEnergy:
                 moved = np.ascontiguousarray(moved[..., columns])
                 if parts.network > 0:
                     scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[n]
-                    known = self._network[n][c]
-                    if known is None or known[0] != free.tobytes():
-                        known = free.tobytes(), network_derivatives(self.looks.network, drawn, moved)
-                        self._network[n][c] = known
+                    by_unknown = network_derivatives(self.looks.network, drawn, moved) * scale
                     away = compared.landmark_mm[n, c]
-                    self._add_landmarks(matrix[n], gradient[n], block, known[1] * scale, away, trust, parts)
+                    self._add_landmarks(matrix[n], gradient[n], block, by_unknown, away, trust, parts)
                 if parts.picture > 0:
                     band = compared.picture[n][c]
                     j = _band_many(moved, parts.blur_px, self._masks[c][n])

@@ -1,0 +1,168 @@
+"""The deep energies: their derivatives, what minimising them recovers, several cameras, the jaw joint, failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+torch = pytest.importorskip("torch")
+
+from facecap_addon.errors import FacecapError  # noqa: E402
+from facecap_addon.fit.deep.actor import Actor  # noqa: E402
+from facecap_addon.fit.deep.appearance import estimate_appearance, sight  # noqa: E402
+from facecap_addon.fit.deep.energy import DeepEnergy, EnergyWeights, Expected  # noqa: E402
+from facecap_addon.fit.deep.failure import failed  # noqa: E402
+from facecap_addon.fit.deep.joint import JawJoint, skinned  # noqa: E402
+from facecap_addon.fit.deep.landmark_module import open_module  # noqa: E402
+from facecap_addon.fit.deep.looks import Looks  # noqa: E402
+from facecap_addon.fit.deep.minimise import minimise  # noqa: E402
+from facecap_addon.fit.deep.shots import Shot, plates_of  # noqa: E402
+from facecap_addon.fit.deep.state import DeepState, directions, head_points  # noqa: E402
+from facecap_addon.fit.deep.views import View  # noqa: E402
+from facecap_addon.fit.deep.weights import weights_of  # noqa: E402
+from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
+from facecap_addon.render.picture import Appearance  # noqa: E402
+from tests.unit import deep_scene  # noqa: E402
+from tests.unit.deep_scene import actor, frames, one  # noqa: E402
+
+FRAME = one(frames(5), 1)
+
+
+def side_view() -> View:
+    """A second camera, a quarter turn to the side of the head."""
+    turn = Rotation.from_rotvec([0, -0.7, 0]).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn
+    middle = np.array([0.0, 0.0, 0.55])
+    matrix[:3, 3] = middle - turn @ middle
+    return View(deep_scene.view().camera, matrix)
+
+
+def energy_of(start: DeepState, views: list[View], looks: int = 1) -> DeepEnergy:
+    """The energy of the frame, as drawn by our own renderer, seen by some cameras."""
+    landmarker = open_landmarker()
+    network = Looks(open_module("mediapipe-478", None), looks)
+    plates, looked = [], []
+    for view in views:
+        drawn = deep_scene.picture(FRAME, view)
+        region = landmarker.region_of_face(landmarker.find_faces(drawn)[0])
+        found = landmarker.landmarks_in_regions(drawn, [region])[0].landmarks_px
+        shot = Shot(view, found[None], lambda _, drawn=drawn: drawn, landmarker.region_of_landmarks)
+        plates.append(plates_of(shot, np.array([0]), network, "cpu"))
+        looked.append(Appearance(actor().colors, deep_scene.light()))
+    keys = len(actor().channels)
+    expected = Expected(np.zeros((1, keys)), np.eye(keys) / 0.3**2, start, np.full(6, 1.0), np.full(6, 1e4))
+    return DeepEnergy(actor(), looked, views, plates, network, weights_of("mediapipe-478"), expected)
+
+
+def moved(turn: tuple[float, float, float], shift: tuple[float, float, float]) -> DeepState:
+    """The true frame with its head elsewhere."""
+    step = np.zeros((1, actor().unknowns))
+    step[0, :3], step[0, 3:6] = turn, shift
+    return FRAME.moved(step, actor())
+
+
+def test_a_head_that_was_moved_comes_back(models: object) -> None:
+    start = moved((0.02, -0.03, 0.01), (0.003, -0.002, 0.004))
+    energy = energy_of(start, [deep_scene.view()])
+    free = np.zeros(actor().unknowns, bool)
+    free[:6] = True
+    ended = minimise(energy, start, EnergyWeights(network=0.0, picture=1.0), free, 5).state
+
+    def turn(state: DeepState) -> float:
+        return float(Rotation.from_matrix(state.rotation[0] @ FRAME.rotation[0].T).magnitude())
+
+    assert turn(ended) < 0.35 * turn(start)
+    assert np.linalg.norm((ended.translation - FRAME.translation)[0, :2]) < 0.0008
+    np.testing.assert_array_equal(ended.weights, start.weights)
+
+
+def test_keys_come_back_and_stay_in_bounds(models: object) -> None:
+    start = FRAME.part(slice(None))
+    opening = actor().channels.index("jawOpen")
+    start.weights[0, opening] = 0.35
+    energy = energy_of(start, [deep_scene.view()])
+    energy.expect(replace(energy.expected, weights=start.weights, precision=np.eye(len(actor().channels)) / 0.15**2))
+    free = np.zeros(actor().unknowns, bool)
+    free[6:] = True
+    parts = EnergyWeights(network=0.2, picture=1.0)
+    ended = minimise(energy, start, parts, free, 4).state
+    assert abs(ended.weights[0, opening] - FRAME.weights[0, opening]) < 0.08  # it began 0.25 off
+    assert (ended.weights >= 0).all() and (ended.weights <= 1).all()
+
+
+def with_jaw() -> Actor:
+    """The sample head with a jaw joint."""
+    head = actor()
+    height = head.neutral[:, 2]
+    weights = ((-0.03 - height) / 0.05).clamp(0, 1)
+    return replace(head, jaw=JawJoint(weights, torch.tensor([0.0, 0.02, -0.03])))
+
+
+def test_the_jaw_joint_turns_what_follows_it_and_nothing_else() -> None:
+    head = with_jaw()
+    assert head.jaw is not None
+    pose = torch.tensor([[0.3, 0.0, 0.1, 0.0, 0.001, -0.002]])
+    found = skinned(head.neutral[None], pose, head.jaw)[0].numpy()
+    still = head.jaw.weights.numpy() == 0
+    np.testing.assert_array_equal(found[still], head.neutral.numpy()[still])
+    follows = head.jaw.weights.numpy() == 1
+    pivot = head.jaw.pivot.numpy()
+    turned = (head.neutral.numpy()[follows] - pivot) @ Rotation.from_rotvec([0.3, 0.0, 0.1]).as_matrix().T
+    np.testing.assert_allclose(found[follows], turned + pivot + [0, 0.001, -0.002], atol=1e-6)
+
+
+def test_all_unknowns_of_a_jointed_head_have_their_derivative() -> None:
+    head = with_jaw()
+    state = FRAME.part(slice(None))
+    state.jaw = np.array([[0.2, -0.05, 0.1, 0.001, 0.0, -0.002]])
+    some: NDArray[np.int64] = np.arange(0, len(head.neutral), 37)
+    by_unknown = directions(head, state, some)
+
+    def places(state: DeepState) -> NDArray[np.float64]:
+        points = head_points(head, state.weights, state.jaw)[0, torch.from_numpy(some)].double().numpy()
+        return points @ state.rotation[0].T + state.translation[0]
+
+    opening = 6 + head.channels.index("jawOpen")
+    for unknown in (0, 2, 4, opening, *range(head.unknowns - 6, head.unknowns)):
+        step = np.zeros((1, head.unknowns))
+        step[0, unknown] = 1e-3
+        difference = (places(state.moved(step, head)) - places(state.moved(-step, head))) / 2e-3
+        np.testing.assert_allclose(by_unknown[:, :, unknown], difference, atol=1.5e-3)
+
+
+def test_a_face_that_looks_away_is_said_to(models: object) -> None:
+    away = FRAME.part(slice(None))
+    away.rotation = away.rotation @ Rotation.from_rotvec([0, 0, np.pi]).as_matrix()
+    away.translation[:, 0] += 5.0  # and far outside the picture
+    with pytest.raises(FacecapError, match="not turned towards the camera"):
+        estimate_appearance(
+            actor(), [sight(actor(), away, deep_scene.view(), deep_scene.picture(FRAME))], own_colors=True
+        )
+
+
+def test_nan_from_a_network_counts_as_a_failure(models: object) -> None:
+    energy = energy_of(FRAME, [deep_scene.view()])
+    energy.plates[0].target[0, 7] = torch.nan
+    compared = energy.compare(FRAME, EnergyWeights())
+    assert not np.isfinite(compared.energy[0])
+    keys = len(actor().channels)
+    bad = failed(
+        np.array([np.nan, 0.4]), np.array([np.inf, 3.0]), frames(2), frames(2), frames(2).weights, np.eye(keys)
+    )
+    assert bad.tolist() == [True, False]
+
+
+def test_implausible_frames_are_found() -> None:
+    states, keys = frames(6), len(actor().channels)
+    ended = states.part(slice(None))
+    ended.rotation[1] = Rotation.from_rotvec([0, 0.6, 0]).as_matrix() @ ended.rotation[1]
+    ended.translation[2, 2] += 0.3
+    ended.weights[3] = 1.0
+    error = np.array([0.5, 0.5, 0.5, 0.5, 6.0, 0.6])
+    bad = failed(error, np.ones(6), ended, states, states.weights, np.eye(keys) / 0.2**2)
+    assert bad.tolist() == [False, True, True, True, True, False]
