@@ -8,6 +8,7 @@ from collections.abc import Generator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -172,7 +173,7 @@ class KeptFolder:
         try:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as data:
                 return {key: data[key] for key in data.files}
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
 
     def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
@@ -287,9 +288,11 @@ def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSetti
 def _key(settings: RefineSettings, take: Take, observations: Observations) -> str:
     """Changes with everything that changes the finished parts."""
     facts = to_json(settings)
-    for name in ("folder", "take", "live_link", "report", "preview", "blend", "blender", "threads", "temporal"):
+    for name in ("folder", "take", "live_link", "report", "preview", "blend", "blender", "threads"):
         facts.pop(name, None)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    if settings.cameras is not None and settings.cameras.is_file():
+        digest.update(settings.cameras.read_bytes())
     for array in (take.weights, take.head_translation_m, take.head_rotation_wxyz, observations.time_s):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]

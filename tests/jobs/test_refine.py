@@ -77,7 +77,9 @@ def test_a_refined_range_is_nearer_the_truth_and_the_rest_is_as_it_was(solved: P
     np.testing.assert_array_equal(load_take(solved / "take_01.take.npz").weights, before.weights)
     assert Path(facts["report"]).read_text(encoding="utf-8").count("data:image/jpeg") >= 1
     assert (solved / ".take_01.facecap" / "live.jpg").is_file()
-    assert json.loads(Path(facts["summary_path"]).read_text(encoding="utf-8"))["refinement"]["frames_failed"] == 0
+    refinement = json.loads(Path(facts["summary_path"]).read_text(encoding="utf-8"))["refinement"]
+    assert refinement["frames_failed"] == 0
+    assert 0.1 < refinement["landmark_error_mm"] < 2.5  # it did look: a face pass compares pictures alone
     assert not half_written(solved)
 
 
@@ -113,6 +115,31 @@ def test_the_command_line_refines(solved: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "take_01.refined.take.npz" in done.stdout
+
+
+def test_a_damaged_part_is_made_again(solved: Path) -> None:
+    settings = quick(solved, temporal="averaging", reestimate=False)
+    InlineRunner("refine", settings).wait()
+    parts = sorted((solved / ".take_01.facecap").glob("refine-*/face-*.npz"))
+    assert parts
+    whole = load_take(solved / "take_01.refined.take.npz").weights
+    parts[0].write_bytes(parts[0].read_bytes()[:2000])
+    InlineRunner("refine", settings).wait()
+    np.testing.assert_allclose(load_take(solved / "take_01.refined.take.npz").weights, whole, atol=1e-5)
+
+
+def test_another_way_through_time_starts_from_its_own_heads(solved: Path) -> None:
+    """What is kept of one run is not taken for a run with other settings."""
+    found = []
+    for method in ("averaging", "plate flow"):
+        InlineRunner("refine", quick(solved, temporal=method, reestimate=False)).wait()
+        found.append(load_take(solved / "take_01.refined.take.npz").weights[FIRST : LAST + 1])
+    fresh = solved / ".take_01.facecap"
+    for part in fresh.glob("refine-*/*.npz"):
+        part.unlink()
+    InlineRunner("refine", quick(solved, temporal="plate flow", reestimate=False)).wait()
+    again = load_take(solved / "take_01.refined.take.npz").weights[FIRST : LAST + 1]
+    np.testing.assert_allclose(again, found[1], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ..channel_priors import channel_priors
 from ..prior import load_prior
 from .actor import Actor, actor_of
 from .appearance import estimate_appearance, sight
-from .energy import DeepEnergy, Expected
+from .energy import DeepEnergy, EnergyWeights, Expected
 from .failure import failed, landmark_error_mm
 from .infill import gaps_of, infill
 from .landmark_module import LandmarkModule
@@ -157,8 +157,7 @@ class _Refinement:
         for part in before:
             self._lower(part, rows, state, appearance)
             state = self._in_time(state, good)
-        self._lower(face, rows, state, appearance)
-        energy, error = self._ends(rows, face)
+        energy, error = self._lower(face, rows, state, appearance)
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = failed(
             error[rows],
@@ -179,9 +178,9 @@ class _Refinement:
         if self.settings.reestimate and self.settings.temporal != "none":
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
             held = state.part(slice(None))
-            self._lower(part, again, state, appearance)
-            worse = ~np.isfinite(self._ends(again, part)[0])
-            state.put(worse & good, held.part(worse & good))
+            energy, _ = self._lower(part, again, state, appearance)
+            lost = good & ~bad & ~np.isfinite(energy)
+            state.put(lost, held.part(lost))
         return self._result(state, good, bad, infilled, error)
 
     def _range(self) -> NDArray[np.bool_]:
@@ -206,8 +205,13 @@ class _Refinement:
             self.watch.progress("look", i + 1, len(chosen))
         return estimate_appearance(self.actor, sightings, own_colors=self.settings.albedo == "own")
 
-    def _lower(self, part: Pass, rows: Rows, state: DeepState, appearance: list) -> None:
-        """Lower the energy of some rows of a state, in place, chunk by chunk; finished chunks are kept."""
+    def _lower(self, part: Pass, rows: Rows, state: DeepState, appearance: list) -> tuple[F64, F64]:
+        """Lower the energy of some rows of a state, in place, chunk by chunk; finished chunks are kept.
+
+        Returns:
+            (F,) energy and (F,) landmark error in mm where they ended; infinite elsewhere.
+        """
+        energy, error = (np.full(self.take.frame_count, np.inf) for _ in range(2))
         done, name = 0, part.name
         while done < len(rows):
             self._said = (name, done, len(rows))
@@ -224,8 +228,10 @@ class _Refinement:
                     continue
                 self.kept.save(_part_name(name, chunk[0]), kept)
             state.put(chunk, DeepState(kept["rotation"], kept["translation"], kept["weights"], kept["jaw"]))
+            energy[chunk], error[chunk] = kept["energy"], kept["error_mm"]
             done += len(chunk)
         self.watch.progress(name, len(rows), len(rows))
+        return energy, error
 
     def _poll(self) -> None:
         """Say the same again, so that a cancel gets through between two steps."""
@@ -248,6 +254,8 @@ class _Refinement:
             ended = minimise(energy, now, stage.weights, free, stage.iterations, self._poll)
             now, compared = ended.state, ended.compared
         assert compared is not None
+        # Whatever a stage looked at: what the network still sees differently says whether to believe the frame.
+        looked = compared if stages[-1].weights.network > 0 else energy.compare(now, EnergyWeights())
         render = energy.renders(now, 0)
         self.watch.picture(int(rows[0]), plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
         return {
@@ -257,18 +265,8 @@ class _Refinement:
             "weights": now.weights,
             "jaw": now.jaw,
             "energy": compared.energy,
-            "error_mm": landmark_error_mm(compared),
-            "landmark_mm": np.linalg.norm(compared.landmark_mm[:, 0], axis=-1).astype(np.float32),
+            "error_mm": landmark_error_mm(looked),
         }
-
-    def _ends(self, rows: Rows, made: Pass) -> tuple[F64, F64]:
-        """(F,) energy and (F,) landmark error in mm at the end of a pass; infinite where none was made."""
-        energy, error = (np.full(self.take.frame_count, np.inf) for _ in range(2))
-        for row in rows.tolist():
-            part = self.kept.load(_part_name(made.name, row))
-            if part is not None:
-                energy[part["rows"]], error[part["rows"]] = part["energy"], part["error_mm"]
-        return energy, error
 
     def _infill(self, state: DeepState, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Solve gaps by flow, in place; returns (F,) which frames."""
