@@ -229,10 +229,9 @@ def _refine(
     import torch
     from threadpoolctl import threadpool_limits
 
-    from ..fit.deep.expectation import expected_weights
     from ..fit.deep.landmark_module import open_module
     from ..fit.deep.plate_flow import DisFlow, TorchFlow
-    from ..fit.deep.refine import Watch, refine_take
+    from ..fit.deep.refine import Refinement, Watch
     from ..fit.deep.shots import Shot
     from ..fit.deep.views import first_view
     from .cameras import further_shots
@@ -253,9 +252,9 @@ def _refine(
     flow = TorchFlow(settings.flow_model) if settings.flow_model is not None else DisFlow()
     try:
         with threadpool_limits(settings.threads, user_api="blas"):
-            return refine_take(
+            return Refinement(
                 take,
-                expected_weights(take, observations, rig.ranges, settings.prior),
+                observations,
                 rig,
                 embedding,
                 shots,
@@ -266,7 +265,7 @@ def _refine(
                 rows=rows,
                 flow=flow,
                 device=device,
-            )
+            ).run()
     finally:
         for reader in closing:
             reader.close()

@@ -193,11 +193,12 @@ def _outermost(found: Crossings, points_px: Tensor) -> Crossings:
         return found
     share = crossing_share(points_px.reshape(-1, 2)[found.edge], found)
     order = torch.argsort(share)
-    pair = torch.stack([found.near[order], found.far[order]], 1)
-    _, group = torch.unique(pair, dim=0, return_inverse=True)
-    last = torch.zeros(int(group.max()) + 1, dtype=torch.int64, device=group.device)
-    last.scatter_reduce_(0, group, torch.arange(len(group), device=group.device), "amax", include_self=False)
-    kept = order[last]
+    pair = found.near[order] * (int(found.near.max()) + int(found.far.max()) + 2) + found.far[order]
+    by_pair = torch.argsort(pair, stable=True)
+    pair = pair[by_pair]
+    last = torch.ones_like(pair, dtype=torch.bool)
+    last[:-1] = pair[1:] != pair[:-1]
+    kept = order[by_pair[last]]
     return Crossings(*(getattr(found, name)[kept] for name in found.__dataclass_fields__))
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from .fragments import barycentrics, interpolate, rasterise
 
 DIRECTIONS, SIZE_PX = 32, 160
+# Share of light that skin throws back.
+BOUNCED = 0.5
 # A vertex counts as seen up to this part of the mesh's extent behind what is nearest: it is its own surface.
 _OWN = 0.04
 
@@ -16,7 +18,7 @@ _OWN = 0.04
 def sky_seen(
     points: Tensor, normals: Tensor, triangles: Tensor, directions: int = DIRECTIONS, size_px: int = SIZE_PX
 ) -> Tensor:
-    """The share of the sky above each vertex that the mesh itself does not hide, weighted as a matt surface sees it.
+    """The share of the sky's light that reaches each vertex past the mesh itself, weighted as a matt surface sees it.
 
     The mesh is looked at from all around. There are no derivatives.
 
@@ -47,7 +49,9 @@ def sky_seen(
         total = cosine.sum(0)
         shares.append(torch.where(total > 0, (cosine * seen).sum(0) / total.clamp(min=1e-9), 1.0))
     # Parts of a mesh may be inside out: what sees more sky is the outside.
-    return torch.maximum(*shares)
+    open_sky = torch.maximum(*shares)
+    # What is hidden is skin that is lit itself: light that bounces between two points brightens folds.
+    return open_sky / (1 - BOUNCED * (1 - open_sky))
 
 
 def _views(count: int, like: Tensor) -> Tensor:

@@ -6,9 +6,6 @@ derivatives; carrying hundreds of directions through them is a gather that numba
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +19,6 @@ from .fragments import Fragments, rasterise, to_picture
 from .shading import encode_srgb
 
 F32 = NDArray[np.float32]
-_THREADS = min(8, os.cpu_count() or 1)
 
 
 def picture_and_seen(
@@ -106,20 +102,58 @@ class PictureTangents:
         """
         many = moved.shape[2]
         out = np.zeros((self._size[0] * self._size[1], 3, many), np.float32)
-        parts = np.linspace(0, len(self._pixel), _THREADS + 1).astype(int).tolist()
         moved = np.ascontiguousarray(moved, np.float32)
-
-        def work(part: tuple[int, int]) -> None:
-            piece = slice(*part)
-            _gather(out, self._pixel[piece], self._corner[piece], self._by_corner[piece], moved)
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(work, pairwise(parts)))
+        _gather(out, self._pixel, self._corner, self._by_corner, moved)
         if len(self._target):
             change = self._share[:, None, None] * (out[self._near] - out[self._far])
             change += np.einsum("mcea,mead->mcd", self._by_end, moved[self._edge, :2], optimize=True)
             np.add.at(out, self._target, change)
         return out.reshape(*self._size, 3, many)
+
+
+def bent_normals(points: F32, triangles: NDArray[np.int32], moved: F32, seen: NDArray[np.int64]) -> tuple[F32, F32]:
+    """Normals of some vertices, and how they turn when all vertices move.
+
+    Args:
+        points: (V, 3) m.  triangles: (T, 3).  moved: (V, 3, D) m along D directions.  seen: (S,) vertices.
+    Returns:
+        (S, 3) unit, zero where there is no area; (S, 3, D).
+    """
+    number = np.full(len(points), -1, np.int64)
+    number[seen] = np.arange(len(seen))
+    near = triangles[(number[triangles] >= 0).any(1)]
+    sums, bent = np.zeros((len(seen), 3), np.float32), np.zeros((len(seen), 3, moved.shape[2]), np.float32)
+    _bend(points, near, np.ascontiguousarray(moved, np.float32), number, sums, bent)
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    inverse = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+    normals = sums * inverse
+    bent *= inverse[:, :, None]
+    bent -= normals[:, :, None] * (normals[:, None] @ bent)
+    return normals, bent
+
+
+@compiled
+def _bend(points: Any, triangles: Any, moved: Any, number: Any, sums: Any, bent: Any) -> None:
+    many = moved.shape[2]
+    turned = np.empty((3, many), np.float32)
+    for t in range(triangles.shape[0]):
+        turned[:] = 0
+        normal = np.cross(points[triangles[t, 1]] - points[triangles[t, 0]], points[triangles[t, 2]] - points[triangles[t, 0]])
+        # d (b - a) x (c - a) = Σ over corners of how it moves x the side opposite.
+        for k in range(3):
+            side = points[triangles[t, (k + 1) % 3]] - points[triangles[t, (k + 2) % 3]]
+            along = moved[triangles[t, k]]
+            for d in range(many):
+                turned[0, d] += along[1, d] * side[2] - along[2, d] * side[1]
+                turned[1, d] += along[2, d] * side[0] - along[0, d] * side[2]
+                turned[2, d] += along[0, d] * side[1] - along[1, d] * side[0]
+        for k in range(3):
+            row = number[triangles[t, k]]
+            if row >= 0:
+                for axis in range(3):
+                    sums[row, axis] += normal[axis]
+                    for d in range(many):
+                        bent[row, axis, d] += turned[axis, d]
 
 
 def _pixel_colors(corners: Tensor, fragments: Fragments) -> Tensor:

@@ -20,7 +20,7 @@ from facecap_addon.fit.deep.joint import JawJoint, skinned  # noqa: E402
 from facecap_addon.fit.deep.landmark_module import open_module  # noqa: E402
 from facecap_addon.fit.deep.looks import Looks  # noqa: E402
 from facecap_addon.fit.deep.minimise import minimise  # noqa: E402
-from facecap_addon.fit.deep.shots import Shot, plates_of  # noqa: E402
+from facecap_addon.fit.deep.shots import Shot, cut_plates, look_at_plates  # noqa: E402
 from facecap_addon.fit.deep.state import DeepState, directions, head_points  # noqa: E402
 from facecap_addon.fit.deep.views import View  # noqa: E402
 from facecap_addon.fit.deep.weights import weights_of  # noqa: E402
@@ -52,7 +52,7 @@ def energy_of(start: DeepState, views: list[View], looks: int = 1) -> DeepEnergy
         region = landmarker.region_of_face(landmarker.find_faces(drawn)[0])
         found = landmarker.landmarks_in_regions(drawn, [region])[0].landmarks_px
         shot = Shot(view, found[None], lambda _, drawn=drawn: drawn, landmarker.region_of_landmarks)
-        plates.append(plates_of(shot, np.array([0]), network, "cpu"))
+        plates.append(look_at_plates(cut_plates(shot, np.array([0]), network.size), network, "cpu"))
         looked.append(Appearance(actor().colors, deep_scene.light()))
     keys = len(actor().channels)
     expected = Expected(np.zeros((1, keys)), np.eye(keys) / 0.3**2, start, np.full(6, 1.0), np.full(6, 1e4))

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
 from ...errors import FacecapError
@@ -36,7 +37,7 @@ _DARKEST = 0.05
 # Weight of what is known beforehand, in looks from straight ahead.
 _PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 1e-5
 # How far on the surface what light does not explain is taken to be the same.
-_SPREAD_M = 0.010
+_SPREAD_M, _MARGIN = 0.006, 4
 
 
 @dataclass(frozen=True)
@@ -112,27 +113,38 @@ def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, own_colo
         light = _fit_light(color, lit, basis, albedo)
     if bool(known.any()):
         # What light and sky do not explain (highlights, shadows) varies slowly.
-        explained = _fit_albedo(color, weight, (basis @ light).clamp(min=_DARKEST), albedo)
-        ratio = (explained / albedo.clamp(min=0.02)).clamp(0.25, 4.0)
-        albedo = torch.where(known, albedo * _smoothed(ratio, weight.sum(0) * known[:, 0], actor), albedo)
+        factor = _slow_factor(color, weight * known[:, 0], (basis @ light).clamp(min=_DARKEST) * albedo, actor)
+        albedo = torch.where(known, albedo * factor, albedo)
     return Appearance(albedo.clamp(0, 4), light)
 
 
-def _smoothed(ratio: Tensor, seen: Tensor, actor: Actor) -> Tensor:
-    """(V, 3): a mean of each vertex' surroundings on the surface, weighted by how well they are seen (V,)."""
-    corner = actor.topology.triangles.long()
-    ends = torch.cat([corner[:, [0, 1]], corner[:, [1, 2]], corner[:, [2, 0]]])
-    edge = float((actor.neutral[ends[:, 0]] - actor.neutral[ends[:, 1]]).norm(dim=1).median())
-    # Each round spreads by about an edge; rounds add up like a random walk.
-    rounds = int(np.clip((_SPREAD_M / max(edge, 1e-4)) ** 2, 1, 200))
-    trust = seen.clamp(max=4.0)[:, None]
-    total, sums = trust + 1e-6, torch.log(ratio) * trust
-    count = torch.ones_like(trust).index_add(0, ends.reshape(-1), torch.ones_like(trust)[ends.reshape(-1)])
-    for _ in range(rounds):
-        for values in (sums, total):
-            near = values.index_add(0, ends[:, 0], values[ends[:, 1]]).index_add(0, ends[:, 1], values[ends[:, 0]])
-            values.copy_(near / count)
-    return torch.exp(sums / total)
+def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor) -> Tensor:
+    """(V, 3) that brings what is explained nearest to what is seen, by least squares in each vertex' surroundings.
+
+    Dark places tell little about light, and least squares gives them little say. Surroundings are of space, not of the
+    surface: hairs and lashes take part in what happens to the skin beneath.
+
+    Args:
+        color, explained: (S, V, 3) linear.  weight: (S, V).
+    """
+    robust = weight[..., None] / (1 + ((color - explained) / _ALBEDO_ERROR) ** 2) ** 2
+    top = (robust * explained * color).sum(0).cpu().numpy()
+    bottom = (robust * explained**2).sum(0).cpu().numpy()
+    cell = _SPREAD_M / 3
+    places = actor.neutral.cpu().numpy()
+    at = (places - places.min(0)) / cell + _MARGIN
+    size = tuple(int(n) + _MARGIN for n in np.ceil(at.max(0)))
+    index = np.round(at).astype(np.int64)
+    number = np.ravel_multi_index(tuple(index.T), size)
+    out = np.empty_like(top)
+    for channel in range(3):
+        sums = [
+            gaussian_filter(np.bincount(number, part[:, channel], int(np.prod(size))).reshape(size), 3.0)
+            for part in (top, bottom)
+        ]
+        little = 1e-3 * sums[1].max() + 1e-12
+        out[:, channel] = map_coordinates((sums[0] + little) / (sums[1] + little), at.T, order=1)
+    return torch.from_numpy(out).to(color.device).clamp(0.25, 4.0)
 
 
 def _fit_light(color: Tensor, weight: Tensor, basis: Tensor, albedo: Tensor) -> Tensor:

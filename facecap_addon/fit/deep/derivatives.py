@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -10,30 +11,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...render.picture import Appearance, background_of, render, vertex_light
-from ...render.shading import harmonics, vertex_normals
+from ...render.shading import harmonics
 from .actor import Actor
 from .landmark_module import LandmarkModule, MeshModule
 from .looks import FINER
 from .push_forward import push_forward
 from .state import DeepState, camera_points, directions
-from .views import Plates, View, in_view, seen_in_crop
+from .views import Plates, View, seen_in_crop
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-_AT_ONCE = 16
+# Pictures and directions that go through the network together: more of them take memory, not less time.
+_AT_ONCE = 64
 
 
 def picture_derivatives(
-    actor: Actor, state: DeepState, view: View, plates: Plates, appearance: Appearance, size: int
+    actor: Actor,
+    state: DeepState,
+    view: View,
+    plates: Plates,
+    appearance: Appearance,
+    size: int,
+    columns: NDArray[np.intp],
 ) -> tuple[Tensor, F32]:
-    """One frame's render at the network's own resolution, and how it changes with each unknown.
-
-    Turning the head turns its normals; how expression bends them is left out, its effect on landmarks is small.
+    """One frame's render at the network's own resolution, and how it changes with some unknowns.
 
     Args:
-        state, plates: of one frame.  size: S, of the network's crop.
+        state, plates: of one frame.  size: S, of the network's crop.  columns: (D,) unknowns, ascending.
     Returns:
-        (S, S, 3) float32 sRGB; (S, S, 3, U) float32.
+        (S, S, 3) float32 sRGB; (S, S, 3, D) float32.
     """
     coarse = plates.image_from_fine.copy()
     coarse[:, :, 2] += coarse[:, :, :2] @ np.full(2, (FINER - 1) / 2)
@@ -41,49 +47,38 @@ def picture_derivatives(
     points, places, depth = seen_in_crop(camera_points(actor, state), view, coarse)
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
-        return _on_card(actor, state, view, coarse, appearance, background, size)
-    from ...render.tangents import picture_and_seen
+        return _on_card(actor, state, view, coarse, appearance, background, size, columns)
+    from ...render.tangents import bent_normals, picture_and_seen
 
+    triangles = actor.topology.triangles
     light = vertex_light(points, actor.topology, appearance)[0]
     drawn, tangents = picture_and_seen(places[0], depth[0], light, actor.topology, background, (size, size))
     seen = tangents.seen
-    moved = _vertex_directions(actor, state, view, coarse, seen)
-    by_normal = _light_by_normal(points, actor, appearance, seen)
-    full = np.zeros((len(seen), 6, moved.shape[2]), np.float32)
-    full[:, :3] = moved
-    # The normal turns with the head: dn = ω × n, in this camera's axes.
-    normals = vertex_normals(points, actor.topology.triangles)[0, torch.from_numpy(seen)].numpy()
+    every = np.arange(points.shape[1])
     turn = view.from_first[:3, :3].astype(np.float32)
-    for axis in range(3):
-        full[:, 3:, axis] = np.einsum("sci,si->sc", by_normal, np.cross(turn[:, axis], normals))
+    moved = np.einsum("ij,vju->viu", turn, directions(actor, state, every, columns), optimize=True)
+    normals, bent = bent_normals(points[0].numpy(), triangles.numpy(), moved, seen)
+    full = np.empty((len(seen), 6, len(columns)), np.float32)
+    full[:, :3] = _in_crop(points[0].numpy()[seen], moved[seen], view, coarse)
+    np.matmul(_light_by_normal(normals, actor, appearance, seen), bent, out=full[:, 3:])
     return drawn, tangents.push(full)
 
 
-def _vertex_directions(
-    actor: Actor, state: DeepState, view: View, image_from_crop: F64, seen: NDArray[np.int64]
-) -> F32:
-    """(S, 3, U): how the seen vertices' places in the crop (px) and depths (m) move with each unknown."""
-    by_unknown = np.einsum(
-        "ij,sju->siu", view.from_first[:3, :3].astype(np.float32), directions(actor, state, seen), optimize=True
-    )
-    points = in_view(camera_points(actor, state), view)[0, torch.from_numpy(seen)].numpy()
+def _in_crop(points: F32, moved: F32, view: View, image_from_crop: F64) -> F32:
+    """(S, 3, D): how places in the crop (px) and depths (m) change when points (S, 3) move along (S, 3, D)."""
     inverse = 1 / points[:, 2:]
     slope = points[:, :2] * inverse
     focal = np.array([view.camera.focal_px, view.camera.focal_y_px], np.float32)
-    in_image = (by_unknown[:, :2] - slope[:, :, None] * by_unknown[:, 2:]) * (focal * inverse)[:, :, None]
+    in_image = (moved[:, :2] - slope[:, :, None] * moved[:, 2:]) * (focal * inverse)[:, :, None]
     crop = np.linalg.inv(image_from_crop[0, :, :2]).astype(np.float32)
-    out = np.empty_like(by_unknown)
-    out[:, :2] = np.einsum("ij,sju->siu", crop, in_image, optimize=True)
-    out[:, 2] = by_unknown[:, 2]
-    return out
+    return np.concatenate([np.einsum("ij,sju->siu", crop, in_image, optimize=True), moved[:, 2:]], 1)
 
 
-def _light_by_normal(points: Tensor, actor: Actor, appearance: Appearance, seen: NDArray[np.int64]) -> F32:
-    """(S, 3, 3): how a vertex' reflected light (rows: colours) changes with its normal."""
+def _light_by_normal(normals: F32, actor: Actor, appearance: Appearance, seen: NDArray[np.int64]) -> F32:
+    """(S, 3, 3): how a vertex' reflected light (rows: colours) changes with its normal (S, 3)."""
     index = torch.from_numpy(seen)
-    normal = vertex_normals(points, actor.topology.triangles)[0, index]
     with torch.enable_grad():
-        free = normal.clone().requires_grad_()
+        free = torch.from_numpy(normals).requires_grad_()
         light = harmonics(free) @ appearance.light
         rows = [torch.autograd.grad(light[:, c].sum(), free, retain_graph=c < 2)[0] for c in range(3)]
     factor = cast(Tensor, appearance.albedo)[index]
@@ -93,12 +88,13 @@ def _light_by_normal(points: Tensor, actor: Actor, appearance: Appearance, seen:
 
 
 def _on_card(
-    actor: Actor, state: DeepState, view: View, crop: F64, appearance: Appearance, background: Tensor, size: int
+    actor: Actor, state: DeepState, view: View, crop: F64, appearance: Appearance, background: Tensor, size: int,
+    columns: NDArray[np.intp],
 ) -> tuple[Tensor, F32]:
     """The same on a graphics card: torch's own forward mode, some directions at a time."""
     points = camera_points(actor, state)
     every = np.arange(points.shape[1])
-    along = torch.from_numpy(directions(actor, state, every)).to(points.device).permute(2, 0, 1)
+    along = torch.from_numpy(directions(actor, state, every, columns)).to(points.device).permute(2, 0, 1)
 
     def draw(at: Tensor) -> Tensor:
         placed, places, depth = seen_in_crop(at, view, crop)
@@ -108,24 +104,30 @@ def _on_card(
     return draw(points).cpu(), torch.stack(columns, -1).cpu().numpy()
 
 
-def network_derivatives(network: LandmarkModule, picture: Tensor, moved: F32) -> F64:
-    """How landmarks move when the picture changes.
+def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequence[F32]) -> F64:
+    """How landmarks move when pictures change.
 
     Args:
-        picture: (S, S, 3).  moved: (S, S, 3, D) float32.
+        pictures: (N, S, S, 3).  moved: N of (S, S, 3, D) float32.
     Returns:
-        (L, 2, D) float64, crop pixels.
+        (N, L, 2, D) float64, crop pixels.
     """
-    tangents = torch.from_numpy(np.ascontiguousarray(moved.transpose(3, 2, 0, 1)))
-    image = picture.permute(2, 0, 1)[None]
-    if isinstance(network, MeshModule):
-        device = next(iter(network.buffers())).device
-        with torch.no_grad():
-            _, derivatives = push_forward(network.graph_module, image.to(device), tangents[None].to(device))
-        found = network.assemble([d[0] for d in derivatives], len(tangents))
-    else:
-        found = torch.cat([_jvp(network, image, piece) for piece in tangents.split(_AT_ONCE)])
-    return found.permute(1, 2, 0).cpu().numpy().astype(np.float64)
+    many = moved[0].shape[-1]
+    images = pictures.permute(0, 3, 1, 2)
+    at_once = max(1, _AT_ONCE // (many + 1)) if isinstance(network, MeshModule) else 1
+    parts = []
+    for first in range(0, len(moved), at_once):
+        along = np.stack([np.ascontiguousarray(m.transpose(3, 2, 0, 1)) for m in moved[first : first + at_once]])
+        some, tangents = images[first : first + at_once], torch.from_numpy(along)
+        if isinstance(network, MeshModule):
+            device = next(iter(network.buffers())).device
+            with torch.no_grad():
+                _, out = push_forward(network.graph_module, some.to(device), tangents.to(device))
+            found = network.assemble([d.flatten(0, 1) for d in out], len(some) * many)
+        else:
+            found = _jvp(network, some, tangents[0])
+        parts.append(found.reshape(len(some), many, -1, 2))
+    return torch.cat(parts).permute(0, 2, 3, 1).cpu().numpy().astype(np.float64)
 
 
 def _jvp(network: LandmarkModule, image: Tensor, tangents: Tensor) -> Tensor:

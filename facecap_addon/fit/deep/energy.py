@@ -191,31 +191,52 @@ class DeepEnergy:
         columns = np.flatnonzero(free)
         block = np.ix_(columns, columns)
         trust = self.trust.of(parts.landmarks)
-        for n in range(count):
-            one = np.array([n])
-            for c, view in enumerate(self.views):
-                if not self.plates[c].seen[n]:
-                    continue
-                drawn, moved = picture_derivatives(
-                    self.actor, state.part(one), view, self.plates[c].part(one), self._appearance(c, n), self.looks.size
+        for c, view in enumerate(self.views):
+            seen = np.flatnonzero(self.plates[c].seen)
+            drawn, moved = [], []
+            for n in seen.tolist():
+                one = np.array([n])
+                picture, change = picture_derivatives(
+                    self.actor,
+                    state.part(one),
+                    view,
+                    self.plates[c].part(one),
+                    self._appearance(c, n),
+                    self.looks.size,
+                    columns,
                 )
-                moved = np.ascontiguousarray(moved[..., columns])
-                if parts.network > 0:
-                    scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[n]
-                    by_unknown = network_derivatives(self.looks.network, drawn, moved) * scale
-                    away = compared.landmark_mm[n, c]
-                    self._add_landmarks(matrix[n], gradient[n], block, by_unknown, away, trust, parts)
                 if parts.picture > 0:
-                    band = compared.picture[n][c]
-                    j = _band_many(moved, parts.blur_px, self._masks[c][n])
-                    squared = (band**2).sum(-1, keepdims=True)
-                    w = _pixel_weight(parts) / (1 + squared / _ROBUST_PIXEL) ** 2
-                    weighted = (j * w[..., None]).reshape(-1, len(columns))
-                    flat = j.reshape(-1, len(columns))
-                    matrix[n][block] += (weighted.T @ flat).astype(np.float64)
-                    gradient[n][columns] += (weighted.T @ band.reshape(-1)).astype(np.float64)
+                    self._add_picture(matrix[n], gradient[n], block, change, compared.picture[n][c], c, n, parts)
+                if parts.network > 0:
+                    drawn.append(picture)
+                    moved.append(change)
+            if drawn:
+                scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[seen]
+                by_unknown = network_derivatives(self.looks.network, torch.stack(drawn), moved)
+                for n, mm, j in zip(seen.tolist(), scale, by_unknown, strict=True):
+                    away = compared.landmark_mm[n, c]
+                    self._add_landmarks(matrix[n], gradient[n], block, j * mm, away, trust, parts)
         self._add_expectation(matrix, gradient, state, parts)
         return matrix, gradient
+
+    def _add_picture(
+        self,
+        matrix: F64,
+        gradient: F64,
+        block: tuple[NDArray[np.intp], ...],
+        moved: F32,
+        band: F32,
+        view: int,
+        frame: int,
+        parts: EnergyWeights,
+    ) -> None:
+        """Add the picture's term of one frame; moved (S, S, 3, D), band (Q, 3)."""
+        j = _band_many(moved, parts.blur_px, self._masks[view][frame])
+        squared = (band**2).sum(-1, keepdims=True)
+        w = _pixel_weight(parts) / (1 + squared / _ROBUST_PIXEL) ** 2
+        weighted = (j * w[..., None]).reshape(-1, j.shape[-1])
+        matrix[block] += (weighted.T @ j.reshape(-1, j.shape[-1])).astype(np.float64)
+        gradient[block[1][0]] += (weighted.T @ band.reshape(-1)).astype(np.float64)
 
     def _appearance(self, view: int, frame: int | None = None) -> Appearance:
         look = self.appearance[view]

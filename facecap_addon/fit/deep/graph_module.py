@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -157,23 +157,51 @@ def sample_bilinear(x: Tensor, matrix: Tensor, height: int, width: int) -> Tenso
     Returns:
         (N, C, height, width).
     """
-    rows, columns = torch.meshgrid(
-        torch.arange(height, dtype=x.dtype) + 0.5, torch.arange(width, dtype=x.dtype) + 0.5, indexing="ij"
-    )
-    grid = torch.stack((columns.reshape(-1), rows.reshape(-1)), dim=1)  # (height·width, 2)
-    at = grid @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3] - 0.5
-    limit = torch.tensor([x.shape[3] - 1, x.shape[2] - 1], dtype=x.dtype)
-    inside = ((at >= 0) & (at <= limit)).all(dim=2, keepdim=True)
-    at = torch.minimum(at.clamp(min=0), limit)
-    low = torch.minimum(torch.floor(at), limit - 1)
-    share = at - low
+    corners = bilinear_corners(x.shape, matrix, height, width)
     # One row per pixel: gathering rows is many times faster in onnxruntime than its GridSample.
     batch, channels = x.shape[0], x.shape[1]
     pixels = x.permute(0, 2, 3, 1).reshape(-1, channels)
     first = torch.arange(batch).reshape(-1, 1) * (x.shape[2] * x.shape[3])
-    corner = first + low[..., 1].long() * x.shape[3] + low[..., 0].long()
-    right, below = share[..., :1], share[..., 1:]
-    upper = pixels[corner] * (1 - right) + pixels[corner + 1] * right
-    lower = pixels[corner + x.shape[3]] * (1 - right) + pixels[corner + x.shape[3] + 1] * right
-    sampled = (upper * (1 - below) + lower * below) * inside.to(x.dtype)
+    upper_left, upper_right, lower_left, lower_right = (pixels[first + corners.pixel[:, k]] for k in range(4))
+    right, below = corners.share[..., :1], corners.share[..., 1:]
+    upper = upper_left * (1 - right) + upper_right * right
+    lower = lower_left * (1 - right) + lower_right * right
+    sampled = (upper * (1 - below) + lower * below) * corners.inside
     return sampled.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+class Corners(NamedTuple):
+    """The four pixels around each cell of a grid.
+
+    Attributes:
+        grid: (G, 2) the cells' own places.  pixel: (N, 4, G) row·W + column: upper left, upper right, lower left, lower
+            right.  share: (N, G, 2) how far to the right and down.  inside: (N, G, 1) 0 or 1, within the map.
+    """
+
+    grid: Tensor
+    pixel: Tensor
+    share: Tensor
+    inside: Tensor
+
+    @property
+    def weights(self) -> Tensor:
+        """(N, 4, G) of the four pixels."""
+        right, down = self.share[..., 0], self.share[..., 1]
+        parts = ((1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down)
+        return torch.stack(parts, 1) * self.inside[:, None, :, 0]
+
+
+def bilinear_corners(shape: Sequence[int], matrix: Tensor, height: int, width: int) -> Corners:
+    """Where the cells of a grid fall between the pixels of a feature map (N, C, H, W); see `sample_bilinear`."""
+    rows, columns = torch.meshgrid(
+        torch.arange(height, dtype=matrix.dtype) + 0.5, torch.arange(width, dtype=matrix.dtype) + 0.5, indexing="ij"
+    )
+    grid = torch.stack((columns.reshape(-1), rows.reshape(-1)), dim=1)  # (height·width, 2)
+    at = grid @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3] - 0.5
+    limit = torch.tensor([shape[3] - 1, shape[2] - 1], dtype=matrix.dtype)
+    inside = ((at >= 0) & (at <= limit)).all(dim=2, keepdim=True)
+    at = torch.minimum(at.clamp(min=0), limit)
+    low = torch.minimum(torch.floor(at), limit - 1)
+    corner = low[..., 1].long() * shape[3] + low[..., 0].long()
+    pixel = torch.stack((corner, corner + 1, corner + shape[3], corner + shape[3] + 1), dim=1)
+    return Corners(grid, pixel, at - low, inside.to(matrix.dtype))

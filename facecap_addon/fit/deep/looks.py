@@ -6,8 +6,6 @@ them are cut from one crop that the footage and the render share, by the same st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -81,8 +79,8 @@ def cut(picture: NDArray[np.uint8], region: Region, size: int) -> tuple[NDArray[
     return crop(picture, region, fine).astype(np.float32) / 255.0, image_from_crop(region, fine)
 
 
-def look_at(looks: Looks, fine: Sequence[NDArray[np.float32]], device: str) -> tuple[Tensor, Tensor]:
+def look_at(looks: Looks, fine: NDArray[np.float32], device: str) -> tuple[Tensor, Tensor]:
     """(N, 2S, 2S, 3) crops as a tensor, and what the network sees of them, (N, L, 2)."""
-    stacked = torch.from_numpy(np.stack(fine)).to(device)
+    stacked = torch.from_numpy(fine).to(device)
     with torch.no_grad():
         return stacked, looks(stacked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from .actor import Actor
 from .follow_flow import flow_trust
 from .infill import face_square
+from .kept import Kept
 from .plate_flow import FacePair, PlateFlow
 from .shots import Shot
 from .state import DeepState
@@ -18,14 +18,6 @@ from .temporal import Motion
 from .tracers import Tracers, tracer_places, tracers_seen
 
 _PART = 64
-
-
-class Kept(Protocol):
-    """As `refine.Kept`."""
-
-    def load(self, name: str) -> dict[str, NDArray] | None: ...
-
-    def save(self, name: str, arrays: dict[str, NDArray]) -> None: ...
 
 
 def face_motion(

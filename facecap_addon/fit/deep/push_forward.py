@@ -6,12 +6,14 @@ as one batch in the layout that the CPU likes, and the non-linear ones are masks
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
 from ...landmarks.graph import Node
-from .graph_module import GraphModule, run_node
+from .graph_module import GraphModule, bilinear_corners, run_node
 
 _LINEAR = {"pad", "reshape", "resize_bilinear", "depth_to_space", "identity", "concatenate"}
 
@@ -52,8 +54,16 @@ def _moved(node: Node, values: dict[str, Tensor], moved: dict[str, Tensor], size
     """(N D, …) derivatives of a node's output."""
     x, a = values[node.inputs[0]], node.attributes
     dx = moved.get(node.inputs[0])
-    if node.op in ("crop_matrix", "sample_bilinear", "transform_points"):
-        return _through(node, values, moved, size)
+    if node.op == "crop_matrix":
+        assert dx is not None
+        return _cropped(x, _apart(dx, size), a).flatten(0, 1)
+    if node.op in ("sample_bilinear", "transform_points"):
+        second, dsecond = values[node.inputs[1]], moved.get(node.inputs[1])
+        changes = [None if d is None else _apart(d, size) for d in (dx, dsecond)]
+        if node.op == "transform_points":
+            return _transformed(x, second, changes[0], changes[1]).flatten(0, 1)
+        grid = a["output_height"], a["output_width"]
+        return _channels_last(_sampled(x, second, changes[0], changes[1], grid).flatten(0, 1))
     if node.op == "add":
         terms = [moved[name] for name in node.inputs if name in moved]
         return _masked(terms[0] + terms[1] if len(terms) == 2 else terms[0], values[node.output], a, size)
@@ -72,6 +82,10 @@ def _moved(node: Node, values: dict[str, Tensor], moved: dict[str, Tensor], size
     if node.op in _LINEAR:
         return run_node(node, [moved[name] for name in node.inputs])
     raise NotImplementedError(node.op)
+
+
+def _apart(dx: Tensor, size: tuple[int, int]) -> Tensor:
+    return dx.reshape(*size, *dx.shape[1:])
 
 
 def _bare(node: Node) -> Node:
@@ -111,23 +125,67 @@ def _pooled(x: Tensor, dx: Tensor, a: dict[str, object], size: tuple[int, int]) 
     return _channels_last(flat.gather(-1, index).reshape(count * many, *y.shape[1:]))
 
 
-def _through(node: Node, values: dict[str, Tensor], moved: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-    """Derivatives of an operation that is not linear, by torch, picture by picture."""
-    count, many = size
-    names = [name for name in node.inputs if name in moved]
-    parts: list[Tensor] = []
-    for n in range(count):
-        fixed = {name: values[name][n : n + 1] for name in node.inputs}
+def _transformed(points: Tensor, matrix: Tensor, dpoints: Tensor | None, dmatrix: Tensor | None) -> Tensor:
+    """Derivatives of `transform_points`: points (N, L, 2), matrix (N, 4, 4); derivatives (N, D, …) or None for none."""
+    out: Tensor | float = 0.0
+    if dpoints is not None:
+        out = out + dpoints[..., :2] @ matrix[:, None, :2, :2].transpose(-1, -2)
+    if dmatrix is not None:
+        out = out + points[:, None, :, :2] @ dmatrix[..., :2, :2].transpose(-1, -2) + dmatrix[..., None, :2, 3]
+    assert isinstance(out, Tensor)
+    return out
 
-        def call(*inputs: Tensor, fixed: dict[str, Tensor] = fixed) -> Tensor:
-            given = fixed | dict(zip(names, inputs, strict=True))
-            return run_node(node, [given[name] for name in node.inputs])
 
-        at = tuple(fixed[name] for name in names)
-        along = tuple(moved[name].reshape(count, many, 1, *moved[name].shape[1:])[n] for name in names)
+def _cropped(points: Tensor, dpoints: Tensor, a: dict[str, Any]) -> Tensor:
+    """Derivatives (N, D, 4, 4) of `graph_module.crop_matrix`; points (N, L, 3), dpoints (N, D, L, 3)."""
+    xy, dxy = points[..., :2], dpoints[..., :2]
+    right, left, subset = a["right_rotation_idx"], a["left_rotation_idx"], torch.tensor(a["subset_idxs"])
+    delta, ddelta = xy[:, right] - xy[:, left], dxy[:, :, right] - dxy[:, :, left]
+    length = torch.linalg.vector_norm(delta, dim=1, keepdim=True)
+    u = delta / length
+    du = (ddelta - (ddelta * u[:, None]).sum(-1, keepdim=True) * u[:, None]) / length[:, None]
+    v, dv = torch.stack((-u[:, 1], u[:, 0]), -1), torch.stack((-du[..., 1], du[..., 0]), -1)
+    axes, daxes = torch.stack((u, v), -1), torch.stack((du, dv), -1)  # columns u, v
+    along = xy[:, subset] @ axes
+    dalong = dxy[:, :, subset] @ axes[:, None] + xy[:, None, subset] @ daxes
+    low, high = along.min(1), along.max(1)
 
-        def push(*direction: Tensor, at: tuple[Tensor, ...] = at) -> Tensor:
-            return torch.func.jvp(call, at, direction)[1]
+    def of(index: Tensor) -> Tensor:
+        return dalong.gather(2, index[:, None, None].expand(-1, dalong.shape[1], 1, 2))[:, :, 0]
 
-        parts.append(torch.func.vmap(push)(*along)[:, 0])
-    return _channels_last(torch.cat(parts))
+    dlow, dhigh = of(low.indices), of(high.indices)
+    scale = torch.tensor([a["scale_x"], a["scale_y"]], dtype=xy.dtype)
+    size, dsize = (high.values - low.values) * scale, (dhigh - dlow) * scale
+    middle, dmiddle = (low.values + high.values) / 2, (dlow + dhigh) / 2
+    dcentre = (dmiddle[:, :, None] @ axes[:, None].transpose(-1, -2) + middle[:, None, None] @ daxes.transpose(-1, -2))[
+        :, :, 0
+    ]
+    dx = du * size[:, None, :1] + u[:, None] * dsize[..., :1]
+    dy = dv * size[:, None, 1:] + v[:, None] * dsize[..., 1:]
+    out = dpoints.new_zeros(*dpoints.shape[:2], 4, 4)
+    out[..., :2, 0], out[..., :2, 1] = dx / a["output_width"], dy / a["output_height"]
+    out[..., :2, 3] = dcentre - dx / 2 - dy / 2
+    return out
+
+
+def _sampled(x: Tensor, matrix: Tensor, dx: Tensor | None, dmatrix: Tensor | None, size: tuple[int, int]) -> Tensor:
+    """Derivatives (N, D, C, height, width) of `graph_module.sample_bilinear`."""
+    corners = bilinear_corners(x.shape, matrix, *size)
+    shape = (x.shape[0], -1, x.shape[1], *size)
+    out: Tensor | float = 0.0
+    if dx is not None:
+        values = dx.permute(0, 1, 3, 4, 2).flatten(2, 3)  # (N, D, H W, C)
+        index = corners.pixel[:, None, :, :, None].expand(-1, dx.shape[1], -1, -1, x.shape[1])
+        found = [values.gather(2, index[:, :, k]) for k in range(4)]
+        weights = corners.weights[:, None, :, :, None]
+        out = sum(weights[:, :, k] * found[k] for k in range(4))
+    if dmatrix is not None:
+        values = x.permute(0, 2, 3, 1).flatten(1, 2)
+        found = [values.gather(1, corners.pixel[:, k, :, None].expand(-1, -1, x.shape[1])) for k in range(4)]
+        right, down = corners.share[..., :1], corners.share[..., 1:]
+        by_x = ((found[1] - found[0]) * (1 - down) + (found[3] - found[2]) * down) * corners.inside
+        by_y = ((found[2] - found[0]) * (1 - right) + (found[3] - found[1]) * right) * corners.inside
+        moved = corners.grid @ dmatrix[..., :2, :2].transpose(-1, -2) + dmatrix[..., None, :2, 3]
+        out = out + by_x[:, None] * moved[..., :1] + by_y[:, None] * moved[..., 1:]
+    assert isinstance(out, Tensor)
+    return out.transpose(-1, -2).reshape(shape)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
 from ...landmarks.layout import layout_of
+from ...landmarks.observations import Observations
+from ...render.picture import Appearance
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.embedding import LandmarkEmbedding
 from ...takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
@@ -18,17 +19,18 @@ from ..channel_priors import channel_priors
 from ..prior import load_prior
 from .actor import Actor, actor_of
 from .appearance import estimate_appearance, sight
-from .energy import DeepEnergy, EnergyWeights, Expected
-from .failure import failed, landmark_error_mm
+from .expectation import expected_weights
+from .failure import failed
 from .infill import gaps_of, infill
+from .kept import Kept
 from .landmark_module import LandmarkModule
 from .looks import Looks
-from .minimise import minimise
+from .lower import Ground, lower
 from .motion import face_motion
 from .plate_flow import DisFlow, PlateFlow
-from .schedule import Pass, Stage, free_unknowns, pass_again, passes_of
+from .schedule import Pass, pass_again, passes_of
 from .settings import DeepSettings
-from .shots import Shot, plates_of
+from .shots import Shot
 from .state import DeepState
 from .take_state import rows_in, state_of, with_state
 from .temporal import refine_in_time
@@ -38,21 +40,7 @@ from .weights import weights_of
 F64 = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-CHUNK_FRAMES, REFERENCE_FRAMES = 8, 12
-# The jaw joint is held this closely to its rest.
-_JAW_TURN_RAD, _JAW_SHIFT_M = 0.1, 0.004
-
-
-class Kept(Protocol):
-    """Keeps finished parts, so that a run that was stopped goes on."""
-
-    def load(self, name: str) -> dict[str, NDArray] | None:
-        """The arrays kept under a name, or None."""
-        ...
-
-    def save(self, name: str, arrays: dict[str, NDArray]) -> None:
-        """Keep arrays, completely or not at all."""
-        ...
+REFERENCE_FRAMES = 12
 
 
 @dataclass(frozen=True)
@@ -84,44 +72,23 @@ class Refined:
     error_mm: F64
 
 
-def refine_take(
-    take: Take,
-    expected: F64,
-    rig: BlendshapeRig,
-    embedding: LandmarkEmbedding,
-    shots: list[Shot],
-    network: LandmarkModule,
-    settings: DeepSettings,
-    watch: Watch,
-    kept: Kept,
-    *,
-    rows: tuple[int, int] | None = None,
-    flow: PlateFlow | None = None,
-    device: str = "cpu",
-) -> Refined:
-    """Refine a take by deep energies.
+class Refinement:
+    """A take refined by deep energies.
 
     Args:
-        take: of F frames.  expected: (F, K), what is expected of weights (see `prior_mean`).
+        take: of F frames.  observations: of the take's camera.
         rig, embedding: the character.  shots: cameras, the take's own first.
-        network: of the embedding's scheme.  kept: earlier parts.  rows: first and last row to refine; None: all.
-        flow: of the footage; None: OpenCV's DIS.
+        network: of the embedding's scheme.  watch: who is told.  kept: earlier parts.
+        rows: first and last row to refine; None: all.
+        flow: of the footage; None: OpenCV's DIS.  device: torch's.
     Raises:
-        FacecapError: the face does not look at the camera, or no frame could be refined.
+        FacecapError: the network sees other landmarks than the character has.
     """
-    if network.scheme != embedding.scheme:
-        raise FacecapError(
-            f"The character has {embedding.scheme} landmarks, the network sees {network.scheme}.",
-            "Solve with the same landmark network first.",
-        )
-    return _Refinement(take, expected, rig, embedding, shots, network, settings, watch, kept, rows, flow, device).run()
 
-
-class _Refinement:
     def __init__(
         self,
         take: Take,
-        expected: F64,
+        observations: Observations,
         rig: BlendshapeRig,
         embedding: LandmarkEmbedding,
         shots: list[Shot],
@@ -129,30 +96,37 @@ class _Refinement:
         settings: DeepSettings,
         watch: Watch,
         kept: Kept,
-        rows: tuple[int, int] | None,
-        flow: PlateFlow | None,
-        device: str,
+        *,
+        rows: tuple[int, int] | None = None,
+        flow: PlateFlow | None = None,
+        device: str = "cpu",
     ) -> None:
+        if network.scheme != embedding.scheme:
+            raise FacecapError(
+                f"The character has {embedding.scheme} landmarks, the network sees {network.scheme}.",
+                "Solve with the same landmark network first.",
+            )
         self.take, self.settings, self.watch, self.kept, self.shots = take, settings, watch, kept, shots
         self.actor = _without(actor_of(rig, embedding, device), take.not_observed)
-        self.looks = Looks(network, settings.looks, device)
-        self.trust = weights_of(network.scheme)
-        self.device, self.expected = device, expected
         self.flow: PlateFlow = DisFlow() if flow is None else flow
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
         self.start = state_of(take, self.actor)
+        self.tracers = spread_tracers(self.actor)
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
-        self.chunk = CHUNK_FRAMES
-        self._said = ("head", 0, 0)
+        expected = expected_weights(take, observations, rig.ranges, trained, self.priors)
+        looks = Looks(network, settings.looks, device)
+        trust, precision = weights_of(network.scheme), self.priors.precision
+        self.ground = Ground(self.actor, shots, looks, trust, expected, precision, settings.jaw_joint, device)
+        self._short_of_memory = False
 
     def run(self) -> Refined:
         good = self._range() & (self.take.status == STATUS_SOLVED) & ~rows_in(self.settings.infill_frames, self.take)
         rows = np.flatnonzero(good)
         if not len(rows):
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
-        appearance = [self._appearance(shot, rows) for shot in self.shots]
         state = self.start.part(slice(None))
+        appearance = [self._appearance(shot, state) for shot in self.shots]
         *before, face = passes_of(self.settings)
         for part in before:
             self._lower(part, rows, state, appearance)
@@ -164,7 +138,7 @@ class _Refinement:
             energy[rows],
             state.part(rows),
             self.start.part(rows),
-            self.expected[rows],
+            self.ground.expected[rows],
             self.priors.precision,
         )
         if bad[rows].all():
@@ -187,11 +161,11 @@ class _Refinement:
         inside = np.arange(self.take.frame_count)
         return (inside >= self.first) & (inside <= self.last)
 
-    def _appearance(self, shot: Shot, rows: Rows):
-        """Albedo and light, from frames spread over the take, the calmest or the one named among them."""
-        seen = rows[shot.seen[rows]]
+    def _appearance(self, shot: Shot, state: DeepState) -> Appearance:
+        """Albedo and light, from frames spread over the whole take, the calmest or the one named among them."""
+        seen = np.flatnonzero(shot.seen & (self.take.status == STATUS_SOLVED))
         if not len(seen):
-            raise FacecapError("A camera shows no face in this range.", "Leave it out, or choose another range.")
+            raise FacecapError("A camera shows no face in this take.", "Leave it out.")
         activity = np.abs(self.take.weights[seen]).sum(1)
         calm = seen[int(np.argmin(activity))]
         if self.settings.reference_frame is not None:
@@ -201,72 +175,21 @@ class _Refinement:
         self.watch.progress("look", 0, len(chosen))
         sightings = []
         for i, row in enumerate(chosen.tolist()):
-            sightings.append(sight(self.actor, self.start.part(np.array([row])), shot.view, shot.picture(row)))
+            sightings.append(sight(self.actor, state.part(np.array([row])), shot.view, shot.picture(row)))
             self.watch.progress("look", i + 1, len(chosen))
         return estimate_appearance(self.actor, sightings, own_colors=self.settings.albedo == "own")
 
-    def _lower(self, part: Pass, rows: Rows, state: DeepState, appearance: list) -> tuple[F64, F64]:
-        """Lower the energy of some rows of a state, in place, chunk by chunk; finished chunks are kept.
+    def _lower(
+        self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]
+    ) -> tuple[F64, F64]:
+        """Lower the energy of some rows of a state, in place; (F,) energy and landmark error where they ended."""
 
-        Returns:
-            (F,) energy and (F,) landmark error in mm where they ended; infinite elsewhere.
-        """
-        energy, error = (np.full(self.take.frame_count, np.inf) for _ in range(2))
-        done, name = 0, part.name
-        while done < len(rows):
-            self._said = (name, done, len(rows))
-            self.watch.progress(*self._said)
-            chunk = rows[done : done + self.chunk]
-            kept = self.kept.load(_part_name(name, chunk[0]))
-            if kept is None or not np.array_equal(kept["rows"], chunk):
-                try:
-                    kept = self._lower_chunk(chunk, state, appearance, part.stages)
-                except (MemoryError, RuntimeError) as error:
-                    if self.chunk == 1 or not _out_of_memory(error):
-                        raise
-                    self.chunk //= 2
-                    continue
-                self.kept.save(_part_name(name, chunk[0]), kept)
-            state.put(chunk, DeepState(kept["rotation"], kept["translation"], kept["weights"], kept["jaw"]))
-            energy[chunk], error[chunk] = kept["energy"], kept["error_mm"]
-            done += len(chunk)
-        self.watch.progress(name, len(rows), len(rows))
-        return energy, error
+        def say(done: int) -> None:
+            self.watch.progress(part.name, done, len(rows))
 
-    def _poll(self) -> None:
-        """Say the same again, so that a cancel gets through between two steps."""
-        self.watch.progress(*self._said)
-
-    def _lower_chunk(
-        self, rows: Rows, state: DeepState, appearance: list, stages: tuple[Stage, ...]
-    ) -> dict[str, NDArray]:
-        plates = [plates_of(shot, rows, self.looks, self.device) for shot in self.shots]
-        begin = state.part(rows)
-        jaw = np.repeat([_JAW_TURN_RAD, _JAW_SHIFT_M], 3) ** -2.0
-        expected = Expected(self.expected[rows], self.priors.precision, begin, np.zeros(6), jaw)
-        views = [shot.view for shot in self.shots]
-        energy = DeepEnergy(self.actor, appearance, views, plates, self.looks, self.trust, expected)
-        energy.shade(begin)
-        now, compared = begin, None
-        for stage in stages:
-            free = free_unknowns(stage, self.actor, jaw_joint=self.settings.jaw_joint)
-            energy.expect(replace(expected, start=now, pose_precision=np.repeat(stage.hold, 3) ** -2.0))
-            ended = minimise(energy, now, stage.weights, free, stage.iterations, self._poll)
-            now, compared = ended.state, ended.compared
-        assert compared is not None
-        # Whatever a stage looked at: what the network still sees differently says whether to believe the frame.
-        looked = compared if stages[-1].weights.network > 0 else energy.compare(now, EnergyWeights())
-        render = energy.renders(now, 0)
-        self.watch.picture(int(rows[0]), plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
-        return {
-            "rows": rows,
-            "rotation": now.rotation,
-            "translation": now.translation,
-            "weights": now.weights,
-            "jaw": now.jaw,
-            "energy": compared.energy,
-            "error_mm": landmark_error_mm(looked),
-        }
+        ended = lower(self.ground, part, rows, state, appearance, self.kept, say, self.watch.picture)
+        self._short_of_memory |= ended.short_of_memory
+        return ended.energy, ended.error_mm
 
     def _infill(self, state: DeepState, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Solve gaps by flow, in place; returns (F,) which frames."""
@@ -276,7 +199,7 @@ class _Refinement:
         wanted = self._range() & ~good
         present = good | (~self._range() & (self.take.status == STATUS_SOLVED))
         gaps = [gap for gap in gaps_of(~present) if wanted[gap[0] : gap[1] + 1].all()]
-        time_s, tracers, shot = self.take.time_s, spread_tracers(self.actor), self.shots[0]
+        time_s, tracers, shot = self.take.time_s, self.tracers, self.shots[0]
         total = sum(last - first + 1 for first, last in gaps)
         done = 0
         for first, last in gaps:
@@ -302,7 +225,7 @@ class _Refinement:
         inside = good & self._range()
         if self.settings.temporal == "none" or inside.sum() < 3:
             return state
-        tracers, shot, time_s = spread_tracers(self.actor), self.shots[0], self.take.time_s
+        tracers, shot, time_s = self.tracers, self.shots[0], self.take.time_s
         count = int(inside.sum())
 
         def say(done: int) -> None:
@@ -341,7 +264,7 @@ class _Refinement:
             )
         if infilled.any():
             notes.append(f"{int(infilled.sum())} frames were solved by optical flow from their neighbours.")
-        if self.chunk < CHUNK_FRAMES:
+        if self._short_of_memory:
             notes.append("Memory was short: fewer frames were worked on at once, which takes longer.")
         seen = np.where(good, error, np.nan)
         provenance = {**take.provenance, "method": "deep energies"}
@@ -355,11 +278,3 @@ def _without(actor: Actor, not_observed: tuple[str, ...]) -> Actor:
         k = actor.channels.index(channel)
         low[k] = high[k] = 0.0
     return replace(actor, low=low, high=high)
-
-
-def _part_name(name: str, row: int) -> str:
-    return f"{name}-{int(row):07d}"
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "memory" in str(error).lower()

@@ -35,19 +35,35 @@ class Shot:
         return np.isfinite(self.landmarks_px[:, 0]).all(1)
 
 
-def plates_of(shot: Shot, rows: NDArray[np.intp], looks: Looks, device: str) -> Plates:
-    """Cut rows of a shot and look at them. Rows without a face hold a grey square and are marked unseen."""
-    side = looks.size
+@dataclass(frozen=True)
+class Cuts:
+    """Rows of a shot, cut to the face: `views.Plates` before the network has looked at them."""
+
+    fine: NDArray[np.float32]
+    image_from_fine: NDArray[np.float64]
+    seen: NDArray[np.bool_]
+
+
+def cut_plates(shot: Shot, rows: NDArray[np.intp], size: int) -> Cuts:
+    """Cut rows of a shot for a network whose crops have `size` pixels.
+
+    Rows without a face hold a grey square and are marked unseen.
+    """
     crops: list[NDArray[np.float32]] = []
     maps: list[NDArray[np.float64]] = []
     seen = shot.seen[rows]
     for row, there in zip(rows.tolist(), seen.tolist(), strict=True):
         if there:
-            fine, image_from_fine = cut(shot.picture(row), shot.region(shot.landmarks_px[row]), side)
+            fine, image_from_fine = cut(shot.picture(row), shot.region(shot.landmarks_px[row]), size)
         else:
-            somewhere = region_around(np.array([[0.0, 0.0], [side, side]]), np.array([1.0, 0.0]), 1.0)
-            fine, image_from_fine = cut(np.full((side, side, 3), 128, np.uint8), somewhere, side)
+            somewhere = region_around(np.array([[0.0, 0.0], [size, size]]), np.array([1.0, 0.0]), 1.0)
+            fine, image_from_fine = cut(np.full((size, size, 3), 128, np.uint8), somewhere, size)
         crops.append(fine)
         maps.append(image_from_fine)
-    stacked, target = look_at(looks, crops, device)
-    return Plates(stacked, np.stack(maps), target, seen)
+    return Cuts(np.stack(crops), np.stack(maps), seen)
+
+
+def look_at_plates(cuts: Cuts, looks: Looks, device: str) -> Plates:
+    """What the network sees of cut rows."""
+    fine, target = look_at(looks, cuts.fine, device)
+    return Plates(fine, cuts.image_from_fine, target, cuts.seen)

@@ -69,48 +69,63 @@ def camera_points(actor: Actor, state: DeepState) -> Tensor:
     return points @ rotation.transpose(1, 2) + translation[:, None]
 
 
-def directions(actor: Actor, state: DeepState, vertices: NDArray[np.int64]) -> NDArray[np.float32]:
+def directions(
+    actor: Actor, state: DeepState, vertices: NDArray[np.int64], columns: NDArray[np.intp] | None = None
+) -> NDArray[np.float32]:
     """How some vertices of one frame move with each unknown.
 
     Args:
-        state: of one frame.  vertices: (S,) numbers.
+        state: of one frame.  vertices: (S,) numbers.  columns: (D,) unknowns, ascending; None: all U of them.
     Returns:
-        (S, 3, U) float32, m per unit of each unknown, the first camera's axes.
+        (S, 3, D) float32, m per unit of each unknown, the first camera's axes.
     """
     keys = len(actor.channels)
-    out = np.zeros((len(vertices), 3, actor.unknowns), np.float32)
+    wanted = np.arange(actor.unknowns) if columns is None else columns
+    index = torch.from_numpy(vertices)
     rotation = state.rotation[0].astype(np.float32)
-    points = head_points(actor, state.weights, state.jaw)[0, torch.from_numpy(vertices)].cpu().numpy()
-    arm = points @ rotation.T  # about the head's origin, camera axes
-    out[:, 0, 1], out[:, 0, 2] = arm[:, 2], -arm[:, 1]
-    out[:, 1, 0], out[:, 1, 2] = -arm[:, 2], arm[:, 0]
-    out[:, 2, 0], out[:, 2, 1] = arm[:, 1], -arm[:, 0]
-    out[:, :, 3:6] = np.eye(3, dtype=np.float32)
-    local = actor.deltas[torch.from_numpy(vertices)].cpu().numpy()
+    points = head_points(actor, state.weights, state.jaw)[0, index].cpu().numpy()
+    pose = np.zeros((len(vertices), 3, 6), np.float32)
+    pose[:, :, :3] = -_crossed(points @ rotation.T)  # about the head's origin, camera axes
+    pose[:, :, 3:] = np.eye(3, dtype=np.float32)
+    parts = [pose[:, :, wanted[wanted < 6]]]
+    some = wanted[(wanted >= 6) & (wanted < 6 + keys)] - 6
     if actor.jaw is None:
-        out[:, :, 6:] = np.einsum("ij,sjk->sik", rotation, local, optimize=True)
-        return out
-    skin = actor.jaw.weights[torch.from_numpy(vertices)].cpu().numpy()[:, None, None]
+        if len(some):
+            parts.append(np.einsum("ij,sjk->sik", rotation, _deltas(actor, index, some), optimize=True))
+        return np.concatenate(parts, 2)
+    skin = actor.jaw.weights[index].cpu().numpy()[:, None, None]
     turn = Rotation.from_rotvec(state.jaw[0, :3]).as_matrix().astype(np.float32)
+    local = _deltas(actor, index, some)
     followed = local + skin * (np.einsum("ij,sjk->sik", turn, local, optimize=True) - local)
-    out[:, :, 6 : 6 + keys] = np.einsum("ij,sjk->sik", rotation, followed, optimize=True)
-    rest = actor.neutral[torch.from_numpy(vertices)].cpu().numpy() + local @ state.weights[0].astype(np.float32)
+    parts.append(np.einsum("ij,sjk->sik", rotation, followed, optimize=True))
+    rest = head_points(actor, state.weights, np.zeros_like(state.jaw))[0, index].cpu().numpy()
     swung = (rest - actor.jaw.pivot.cpu().numpy()) @ turn.T
-    by_turn = np.zeros((len(vertices), 3, 3), np.float32)
-    by_turn[:, 0, 1], by_turn[:, 0, 2] = swung[:, 2], -swung[:, 1]
-    by_turn[:, 1, 0], by_turn[:, 1, 2] = -swung[:, 2], swung[:, 0]
-    by_turn[:, 2, 0], by_turn[:, 2, 1] = swung[:, 1], -swung[:, 0]
-    by_turn = by_turn @ _left_jacobian(state.jaw[0, :3])
-    out[:, :, 6 + keys : 9 + keys] = np.einsum("ij,sjk->sik", rotation, skin * by_turn, optimize=True)
-    out[:, :, 9 + keys :] = skin * rotation
+    joint = np.empty((len(vertices), 3, 6), np.float32)
+    joint[:, :, :3] = np.einsum("ij,sjk->sik", rotation, -skin * _crossed(swung) @ _left_jacobian(state.jaw[0, :3]))
+    joint[:, :, 3:] = skin * rotation
+    parts.append(joint[:, :, wanted[wanted >= 6 + keys] - 6 - keys])
+    return np.concatenate(parts, 2)
+
+
+def _deltas(actor: Actor, vertices: Tensor, keys: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(S, 3, D) what some keys do to some vertices, head space."""
+    rows = actor.deltas[vertices]
+    return (rows if len(keys) == rows.shape[2] else rows[:, :, torch.from_numpy(keys)]).cpu().numpy()
+
+
+def _crossed(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, 3, 3) matrices of the cross product with vectors (S, 3)."""
+    out = np.zeros((len(vectors), 3, 3), np.float32)
+    x, y, z = vectors.T
+    out[:, 0, 1], out[:, 0, 2], out[:, 1, 2] = -z, y, -x
+    out[:, 1, 0], out[:, 2, 0], out[:, 2, 1] = z, -y, x
     return out
 
 
 def _left_jacobian(vector: F64) -> NDArray[np.float32]:
     """(3, 3) how a small change of a rotation vector turns things further, in the axes outside."""
     angle = float(np.linalg.norm(vector))
-    x, y, z = vector
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    cross = _crossed(vector[None].astype(np.float32))[0]
     if angle < 1e-6:
         return (np.eye(3) + 0.5 * cross).astype(np.float32)
     a, b = (1 - np.cos(angle)) / angle**2, (angle - np.sin(angle)) / angle**3

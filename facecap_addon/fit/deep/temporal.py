@@ -15,9 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from threadpoolctl import threadpool_limits
 
 from .actor import Actor
 from .follow_flow import Held, Targets, follow, pose_precision
+from .side_by_side import side_by_side
 from .state import DeepState
 from .tracers import Tracers, tracer_places
 from .views import View
@@ -65,7 +68,7 @@ def refine_in_time(
     Args:
         state: of all F frames.  motion: of the footage.  good: (F,) bool, frames that hold a result.
         time_s: (F,).  precision: (K, K), how far a step may take the weights.
-        method: one of METHODS.  steps: of the flow methods.  on_frame: called with the frame; it may raise to cancel.
+        method: one of METHODS.  steps: of the flow methods.  on_frame: called with frames done; it may raise to cancel.
     """
     joined = _neighbours(good, time_s)
     if method == "none" or len(time_s) < 3:
@@ -78,13 +81,18 @@ def refine_in_time(
     for _ in range(steps):
         places = tracer_places_of_all(actor, tracers, state, view)
         after = state.part(slice(None))
-        for row in np.flatnonzero(joined):
-            if on_frame is not None:
-                on_frame(int(row))
-            one = np.array([row])
+        rows = np.flatnonzero(joined)
+
+        def stepped(row: int, _poll: object, state: DeepState = state, places: F64 = places) -> DeepState:
+            one = state.part(np.array([row]))
             targets = _self_targets(places, row) if method == "self flow" else _plate_targets(places, motion, row)
-            held = Held(state.part(one), held_precision)
-            after.put(one, follow(actor, tracers, view, state.part(one), targets, held, _ITERATIONS))
+            return follow(actor, tracers, view, one, targets, Held(one, held_precision), _ITERATIONS)
+
+        with threadpool_limits(1, user_api="blas"):
+            for done, (row, found) in enumerate(side_by_side(stepped, rows.tolist())):
+                if on_frame is not None:
+                    on_frame(done)
+                after.put(np.array([row]), found)
         state = after
     return state
 
@@ -111,8 +119,6 @@ def mean_rotation(rotations: F64, shares: F64) -> F64:
     Returns:
         (F, 3, 3).
     """
-    from scipy.spatial.transform import Rotation
-
     count, frames = rotations.shape[:2]
     if not frames:
         return rotations[0]
