@@ -5,6 +5,7 @@ Frames of the sample take: the footage, the landmark fit's render, the refined o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -56,7 +57,7 @@ def main() -> None:
             normals = vertex_normals(points, actor.topology.triangles)
             sky = sky_seen(points[0], normals[0], actor.topology.triangles)[None]
             background = background_of(torch.from_numpy(plate[None]))
-            lit = type(look)(look.albedo, look.light, sky)
+            lit = replace(look, sky=sky)
             drawn = render(placed, places, depth, actor.topology, lit, background, (SIDE, SIDE), 2)[0].numpy()
             shown += [drawn, np.clip(0.5 + 1.5 * (drawn - plate), 0, 1)]
         columns.append(np.concatenate(shown, axis=0))

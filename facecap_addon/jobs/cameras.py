@@ -23,13 +23,13 @@ from ..footage.read import read_frames
 from ..geometry.camera import PinholeCamera
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.track import FrameObservation, observe
+from .outputs import REPORT_EVERY
 from .pictures import PicturesByRow
 
 if TYPE_CHECKING:
     from ..fit.deep.shots import Shot
 
 MOST_CAMERAS = 16
-_REPORT_EVERY = 8
 
 
 def further_shots(
@@ -71,7 +71,7 @@ def further_shots(
         total = footage.expected_frame_count
         for seen in observe(read_frames(footage), landmarker):
             found.append(seen)
-            if len(found) % _REPORT_EVERY == 0:
+            if len(found) % REPORT_EVERY == 0:
                 say("landmarks", len(found), max(total, len(found)))
         times = np.array([seen.time_s for seen in found]) - offset_s
         nearest = np.abs(times[None] - time_s[:, None]).argmin(1)

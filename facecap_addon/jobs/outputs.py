@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..footage.footage import Footage
 from ..footage.read import read_frames
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
+from ..takes.atomic import atomic_path
+from ..takes.live_link import write_live_link_csv
+from ..takes.npz import save_take
 from ..takes.preview import preview_steps
 from ..takes.take import Take
 from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
 from .character import CharacterSource
 from .crash import versions
 from .progress import Progress
+from .result import SolveResult
 from .settings import SolveSettings
 from .stopwatch import Stopwatch
 
@@ -27,6 +33,17 @@ Steps = Generator[Progress, None, None]
 REPORT_EVERY = 8
 # Small footage is shown larger: lips and lids are what one looks at.
 _PREVIEW_PX = 432
+
+
+class Outputs(Protocol):
+    """Settings that say what to write."""
+
+    @property
+    def live_link(self) -> bool: ...
+    @property
+    def report(self) -> bool: ...
+    @property
+    def preview(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,35 @@ class OutputFiles:
     @property
     def characters(self) -> Path:
         return self.out / ".characters.facecap"
+
+
+def write_take(files: OutputFiles, take: Take, settings: Outputs) -> None:
+    """Write the take and, where wished for, its Live Link CSV."""
+    save_take(files.named("take.npz"), take)
+    if settings.live_link:
+        names = {name: arkit_name(name) or name for name in take.channels}
+        write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+
+
+def write_summary(path: Path, summary: dict[str, Any]) -> None:
+    """Write a summary, completely or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def result_of(
+    files: OutputFiles, settings: Outputs, summary_path: Path, summary: dict[str, Any], *, has_blend: bool
+) -> SolveResult:
+    """What was written."""
+    return SolveResult(
+        take=files.named("take.npz"),
+        summary_path=summary_path,
+        live_link=files.named("livelink.csv") if settings.live_link else None,
+        report=files.named("report.html") if settings.report else None,
+        preview=files.named("preview.mp4") if settings.preview else None,
+        blend=files.named("blend") if has_blend else None,
+        summary=summary,
+    )
 
 
 def write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Steps:

@@ -21,17 +21,24 @@ from ..geometry.camera import centered_camera
 from ..landmarks.observations import Observations
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail
-from ..takes.live_link import write_live_link_csv
-from ..takes.npz import load_take, save_take
+from ..takes.npz import load_take
 from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of
-from .outputs import OutputFiles, bake_ready, summary_of, write_blend, write_preview
+from .outputs import (
+    OutputFiles,
+    bake_ready,
+    result_of,
+    summary_of,
+    write_blend,
+    write_preview,
+    write_summary,
+    write_take,
+)
 from .pictures import PicturesByRow
 from .progress import Progress
 from .refine_settings import ENDING, LIVE_NAME, RefineSettings
@@ -101,10 +108,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     )
     with clock.stage("files"):
         yield Progress("files", 0, 1)
-        save_take(files.named("take.npz"), result)
-        if settings.live_link:
-            names = {name: arkit_name(name) or name for name in result.channels}
-            write_live_link_csv(files.named("livelink.csv"), result, arkit_names=names)
+        write_take(files, result, settings)
     has_blend = False
     with clock.stage("blend"), bake_ready(source, output_settings, footage, blender_hook, files) as baked:
         if baked is not None:
@@ -124,18 +128,9 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             title=f"{solved_with.video.name}, refined",
         )
     summary_path = files.named("summary.json")
-    with atomic_path(summary_path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_summary(summary_path, summary)
     kept.forget_others()
-    return SolveResult(
-        take=files.named("take.npz"),
-        summary_path=summary_path,
-        live_link=files.named("livelink.csv") if settings.live_link else None,
-        report=files.named("report.html") if settings.report else None,
-        preview=files.named("preview.mp4") if settings.preview else None,
-        blend=files.named("blend") if has_blend else None,
-        summary=summary,
-    )
+    return result_of(files, settings, summary_path, summary, has_blend=has_blend)
 
 
 def take_in(settings: RefineSettings) -> Path:

@@ -19,12 +19,9 @@ from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.track import FrameObservation, observe
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
-from ..takes.live_link import write_live_link_csv
-from ..takes.npz import save_take
 from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook
@@ -32,7 +29,17 @@ from .character import CharacterSource, character_source, embedding_of, read_rig
 from .crash import versions
 from .footage_key import content_key
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
-from .outputs import REPORT_EVERY, OutputFiles, bake_ready, summary_of, write_blend, write_preview
+from .outputs import (
+    REPORT_EVERY,
+    OutputFiles,
+    bake_ready,
+    result_of,
+    summary_of,
+    write_blend,
+    write_preview,
+    write_summary,
+    write_take,
+)
 from .progress import Progress
 from .result import SolveResult
 from .schema import to_json
@@ -99,10 +106,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
 
         with clock.stage("files"):
             yield Progress("files", 0, 1)
-            save_take(files.named("take.npz"), take)
-            if settings.live_link:
-                names = {name: arkit_name(name) or name for name in take.channels}
-                write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+            write_take(files, take, settings)
         has_blend = False
         with clock.stage("blend"):
             if baked is not None:
@@ -123,20 +127,11 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             summary=summary,
             title=settings.video.name,
         )
-    with atomic_path(files.out / "summary.json") as temporary:
-        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_summary(files.out / "summary.json", summary)
     cache.forget_others()
     if settings.method == "deep":
         return (yield from _refined(settings, files, blender_hook))
-    return SolveResult(
-        take=files.named("take.npz"),
-        summary_path=files.out / "summary.json",
-        live_link=files.named("livelink.csv") if settings.live_link else None,
-        report=files.named("report.html") if settings.report else None,
-        preview=files.named("preview.mp4") if settings.preview else None,
-        blend=files.named("blend") if has_blend else None,
-        summary=summary,
-    )
+    return result_of(files, settings, files.out / "summary.json", summary, has_blend=has_blend)
 
 
 def _refined(

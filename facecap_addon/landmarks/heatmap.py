@@ -7,7 +7,6 @@ are read as in Bao et al., "High-Quality Face Capture Using Deep Energies", 2019
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +21,7 @@ from .layout import IBUG_68
 from .models_folder import MODELS_FOLDER, open_session
 from .protocol import Face, Landmarks
 from .regions import Region, region_around, to_image
+from .torchscript import open_torchscript
 
 CROP_SIZE = 256
 HEATMAP_SIZE = 64
@@ -148,19 +148,8 @@ def _open_onnx(path: Path, threads: int) -> Network:
 
 
 def _open_torchscript(path: Path) -> Network:
-    # Two copies of OpenMP and gigabytes of memory in Blender's own process are not worth a second file format.
-    if "bpy" in sys.modules:
-        raise FacecapError("TorchScript networks cannot run inside Blender.", "Convert the network to ONNX.")
-    try:
-        import torch
-    except ImportError as error:
-        raise FacecapError(
-            "A TorchScript network needs PyTorch, which is not installed.", "Install PyTorch or convert it to ONNX."
-        ) from error
-    try:
-        script: Any = torch.jit.load(str(path), map_location="cpu").eval()
-    except (RuntimeError, ValueError) as error:
-        raise FacecapError(f"{path.name} is not a network that can be read.", _WAY_OUT) from error
+    script = open_torchscript(path, _WAY_OUT)
+    import torch
 
     def run(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..geometry.weld import welded
 from .fragments import Fragments
 
 # The edge opposite each corner.
@@ -35,16 +36,13 @@ class Topology:
 
 
 def topology_of(triangles: NDArray[np.integer], vertices: NDArray[np.floating], device: str = "cpu") -> Topology:
-    """Find neighbours; vertices at the same place count as one, as meshes are cut along their texture's seams.
+    """Find neighbours; vertices at the same place count as one.
 
     Args:
         triangles: (T, 3) int.  vertices: (V, 3) m, the neutral.
     """
-    extent = float(np.ptp(vertices, axis=0).max(initial=0.0)) or 1.0
-    grid = np.round(np.asarray(vertices, np.float64) / (extent * 1e-6)).astype(np.int64)
-    welded = np.unique(grid, axis=0, return_inverse=True)[1].reshape(-1)[triangles]
-    count = len(triangles)
-    edge = np.stack([np.sort(welded[:, list(pair)], axis=1) for pair in _EDGES], axis=1).reshape(-1, 2)
+    corner, count = welded(vertices)[triangles], len(triangles)
+    edge = np.stack([np.sort(corner[:, list(pair)], axis=1) for pair in _EDGES], axis=1).reshape(-1, 2)
     number = np.unique(edge, axis=0, return_inverse=True)[1].reshape(-1)
     order = np.argsort(number, kind="stable")
     sorted_number = number[order]
@@ -123,7 +121,7 @@ def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology
     _, height, width = fragments.shape
     edge, third = _outline(points_px, topology)
     flat_points, inverse = points_px.reshape(-1, 2), 1 / depth_m.reshape(-1)
-    nearness = _nearness(points_px, depth_m, fragments)
+    nearness = fragments.nearness.reshape(-1)
     ends = flat_points[edge]
     steep = (ends[:, 1, 1] - ends[:, 0, 1]).abs() >= (ends[:, 1, 0] - ends[:, 0, 0]).abs()
     parts: list[tuple[Tensor, ...]] = []
@@ -200,18 +198,6 @@ def _outermost(found: Crossings, points_px: Tensor) -> Crossings:
     last[:-1] = pair[1:] != pair[:-1]
     kept = order[by_pair[last]]
     return Crossings(*(getattr(found, name)[kept] for name in found.__dataclass_fields__))
-
-
-def _nearness(points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> Tensor:
-    """(N H W) reciprocal depth at every pixel's centre, 0 where nothing is seen."""
-    frames, height, width = fragments.shape
-    at = points_px.reshape(-1, 2)[fragments.corner] - fragments.centres(points_px.dtype)[:, None]
-    x, y = at[..., 0], at[..., 1]
-    area = torch.stack([x[:, i] * y[:, j] - x[:, j] * y[:, i] for i, j in _EDGES], 1)
-    inverse = (area / depth_m.reshape(-1)[fragments.corner]).sum(1) / area.sum(1)
-    out = torch.zeros(frames * height * width, dtype=points_px.dtype, device=points_px.device)
-    out[fragments.pixel] = inverse
-    return out
 
 
 def _outline(points_px: Tensor, topology: Topology) -> tuple[Tensor, Tensor]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .compiled import compiled, compiled_inline
@@ -15,11 +15,11 @@ from .compiled import compiled, compiled_inline
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
-_THREADS = min(8, os.cpu_count() or 1)
+_MOST_THREADS = 8
 
 
-def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, width: int) -> I32:
-    """The nearest triangle at every pixel centre.
+def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, width: int) -> tuple[I32, Floats]:
+    """The nearest triangle at every pixel centre, on as many threads as torch may use.
 
     A pixel on an edge belongs to the triangle for which that edge is a left or a top one, so neighbours leave no crack
     and cover no pixel twice.
@@ -30,33 +30,34 @@ def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, wi
             camera, or one that is not finite, are left out; so are those without area.
         triangles: (T, 3) int32.  height, width: of the picture, pixels.
     Returns:
-        (N, H, W) int32, triangle indices, -1 where there is none.
+        (N, H, W) int32, triangle indices, -1 where there is none; (N, H, W) one over its depth there, 0 for none.
     """
     frames = len(points_px)
-    out = np.empty((frames, height, width), np.int32)
+    out = np.full((frames, height, width), -1, np.int32)
+    nearness = np.zeros((frames, height, width), points_px.dtype)
+    threads = min(_MOST_THREADS, torch.get_num_threads())
     # A lone frame is split into bands of rows, one per thread.
-    bands = 1 if frames >= _THREADS else min(_THREADS, height)
+    bands = 1 if frames >= threads else min(threads, height)
     edges = np.linspace(0, height, bands + 1).astype(int).tolist()
     work = [(frame, first, last) for frame in range(frames) for first, last in pairwise(edges)]
 
     def draw(item: tuple[int, int, int]) -> None:
         frame, first, last = item
-        _draw(points_px[frame], depth_m[frame], triangles, first, last, out[frame])
+        _draw(points_px[frame], depth_m[frame], triangles, first, last, out[frame], nearness[frame])
 
-    if len(work) == 1:
-        draw(work[0])
+    if threads == 1 or len(work) == 1:
+        for item in work:
+            draw(item)
     else:
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(draw, work))
-    return out
+    return out, nearness
 
 
 @compiled
-def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: Any) -> None:
-    """Draw rows first..last of one frame into out (H, W)."""
+def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: Any, nearest: Any) -> None:
+    """Draw rows first..last of one frame into out and nearest (H, W)."""
     width = out.shape[1]
-    nearest = np.zeros((last - first, width), points.dtype)
-    out[first:last] = -1
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         zi, zj, zk = depth[i], depth[j], depth[k]
@@ -90,8 +91,8 @@ def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: A
                 if wk < 0 or (wk == 0 and not _owned(xi, yi, xj, yj)):
                     continue
                 inverse = (wi * ri + wj * rj + wk * rk) / (wi + wj + wk)
-                if inverse > nearest[y - first, x]:
-                    nearest[y - first, x] = inverse
+                if inverse > nearest[y, x]:
+                    nearest[y, x] = inverse
                     out[y, x] = t
 
 

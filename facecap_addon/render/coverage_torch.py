@@ -9,7 +9,7 @@ from torch import Tensor
 _AT_ONCE = 1 << 22
 
 
-def coverage(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int, width: int) -> Tensor:
+def coverage(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """The nearest triangle at every pixel centre; arguments and result as `coverage_cpu.coverage`, as tensors."""
     frames = len(points_px)
     nearest = torch.full((frames * height * width,), -1, dtype=torch.int64, device=points_px.device)
@@ -35,7 +35,8 @@ def coverage(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int,
         start = stop
     seen = nearest >= 0
     triangle = torch.where(seen, _LAST - (nearest & _LAST), -1)
-    return triangle.to(torch.int32).reshape(frames, height, width)
+    nearness = torch.where(seen, (nearest >> 31).to(torch.int32).view(torch.float32), 0.0).to(points_px.dtype)
+    return triangle.to(torch.int32).reshape(frames, height, width), nearness.reshape(frames, height, width)
 
 
 _LAST = (1 << 31) - 1

@@ -16,12 +16,14 @@ class Fragments:
 
     Attributes:
         triangle: (N, H, W) int32, the triangle that each pixel sees, -1 for none.
+        nearness: (N, H, W) 1/m, one over the depth of what each pixel sees, 0 where it sees nothing.
         pixel: (P,) int64, covered pixels, counted through all pictures: (n H + y) W + x.
         corner: (P, 3) int64, corners of the triangle seen, counted through all vertices: n V + v.
         vertices: V, the mesh's vertices.
     """
 
     triangle: Tensor
+    nearness: Tensor
     pixel: Tensor
     corner: Tensor
     vertices: int
@@ -51,15 +53,15 @@ def rasterise(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int
         from . import coverage_cpu  # numba is for the CPU alone
 
         found = coverage_cpu.coverage(points.numpy(), depth.numpy(), triangles.numpy(), height, width)
-        triangle = torch.from_numpy(found)
+        triangle, nearness = (torch.from_numpy(values) for values in found)
     else:
-        triangle = coverage_torch.coverage(points, depth, triangles, height, width)
+        triangle, nearness = coverage_torch.coverage(points, depth, triangles, height, width)
     flat = triangle.reshape(-1)
     pixel = torch.nonzero(flat >= 0)[:, 0]
     vertices = points.shape[1]
     frame = pixel // (height * width)
     corner = triangles[flat[pixel]].long() + (frame * vertices)[:, None]
-    return Fragments(triangle, pixel, corner, vertices)
+    return Fragments(triangle, nearness, pixel, corner, vertices)
 
 
 def barycentrics(points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> Tensor:
@@ -70,12 +72,14 @@ def barycentrics(points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> Te
     Returns:
         (P, 3), summing to 1; differentiable.
     """
-    at = points_px.reshape(-1, 2)[fragments.corner] - fragments.centres(points_px.dtype)[:, None]
-    x, y = at[..., 0], at[..., 1]
-    # Twice the area of the pixel with the side opposite each corner, over that corner's depth.
-    area = torch.stack([x[:, i] * y[:, j] - x[:, j] * y[:, i] for i, j in ((1, 2), (2, 0), (0, 1))], 1)
-    share = area / depth_m.reshape(-1)[fragments.corner]
+    share = corner_areas(points_px.reshape(-1, 2)[fragments.corner], fragments) / depth_m.reshape(-1)[fragments.corner]
     return share / share.sum(1, keepdim=True)
+
+
+def corner_areas(corners_px: Tensor, fragments: Fragments) -> Tensor:
+    """(P, 3) twice the area between each covered pixel's centre and the side opposite each corner (P, 3, 2), px²."""
+    x, y = (corners_px - fragments.centres(corners_px.dtype)[:, None]).unbind(-1)
+    return torch.stack([x[:, i] * y[:, j] - x[:, j] * y[:, i] for i, j in ((1, 2), (2, 0), (0, 1))], 1)
 
 
 def interpolate(values: Tensor, barycentric: Tensor, fragments: Fragments) -> Tensor:

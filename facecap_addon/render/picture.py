@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch.nn.functional as functional
 from torch import Tensor
 
+from . import drawn_cpu
 from .antialias import Topology, antialias
 from .fragments import Fragments, barycentrics, interpolate, rasterise, to_picture
 from .shading import encode_srgb, irradiance, sample_texture, vertex_normals
@@ -70,11 +71,16 @@ def render(
     """
     height, width = size[0] * supersample, size[1] * supersample
     fragments = rasterise(points_px, depth_m, topology.triangles, height, width)
-    weights = barycentrics(points_px, depth_m, fragments)
-    linear = interpolate(vertex_light(points, topology, appearance), weights, fragments)
-    if isinstance(appearance.albedo, Texture):
-        linear = linear * sample_texture(appearance.albedo.picture, _uv(appearance.albedo, weights, fragments))
-    picture = to_picture(encode_srgb(linear), fragments, background)
+    light = vertex_light(points, topology, appearance)
+    if not isinstance(appearance.albedo, Texture) and drawn_cpu.fast_here(points_px, light):
+        picture = background.expand(len(points_px), height, width, 3).to(light.dtype).contiguous().clone()
+        drawn_cpu.paint(picture, light, points_px, depth_m, fragments)
+    else:
+        weights = barycentrics(points_px, depth_m, fragments)
+        linear = interpolate(light, weights, fragments)
+        if isinstance(appearance.albedo, Texture):
+            linear = linear * sample_texture(appearance.albedo.picture, _uv(appearance.albedo, weights, fragments))
+        picture = to_picture(encode_srgb(linear), fragments, background)
     return pooled(antialias(picture, points_px, depth_m, fragments, topology), supersample)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .fragments import barycentrics, interpolate, rasterise
+from .fragments import rasterise
 
 DIRECTIONS, SIZE_PX = 32, 160
 # Share of light that skin throws back.
@@ -36,13 +36,12 @@ def sky_seen(
     # So far away that perspective does not matter.
     depth = 1000.0 - centred @ axes[:, 2].T
     places = torch.einsum("vi,nji->nvj", centred, axes[:, :2]) * (size_px / 2) + (size_px - 1) / 2
-    fragments = rasterise(places, depth.T.contiguous(), triangles, size_px, size_px)
-    nearest = torch.full((directions * size_px * size_px,), 1e9, dtype=points.dtype, device=points.device)
-    weights = barycentrics(places, depth.T.contiguous(), fragments)
-    nearest[fragments.pixel] = interpolate(depth.T[..., None].contiguous(), weights, fragments)[:, 0]
+    away = depth.T.contiguous()
+    fragments = rasterise(places, away, triangles, size_px, size_px)
+    nearest = 1 / fragments.nearness.reshape(-1)
     cell = places.round().long().clamp(0, size_px - 1)
     frame = torch.arange(directions, device=points.device)[:, None] * size_px * size_px
-    seen = nearest[frame + cell[..., 1] * size_px + cell[..., 0]] + _OWN > depth.T
+    seen = nearest[frame + cell[..., 1] * size_px + cell[..., 0]] + _OWN > away
     towards = (normals @ axes[:, 2].T).T
     shares = []
     for cosine in (towards.clamp(min=0.0), (-towards).clamp(min=0.0)):

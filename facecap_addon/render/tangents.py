@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .antialias import Topology, crossing_share, crossings
 from .compiled import compiled
-from .fragments import Fragments, rasterise, to_picture
+from .fragments import Fragments, corner_areas, rasterise, to_picture
 from .shading import encode_srgb
 
 F32 = NDArray[np.float32]
@@ -111,7 +111,19 @@ class PictureTangents:
         return out.reshape(*self._size, 3, many)
 
 
-def bent_normals(points: F32, triangles: NDArray[np.int32], moved: F32, seen: NDArray[np.int64]) -> tuple[F32, F32]:
+def with_neighbours(
+    seen: NDArray[np.int64], triangles: NDArray[np.int32], vertices: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Vertices (S,) and their neighbours, ascending; and the triangles (T, 3) there, in these' numbers."""
+    wanted = np.zeros(vertices, bool)
+    wanted[seen] = True
+    some = triangles[wanted[triangles].any(1)]
+    wanted[some] = True
+    number = np.cumsum(wanted) - 1
+    return np.flatnonzero(wanted), number[some]
+
+
+def bent_normals(points: F32, triangles: NDArray[np.int64], moved: F32, seen: NDArray[np.int64]) -> tuple[F32, F32]:
     """Normals of some vertices, and how they turn when all vertices move.
 
     Args:
@@ -121,9 +133,8 @@ def bent_normals(points: F32, triangles: NDArray[np.int32], moved: F32, seen: ND
     """
     number = np.full(len(points), -1, np.int64)
     number[seen] = np.arange(len(seen))
-    near = triangles[(number[triangles] >= 0).any(1)]
     sums, bent = np.zeros((len(seen), 3), np.float32), np.zeros((len(seen), 3, moved.shape[2]), np.float32)
-    _bend(points, near, np.ascontiguousarray(moved, np.float32), number, sums, bent)
+    _bend(points, triangles, np.ascontiguousarray(moved, np.float32), number, sums, bent)
     length = np.linalg.norm(sums, axis=1, keepdims=True)
     inverse = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
     normals = sums * inverse
@@ -138,7 +149,8 @@ def _bend(points: Any, triangles: Any, moved: Any, number: Any, sums: Any, bent:
     turned = np.empty((3, many), np.float32)
     for t in range(triangles.shape[0]):
         turned[:] = 0
-        normal = np.cross(points[triangles[t, 1]] - points[triangles[t, 0]], points[triangles[t, 2]] - points[triangles[t, 0]])
+        a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
+        normal = np.cross(b - a, c - a)
         # d (b - a) x (c - a) = Σ over corners of how it moves x the side opposite.
         for k in range(3):
             side = points[triangles[t, (k + 1) % 3]] - points[triangles[t, (k + 2) % 3]]
@@ -158,10 +170,7 @@ def _bend(points: Any, triangles: Any, moved: Any, number: Any, sums: Any, bent:
 
 def _pixel_colors(corners: Tensor, fragments: Fragments) -> Tensor:
     """(P, 3) sRGB from what each pixel's corners (P, 3, 6) are: place, depth, light."""
-    at = corners[..., :2] - fragments.centres(corners.dtype)[:, None]
-    x, y = at[..., 0], at[..., 1]
-    area = torch.stack([x[:, i] * y[:, j] - x[:, j] * y[:, i] for i, j in ((1, 2), (2, 0), (0, 1))], 1)
-    share = area / corners[..., 2]
+    share = corner_areas(corners[..., :2], fragments) / corners[..., 2]
     weights = share / share.sum(1, keepdim=True)
     return encode_srgb((weights[..., None] * corners[..., 3:]).sum(1))
 

@@ -8,11 +8,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
+from ..geometry.weld import welded
+
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
-# Vertices closer than this part of the mesh's extent are one: game assets are cut along their texture seams.
-_WELD = 1e-6
 _NEIGHBOURS = 40
 
 
@@ -24,10 +24,7 @@ def loose_parts(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) 
     """
     if not len(triangles):
         return np.zeros(0, np.int32)
-    extent = float(np.ptp(vertices, axis=0).max()) or 1.0
-    grid = np.round(np.asarray(vertices, np.float64) / (extent * _WELD)).astype(np.int64)
-    _, welded = np.unique(grid, axis=0, return_inverse=True)
-    corner = welded.reshape(-1)[np.asarray(triangles)]
+    corner = welded(vertices)[np.asarray(triangles)]
     count = int(corner.max()) + 1
     edges = np.concatenate([corner[:, :2], corner[:, 1:]])
     graph = coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))

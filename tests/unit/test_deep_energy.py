@@ -32,16 +32,6 @@ from tests.unit.deep_scene import actor, frames, one  # noqa: E402
 FRAME = one(frames(5), 1)
 
 
-def side_view() -> View:
-    """A second camera, a quarter turn to the side of the head."""
-    turn = Rotation.from_rotvec([0, -0.7, 0]).as_matrix()
-    matrix = np.eye(4)
-    matrix[:3, :3] = turn
-    middle = np.array([0.0, 0.0, 0.55])
-    matrix[:3, 3] = middle - turn @ middle
-    return View(deep_scene.view().camera, matrix)
-
-
 def energy_of(start: DeepState, views: list[View], looks: int = 1) -> DeepEnergy:
     """The energy of the frame, as drawn by our own renderer, seen by some cameras."""
     landmarker = open_landmarker()

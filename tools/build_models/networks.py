@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from facecap_addon.fit.deep.graph_module import GraphModule
+from facecap_addon.fit.deep.landmark_module import MESH_LANDMARKS, attention_order, attention_subsets, refined_places
 from facecap_addon.landmarks.graph import Graph
 
 IRIS_REFINED_LANDMARKS = 478
-MESH_LANDMARKS = 468
 
 
 @dataclass(frozen=True)
@@ -119,27 +119,7 @@ class OnnxNetwork(nn.Module):
     def _refined(self, mesh: Tensor, outputs: tuple[Tensor, ...]) -> Tensor:
         """Put the refined lips, eyes and irises in their places; depth is the mesh's, an iris takes its eye's mean."""
         batch = mesh.shape[0]
-        parts = [mesh[..., :2], *(outputs[i].reshape(batch, -1, 2) for i in range(1, 6))]
-        xy = torch.cat(parts, dim=1)[:, self._order]
+        xy = refined_places(outputs, batch, self._order)
         depth = mesh[..., 2:]
         irises = [depth[:, eye].mean(dim=1, keepdim=True).expand(batch, 5, 1) for eye in self._eyes]
         return torch.cat((xy, torch.cat((depth, *irises), dim=1)), dim=2)
-
-
-def attention_subsets(graph: Graph) -> list[list[int]]:
-    """Mesh indices of the lips (80), the person's right eye (71) and left eye (71), as the graph itself crops them."""
-    return [list(node.attributes["subset_idxs"]) for node in graph.nodes if node.op == "crop_matrix"]
-
-
-def attention_order(graph: Graph) -> list[int]:
-    """For each of the 478 landmarks its row in the stack mesh 468, lips 80, eye 71, eye 71, iris 5, iris 5.
-
-    A landmark that two parts refine takes the later part's place, as MediaPipe's own graph does.
-    """
-    order = list(range(MESH_LANDMARKS))
-    row = MESH_LANDMARKS
-    for subset in attention_subsets(graph):
-        for index in subset:
-            order[index] = row
-            row += 1
-    return order + list(range(row, row + 10))

@@ -26,11 +26,13 @@ STAGES.update(
     {
         "look": "Looking at skin and light",
         "head": "Refining the head",
-        "face": "Refining the face",
+        "shape": "Refining the face",
+        "head again": "Refining the head again",
+        "face": "Refining the face again",
         "infill": "Filling gaps by optical flow",
         "flow": "Following the footage's motion",
         "time": "Making neighbours consistent",
-        "expression": "Refining the face once more",
+        "expression": "Refining the expression",
     }
 )
 

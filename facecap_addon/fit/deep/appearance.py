@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ...errors import FacecapError
 from ...render.camera import intrinsics_of, project
-from ...render.fragments import barycentrics, interpolate, rasterise
+from ...render.fragments import rasterise
 from ...render.picture import Appearance
 from ...render.shading import decode_srgb, harmonics, vertex_normals
 from ...render.sky import sky_seen
@@ -35,7 +35,7 @@ _FEWEST_SEEN = 50
 _LIGHT_ERROR, _ALBEDO_ERROR = 0.05, 0.15
 _DARKEST = 0.05
 # Weight of what is known beforehand, in looks from straight ahead.
-_PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 1e-5
+_PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 3e-6
 # How far on the surface what light does not explain is taken to be the same.
 _SPREAD_M, _MARGIN = 0.006, 4
 
@@ -65,8 +65,7 @@ def sight(actor: Actor, state: DeepState, view: View, picture: NDArray[np.uint8]
     triangles = actor.topology.triangles
     places, depth = project(points, intrinsics_of(view.camera).to(points.device))
     fragments = rasterise(places, depth, triangles, height, width)
-    nearest = torch.full((height * width,), torch.inf, device=points.device)
-    nearest[fragments.pixel] = interpolate(depth[..., None], barycentrics(places, depth, fragments), fragments)[:, 0]
+    nearest = 1 / fragments.nearness.reshape(-1)
     at = places[0].cpu().numpy().astype(np.float32)
     cell = np.round(np.nan_to_num(at, nan=-1.0)).astype(np.int64)
     inside = (cell[:, 0] >= 0) & (cell[:, 0] < width) & (cell[:, 1] >= 0) & (cell[:, 1] < height)
@@ -158,7 +157,7 @@ def _fit_light(color: Tensor, weight: Tensor, basis: Tensor, albedo: Tensor) -> 
         solved = torch.zeros(9, dtype=color.dtype, device=color.device)
         for _ in range(4):
             w = (trust * robust)[:, None]
-            ridge = _LIGHT_RIDGE * trust.sum() * torch.eye(9, device=color.device)
+            ridge = _LIGHT_RIDGE * trust.sum() * torch.diag(torch.tensor([0.0, *[1.0] * 8], device=color.device))
             solved = torch.linalg.solve(design.T @ (w * design) + ridge, (design * w).T @ target)
             robust = 1 / (1 + ((design @ solved - target) / _LIGHT_ERROR) ** 2) ** 2
         columns.append(solved)

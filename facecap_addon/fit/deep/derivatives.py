@@ -17,7 +17,7 @@ from .landmark_module import LandmarkModule, MeshModule
 from .looks import FINER
 from .push_forward import push_forward
 from .state import DeepState, camera_points, directions
-from .views import Plates, View, seen_in_crop
+from .views import Plates, View, moved_places, seen_in_crop
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -48,28 +48,29 @@ def picture_derivatives(
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
         return _on_card(actor, state, view, coarse, appearance, background, size, columns)
-    from ...render.tangents import bent_normals, picture_and_seen
+    from ...render.tangents import bent_normals, picture_and_seen, with_neighbours
 
-    triangles = actor.topology.triangles
-    light = vertex_light(points, actor.topology, appearance)[0]
+    with torch.no_grad():
+        light = vertex_light(points, actor.topology, appearance)[0]
     drawn, tangents = picture_and_seen(places[0], depth[0], light, actor.topology, background, (size, size))
     seen = tangents.seen
-    every = np.arange(points.shape[1])
+    # Normals depend on neighbours too.
+    triangles = actor.topology.triangles.numpy()
+    near, triangles = with_neighbours(seen, triangles, points.shape[1])
+    index = np.searchsorted(near, seen)
+    at = points[0, torch.from_numpy(near)].numpy()
     turn = view.from_first[:3, :3].astype(np.float32)
-    moved = np.einsum("ij,vju->viu", turn, directions(actor, state, every, columns), optimize=True)
-    normals, bent = bent_normals(points[0].numpy(), triangles.numpy(), moved, seen)
+    moved = np.einsum("ij,vju->viu", turn, directions(actor, state, near, columns), optimize=True)
+    normals, bent = bent_normals(at, triangles, moved, index)
     full = np.empty((len(seen), 6, len(columns)), np.float32)
-    full[:, :3] = _in_crop(points[0].numpy()[seen], moved[seen], view, coarse)
+    full[:, :3] = _in_crop(at[index], moved[index], view, coarse)
     np.matmul(_light_by_normal(normals, actor, appearance, seen), bent, out=full[:, 3:])
     return drawn, tangents.push(full)
 
 
 def _in_crop(points: F32, moved: F32, view: View, image_from_crop: F64) -> F32:
     """(S, 3, D): how places in the crop (px) and depths (m) change when points (S, 3) move along (S, 3, D)."""
-    inverse = 1 / points[:, 2:]
-    slope = points[:, :2] * inverse
-    focal = np.array([view.camera.focal_px, view.camera.focal_y_px], np.float32)
-    in_image = (moved[:, :2] - slope[:, :, None] * moved[:, 2:]) * (focal * inverse)[:, :, None]
+    in_image = moved_places(points, moved, view)
     crop = np.linalg.inv(image_from_crop[0, :, :2]).astype(np.float32)
     return np.concatenate([np.einsum("ij,sju->siu", crop, in_image, optimize=True), moved[:, 2:]], 1)
 
@@ -88,7 +89,13 @@ def _light_by_normal(normals: F32, actor: Actor, appearance: Appearance, seen: N
 
 
 def _on_card(
-    actor: Actor, state: DeepState, view: View, crop: F64, appearance: Appearance, background: Tensor, size: int,
+    actor: Actor,
+    state: DeepState,
+    view: View,
+    crop: F64,
+    appearance: Appearance,
+    background: Tensor,
+    size: int,
     columns: NDArray[np.intp],
 ) -> tuple[Tensor, F32]:
     """The same on a graphics card: torch's own forward mode, some directions at a time."""
@@ -100,8 +107,8 @@ def _on_card(
         placed, places, depth = seen_in_crop(at, view, crop)
         return render(placed, places, depth, actor.topology, appearance, background, (size, size))[0]
 
-    columns = [torch.func.jvp(draw, (points,), (direction[None],))[1] for direction in along]
-    return draw(points).cpu(), torch.stack(columns, -1).cpu().numpy()
+    changes = [torch.func.jvp(draw, (points,), (direction[None],))[1] for direction in along]
+    return draw(points).cpu(), torch.stack(changes, -1).cpu().numpy()
 
 
 def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequence[F32]) -> F64:

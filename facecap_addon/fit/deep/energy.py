@@ -17,16 +17,16 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from ...render.picture import Appearance, background_of, pooled, render
 from ...render.shading import vertex_normals
 from ...render.sky import sky_seen
+from ..minimise import robust_factor, robust_loss
 from .actor import Actor
 from .derivatives import network_derivatives, picture_derivatives
 from .looks import FINER, Looks
-from .state import DeepState, camera_points, head_points
+from .state import DeepState, camera_points, head_points, offsets_between
 from .views import Plates, View, seen_in_crop
 from .weights import LandmarkWeights
 
@@ -119,7 +119,7 @@ class DeepEnergy:
     ) -> None:
         self.actor, self.appearance, self.views, self.plates = actor, appearance, views, plates
         self.looks, self.trust, self.expected = looks, trust, expected
-        self._sky: Tensor | None = None
+        self.sky: Tensor | None = None
         self._masks = [[_compared(plate.target[n], looks.size) for n in range(len(plate.seen))] for plate in plates]
 
     def part(self, frames: NDArray[np.intp]) -> DeepEnergy:
@@ -133,7 +133,7 @@ class DeepEnergy:
             self.trust,
             self.expected.part(frames),
         )
-        out._sky = None if self._sky is None else self._sky[torch.from_numpy(frames)]
+        out.sky = None if self.sky is None else self.sky[torch.from_numpy(frames)]
         return out
 
     def expect(self, expected: Expected) -> None:
@@ -145,7 +145,7 @@ class DeepEnergy:
         points = head_points(self.actor, state.weights, state.jaw)
         normals = vertex_normals(points, self.actor.topology.triangles)
         triangles = self.actor.topology.triangles
-        self._sky = torch.stack([sky_seen(p, n, triangles) for p, n in zip(points, normals, strict=True)])
+        self.sky = torch.stack([sky_seen(p, n, triangles) for p, n in zip(points, normals, strict=True)])
 
     def renders(self, state: DeepState, view: int) -> Tensor:
         """(N, 2S, 2S, 3) sRGB: the character as a camera would see it, on the footage's crops."""
@@ -240,7 +240,7 @@ class DeepEnergy:
 
     def _appearance(self, view: int, frame: int | None = None) -> Appearance:
         look = self.appearance[view]
-        sky = self._sky if self._sky is None or frame is None else self._sky[frame : frame + 1]
+        sky = self.sky if self.sky is None or frame is None else self.sky[frame : frame + 1]
         return Appearance(look.albedo, look.light, sky)
 
     def _depth(self, state: DeepState, view: View) -> F64:
@@ -250,11 +250,11 @@ class DeepEnergy:
 
     def _landmark_energy(self, away: F64, trust: F64, parts: EnergyWeights) -> F64:
         squared = (away**2).sum(-1)
-        out = 0.5 * (trust * squared / (1 + squared / ROBUST_MM**2)).sum(1)
+        out = 0.5 * robust_loss(trust, squared, ROBUST_MM).sum(1)
         if parts.edges > 0:
             a, b = self.trust.edges.T
             between = ((away[:, a] - away[:, b]) ** 2).sum(-1)
-            out += 0.5 * parts.edges * (np.minimum(trust[a], trust[b]) * between / (1 + between / ROBUST_MM**2)).sum(1)
+            out += 0.5 * parts.edges * robust_loss(np.minimum(trust[a], trust[b]), between, ROBUST_MM).sum(1)
         return out
 
     def _add_landmarks(
@@ -274,37 +274,31 @@ class DeepEnergy:
             least = parts.network * parts.edges * np.minimum(trust[a], trust[b])
             terms.append((jacobian[a] - jacobian[b], away[a] - away[b], least))
         for j, r, w in terms:
-            robust = w / (1 + (r**2).sum(-1) / ROBUST_MM**2) ** 2
-            weighted = (j * robust[:, None, None]).reshape(-1, j.shape[2])
+            weighted = (j * (w * robust_factor(r, ROBUST_MM))[:, None, None]).reshape(-1, j.shape[2])
             matrix[block] += weighted.T @ j.reshape(-1, j.shape[2])
             gradient[block[1][0]] += weighted.T @ r.reshape(-1)
 
-    def _offsets(self, state: DeepState) -> tuple[F64, F64]:
-        """(N, 6) how far the pose is from its start: rotation vector and translation; (N, 6) the jaw."""
-        start = self.expected.start
-        turn = Rotation.from_matrix(state.rotation @ start.rotation.transpose(0, 2, 1)).as_rotvec()
-        return np.concatenate([turn, state.translation - start.translation], 1), state.jaw - start.jaw
-
     def _expectation(self, state: DeepState, parts: EnergyWeights) -> F64:
         off = state.weights - self.expected.weights
-        pose, jaw = self._offsets(state)
+        away = offsets_between(state, self.expected.start, self.actor)
+        pose, jaw = away[:, :6], away[:, 6 + off.shape[1] :]
         out = 0.5 * (off * (off @ self.expected.precision)).sum(1) + 0.5 * parts.ridge * (state.weights**2).sum(1)
         out += 0.5 * (pose**2 @ self.expected.pose_precision)
         return out + 0.5 * (jaw**2 @ self.expected.jaw_precision) if self.actor.jaw is not None else out
 
     def _add_expectation(self, matrix: F64, gradient: F64, state: DeepState, parts: EnergyWeights) -> None:
         keys = len(self.actor.channels)
-        pose, jaw = self._offsets(state)
         expected = self.expected
+        away = offsets_between(state, expected.start, self.actor)
         matrix[:, 6 : 6 + keys, 6 : 6 + keys] += expected.precision + parts.ridge * np.eye(keys)
         gradient[:, 6 : 6 + keys] += (state.weights - expected.weights) @ expected.precision
         gradient[:, 6 : 6 + keys] += parts.ridge * state.weights
-        held = [(np.arange(6), pose, expected.pose_precision)]
+        held = [(np.arange(6), expected.pose_precision)]
         if self.actor.jaw is not None:
-            held.append((np.arange(6 + keys, 12 + keys), jaw, expected.jaw_precision))
-        for at, off, precision in held:
+            held.append((np.arange(6 + keys, 12 + keys), expected.jaw_precision))
+        for at, precision in held:
             matrix[:, at, at] += precision
-            gradient[:, at] += off * precision
+            gradient[:, at] += away[:, at] * precision
 
 
 def _pixel_weight(parts: EnergyWeights) -> float:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from .actor import Actor
-from .state import DeepState
+from .state import DeepState, held_at_bounds, offsets_between
 from .tracers import Tracers, tracer_derivatives, tracer_places
 from .views import View
 
@@ -90,22 +89,9 @@ def robust(away_mm: F64) -> F64:
     return 1 / (_ERROR_MM**2 * _CORRELATION) / (1 + (away_mm**2).sum(-1) / _ROBUST_MM**2) ** 2
 
 
-def offsets_between(state: DeepState, other: DeepState, actor: Actor) -> F64:
-    """(N, U): the step from `other` to `state`."""
-    turn = Rotation.from_matrix(state.rotation @ other.rotation.transpose(0, 2, 1)).as_rotvec()
-    parts = [turn, state.translation - other.translation, state.weights - other.weights]
-    return np.concatenate([*parts, state.jaw - other.jaw] if actor.jaw is not None else parts, axis=1)
-
-
 def bounded_step(matrix: F64, gradient: F64, state: DeepState, actor: Actor) -> F64:
     """(U,) Newton step of one frame; weights that press against a bound are held."""
-    keys = len(actor.channels)
-    pull = gradient[6 : 6 + keys]
-    held = np.zeros(len(gradient), bool)
-    held[6 : 6 + keys] = ((state.weights[0] <= actor.low) & (pull > 0)) | (
-        (state.weights[0] >= actor.high) & (pull < 0)
-    )
-    free = np.flatnonzero(~held)
+    free = np.flatnonzero(~held_at_bounds(state, gradient[None], actor)[0])
     step = np.zeros(len(gradient))
     step[free] = np.linalg.solve(matrix[np.ix_(free, free)] + 1e-9 * np.eye(len(free)), -gradient[free])
     return step

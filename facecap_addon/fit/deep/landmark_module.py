@@ -15,6 +15,7 @@ from ...landmarks.heatmap import CROP_SIZE as HEATMAP_CROP
 from ...landmarks.heatmap import HEATMAP_SIZE, SOFT_ARGMAX_BETA
 from ...landmarks.mediapipe import CROP_SIZE as MESH_CROP
 from ...landmarks.models_folder import MODELS_FOLDER
+from ...landmarks.torchscript import open_torchscript
 from .graph_module import GraphModule
 
 MESH_GRAPH = "face_landmarks_attention.graph.npz"
@@ -49,9 +50,14 @@ class MeshModule(nn.Module):
 
     def assemble(self, outputs: Sequence[Tensor], batch: int) -> Tensor:
         """(N, 478, 2) from the graph's outputs (or their derivatives): refined lips, eyes and irises in place."""
-        mesh = outputs[0].reshape(batch, MESH_LANDMARKS, 3)
-        parts = [mesh[..., :2], *(output.reshape(batch, -1, 2) for output in outputs[1:6])]
-        return torch.cat(parts, dim=1)[:, self._order]
+        return refined_places(outputs, batch, self._order)
+
+
+def refined_places(outputs: Sequence[Tensor], batch: int, order: Sequence[int] | Tensor) -> Tensor:
+    """(N, 478, 2) crop pixels: the mesh with refined lips, eyes and irises in their places (see `attention_order`)."""
+    mesh = outputs[0].reshape(batch, MESH_LANDMARKS, 3)
+    parts = [mesh[..., :2], *(output.reshape(batch, -1, 2) for output in outputs[1:6])]
+    return torch.cat(parts, dim=1)[:, order]
 
 
 def attention_subsets(graph: Graph) -> list[list[int]]:
@@ -135,10 +141,7 @@ def open_module(name: str, model_path: Path | None, device: str = "cpu") -> Land
             )
         module: nn.Module = MeshModule(load_graph(path))
     elif model_path is not None and model_path.suffix.lower() != ".onnx":
-        try:
-            module = HeatmapModule(cast(nn.Module, torch.jit.load(str(model_path), map_location="cpu")))
-        except (RuntimeError, ValueError) as error:
-            raise FacecapError(f"{model_path.name} is not a network that can be read.", _WAY_OUT) from error
+        module = HeatmapModule(open_torchscript(model_path, _WAY_OUT))
     else:
         raise FacecapError("Deep energies need the derivatives of the landmark network, which ONNX lacks.", _WAY_OUT)
     frozen = module.eval().to(device).requires_grad_(False)

@@ -77,10 +77,3 @@ def cut(picture: NDArray[np.uint8], region: Region, size: int) -> tuple[NDArray[
     """
     fine = FINER * size
     return crop(picture, region, fine).astype(np.float32) / 255.0, image_from_crop(region, fine)
-
-
-def look_at(looks: Looks, fine: NDArray[np.float32], device: str) -> tuple[Tensor, Tensor]:
-    """(N, 2S, 2S, 3) crops as a tensor, and what the network sees of them, (N, L, 2)."""
-    stacked = torch.from_numpy(fine).to(device)
-    with torch.no_grad():
-        return stacked, looks(stacked)

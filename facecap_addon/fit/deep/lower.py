@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from ...render.picture import Appearance
 from .actor import Actor
@@ -40,6 +42,7 @@ class Ground:
     Attributes:
         actor: the character.  shots: cameras.  looks: the network.  trust: of landmarks.
         expected: (F, K) weights.  precision: (K, K) of them.
+        regions: (K,) of the keys, see `schedule.key_regions`.
         jaw_joint: whether the jaw's bone moves.  device: torch's.
     """
 
@@ -49,8 +52,22 @@ class Ground:
     trust: LandmarkWeights
     expected: F64
     precision: F64
+    regions: NDArray[np.str_]
     jaw_joint: bool
     device: str
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one pass finds and the next ones need not find again.
+
+    Attributes:
+        targets: camera and row to (L, 2), what the network sees of the footage.
+        skies: row to (V,) 0..1, the sky that its surface sees; turning the head does not change it.
+    """
+
+    targets: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    skies: dict[int, NDArray[np.float16]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,7 @@ def lower(
     rows: Rows,
     state: DeepState,
     appearance: list[Appearance],
+    memory: Memory,
     kept: Kept,
     on_done: Callable[[int], None],
     on_picture: Callable[[int, F32, F32], None],
@@ -80,7 +98,8 @@ def lower(
     """Lower the energy of some rows of a state, in place.
 
     Args:
-        rows: of the take.  state: of all its F frames.  appearance: one per camera.  kept: finished chunks.
+        rows: of the take.  state: of all its F frames.  appearance: one per camera.  memory: of earlier passes.
+        kept: finished chunks.
         on_done: called a few times a second with rows done; it may raise to cancel.
         on_picture: called with a row, the footage's crop and the render's, (S, S, 3) in 0..1 each.
     """
@@ -92,6 +111,7 @@ def lower(
     def take_over(chunk: Rows, found: dict[str, NDArray[Any]]) -> None:
         state.put(chunk, DeepState(found["rotation"], found["translation"], found["weights"], found["jaw"]))
         energy[chunk], error[chunk] = found["energy"], found["error_mm"]
+        memory.skies.update(zip((int(row) for row in chunk), found["sky"], strict=True))
         waiting[np.isin(rows, chunk)] = False
 
     def say() -> None:
@@ -104,13 +124,13 @@ def lower(
         fresh = []
         for chunk in chunks:
             known = kept.load(_part_name(part, chunk))
-            if known is None or not np.array_equal(known["rows"], chunk):
+            if known is None or "sky" not in known or not np.array_equal(known["rows"], chunk):
                 fresh.append(chunk)
             else:
                 take_over(chunk, known)
 
         def work(chunk: Rows, poll: Callable[[], None]) -> tuple[dict[str, NDArray[Any]], tuple[F32, F32]]:
-            return _lower_chunk(ground, part, chunk, state.part(chunk), appearance, reading, poll)
+            return _lower_chunk(ground, part, chunk, state.part(chunk), appearance, memory, reading, poll)
 
         try:
             with threadpool_limits(1, user_api="blas"):
@@ -132,21 +152,34 @@ def _lower_chunk(
     rows: Rows,
     begin: DeepState,
     appearance: list[Appearance],
+    memory: Memory,
     reading: Lock,
     poll: Callable[[], None],
 ) -> tuple[dict[str, NDArray[Any]], tuple[F32, F32]]:
     with reading:  # footage is read in order, by one at a time
         poll()
         cuts = [cut_plates(shot, rows, ground.looks.size) for shot in ground.shots]
-    plates = [look_at_plates(cut, ground.looks, ground.device) for cut in cuts]
+    plates = []
+    for c, cut in enumerate(cuts):
+        places = [(c, int(row)) for row in rows]
+        known = [memory.targets[place] for place in places if place in memory.targets]
+        plates.append(look_at_plates(cut, ground.looks, ground.device, known if len(known) == len(rows) else None))
+        memory.targets.update(zip(places, plates[c].target, strict=True))
     jaw = np.repeat([_JAW_TURN_RAD, _JAW_SHIFT_M], 3) ** -2.0
     expected = Expected(ground.expected[rows], ground.precision, begin, np.zeros(6), jaw)
     views = [shot.view for shot in ground.shots]
     energy = DeepEnergy(ground.actor, appearance, views, plates, ground.looks, ground.trust, expected)
-    energy.shade(begin)
+    if part.shades or any(row not in memory.skies for row in rows.tolist()):
+        energy.shade(begin)
+        assert energy.sky is not None
+        skies = energy.sky.cpu().numpy().astype(np.float16)
+    else:
+        skies = np.stack([memory.skies[row] for row in rows.tolist()])
+    # As it will be kept, so that a run that was stopped ends where another would.
+    energy.sky = torch.from_numpy(skies.astype(np.float32)).to(ground.device)
     now, compared = begin, None
     for stage in part.stages:
-        free = free_unknowns(stage, ground.actor, jaw_joint=ground.jaw_joint)
+        free = free_unknowns(stage, ground.actor, ground.regions, jaw_joint=ground.jaw_joint)
         energy.expect(replace(expected, start=now, pose_precision=np.repeat(stage.hold, 3) ** -2.0))
         ended = minimise(energy, now, stage.weights, free, stage.iterations, poll)
         now, compared = ended.state, ended.compared
@@ -163,6 +196,7 @@ def _lower_chunk(
         "jaw": now.jaw,
         "energy": compared.energy,
         "error_mm": landmark_error_mm(looked),
+        "sky": skies,
     }
     return found, (plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .energy import Comparison, DeepEnergy, EnergyWeights
-from .state import DeepState
+from .state import DeepState, held_at_bounds
 
 F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -88,20 +88,6 @@ def minimise(
     return Minimised(state, compared, matrix, gradient)
 
 
-def held_at_bounds(state: DeepState, gradient: F64, energy: DeepEnergy) -> Bools:
-    """(N, U) weights that press against a bound."""
-    actor = energy.actor
-    keys = len(actor.channels)
-    pull = gradient[:, 6 : 6 + keys]
-    held = np.zeros(gradient.shape, bool)
-    held[:, 6 : 6 + keys] = (
-        ((state.weights <= actor.low) & (pull > 0))
-        | ((state.weights >= actor.high) & (pull < 0))
-        | (actor.low == actor.high)
-    )
-    return held
-
-
 def _steps(
     energy: DeepEnergy,
     state: DeepState,
@@ -112,7 +98,7 @@ def _steps(
     frames: NDArray[np.intp],
 ) -> F64:
     """(n, U) damped Gauss-Newton steps of some frames."""
-    held = held_at_bounds(state.part(frames), gradient[frames], energy) | ~free
+    held = held_at_bounds(state.part(frames), gradient[frames], energy.actor) | ~free
     system = matrix[frames] * (~held[:, :, None] & ~held[:, None, :])
     at = np.arange(system.shape[1])
     diagonal = matrix[frames][:, at, at] * (1 + damping[frames, None]) + 1e-9

@@ -6,7 +6,7 @@ Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Searc
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import FacecapError
 from ...landmarks.regions import Region, crop, image_from_crop
+from ...landmarks.torchscript import open_torchscript
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -46,14 +47,7 @@ class TorchFlow:
     """A TorchScript network that takes two (1, 3, H, W) pictures in 0..1 and answers (1, 2, H, W) px."""
 
     def __init__(self, path: Path) -> None:
-        import torch
-
-        try:
-            self._network: Any = torch.jit.load(str(path), map_location="cpu").eval()
-        except (RuntimeError, ValueError) as error:
-            raise FacecapError(
-                f"{path.name} is not a flow network that can be read.", "Name a TorchScript file, or leave it out."
-            ) from error
+        self._network = open_torchscript(path, "Name a TorchScript flow network, or leave it out.")
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> F32:
         """See PlateFlow."""

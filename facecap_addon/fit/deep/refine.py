@@ -25,10 +25,10 @@ from .infill import gaps_of, infill
 from .kept import Kept
 from .landmark_module import LandmarkModule
 from .looks import Looks
-from .lower import Ground, lower
+from .lower import Ground, Memory, lower
 from .motion import face_motion
 from .plate_flow import DisFlow, PlateFlow
-from .schedule import Pass, pass_again, passes_of
+from .schedule import Pass, key_regions, pass_again, passes_of
 from .settings import DeepSettings
 from .shots import Shot
 from .state import DeepState
@@ -117,8 +117,18 @@ class Refinement:
         expected = expected_weights(take, observations, rig.ranges, trained, self.priors)
         looks = Looks(network, settings.looks, device)
         trust, precision = weights_of(network.scheme), self.priors.precision
-        self.ground = Ground(self.actor, shots, looks, trust, expected, precision, settings.jaw_joint, device)
-        self._short_of_memory = False
+        self.ground = Ground(
+            self.actor,
+            shots,
+            looks,
+            trust,
+            expected,
+            precision,
+            key_regions(self.actor),
+            settings.jaw_joint,
+            device,
+        )
+        self._memory, self._short_of_memory = Memory(), False
 
     def run(self) -> Refined:
         good = self._range() & (self.take.status == STATUS_SOLVED) & ~rows_in(self.settings.infill_frames, self.take)
@@ -179,15 +189,13 @@ class Refinement:
             self.watch.progress("look", i + 1, len(chosen))
         return estimate_appearance(self.actor, sightings, own_colors=self.settings.albedo == "own")
 
-    def _lower(
-        self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]
-    ) -> tuple[F64, F64]:
+    def _lower(self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]) -> tuple[F64, F64]:
         """Lower the energy of some rows of a state, in place; (F,) energy and landmark error where they ended."""
 
         def say(done: int) -> None:
             self.watch.progress(part.name, done, len(rows))
 
-        ended = lower(self.ground, part, rows, state, appearance, self.kept, say, self.watch.picture)
+        ended = lower(self.ground, part, rows, state, appearance, self._memory, self.kept, say, self.watch.picture)
         self._short_of_memory |= ended.short_of_memory
         return ended.energy, ended.error_mm
 

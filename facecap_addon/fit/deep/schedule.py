@@ -55,10 +55,13 @@ def _paper() -> tuple[Stage, ...]:
     )
 
 
-_HEAD = (Stage("head", "all", "none", 3, EnergyWeights()),)
-_FACE = (
-    Stage("all keys", "all", "all", 2, EnergyWeights(network=0.0, picture=0.5, blur_px=2.0), _FIRMLY),
-    Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0), _FIRMLY),
+_HEAD, _HEAD_AGAIN = ((Stage("head", "all", "none", count, EnergyWeights()),) for count in (3, 2))
+_FACE, _FACE_AGAIN = (
+    (
+        Stage("all keys", "all", "all", count, EnergyWeights(network=0.0, picture=0.5, blur_px=2.0), _FIRMLY),
+        Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0), _FIRMLY),
+    )
+    for count in (2, 1)
 )
 _AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0)),)
 
@@ -69,17 +72,26 @@ class Pass:
 
     Attributes:
         name: for people, and for the parts that are kept.  stages: in order.
+        shades: whether folds have changed so much since the last pass that their light is found anew.
     """
 
     name: str
     stages: tuple[Stage, ...]
+    shades: bool = False
 
 
 def passes_of(settings: DeepSettings) -> tuple[Pass, ...]:
     """The schedule that the settings ask for."""
     if settings.schedule == "paper":
-        return (Pass("face", _with_factors((*_paper(), *_FACE), settings)),)
-    return Pass("head", _with_factors(_HEAD, settings)), Pass("face", _with_factors(_FACE, settings))
+        return (Pass("face", _with_factors((*_paper(), *_FACE), settings), shades=True),)
+    # A better face shows where the head is, and the other way round.
+    passes = (
+        Pass("head", _HEAD, shades=True),
+        Pass("shape", _FACE),
+        Pass("head again", _HEAD_AGAIN, shades=True),
+        Pass("face", _FACE_AGAIN),
+    )
+    return tuple(replace(one, stages=_with_factors(one.stages, settings)) for one in passes)
 
 
 def pass_again(settings: DeepSettings) -> Pass:
@@ -103,9 +115,8 @@ def _with_factors(stages: tuple[Stage, ...], settings: DeepSettings) -> tuple[St
     )
 
 
-def free_unknowns(stage: Stage, actor: Actor, *, jaw_joint: bool) -> Bools:
-    """(U,) what may move in a stage."""
-    regions = key_regions(actor)
+def free_unknowns(stage: Stage, actor: Actor, regions: NDArray[np.str_], *, jaw_joint: bool) -> Bools:
+    """(U,) what may move in a stage; regions (K,): see `key_regions`."""
     free = np.zeros(actor.unknowns, bool)
     free[:6] = {"none": [False] * 6, "translation": [False] * 3 + [True] * 3, "all": [True] * 6}[stage.pose]
     keys = {

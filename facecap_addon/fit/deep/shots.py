@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...landmarks.regions import Region, region_around
-from .looks import Looks, cut, look_at
+from .looks import Looks, cut
 from .views import Plates, View
 
 
@@ -63,7 +65,12 @@ def cut_plates(shot: Shot, rows: NDArray[np.intp], size: int) -> Cuts:
     return Cuts(np.stack(crops), np.stack(maps), seen)
 
 
-def look_at_plates(cuts: Cuts, looks: Looks, device: str) -> Plates:
-    """What the network sees of cut rows."""
-    fine, target = look_at(looks, cuts.fine, device)
-    return Plates(fine, cuts.image_from_fine, target, cuts.seen)
+def look_at_plates(cuts: Cuts, looks: Looks, device: str, target: list[Tensor] | None = None) -> Plates:
+    """What the network sees of cut rows, unless that is known: a (L, 2) per row."""
+    fine = torch.from_numpy(cuts.fine).to(device)
+    if target is not None:
+        found = torch.stack(target)
+    else:
+        with torch.no_grad():
+            found = looks(fine)
+    return Plates(fine, cuts.image_from_fine, found, cuts.seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from .actor import Actor
 from .joint import skinned
 
 F64 = NDArray[np.float64]
+Vertices = NDArray[np.int64]
 
 
 @dataclass
@@ -51,19 +52,42 @@ class DeepState:
         return self.rotation, self.translation, self.weights, self.jaw
 
 
-def head_points(actor: Actor, weights: F64, jaw: F64) -> Tensor:
-    """(N, V, 3) float32 m, head space: the surface under weights (N, K) and jaw poses (N, 6)."""
+def offsets_between(state: DeepState, other: DeepState, actor: Actor) -> F64:
+    """(N, U): the step from `other` to `state`."""
+    turn = Rotation.from_matrix(state.rotation @ other.rotation.transpose(0, 2, 1)).as_rotvec()
+    parts = [turn, state.translation - other.translation, state.weights - other.weights]
+    return np.concatenate([*parts, state.jaw - other.jaw] if actor.jaw is not None else parts, axis=1)
+
+
+def held_at_bounds(state: DeepState, gradient: F64, actor: Actor) -> NDArray[np.bool_]:
+    """(N, U) weights that press against a bound, or cannot move at all; gradient (N, U)."""
+    keys = len(actor.channels)
+    pull = gradient[:, 6 : 6 + keys]
+    held = np.zeros(gradient.shape, bool)
+    held[:, 6 : 6 + keys] = (
+        ((state.weights <= actor.low) & (pull > 0))
+        | ((state.weights >= actor.high) & (pull < 0))
+        | (actor.low == actor.high)
+    )
+    return held
+
+
+def head_points(actor: Actor, weights: F64, jaw: F64, vertices: Vertices | None = None) -> Tensor:
+    """(N, V, 3) float32 m, head space: the surface, or some vertices, under weights (N, K) and jaw poses (N, 6)."""
     device = actor.neutral.device
+    index = slice(None) if vertices is None else torch.from_numpy(vertices).to(device)
     given = torch.tensor(weights, dtype=torch.float32, device=device)
-    points = actor.neutral + torch.einsum("nk,vdk->nvd", given, actor.deltas)
+    neutral, deltas = actor.neutral[index], actor.deltas[index]
+    points = neutral + (given @ deltas.reshape(-1, deltas.shape[2]).T).reshape(len(given), -1, 3)
     if actor.jaw is not None and np.any(jaw):
-        points = skinned(points, torch.tensor(jaw, dtype=torch.float32, device=device), actor.jaw)
+        joint = replace(actor.jaw, weights=actor.jaw.weights[index])
+        points = skinned(points, torch.tensor(jaw, dtype=torch.float32, device=device), joint)
     return points
 
 
-def camera_points(actor: Actor, state: DeepState) -> Tensor:
-    """(N, V, 3) float32 m, the first camera's space."""
-    points = head_points(actor, state.weights, state.jaw)
+def camera_points(actor: Actor, state: DeepState, vertices: Vertices | None = None) -> Tensor:
+    """(N, V, 3) float32 m, the first camera's space: the surface, or some vertices."""
+    points = head_points(actor, state.weights, state.jaw, vertices)
     rotation = torch.tensor(state.rotation, dtype=torch.float32, device=points.device)
     translation = torch.tensor(state.translation, dtype=torch.float32, device=points.device)
     return points @ rotation.transpose(1, 2) + translation[:, None]
@@ -83,7 +107,7 @@ def directions(
     wanted = np.arange(actor.unknowns) if columns is None else columns
     index = torch.from_numpy(vertices)
     rotation = state.rotation[0].astype(np.float32)
-    points = head_points(actor, state.weights, state.jaw)[0, index].cpu().numpy()
+    points = head_points(actor, state.weights, state.jaw, vertices)[0].cpu().numpy()
     pose = np.zeros((len(vertices), 3, 6), np.float32)
     pose[:, :, :3] = -_crossed(points @ rotation.T)  # about the head's origin, camera axes
     pose[:, :, 3:] = np.eye(3, dtype=np.float32)
@@ -98,7 +122,7 @@ def directions(
     local = _deltas(actor, index, some)
     followed = local + skin * (np.einsum("ij,sjk->sik", turn, local, optimize=True) - local)
     parts.append(np.einsum("ij,sjk->sik", rotation, followed, optimize=True))
-    rest = head_points(actor, state.weights, np.zeros_like(state.jaw))[0, index].cpu().numpy()
+    rest = head_points(actor, state.weights, np.zeros_like(state.jaw), vertices)[0].cpu().numpy()
     swung = (rest - actor.jaw.pivot.cpu().numpy()) @ turn.T
     joint = np.empty((len(vertices), 3, 6), np.float32)
     joint[:, :, :3] = np.einsum("ij,sjk->sik", rotation, -skin * _crossed(swung) @ _left_jacobian(state.jaw[0, :3]))

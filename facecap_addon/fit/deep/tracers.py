@@ -17,7 +17,7 @@ from ...render.camera import intrinsics_of, project
 from ...render.fragments import barycentrics, rasterise
 from .actor import Actor
 from .state import DeepState, camera_points, directions
-from .views import View, in_view
+from .views import View, in_view, moved_places
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -65,8 +65,9 @@ def spread_tracers(actor: Actor, count: int = COUNT) -> Tracers:
 
 def tracer_places(actor: Actor, tracers: Tracers, state: DeepState, view: View) -> tuple[F64, F64]:
     """(N, P, 2) px in a camera's picture and (N, P) m depth of tracers in N frames."""
-    points = in_view(camera_points(actor, state), view).cpu().numpy()
-    at = np.einsum("pc,npcd->npd", tracers.barycentric, points[:, tracers.vertices]).astype(np.float64)
+    used, corner = _corners(tracers)
+    points = in_view(camera_points(actor, state, used), view).cpu().numpy()
+    at = np.einsum("pc,npcd->npd", tracers.barycentric, points[:, corner]).astype(np.float64)
     focal = np.array([view.camera.focal_px, view.camera.focal_y_px])
     depth = at[..., 2]
     return at[..., :2] / np.maximum(depth, 1e-6)[..., None] * focal + view.camera.center_px, depth
@@ -74,16 +75,18 @@ def tracer_places(actor: Actor, tracers: Tracers, state: DeepState, view: View) 
 
 def tracer_derivatives(actor: Actor, tracers: Tracers, state: DeepState, view: View) -> F64:
     """(P, 2, U) px per unit of each unknown of one frame."""
-    used, index = np.unique(tracers.vertices, return_inverse=True)
-    corner = index.reshape(tracers.vertices.shape)
+    used, corner = _corners(tracers)
     by_unknown = np.einsum("ij,sju->siu", view.from_first[:3, :3], directions(actor, state, used), optimize=True)
-    points = in_view(camera_points(actor, state), view)[0].cpu().numpy()
+    points = in_view(camera_points(actor, state, used), view)[0].cpu().numpy()
     moved = np.einsum("pc,pcdu->pdu", tracers.barycentric, by_unknown[corner], optimize=True)
-    at = np.einsum("pc,pcd->pd", tracers.barycentric, points[tracers.vertices])
-    inverse = 1 / at[:, 2]
-    slope = at[:, :2] * inverse[:, None]
-    focal = np.array([view.camera.focal_px, view.camera.focal_y_px])
-    return (moved[:, :2] - slope[..., None] * moved[:, 2:]) * (focal * inverse[:, None])[..., None]
+    at = np.einsum("pc,pcd->pd", tracers.barycentric, points[corner])
+    return moved_places(at, moved, view)
+
+
+def _corners(tracers: Tracers) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """The vertices that tracers lie between, and (P, 3) which of these."""
+    used, index = np.unique(tracers.vertices, return_inverse=True)
+    return used, index.reshape(tracers.vertices.shape)
 
 
 def tracers_seen(actor: Actor, tracers: Tracers, state: DeepState, view: View) -> NDArray[np.bool_]:
@@ -97,8 +100,6 @@ def tracers_seen(actor: Actor, tracers: Tracers, state: DeepState, view: View) -
     scale = _SIZE / size
     inside = (places - torch.tensor(low, dtype=places.dtype)) * scale
     fragments = rasterise(inside, depth, actor.topology.triangles.cpu(), _SIZE, _SIZE)
-    nearest = np.full(_SIZE * _SIZE, np.inf)
-    weights = barycentrics(inside, depth, fragments)
-    nearest[fragments.pixel.numpy()] = (weights * depth.reshape(-1)[fragments.corner]).sum(1).numpy()
+    nearest = (1 / fragments.nearness.reshape(-1)).numpy()
     cell = np.clip(np.round((at[0] - low) * scale).astype(int), 0, _SIZE - 1)
     return own[0] < nearest[cell[:, 1] * _SIZE + cell[:, 0]] + _BEHIND_M

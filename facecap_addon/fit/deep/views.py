@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from ...geometry.camera import PinholeCamera
 from ...render.camera import into_crop, intrinsics_of, project
 
 F64 = NDArray[np.float64]
+Floats = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,14 @@ def seen_in_crop(points: Tensor, view: View, image_from_fine: F64) -> tuple[Tens
     places, depth = project(placed, intrinsics_of(view.camera).to(points.device))
     crop = torch.tensor(image_from_fine, dtype=torch.float32, device=points.device)
     return placed, into_crop(places, crop), depth
+
+
+def moved_places(points: Floats, moved: Floats, view: View) -> Floats:
+    """(S, 2, D) px: how places in a camera's picture change when points (S, 3) m move along (S, 3, D) m."""
+    inverse = 1 / points[:, 2:]
+    slope = points[:, :2] * inverse
+    focal = np.array([view.camera.focal_px, view.camera.focal_y_px], points.dtype)
+    return (moved[:, :2] - slope[:, :, None] * moved[:, 2:]) * (focal * inverse)[:, :, None]
 
 
 def in_view(points: Tensor, view: View) -> Tensor:
