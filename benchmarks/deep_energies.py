@@ -1,4 +1,4 @@
-"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only take|ict] [--frames N] [--without-time]`.
+"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only take|ict] [--without-time]`.
 
 Both clips were rendered by Cycles, not by our own renderer: `sample_scenes/take_01.mp4`, and `renders/ict_rom.mp4` of
 the development data. The camera is known. The landmark fit and the take refined from it are compared with the truth:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch")
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.deep.actor import Actor  # noqa: E402
 from facecap_addon.fit.deep.appearance import estimate_appearance, sight  # noqa: E402
+from facecap_addon.fit.deep.derivatives import picture_derivatives  # noqa: E402
 from facecap_addon.fit.deep.energy import DeepEnergy, EnergyWeights, Expected  # noqa: E402
 from facecap_addon.fit.deep.failure import failed  # noqa: E402
 from facecap_addon.fit.deep.joint import JawJoint, skinned  # noqa: E402
@@ -25,7 +27,7 @@ from facecap_addon.fit.deep.state import DeepState, directions, head_points  # n
 from facecap_addon.fit.deep.views import View  # noqa: E402
 from facecap_addon.fit.deep.weights import weights_of  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
-from facecap_addon.render.picture import Appearance  # noqa: E402
+from facecap_addon.render.picture import Appearance, pooled  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
 from tests.unit.deep_scene import actor, frames, one  # noqa: E402
 
@@ -83,6 +85,52 @@ def test_keys_come_back_and_stay_in_bounds(models: object) -> None:
     ended = minimise(energy, start, parts, free, 4).state
     assert abs(ended.weights[0, opening] - FRAME.weights[0, opening]) < 0.08  # it began 0.25 off
     assert (ended.weights >= 0).all() and (ended.weights <= 1).all()
+
+
+def aside() -> View:
+    """A second camera, half a quarter turn around the face."""
+    centre = np.array([0.0, 0.0, 0.55])
+    turn = Rotation.from_rotvec([0.0, np.radians(45), 0.0]).as_matrix()
+    from_first = np.eye(4)
+    from_first[:3, :3], from_first[:3, 3] = turn, centre - turn @ centre
+    return View(deep_scene.view().camera, from_first)
+
+
+def test_a_second_camera_tells_depth(models: object) -> None:
+    """What landmarks alone hardly show from the front: Bao et al. figure 13."""
+    start = moved((0.0, 0.0, 0.0), (0.0, 0.0, 0.02))
+    free = np.zeros(actor().unknowns, bool)
+    free[:6] = True
+    away = []
+    for views in ([deep_scene.view()], [deep_scene.view(), aside()]):
+        ended = minimise(energy_of(start, views), start, EnergyWeights(), free, 5).state
+        away.append(abs(float(ended.translation[0, 2] - FRAME.translation[0, 2])))
+    assert away[1] < away[0] / 3
+    assert away[1] < 0.002
+
+
+@pytest.mark.parametrize(
+    ("unknown", "alike"),
+    # The first three change places, the others shading alone or outlines too.
+    [("turn", 0.85), ("mouthSmileLeft", 0.85), ("browDownLeft", 0.85), ("cheekPuff", 0.95), ("jawOpen", 0.85)],
+)
+def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, alike: float) -> None:
+    head, energy = actor(), energy_of(FRAME, [deep_scene.view()])
+    column = 1 if unknown == "turn" else 6 + head.channels.index(unknown)
+    look, columns = energy.appearance[0], np.array([column])
+    size = energy.looks.size
+    _, change = picture_derivatives(head, FRAME, energy.views[0], energy.plates[0], look, size, columns)
+    step = np.zeros((1, head.unknowns))
+    step[0, column] = 0.02
+    ends = [
+        pooled(energy.renders(state, 0), 2)[0].numpy() for state in (FRAME.moved(step, head), FRAME.moved(-step, head))
+    ]
+    far = (FRAME.moved(step, head).weights - FRAME.moved(-step, head).weights).sum() if column > 5 else 0.04
+    # Neighbouring pixels are taken together, as the energy does: which one an edge falls into is chance.
+    difference, expected = (cv2.GaussianBlur(v, (0, 0), 2.0) for v in ((ends[0] - ends[1]) / far, change[..., 0]))
+    scale = (difference * expected).sum() / (difference**2).sum()
+    assert np.corrcoef(difference.ravel(), expected.ravel())[0, 1] > alike
+    assert 0.8 < scale < 1.25
 
 
 def with_jaw() -> Actor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 
@@ -15,7 +16,7 @@ from facecap_addon.render.camera import project  # noqa: E402
 from facecap_addon.render.picture import Appearance, Texture, render, vertex_light  # noqa: E402
 from facecap_addon.render.shading import harmonics, vertex_normals  # noqa: E402
 from facecap_addon.render.sky import sky_seen  # noqa: E402
-from facecap_addon.render.tangents import picture_and_seen  # noqa: E402
+from facecap_addon.render.tangents import bent_normals, picture_and_seen  # noqa: E402
 
 SIZE = 40
 
@@ -234,3 +235,37 @@ def test_a_bowl_sees_less_sky_inside() -> None:
     bottom = int(np.argmin(vertices[:, 2]))
     assert seen[bottom] > 0.9
     assert 0.02 < seen[bottom + len(vertices)] < 0.6
+
+
+def test_pictures_without_derivatives_are_the_same_pictures() -> None:
+    """The compiled path and the operations on tensors."""
+    points, depth = placed()
+    space = torch.from_numpy(np.dstack([points * 0.001, depth[..., None]]).astype(np.float32))
+    places, depths = torch.from_numpy(points).float(), torch.from_numpy(depth).float()
+    topology = topology_of(TRIANGLES, space[0].numpy())
+    look = Appearance(torch.rand(space.shape[1], 3), 0.4 * torch.rand(9, 3))
+    given = (space, places, depths, topology, look, torch.tensor([0.2, 0.3, 0.4]), (SIZE, SIZE))
+    with torch.enable_grad():
+        by_tensors = render(*given)
+    with torch.no_grad():
+        compiled = render(*given)
+    np.testing.assert_allclose(compiled.numpy(), by_tensors.numpy(), atol=2e-5)
+
+
+def test_normals_bend_as_their_derivative_says() -> None:
+    points, depth = placed()
+    space = np.dstack([points * 0.001, depth[..., None]])[0].astype(np.float32)
+    moved = np.random.default_rng(3).normal(size=(*space.shape, 4)).astype(np.float32)
+    seen: NDArray[np.int64] = np.arange(0, len(space), 3)
+    found, bent = bent_normals(space, TRIANGLES.astype(np.int64), moved, seen)
+    triangles = torch.from_numpy(TRIANGLES)
+
+    def normals(share: float, direction: int) -> NDArray[np.float64]:
+        return vertex_normals(torch.from_numpy(space + share * moved[..., direction]).double()[None], triangles)[
+            0
+        ].numpy()[seen]
+
+    np.testing.assert_allclose(found, normals(0.0, 0), atol=1e-5)
+    for direction in range(4):
+        difference = (normals(1e-6, direction) - normals(-1e-6, direction)) / 2e-6
+        np.testing.assert_allclose(bent[..., direction], difference, rtol=0.02, atol=0.02 * np.abs(difference).max())

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from ...errors import FacecapError
 from ...takes.take import Take
 from .action import KeyingReport, key_channels
+from .character import rest_axes
 from .curves import SLOTTED
 from .footage import scene_rate
-from .head_pose import camera_from_rig, key_head_pose, world_motion
+from .head_pose import camera_from_rig, key_bases, key_head_pose, world_motion
+from .jaw import jaw_bases, jaw_bone
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,44 @@ def apply_take(
             name=f"{name} head",
             within=report.action if SLOTTED and settings.mode == "new" else None,
         )
+    _key_jaw(obj, take, solved, frames, report, settings)
     _sign(report.action, take)
     return report
+
+
+def _key_jaw(
+    obj: bpy.types.Object,
+    take: Take,
+    solved: NDArray[np.bool_],
+    frames: NDArray[np.float64],
+    report: KeyingReport,
+    settings: BakeSettings,
+) -> None:
+    """Key the jaw's bone where the take moves it."""
+    if not take.jaw.any():
+        return
+    bone = jaw_bone(obj)
+    if bone is None:
+        report.remarks.append("The take moves a jaw bone that this character does not have.")
+        return
+    head = head_from_rig(take)
+    rig_from_head = np.eye(4) if head is None else np.linalg.inv(head)
+    bases = jaw_bases(obj, bone, take.jaw[solved], rest_axes(obj), rig_from_head)
+    # Into the armature's present action: the head's keys may be there already.
+    present = settings.mode == "mix" or (settings.head == "bone" and bone.id_data == _owner(obj, settings))
+    key_bases(
+        bone,
+        frames,
+        bases,
+        location=not bone.bone.use_connect,
+        mode="mix" if present else "new",
+        name=f"{take_name(take)} jaw",
+        within=report.action if SLOTTED and settings.mode == "new" else None,
+    )
+
+
+def _owner(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Object | None:
+    return bpy.data.objects.get(settings.armature) if settings.armature else obj.find_armature()
 
 
 def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
@@ -109,7 +147,7 @@ def head_target(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Obje
         return None
     if settings.head == "object":
         return obj
-    armature = bpy.data.objects.get(settings.armature) if settings.armature else obj.find_armature()
+    armature = _owner(obj, settings)
     if armature is None or armature.type != "ARMATURE":
         raise FacecapError(
             f"No armature was found that “{obj.name}” belongs to.",

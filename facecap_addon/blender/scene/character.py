@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...errors import FacecapError
 from ...rig.blendshapes import MAX_CHANNELS, MAX_VERTICES, BlendshapeRig
 from .colors import vertex_colors
+from .jaw import jaw_weights
 from .modifiers import blocking_modifiers, modifier_notes
 
 MAX_DELTA_BYTES = 2 * 1024**3
@@ -64,6 +65,7 @@ def extract_rig(obj: bpy.types.Object) -> BlendshapeRig:
         channels=tuple(block.name for block in kept),
         ranges=np.array([(block.slider_min, block.slider_max) for block in kept], np.float32),
         colors=vertex_colors(obj),
+        jaw=jaw_weights(obj, axes),
         name=obj.name,
     )
 

@@ -101,6 +101,24 @@ def key_head_pose(
         )
     rest = rest_matrix(obj)
     bases = _bone_bases(target, motion) if is_bone else _object_bases(target, motion)
+    action = key_bases(target, frames, bases, location=location, mode=mode, name=name, within=within)
+    action[f"{REST_MATRIX}:{obj.name}"] = [value for row in rest for value in row]
+    return action
+
+
+def key_bases(
+    target: bpy.types.Object | bpy.types.PoseBone,
+    frames: NDArray[np.floating],
+    bases: list[Matrix],
+    *,
+    location: bool = True,
+    mode: str = "new",
+    name: str = "FaceCap",
+    within: bpy.types.Action | None = None,
+) -> bpy.types.Action:
+    """Key an object's or a pose bone's own transforms (before its parents); the rest as in `key_head_pose`."""
+    is_bone = isinstance(target, bpy.types.PoseBone)
+    owner: bpy.types.Object = target.id_data if is_bone else target
     curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
     action = present_action(owner) if mode == "mix" else None
     if action is None:
@@ -110,7 +128,6 @@ def key_head_pose(
     for (path, index), values in curves_by_path.items():
         curve = curves.find(prefix + path, index=index) or curves.new(prefix + path, index=index)
         write_keys(curve, np.asarray(frames, np.float64), values)
-    action[f"{REST_MATRIX}:{obj.name}"] = [value for row in rest for value in row]
     owner.update_tag()
     return action
 

@@ -1,0 +1,89 @@
+"""A character's jaw bone: which part of the mesh follows it, and keys that move it as a take says."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ...rig.blendshapes import JawWeights
+
+# A bone is the jaw's if its name says so; "jawline" and the like shape the cheek.
+_NAMES, _NOT_NAMES = ("jaw", "mandible", "chin_master"), ("jawline", "jaw_line", "end", "tip")
+_LEAST_WEIGHT = 0.01
+
+
+def jaw_bone(obj: bpy.types.Object) -> bpy.types.PoseBone | None:
+    """The bone that opens the mouth of a mesh, by its name; None if no armature moves the mesh by such a bone."""
+    armature = obj.find_armature()
+    if armature is None:
+        return None
+    named = [
+        bone
+        for bone in armature.pose.bones
+        if bone.bone.use_deform
+        and bone.name in obj.vertex_groups
+        and any(part in bone.name.lower() for part in _NAMES)
+        and not any(part in bone.name.lower() for part in _NOT_NAMES)
+    ]
+    # DEF-jaw_master before DEF-jaw.L: the shortest name is the whole jaw's, and one in the middle is no side's.
+    middle = [bone for bone in named if abs(bone.bone.head_local.x) < 1e-3 * max(1e-9, armature.dimensions.length)]
+    return min(middle or named, key=lambda bone: len(bone.name), default=None)
+
+
+def jaw_weights(obj: bpy.types.Object, axes: NDArray[np.floating]) -> JawWeights | None:
+    """How much of its jaw bone's motion each vertex makes, as Blender's Armature modifier has it.
+
+    Args:
+        obj: the character.  axes: (3, 3) rig space (metres, world axes) from the object's own coordinates.
+    """
+    bone = jaw_bone(obj)
+    if bone is None:
+        return None
+    armature = bone.id_data
+    deforming = {
+        group.index for group in obj.vertex_groups if (b := armature.data.bones.get(group.name)) and b.use_deform
+    }
+    own = obj.vertex_groups[bone.name].index
+    weights = np.zeros(len(obj.data.vertices), np.float32)
+    for vertex in obj.data.vertices:
+        total = sum(element.weight for element in vertex.groups if element.group in deforming)
+        if total > 0:
+            weights[vertex.index] = sum(e.weight for e in vertex.groups if e.group == own) / total
+    if weights.max(initial=0.0) < _LEAST_WEIGHT:
+        return None
+    pivot = _object_from_armature(obj, armature) @ bone.bone.head_local
+    return JawWeights(weights, (axes @ np.array(pivot)).astype(np.float32))
+
+
+def jaw_bases(
+    obj: bpy.types.Object,
+    bone: bpy.types.PoseBone,
+    jaw: NDArray[np.floating],
+    axes: NDArray[np.floating],
+    rig_from_head: NDArray[np.floating],
+) -> list[Matrix]:
+    """The bone's own transform (before its parents) for each pose of the jaw.
+
+    Args:
+        jaw: (F, 6) as in a Take.  axes: as in `jaw_weights`.  rig_from_head: (4, 4), of the take.
+    """
+    armature = bone.id_data
+    to_armature = np.array(_object_from_armature(obj, armature).inverted())[:3, :3] @ np.linalg.inv(axes)
+    # Turning is the same in every space but for its axis; the mesh and the armature may be scaled.
+    from_head = to_armature @ np.asarray(rig_from_head, np.float64)[:3, :3]
+    pure = from_head / np.cbrt(np.linalg.det(from_head))
+    rest = bone.bone.matrix_local
+    pivot = Matrix.Translation(bone.bone.head_local)
+    bases = []
+    for turn, shift in zip(np.asarray(jaw[:, :3], np.float64), np.asarray(jaw[:, 3:], np.float64), strict=True):
+        axis, angle = pure @ turn, float(np.linalg.norm(turn))
+        rotation = Matrix.Rotation(angle, 4, axis.tolist()) if angle > 1e-9 else Matrix.Identity(4)
+        moved = Matrix.Translation((from_head @ shift).tolist()) @ pivot @ rotation @ pivot.inverted()
+        bases.append(rest.inverted() @ moved @ rest)
+    return bases
+
+
+def _object_from_armature(obj: bpy.types.Object, armature: bpy.types.Object) -> Matrix:
+    return obj.matrix_world.inverted_safe() @ armature.matrix_world
