@@ -53,31 +53,43 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
     parser = argparse.ArgumentParser(prog="facecap", description="Facial performance capture from any video of a face.")
     parser.add_argument("--version", action="version", version=f"facecap {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    solve = commands.add_parser(
+    _add_job(
+        commands,
         "solve",
-        help="solve a video onto a character",
-        description="Turn a video of a face into keys on a head with shape keys.",
-        epilog="Exit codes: 0 done, 2 bad input, 3 no face found, 130 cancelled, 1 a fault of FaceCap's own.",
+        SolveSettings,
+        "video",
+        "solve a video onto a character",
+        "Turn a video of a face into keys on a head with shape keys.",
     )
-    add_arguments(solve, SolveSettings, positional=("video",))
-    solve.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
-    refine = commands.add_parser(
+    _add_job(
+        commands,
         "refine",
-        help="refine a finished solve by deep energies (needs torch)",
-        description="Render the character, look at the render as at the footage, and make both look the same.",
-        epilog="Exit codes: as for solve.",
+        RefineSettings,
+        "folder",
+        "refine a finished solve by deep energies (needs torch)",
+        "Render the character, look at the render as at the footage, and make both look the same.",
     )
-    add_arguments(refine, RefineSettings, positional=("folder",))
-    refine.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
     doctor = commands.add_parser("doctor", help="check the installation")
     doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")
 
     arguments = parser.parse_args(argv)
     if arguments.command == "doctor":
         return _doctor(as_json=arguments.json)
-    settings_type = RefineSettings if arguments.command == "refine" else SolveSettings
-    settings = from_arguments(settings_type, arguments)
+    settings = from_arguments(arguments.settings_type, arguments)
     return _perform(arguments.command, settings, blender_hook, as_json=arguments.json)
+
+
+def _add_job(commands: Any, name: str, settings: type, positional: str, short: str, long: str) -> None:
+    """A command whose flags are a job's settings."""
+    parser = commands.add_parser(
+        name,
+        help=short,
+        description=long,
+        epilog="Exit codes: 0 done, 2 bad input, 3 no face found, 130 cancelled, 1 a fault of FaceCap's own.",
+    )
+    add_arguments(parser, settings, positional=(positional,))
+    parser.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
+    parser.set_defaults(settings_type=settings)
 
 
 def _perform(job: str, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from ..takes.take import Take
 from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
 from .character import CharacterSource
 from .crash import versions
+from .output_settings import OutputSettings
 from .progress import Progress
 from .result import SolveResult
 from .settings import SolveSettings
@@ -33,17 +34,6 @@ Steps = Generator[Progress, None, None]
 REPORT_EVERY = 8
 # Small footage is shown larger: lips and lids are what one looks at.
 _PREVIEW_PX = 432
-
-
-class Outputs(Protocol):
-    """Settings that say what to write."""
-
-    @property
-    def live_link(self) -> bool: ...
-    @property
-    def report(self) -> bool: ...
-    @property
-    def preview(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class OutputFiles:
         return self.out / ".characters.facecap"
 
 
-def write_take(files: OutputFiles, take: Take, settings: Outputs) -> None:
+def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> None:
     """Write the take and, where wished for, its Live Link CSV."""
     save_take(files.named("take.npz"), take)
     if settings.live_link:
@@ -80,7 +70,7 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
 
 
 def result_of(
-    files: OutputFiles, settings: Outputs, summary_path: Path, summary: dict[str, Any], *, has_blend: bool
+    files: OutputFiles, settings: OutputSettings, summary_path: Path, summary: dict[str, Any], *, has_blend: bool
 ) -> SolveResult:
     """What was written."""
     return SolveResult(

@@ -29,6 +29,7 @@ from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of
+from .output_settings import OutputSettings
 from .outputs import (
     OutputFiles,
     bake_ready,
@@ -282,7 +283,7 @@ def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSetti
 def _key(settings: RefineSettings, take: Take, observations: Observations) -> str:
     """Changes with everything that changes the finished parts."""
     facts = to_json(settings)
-    for name in ("folder", "take", "live_link", "report", "preview", "blend", "blender", "threads"):
+    for name in ("folder", "take", "threads", *(item.name for item in fields(OutputSettings))):
         facts.pop(name, None)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     if settings.cameras is not None and settings.cameras.is_file():

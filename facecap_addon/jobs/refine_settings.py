@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..fit.deep.settings import DeepSettings
+from .output_settings import OutputSettings
 from .schema import setting
 
 ENDING = ".refined"
@@ -15,7 +16,7 @@ LIVE_NAME = "live.jpg"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefineSettings(DeepSettings):
+class RefineSettings(DeepSettings, OutputSettings):
     """Settings of one refinement of a solve by deep energies."""
 
     folder: Path = setting(help="Folder of a finished solve")
@@ -28,10 +29,3 @@ class RefineSettings(DeepSettings):
     flow_model: Path | None = setting(None, help="TorchScript network for optical flow; absent: OpenCV's DIS")
     device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
     threads: int = setting(2, help="Threads for torch and linear algebra", min=1, max=64)
-    live_link: bool = setting(True, help="Write the Live Link Face CSV")
-    report: bool = setting(True, help="Write the HTML report")
-    preview: bool = setting(False, help="Write the side-by-side preview video")
-    blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
-    blender: Path | None = setting(
-        None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"
-    )

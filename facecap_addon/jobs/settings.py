@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..fit.settings import FitSettings
+from .output_settings import OutputSettings
 from .schema import setting
 
 
 @dataclass(frozen=True, kw_only=True)
-class SolveSettings(FitSettings):
+class SolveSettings(FitSettings, OutputSettings):
     """Settings of one solve: footage in, keys on a character out. What concerns the fit alone is in `FitSettings`."""
 
     video: Path = setting(help="Video file; or a folder, picture or pattern (frame_%04d.png) of an image sequence")
@@ -44,10 +45,3 @@ class SolveSettings(FitSettings):
     landmarker: str = setting("mediapipe-478", help="Landmark network to use: mediapipe-478 or heatmap-68")
     landmark_model: Path | None = setting(None, help="Network file, for landmark networks of your own (heatmap-68)")
     threads: int = setting(1, help="Threads for linear algebra and for the landmark network", min=1, max=64)
-    live_link: bool = setting(True, help="Write the Live Link Face CSV")
-    report: bool = setting(True, help="Write the HTML report")
-    preview: bool = setting(False, help="Write the side-by-side preview video")
-    blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
-    blender: Path | None = setting(
-        None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"
-    )

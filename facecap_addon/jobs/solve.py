@@ -29,6 +29,7 @@ from .character import CharacterSource, character_source, embedding_of, read_rig
 from .crash import versions
 from .footage_key import content_key
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
+from .output_settings import OutputSettings
 from .outputs import (
     REPORT_EVERY,
     OutputFiles,
@@ -141,7 +142,7 @@ def _refined(
     from .refine import run as refine
     from .refine_settings import RefineSettings
 
-    same = {name: getattr(settings, name) for name in ("live_link", "report", "preview", "blend", "blender")}
+    same = {item.name: getattr(settings, item.name) for item in fields(OutputSettings)}
     deep = RefineSettings(
         folder=files.out, take=files.named("take.npz"), reference_frame=settings.neutral_frame, **same
     )

@@ -120,11 +120,7 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
         layout.active = session.job is None
         solve = context.scene.facecap.solve
         for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
-            row = layout.row(heading=heading, align=True)
-            row.prop(solve, f"use_{name}", text="")
-            value = row.row(align=True)
-            value.active = getattr(solve, f"use_{name}")
-            value.prop(solve, name, text="")
+            _optional(layout, solve, name, heading)
         column = layout.column()
         for name in ("method", "smoothness", "prior"):
             column.prop(solve, name)
@@ -167,13 +163,18 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         refine = context.scene.facecap.refine
         column = layout.column()
-        for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "device"):
+        for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "jaw_joint", "device"):
             column.prop(refine, name)
-        row = layout.row(heading="Reference Frame", align=True)
-        row.prop(refine, "use_reference_frame", text="")
-        value = row.row(align=True)
-        value.active = refine.use_reference_frame
-        value.prop(refine, "reference_frame", text="")
+        _optional(layout, refine, "reference_frame", "Reference Frame")
+
+
+def _optional(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str, heading: str) -> None:
+    """A value with a box beside it that says whether it is used."""
+    row = layout.row(heading=heading, align=True)
+    row.prop(owner, f"use_{name}", text="")
+    value = row.row(align=True)
+    value.active = getattr(owner, f"use_{name}")
+    value.prop(owner, name, text="")
 
 
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):

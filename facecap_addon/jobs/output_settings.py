@@ -1,0 +1,21 @@
+"""Which files a job writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .schema import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSettings:
+    """Wishes for files, the same for every job that ends in a take."""
+
+    live_link: bool = setting(True, help="Write the Live Link Face CSV")
+    report: bool = setting(True, help="Write the HTML report")
+    preview: bool = setting(False, help="Write the side-by-side preview video")
+    blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
+    blender: Path | None = setting(
+        None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"
+    )
