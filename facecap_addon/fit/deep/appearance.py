@@ -28,8 +28,9 @@ from .state import DeepState, camera_points, head_points
 from .views import View, in_view
 
 ROUNDS = 3
-# A vertex is seen if nothing is nearer by more than this, and it does not stand edge-on.
-_BEHIND_M, _EDGE_ON = 0.003, 0.2
+# A vertex is seen if nothing is nearer by more than this, and it does not stand edge-on. An eye lies close behind its
+# lid: the tolerance is small, besides what the surface itself recedes within a pixel.
+_BEHIND_M, _EDGE_ON = 0.0005, 0.2
 _FEWEST_SEEN = 50
 # Robust scales, linear light: of the light's fit, and of albedo between frames.
 _LIGHT_ERROR, _ALBEDO_ERROR = 0.05, 0.15
@@ -72,7 +73,9 @@ def sight(actor: Actor, state: DeepState, view: View, picture: NDArray[np.uint8]
     index = torch.from_numpy(np.where(inside, cell[:, 1] * width + cell[:, 0], 0)).to(points.device)
     normals = vertex_normals(points, triangles)[0]
     cosine = -(normals * points[0]).sum(1) / points[0].norm(dim=1)
-    seen = torch.from_numpy(inside).to(points.device) & (depth[0] < nearest[index] + _BEHIND_M) & (cosine > _EDGE_ON)
+    recedes = depth[0] / view.camera.focal_px * (1 - cosine**2).clamp(min=0).sqrt() / cosine.clamp(min=_EDGE_ON)
+    hidden = depth[0] > nearest[index] + _BEHIND_M + recedes
+    seen = torch.from_numpy(inside).to(points.device) & ~hidden & (cosine > _EDGE_ON)
     color = cv2.remap(picture, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     linear = decode_srgb(torch.from_numpy(color.astype(np.float32) / 255).to(points.device))
     still = head_points(actor, state.weights, state.jaw)
@@ -126,24 +129,30 @@ def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor)
     Args:
         color, explained: (S, V, 3) linear.  weight: (S, V).
     """
-    robust = weight[..., None] / (1 + ((color - explained) / _ALBEDO_ERROR) ** 2) ** 2
-    top = (robust * explained * color).sum(0).cpu().numpy()
-    bottom = (robust * explained**2).sum(0).cpu().numpy()
     cell = _SPREAD_M / 3
     places = actor.neutral.cpu().numpy()
     at = (places - places.min(0)) / cell + _MARGIN
     size = tuple(int(n) + _MARGIN for n in np.ceil(at.max(0)))
-    index = np.round(at).astype(np.int64)
-    number = np.ravel_multi_index(tuple(index.T), size)
-    out = np.empty_like(top)
-    for channel in range(3):
-        sums = [
-            gaussian_filter(np.bincount(number, part[:, channel], int(np.prod(size))).reshape(size), 3.0)
-            for part in (top, bottom)
-        ]
-        little = 1e-3 * sums[1].max() + 1e-12
-        out[:, channel] = map_coordinates((sums[0] + little) / (sums[1] + little), at.T, order=1)
-    return torch.from_numpy(out).to(color.device).clamp(0.25, 4.0)
+    number = np.ravel_multi_index(tuple(np.round(at).astype(np.int64).T), size)
+
+    def around(values: Tensor) -> NDArray[np.float64]:
+        spread = np.bincount(number, values.cpu().numpy(), int(np.prod(size))).reshape(size)
+        return gaussian_filter(spread, 3.0)
+
+    factor = torch.ones_like(explained[0])
+    # Colours of the character's own are near the truth; where paint stands for them, everything counts at first.
+    robust = weight[..., None].expand_as(color)
+    if bool(actor.painted.all()):
+        robust = robust / (1 + ((color - explained) / _ALBEDO_ERROR) ** 2) ** 2
+    for _ in range(2):
+        top, bottom = (robust * explained * color).sum(0), (robust * explained**2).sum(0)
+        for channel in range(3):
+            above, below = around(top[:, channel]), around(bottom[:, channel])
+            little = 1e-3 * below.max() + 1e-12
+            found = map_coordinates((above + little) / (below + little), at.T, order=1)
+            factor[:, channel] = torch.from_numpy(found)
+        robust = weight[..., None] / (1 + ((color - explained * factor) / _ALBEDO_ERROR) ** 2) ** 2
+    return factor.clamp(0.25, 4.0)
 
 
 def _fit_light(color: Tensor, weight: Tensor, basis: Tensor, albedo: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class EnergyWeights:
     Attributes:
         landmarks: group of `LandmarkWeights.of`.  network: factor on energy 1, 0 leaves the network out.
         edges: factor on energy 2.  picture: factor on the picture's term.  blur_px: its finest detail, crop pixels.
-        ridge: λ of L2 on the weights.
+        ridge: λ of L2 on the weights.  robust_mm: landmarks off by more than this lose their pull.
     """
 
     landmarks: str = "all"
@@ -56,6 +56,7 @@ class EnergyWeights:
     picture: float = 0.0
     blur_px: float = 2.0
     ridge: float = 0.0
+    robust_mm: float = ROBUST_MM
 
 
 @dataclass(frozen=True)
@@ -250,11 +251,11 @@ class DeepEnergy:
 
     def _landmark_energy(self, away: F64, trust: F64, parts: EnergyWeights) -> F64:
         squared = (away**2).sum(-1)
-        out = 0.5 * robust_loss(trust, squared, ROBUST_MM).sum(1)
+        out = 0.5 * robust_loss(trust, squared, parts.robust_mm).sum(1)
         if parts.edges > 0:
             a, b = self.trust.edges.T
             between = ((away[:, a] - away[:, b]) ** 2).sum(-1)
-            out += 0.5 * parts.edges * robust_loss(np.minimum(trust[a], trust[b]), between, ROBUST_MM).sum(1)
+            out += 0.5 * parts.edges * robust_loss(np.minimum(trust[a], trust[b]), between, parts.robust_mm).sum(1)
         return out
 
     def _add_landmarks(
@@ -274,7 +275,7 @@ class DeepEnergy:
             least = parts.network * parts.edges * np.minimum(trust[a], trust[b])
             terms.append((jacobian[a] - jacobian[b], away[a] - away[b], least))
         for j, r, w in terms:
-            weighted = (j * (w * robust_factor(r, ROBUST_MM))[:, None, None]).reshape(-1, j.shape[2])
+            weighted = (j * (w * robust_factor(r, parts.robust_mm))[:, None, None]).reshape(-1, j.shape[2])
             matrix[block] += weighted.T @ j.reshape(-1, j.shape[2])
             gradient[block[1][0]] += weighted.T @ r.reshape(-1)
 

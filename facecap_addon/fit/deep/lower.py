@@ -75,7 +75,8 @@ class Lowered:
     """Where energies ended.
 
     Attributes:
-        energy: (F,), infinite where no frame was worked on.  error_mm: (F,) what the network still sees differently.
+        energy: (F,), infinite where no frame was worked on.
+        error_mm: (F,) what the network still sees differently, after a pass that is judged.
         short_of_memory: whether fewer frames than usual had to be worked on at once.
     """
 
@@ -184,8 +185,9 @@ def _lower_chunk(
         ended = minimise(energy, now, stage.weights, free, stage.iterations, poll)
         now, compared = ended.state, ended.compared
     assert compared is not None
-    # Whatever a stage looked at: what the network still sees differently says whether to believe the frame.
-    looked = compared if part.stages[-1].weights.network > 0 else energy.compare(now, EnergyWeights())
+    error = np.full(len(rows), np.nan)
+    if part.judged:  # by what the network still sees differently, whatever the stages looked at
+        error = landmark_error_mm(energy.compare(now, EnergyWeights()))
     first = np.array([0])
     render = energy.part(first).renders(now.part(first), 0)
     found = {
@@ -195,7 +197,7 @@ def _lower_chunk(
         "weights": now.weights,
         "jaw": now.jaw,
         "energy": compared.energy,
-        "error_mm": landmark_error_mm(looked),
+        "error_mm": error,
         "sky": skies,
     }
     return found, (plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())

@@ -137,10 +137,12 @@ class Refinement:
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
         state = self.start.part(slice(None))
         appearance = [self._appearance(shot, state) for shot in self.shots]
-        *before, face = passes_of(self.settings)
+        *before, face = passes_of(self.settings, len(self.shots))
         for part in before:
             self._lower(part, rows, state, appearance)
             state = self._in_time(state, good)
+            if part.settles_face:  # colours are read off the footage more sharply where the face lies right
+                appearance = [self._appearance(shot, state) for shot in self.shots]
         energy, error = self._lower(face, rows, state, appearance)
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = failed(

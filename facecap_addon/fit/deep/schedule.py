@@ -56,14 +56,16 @@ def _paper() -> tuple[Stage, ...]:
 
 
 _HEAD, _HEAD_AGAIN = ((Stage("head", "all", "none", count, EnergyWeights()),) for count in (3, 2))
+# Depth that the first camera got wrong is far off to the side in another one.
+_HEAD_ROUGHLY = (Stage("head, roughly", "translation", "none", 3, EnergyWeights(robust_mm=25.0)),)
 _FACE, _FACE_AGAIN = (
     (
-        Stage("all keys", "all", "all", count, EnergyWeights(network=0.0, picture=0.5, blur_px=2.0), _FIRMLY),
-        Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0), _FIRMLY),
+        Stage("all keys", "all", "all", count, EnergyWeights(network=0.0, picture=1.0, blur_px=2.0), _FIRMLY),
+        Stage("all keys, fine", "all", "all", 1, EnergyWeights(network=0.0, picture=1.0, blur_px=1.0), _FIRMLY),
     )
     for count in (2, 1)
 )
-_AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(network=0.0, picture=0.5, blur_px=1.0)),)
+_AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(network=0.0, picture=1.0, blur_px=1.0)),)
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,28 @@ class Pass:
 
     Attributes:
         name: for people, and for the parts that are kept.  stages: in order.
+        judged: whether it says which frames are to be believed.
+        settles_face: whether skin and light are worth estimating again after it.
         shades: whether folds have changed so much since the last pass that their light is found anew.
     """
 
     name: str
     stages: tuple[Stage, ...]
     shades: bool = False
+    settles_face: bool = False
+    judged: bool = False
 
 
-def passes_of(settings: DeepSettings) -> tuple[Pass, ...]:
-    """The schedule that the settings ask for."""
+def passes_of(settings: DeepSettings, cameras: int = 1) -> tuple[Pass, ...]:
+    """The schedule that the settings ask for, with so many cameras."""
     if settings.schedule == "paper":
-        return (Pass("face", _with_factors((*_paper(), *_FACE), settings), shades=True),)
+        return (Pass("face", _with_factors((*_paper(), *_FACE), settings), shades=True, judged=True),)
     # A better face shows where the head is, and the other way round.
     passes = (
-        Pass("head", _HEAD, shades=True),
-        Pass("shape", _FACE),
+        Pass("head", _HEAD if cameras == 1 else (*_HEAD_ROUGHLY, *_HEAD), shades=True),
+        Pass("shape", _FACE, settles_face=True),
         Pass("head again", _HEAD_AGAIN, shades=True),
-        Pass("face", _FACE_AGAIN),
+        Pass("face", _FACE_AGAIN, judged=True),
     )
     return tuple(replace(one, stages=_with_factors(one.stages, settings)) for one in passes)
 
