@@ -33,6 +33,7 @@ class Actor:
         colors: (V, 3) float32 linear albedo: its own, or painted eyes on plain skin.
         painted: (V,) bool, where these colours are known: everywhere if they are its own, else on the eyes.
         landmarks: (L, 3) float64 m, where landmarks lie on the neutral.
+        landmark_vertices: (L, 3) int64, the corners that each lies between.  landmark_shares: (L, 3) float32.
         channels: K names.  low, high: (K,) float64, bounds of the weights.
         jaw: the joint that turns the lower face besides the keys, or None.
         scale: size of the character's head in life sizes.
@@ -44,6 +45,8 @@ class Actor:
     colors: Tensor
     painted: Tensor
     landmarks: F64
+    landmark_vertices: NDArray[np.int64]
+    landmark_shares: NDArray[np.float32]
     channels: tuple[str, ...]
     low: F64
     high: F64
@@ -71,6 +74,7 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cp
     near = np.linalg.norm(rig.neutral[rig.triangles[:, 0]] - middle, axis=1) < reach
     if not near.any():
         raise FacecapError("The character has no surface where its face should be.", "Place its landmarks again.")
+    near[embedding.triangle] = True
     used, triangles = np.unique(rig.triangles[near], return_inverse=True)
     triangles = triangles.reshape(-1, 3).astype(np.int32)
     turn = (head[:3, :3] / scale).astype(np.float32)
@@ -90,6 +94,8 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cp
         colors=torch.from_numpy(colors[used]).to(device),
         painted=torch.from_numpy(painted[used]).to(device),
         landmarks=places @ (head[:3, :3] / scale).T + head[:3, 3] / scale,
+        landmark_vertices=np.searchsorted(used, rig.triangles[embedding.triangle]).astype(np.int64),
+        landmark_shares=embedding.barycentric.astype(np.float32),
         channels=rig.channels,
         low=bounds[:, 0],
         high=bounds[:, 1],

@@ -17,7 +17,7 @@ from .landmark_module import LandmarkModule, MeshModule
 from .looks import FINER
 from .push_forward import push_forward
 from .state import DeepState, camera_points, directions
-from .views import Plates, View, moved_places, seen_in_crop
+from .views import Plates, View, in_view, moved_places, seen_in_crop
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -109,6 +109,25 @@ def _on_card(
 
     changes = [torch.func.jvp(draw, (points,), (direction[None],))[1] for direction in along]
     return draw(points).cpu(), torch.stack(changes, -1).cpu().numpy()
+
+
+def landmark_derivatives(actor: Actor, state: DeepState, view: View, plates: Plates, columns: NDArray[np.intp]) -> F64:
+    """How landmarks move in one frame's crop if each stays on its place of the surface.
+
+    Right on average, and far from the goal too, where the network's own derivative is lost in its noise.
+
+    Returns:
+        (L, 2, D) float64, pixels of the network's crop.
+    """
+    used, index = np.unique(actor.landmark_vertices, return_inverse=True)
+    corner = index.reshape(actor.landmark_vertices.shape)
+    turn = view.from_first[:3, :3]
+    moved = np.einsum("ij,vju->viu", turn, directions(actor, state, used, columns), optimize=True)
+    points = in_view(camera_points(actor, state, used), view)[0].cpu().numpy()
+    at = np.einsum("lc,lcd->ld", actor.landmark_shares, points[corner])
+    along = np.einsum("lc,lcdu->ldu", actor.landmark_shares, moved[corner], optimize=True)
+    crop = np.linalg.inv(plates.image_from_fine[0, :, :2] * FINER)
+    return np.einsum("ij,lju->liu", crop, moved_places(at, along, view), optimize=True).astype(np.float64)
 
 
 def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequence[F32]) -> F64:

@@ -24,7 +24,7 @@ from ...render.shading import vertex_normals
 from ...render.sky import sky_seen
 from ..minimise import robust_factor, robust_loss
 from .actor import Actor
-from .derivatives import network_derivatives, picture_derivatives
+from .derivatives import landmark_derivatives, network_derivatives, picture_derivatives
 from .looks import FINER, Looks
 from .state import DeepState, camera_points, head_points, offsets_between
 from .views import Plates, View, seen_in_crop
@@ -48,6 +48,7 @@ class EnergyWeights:
         landmarks: group of `LandmarkWeights.of`.  network: factor on energy 1, 0 leaves the network out.
         edges: factor on energy 2.  picture: factor on the picture's term.  blur_px: its finest detail, crop pixels.
         ridge: λ of L2 on the weights.  robust_mm: landmarks off by more than this lose their pull.
+        by_geometry: whether what the network sees is taken to move as the surface does, instead of by its derivative.
     """
 
     landmarks: str = "all"
@@ -57,6 +58,7 @@ class EnergyWeights:
     blur_px: float = 2.0
     ridge: float = 0.0
     robust_mm: float = ROBUST_MM
+    by_geometry: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,15 @@ class DeepEnergy:
         for c, view in enumerate(self.views):
             seen = np.flatnonzero(self.plates[c].seen)
             drawn, moved = [], []
+            if parts.network > 0 and parts.by_geometry:
+                scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)
+                for n in seen.tolist():
+                    one = np.array([n])
+                    j = landmark_derivatives(self.actor, state.part(one), view, self.plates[c].part(one), columns)
+                    away = compared.landmark_mm[n, c]
+                    self._add_landmarks(matrix[n], gradient[n], block, j * scale[n], away, trust, parts)
+                if parts.picture == 0:
+                    continue
             for n in seen.tolist():
                 one = np.array([n])
                 picture, change = picture_derivatives(
@@ -208,7 +219,7 @@ class DeepEnergy:
                 )
                 if parts.picture > 0:
                     self._add_picture(matrix[n], gradient[n], block, change, compared.picture[n][c], c, n, parts)
-                if parts.network > 0:
+                if parts.network > 0 and not parts.by_geometry:
                     drawn.append(picture)
                     moved.append(change)
             if drawn:

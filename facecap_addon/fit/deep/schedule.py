@@ -55,9 +55,9 @@ def _paper() -> tuple[Stage, ...]:
     )
 
 
-_HEAD, _HEAD_AGAIN = ((Stage("head", "all", "none", count, EnergyWeights()),) for count in (3, 2))
+_HEAD, _HEAD_AGAIN = ((Stage("head", "all", "none", count, EnergyWeights(by_geometry=True)),) for count in (3, 2))
 # Depth that the first camera got wrong is far off to the side in another one.
-_HEAD_ROUGHLY = (Stage("head, roughly", "translation", "none", 3, EnergyWeights(robust_mm=25.0)),)
+_HEAD_ROUGHLY = (Stage("head, roughly", "all", "none", 3, EnergyWeights(robust_mm=25.0, by_geometry=True)),)
 _FACE, _FACE_AGAIN = (
     (
         Stage("all keys", "all", "all", count, EnergyWeights(network=0.0, picture=1.0, blur_px=2.0), _FIRMLY),
