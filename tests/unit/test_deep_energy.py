@@ -114,8 +114,9 @@ def test_a_second_camera_tells_depth(models: object) -> None:
                 ended = minimise(energy, ended, parts, free, 3).state
             away[len(views)].append(float(ended.translation[0, 2] - truth.translation[0, 2]) * 1000)
     alone, both = (np.sqrt(np.mean(np.square(away[count]))) for count in (1, 2))
-    assert both < alone / 3, away
-    assert both < 2.0
+    # One camera does well on pictures from our own renderer; `benchmarks.two_cameras` compares them on Cycles' renders.
+    assert both < alone / 2, away
+    assert both < 1.0
 
 
 @pytest.mark.parametrize(
