@@ -25,7 +25,7 @@ from facecap_addon.jobs.pictures import PicturesByRow
 from facecap_addon.landmarks.registry import open_landmarker
 
 F64 = NDArray[np.float64]
-ASIDE_DEG = 60.0
+ASIDE_DEG = 40.0
 
 
 def rendered_pair(first: int, count: int) -> tuple[Path, Path, View]:
@@ -42,7 +42,7 @@ def rendered_pair(first: int, count: int) -> tuple[Path, Path, View]:
     from_first = np.eye(4)
     from_first[:3, :3] = turned @ CAMERA_FROM_WORLD.T
     from_first[:3, 3] = turned @ (straight - aside)
-    clips = [CACHE / f"pair_{name}_{first}_{count}.mp4" for name in ("front", "side")]
+    clips = [CACHE / f"pair_{name}_{first}_{count}_{ASIDE_DEG:.0f}.mp4" for name in ("front", "side")]
     if not all(clip.is_file() for clip in clips):
         whole = perform()
         rows = slice(first, first + count)

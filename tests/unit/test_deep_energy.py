@@ -24,7 +24,7 @@ from facecap_addon.fit.deep.looks import Looks  # noqa: E402
 from facecap_addon.fit.deep.minimise import minimise  # noqa: E402
 from facecap_addon.fit.deep.shots import Shot, cut_plates, look_at_plates  # noqa: E402
 from facecap_addon.fit.deep.state import DeepState, directions, head_points  # noqa: E402
-from facecap_addon.fit.deep.views import View  # noqa: E402
+from facecap_addon.fit.deep.views import View, in_view  # noqa: E402
 from facecap_addon.fit.deep.weights import weights_of  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
@@ -117,6 +117,12 @@ def test_a_second_camera_tells_depth(models: object) -> None:
     # One camera does well on pictures from our own renderer; `benchmarks.two_cameras` compares them on Cycles' renders.
     assert both < alone / 2, away
     assert both < 1.0
+
+
+def test_a_character_of_another_size_sees_its_cameras_as_far_away_as_it_is_large() -> None:
+    points = torch.rand(1, 9, 3)
+    here, twice = in_view(points, aside()), in_view(2 * points, aside().scaled(2.0))
+    np.testing.assert_allclose(twice.numpy(), 2 * here.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,10 @@ class Refinement:
                 f"The character has {embedding.scheme} landmarks, the network sees {network.scheme}.",
                 "Solve with the same landmark network first.",
             )
-        self.take, self.settings, self.watch, self.kept, self.shots = take, settings, watch, kept, shots
+        self.take, self.settings, self.watch, self.kept = take, settings, watch, kept
         self.actor = _without(actor_of(rig, embedding, device), take.not_observed)
+        # Cameras stand around the character as it is; here it is drawn life size.
+        self.shots = [replace(shot, view=shot.view.scaled(1 / self.actor.scale)) for shot in shots]
         self.flow: PlateFlow = DisFlow() if flow is None else flow
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
         self.start = state_of(take, self.actor)
@@ -119,7 +121,7 @@ class Refinement:
         trust, precision = weights_of(network.scheme), self.priors.precision
         self.ground = Ground(
             self.actor,
-            shots,
+            self.shots,
             looks,
             trust,
             expected,

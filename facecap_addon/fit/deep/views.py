@@ -29,6 +29,12 @@ class View:
     camera: PinholeCamera
     from_first: F64
 
+    def scaled(self, factor: float) -> View:
+        """The same cameras, so many times as far from each other."""
+        matrix = self.from_first.copy()
+        matrix[:3, 3] *= factor
+        return View(self.camera, matrix)
+
 
 def first_view(camera: PinholeCamera) -> View:
     """The camera that everything is measured from."""
