@@ -7,6 +7,7 @@ are read as in Bao et al., "High-Quality Face Capture Using Deep Energies", 2019
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -148,6 +149,9 @@ def _open_onnx(path: Path, threads: int) -> Network:
 
 
 def _open_torchscript(path: Path) -> Network:
+    # Two copies of OpenMP and gigabytes of memory in Blender's own process are not worth a second file format.
+    if "bpy" in sys.modules:
+        raise FacecapError("TorchScript networks cannot run inside Blender.", "Convert the network to ONNX.")
     script = open_torchscript(path, _WAY_OUT)
     import torch
 

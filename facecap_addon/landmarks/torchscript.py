@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,8 @@ def open_torchscript(path: Path, way_out: str) -> Any:
     """A network, on the CPU, ready to be called.
 
     Raises:
-        FacecapError: torch is not installed, this is Blender's process, or the file cannot be read.
+        FacecapError: torch is not installed, or the file cannot be read.
     """
-    # Two copies of OpenMP and gigabytes of memory in Blender's own process are not worth a second file format.
-    if "bpy" in sys.modules:
-        raise FacecapError("TorchScript networks cannot run inside Blender.", "Convert the network to ONNX.")
     try:
         import torch
     except ImportError as error:

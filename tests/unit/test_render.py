@@ -261,11 +261,10 @@ def test_normals_bend_as_their_derivative_says() -> None:
     triangles = torch.from_numpy(TRIANGLES)
 
     def normals(share: float, direction: int) -> NDArray[np.float64]:
-        return vertex_normals(torch.from_numpy(space + share * moved[..., direction]).double()[None], triangles)[
-            0
-        ].numpy()[seen]
+        points = torch.from_numpy(space.astype(np.float64) + share * moved[..., direction].astype(np.float64))
+        return vertex_normals(points[None], triangles)[0].numpy()[seen]
 
     np.testing.assert_allclose(found, normals(0.0, 0), atol=1e-5)
     for direction in range(4):
         difference = (normals(1e-6, direction) - normals(-1e-6, direction)) / 2e-6
-        np.testing.assert_allclose(bent[..., direction], difference, rtol=0.02, atol=0.02 * np.abs(difference).max())
+        np.testing.assert_allclose(bent[..., direction], difference, rtol=1e-3, atol=1e-3 * np.abs(difference).max())
