@@ -31,26 +31,6 @@ def _draw(points, depth, shade, triangles, size, picture, buffer):
                         picture[y, x, k] = u * shade[a, k] + v * shade[b, k] + w * shade[c, k]
 
 
-@njit(cache=True, fastmath=True)
-def vertex_normals(vertices, triangles):
-    """(V, 3) unit normals of (V, 3) vertices."""
-    normals = np.zeros_like(vertices)
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for i in (a, b, c):
-            normals[i, 0] += nx
-            normals[i, 1] += ny
-            normals[i, 2] += nz
-    for i in range(normals.shape[0]):
-        length = np.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-12
-        for k in range(3):
-            normals[i, k] /= length
-    return normals
-
-
 def draw(
     points_px: NDArray[np.float32],
     depth_m: NDArray[np.float32],

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.regions import Region
+from facecap_addon.render.shading import vertex_normals
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 
 from .actors import Actor
-from .draw import draw, vertex_normals
+from .draw import draw
 
 F32 = NDArray[np.float32]
 SIZE = 288
@@ -67,7 +69,8 @@ def picture_of(actor: Actor, weights: F32, scene: Scene, random: np.random.Gener
     camera = np.stack([turned[:, 0], -turned[:, 2], turned[:, 1] + scene.distance_m], axis=1)
     shift = random.uniform(-12, 12, 2).astype(np.float32)
     points = camera[:, :2] / camera[:, 2:] * scene.focal_px + SIZE / 2 + shift
-    normals = vertex_normals(turned, actor.triangles)
+    with torch.no_grad():
+        normals = vertex_normals(torch.from_numpy(turned)[None], torch.from_numpy(actor.triangles))[0].numpy()
     diffuse = np.maximum(normals @ scene.light, 0) * (1 - scene.ambient)
     glance = np.maximum(normals @ (scene.light + np.float32([0, -1, 0])) / 1.9, 0) ** 24 * 0.12
     sky = scene.ambient * (0.8 + 0.2 * normals[:, 2]) + normals @ scene.fill

@@ -114,7 +114,6 @@ def _key_jaw(
         bone,
         frames,
         bases,
-        location=not bone.bone.use_connect,
         mode="mix" if present else "new",
         name=f"{take_name(take)} jaw",
         within=report.action if SLOTTED and settings.mode == "new" else None,

@@ -17,7 +17,8 @@ from .landmark_module import LandmarkModule, MeshModule
 from .looks import FINER
 from .push_forward import push_forward
 from .state import DeepState, camera_points, directions
-from .views import Plates, View, in_view, moved_places, seen_in_crop
+from .tracers import Tracers, tracer_derivatives
+from .views import Plates, View, moved_places, seen_in_crop
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -119,15 +120,10 @@ def landmark_derivatives(actor: Actor, state: DeepState, view: View, plates: Pla
     Returns:
         (L, 2, D) float64, pixels of the network's crop.
     """
-    used, index = np.unique(actor.landmark_vertices, return_inverse=True)
-    corner = index.reshape(actor.landmark_vertices.shape)
-    turn = view.from_first[:3, :3]
-    moved = np.einsum("ij,vju->viu", turn, directions(actor, state, used, columns), optimize=True)
-    points = in_view(camera_points(actor, state, used), view)[0].cpu().numpy()
-    at = np.einsum("lc,lcd->ld", actor.landmark_shares, points[corner])
-    along = np.einsum("lc,lcdu->ldu", actor.landmark_shares, moved[corner], optimize=True)
+    landmarks = Tracers(actor.landmark_vertices, actor.landmark_shares)
     crop = np.linalg.inv(plates.image_from_fine[0, :, :2] * FINER)
-    return np.einsum("ij,lju->liu", crop, moved_places(at, along, view), optimize=True).astype(np.float64)
+    moved = tracer_derivatives(actor, landmarks, state, view, columns)
+    return np.einsum("ij,lju->liu", crop, moved, optimize=True).astype(np.float64)
 
 
 def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequence[F32]) -> F64:

@@ -5,13 +5,14 @@
       + 1/2 c Σ ρ(B F* - B F)²                      the picture, band-passed by B
       + 1/2 (w - m)ᵀ P (w - m) + 1/2 λ |w|²         what is expected of weights            (section 8.2)
       + 1/2 |p - p₀|² / σ²                          pose and jaw near their start          (section 5)
+      + 1/2 Σ k max(gap, 0)²                        lips and lids that are seen to touch   (`touching`)
 
 Landmark residuals are in millimetres at the face. ρ is Geman and McClure's loss.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from .actor import Actor
 from .derivatives import landmark_derivatives, network_derivatives, picture_derivatives
 from .looks import FINER, Looks
 from .state import DeepState, camera_points, head_points, offsets_between
+from .touching import Contact, contact_energy, contact_equations
 from .views import Plates, View, seen_in_crop
 from .weights import LandmarkWeights
 
@@ -68,6 +70,7 @@ class Expected:
     Attributes:
         weights: (N, K).  precision: (K, K).
         start: pose and jaw are held near this state.  pose_precision: (6,), jaw_precision: (6,): per rad² and m².
+        contact: lips and lids that are seen to touch, or None.
     """
 
     weights: F64
@@ -75,12 +78,12 @@ class Expected:
     start: DeepState
     pose_precision: F64
     jaw_precision: F64
+    contact: Contact | None = None
 
     def part(self, frames: NDArray[np.intp]) -> Expected:
         """That of some frames."""
-        return Expected(
-            self.weights[frames], self.precision, self.start.part(frames), self.pose_precision, self.jaw_precision
-        )
+        contact = None if self.contact is None else self.contact.part(frames)
+        return replace(self, weights=self.weights[frames], start=self.start.part(frames), contact=contact)
 
 
 @dataclass(frozen=True)
@@ -296,6 +299,8 @@ class DeepEnergy:
         pose, jaw = away[:, :6], away[:, 6 + off.shape[1] :]
         out = 0.5 * (off * (off @ self.expected.precision)).sum(1) + 0.5 * parts.ridge * (state.weights**2).sum(1)
         out += 0.5 * (pose**2 @ self.expected.pose_precision)
+        if self.expected.contact is not None:
+            out += contact_energy(self.actor, self.expected.contact, state)
         return out + 0.5 * (jaw**2 @ self.expected.jaw_precision) if self.actor.jaw is not None else out
 
     def _add_expectation(self, matrix: F64, gradient: F64, state: DeepState, parts: EnergyWeights) -> None:
@@ -305,6 +310,10 @@ class DeepEnergy:
         matrix[:, 6 : 6 + keys, 6 : 6 + keys] += expected.precision + parts.ridge * np.eye(keys)
         gradient[:, 6 : 6 + keys] += (state.weights - expected.weights) @ expected.precision
         gradient[:, 6 : 6 + keys] += parts.ridge * state.weights
+        if expected.contact is not None:
+            squares, pull = contact_equations(self.actor, expected.contact, state)
+            matrix += squares
+            gradient += pull
         held = [(np.arange(6), expected.pose_precision)]
         if self.actor.jaw is not None:
             held.append((np.arange(6 + keys, 12 + keys), expected.jaw_precision))

@@ -24,6 +24,7 @@ from .schedule import Pass, free_unknowns
 from .shots import Shot, cut_plates, look_at_plates
 from .side_by_side import cores, side_by_side
 from .state import DeepState
+from .touching import Contact
 from .weights import LandmarkWeights
 
 F32 = NDArray[np.float32]
@@ -41,7 +42,7 @@ class Ground:
 
     Attributes:
         actor: the character.  shots: cameras.  looks: the network.  trust: of landmarks.
-        expected: (F, K) weights.  precision: (K, K) of them.
+        expected: (F, K) weights.  precision: (K, K) of them.  contact: lips and lids that touch in F frames.
         regions: (K,) of the keys, see `schedule.key_regions`.
         jaw_joint: whether the jaw's bone moves.  device: torch's.
     """
@@ -52,6 +53,7 @@ class Ground:
     trust: LandmarkWeights
     expected: F64
     precision: F64
+    contact: Contact
     regions: NDArray[np.str_]
     jaw_joint: bool
     device: str
@@ -167,7 +169,7 @@ def _lower_chunk(
         plates.append(look_at_plates(cut, ground.looks, ground.device, known if len(known) == len(rows) else None))
         memory.targets.update(zip(places, plates[c].target, strict=True))
     jaw = np.repeat([_JAW_TURN_RAD, _JAW_SHIFT_M], 3) ** -2.0
-    expected = Expected(ground.expected[rows], ground.precision, begin, np.zeros(6), jaw)
+    expected = Expected(ground.expected[rows], ground.precision, begin, np.zeros(6), jaw, ground.contact.part(rows))
     views = [shot.view for shot in ground.shots]
     energy = DeepEnergy(ground.actor, appearance, views, plates, ground.looks, ground.trust, expected)
     if part.shades or any(row not in memory.skies for row in rows.tolist()):

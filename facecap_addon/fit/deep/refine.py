@@ -34,6 +34,7 @@ from .shots import Shot
 from .state import DeepState
 from .take_state import rows_in, state_of, with_state
 from .temporal import refine_in_time
+from .touching import contact_of
 from .tracers import spread_tracers
 from .weights import weights_of
 
@@ -126,6 +127,7 @@ class Refinement:
             trust,
             expected,
             precision,
+            contact_of(self.actor, observations, np.arange(take.frame_count)),
             key_regions(self.actor),
             settings.jaw_joint,
             device,

@@ -73,10 +73,14 @@ def tracer_places(actor: Actor, tracers: Tracers, state: DeepState, view: View) 
     return at[..., :2] / np.maximum(depth, 1e-6)[..., None] * focal + view.camera.center_px, depth
 
 
-def tracer_derivatives(actor: Actor, tracers: Tracers, state: DeepState, view: View) -> F64:
-    """(P, 2, U) px per unit of each unknown of one frame."""
+def tracer_derivatives(
+    actor: Actor, tracers: Tracers, state: DeepState, view: View, columns: NDArray[np.intp] | None = None
+) -> F64:
+    """(P, 2, D) px per unit of one frame's unknowns, all or some (D,) of them."""
     used, corner = _corners(tracers)
-    by_unknown = np.einsum("ij,sju->siu", view.from_first[:3, :3], directions(actor, state, used), optimize=True)
+    by_unknown = np.einsum(
+        "ij,sju->siu", view.from_first[:3, :3], directions(actor, state, used, columns), optimize=True
+    )
     points = in_view(camera_points(actor, state, used), view)[0].cpu().numpy()
     moved = np.einsum("pc,pcdu->pdu", tracers.barycentric, by_unknown[corner], optimize=True)
     at = np.einsum("pc,pcd->pd", tracers.barycentric, points[corner])
