@@ -25,24 +25,23 @@ from facecap_addon.jobs.pictures import PicturesByRow
 from facecap_addon.landmarks.registry import open_landmarker
 
 F64 = NDArray[np.float64]
-ASIDE_DEG = 40.0
 
 
-def rendered_pair(first: int, count: int) -> tuple[Path, Path, View]:
-    """The clips of both cameras, rendered once, and the second camera."""
+def rendered_pair(first: int, count: int, aside_deg: float) -> tuple[Path, Path, View]:
+    """The clips of both cameras, rendered once, and the second camera, so many degrees to the side."""
     from sample_scenes.performance import Performance, perform
     from sample_scenes.render_take import DISTANCE_M, LENS_MM, SAMPLES, SIZE_PX, render
     from sample_scenes.studio import CAMERA_FROM_WORLD, SENSOR_MM, TARGET_M, open_studio
 
     straight = TARGET_M - np.array([0.0, DISTANCE_M, 0.0])
-    angle = np.radians(ASIDE_DEG)
+    angle = np.radians(aside_deg)
     around = np.array([[np.cos(angle), -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]])
     aside = TARGET_M + around @ (straight - TARGET_M)
     turned = CAMERA_FROM_WORLD @ around.T
     from_first = np.eye(4)
     from_first[:3, :3] = turned @ CAMERA_FROM_WORLD.T
     from_first[:3, 3] = turned @ (straight - aside)
-    clips = [CACHE / f"pair_{name}_{first}_{count}_{ASIDE_DEG:.0f}.mp4" for name in ("front", "side")]
+    clips = [CACHE / f"pair_{name}_{first}_{count}_{aside_deg:.0f}.mp4" for name in ("front", "side")]
     if not all(clip.is_file() for clip in clips):
         whole = perform()
         rows = slice(first, first + count)
@@ -75,15 +74,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--first", type=int, default=60)
     parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--angle", type=float, default=40.0, help="degrees between the cameras")
     options = parser.parse_args()
-    front, side, view = rendered_pair(options.first, options.frames)
+    front, side, view = rendered_pair(options.first, options.frames, options.angle)
     scene = pair_scene(front, options.first, options.frames)
     fit = landmark_fit(scene)
     rows = np.arange(fit.frame_count)
     pictures = PicturesByRow(open_footage(side))
     landmarks = observe_clip(side).landmarks_px
     further = Shot(view, landmarks, pictures, open_landmarker().region_of_landmarks)
-    print(f"frames {options.first} to {options.first + options.frames - 1}, second camera {ASIDE_DEG:.0f}° to the side")
+    last = options.first + options.frames - 1
+    print(f"frames {options.first} to {last}, second camera {options.angle:.0f}° to the side")
     show("landmark fit", errors_of(scene, fit, rows))
     one = errors_of(scene, refine(scene, fit, DeepSettings()).take, rows)
     show("one camera", one)

@@ -5,34 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.container import OutputContainer
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
 from ..footage.read import Frame
 from ..geometry.camera import PinholeCamera, centered_camera
 from ..rig.blendshapes import BlendshapeRig
-from .atomic import atomic_path
 from .contact_sheet import draw_landmarks
 from .head_picture import HeadPicture
 from .take import Take
+from .video import video_steps
 
 MAX_HEIGHT_PX = 480
 _THREADS, _AHEAD = 2, 3
-# Fine enough for any frame rate, and the finest that the fallback codec can hold.
-_TIME_BASE = Fraction(1, 60_000)
 _SAME_TIME_S = 5e-4
-_ENCODERS = (
-    ("libx264", {"preset": "veryfast", "crf": "20"}),
-    ("mpeg4", {"qscale": "3"}),
-)
 
 
 def write_preview(
@@ -100,29 +89,12 @@ def preview_steps(
         FacecapError: there are no frames, no video can be encoded, the disk is full, or the folder cannot be written.
     """
     landmarks = take.landmarks_px if landmarks_px is None else landmarks_px
-    written, first_s = 0, 0.0
 
     def panels_for(first: Frame) -> _Panels:
         return _Panels(first, take, rig, camera, head_from_rig, landmarks, (min_height_px, max_height_px))
 
-    with atomic_path(path) as temporary, ThreadPoolExecutor(_THREADS, thread_name_prefix="facecap-preview") as pool:
-        container, stream = _open_encoder(temporary)
-        try:
-            for time_s, canvas in _canvases(frames, pool, _RowFinder(take.time_s), panels_for):
-                if not written:
-                    stream.width, stream.height = canvas.shape[1], canvas.shape[0]
-                    first_s = time_s
-                picture = av.VideoFrame.from_ndarray(canvas, format="rgb24")
-                picture.pts = round((time_s - first_s) / _TIME_BASE)
-                picture.time_base = _TIME_BASE
-                container.mux(stream.encode(picture))
-                written += 1
-                yield written
-            if not written:
-                raise FacecapError("The footage gave no frames for the preview.", "Check the trim range.")
-            container.mux(stream.encode(None))
-        finally:
-            container.close()
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="facecap-preview") as pool:
+        yield from video_steps(path, _canvases(frames, pool, _RowFinder(take.time_s), panels_for))
 
 
 def _canvases(
@@ -178,23 +150,6 @@ class _Panels:
             shown = (self._landmarks_px[row] + 0.5) * (width / frame.image.shape[1], self._scale) - 0.5
             draw_landmarks(left, shown, radius_px=max(0.6, height / 480))
         return np.concatenate([left, self._head.at(row)], axis=1)
-
-
-def _open_encoder(path: Path) -> tuple[OutputContainer, VideoStream]:
-    for name, options in _ENCODERS:
-        try:
-            av.Codec(name, "w")
-        except ValueError:
-            continue
-        container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        stream = container.add_stream(name, rate=30, options=dict(options))
-        assert isinstance(stream, VideoStream)
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = _TIME_BASE
-        return container, stream
-    raise FacecapError(
-        "No video encoder is available for the preview.", "Solve without the preview, or reinstall FaceCap."
-    )
 
 
 def _panel_size(width: int, height: int, min_height: int, max_height: int) -> tuple[int, int]:
