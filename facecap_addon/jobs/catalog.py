@@ -9,7 +9,12 @@ from typing import Any
 
 from .progress import Progress
 
-_JOBS = {"solve": (".solve", "SolveSettings"), "refine": (".refine", "RefineSettings")}
+_JOBS = {
+    "solve": (".solve", "SolveSettings"),
+    "refine": (".refine", "RefineSettings"),
+    "dataset": (".dataset", "DatasetSettings"),
+    "train": (".train", "TrainSettings"),
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line: `facecap solve …`, `facecap refine …` and `facecap doctor`.
+"""The command line: `facecap solve`, `refine`, `dataset`, `train` and `doctor`.
 
 The same `main` serves the console script, `python -m facecap_addon` and `blender --command facecap`.
 """
@@ -20,11 +20,13 @@ from ..errors import CancelledError, FacecapError
 from .bar import ProgressBar
 from .blender_process import BlenderHook
 from .claim import claimed_stdout
+from .dataset_settings import DatasetSettings
 from .events import Event, JobError, JobResult, encode_event
 from .progress import Progress
 from .refine_settings import RefineSettings
 from .schema import add_arguments, from_arguments
 from .settings import SolveSettings
+from .train_settings import TrainSettings
 
 
 def main(argv: Sequence[str] | None = None, *, blender_hook: BlenderHook | None = None) -> int:
@@ -68,6 +70,22 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
         "folder",
         "refine a finished solve by deep energies (needs torch)",
         "Render the character, look at the render as at the footage, and make both look the same.",
+    )
+    _add_job(
+        commands,
+        "dataset",
+        DatasetSettings,
+        "folder",
+        "make, extend or check a training set",
+        "Gather footage and what the face does in it, for a network of one actor; see docs/learn.md.",
+    )
+    _add_job(
+        commands,
+        "train",
+        TrainSettings,
+        "folder",
+        "train a solver for one actor (needs torch)",
+        "Train a network on a training set; what comes out solves the actor's other footage, without torch.",
     )
     doctor = commands.add_parser("doctor", help="check the installation")
     doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")
@@ -129,6 +147,10 @@ def _show(events: Iterator[Event]) -> Event:
 
 
 def _print_result(result: dict[str, Any]) -> None:
+    for line in result.get("lines", ()):
+        print(line)
+    if "summary" not in result:
+        return
     summary = result["summary"]
     for warning in summary["warnings"]:
         print(f"note: {warning}")

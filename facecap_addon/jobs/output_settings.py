@@ -13,6 +13,9 @@ class OutputSettings:
     """Wishes for files, the same for every job that ends in a take."""
 
     live_link: bool = setting(True, help="Write the Live Link Face CSV")
+    point_cache: str = setting(
+        "none", help="Write every vertex of every frame as a point cache", choices=("none", "pc2", "mdd")
+    )
     report: bool = setting(True, help="Write the HTML report")
     preview: bool = setting(False, help="Write the side-by-side preview video")
     blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")

@@ -79,7 +79,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         landmarker = open_landmarker(
             solved_with.landmarker, threads=settings.threads, model_path=solved_with.landmark_model
         )
-        cache = landmark_cache(solved_with, footage, landmarker, source_files)
+        cache = landmark_cache(footage, landmarker, source_files.job)
     with clock.stage("landmarks"):
         yield from find_landmarks(footage, landmarker, cache)
         observations = cache.observations()

@@ -37,6 +37,7 @@ class SettingField:
         unit: "px", "mm", "fps", … or "".
         min, max: smallest and largest value, None where there is no limit.
         choices: allowed values, empty where anything goes.
+        or_file: ending of files that are allowed besides the choices, or "".
         flag: the command line's flag, `--like-this`.
     """
 
@@ -50,6 +51,7 @@ class SettingField:
     min: float | None
     max: float | None
     choices: tuple[str, ...]
+    or_file: str
     flag: str
 
 
@@ -61,10 +63,11 @@ def setting(
     min: float | None = None,
     max: float | None = None,
     choices: Sequence[str] = (),
+    or_file: str = "",
     flag: str = "",
 ) -> Any:
     """A dataclass field with its description (see `SettingField` for the meaning of each argument)."""
-    facts = {"help": help, "unit": unit, "min": min, "max": max, "choices": tuple(choices), "flag": flag}
+    facts = {"help": help, "unit": unit, "min": min, "max": max, "choices": tuple(choices), "or_file": or_file, "flag": flag}
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=facts)
     return dataclasses.field(default=default, metadata=facts)
@@ -89,6 +92,7 @@ def fields_of(settings_type: type) -> tuple[SettingField, ...]:
                 min=item.metadata.get("min"),
                 max=item.metadata.get("max"),
                 choices=tuple(item.metadata.get("choices", ())),
+                or_file=str(item.metadata.get("or_file", "")),
                 flag=item.metadata.get("flag") or "--" + item.name.replace("_", "-"),
             )
         )
@@ -155,10 +159,10 @@ def checked(item: SettingField, value: Any) -> Any:
             raise FacecapError(
                 f"The setting {item.name!r} is {converted:g}, outside its range.", f"Use {_range_text(item)}."
             )
-    if item.choices and converted not in item.choices:
-        raise FacecapError(
-            f"The setting {item.name!r} cannot be {converted!r}.", f"Choose one of: {', '.join(item.choices)}."
-        )
+    is_file = bool(item.or_file) and str(converted).lower().endswith(item.or_file)
+    if item.choices and converted not in item.choices and not is_file:
+        allowed = [*item.choices, *([f"a {item.or_file} file"] if item.or_file else [])]
+        raise FacecapError(f"The setting {item.name!r} cannot be {converted!r}.", f"Choose one of: {', '.join(allowed)}.")
     return converted
 
 
@@ -228,7 +232,7 @@ def add_arguments(parser: argparse.ArgumentParser, settings_type: type, *, posit
                 dest=item.name,
                 required=item.required,
                 default=argparse.SUPPRESS,
-                metavar="{" + ",".join(item.choices) + "}" if item.choices else metavar,
+                metavar="{" + ",".join(_choices_text(item)) + "}" if item.choices else metavar,
                 help=text,
             )
 
@@ -237,6 +241,10 @@ def from_arguments(settings_type: type[Settings], arguments: argparse.Namespace)
     """Build settings from what a parser with `add_arguments` returned; other attributes are ignored."""
     names = {item.name for item in fields_of(settings_type)}
     return from_json(settings_type, {name: value for name, value in vars(arguments).items() if name in names})
+
+
+def _choices_text(item: SettingField) -> list[str]:
+    return [*item.choices, *([f"FILE{item.or_file}"] if item.or_file else [])]
 
 
 def _facts_text(item: SettingField) -> str:

@@ -39,9 +39,12 @@ class SolveSettings(FitSettings, OutputSettings):
     sensor_mm: float = setting(36.0, help="Width of the sensor that the lens belongs to", unit="mm", min=0.1, max=1000)
     method: str = setting(
         "landmarks",
-        help="How to solve: the landmark fit, or that refined by deep energies (slow, needs torch)",
+        help="How to solve: the landmark fit, that refined by deep energies (slow, needs torch), or a trained solver",
         choices=("landmarks", "deep"),
+        or_file=".facecap",
     )
+    side_video: Path | None = setting(None, help="Trained solvers of two cameras: footage of the one to the side")
+    head: bool = setting(True, help="Trained solvers: find the head's pose, too, by landmarks")
     landmarker: str = setting("mediapipe-478", help="Landmark network to use: mediapipe-478 or heatmap-68")
     landmark_model: Path | None = setting(None, help="Network file, for landmark networks of your own (heatmap-68)")
     threads: int = setting(1, help="Threads for linear algebra and for the landmark network", min=1, max=64)

@@ -73,7 +73,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     warnings = list(footage.notes)
 
     with clock.stage("landmarks"):
-        cache = landmark_cache(settings, footage, landmarker, files)
+        cache = landmark_cache(footage, landmarker, files.job)
         reused = cache.complete
         yield from find_landmarks(footage, landmarker, cache)
         observations = cache.observations()
@@ -228,10 +228,8 @@ def _stem(video: Path, footage: Footage) -> str:
     return name or "footage"
 
 
-def landmark_cache(
-    settings: SolveSettings, footage: Footage, landmarker: Landmarker, files: OutputFiles
-) -> LandmarkCache:
-    """Where the landmarks of some footage are kept, found or not."""
+def landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) -> LandmarkCache:
+    """Where in a job's folder the landmarks of some footage are kept, found or not."""
     facts = {
         "start": str(footage.trim.start),
         "end": str(footage.trim.end),
@@ -241,7 +239,7 @@ def landmark_cache(
         "chunk": CHUNK_FRAMES,
         "format": FORMAT,
     }
-    return LandmarkCache(files.job / f"landmarks-{content_key(footage.paths, facts)}")
+    return LandmarkCache(folder / f"landmarks-{content_key(footage.paths, facts)}")
 
 
 def _faces_note(cache: LandmarkCache) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facecap_addon.learn.augment import Augmentation, augmented  # noqa: E402
-from facecap_addon.learn.laine import HEIGHT, WIDTH, LaineNetwork, basis_of  # noqa: E402
+from facecap_addon.learn.basis import basis_of
+from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork  # noqa: E402
 from facecap_addon.learn.recipe import Recipe, augmentation_at, beta1_at, rate_at  # noqa: E402
 
 
@@ -43,7 +44,7 @@ def test_a_mesh_that_never_moves_still_has_a_network() -> None:
 def test_laines_network_has_the_layers_of_the_paper() -> None:
     basis = basis_of(np.random.default_rng(0).normal(size=(200, 300)), most=160)
     network = LaineNetwork(basis)
-    convolutions = [layer for layer in network.convolutions if isinstance(layer, torch.nn.Conv2d)]
+    convolutions = [layer for layer in network.towers[0].layers if isinstance(layer, torch.nn.Conv2d)]
     assert [(c.in_channels, c.out_channels, c.stride[0]) for c in convolutions[:3]] == [
         (1, 64, 2),
         (64, 64, 1),

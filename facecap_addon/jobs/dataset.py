@@ -1,0 +1,157 @@
+"""The dataset job: footage and what the face does in it, added to a training set; the set checked and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ..errors import FacecapError
+from ..learn.checks import check_set
+from ..learn.crop import proposed_crop
+from ..learn.sheet import contact_sheet
+from ..learn.stills import find_stills
+from ..learn.training_set import Box, TrainingSet, open_set, save_set
+from ..takes.atomic import atomic_path
+from .blender_process import BlenderHook
+from .character import character_source, read_rig
+from .dataset_settings import DatasetSettings
+from .dataset_shots import add_cache, add_curves, add_drawn, add_take
+from .progress import Progress
+from .stepwise import stepwise
+
+ASPECT = 3 / 4
+"""Width by height of the crop: the paper's 240 × 320."""
+
+
+@dataclass(frozen=True)
+class DatasetResult:
+    """A training set as it is now.
+
+    Attributes:
+        folder: of the set.  sheet: its contact sheet.  lines: what there is to say.
+    """
+
+    folder: Path
+    sheet: Path | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        return {
+            "folder": str(self.folder),
+            "sheet": None if self.sheet is None else str(self.sheet),
+            "lines": list(self.lines),
+        }
+
+
+def run(
+    settings: DatasetSettings, *, blender_hook: BlenderHook | None = None
+) -> Generator[Progress, None, DatasetResult]:
+    """Add to a training set, or check it.
+
+    Raises:
+        FacecapError: sources do not fit together or the character, or cannot be read; the set stays as it was.
+    """
+    yield Progress("open", 0, 1)
+    if settings.stills is not None:
+        return _look_at_stills(settings)
+    training_set = yield from _opened(settings, blender_hook)
+    if settings.take is not None:
+        training_set = yield from add_take(settings, training_set, settings.take)
+    elif settings.draw_seconds is not None:
+        training_set = yield from add_drawn(settings, training_set, settings.draw_seconds)
+    elif settings.video is not None:
+        if (settings.curves is None) == (settings.cache is None):
+            raise FacecapError("Footage needs curves or a point cache.", "Name one with --curves or --cache.")
+        adding = add_curves if settings.curves is not None else add_cache
+        training_set = yield from adding(settings, training_set, settings.video)
+    elif not (settings.folder / "set.json").is_file():
+        raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
+    training_set = with_crop(training_set, settings.crop)
+    save_set(training_set)
+    picture = yield from stepwise("sheet", lambda say: contact_sheet(training_set, say))
+    sheet = settings.folder / "sheet.png"
+    with atomic_path(sheet) as temporary:
+        cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return DatasetResult(settings.folder, sheet, (*describe(training_set), *check_set(training_set)))
+
+
+def describe(training_set: TrainingSet) -> list[str]:
+    """The shots and the crop, a sentence each."""
+    held = training_set.held()
+    frames = sum(shot.frames for shot in training_set.shots)
+    apart = sum(shot.frames for shot in training_set.shots if shot.name in held)
+    lines = [f"{len(training_set.shots)} shots, {frames} frames; {len(held)} shots, {apart} frames are held out."]
+    if training_set.crop is not None:
+        lines.append("Crop: " + ",".join(f"{value:.4f}" for value in training_set.crop))
+    return lines
+
+
+def with_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
+    """The set with the crop that is asked for, or, where nobody drew one, with a proposed one."""
+    if text is not None:
+        return replace(training_set, crop=_box(text), crop_is_own=True)
+    if training_set.crop_is_own or not training_set.shots:
+        return training_set
+    import numpy as np
+
+    from ..footage.footage import open_footage
+
+    first = training_set.shots[0]
+    size = open_footage(training_set.video_of(first), fps=first.fps).size_px
+    boxes = np.concatenate([training_set.rows_of(shot).box for shot in training_set.shots])
+    crop = proposed_crop(boxes, size, ASPECT)
+    side = next((shot for shot in training_set.shots if shot.side_video is not None), None)
+    # The second camera is taken as it was framed: its footage shows a face from the side.
+    return replace(training_set, crop=crop, side_crop=None if side is None else (0.0, 0.0, 1.0, 1.0))
+
+
+def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Generator[Progress, None, TrainingSet]:
+    """The set, or a new one with the character that is named."""
+    if (settings.folder / "set.json").is_file():
+        return open_set(settings.folder)
+    character = settings.character
+    if character is None and settings.take is not None:
+        from ..takes.npz import load_take
+        from .refine import settings_of
+
+        character = settings_of(load_take(settings.take), settings.take).character
+    reading = read_rig(
+        character_source(character), blender=None, hook=hook, folder=settings.folder / ".characters.facecap"
+    )
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stop:
+            return TrainingSet(settings.folder, stop.value[0])
+        yield Progress("character", 0, 1)
+
+
+def _look_at_stills(settings: DatasetSettings) -> DatasetResult:
+    assert settings.stills is not None
+    stills = find_stills(settings.stills)
+    lines = [
+        f"{len(stills.paths)} stills of {len(stills.persons)} persons, {len(stills.classes)} expressions: "
+        + ", ".join(stills.classes)
+        + "."
+    ]
+    if len(stills.persons) < 2:
+        lines.append("They show one person only, so nothing can be held out to judge by.")
+    return DatasetResult(settings.stills, None, tuple(lines))
+
+
+def _box(text: str) -> Box:
+    try:
+        left, top, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        left = top = width = height = -1.0
+    if not (0 < width <= 2 and 0 < height <= 2 and -1 <= left <= 1 and -1 <= top <= 1):
+        raise FacecapError(
+            f"The crop {text!r} is no rectangle.",
+            "Write left,top,width,height in parts of the picture: 0.2,0.1,0.6,0.8.",
+        )
+    return left, top, width, height

@@ -1,0 +1,255 @@
+"""Shots of a training set, from takes, curves, point caches and drawings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..footage.footage import Footage, open_footage
+from ..landmarks.layout import layout_of
+from ..landmarks.observations import Observations
+from ..landmarks.protocol import PRESENCE_THRESHOLD
+from ..landmarks.registry import open_landmarker
+from ..learn.align import at_times, nearest_rows
+from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot
+from ..rig.channels import arkit_name
+from ..takes.live_link import read_live_link_csv
+from ..takes.npz import load_take
+from ..takes.point_cache import read_point_cache
+from ..takes.take import STATUS_SOLVED, Take
+from .dataset_settings import DatasetSettings
+from .outputs import OutputFiles
+from .progress import Progress
+from .stepwise import stepwise
+
+F32 = NDArray[np.float32]
+Steps = Generator[Progress, None, TrainingSet]
+SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
+_EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
+
+
+def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps:
+    """A solved take, or a range of it, with the footage it was solved from."""
+    from .refine import settings_of
+
+    take = load_take(path)
+    solved = settings_of(take, path)
+    video, footage = _footage_of(settings, solved.video, solved.start, solved.end, solved.fps)
+    wanted = _range(settings, take.time_s, footage)
+    rows = np.flatnonzero((take.status == STATUS_SOLVED) & wanted)
+    weights, found = _matched(take, training_set)
+    if not found:
+        raise FacecapError(
+            f"{path.name} has no channel in common with the training set's character.", "Name another --character."
+        )
+    face, box = _faces(take.landmarks_px[rows], take.image_size, _scheme_of(take))
+    shot = ShotFacts(
+        _name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
+        side_video=_side(settings), source=f"take {path.name}",
+    )  # fmt: skip
+    yield Progress("add", 0, 1)
+    return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box))
+
+
+def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path) -> Steps:
+    """Footage with curves that were recorded or animated elsewhere."""
+    assert settings.curves is not None
+    curves = (
+        load_take(settings.curves) if settings.curves.suffix.lower() == ".npz" else read_live_link_csv(settings.curves)
+    )
+    weights, found = _matched(curves, training_set)
+    if not found:
+        raise FacecapError(
+            f"{settings.curves.name} drives none of the character's shape keys.",
+            f"The character has: {', '.join(training_set.rig.channels[:8])}, …",
+        )
+    name, footage = _footage_of(settings, video, settings.start, settings.end, settings.fps)
+    seen = yield from _observed(settings, training_set, footage)
+    values, known = at_times(seen.time_s, curves.time_s + settings.offset_s, weights, curves.solved)
+    keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
+    if not len(keep):
+        raise FacecapError(
+            f"{settings.curves.name} ({curves.time_s[0]:.1f} to {curves.time_s[-1]:.1f} s) and {video.name} "
+            f"({seen.time_s[0]:.1f} to {seen.time_s[-1]:.1f} s) do not overlap where a face is seen.",
+            "Shift the curves with --offset.",
+        )
+    face, box = _faces(seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    shot = ShotFacts(
+        _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
+        side_video=_side(settings), source=f"curves {settings.curves.name}",
+    )  # fmt: skip
+    return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box))
+
+
+def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path) -> Steps:
+    """Footage with a point cache of the character."""
+    assert settings.cache is not None
+    cache = read_point_cache(settings.cache)
+    name, footage = _footage_of(settings, video, settings.start, settings.end, settings.fps)
+    seen = yield from _observed(settings, training_set, footage)
+    count = len(cache.positions)
+    if cache.time_s is not None:
+        time_s = cache.time_s
+    else:
+        rate = settings.cache_fps or float(footage.frame_rate)
+        if settings.cache_fps is None and abs(count - seen.frame_count) > 2:
+            raise FacecapError(
+                f"{settings.cache.name} has {count} frames, {video.name} {seen.frame_count}.",
+                "Say the cache's rate with --cache-fps, or trim the footage with --start and --end.",
+            )
+        time_s = seen.time_s[0] + np.arange(count) / rate
+    at, known = nearest_rows(seen.time_s, time_s + settings.offset_s)
+    keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
+    face, box = _faces(seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    shot = ShotFacts(
+        _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
+        side_video=_side(settings), source=f"point cache {settings.cache.name}",
+    )  # fmt: skip
+    none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
+    rows = ShotRows(keep, seen.time_s[keep], none, face, box)
+    return add_shot(training_set, shot, rows, cache.positions[at[keep]])
+
+
+def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps:
+    """The character drawn under varied curves."""
+    from .torch_needed import check_torch
+
+    check_torch()
+    landmarker = open_landmarker(threads=settings.threads)
+    from .character import embedding_of
+
+    embedding = yield from stepwise(
+        "character", lambda _: embedding_of(training_set.rig, landmarker, settings.folder / ".characters.facecap")
+    )
+    shots = max(1, round(seconds / SHOT_S))
+    each = seconds / shots
+    done, total = 0, int(seconds * DRAWN_FPS)
+    for number in range(shots):
+        seed = settings.seed + number
+
+        def draw(
+            say: Callable[[int, int], None], seed: int = seed, done: int = done, into: TrainingSet = training_set
+        ) -> ShotRows:
+            return _draw(settings, into, embedding, each, seed, lambda n: say(done + n, total))
+
+        rows = yield from stepwise("draw", draw)
+        done += len(rows.rows)
+        name = f"drawn-{seed:04d}"
+        shot = ShotFacts(
+            name, f"footage/{name}.mp4", None, None, None, len(rows.rows), use=settings.use, source="drawn",
+            side_video=f"footage/{name}-side.mp4" if settings.side else None,
+        )  # fmt: skip
+        training_set = add_shot(training_set, shot, rows)
+    return training_set
+
+
+def _draw(
+    settings: DatasetSettings,
+    training_set: TrainingSet,
+    embedding: object,
+    seconds: float,
+    seed: int,
+    on_frame: Callable[[int], None],
+) -> ShotRows:
+    import torch
+
+    from ..fit.deep.actor import actor_of
+    from ..learn.draw import drawn, landmarks_drawn, look_of
+    from ..learn.performance import head_curves, shot_curves
+    from ..rig.embedding import LandmarkEmbedding
+    from ..takes.video import video_steps
+
+    assert isinstance(embedding, LandmarkEmbedding)
+    torch.set_num_threads(settings.threads)
+    rig = training_set.rig
+    weights = shot_curves(rig.channels, rig.ranges, seconds, DRAWN_FPS, seed)
+    head = head_curves(seconds, DRAWN_FPS, seed)
+    actor = actor_of(rig, embedding)
+    time_s = np.arange(len(weights)) / DRAWN_FPS
+    folder = training_set.folder / "footage"
+    views = [("", 0.0), ("-side", SIDE_YAW_RAD)] if settings.side else [("", 0.0)]
+    for ending, yaw in views:
+        pictures = drawn(actor, weights, head, look_of(seed), yaw_rad=yaw, seed=seed)
+        path = folder / f"drawn-{seed:04d}{ending}.mp4"
+        for written in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
+            on_frame(written if not ending else len(weights))
+    landmarks, size = landmarks_drawn(actor, weights, head)
+    face, box = _faces(landmarks, size, embedding.scheme)
+    return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box)
+
+
+def _observed(
+    settings: DatasetSettings, training_set: TrainingSet, footage: Footage
+) -> Generator[Progress, None, Observations]:
+    """Landmarks of footage, kept beside the set."""
+    from .solve import find_landmarks, landmark_cache
+
+    landmarker = open_landmarker(threads=settings.threads)
+    files = OutputFiles(training_set.folder, "landmarks")
+    cache = landmark_cache(footage, landmarker, files.job)
+    yield from find_landmarks(footage, landmarker, cache)
+    return cache.observations()
+
+
+def _matched(curves: Take, training_set: TrainingSet) -> tuple[F32, int]:
+    """(F, K) weights of the set's channels, and how many of these the curves have."""
+    given: Mapping[str, int] = {name: k for k, name in enumerate(curves.channels)}
+    by_meaning = {arkit_name(name): k for k, name in enumerate(curves.channels) if arkit_name(name)}
+    out = np.zeros((curves.frame_count, len(training_set.rig.channels)), np.float32)
+    found = 0
+    for k, channel in enumerate(training_set.rig.channels):
+        column = given.get(channel, by_meaning.get(arkit_name(channel) or "-"))
+        if column is not None:
+            out[:, k] = curves.weights[:, column]
+            found += 1
+    return np.clip(out, training_set.rig.ranges[:, 0], training_set.rig.ranges[:, 1]), found
+
+
+def _faces(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> tuple[F32, F32]:
+    """(F, 3, 2) eyes and nose and (F, 4) boxes in parts of the picture, see `ShotRows`; landmarks (F, L, 2) px."""
+    layout = layout_of(scheme)
+    eyes = [sorted({i for name in names for i in getattr(layout, name)}) for names in _EYES]
+    whole = (np.asarray(landmarks_px, np.float64) + 0.5) / size
+    face = np.stack([whole[:, eyes[0]].mean(1), whole[:, eyes[1]].mean(1), whole[:, list(layout.nose)].mean(1)], 1)
+    box = np.concatenate([whole.min(1), whole.max(1)], 1)
+    return face.astype(np.float32), box.astype(np.float32)
+
+
+def _scheme_of(take: Take) -> str:
+    count = take.landmarks_px.shape[1]
+    return {478: "mediapipe-478", 68: "ibug-68"}.get(count, "mediapipe-478")
+
+
+def _footage_of(
+    settings: DatasetSettings, video: Path, start: str | None, end: str | None, fps: float | None
+) -> tuple[str, Footage]:
+    """The footage's path as the set keeps it, and the footage."""
+    return str(video.resolve()), open_footage(video, start=start, end=end, fps=fps)
+
+
+def _range(settings: DatasetSettings, time_s: NDArray[np.float64], footage: Footage) -> NDArray[np.bool_]:
+    """(F,) rows of a take inside the range that is asked for."""
+    trim = open_footage(footage.paths[0], start=settings.start, end=settings.end).trim
+    index = np.round(time_s * float(footage.frame_rate)).astype(int)
+    return np.array(
+        [
+            not (trim.is_before(i, t) or trim.is_after(i, t))
+            for i, t in zip(index.tolist(), time_s.tolist(), strict=True)
+        ]
+    )
+
+
+def _side(settings: DatasetSettings) -> str | None:
+    return None if settings.side_video is None else str(settings.side_video.resolve())
+
+
+def _name(settings: DatasetSettings, path: Path) -> str:
+    text = settings.name or path.name.removesuffix(".npz").removesuffix(".take").rsplit(".", 1)[0]
+    if settings.start or settings.end:
+        text += "" if settings.name else f"-{settings.start or 'start'}-{settings.end or 'end'}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:64] or "shot"

@@ -1,0 +1,95 @@
+"""The train job: a training set in, a solver for the rest of the actor's footage out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import FacecapError
+from .blender_process import BlenderHook
+from .progress import Progress
+from .schema import to_json
+from .stepwise import in_stages
+from .torch_needed import check_torch
+from .train_settings import TrainSettings
+
+_FREE = ("folder", "out", "threads", "checkpoint_minutes", "tensorboard", "int8", "device")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained solver.
+
+    Attributes:
+        solver: the .facecap.  picture: how the training went.  lines: what there is to say.
+    """
+
+    solver: Path
+    picture: Path
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        return {"solver": str(self.solver), "picture": str(self.picture), "lines": list(self.lines)}
+
+
+def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, TrainResult]:
+    """Train a solver; a training that was stopped goes on.
+
+    Raises:
+        FacecapError: torch is missing, the set is damaged or too small, or a training with other settings lies there.
+    """
+    del blender_hook
+    check_torch()
+    yield Progress("open", 0, 1)
+    from ..learn.training_set import open_set
+
+    training_set = open_set(settings.folder)
+    if not training_set.shots and settings.network != "meng":
+        raise FacecapError("The training set has no shots yet.", "Add some with `facecap dataset`.")
+    out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
+    if out.suffix != ".facecap":
+        raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")
+    return (yield from in_stages(lambda say: _train(settings, training_set, out, say)))
+
+
+def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> TrainResult:
+    import torch
+
+    from ..learn.meshes import training_folder
+    from ..learn.presets import preset_of
+    from ..learn.workers import workers_here
+
+    torch.set_num_threads(settings.threads)
+    workers = workers_here()
+    device = _device(settings.device)
+    preset = preset_of(settings.preset, settings.network)
+    if settings.network in ("meng", "vgg-lstm"):
+        from ..learn.sequences import train_sequences as train_kind
+    else:
+        from ..learn.train_meshes import train_meshes as train_kind
+    folder = training_folder(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    key = _key(settings, training_set)
+    lines = train_kind(settings, training_set, preset, folder, out, key, say, device=device, workers=workers)
+    return TrainResult(out, folder / "progress.png", tuple(lines))
+
+
+def _device(asked: str) -> str:
+    from .refine import _device as device_of
+
+    return device_of(asked)
+
+
+def _key(settings: TrainSettings, training_set: Any) -> str:
+    """Changes with everything that changes what is learned."""
+    facts = {name: value for name, value in to_json(settings).items() if name not in _FREE}
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest.update((training_set.folder / "set.json").read_bytes())
+    for shot in training_set.shots:
+        digest.update((training_set.folder / "shots" / f"{shot.name}.npz").read_bytes())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,65 @@
+"""What a training leaves on disk while it runs: a log, a picture, TensorBoard event files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..takes.atomic import atomic_path
+from .progress_picture import curves, stacked
+from .trainer import Epoch, Task, write_log
+
+PICTURE = "progress.png"
+
+
+class Diary:
+    """Writes a training's progress into its folder.
+
+    Args:
+        folder: of the training.  title: for the picture.  tensorboard: whether to write event files, if possible.
+    """
+
+    def __init__(self, folder: Path, title: str, *, tensorboard: bool) -> None:
+        self._folder, self._title = folder, title
+        self._writer: Any = _writer(folder) if tensorboard else None
+
+    def write(self, task: Task, epochs: list[Epoch]) -> None:
+        """Bring everything up to date after an epoch."""
+        write_log(self._folder / "log.jsonl", epochs)
+        if self._writer is not None:
+            last = epochs[-1]
+            self._writer.add_scalar("loss", last.loss, last.epoch)
+            for name, value in last.judged.items():
+                self._writer.add_scalar(name, value, last.epoch)
+            self._writer.flush()
+        parts = [loss_curves(epochs, self._title)]
+        shown = task.show()
+        if shown is not None:
+            parts.append(shown)
+        with atomic_path(self._folder / PICTURE) as temporary:
+            cv2.imwrite(str(temporary), cv2.cvtColor(stacked(parts), cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        """Finish the event file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def loss_curves(epochs: list[Epoch], title: str) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: loss and held-out errors."""
+    lines = {"loss": [e.loss for e in epochs]}
+    for name in epochs[-1].judged if epochs else ():
+        lines[name] = [e.judged.get(name, np.nan) for e in epochs]
+    return curves(lines, title)
+
+
+def _writer(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))

@@ -1,0 +1,103 @@
+"""Networks to ONNX, checked against torch; and the quantised form, with what it costs."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import FacecapError
+
+OPSET = 17
+_PARITY_MM, _PARITY = 0.01, 1e-3
+
+
+def to_onnx(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> bytes:
+    """A network as ONNX; the first axis of inputs and outputs is free where the first input's is the batch.
+
+    Args:
+        inputs: name to an example.  outputs: names.
+    """
+    stream = io.BytesIO()
+    given = list(inputs.values())
+    example: Any = (given[0], tuple(given[1:])) if len(given) == 3 else tuple(given)
+    free = {name: {0: "batch"} for name in (*inputs, *outputs)} if len(given) == 1 else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own successor
+        torch.onnx.export(
+            network.cpu().eval(),
+            example,
+            stream,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            opset_version=OPSET,
+            dynamic_axes=free,
+            dynamo=False,
+        )
+    return stream.getvalue()
+
+
+def parity(network: nn.Module, model: bytes, inputs: dict[str, Tensor]) -> float:
+    """Largest difference between torch's answer and onnxruntime's for the same inputs."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    given = list(inputs.values())
+    with torch.no_grad():
+        wanted = network.cpu().eval()(given[0], tuple(given[1:])) if len(given) == 3 else network.cpu().eval()(given[0])
+    pairs = zip(found, wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
+    return max(float(np.abs(a - b.numpy()).max()) for a, b in pairs)
+
+
+def check_parity(difference: float, unit: str) -> None:
+    """Raises FacecapError where ONNX does not say what torch says."""
+    if difference > (_PARITY_MM / 1000 if unit == "m" else _PARITY):
+        raise FacecapError(
+            f"The exported network differs from the trained one by {difference:.2g} {unit}.",
+            "Report this: the file was not written.",
+        )
+
+
+def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]]) -> bytes:
+    """The same network with 8-bit weights and activations; ranges from whitened pictures (1, C, H, W)."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            picture = next(pictures, None)
+            return None if picture is None else {"picture": picture}
+
+    with tempfile.TemporaryDirectory(prefix="facecap-int8-") as folder:
+        plain, ready, small = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", "small.onnx"))
+        plain.write_bytes(model)
+        quant_pre_process(plain, ready)
+        # The output layer is a basis in metres: rounding it would move the face at rest.
+        names = _matrix_products(ready)
+        quantize_static(
+            ready,
+            small,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+            nodes_to_exclude=names,
+            op_types_to_quantize=["Conv", "Relu"],
+        )
+        return small.read_bytes()
+
+
+def _matrix_products(path: Path) -> list[str]:
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    return [node.name for node in graph.node if node.op_type in ("Gemm", "MatMul")]

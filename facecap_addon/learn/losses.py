@@ -1,0 +1,76 @@
+"""Losses: mean squared distance, its affine-invariant form, and triplets."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CM = 100.0
+"""Vertices are in metres; Laine et al. measure their loss in square centimetres."""
+
+
+def squared_cm(found: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of coordinates, cm²; found, target (B, N) m."""
+    return ((found - target) * CM).square().mean()
+
+
+def rmse_mm(found: Tensor, target: Tensor) -> Tensor:
+    """(B,) root-mean-square distance of vertices, mm; found, target (B, 3 V) m, a vertex's coordinates together."""
+    apart = (found - target).unflatten(1, (-1, 3)).square().sum(-1)
+    return 1000.0 * apart.mean(1).sqrt()
+
+
+def affine_invariant_cm(found: Tensor, target: Tensor) -> Tensor:
+    """`squared_cm` after the affine transformation of `found` that brings it nearest to `target` (appendix A.1).
+
+    P' = P ((Qᵀ P)(Pᵀ P)⁻¹)ᵀ with rows (x, y, z, 1). Found from the prediction to the target: the other way round, a
+    small mesh would have a small loss. Only with a fixed output layer does it keep the mesh in place.
+    """
+    p, q = ((x.unflatten(1, (-1, 3)) * CM).double() for x in (found, target))
+    one = torch.ones_like(p[..., :1])
+    middle = q.mean(1, keepdim=True)  # about the middle, the products stay well conditioned
+    p1 = torch.cat([p - middle, one], -1)
+    q1 = q - middle
+    products = p1.transpose(1, 2) @ p1 + 1e-9 * torch.eye(4, dtype=p1.dtype, device=p1.device)
+    matrix = torch.linalg.solve(products, p1.transpose(1, 2) @ q1)
+    return (p1 @ matrix - q1).square().mean().to(found.dtype)
+
+
+def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
+    """Meng and Wen's equation 4, hinged as in FaceNet: max(|a - p|² - |a - n|² + margin, 0), mean over triplets.
+
+    Args:
+        anchor, positive, negative: (B, D) embeddings.
+    """
+    near = (anchor - positive).square().sum(1)
+    far = (anchor - negative).square().sum(1)
+    return torch.relu(near - far + margin).mean()
+
+
+def semi_hard(embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+    """For each pair of the same class in a batch, the nearest of the negatives that are further than the positive.
+
+    Where all negatives are nearer, the furthest of them: what FaceNet (section 3.2) calls semi-hard.
+
+    Args:
+        embeddings: (B, D).  labels: (B,) int.
+    Returns:
+        indices of anchors, positives and negatives, (T,) int64 each; pairs whose negative is beyond the margin are left
+        out, since they teach nothing.
+    """
+    with torch.no_grad():
+        squared = torch.cdist(embeddings, embeddings).square()
+        same = labels[:, None] == labels[None]
+        pairs = torch.nonzero(same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device))
+        anchor, positive = pairs[:, 0], pairs[:, 1]
+        near = squared[anchor, positive][:, None]
+        away = torch.where(same[anchor], torch.inf, squared[anchor])
+        further = torch.where(away > near, away, torch.inf)
+        negative = torch.where(
+            torch.isfinite(further).any(1),
+            further.argmin(1),
+            torch.where(same[anchor], -torch.inf, squared[anchor]).argmax(1),
+        )
+        far = squared[anchor, negative]
+        teaches = torch.isfinite(away.min(1).values) & (far < near[:, 0] + margin)
+    return anchor[teaches], positive[teaches], negative[teaches]

@@ -1,0 +1,157 @@
+"""Mesh solvers made: a training set in, a trained bundle out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .augment import Augmentation
+from .basis import Basis
+from .bundle import SolverBundle, SolverFacts
+from .export import check_parity, parity, quantised, to_onnx
+from .frames import Frames, MeshTargets, read_frames_of, whitening_of
+from .losses import rmse_mm
+from .mesh_tasks import DenseTask, MeshTask
+from .networks.laine import LaineNetwork
+from .presets import Preset
+from .solver import TrainedSolver
+from .training_set import TrainingSet
+
+_INT8_FRAMES, _JUDGED = 200, 400
+Say = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class MeshPlan:
+    """A task with what was found on the way.
+
+    Attributes:
+        task: to train.  basis: of the targets.
+    """
+
+    task: MeshTask
+    basis: Basis
+
+
+def plan_mesh(
+    training_set: TrainingSet,
+    network: str,
+    preset: Preset,
+    say: Say,
+    *,
+    seed: int = 0,
+    affine: bool = False,
+    stabilise: bool = False,
+    device: str = "cpu",
+) -> MeshPlan:
+    """Read the set and make the network.
+
+    Args:
+        network: "laine", "dense" or "pointwise".  say: told (stage, done, total); it may raise to cancel.
+    """
+    learned, held = split_frames(training_set, preset, say)
+    targets = MeshTargets(training_set, learned, stabilise=stabilise)
+    basis = targets.basis(learned)
+    whitening = whitening_of(learned)
+    torch.manual_seed(seed)
+    colours = preset.picture.channels
+    cameras = learned.pictures[0][0].shape[0] // colours
+    size = (preset.picture.height, preset.picture.width)
+    network_made = LaineNetwork(
+        basis,
+        preset.maps,
+        size,
+        cameras=cameras,
+        colours=colours,
+        first_kernel=1 if network == "pointwise" else 3,
+        fixed=affine,
+    )
+    kind = DenseTask if network == "dense" else MeshTask
+    limits = Augmentation()
+    task = kind(network_made, learned, held, targets, whitening, training_set.rig, limits, affine, device)
+    if isinstance(task, DenseTask):
+        task.prepare()
+        task.make_network(basis, preset.widths, preset.most_pictures)
+    return MeshPlan(task, basis)
+
+
+def split_frames(training_set: TrainingSet, preset: Preset, say: Say) -> tuple[Frames, Frames | None]:
+    """Frames to learn from and frames held out, pictures prepared."""
+    held = training_set.held()
+    learn_shots = tuple(shot for shot in training_set.shots if shot.name not in held)
+    held_shots = tuple(shot for shot in training_set.shots if shot.name in held)
+    total = sum(shot.frames for shot in training_set.shots)
+    done = sum(shot.frames for shot in learn_shots)
+    learned = read_frames_of(training_set, learn_shots, preset.picture, lambda n, _: say("pictures", n, total))
+    if not held_shots:
+        return learned, None
+    return learned, read_frames_of(
+        training_set, held_shots, preset.picture, lambda n, _: say("pictures", done + n, total)
+    )
+
+
+def mesh_bundle(
+    training_set: TrainingSet, plan: MeshPlan, preset: Preset, name: str, report: dict[str, object], *, int8: bool
+) -> tuple[SolverBundle, list[str]]:
+    """The trained network as a bundle, and what there is to say about it; FacecapError if it differs from torch."""
+    task, lines = plan.task, []
+    example = torch.zeros(
+        1, len(task.learned.pictures_at(np.array([0]))[0]), preset.picture.height, preset.picture.width
+    )
+    frames = task.held or task.learned
+    pictures = _pictures(task, frames, np.arange(min(4, frames.count)))
+    model = to_onnx(task.network, {"picture": example}, ("vertices",))
+    difference = parity(task.network, model, {"picture": pictures})
+    check_parity(difference, "m")
+    lines.append(f"The exported network differs from the trained one by at most {difference * 1000:.2g} mm.")
+    facts = SolverFacts(
+        name,
+        "mesh",
+        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        training_set.side_crop if len(example[0]) > preset.picture.channels else None,
+        preset.picture,
+        task.whitening.mean,
+        task.whitening.deviation,
+        training_set.rig.channels,
+        training_set.rig.vertex_count,
+        {**report, "parity_mm": difference * 1000, "explained": plan.basis.explained},
+    )
+    networks = {"mesh": model}
+    if int8:
+        some = np.unique(np.linspace(0, task.learned.count - 1, _INT8_FRAMES).astype(np.intp))
+        networks["mesh.int8"] = quantised(
+            model, (_pictures(task, task.learned, some[i : i + 1]).numpy() for i in range(len(some)))
+        )
+    moving = task.targets.moving.astype(np.int32)
+    bundle = SolverBundle(facts, networks, moving, training_set.rig.neutral.astype(np.float32))
+    if int8:
+        plain, small = (_judged(task, bundle, precision) for precision in ("fp32", "int8"))
+        lines.append(f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.")
+        facts.report["rmse_mm_int8"] = small
+    return bundle, lines
+
+
+def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.Tensor:
+    """(B, C, H, W) whitened, as the network gets them."""
+    found = task.steadied(frames, which) if isinstance(task, DenseTask) else frames.pictures_at(which)
+    return task.whitening(torch.from_numpy(found).float() / 255)
+
+
+def _judged(task: MeshTask, bundle: SolverBundle, precision: str) -> float:
+    """RMSE, mm, of the bundle on held-out frames, through onnxruntime."""
+    frames = task.held or task.learned
+    solver = TrainedSolver(bundle, threads=2, precision=precision)
+    some = np.unique(np.linspace(0, frames.count - 1, min(_JUDGED, frames.count)).astype(np.intp))
+    found = np.stack([solver.solve_crop(frames.pictures_at(some[i : i + 1])[0]).reshape(-1) for i in range(len(some))])
+    true = task.targets.positions(torch.from_numpy(task.targets.at(frames, some)))
+    return float(rmse_mm(torch.from_numpy(found), true).square().mean().sqrt())
+
+
+def training_folder(out: Path) -> Path:
+    """Where checkpoints and logs of a training lie."""
+    return out.parent / f".{out.stem}.training"

@@ -1,0 +1,1 @@
+"""Networks of the learned solvers, layer by layer as their papers have them."""

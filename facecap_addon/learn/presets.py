@@ -1,0 +1,60 @@
+"""Sizes and recipes of the networks: the papers', and small ones that train in minutes on a laptop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .crop import PictureKind
+from .networks.dense import WIDTHS
+from .networks.facenet import SIZE
+from .networks.laine import HEIGHT, MAPS, WIDTH
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How large a network is and how long it learns.
+
+    Attributes:
+        picture: what it sees.  maps: feature maps of the six pairs.  widths: of the dense layers.
+        width: factor on FaceNet's maps.  most_pictures: image components of the fully connected network.
+        recipe: rates and epochs.  batch: items per step.
+        embedding_recipe, embedding_batch: of the first stage of Meng and Wen.
+    """
+
+    picture: PictureKind
+    maps: tuple[int, ...]
+    widths: tuple[int, int]
+    width: float
+    most_pictures: int
+    recipe: Recipe
+    batch: int
+    embedding_recipe: Recipe
+    embedding_batch: int
+
+
+_FULL = Preset(
+    PictureKind(HEIGHT, WIDTH), MAPS, WIDTHS, 1.0, 3000, Recipe(), 50, Recipe(200, 30, 5, 1e-3), 24
+)  # fmt: skip
+_PREVIEW = Preset(
+    PictureKind(HEIGHT // 2, WIDTH // 2),
+    tuple(count // 4 for count in MAPS),
+    (WIDTHS[0] // 4, WIDTHS[1] // 4),
+    0.25,
+    750,
+    Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=2e-3),
+    50,
+    Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=1e-3),
+    48,
+)
+
+
+def preset_of(name: str, network: str) -> Preset:
+    """A preset, with the picture that a network wants."""
+    preset = {"full": _FULL, "preview": _PREVIEW}[name]
+    if network == "meng":
+        side = SIZE if name == "full" else SIZE // 2
+        return replace(preset, picture=PictureKind(side, side, colour=True))
+    if network in ("pointwise", "vgg-lstm"):
+        return replace(preset, picture=replace(preset.picture, colour=True))
+    return preset

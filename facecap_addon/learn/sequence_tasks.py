@@ -1,0 +1,207 @@
+"""Sequences of frames to weights: an LSTM on embeddings, and the same trained together with convolutions
+(Meng and Wen 2019, section 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..rig.blendshapes import BlendshapeRig
+from .augment import Augmentation, augmented
+from .faces import FacePictures
+from .frames import Frames, MeshTargets, Whitening
+from .losses import rmse_mm, squared_cm
+from .mesh_tasks import sheet_of
+from .networks.laine import DROPOUT, Tower
+from .networks.sequence import LENGTH, WeightLstm
+
+Rows = NDArray[np.intp]
+_SHOWN = 8
+
+
+class Stretch(NamedTuple):
+    """Inputs and weights (B, T, …) of stretches of frames."""
+
+    inputs: NDArray[np.generic]
+    weights: NDArray[np.float32]
+
+
+@dataclass
+class SequenceTask:
+    """An LSTM from embeddings to weights; the loss is on the vertices that they make.
+
+    Attributes:
+        network: `WeightLstm`.  learned, held: frames.  embeddings, held_embeddings: (N, D) of these.
+        targets: vertices.
+    """
+
+    network: nn.Module
+    learned: Frames
+    held: Frames | None
+    embeddings: NDArray[np.float32]
+    held_embeddings: NDArray[np.float32] | None
+    targets: MeshTargets
+    rig: BlendshapeRig
+    device: str = "cpu"
+    judged_by: str = "rmse_mm"
+
+    def __post_init__(self) -> None:
+        self._starts = self.learned.starts(LENGTH)
+
+    @property
+    def items(self) -> int:
+        return len(self._starts)
+
+    def fetch(self, items: Rows) -> Stretch:
+        rows = self._starts[items][:, None] + np.arange(LENGTH)
+        return Stretch(self.embeddings[rows], self.learned.weights[rows])
+
+    def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
+        del strength
+        given = torch.from_numpy(np.asarray(fetched.inputs, np.float32)).to(self.device)
+        # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
+        noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
+        found = network(noisy)[0].float().flatten(0, 1)
+        wanted = torch.from_numpy(fetched.weights).to(self.device).flatten(0, 1)
+        return squared_cm(self.targets.positions(found), self.targets.positions(wanted))
+
+    def solved(self, frames: Frames, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
+        out = np.empty_like(frames.weights)
+        with torch.no_grad():
+            for shot in np.unique(frames.shot):
+                rows = np.flatnonzero(frames.shot == shot)
+                given = torch.from_numpy(embeddings[rows])[None].to(self.device)
+                out[rows] = self.network(given)[0][0].float().cpu().numpy()
+        return out
+
+    def judge(self) -> dict[str, float]:
+        if self.held is None or self.held_embeddings is None:
+            return {}
+        found = self.solved(self.held, self.held_embeddings)
+        return {"rmse_mm": weights_rmse_mm(self.targets, found, self.held.weights)}
+
+    def show(self) -> NDArray[np.uint8]:
+        frames, known = (self.learned, self.embeddings) if self.held is None else (self.held, self.held_embeddings)
+        assert known is not None
+        found = self.solved(frames, known)
+        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
+        return _sheet(self.rig, self.targets, frames, which, found[which])
+
+
+class TowerLstm(nn.Module):
+    """Convolutions and an LSTM trained together: the paper's baseline.
+
+    Args:
+        mean: (K,) mean weights.  maps, size: of the tower.  inputs: size of what the LSTM gets.
+    """
+
+    def __init__(self, mean: Tensor, maps: tuple[int, ...], size: tuple[int, int], inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.tower = Tower(maps, colours=3, first_kernel=1)
+        self.narrow = nn.Linear(self.tower.features(size), inputs)
+        self.sequence = WeightLstm(inputs, mean, hidden)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """(B, D) of pictures (B, 3, H, W)."""
+        return self.narrow(nn.functional.dropout(self.tower(pictures), DROPOUT, self.training))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, T, K) weights of pictures (B, T, 3, H, W)."""
+        found = self.embed(pictures.flatten(0, 1))
+        return self.sequence(found.unflatten(0, pictures.shape[:2]))[0]
+
+
+@dataclass
+class JointTask:
+    """Pictures to weights through a tower and an LSTM; loss as in `SequenceTask`.
+
+    Items are every `LENGTH`-th frame's stretches, so that an epoch sees each frame about once, as for single pictures.
+    """
+
+    network: TowerLstm
+    learned: Frames
+    held: Frames | None
+    targets: MeshTargets
+    whitening: Whitening
+    rig: BlendshapeRig
+    limits: Augmentation
+    device: str = "cpu"
+    judged_by: str = "rmse_mm"
+
+    def __post_init__(self) -> None:
+        self._starts = self.learned.starts(LENGTH)[:: LENGTH // 2]
+
+    @property
+    def items(self) -> int:
+        return len(self._starts)
+
+    def fetch(self, items: Rows) -> Stretch:
+        rows = self._starts[items][:, None] + np.arange(LENGTH)
+        pictures = self.learned.pictures_at(rows.reshape(-1))
+        return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), self.learned.weights[rows])
+
+    def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255
+        # All frames of a stretch are moved alike: the head does not jump from frame to frame.
+        together = augmented(pictures.flatten(1, 2), self.limits, strength, generator).unflatten(1, pictures.shape[1:3])
+        found = network(self.whitening(together)).float().flatten(0, 1)
+        wanted = torch.from_numpy(fetched.weights).to(self.device).flatten(0, 1)
+        return squared_cm(self.targets.positions(found), self.targets.positions(wanted))
+
+    def solved(self, frames: Frames) -> NDArray[np.float32]:
+        """(N, K) weights of all frames, the state carried along within shots."""
+        out = np.empty_like(frames.weights)
+        with torch.no_grad():
+            for shot in np.unique(frames.shot):
+                rows, state = np.flatnonzero(frames.shot == shot), None
+                for first in range(0, len(rows), 50):
+                    part = rows[first : first + 50]
+                    pictures = torch.from_numpy(frames.pictures_at(part)).to(self.device).float() / 255
+                    found, *state = self.network.sequence(self.network.embed(self.whitening(pictures))[None], state)
+                    out[part] = found[0].float().cpu().numpy()
+        return out
+
+    def judge(self) -> dict[str, float]:
+        if self.held is None:
+            return {}
+        return {"rmse_mm": weights_rmse_mm(self.targets, self.solved(self.held), self.held.weights)}
+
+    def show(self) -> NDArray[np.uint8]:
+        frames = self.held or self.learned
+        found = self.solved(frames)
+        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
+        return _sheet(self.rig, self.targets, frames, which, found[which])
+
+
+def weights_rmse_mm(targets: MeshTargets, found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
+    """Root-mean-square distance of the moving vertices under two sets of weights (N, K), mm."""
+    squared = 0.0
+    for first in range(0, len(found), 256):
+        a, b = (targets.positions(torch.from_numpy(w[first : first + 256])) for w in (found, true))
+        squared += float(rmse_mm(a, b).square().sum())
+    return float(np.sqrt(squared / max(len(found), 1)))
+
+
+def jitter_mm(targets: MeshTargets, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N - 1,) Meng and Wen's D (equation 5), mm: mean distance that vertices move between two frames."""
+    out = np.empty(max(len(weights) - 1, 0))
+    for first in range(0, len(out), 256):
+        at = targets.positions(torch.from_numpy(weights[first : first + 257])).unflatten(1, (-1, 3))
+        out[first : first + 256] = 1000 * (at[1:] - at[:-1]).norm(dim=-1).mean(1).numpy()
+    return out
+
+
+def _sheet(
+    rig: BlendshapeRig, targets: MeshTargets, frames: Frames, which: Rows, found: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    faces = FacePictures(rig, targets.moving)
+    drawn = [
+        faces.draw(targets.positions(torch.from_numpy(weights)).numpy()) for weights in (found, frames.weights[which])
+    ]
+    return sheet_of(frames.pictures_at(which), drawn)

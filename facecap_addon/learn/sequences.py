@@ -1,0 +1,259 @@
+"""Meng and Wen's training, from the set to the bundle: embedding first, then the LSTM; or both together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+from torch import nn
+
+from ..errors import FacecapError
+from .augment import Augmentation
+from .bundle import SolverBundle, SolverFacts, save_bundle
+from .diary import PICTURE, Diary
+from .embedding_task import EmbeddingTask, embed, read_stills
+from .export import check_parity, parity, to_onnx
+from .frames import Frames, MeshTargets, Whitening, whitening_of
+from .meshes import split_frames
+from .networks.facenet import EMBEDDING, FaceNet
+from .networks.sequence import HIDDEN, WeightLstm
+from .presets import Preset
+from .recipe import Recipe
+from .sequence_tasks import JointTask, SequenceTask, TowerLstm, jitter_mm
+from .stills import find_stills, held_persons
+from .train_meshes import options_of, report_lines
+from .trainer import Epoch, Options, train
+from .training_set import TrainingSet
+from .workers import Workers
+
+CLASSES = 23
+"""Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
+_PER_CLASS = 60
+FindBox = Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
+
+
+def train_sequences(
+    settings: Any,
+    training_set: TrainingSet,
+    preset: Preset,
+    folder: Path,
+    out: Path,
+    key: str,
+    say: Any,
+    *,
+    device: str,
+    workers: Workers,
+    find_box: FindBox | None = None,
+) -> list[str]:
+    """Train and export; arguments as `train_meshes`.
+
+    Args:
+        find_box: crop of a still in its parts, or None without a face; needed where stills are named.
+    Raises:
+        FacecapError: the set's targets are point caches: there are no weights to learn.
+    """
+    learned, held = split_frames(training_set, preset, say)
+    targets = MeshTargets(training_set, learned)
+    if not targets.from_weights:
+        raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
+    whitening = whitening_of(learned)
+    torch.manual_seed(settings.seed)
+    mean = torch.from_numpy(learned.weights.mean(0))
+    options = options_of(settings, preset.batch, device)
+    recipe = _recipe(preset.recipe, settings.epochs)
+    lines: list[str] = []
+    if settings.network == "meng":
+        embedding, lines = _trained_embedding(
+            settings, preset, learned, held, whitening, folder, key, say, device, workers, find_box
+        )
+        known, held_known = (
+            None if frames is None else embed(embedding, whitening, frames.pictures_at, np.arange(frames.count), device)
+            for frames in (learned, held)
+        )
+        assert known is not None
+        lstm = WeightLstm(EMBEDDING, mean)
+        task: Any = SequenceTask(lstm, learned, held, known, held_known, targets, training_set.rig, device)
+        options = replace(options, batch=64)
+    else:
+        network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
+        task = JointTask(network, learned, held, targets, whitening, training_set.rig, Augmentation(), device)
+        options = replace(options, batch=max(1, options.batch // 10))
+        embedding, lstm = _Embedding(network), network.sequence
+    epochs = _run(task, recipe, options, folder, settings, say, "train", key, device, workers)
+    if not workers.first:
+        return []
+    lines += report_lines(epochs)
+    report: dict[str, object] = {"network": settings.network, "preset": settings.preset, "epochs": len(epochs)}
+    if held is not None:
+        found = task.solved(held, held_known) if settings.network == "meng" else task.solved(held)
+        rmse, jitter = task.judge()["rmse_mm"], float(jitter_mm(targets, found).mean())
+        true_jitter = float(jitter_mm(targets, held.weights).mean())
+        report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
+        lines.append(
+            f"Held-out shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
+        )
+    say("export", 0, 1)
+    bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, out.stem, report)
+    picture = (folder / PICTURE).read_bytes() if (folder / PICTURE).is_file() else b""
+    save_bundle(out, replace(bundle, picture=picture))
+    return [*lines, *more]
+
+
+class _Embedding(nn.Module):
+    """The part of a `TowerLstm` that looks at pictures."""
+
+    def __init__(self, network: TowerLstm) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.network.embed(pictures)
+
+
+def _trained_embedding(
+    settings: Any,
+    preset: Preset,
+    learned: Frames,
+    held: Frames | None,
+    whitening: Whitening,
+    folder: Path,
+    key: str,
+    say: Any,
+    device: str,
+    workers: Workers,
+    find_box: FindBox | None,
+) -> tuple[FaceNet, list[str]]:
+    """The embedding network, trained on stills, or on the footage's own expressions."""
+    network = FaceNet(preset.width, preset.picture.height)
+    lines: list[str] = []
+    if settings.stills is not None:
+        assert find_box is not None
+        pictures, stills, lines = read_stills(find_stills(settings.stills), preset.picture, find_box)
+        labels, classes, apart = stills.label, stills.classes, held_persons(stills)
+    else:
+        pictures, labels, classes, apart = expressions_in(learned, held, settings.seed)
+        lines = [f"Without stills, {len(classes)} expressions were found in the footage itself."]
+    task = EmbeddingTask(network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, device)
+    options = replace(options_of(settings, preset.embedding_batch, device), batch=preset.embedding_batch)
+    recipe = _recipe(preset.embedding_recipe, settings.epochs)
+    epochs = _run(task, recipe, options, folder / "embedding", settings, say, "embed", key, device, workers)
+    if epochs and "between" in epochs[-1].judged:
+        judged = task.judge()
+        ratio = judged["between"] / max(judged["within"], 1e-9)
+        lines.append(f"Expressions lie {ratio:.1f} times as far from each other as pictures of one (held out).")
+    return network.eval(), lines
+
+
+def expressions_in(
+    learned: Frames, held: Frames | None, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], NDArray[np.bool_]]:
+    """Pictures of the expressions that come back in footage: groups of frames with similar weights.
+
+    Returns:
+        (S, C, H, W) pictures, (S,) labels, names, and (S,) whether they come from held-out shots.
+    """
+    spread = np.maximum(learned.weights.std(0), 0.05)
+    count = min(CLASSES, max(2, learned.count // 20))
+    centres, _ = kmeans2((learned.weights / spread).astype(np.float64), count, minit="++", seed=seed)
+    pictures, labels, apart = [], [], []
+    for frames, is_held in ((learned, False), (held, True)):
+        if frames is None:
+            continue
+        away = ((frames.weights / spread)[:, None] - centres[None]) ** 2
+        nearest = away.sum(-1).argmin(1)
+        for label in range(count):
+            rows = np.flatnonzero(nearest == label)
+            rows = rows[np.argsort(away[rows, label].sum(-1))][:_PER_CLASS]
+            if len(rows):
+                pictures.append(frames.pictures_at(rows))
+                labels += [label] * len(rows)
+                apart += [is_held] * len(rows)
+    return (
+        np.concatenate(pictures),
+        np.array(labels),
+        tuple(f"expression {i + 1}" for i in range(count)),
+        np.array(apart),
+    )
+
+
+def _run(
+    task: Any,
+    recipe: Recipe,
+    options: Options,
+    folder: Path,
+    settings: Any,
+    say: Any,
+    stage: str,
+    key: str,
+    device: str,
+    workers: Workers,
+) -> list[Epoch]:
+    title = f"{settings.network}, {settings.preset}: {stage}"
+    folder.mkdir(parents=True, exist_ok=True)
+    diary = Diary(folder, title, tensorboard=settings.tensorboard and workers.first)
+
+    def watch(done: int, total: int, epochs: list[Epoch]) -> None:
+        say(stage, done, total)
+
+    try:
+        return train(
+            task,
+            recipe,
+            options,
+            folder,
+            watch,
+            lambda epochs: diary.write(task, epochs),
+            device=device,
+            workers=workers,
+            key=key + stage,
+        )
+    finally:
+        diary.close()
+
+
+def _recipe(recipe: Recipe, epochs: int | None) -> Recipe:
+    if epochs is None:
+        return recipe
+    return replace(recipe, epochs=epochs, last_epochs=min(recipe.last_epochs, max(1, epochs // 3)))
+
+
+def _bundle(
+    training_set: TrainingSet,
+    preset: Preset,
+    whitening: Whitening,
+    embedding: nn.Module,
+    lstm: WeightLstm,
+    name: str,
+    report: dict[str, object],
+) -> tuple[SolverBundle, list[str]]:
+    picture = {"picture": torch.zeros(1, 3, preset.picture.height, preset.picture.width)}
+    looking = to_onnx(embedding, picture, ("embedding",))
+    state = torch.zeros(1, 1, lstm.lstm.hidden_size)
+    step = {"embedding": torch.randn(1, 1, EMBEDDING), "hidden": state, "cell": state.clone()}
+    following = to_onnx(lstm, step, ("weights", "hidden_after", "cell_after"))
+    differences = [
+        parity(embedding, looking, {"picture": torch.randn_like(picture["picture"])}),
+        parity(lstm, following, step),
+    ]
+    check_parity(max(differences), "")
+    facts = SolverFacts(
+        name,
+        "weights",
+        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        None,
+        preset.picture,
+        whitening.mean,
+        whitening.deviation,
+        training_set.rig.channels,
+        training_set.rig.vertex_count,
+        {**report, "parity": max(differences)},
+    )
+    networks = {"embedding": looking, "sequence": following}
+    bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), training_set.rig.neutral.astype(np.float32))
+    return bundle, [f"The exported networks differ from the trained ones by at most {max(differences):.1g}."]

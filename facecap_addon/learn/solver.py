@@ -1,0 +1,105 @@
+"""Solvers at work: pictures in, vertices or weights out, through onnxruntime. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from .bundle import SolverBundle
+from .crop import cut
+
+F32 = NDArray[np.float32]
+
+
+class TrainedSolver:
+    """A bundle that is open.
+
+    Args:
+        bundle: what to run.  threads: for onnxruntime.  precision: "fp32", or "int8" where the bundle has it.
+    Raises:
+        FacecapError: onnxruntime cannot open a network, or its shapes are not those the bundle announces.
+    """
+
+    def __init__(self, bundle: SolverBundle, *, threads: int = 1, precision: str = "fp32") -> None:
+        self.bundle, self.facts = bundle, bundle.facts
+        self._table = ((np.arange(256) / 255 - self.facts.mean) / self.facts.deviation).astype(np.float32)
+        self._channels = self.facts.picture.channels * self.facts.cameras
+        self._state: tuple[F32, F32] | None = None
+        size = (1, self._channels, self.facts.picture.height, self.facts.picture.width)
+        if self.facts.kind == "mesh":
+            name = "mesh.int8" if precision == "int8" and "mesh.int8" in bundle.networks else "mesh"
+            self._network = _open(bundle, name, threads)
+            self._check(self._run(self._network, np.zeros(size, np.float32)), 3 * len(bundle.moving))
+        else:
+            self._network, self._sequence = _open(bundle, "embedding", threads), _open(bundle, "sequence", threads)
+            self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
+            if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
+                raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")
+            self._check(self._step(self._run(self._network, np.zeros(size, np.float32))), len(self.facts.channels))
+            self.start_shot()
+
+    def start_shot(self) -> None:
+        """Forget the frames before: the next one begins a shot."""
+        self._state = None
+
+    def solve(self, picture: NDArray[np.uint8], side: NDArray[np.uint8] | None = None) -> F32:
+        """What a frame gives.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB, the footage's frame.  side: of the second camera, where the solver wants one.
+        Returns:
+            (M, 3) float32 m, the moving vertices; or (K,) float32 weights.
+        """
+        return self.solve_crop(self.crop(picture, side))
+
+    def crop(self, picture: NDArray[np.uint8], side: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """(C, H, W) uint8: what of a frame the network sees."""
+        front = cut(picture, self.facts.crop, self.facts.picture)
+        if self.facts.side_crop is None:
+            return front
+        if side is None:
+            raise FacecapError(
+                "This solver was trained with a second camera from the side.", "Give its footage, too: --side-video."
+            )
+        return np.concatenate([front, cut(side, self.facts.side_crop, self.facts.picture)])
+
+    def solve_crop(self, crop: NDArray[np.uint8]) -> F32:
+        """As `solve`, from a crop (C, H, W) uint8."""
+        found = self._run(self._network, self._table[crop][None])
+        if self.facts.kind == "mesh":
+            return found.reshape(-1, 3)
+        return self._step(found)[0]
+
+    def _step(self, embedding: F32) -> F32:
+        hidden, cell = self._state or (np.zeros(self._state_shape, np.float32), np.zeros(self._state_shape, np.float32))
+        feed = {"embedding": embedding.reshape(1, 1, -1), "hidden": hidden, "cell": cell}
+        weights, hidden, cell = self._sequence.run(["weights", "hidden_after", "cell_after"], feed)
+        self._state = (hidden, cell)
+        return np.asarray(weights, np.float32).reshape(1, -1)
+
+    def _run(self, network: Any, pictures: F32) -> F32:
+        try:
+            return np.asarray(network.run(None, {"picture": pictures})[0], np.float32)
+        except Exception as error:  # onnxruntime has no error class of its own to name
+            raise FacecapError(f"The solver {self.facts.name} cannot be run.", "Export it again.") from error
+
+    def _check(self, found: F32, wanted: int) -> None:
+        if found.size != wanted:
+            raise FacecapError(
+                f"The solver {self.facts.name} gives {found.size} numbers and announces {wanted}; it is refused.",
+                "Export it again.",
+            )
+
+
+def _open(bundle: SolverBundle, name: str, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(bundle.networks[name], options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise FacecapError(f"The solver {bundle.facts.name} cannot be opened.", "Export it again.") from error
