@@ -14,6 +14,7 @@ MODULES = (
     "operators.character",
     "operators.solve",
     "operators.refine",
+    "operators.learn",
     "operators.bake",
     "operators.result",
     "operators.installation",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..footage.footage import Footage
 from ..footage.read import read_frames
@@ -19,6 +20,7 @@ from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
 from ..takes.live_link import write_live_link_csv
 from ..takes.npz import save_take
+from ..takes.point_cache import write_point_cache
 from ..takes.preview import preview_steps
 from ..takes.take import Take
 from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
@@ -61,6 +63,26 @@ def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> None
     if settings.live_link:
         names = {name: arkit_name(name) or name for name in take.channels}
         write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+
+
+def write_vertices(
+    files: OutputFiles,
+    take: Take,
+    rig: BlendshapeRig,
+    settings: OutputSettings,
+    vertices: Callable[[int], NDArray[np.float32]] | None,
+    fps: float,
+) -> Path:
+    """Write the point cache that is wished for, in rig space (metres, the scene's axes), frame by frame.
+
+    Args:
+        vertices: (V, 3) m of a row, where a solver gave more than the keys can; else they are the keys' own.
+    """
+    path = files.named(settings.point_cache)
+    of_row = vertices or (lambda row: rig.vertices_at(take.weights[row]))
+    frames = (of_row(row) for row in range(take.frame_count))
+    write_point_cache(path, frames, take.time_s, rig.vertex_count, fps=fps)
+    return path
 
 
 def write_summary(path: Path, summary: dict[str, Any]) -> None:

@@ -67,7 +67,15 @@ def setting(
     flag: str = "",
 ) -> Any:
     """A dataclass field with its description (see `SettingField` for the meaning of each argument)."""
-    facts = {"help": help, "unit": unit, "min": min, "max": max, "choices": tuple(choices), "or_file": or_file, "flag": flag}
+    facts = {
+        "help": help,
+        "unit": unit,
+        "min": min,
+        "max": max,
+        "choices": tuple(choices),
+        "or_file": or_file,
+        "flag": flag,
+    }
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=facts)
     return dataclasses.field(default=default, metadata=facts)
@@ -162,7 +170,9 @@ def checked(item: SettingField, value: Any) -> Any:
     is_file = bool(item.or_file) and str(converted).lower().endswith(item.or_file)
     if item.choices and converted not in item.choices and not is_file:
         allowed = [*item.choices, *([f"a {item.or_file} file"] if item.or_file else [])]
-        raise FacecapError(f"The setting {item.name!r} cannot be {converted!r}.", f"Choose one of: {', '.join(allowed)}.")
+        raise FacecapError(
+            f"The setting {item.name!r} cannot be {converted!r}.", f"Choose one of: {', '.join(allowed)}."
+        )
     return converted
 
 

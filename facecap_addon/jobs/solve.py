@@ -15,6 +15,7 @@ from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
 from ..footage.read import Frame, read_frames
 from ..geometry.camera import focal_px_from_lens
+from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.track import FrameObservation, observe
@@ -40,11 +41,13 @@ from .outputs import (
     write_preview,
     write_summary,
     write_take,
+    write_vertices,
 )
 from .progress import Progress
 from .result import SolveResult
 from .schema import to_json
 from .settings import SolveSettings
+from .solve_trained import Vertices, is_trained, solve_expressions, take_from
 from .stepwise import stepwise
 from .stopwatch import Stopwatch
 from .torch_needed import check_torch
@@ -72,42 +75,45 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         files = _prepare(settings, footage)
     warnings = list(footage.notes)
 
-    with clock.stage("landmarks"):
-        cache = landmark_cache(footage, landmarker, files.job)
-        reused = cache.complete
-        yield from find_landmarks(footage, landmarker, cache)
-        observations = cache.observations()
-    warnings += [*cache.facts().notes, *_faces_note(cache)]
-    if not (observations.presence >= PRESENCE_THRESHOLD).any():
-        raise NoFaceError(
-            f"None of the {observations.frame_count} frames of {settings.video.name} shows a face.",
-            "Check the clip, its trim range and whether it is upright.",
-        )
+    trained = is_trained(settings.method)
+    cache = landmark_cache(footage, landmarker, files.job)
+    reused = cache.complete
+    observations: Observations | None = None
+    if settings.head or not trained:
+        with clock.stage("landmarks"):
+            yield from find_landmarks(footage, landmarker, cache)
+            observations = cache.observations()
+        warnings += [*cache.facts().notes, *_faces_note(cache)]
+        if not (observations.presence >= PRESENCE_THRESHOLD).any():
+            raise NoFaceError(
+                f"None of the {observations.frame_count} frames of {settings.video.name} shows a face.",
+                "Check the clip, its trim range and whether it is upright.",
+            )
 
     with clock.stage("character"):
         yield Progress("character", 0, 1)
         rig, notes = yield from read_character(source, settings, blender_hook, files)
-        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, files.characters))
-        rehearsal = yield from stepwise(
-            "character", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
+        embedding: LandmarkEmbedding = yield from stepwise(
+            "character", lambda _: embedding_of(rig, landmarker, files.characters)
         )
     warnings += notes
-
+    vertices: Vertices | None = None
     # Blender starts and opens the character on another core while the fit runs.
     with bake_ready(source, settings, footage, blender_hook, files) as baked:
-        with clock.stage("fit"):
-            yield Progress("fit", 0, observations.frame_count)
-            take = yield from stepwise(
-                "fit",
-                lambda say: solve_take(
-                    observations, rig, embedding, _fit_settings(settings, footage), rehearsal=rehearsal, on_progress=say
-                ),
-            )
-            take = _with_provenance(take, settings, footage, embedding)
-
+        if trained:
+            with clock.stage("solve"):
+                found = yield from solve_expressions(settings, footage, rig, files.job)
+                take = take_from(settings, footage, rig, found, embedding, observations)
+                vertices = found.vertices_of(rig)
+        else:
+            assert observations is not None
+            take = yield from _fitted(settings, footage, observations, rig, embedding, landmarker, files, clock)
+        take = _with_provenance(take, settings, footage, embedding)
         with clock.stage("files"):
             yield Progress("files", 0, 1)
             write_take(files, take, settings)
+            if settings.point_cache != "none":
+                write_vertices(files, take, rig, settings, vertices, float(footage.frame_rate))
         has_blend = False
         with clock.stage("blend"):
             if baked is not None:
@@ -124,15 +130,42 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             files.named("report.html"),
             take=take,
             rig=rig,
-            thumbnails=cache.thumbnails(),
+            thumbnails=cache.thumbnails() if observations is not None else [],
             summary=summary,
             title=settings.video.name,
         )
     write_summary(files.out / "summary.json", summary)
-    cache.forget_others()
+    if observations is not None:
+        cache.forget_others()
     if settings.method == "deep":
         return (yield from _refined(settings, files, blender_hook))
     return result_of(files, settings, files.out / "summary.json", summary, has_blend=has_blend)
+
+
+def _fitted(
+    settings: SolveSettings,
+    footage: Footage,
+    observations: Observations,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    landmarker: Landmarker,
+    files: OutputFiles,
+    clock: Stopwatch,
+) -> Generator[Progress, None, Take]:
+    """The landmark fit."""
+    with clock.stage("character"):
+        rehearsal = yield from stepwise(
+            "character", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
+        )
+    with clock.stage("fit"):
+        yield Progress("fit", 0, observations.frame_count)
+        chosen = _fit_settings(settings, footage)
+        return (
+            yield from stepwise(
+                "fit",
+                lambda say: solve_take(observations, rig, embedding, chosen, rehearsal=rehearsal, on_progress=say),
+            )
+        )
 
 
 def _refined(

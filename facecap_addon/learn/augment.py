@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -26,6 +28,24 @@ class Augmentation:
     zoom: float = 0.10
     brightness: float = 0.08
     contrast: float = 0.15
+
+
+def covering(face: NDArray[np.floating]) -> Augmentation:
+    """Limits that cover the motion of heads seen in a set, half as much again (Laine et al. section 4.1).
+
+    Args:
+        face: (N, 3, 2), right eye, left eye and nose in parts of the crop, which is taken to be three by four.
+    """
+    seen = np.asarray(face, np.float64)[np.isfinite(face).all((1, 2))] * (3, 4)
+    if len(seen) < 2:
+        return Augmentation()
+    across = seen[:, 1] - seen[:, 0]
+    shift = 1.5 * (seen.mean(1) / (3, 4)).std(0).max()
+    turn = 1.5 * np.arctan2(across[:, 1], across[:, 0]).std()
+    zoom = 1.5 * np.log(np.linalg.norm(across, axis=1)).std()
+    return Augmentation(
+        float(np.clip(shift, 0.01, 0.08)), float(np.clip(turn, 0.02, 0.25)), float(np.clip(zoom, 0.02, 0.15))
+    )
 
 
 def augmented(pictures: Tensor, limits: Augmentation, strength: float, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .augment import Augmentation
+from .augment import covering
 from .basis import Basis
 from .bundle import SolverBundle, SolverFacts
 from .export import check_parity, parity, quantised, to_onnx
@@ -72,7 +72,7 @@ def plan_mesh(
         fixed=affine,
     )
     kind = DenseTask if network == "dense" else MeshTask
-    limits = Augmentation()
+    limits = covering(learned.face)
     task = kind(network_made, learned, held, targets, whitening, training_set.rig, limits, affine, device)
     if isinstance(task, DenseTask):
         task.prepare()

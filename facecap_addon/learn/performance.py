@@ -1,7 +1,8 @@
 """Curves to draw a character under: what an actor would be asked to do for a training set.
 
 As in Laine et al. section 4, one part is a range of motion, in which each key goes to its end, one is expressions, and
-the rest moves like speech: mouth and jaw at four to six shapes a second over slower brows, eyes and blinks.
+the rest moves like speech: four mouth shapes a second over slower brows, eyes and blinks. Faces are such as performers
+were recorded making, mouth and eyes drawn independently; of keys that nobody recorded, a few at a time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from ..fit.prior import poses_to_rehearse
 from ..rig.channels import arkit_name, region_of
 
 F64 = NDArray[np.float64]
@@ -31,13 +33,11 @@ def shot_curves(channels: tuple[str, ...], ranges: NDArray[np.floating], seconds
     if kind == "motion":
         curves = _range_of_motion(channels, time_s, random)
     elif kind == "expressions":
-        curves = _poses(channels, time_s, random, every_s=0.9, share=0.16, strongest=1.0, rows=None)
+        curves = _faces(channels, time_s, random, every_s=0.7, gain=(0.7, 1.4), of=np.ones(len(channels), bool))
     else:
         mouth = np.array([_region(c) in _MOUTH for c in channels])
-        curves = _poses(channels, time_s, random, every_s=0.19, share=0.2, strongest=0.75, rows=mouth)
-        curves += _poses(channels, time_s, random, every_s=1.1, share=0.12, strongest=0.8, rows=~mouth)
-        jaw = [k for k, c in enumerate(channels) if arkit_name(c) == "jawOpen"]
-        curves[:, jaw] = np.maximum(curves[:, jaw], _speech_jaw(time_s, random)[:, None])
+        curves = _faces(channels, time_s, random, every_s=0.25, gain=(0.5, 1.2), of=mouth)
+        curves += _faces(channels, time_s, random, every_s=0.9, gain=(0.6, 1.2), of=~mouth)
     _blink(curves, channels, time_s, random)
     low, high = np.asarray(ranges, np.float64).T
     top = np.where(high > 0, high, 0.0)
@@ -74,42 +74,31 @@ def _range_of_motion(channels: tuple[str, ...], time_s: F64, random: np.random.G
     return out
 
 
-def _poses(
+def _faces(
     channels: tuple[str, ...],
     time_s: F64,
     random: np.random.Generator,
     *,
     every_s: float,
-    share: float,
-    strongest: float,
-    rows: NDArray[np.bool_] | None,
+    gain: tuple[float, float],
+    of: NDArray[np.bool_],
 ) -> F64:
-    """From one random face to the next; each of a few keys, mostly the same on both sides."""
-    allowed = np.ones(len(channels), bool) if rows is None else rows.copy()
-    allowed &= np.array([_region(c) not in _HELD_REGIONS for c in channels])
-    count = max(2, int(np.ceil(time_s[-1] / every_s)) + 2) if len(time_s) else 2
+    """From one face to the next, of some channels: what performers were recorded doing, weaker or stronger."""
+    count = max(2, int(np.ceil(time_s[-1] / (0.6 * every_s))) + 2) if len(time_s) else 2
     knots = np.cumsum(random.uniform(0.6, 1.4, count)) * every_s
     knots -= knots[0]
-    faces = np.zeros((count, len(channels)))
-    for face in faces:
-        chosen = np.flatnonzero(allowed & (random.random(len(channels)) < share))
-        for k in chosen:
-            value = strongest * random.beta(1.2, 1.4)
-            for one in [k, *(_partner(channels, k) if random.random() < 0.7 else [])]:
-                face[one] = value * random.uniform(0.85, 1.0)
-        for k in chosen:  # a brow does not go up and down at once
-            for one in _opposite(channels, k):
-                if face[k] >= face[one]:
-                    face[one] = 0.0
-    return np.asarray(PchipInterpolator(knots, faces)(np.minimum(time_s, knots[-1])))
-
-
-def _speech_jaw(time_s: F64, random: np.random.Generator) -> F64:
-    """(F,) jaw of someone who speaks at four syllables a second and pauses."""
-    knots = np.arange(0, (time_s[-1] if len(time_s) else 0) + 0.5, 0.125)
-    values = np.where(np.arange(len(knots)) % 2, random.beta(2, 4, len(knots)) * 0.9, random.beta(1, 9, len(knots)))
-    talking = PchipInterpolator(knots, values)(time_s)
-    return np.asarray(talking * (_smooth(time_s, random, every_s=1.5) > -0.45))
+    recorded = poses_to_rehearse(channels)
+    if recorded is not None:
+        faces = recorded[random.integers(len(recorded), size=count)] * random.uniform(*gain, (count, 1))
+    else:  # keys that nobody recorded: a few at a time
+        chosen = random.random((count, len(channels))) < 0.15
+        faces = chosen * random.beta(1.2, 1.4, chosen.shape) * gain[1]
+    for face in faces:  # now and then a key that no one else moves with these
+        if random.random() < 0.25:
+            k = int(random.integers(len(channels)))
+            face[[k, *_partner(channels, k)]] = random.uniform(0.2, 1.0)
+            face[_opposite(channels, k)] = 0.0
+    return np.asarray(PchipInterpolator(knots, faces)(np.minimum(time_s, knots[-1]))) * of
 
 
 def _smooth(time_s: F64, random: np.random.Generator, *, every_s: float) -> F64:

@@ -14,7 +14,7 @@ from scipy.cluster.vq import kmeans2
 from torch import nn
 
 from ..errors import FacecapError
-from .augment import Augmentation
+from .augment import Augmentation, covering
 from .bundle import SolverBundle, SolverFacts, save_bundle
 from .diary import PICTURE, Diary
 from .embedding_task import EmbeddingTask, embed, read_stills
@@ -82,7 +82,7 @@ def train_sequences(
         options = replace(options, batch=64)
     else:
         network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
-        task = JointTask(network, learned, held, targets, whitening, training_set.rig, Augmentation(), device)
+        task = JointTask(network, learned, held, targets, whitening, training_set.rig, covering(learned.face), device)
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence
     epochs = _run(task, recipe, options, folder, settings, say, "train", key, device, workers)

@@ -1,7 +1,7 @@
 """Stills sorted into folders by what the face does, for the expression embedding.
 
 Two layouts are understood: LABEL/PICTURE, where a picture's name begins with the person's (anna_01.png); and
-FaceWarehouse's, PERSON/…/LABEL.png, where the same picture names come back in every person's folder.
+FaceWarehouse's, PERSON/FOLDER/LABEL.png, where the same picture names come back in every person's folder.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def find_stills(folder: Path) -> Stills:
     if any(len(path.relative_to(folder).parts) < 2 for path in paths):
         raise FacecapError(f"{folder} holds pictures outside of folders.", "Sort them into one folder per expression.")
     often = Counter(path.stem for path in paths)
-    by_person = len(set(tops)) > 1 and np.mean([often[path.stem] > 1 for path in paths]) > 0.5
+    deep = all(len(path.relative_to(folder).parts) > 2 for path in paths)
+    by_person = deep and len(set(tops)) > 1 and np.mean([often[path.stem] > 1 for path in paths]) > 0.5
     labels = [path.stem for path in paths] if by_person else tops
     persons = tops if by_person else [path.stem.split("_")[0] for path in paths]
     classes, label = np.unique(labels, return_inverse=True)

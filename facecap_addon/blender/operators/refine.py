@@ -112,14 +112,19 @@ def show_live(context: bpy.types.Context) -> None:
     """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
     take = Path(bpy.path.abspath(context.scene.facecap.result.take))
     path = take.parent / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
+    show_picture(context, path, LIVE_IMAGE)
+
+
+def show_picture(context: bpy.types.Context, path: Path, name: str) -> None:
+    """Show a picture that changes on disk in image editors that show nothing else, or an earlier one of FaceCap's."""
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         return
-    image = bpy.data.images.get(LIVE_IMAGE)
+    image = bpy.data.images.get(name)
     if image is None:
         image = bpy.data.images.load(str(path))
-        image.name = LIVE_IMAGE
+        image.name = name
     elif image.get("facecap_changed") == str(changed):
         return
     else:
@@ -128,9 +133,13 @@ def show_live(context: bpy.types.Context) -> None:
     image["facecap_changed"] = str(changed)
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR" and area.spaces.active.image in (None, image):
+            if area.type == "IMAGE_EDITOR" and _is_free(area.spaces.active.image):
                 area.spaces.active.image = image
                 area.tag_redraw()
+
+
+def _is_free(shown: bpy.types.Image | None) -> bool:
+    return shown is None or shown.name.startswith("FaceCap ")
 
 
 CLASSES = (FACECAP_OT_refine,)

@@ -31,6 +31,7 @@ STAGES = {
     "character": "Placing landmarks on the character",
     "landmarks": "Finding landmarks",
     "fit": "Solving",
+    "solve": "Solving",
     "files": "Writing files",
     "preview": "Writing the preview",
     "blend": "Writing the .blend",

@@ -9,6 +9,7 @@ from ...rig.channels import arkit_name
 from .. import session
 from ..operators.solve import progress_text
 from ..overlay.landmarks import embedding_path
+from ..properties.derive import FILE_CHOICE
 from .text import wrapped
 
 
@@ -122,7 +123,10 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
         for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
             _optional(layout, solve, name, heading)
         column = layout.column()
-        for name in ("method", "smoothness", "prior"):
+        column.prop(solve, "method")
+        if solve.method == FILE_CHOICE:
+            column.prop(solve, "method_file")
+        for name in ("smoothness", "prior"):
             column.prop(solve, name)
         column = layout.column(heading="Also")
         for name in ("gaze", "adapt", "preview"):
@@ -175,6 +179,27 @@ def _optional(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str
     value = row.row(align=True)
     value.active = getattr(owner, f"use_{name}")
     value.prop(owner, name, text="")
+
+
+class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
+    bl_label = "Learn"
+    bl_order = 6
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        learn = context.scene.facecap.learn
+        layout.prop(learn, "folder")
+        layout.operator("facecap.add_to_set", icon="ADD")
+        column = layout.column()
+        for name in ("network", "preset", "patience", "int8", "device"):
+            column.prop(learn, name)
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.train", icon="OUTLINER_OB_LIGHTPROBE")
 
 
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
@@ -254,4 +279,5 @@ CLASSES = (
     FACECAP_PT_refine_options,
     FACECAP_PT_bake,
     FACECAP_PT_result,
+    FACECAP_PT_learn,
 )

@@ -10,7 +10,7 @@ import bpy
 from ...jobs.schema import SettingField, fields_of
 
 _LIMIT = 1e9
-_FILE = "FILE"
+FILE_CHOICE = "FILE"
 
 
 def annotations_of(settings_type: type, *, skip: Collection[str] = ()) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def values_of(group: bpy.types.PropertyGroup, settings_type: type) -> dict[str, 
     for item in fields_of(settings_type):
         if item.name in group.bl_rna.properties and (not item.optional or getattr(group, f"use_{item.name}")):
             values[item.name] = getattr(group, item.name)
-            if item.or_file and values[item.name] == _FILE:
+            if item.or_file and values[item.name] == FILE_CHOICE:
                 values[item.name] = bpy.path.abspath(getattr(group, f"{item.name}_file"))
     return values
 
@@ -49,7 +49,7 @@ def _property(item: SettingField) -> Any:
     if item.choices:
         items = [(choice, choice.capitalize(), "") for choice in item.choices]
         if item.or_file:
-            items.append((_FILE, f"Trained ({item.or_file})", "What was trained on this actor's other footage"))
+            items.append((FILE_CHOICE, f"Trained ({item.or_file})", "What was trained on this actor's other footage"))
         return bpy.props.EnumProperty(items=items, default=item.default or item.choices[0], **shared)
     low = -_LIMIT if item.min is None else item.min
     high = _LIMIT if item.max is None else item.max

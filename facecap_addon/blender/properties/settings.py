@@ -6,6 +6,7 @@ import bpy
 
 from ...jobs.refine_settings import RefineSettings
 from ...jobs.settings import SolveSettings
+from ...jobs.train_settings import TrainSettings
 from .derive import annotations_of
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
@@ -45,6 +46,24 @@ class FACECAP_PG_refine(bpy.types.PropertyGroup):
             type=bpy.types.Collection,
             description="Collection of calibrated cameras that filmed the same performance, each with its movie clip; "
             "the scene's camera is the solve's own",
+        ),
+    }
+
+
+# A training's paths have their usual places; threads and checkpoints are the command line's.
+_NOT_DERIVED_TRAIN = ("folder", "out", "stills", "threads", "checkpoint_minutes", "tensorboard", "seed", "batch")
+
+
+class FACECAP_PG_learn(bpy.types.PropertyGroup):
+    """One property for every field of TrainSettings that is a matter of choice."""
+
+    __annotations__ = {
+        **annotations_of(TrainSettings, skip=_NOT_DERIVED_TRAIN),
+        "folder": bpy.props.StringProperty(
+            name="Training Set",
+            description="Folder of the training set; without one it lies with FaceCap's other work",
+            subtype="DIR_PATH",
+            options=_PATH_OPTIONS,
         ),
     }
 
@@ -149,11 +168,19 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     )
     solve: bpy.props.PointerProperty(type=FACECAP_PG_solve)  # type: ignore[valid-type]
     refine: bpy.props.PointerProperty(type=FACECAP_PG_refine)  # type: ignore[valid-type]
+    learn: bpy.props.PointerProperty(type=FACECAP_PG_learn)  # type: ignore[valid-type]
     bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]
     result: bpy.props.PointerProperty(type=FACECAP_PG_result)  # type: ignore[valid-type]
 
 
-CLASSES = (FACECAP_PG_solve, FACECAP_PG_refine, FACECAP_PG_bake, FACECAP_PG_result, FACECAP_PG_scene)
+CLASSES = (
+    FACECAP_PG_solve,
+    FACECAP_PG_refine,
+    FACECAP_PG_learn,
+    FACECAP_PG_bake,
+    FACECAP_PG_result,
+    FACECAP_PG_scene,
+)
 
 
 def register() -> None:

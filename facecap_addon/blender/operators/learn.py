@@ -1,0 +1,116 @@
+"""Learn: takes gathered in a training set, and a solver trained on it, in the worker process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...errors import FacecapError
+from ...jobs.dataset_settings import DatasetSettings
+from ...jobs.schema import from_json
+from ...jobs.train_settings import TrainSettings
+from .. import session
+from ..package import job_folder
+from ..properties.derive import FILE_CHOICE, values_of
+from ..worker_python import worker_python
+from .refine import show_picture
+from .solve import STAGES, JobOperator
+
+if TYPE_CHECKING:
+    from ...jobs.runner import ProcessRunner
+
+LIVE_IMAGE = "FaceCap training"
+STAGES.update(
+    {
+        "add": "Adding to the training set",
+        "draw": "Drawing the character",
+        "sheet": "Making the contact sheet",
+        "pictures": "Cutting out faces",
+        "embed": "Learning expressions",
+        "train": "Training",
+        "export": "Writing the solver",
+    }
+)
+
+
+class FACECAP_OT_add_to_set(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.add_to_set"
+    bl_label = "Add Take"
+    bl_description = "Add the solved take and its footage to the training set"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not context.scene.facecap.result.take:
+            cls.poll_message_set("Solve first, and correct what is wrong")
+            return False
+        return super().poll(context)
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start adding the scene's take. Raises FacecapError."""
+        take = Path(bpy.path.abspath(context.scene.facecap.result.take))
+        settings = from_json(DatasetSettings, {"folder": str(set_folder(context)), "take": str(take)})
+        return _job(context, "dataset", settings)
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        session.outcome = session.Outcome(True, _lines(facts))
+        if facts.get("sheet"):
+            show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
+        return {"FINISHED"}
+
+
+class FACECAP_OT_train(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.train"
+    bl_label = "Train"
+    bl_description = "Train a solver on the training set (needs PyTorch); a training that was stopped goes on"
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type == "TIMER":
+            show_picture(context, training_picture(context), LIVE_IMAGE)
+        return super().modal(context, event)
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start training on the scene's set. Raises FacecapError."""
+        folder = set_folder(context)
+        if not (folder / "set.json").is_file():
+            raise FacecapError("There is no training set yet.", "Add takes to it first.")
+        request: dict[str, Any] = values_of(context.scene.facecap.learn, TrainSettings) | {"folder": str(folder)}
+        return _job(context, "train", from_json(TrainSettings, request))
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        session.outcome = session.Outcome(True, _lines(facts))
+        scene = bpy.data.scenes.get(job.scene)
+        if scene is not None:  # the next solve uses it
+            scene.facecap.solve.method = FILE_CHOICE
+            scene.facecap.solve.method_file = str(facts["solver"])
+        return {"FINISHED"}
+
+
+def set_folder(context: bpy.types.Context) -> Path:
+    """Where the scene's training set lies."""
+    given = context.scene.facecap.learn.folder
+    return Path(bpy.path.abspath(given)) if given else job_folder() / "training set"
+
+
+def training_picture(context: bpy.types.Context) -> Path:
+    """The picture that a training of the scene's set keeps up to date."""
+    learn = context.scene.facecap.learn
+    return set_folder(context) / f".{learn.network}-{learn.preset}.training" / "progress.png"
+
+
+def _job(context: bpy.types.Context, name: str, settings: Any) -> session.Job:
+    from ...jobs.runner import ProcessRunner
+
+    python = worker_python()
+    runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
+    character = context.scene.facecap.character
+    return session.Job(runner, context.scene.name, character.name if character is not None else "")
+
+
+def _lines(facts: dict[str, object]) -> list[str]:
+    lines = facts.get("lines")
+    return [str(line) for line in lines] if isinstance(lines, list) else []
+
+
+CLASSES = (FACECAP_OT_add_to_set, FACECAP_OT_train)

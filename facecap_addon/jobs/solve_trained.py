@@ -1,0 +1,283 @@
+"""Solving with a trained solver: the network gives the expression, landmarks the head. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ..errors import FacecapError
+from ..fit.head_only import head_poses
+from ..footage.footage import Footage, open_footage
+from ..footage.read import FrameReader, read_frames
+from ..geometry.camera import focal_px_from_lens
+from ..landmarks.layout import layout_of
+from ..landmarks.observations import Observations
+from ..learn.bundle import SolverBundle, load_bundle
+from ..learn.solver import TrainedSolver
+from ..learn.to_weights import WeightsOfVertices
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
+from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
+from .progress import Progress
+from .settings import SolveSettings
+
+F32 = NDArray[np.float32]
+Vertices = Callable[[int], F32]
+REPORT_EVERY, CHUNK_FRAMES = 16, 256
+# Where nobody knows the lens: a phone's, in picture widths.
+_FOCAL_WIDTHS = 1.2
+_SAME_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """What a solver gave, frame by frame.
+
+    Attributes:
+        time_s: (F,).  frame_index: (F,).  weights: (F, K) of the character.
+        vertices: (F, M, 3) float32 m, mapped from disk, where the solver gives vertices; else None.
+        distance_mm: (F,) how far the keys' face is from these.  moving: (M,) which vertices they are.
+    """
+
+    time_s: NDArray[np.float64]
+    frame_index: NDArray[np.int64]
+    weights: F32
+    vertices: F32 | None
+    distance_mm: NDArray[np.float64]
+    moving: NDArray[np.int32]
+
+    def vertices_of(self, rig: BlendshapeRig) -> Vertices | None:
+        """What gives all vertices (V, 3) m of a row, where the solver gives vertices."""
+        if self.vertices is None:
+            return None
+        moved = self.vertices
+
+        def whole(row: int) -> F32:
+            out = rig.neutral.copy()
+            out[self.moving] = moved[row]
+            return out
+
+        return whole
+
+
+def is_trained(method: str) -> bool:
+    """Whether a method names a trained solver."""
+    return method.lower().endswith(".facecap")
+
+
+def check_character(bundle: SolverBundle, rig: BlendshapeRig) -> None:
+    """Raises FacecapError where a solver was trained on another mesh than the character's."""
+    facts = bundle.facts
+    if facts.kind == "weights":
+        known = {arkit_name(c) or c for c in facts.channels}
+        if not any((arkit_name(c) or c) in known for c in rig.channels):
+            raise FacecapError(
+                f"The solver {facts.name} drives none of this character's shape keys.", "Name the actor's --character."
+            )
+        return
+    same = rig.vertex_count == facts.vertices
+    if same:
+        size = float(np.ptp(rig.neutral, axis=0).max())
+        same = float(np.abs(rig.neutral - bundle.neutral).max()) < _SAME_SHARE * size
+    if not same:
+        raise FacecapError(
+            f"The solver {facts.name} was trained on a mesh of {facts.vertices} vertices, which is not this character.",
+            "Name the character it was trained on with --character, or train again: the mesh has changed.",
+        )
+
+
+def solve_expressions(
+    settings: SolveSettings, footage: Footage, rig: BlendshapeRig, folder: Path
+) -> Generator[Progress, None, Expressions]:
+    """Run the solver over the footage; memory stays flat, vertices go to a file in `folder`.
+
+    Raises:
+        FacecapError: the solver is damaged, belongs to another mesh, or wants a second camera.
+    """
+    bundle = load_bundle(Path(settings.method))
+    check_character(bundle, rig)
+    solver = TrainedSolver(bundle, threads=settings.threads)
+    total = footage.expected_frame_count
+    yield Progress("solve", 0, total)
+    side = _side_reader(settings, bundle)
+    times, indices, weights, distances = [], [], [], []
+    moving = bundle.moving
+    fitter = WeightsOfVertices(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
+    columns = _columns(bundle, rig)
+    path = folder / "vertices.f32"
+    folder.mkdir(parents=True, exist_ok=True)
+    reader = read_frames(footage)
+    with path.open("wb") as stream:
+        chunk: list[F32] = []
+
+        def empty() -> None:
+            if not chunk:
+                return
+            found = np.stack(chunk)
+            chunk.clear()
+            if fitter is None:
+                out = np.zeros((len(found), len(rig.channels)), np.float32)
+                out[:, columns[0]] = found[:, columns[1]]
+                weights.append(np.clip(out, rig.ranges[:, 0], rig.ranges[:, 1]))
+                distances.append(np.zeros(len(found)))
+                return
+            stream.write(np.ascontiguousarray(found, "<f4").data)
+            fitted, distance = fitter.fit(found)
+            weights.append(fitted)
+            distances.append(distance)
+
+        try:
+            for frame in reader:
+                beside = None if side is None else side(frame.time_s)
+                chunk.append(solver.solve(frame.image, beside))
+                times.append(frame.time_s)
+                indices.append(frame.index)
+                if len(chunk) == CHUNK_FRAMES:
+                    empty()
+                if len(times) % REPORT_EVERY == 0:
+                    yield Progress("solve", len(times), max(total, len(times)))
+            empty()
+        finally:
+            reader.close()
+            if side is not None:
+                side.close()
+    vertices = None
+    if fitter is not None and times:
+        vertices = np.memmap(path, "<f4", "r", shape=(len(times), len(moving), 3))
+    yield Progress("solve", len(times), len(times))
+    if not times:
+        raise FacecapError(f"{settings.video.name} gave no frames.", "Check the trim range.")
+    return Expressions(
+        np.array(times),
+        np.array(indices, np.int64),
+        np.concatenate(weights),
+        vertices,
+        np.concatenate(distances),
+        moving,
+    )
+
+
+def take_from(
+    settings: SolveSettings,
+    footage: Footage,
+    rig: BlendshapeRig,
+    found: Expressions,
+    embedding: LandmarkEmbedding | None,
+    observations: Observations | None,
+) -> Take:
+    """A take of expressions, with the head's pose where landmarks were found.
+
+    Args:
+        embedding, observations: of the character and the footage; None: the head stays before the camera.
+    """
+    frames = len(found.time_s)
+    focal_px = settings.focal_px or 0.0
+    if not focal_px:
+        lens = settings.lens_mm
+        width, height = footage.size_px
+        focal_px = (
+            focal_px_from_lens(lens, settings.sensor_mm, width, height)
+            if lens is not None
+            else _FOCAL_WIDTHS * max(width, height)
+        )
+    rotation = np.tile(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), (frames, 1, 1))
+    translation = np.tile([0.0, 0.0, 0.6], (frames, 1))
+    residual = np.full(frames, np.nan)
+    landmarks = np.zeros((frames, 0, 2), np.float32)
+    status = np.full(frames, STATUS_SOLVED, np.int8)
+    if embedding is not None and observations is not None and observations.frame_count == frames:
+        landmarks = observations.landmarks_px
+        for first in range(0, frames, CHUNK_FRAMES):
+            part = slice(first, first + CHUNK_FRAMES)
+            rotation[part], translation[part], residual[part] = _poses(
+                rig, embedding, found.weights[part], landmarks[part], focal_px, footage.size_px
+            )
+        # Without a face there is no expression either, whatever the network makes of the wall.
+        status[~np.isfinite(residual)] = STATUS_MISSING
+    shown = (status == STATUS_SOLVED)[:, None]
+    quaternion = Rotation.from_matrix(rotation).as_quat()[:, [3, 0, 1, 2]]
+    return Take(
+        time_s=found.time_s,
+        channels=rig.channels,
+        weights=np.where(shown, found.weights, 0).astype(np.float32),
+        head_rotation_wxyz=quaternion.astype(np.float32),
+        head_translation_m=translation.astype(np.float32),
+        gaze_rad=np.zeros((frames, 2, 2), np.float32),
+        confidence=np.repeat(shown, len(REGIONS), 1).astype(np.float32),
+        regions=REGIONS,
+        status=status,
+        landmarks_px=np.asarray(landmarks, np.float32),
+        residual_px=residual.astype(np.float32),
+        image_size=footage.size_px,
+        focal_px=float(focal_px),
+        not_observed=_not_learned(settings, rig),
+        provenance={"method": "trained solver"},
+    )
+
+
+def _poses(
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    weights: F32,
+    landmarks_px: F32,
+    focal_px: float,
+    size: tuple[int, int],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    neutral, deltas = landmark_geometry(rig, embedding)
+    points = neutral + np.tensordot(weights, deltas, axes=1)
+    used = embedding.valid.copy()
+    used[list(layout_of(embedding.scheme).outline)] = False  # the outline is no fixed place of the skin
+    seen = landmarks_px[:, used].astype(np.float64)
+    return head_poses(points[:, used].astype(np.float64), seen, focal_px, size)
+
+
+def _not_learned(settings: SolveSettings, rig: BlendshapeRig) -> tuple[str, ...]:
+    bundle = load_bundle(Path(settings.method))
+    if bundle.facts.kind == "mesh":
+        return ()
+    known = {arkit_name(c) or c for c in bundle.facts.channels}
+    return tuple(c for c in rig.channels if (arkit_name(c) or c) not in known)
+
+
+def _columns(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which of the character's channels take which of the solver's."""
+    place = {arkit_name(c) or c: k for k, c in enumerate(bundle.facts.channels)}
+    pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(rig.channels) if (arkit_name(c) or c) in place]
+    both = np.array(pairs, np.intp).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+class _SideReader:
+    """Pictures of a second camera at the times of the first one's."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader: FrameReader = read_frames(open_footage(path))
+        self._now: Any = next(iter(self._reader), None)
+        self._next: Any = next(self._reader, None)
+
+    def __call__(self, time_s: float) -> NDArray[np.uint8]:
+        while self._next is not None and abs(self._next.time_s - time_s) <= abs(self._now.time_s - time_s):
+            self._now, self._next = self._next, next(self._reader, None)
+        if self._now is None:
+            raise FacecapError("The second camera's footage has no pictures.", "Check --side-video.")
+        return self._now.image
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def _side_reader(settings: SolveSettings, bundle: SolverBundle) -> _SideReader | None:
+    if bundle.facts.side_crop is None:
+        return None
+    if settings.side_video is None:
+        raise FacecapError(
+            "This solver was trained with a second camera from the side.", "Give its footage, too: --side-video."
+        )
+    return _SideReader(settings.side_video)
