@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
-from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..learn.align import at_times, nearest_rows
+from ..learn.face_points import face_points
 from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot
 from ..rig.channels import arkit_name
 from ..takes.live_link import read_live_link_csv
@@ -30,7 +30,6 @@ from .stepwise import stepwise
 F32 = NDArray[np.float32]
 Steps = Generator[Progress, None, TrainingSet]
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
-_EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
 
 
 def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps:
@@ -47,7 +46,7 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
         raise FacecapError(
             f"{path.name} has no channel in common with the training set's character.", "Name another --character."
         )
-    face, box = _faces(take.landmarks_px[rows], take.image_size, _scheme_of(take))
+    face, box = face_points(take.landmarks_px[rows], take.image_size, _scheme_of(take))
     shot = ShotFacts(
         _name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
         side_video=_side(settings), source=f"take {path.name}",
@@ -78,7 +77,7 @@ def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path
             f"({seen.time_s[0]:.1f} to {seen.time_s[-1]:.1f} s) do not overlap where a face is seen.",
             "Shift the curves with --offset.",
         )
-    face, box = _faces(seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    face, box = face_points(seen.landmarks_px[keep], seen.image_size, seen.scheme)
     shot = ShotFacts(
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"curves {settings.curves.name}",
@@ -105,7 +104,7 @@ def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path)
         time_s = seen.time_s[0] + np.arange(count) / rate
     at, known = nearest_rows(seen.time_s, time_s + settings.offset_s)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
-    face, box = _faces(seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    face, box = face_points(seen.landmarks_px[keep], seen.image_size, seen.scheme)
     shot = ShotFacts(
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"point cache {settings.cache.name}",
@@ -179,7 +178,7 @@ def _draw(
         for written in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
             on_frame(written if not ending else len(weights))
     landmarks, size = landmarks_drawn(actor, weights, head)
-    face, box = _faces(landmarks, size, embedding.scheme)
+    face, box = face_points(landmarks, size, embedding.scheme)
     return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box)
 
 
@@ -208,16 +207,6 @@ def _matched(curves: Take, training_set: TrainingSet) -> tuple[F32, int]:
             out[:, k] = curves.weights[:, column]
             found += 1
     return np.clip(out, training_set.rig.ranges[:, 0], training_set.rig.ranges[:, 1]), found
-
-
-def _faces(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> tuple[F32, F32]:
-    """(F, 3, 2) eyes and nose and (F, 4) boxes in parts of the picture, see `ShotRows`; landmarks (F, L, 2) px."""
-    layout = layout_of(scheme)
-    eyes = [sorted({i for name in names for i in getattr(layout, name)}) for names in _EYES]
-    whole = (np.asarray(landmarks_px, np.float64) + 0.5) / size
-    face = np.stack([whole[:, eyes[0]].mean(1), whole[:, eyes[1]].mean(1), whole[:, list(layout.nose)].mean(1)], 1)
-    box = np.concatenate([whole.min(1), whole.max(1)], 1)
-    return face.astype(np.float32), box.astype(np.float32)
 
 
 def _scheme_of(take: Take) -> str:

@@ -102,7 +102,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     with bake_ready(source, settings, footage, blender_hook, files) as baked:
         if trained:
             with clock.stage("solve"):
-                found = yield from solve_expressions(settings, footage, rig, files.job)
+                found = yield from solve_expressions(settings, footage, rig, files.job, observations)
                 take = take_from(settings, footage, rig, found, embedding, observations)
                 vertices = found.vertices_of(rig)
         else:

@@ -19,6 +19,7 @@ from ..geometry.camera import focal_px_from_lens
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..learn.bundle import SolverBundle, load_bundle
+from ..learn.face_points import face_points
 from ..learn.solver import TrainedSolver
 from ..learn.to_weights import WeightsOfVertices
 from ..rig.blendshapes import BlendshapeRig
@@ -94,7 +95,11 @@ def check_character(bundle: SolverBundle, rig: BlendshapeRig) -> None:
 
 
 def solve_expressions(
-    settings: SolveSettings, footage: Footage, rig: BlendshapeRig, folder: Path
+    settings: SolveSettings,
+    footage: Footage,
+    rig: BlendshapeRig,
+    folder: Path,
+    observations: Observations | None,
 ) -> Generator[Progress, None, Expressions]:
     """Run the solver over the footage; memory stays flat, vertices go to a file in `folder`.
 
@@ -107,6 +112,10 @@ def solve_expressions(
     total = footage.expected_frame_count
     yield Progress("solve", 0, total)
     side = _side_reader(settings, bundle)
+    faces = None
+    if observations is not None:
+        points, _ = face_points(observations.landmarks_px, observations.image_size, observations.scheme)
+        faces = _without_gaps(points)
     times, indices, weights, distances = [], [], [], []
     moving = bundle.moving
     fitter = WeightsOfVertices(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
@@ -136,7 +145,7 @@ def solve_expressions(
         try:
             for frame in reader:
                 beside = None if side is None else side(frame.time_s)
-                chunk.append(solver.solve(frame.image, beside))
+                chunk.append(solver.solve(frame.image, beside, None if faces is None else faces[len(times)]))
                 times.append(frame.time_s)
                 indices.append(frame.index)
                 if len(chunk) == CHUNK_FRAMES:
@@ -252,6 +261,14 @@ def _columns(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[NDArray[np.intp]
     pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(rig.channels) if (arkit_name(c) or c) in place]
     both = np.array(pairs, np.intp).reshape(-1, 2)
     return both[:, 0], both[:, 1]
+
+
+def _without_gaps(points: F32) -> F32:
+    """(F, 3, 2), unseen faces where they were last seen."""
+    seen = np.isfinite(points).all((1, 2))
+    last = np.maximum.accumulate(np.where(seen, np.arange(len(points)), -1))
+    first = int(np.argmax(seen))
+    return points[np.where(last < 0, first, last)]
 
 
 class _SideReader:

@@ -41,6 +41,8 @@ class SolverFacts:
         mean, deviation: whitening of pictures in 0..1.
         channels: of the character it was trained on.  vertices: of that character.
         report: errors on held-out shots and how it was trained, JSON-able.
+        steady: (3, 2) px of the picture, where right eye, left eye and nose are brought to before the network looks
+            (Laine et al. appendix B), or None.
     """
 
     name: str
@@ -53,6 +55,7 @@ class SolverFacts:
     channels: tuple[str, ...]
     vertices: int
     report: dict[str, Any]
+    steady: tuple[tuple[float, float], ...] | None = None
 
     @property
     def cameras(self) -> int:
@@ -155,4 +158,14 @@ def _facts(given: dict[str, Any]) -> SolverFacts:
         channels=tuple(str(c) for c in given["channels"]),
         vertices=int(given["vertices"]),
         report=dict(given["report"]),
+        steady=_steady(given.get("steady")),
     )
+
+
+def _steady(given: Any) -> tuple[tuple[float, float], ...] | None:
+    if given is None:
+        return None
+    points = np.asarray(given, np.float64)
+    if points.shape != (3, 2) or not np.isfinite(points).all():
+        raise ValueError("absurd face")
+    return tuple((float(x), float(y)) for x, y in points)

@@ -48,15 +48,16 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -
 
 
 def semi_hard(embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
-    """For each pair of the same class in a batch, the nearest of the negatives that are further than the positive.
+    """For each pair of the same class in a batch, the nearest of the negatives a little further than the positive.
 
-    Where all negatives are nearer, the furthest of them: what FaceNet (section 3.2) calls semi-hard.
+    These FaceNet (section 3.2) calls semi-hard: within the margin. Where there is none, the furthest of those that are
+    nearer than the positive.
 
     Args:
         embeddings: (B, D).  labels: (B,) int.
     Returns:
-        indices of anchors, positives and negatives, (T,) int64 each; pairs whose negative is beyond the margin are left
-        out, since they teach nothing.
+        indices of anchors, positives and negatives, (T,) int64 each; pairs whose negatives are all beyond the margin
+        are left out, since they teach nothing.
     """
     with torch.no_grad():
         squared = torch.cdist(embeddings, embeddings).square()
@@ -64,13 +65,10 @@ def semi_hard(embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor
         pairs = torch.nonzero(same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device))
         anchor, positive = pairs[:, 0], pairs[:, 1]
         near = squared[anchor, positive][:, None]
-        away = torch.where(same[anchor], torch.inf, squared[anchor])
-        further = torch.where(away > near, away, torch.inf)
-        negative = torch.where(
-            torch.isfinite(further).any(1),
-            further.argmin(1),
-            torch.where(same[anchor], -torch.inf, squared[anchor]).argmax(1),
-        )
-        far = squared[anchor, negative]
-        teaches = torch.isfinite(away.min(1).values) & (far < near[:, 0] + margin)
+        away, other = squared[anchor], ~same[anchor]
+        within = torch.where(other & (away > near) & (away < near + margin), away, torch.inf)
+        nearer = torch.where(other & (away <= near), away, -torch.inf)
+        semi, hard = torch.isfinite(within).any(1), torch.isfinite(nearer).any(1)
+        negative = torch.where(semi, within.argmin(1), nearer.argmax(1))
+        teaches = semi | hard
     return anchor[teaches], positive[teaches], negative[teaches]

@@ -17,7 +17,8 @@ from .basis import Basis, basis_of
 from .faces import FacePictures
 from .frames import Frames, MeshTargets, Whitening
 from .losses import affine_invariant_cm, rmse_mm, squared_cm
-from .networks.dense import MOST_PICTURES, DenseNetwork, stabilising
+from .networks.dense import MOST_PICTURES, DenseNetwork
+from .steady import stabilising, steadied
 
 Rows = NDArray[np.intp]
 _JUDGED_AT_ONCE, _SHOWN = 64, 8
@@ -107,7 +108,7 @@ class DenseTask(MeshTask):
 
     def prepare(self) -> None:
         """Find where eyes and nose lie on average."""
-        self._to = self._face(self.learned).mean(0)
+        self.place = self._face(self.learned).mean(0)
 
     def _face(self, frames: Frames) -> NDArray[np.float32]:
         height, width = frames.pictures[0][0].shape[1:]
@@ -115,15 +116,7 @@ class DenseTask(MeshTask):
 
     def steadied(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, 1, H, W) uint8, stabilised."""
-        pictures = frames.pictures_at(which)
-        matrices = stabilising(self._face(frames)[which], self._to)
-        height, width = pictures.shape[2:]
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        turned = [
-            cv2.warpAffine(picture[0], matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-            for picture, matrix in zip(pictures, matrices, strict=True)
-        ]
-        return np.stack(turned)[:, None]
+        return steadied(frames.pictures_at(which), stabilising(self._face(frames)[which], self.place))
 
     def fetch(self, items: Rows) -> Fetched:
         return Fetched(self.steadied(self.learned, items), self.targets.at(self.learned, items))

@@ -120,6 +120,7 @@ def mesh_bundle(
         training_set.rig.channels,
         training_set.rig.vertex_count,
         {**report, "parity_mm": difference * 1000, "explained": plan.basis.explained},
+        steady=tuple((float(x), float(y)) for x, y in task.place) if isinstance(task, DenseTask) else None,
     )
     networks = {"mesh": model}
     if int8:
@@ -147,7 +148,8 @@ def _judged(task: MeshTask, bundle: SolverBundle, precision: str) -> float:
     frames = task.held or task.learned
     solver = TrainedSolver(bundle, threads=2, precision=precision)
     some = np.unique(np.linspace(0, frames.count - 1, min(_JUDGED, frames.count)).astype(np.intp))
-    found = np.stack([solver.solve_crop(frames.pictures_at(some[i : i + 1])[0]).reshape(-1) for i in range(len(some))])
+    seen = task.steadied if isinstance(task, DenseTask) else lambda frames, which: frames.pictures_at(which)
+    found = np.stack([solver.solve_crop(seen(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))])
     true = task.targets.positions(torch.from_numpy(task.targets.at(frames, some)))
     return float(rmse_mm(torch.from_numpy(found), true).square().mean().sqrt())
 

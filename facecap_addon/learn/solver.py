@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from .bundle import SolverBundle
 from .crop import cut
+from .steady import stabilising, steadied
 
 F32 = NDArray[np.float32]
 
@@ -46,19 +47,36 @@ class TrainedSolver:
         """Forget the frames before: the next one begins a shot."""
         self._state = None
 
-    def solve(self, picture: NDArray[np.uint8], side: NDArray[np.uint8] | None = None) -> F32:
+    def solve(
+        self,
+        picture: NDArray[np.uint8],
+        side: NDArray[np.uint8] | None = None,
+        face: NDArray[np.floating] | None = None,
+    ) -> F32:
         """What a frame gives.
 
         Args:
             picture: (H, W, 3) uint8 RGB, the footage's frame.  side: of the second camera, where the solver wants one.
+            face: (3, 2) right eye, left eye and nose in parts of the picture, where the solver wants them.
         Returns:
             (M, 3) float32 m, the moving vertices; or (K,) float32 weights.
         """
-        return self.solve_crop(self.crop(picture, side))
+        return self.solve_crop(self.crop(picture, side, face))
 
-    def crop(self, picture: NDArray[np.uint8], side: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """(C, H, W) uint8: what of a frame the network sees."""
+    def crop(
+        self,
+        picture: NDArray[np.uint8],
+        side: NDArray[np.uint8] | None = None,
+        face: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.uint8]:
+        """(C, H, W) uint8: what of a frame the network sees; arguments as `solve`."""
         front = cut(picture, self.facts.crop, self.facts.picture)
+        if self.facts.steady is not None:
+            if face is None:
+                raise FacecapError("This solver needs landmarks to hold the picture still.", "Solve without --no-head.")
+            size = (self.facts.picture.width, self.facts.picture.height)
+            at = (np.asarray(face) - self.facts.crop[:2]) / self.facts.crop[2:] * size - 0.5
+            front = steadied(front[None], stabilising(at[None].astype(np.float32), np.array(self.facts.steady)))[0]
         if self.facts.side_crop is None:
             return front
         if side is None:

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facecap_addon.learn.augment import Augmentation, augmented  # noqa: E402
-from facecap_addon.learn.basis import basis_of
+from facecap_addon.learn.basis import basis_of  # noqa: E402
 from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork  # noqa: E402
 from facecap_addon.learn.recipe import Recipe, augmentation_at, beta1_at, rate_at  # noqa: E402
 

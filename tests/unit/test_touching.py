@@ -21,7 +21,6 @@ from facecap_addon.landmarks.observations import Observations  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
 from tests.unit.deep_scene import actor  # noqa: E402
 
-
 LIPS = slice(0, 9)
 
 

@@ -1,5 +1,4 @@
-"""Training sets: what goes in comes out, shots stay apart, targets are brought to the footage's times, and what is wrong
-is said."""
+"""Training sets: what goes in comes out, shots stay apart, targets follow the footage's clock, errors are named."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..basis import Basis
@@ -43,28 +42,3 @@ class DenseNetwork(nn.Module):
         found = functional.dropout(functional.relu(self.fc1(found)), DROPOUT, self.training)
         found = functional.dropout(torch.tanh(self.fc2(found)), DROPOUT, self.training)
         return self.output(self.fc3(found))
-
-
-def stabilising(face: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How pictures are turned and moved so that eyes and nose lie where they lie on average (appendix B).
-
-    The eyes give the angle and the middle line; blinks move them up and down, so the nose gives the height.
-
-    Args:
-        face: (F, 3, 2) px: right eye, left eye, nose.  to: (3, 2) px, where they should be.
-    Returns:
-        (F, 2, 3) float32: the place in the given picture of a pixel of the stabilised one.
-    """
-    across = face[:, 1] - face[:, 0]
-    wanted = to[1] - to[0]
-    angle = np.arctan2(across[:, 1], across[:, 0]) - np.arctan2(wanted[1], wanted[0])
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
-    down = turn @ np.array([0.0, 1.0])
-    middle = face[:, :2].mean(1)
-    # The point beside the nose's height on the middle line: the eyes' place across, the nose's place along.
-    height = ((face[:, 2] - middle) * down).sum(-1)
-    place = middle + height[:, None] * down
-    target = np.array([to[:2, 0].mean(), to[2, 1]])
-    shift = place - (turn @ target)
-    return np.concatenate([turn, shift[..., None]], -1).astype(np.float32)

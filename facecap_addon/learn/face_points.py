@@ -1,0 +1,21 @@
+"""Where a face lies in a picture: a few points and a box, in parts of the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..landmarks.layout import layout_of
+
+F32 = NDArray[np.float32]
+_EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
+
+
+def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> tuple[F32, F32]:
+    """(F, 3, 2) eyes and nose and (F, 4) boxes in parts of the picture, see `ShotRows`; landmarks (F, L, 2) px."""
+    layout = layout_of(scheme)
+    eyes = [sorted({i for name in names for i in getattr(layout, name)}) for names in _EYES]
+    whole = (np.asarray(landmarks_px, np.float64) + 0.5) / size
+    face = np.stack([whole[:, eyes[0]].mean(1), whole[:, eyes[1]].mean(1), whole[:, list(layout.nose)].mean(1)], 1)
+    box = np.concatenate([whole.min(1), whole.max(1)], 1)
+    return face.astype(np.float32), box.astype(np.float32)

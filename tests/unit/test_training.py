@@ -1,0 +1,234 @@
+"""Training: what can be learned in seconds is learned, stopping changes nothing, what is exported is what learned."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
+from facecap_addon.learn.bundle import load_bundle  # noqa: E402
+from facecap_addon.learn.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from facecap_addon.learn.crop import PictureKind  # noqa: E402
+from facecap_addon.learn.meshes import plan_mesh  # noqa: E402
+from facecap_addon.learn.presets import Preset  # noqa: E402
+from facecap_addon.learn.recipe import Recipe  # noqa: E402
+from facecap_addon.learn.sequences import train_sequences  # noqa: E402
+from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
+from facecap_addon.learn.train_meshes import train_meshes  # noqa: E402
+from facecap_addon.learn.trainer import Options, train  # noqa: E402
+from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
+from facecap_addon.learn.workers import Workers  # noqa: E402
+from facecap_addon.takes.video import video_steps  # noqa: E402
+from tests.unit.test_training_set import rig  # noqa: E402
+
+PRESET = Preset(
+    PictureKind(32, 24), (8, 12, 16), (64, 32), 0.125, 200,
+    Recipe(14, 5, 1, 4e-3), 16, Recipe(3, 1, 1, 1e-3), 24,
+)  # fmt: skip
+
+
+def picture(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """(96, 72, 3): a bar for each weight."""
+    out = np.full((96, 72, 3), 40, np.uint8)
+    for k, (value, color) in enumerate(zip(weights, ((230, 120, 120), (120, 120, 230)), strict=True)):
+        out[12 + 40 * k : 40 + 40 * k, 8 : 10 + round(50 * float(value))] = color
+    return out
+
+
+@pytest.fixture(scope="module")
+def training_set(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    """Three shots of a face of two keys; the last is held out."""
+    folder = tmp_path_factory.mktemp("set")
+    made = TrainingSet(folder, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
+    for number, frames in enumerate((160, 160, 60)):
+        random = np.random.default_rng(number)
+        time_s = np.arange(frames) / 30
+        phases = random.uniform(0, 6, 2)
+        weights = (0.5 + 0.5 * np.sin(time_s[:, None] * (3.1, 4.7) + phases)).astype(np.float32)
+        name = f"shot{number}"
+        list(
+            video_steps(
+                folder / f"{name}.mp4", ((t, picture(w)) for t, w in zip(time_s, weights, strict=True)), quality=8
+            )
+        )
+        face = np.tile(np.float32([[0.4, 0.4], [0.6, 0.4], [0.5, 0.6]]), (frames, 1, 1))
+        box = np.tile(np.float32([0.1, 0.1, 0.9, 0.9]), (frames, 1))
+        shot = ShotFacts(name, f"{name}.mp4", None, None, None, frames, use="held" if number == 2 else "train")
+        made = add_shot(made, shot, ShotRows(np.arange(frames), time_s, weights, face, box))
+    return made
+
+
+def settings(**changes: Any) -> SimpleNamespace:
+    facts: dict[str, Any] = {
+        "network": "laine", "preset": "preview", "seed": 3, "affine": False, "stabilise": False, "epochs": None,
+        "batch": None, "patience": 0, "precision": "fp32", "checkpoint_minutes": 60.0, "tensorboard": False,
+        "int8": False, "stills": None, "mining": "semi-hard",
+    }  # fmt: skip
+    return SimpleNamespace(**(facts | changes))
+
+
+def nothing(*_: object) -> None:
+    pass
+
+
+def test_a_face_is_learned_exported_and_solved(training_set: TrainingSet, tmp_path: Path) -> None:
+    out = tmp_path / "small.facecap"
+    lines = train_meshes(
+        settings(int8=True),
+        training_set,
+        PRESET,
+        tmp_path / "run",
+        out,
+        "key",
+        nothing,
+        device="cpu",
+        workers=Workers(),
+    )
+    bundle = load_bundle(out)
+    report = bundle.facts.report
+    assert report["mean_pose_mm"] > 4 * report["rmse_mm"]
+    assert report["parity_mm"] < 0.01
+    assert report["rmse_mm_int8"] < 2 * report["rmse_mm"] + 0.5
+    assert any("waiting for data" in line for line in lines)
+    assert (tmp_path / "run" / "progress.png").is_file() and bundle.picture[:4] == b"\x89PNG"
+    solver = TrainedSolver(bundle)
+    weights = np.array([0.7, 0.25])
+    found = solver.solve(picture(weights))
+    wanted = training_set.rig.vertices_at(weights)[bundle.moving]
+    apart = np.sqrt(((found - wanted) ** 2).sum(1).mean()) * 1000
+    assert apart < 0.4 * report["mean_pose_mm"]
+
+
+def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(training_set: TrainingSet, tmp_path: Path) -> None:
+    recipe, options = Recipe(3, 1, 1, 2e-3), Options(batch=32, seed=5, checkpoint_s=0.0)
+
+    def run(folder: Path, stop_at: int | None) -> dict[str, Any]:
+        plan = plan_mesh(training_set, "laine", PRESET, nothing, seed=5)
+
+        def watch(done: int, total: int, epochs: object) -> None:
+            if done == stop_at:
+                raise CancelledError
+
+        train(plan.task, recipe, options, folder, watch, nothing, key="k")
+        return plan.task.network.state_dict()
+
+    whole = run(tmp_path / "whole", None)
+    with pytest.raises(CancelledError):
+        run(tmp_path / "parts", 7)  # in the middle of an epoch
+    parts = run(tmp_path / "parts", None)
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_another_trainings_checkpoint_is_refused(training_set: TrainingSet, tmp_path: Path) -> None:
+    plan = plan_mesh(training_set, "laine", PRESET, nothing)
+    train(plan.task, Recipe(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="one")
+    with pytest.raises(FacecapError, match="other settings"):
+        train(plan.task, Recipe(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="two")
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(FacecapError, match="damaged"):
+        train(plan.task, Recipe(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="one")
+    other = plan_mesh(training_set, "laine", replace(PRESET, maps=(4, 4)), nothing).task.network
+    optimizer = torch.optim.Adam(other.parameters())
+    save_checkpoint(tmp_path / "other.safetensors", other, optimizer, {"key": "one"})
+    with pytest.raises(FacecapError, match="another network"):
+        load_checkpoint(tmp_path / "other.safetensors", plan.task.network, None)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    training_set: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_mesh(training_set, "laine", PRESET, nothing)
+    optimizer = torch.optim.Adam(plan.task.network.parameters())
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, plan.task.network, optimizer, {"epoch": 1})
+    before = path.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    import safetensors.torch
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(FacecapError, match="disk is full"):
+        save_checkpoint(path, plan.task.network, optimizer, {"epoch": 2})
+    assert path.read_bytes() == before
+
+
+def test_training_stops_early_when_held_out_shots_get_no_better(training_set: TrainingSet, tmp_path: Path) -> None:
+    plan = plan_mesh(training_set, "laine", PRESET, nothing)
+    for parameter in plan.task.network.parameters():
+        parameter.requires_grad_(False)
+    plan.task.network.output.bias.requires_grad_(True)
+    # A rate of nothing: no epoch is better than the first.
+    epochs = train(plan.task, Recipe(50, 1, 1, 0.0), Options(batch=64, patience=2), tmp_path, nothing, nothing)
+    assert len(epochs) == 3
+
+
+@pytest.mark.parametrize("network", ["dense", "pointwise"])
+def test_the_other_mesh_networks_learn_too(training_set: TrainingSet, tmp_path: Path, network: str) -> None:
+    preset = PRESET if network == "dense" else replace(PRESET, picture=PictureKind(32, 24, colour=True))
+    out = tmp_path / f"{network}.facecap"
+    train_meshes(
+        settings(network=network, epochs=60 if network == "dense" else 14),
+        training_set,
+        preset,
+        tmp_path / "run",
+        out,
+        "k",
+        nothing,
+        device="cpu",
+        workers=Workers(),
+    )
+    report = load_bundle(out).facts.report
+    assert report["mean_pose_mm"] > 1.5 * report["rmse_mm"]
+
+
+@pytest.mark.parametrize("network", ["meng", "vgg-lstm"])
+def test_sequences_are_learned_and_solved_frame_by_frame(
+    training_set: TrainingSet, tmp_path: Path, network: str
+) -> None:
+    preset = replace(PRESET, picture=PictureKind(32, 32 if network == "meng" else 24, colour=True))
+    out = tmp_path / f"{network}.facecap"
+    train_sequences(
+        settings(network=network),
+        training_set,
+        preset,
+        tmp_path / "run",
+        out,
+        "k",
+        nothing,
+        device="cpu",
+        workers=Workers(),
+    )
+    bundle = load_bundle(out)
+    assert bundle.facts.kind == "weights"
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["judged"]["rmse_mm"] < 0.8 * log[0]["judged"]["rmse_mm"]
+    # One frame after the other, the state kept, is what torch makes of the whole shot.
+    solver = TrainedSolver(bundle)
+    first = solver.solve(picture(np.array([0.5, 0.5])))
+    second = solver.solve(picture(np.array([0.5, 0.5])))
+    assert np.abs(first - second).max() > 0  # it remembers
+    solver.start_shot()
+    np.testing.assert_array_equal(solver.solve(picture(np.array([0.5, 0.5]))), first)
+
+
+def test_nothing_to_learn_is_said(training_set: TrainingSet, tmp_path: Path) -> None:
+    still = TrainingSet(tmp_path, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
+    shot = training_set.shots[0]
+    rows = training_set.rows_of(shot)
+    flat = replace(rows, weights=np.zeros_like(rows.weights))
+    still = add_shot(still, replace(shot, video=str(training_set.folder / shot.video)), flat)
+    with pytest.raises(FacecapError, match="Nothing moves"):
+        plan_mesh(still, "laine", PRESET, nothing)
