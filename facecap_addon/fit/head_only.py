@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 _LEAST = 12
+_NO_DISTORTION = np.zeros(4)
 # Landmarks off by more than this share of the face's width have little to say.
 _ROBUST_SHARE, _ROUNDS = 0.03, 2
 
@@ -37,7 +38,7 @@ def head_poses(points: F64, landmarks_px: F64, focal_px: float, image_size: tupl
             found, turn, shift = _solve(points[f, good], landmarks_px[f, good], camera, before)
             if not found:
                 break
-            placed, _ = cv2.projectPoints(points[f, seen], turn, shift, camera, None)
+            placed, _ = cv2.projectPoints(points[f, seen], turn, shift, camera, _NO_DISTORTION)
             away = np.linalg.norm(placed[:, 0] - landmarks_px[f, seen], axis=1)
             good = seen[away < max(_ROBUST_SHARE * wide, 1.5 * float(np.median(away)))]
             before = (turn, shift)
@@ -50,8 +51,11 @@ def head_poses(points: F64, landmarks_px: F64, focal_px: float, image_size: tupl
 
 def _solve(points: F64, seen: F64, camera: F64, before: tuple[F64, F64] | None) -> tuple[bool, F64, F64]:
     if before is None:
-        found, turn, shift = cv2.solvePnP(points, seen, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+        found, turn, shift = cv2.solvePnP(points, seen, camera, _NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP)
     else:
         turn, shift = before[0].copy(), before[1].copy()
-        found, turn, shift = cv2.solvePnP(points, seen, camera, None, turn, shift, True, cv2.SOLVEPNP_ITERATIVE)
+        found, turn, shift = cv2.solvePnP(
+            points, seen, camera, _NO_DISTORTION, turn, shift, True, cv2.SOLVEPNP_ITERATIVE
+        )
+    turn, shift = np.asarray(turn, np.float64), np.asarray(shift, np.float64)
     return bool(found) and float(shift[2, 0]) > 0, turn, shift

@@ -155,16 +155,15 @@ def _draw(
     seed: int,
     on_frame: Callable[[int], None],
 ) -> ShotRows:
-    import torch
-
     from ..fit.deep.actor import actor_of
     from ..learn.draw import drawn, landmarks_drawn, look_of
     from ..learn.performance import head_curves, shot_curves
+    from ..render.device import use_threads
     from ..rig.embedding import LandmarkEmbedding
     from ..takes.video import video_steps
 
     assert isinstance(embedding, LandmarkEmbedding)
-    torch.set_num_threads(settings.threads)
+    use_threads(settings.threads)
     rig = training_set.rig
     weights = shot_curves(rig.channels, rig.ranges, seconds, DRAWN_FPS, seed)
     head = head_curves(seconds, DRAWN_FPS, seed)

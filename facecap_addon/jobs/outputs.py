@@ -79,8 +79,8 @@ def write_vertices(
         vertices: (V, 3) m of a row, where a solver gave more than the keys can; else they are the keys' own.
     """
     path = files.named(settings.point_cache)
-    of_row = vertices or (lambda row: rig.vertices_at(take.weights[row]))
-    frames = (of_row(row) for row in range(take.frame_count))
+    rows = range(take.frame_count)
+    frames = (vertices(row) if vertices is not None else rig.vertices_at(take.weights[row]) for row in rows)
     write_point_cache(path, frames, take.time_s, rig.vertex_count, fps=fps)
     return path
 

@@ -222,7 +222,6 @@ def _refine(
     shown: _Pictures,
     say: Any,
 ) -> Refined:
-    import torch
     from threadpoolctl import threadpool_limits
 
     from ..fit.deep.landmark_module import open_module
@@ -230,10 +229,11 @@ def _refine(
     from ..fit.deep.refine import Refinement, Watch
     from ..fit.deep.shots import Shot
     from ..fit.deep.views import first_view
+    from ..render.device import device_of, use_threads
     from .cameras import further_shots
 
-    torch.set_num_threads(settings.threads)
-    device = _device(settings.device)
+    use_threads(settings.threads)
+    device = device_of(settings.device)
     network = open_module(solved_with.landmarker, solved_with.landmark_model, device)
     camera = centered_camera(*take.image_size, take.focal_px)
     pictures = PicturesByRow(footage)
@@ -265,14 +265,6 @@ def _refine(
     finally:
         for reader in closing:
             reader.close()
-
-
-def _device(asked: str) -> str:
-    import torch
-
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise FacecapError("There is no graphics card that torch can use.", "Choose the CPU, or leave it to FaceCap.")
-    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:

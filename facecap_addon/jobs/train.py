@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import FacecapError
+from ..landmarks.registry import open_landmarker
 from .blender_process import BlenderHook
 from .progress import Progress
 from .schema import to_json
@@ -58,31 +62,46 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
 
 
 def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> TrainResult:
-    import torch
-
     from ..learn.meshes import training_folder
     from ..learn.presets import preset_of
     from ..learn.workers import workers_here
+    from ..render.device import device_of, use_threads
 
-    torch.set_num_threads(settings.threads)
+    use_threads(settings.threads)
     workers = workers_here()
-    device = _device(settings.device)
+    device = device_of(settings.device)
     preset = preset_of(settings.preset, settings.network)
-    if settings.network in ("meng", "vgg-lstm"):
-        from ..learn.sequences import train_sequences as train_kind
-    else:
-        from ..learn.train_meshes import train_meshes as train_kind
     folder = training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     key = _key(settings, training_set)
-    lines = train_kind(settings, training_set, preset, folder, out, key, say, device=device, workers=workers)
+    run = (settings, training_set, preset, folder, out, key, say)
+    if settings.network in ("meng", "vgg-lstm"):
+        from ..learn.sequences import train_sequences
+
+        box = None if settings.stills is None else _box_of(open_landmarker(threads=settings.threads))
+        lines = train_sequences(*run, device=device, workers=workers, find_box=box)
+    else:
+        from ..learn.train_meshes import train_meshes
+
+        lines = train_meshes(*run, device=device, workers=workers)
     return TrainResult(out, folder / "progress.png", tuple(lines))
 
 
-def _device(asked: str) -> str:
-    from .refine import _device as device_of
+def _box_of(landmarker: Any) -> Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]:
+    """What finds the crop of a still."""
+    from ..learn.crop import proposed_crop
+    from ..learn.face_points import face_points
+    from .dataset import ASPECT
 
-    return device_of(asked)
+    def find(picture: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
+        faces = landmarker.find_faces(picture)
+        if not len(faces):
+            return None
+        found = landmarker.landmarks_in_regions(picture, [landmarker.region_of_face(faces[0])])[0].landmarks_px
+        size = (picture.shape[1], picture.shape[0])
+        return proposed_crop(face_points(found[None], size, landmarker.scheme)[1], size, ASPECT)
+
+    return find
 
 
 def _key(settings: TrainSettings, training_set: Any) -> str:

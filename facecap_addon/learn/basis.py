@@ -66,4 +66,4 @@ def basis_of_weights(
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     value, vector = np.linalg.eigh(matrix)
-    return (vector * np.sqrt(np.maximum(value, 0))) @ vector.T
+    return np.asarray((vector * np.sqrt(np.maximum(value, 0))) @ vector.T, np.float64)

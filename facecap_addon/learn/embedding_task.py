@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import FacecapError
 from .augment import Augmentation, augmented
-from .crop import PictureKind
+from .crop import PictureKind, cut
 from .frames import Whitening
 from .losses import semi_hard, triplet
 from .stills import Stills
@@ -166,18 +167,16 @@ def read_stills(
     Args:
         find_box: crop of an RGB picture in its parts, or None if it shows no face.
     """
-    from dataclasses import replace
-
-    from .crop import cut
-
-    found, kept, notes = [], [], []
+    found: list[NDArray[np.uint8]] = []
+    kept: list[int] = []
+    notes: list[str] = []
     for i, path in enumerate(stills.paths):
-        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-        box = None if picture is None else find_box(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        picture = _read_picture(path)
+        box = None if picture is None else find_box(picture)
         if picture is None or box is None:
             notes.append(f"{path.name}: {'cannot be read' if picture is None else 'no face is seen'}; it is not used.")
             continue
-        found.append(cut(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), box, kind))
+        found.append(cut(picture, box, kind))
         kept.append(i)
     if not found:
         raise FacecapError("None of the stills shows a face.", "Look at the folder.")
@@ -197,3 +196,13 @@ def _random_triplets(labels: Tensor, generator: torch.Generator) -> tuple[Tensor
     negative = torch.where(~same, chance, -1.0).max(1)
     good = (positive.values >= 0) & (negative.values >= 0)
     return torch.nonzero(good)[:, 0], positive.indices[good], negative.indices[good]
+
+
+def _read_picture(path: Path) -> NDArray[np.uint8] | None:
+    """(H, W, 3) uint8 RGB, or None."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    found: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    return None if found is None else np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)

@@ -36,7 +36,7 @@ def to_onnx(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, .
         torch.onnx.export(
             network.cpu().eval(),
             example,
-            stream,
+            stream,  # pyright: ignore[reportArgumentType] (a stream is what it takes)
             input_names=list(inputs),
             output_names=list(outputs),
             opset_version=OPSET,

@@ -56,8 +56,12 @@ class MeshTask:
     def items(self) -> int:
         return self.learned.count
 
+    def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
+        """(B, C, H, W) uint8: pictures as the network sees them."""
+        return frames.pictures_at(which)
+
     def fetch(self, items: Rows) -> Fetched:
-        return Fetched(self.learned.pictures_at(items), self.targets.at(self.learned, items))
+        return Fetched(self.looked_at(self.learned, items), self.targets.at(self.learned, items))
 
     def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
@@ -68,7 +72,7 @@ class MeshTask:
 
     def found(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
         """(B, 3 M) what the network gives and what is true of some frames."""
-        pictures = torch.from_numpy(frames.pictures_at(which)).to(self.device).float() / 255
+        pictures = torch.from_numpy(self.looked_at(frames, which)).to(self.device).float() / 255
         with torch.no_grad():
             given = self.network(self.whitening(pictures)).float()
             true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)).to(self.device))
@@ -114,29 +118,19 @@ class DenseTask(MeshTask):
         height, width = frames.pictures[0][0].shape[1:]
         return (frames.face * np.array([width, height]) - 0.5).astype(np.float32)
 
-    def steadied(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
+    def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, 1, H, W) uint8, stabilised."""
         return steadied(frames.pictures_at(which), stabilising(self._face(frames)[which], self.place))
-
-    def fetch(self, items: Rows) -> Fetched:
-        return Fetched(self.steadied(self.learned, items), self.targets.at(self.learned, items))
 
     def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
         found = network(self.whitening(pictures)).float()  # pictures are principal components: nothing to augment
         return squared_cm(found, self.targets.positions(torch.from_numpy(fetched.targets).to(self.device)))
 
-    def found(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
-        pictures = torch.from_numpy(self.steadied(frames, which)).to(self.device).float() / 255
-        with torch.no_grad():
-            given = self.network(self.whitening(pictures)).float()
-            true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)).to(self.device))
-        return given, true
-
     def make_network(self, basis: Basis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
         """The network, from the principal components of frames spread over the set."""
         some = np.unique(np.linspace(0, self.learned.count - 1, min(most, self.learned.count)).astype(np.intp))
-        pictures = torch.from_numpy(self.steadied(self.learned, some)).float() / 255
+        pictures = torch.from_numpy(self.looked_at(self.learned, some)).float() / 255
         flat = self.whitening(pictures).flatten(1).numpy()
         self.network = DenseNetwork(basis_of(flat, most), basis, widths)
 

@@ -139,8 +139,7 @@ def mesh_bundle(
 
 def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.Tensor:
     """(B, C, H, W) whitened, as the network gets them."""
-    found = task.steadied(frames, which) if isinstance(task, DenseTask) else frames.pictures_at(which)
-    return task.whitening(torch.from_numpy(found).float() / 255)
+    return task.whitening(torch.from_numpy(task.looked_at(frames, which)).float() / 255)
 
 
 def _judged(task: MeshTask, bundle: SolverBundle, precision: str) -> float:
@@ -148,8 +147,9 @@ def _judged(task: MeshTask, bundle: SolverBundle, precision: str) -> float:
     frames = task.held or task.learned
     solver = TrainedSolver(bundle, threads=2, precision=precision)
     some = np.unique(np.linspace(0, frames.count - 1, min(_JUDGED, frames.count)).astype(np.intp))
-    seen = task.steadied if isinstance(task, DenseTask) else lambda frames, which: frames.pictures_at(which)
-    found = np.stack([solver.solve_crop(seen(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))])
+    found = np.stack(
+        [solver.solve_crop(task.looked_at(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))]
+    )
     true = task.targets.positions(torch.from_numpy(task.targets.at(frames, some)))
     return float(rmse_mm(torch.from_numpy(found), true).square().mean().sqrt())
 

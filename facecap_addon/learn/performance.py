@@ -98,13 +98,13 @@ def _faces(
             k = int(random.integers(len(channels)))
             face[[k, *_partner(channels, k)]] = random.uniform(0.2, 1.0)
             face[_opposite(channels, k)] = 0.0
-    return np.asarray(PchipInterpolator(knots, faces)(np.minimum(time_s, knots[-1]))) * of
+    return np.asarray(PchipInterpolator(knots, faces)(np.minimum(time_s, knots[-1])), np.float64) * of
 
 
 def _smooth(time_s: F64, random: np.random.Generator, *, every_s: float) -> F64:
     """(F,) smooth noise in -1..1."""
     knots = np.arange(0, (time_s[-1] if len(time_s) else 0) + 2 * every_s, every_s)
-    return np.asarray(PchipInterpolator(knots, random.uniform(-1, 1, len(knots)))(time_s))
+    return np.asarray(PchipInterpolator(knots, random.uniform(-1, 1, len(knots)))(time_s), np.float64)
 
 
 def _blink(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> None:

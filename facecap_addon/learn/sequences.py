@@ -68,6 +68,7 @@ def train_sequences(
     options = options_of(settings, preset.batch, device)
     recipe = _recipe(preset.recipe, settings.epochs)
     lines: list[str] = []
+    held_known: NDArray[np.float32] | None = None
     if settings.network == "meng":
         embedding, lines = _trained_embedding(
             settings, preset, learned, held, whitening, folder, key, say, device, workers, find_box
@@ -160,7 +161,9 @@ def expressions_in(
     """
     spread = np.maximum(learned.weights.std(0), 0.05)
     count = min(CLASSES, max(2, learned.count // 20))
-    centres, _ = kmeans2((learned.weights / spread).astype(np.float64), count, minit="++", seed=seed)
+    centres, _ = kmeans2(
+        (learned.weights / spread).astype(np.float64), count, minit="++", rng=np.random.default_rng(seed)
+    )
     pictures, labels, apart = [], [], []
     for frames, is_held in ((learned, False), (held, True)):
         if frames is None:

@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,8 +34,10 @@ class Task(Protocol):
     """
 
     network: nn.Module
-    items: int
     judged_by: str
+
+    @property
+    def items(self) -> int: ...
 
     def fetch(self, items: Rows) -> Any:
         """Whatever `loss` needs of some items, read from disk; called from a thread."""
@@ -187,7 +189,7 @@ def _kept(path: Path, network: nn.Module, optimizer: torch.optim.Adam, key: str)
 
 def _batches(
     task: Task, options: Options, epoch: int, first: int, workers: Workers
-) -> Iterator[tuple[int, Any, float]]:
+) -> Generator[tuple[int, Any, float], None, None]:
     """(step, what was fetched, seconds waited for it), read ahead by a thread."""
     order = np.random.default_rng([options.seed, epoch]).permutation(task.items)
     parts = [order[at : at + options.batch] for at in range(0, task.items, options.batch)]

@@ -160,8 +160,8 @@ def open_set(folder: Path) -> TrainingSet:
         if facts["format"] != FORMAT:
             raise FacecapError(f"{folder.name} was made by another version of FaceCap.", "Make it again.")
         shots = tuple(_checked_shot(one) for one in facts["shots"])
-        crops = [_checked_box(facts[name]) for name in ("crop", "side_crop")]
-        return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, *crops, bool(facts["crop_is_own"]))
+        crop, side = _checked_box(facts["crop"]), _checked_box(facts["side_crop"])
+        return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, crop, side, bool(facts["crop_is_own"]))
     except FileNotFoundError as error:
         raise FacecapError(f"{folder} is no training set.", "Make one with `facecap dataset`.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

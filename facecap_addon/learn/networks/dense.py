@@ -30,8 +30,10 @@ class DenseNetwork(nn.Module):
         self.fc1 = nn.Linear(len(pictures.components), widths[0])
         self.fc2 = nn.Linear(*widths)
         self.fc3 = nn.Linear(widths[1], len(basis.components))
-        for layer, kind in ((self.fc1, "relu"), (self.fc2, "tanh"), (self.fc3, "linear")):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity=kind)
+        nn.init.kaiming_normal_(self.fc1.weight, nonlinearity="relu")
+        nn.init.kaiming_normal_(self.fc2.weight, nonlinearity="tanh")
+        nn.init.kaiming_normal_(self.fc3.weight, nonlinearity="linear")
+        for layer in (self.fc1, self.fc2, self.fc3):
             nn.init.zeros_(layer.bias)
         self.output = output_layer(basis)
 
