@@ -1,4 +1,4 @@
-"""An actor learned and judged against the truth: `python -m benchmarks.learned_actor [--seconds 180] [--preset preview]`.
+"""An actor learned and judged against the truth: `python -m benchmarks.learned_actor [--preset preview]`.
 
 The sample head is drawn under varied curves; whole shots are held out. Printed, and kept in `benchmarks/results/` with
 the training's picture: held-out vertex RMSE, that of the mean pose, minutes, share of time waiting for data, the

@@ -67,4 +67,59 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
     return lines + report.remarks
 
 
-CLASSES = (FACECAP_OT_bake,)
+class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.bake_points"
+    bl_label = "Bake Point Cache"
+    bl_description = "Play the take as a point cache on the mesh; its shape keys stay free for corrections on top"
+    bl_options = {"REGISTER", "UNDO"}
+
+    cache_format: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Format", items=[("PC2", "PC2", "Point Cache 2"), ("MDD", "MDD", "Lightwave's, with times")]
+    )
+
+    poll = FACECAP_OT_bake.poll
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        from ...takes.npz import load_take
+        from ..scene.point_cache import bake_points
+
+        settings = context.scene.facecap
+        if settings.character is None:
+            raise FacecapError("There is no character to move.", "Pick the mesh that was solved, and bake.")
+        path = Path(bpy.path.abspath(settings.result.take))
+        stem = path.name.removesuffix(".take.npz")
+        solved = next((p for p in (path.with_name(f"{stem}.{kind}") for kind in ("pc2", "mdd")) if p.is_file()), None)
+        target = path.with_name(f"{stem}.{settings.character.name}.{self.cache_format.lower()}")
+        start = settings.start_frame
+        count = bake_points(
+            settings.character, load_take(path), target, start_frame=start, scene=context.scene, solved=solved
+        )
+        session.outcome = session.Outcome(True, [f"{count} frames as a point cache: {target.name}"])
+        return {"FINISHED"}
+
+
+class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.export_points"
+    bl_label = "Export Alembic or USD"
+    bl_description = "Write the animated mesh, as it plays in the scene's range, with Blender's own exporter"
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
+    filter_glob: bpy.props.StringProperty(default="*.abc;*.usd;*.usda;*.usdc", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        take = context.scene.facecap.result.take
+        self.filepath = str(Path(bpy.path.abspath(take)).with_suffix("").with_suffix(".abc")) if take else "face.abc"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        from ..scene.point_cache import export_mesh
+
+        character = context.scene.facecap.character
+        if character is None:
+            raise FacecapError("There is no character to export.", "Pick the mesh that was solved.")
+        export_mesh(context, character, Path(bpy.path.abspath(self.filepath)))
+        return {"FINISHED"}
+
+
+CLASSES = (FACECAP_OT_bake, FACECAP_OT_bake_points, FACECAP_OT_export_points)

@@ -228,6 +228,9 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
             column.prop(bake, "head_location")
         row = layout.row()
         row.operator("facecap.bake", text="Bake Again", icon="ACTION")
+        row = layout.row(align=True)
+        row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
+        row.operator("facecap.export_points", text="Export …", icon="EXPORT")
 
 
 class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):

@@ -1,0 +1,142 @@
+"""A take as a point cache on its mesh: a file of every vertex, and the modifier that plays it.
+
+The modifier integrates the cache with what the shape keys do, so that these stay free for corrections on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FacecapError
+from ...takes.point_cache import read_point_cache, write_point_cache
+from ...takes.take import Take
+from .character import rest_axes
+from .footage import scene_rate
+
+F32 = NDArray[np.float32]
+MODIFIER = "FaceCap points"
+
+
+def bake_points(
+    obj: bpy.types.Object, take: Take, path: Path, *, start_frame: float, scene: bpy.types.Scene, solved: Path | None
+) -> int:
+    """Write a cache with one sample per scene frame and play it on the mesh; its shape keys go to rest.
+
+    Args:
+        path: .pc2 or .mdd.  start_frame: scene frame at which the footage starts.
+        solved: point cache that a trained solver wrote, in rig space, one sample per row of the take; None: the keys.
+    Returns:
+        samples written.
+    Raises:
+        FacecapError: the take has no solved frame, or the cache belongs to another mesh.
+    """
+    rows = np.flatnonzero(take.solved)
+    if not len(rows):
+        raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
+    count, rate = len(obj.data.vertices), scene_rate(scene)
+    first = int(np.ceil(start_frame + take.time_s[rows[0]] * rate - 1e-6))
+    last = int(np.floor(start_frame + take.time_s[rows[-1]] * rate + 1e-6))
+    frames = np.arange(first, max(last, first) + 1)
+    at = np.interp((frames - start_frame) / rate, take.time_s[rows], np.arange(len(rows)))
+    of_row = _solved_vertices(obj, solved, take) if solved is not None else _keyed_vertices(obj, take)
+
+    def samples() -> Iterator[F32]:
+        for place in at:
+            low = int(place)
+            share = np.float32(place - low)
+            sample = of_row(int(rows[low]))
+            if share > 1e-6:
+                sample = sample * (1 - share) + of_row(int(rows[low + 1])) * share
+            yield sample
+
+    written = write_point_cache(path, samples(), (frames - first) / rate, count, fps=rate)
+    _play(obj, path, first)
+    return written
+
+
+def _keyed_vertices(obj: bpy.types.Object, take: Take) -> Callable[[int], F32]:
+    """(V, 3) object coordinates of a row, as the shape keys give them."""
+    keys = obj.data.shape_keys
+    if keys is None:
+        raise FacecapError(f"“{obj.name}” has no shape keys.", "Pick the mesh that was solved.")
+    names = [name for name in take.channels if name in keys.key_blocks]
+    columns = [take.channels.index(name) for name in names]
+    rest = _coordinates(keys.reference_key)
+    deltas = [_coordinates(keys.key_blocks[name]) - _coordinates(keys.key_blocks[name].relative_key) for name in names]
+    flat = np.stack(deltas).reshape(len(names), -1) if names else np.zeros((0, rest.size), np.float32)
+
+    def vertices(row: int) -> F32:
+        return rest + (take.weights[row, columns].astype(np.float32) @ flat).reshape(-1, 3)
+
+    return vertices
+
+
+def _solved_vertices(obj: bpy.types.Object, path: Path, take: Take) -> Callable[[int], F32]:
+    """(V, 3) object coordinates of a row, out of a cache in rig space."""
+    cache = read_point_cache(path).positions
+    if cache.shape[:2] != (take.frame_count, len(obj.data.vertices)):
+        raise FacecapError(f"{path.name} belongs to another mesh or take.", "Solve again.")
+    back = np.linalg.inv(rest_axes(obj)).astype(np.float32).T
+    return lambda row: np.asarray(cache[row], np.float32) @ back
+
+
+def _coordinates(block: bpy.types.ShapeKey) -> F32:
+    out = np.empty(3 * len(block.data), np.float32)
+    block.data.foreach_get("co", out)
+    return out.reshape(-1, 3)
+
+
+def _play(obj: bpy.types.Object, path: Path, first: int) -> None:
+    """Put the modifier first, so that what follows sees the moved mesh, and bring the keys to rest."""
+    modifier = obj.modifiers.get(MODIFIER) or obj.modifiers.new(MODIFIER, "MESH_CACHE")
+    modifier.cache_format = "PC2" if path.suffix.lower() == ".pc2" else "MDD"
+    modifier.filepath = str(path)
+    modifier.forward_axis, modifier.up_axis = "POS_Y", "POS_Z"
+    modifier.deform_mode, modifier.interpolation = "INTEGRATE", "LINEAR"
+    modifier.play_mode, modifier.time_mode = "SCENE", "FRAME"
+    modifier.frame_start, modifier.frame_scale = float(first), 1.0
+    obj.modifiers.move(obj.modifiers.find(MODIFIER), 0)
+    keys = obj.data.shape_keys
+    if keys is not None:
+        if keys.animation_data is not None:
+            keys.animation_data.action = None
+        for block in keys.key_blocks[1:]:
+            block.value = 0.0
+
+
+def export_mesh(context: bpy.types.Context, obj: bpy.types.Object, path: Path) -> None:
+    """Write one mesh over the scene's frames with Blender's exporter for Alembic or USD.
+
+    Raises:
+        FacecapError: the ending is neither, or Blender cannot write the file.
+    """
+    scene = context.scene
+    selected = list(context.selected_objects)
+    active = context.view_layer.objects.active
+    try:
+        for other in selected:
+            other.select_set(False)
+        obj.select_set(True)
+        context.view_layer.objects.active = obj
+        if path.suffix.lower() == ".abc":
+            bpy.ops.wm.alembic_export(
+                filepath=str(path), selected=True, start=scene.frame_start, end=scene.frame_end, as_background_job=False
+            )
+        elif path.suffix.lower() in (".usd", ".usda", ".usdc"):
+            bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_animation=True)
+        else:
+            raise FacecapError(f"{path.name} is neither Alembic nor USD.", "Give it the ending .abc or .usd.")
+    except RuntimeError as error:
+        raise FacecapError(f"Blender could not write {path.name}.", str(error)) from error
+    finally:
+        obj.select_set(obj in selected)
+        for other in selected:
+            other.select_set(True)
+        context.view_layer.objects.active = active
+    if not path.is_file():
+        raise FacecapError(f"Blender wrote no {path.name}.", "Choose another folder.")
