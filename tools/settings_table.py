@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from facecap_addon.jobs.dataset_settings import DatasetSettings
 from facecap_addon.jobs.refine_settings import RefineSettings
 from facecap_addon.jobs.schema import SettingField, fields_of
 from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.train_settings import TrainSettings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-TABLES: dict[Path, type] = {DOCS / "guide.md": SolveSettings, DOCS / "refine.md": RefineSettings}
-BEGIN, END = "<!-- settings: python -m tools.settings_table -->", "<!-- end of settings -->"
+TABLES: tuple[tuple[Path, type], ...] = (
+    (DOCS / "guide.md", SolveSettings),
+    (DOCS / "refine.md", RefineSettings),
+    (DOCS / "learn.md", DatasetSettings),
+    (DOCS / "learn.md", TrainSettings),
+)
+END = "<!-- end of settings -->"
 
 
 def table(settings: type) -> str:
@@ -23,8 +30,9 @@ def table(settings: type) -> str:
 
 def updated(text: str, settings: type) -> str:
     """A page's text with the present table."""
-    block = f"{BEGIN}\n{table(settings)}\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
+    begin = f"<!-- {settings.__name__}: python -m tools.settings_table -->"
+    block = f"{begin}\n{table(settings)}\n{END}"
+    return re.sub(f"{re.escape(begin)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
 
 
 def _flag(item: SettingField) -> str:
@@ -50,5 +58,5 @@ def _range(item: SettingField) -> str:
 
 
 if __name__ == "__main__":
-    for page, kind in TABLES.items():
+    for page, kind in TABLES:
         page.write_text(updated(page.read_text(encoding="utf-8"), kind), encoding="utf-8")

@@ -156,8 +156,8 @@ def _print_result(result: dict[str, Any]) -> None:
         print(f"note: {warning}")
     print(
         f"{summary['frames_solved']} of {summary['frames_decoded']} frames solved, "
-        f"{summary['frames_missing']} without a face, {summary['fps']:.0f} frames per second, "
-        f"residual {summary['residual_px']:.2f} px"
+        f"{summary['frames_missing']} without a face, {summary['fps']:.0f} frames per second"
+        + ("" if summary["residual_px"] is None else f", residual {summary['residual_px']:.2f} px")
     )
     for name in ("take", "live_link", "blend", "report", "preview", "summary_path"):
         if result[name] is not None:

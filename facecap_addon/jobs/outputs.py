@@ -168,7 +168,7 @@ def summary_of(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_r
         "frames_missing": take.frame_count - solved,
         "fps": take.frame_count / seconds["total"],
         "seconds": seconds,
-        "residual_px": float(np.nanmedian(take.residual_px)) if solved else None,
+        "residual_px": float(np.nanmedian(take.residual_px)) if np.isfinite(take.residual_px).any() else None,
         "focal_px": take.focal_px,
         "not_observed": list(take.not_observed),
         "landmarks_reused": landmarks_reused,

@@ -34,8 +34,12 @@ class Look:
     background: NDArray[np.float32]
 
 
-def look_of(seed: int, *, varied: float = 1.0) -> Look:
-    """A shot's look: the studio's light with what varies between sessions; varied 0 is the same for all."""
+def look_of(seed: int, *, varied: float = 0.4) -> Look:
+    """A shot's look: the studio's light and wall with what varies between takes of one session.
+
+    Args:
+        varied: 0 is the same for all shots; 1 is another day in another room.
+    """
     random = np.random.default_rng([seed, 13])
     light = np.zeros((9, 3), np.float32)
     light[0], light[1], light[2], light[3] = 2.5, -0.55, -0.5, -0.25
@@ -43,7 +47,8 @@ def look_of(seed: int, *, varied: float = 1.0) -> Look:
     light[1:4] += varied * random.normal(0, 0.12, (3, 1))
     light *= 1 + varied * random.normal(0, 0.015, 3)
     skin = 1 + varied * random.normal(0, 0.03, 3)
-    return Look(light, skin.astype(np.float32), random.uniform(0.15, 0.6, 3).astype(np.float32))
+    wall = np.array([0.24, 0.27, 0.31]) + varied * random.uniform(-0.1, 0.1, 3)
+    return Look(light, skin.astype(np.float32), wall.astype(np.float32))
 
 
 def drawn(

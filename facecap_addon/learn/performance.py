@@ -16,7 +16,9 @@ from ..rig.channels import arkit_name, region_of
 
 F64 = NDArray[np.float64]
 _MOUTH = ("mouth", "jaw", "tongue")
-_HELD_REGIONS = ("tongue",)
+_LEFT_OUT = ("tongue",)
+_HELD = 0.3
+"""Share of the time for which a face is held."""
 _OPPOSED = (("Left", "Right"), ("In", "Out"), ("Up", "Down"), ("Smile", "Frown"), ("Wide", "Blink"), ("Wide", "Squint"))
 
 
@@ -33,11 +35,11 @@ def shot_curves(channels: tuple[str, ...], ranges: NDArray[np.floating], seconds
     if kind == "motion":
         curves = _range_of_motion(channels, time_s, random)
     elif kind == "expressions":
-        curves = _faces(channels, time_s, random, every_s=0.7, gain=(0.7, 1.4), of=np.ones(len(channels), bool))
+        curves = _faces(channels, time_s, random, every_s=0.7, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
     else:
         mouth = np.array([_region(c) in _MOUTH for c in channels])
-        curves = _faces(channels, time_s, random, every_s=0.25, gain=(0.5, 1.2), of=mouth)
-        curves += _faces(channels, time_s, random, every_s=0.9, gain=(0.6, 1.2), of=~mouth)
+        curves = _faces(channels, time_s, random, every_s=0.25, gain=(0.6, 1.5), of=mouth)
+        curves += _faces(channels, time_s, random, every_s=0.9, gain=(0.7, 1.5), of=~mouth)
     _blink(curves, channels, time_s, random)
     low, high = np.asarray(ranges, np.float64).T
     top = np.where(high > 0, high, 0.0)
@@ -60,7 +62,7 @@ def _region(channel: str) -> str:
 def _range_of_motion(channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> F64:
     """Keys to their ends, one after the other, pairs together or alone."""
     out = np.zeros((len(time_s), len(channels)))
-    order = [k for k in random.permutation(len(channels)) if _region(channels[k]) not in _HELD_REGIONS]
+    order = [k for k in random.permutation(len(channels)) if _region(channels[k]) not in _LEFT_OUT]
     if not order or not len(time_s):
         return out
     each = max(0.45, (time_s[-1] + 1e-9) / len(order))
@@ -98,7 +100,11 @@ def _faces(
             k = int(random.integers(len(channels)))
             face[[k, *_partner(channels, k)]] = random.uniform(0.2, 1.0)
             face[_opposite(channels, k)] = 0.0
-    return np.asarray(PchipInterpolator(knots, faces)(np.minimum(time_s, knots[-1])), np.float64) * of
+    # Faces are held for a moment, not only passed through.
+    held = np.repeat(knots, 2)[:-1]
+    held[1::2] += _HELD * np.diff(knots)
+    shown = PchipInterpolator(held, np.repeat(faces, 2, axis=0)[:-1])(np.minimum(time_s, knots[-1]))
+    return np.asarray(shown, np.float64) * of
 
 
 def _smooth(time_s: F64, random: np.random.Generator, *, every_s: float) -> F64:

@@ -1,0 +1,170 @@
+"""From footage to a solver and back: training sets, training and solving with what comes out, through the jobs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import FacecapError
+from facecap_addon.jobs.dataset_settings import DatasetSettings
+from facecap_addon.jobs.runner import InlineRunner
+from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.train_settings import TrainSettings
+from facecap_addon.learn.training_set import open_set
+from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
+from tests.jobs.solving import facecap, half_written
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "sample_scenes" / "take_01.mp4"
+CURVES = CLIP.with_suffix(".csv")
+
+
+@pytest.fixture(scope="module")
+def drawn(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of two short shots of the sample head, drawn by our own renderer."""
+    folder = tmp_path_factory.mktemp("learn") / "set"
+    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=3.0)).wait()
+    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=2.0, seed=1, use="held")).wait()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def solver(drawn: Path) -> Path:
+    """A solver that has hardly learned."""
+    out = drawn.parent / "quick.facecap"
+    facts = InlineRunner("train", TrainSettings(folder=drawn, out=out, preset="preview", epochs=2)).wait().result
+    assert facts["solver"] == str(out)
+    assert any("differs from the trained one by at most" in line for line in facts["lines"])
+    return out
+
+
+def test_a_drawn_set_knows_its_truth(drawn: Path) -> None:
+    training_set = open_set(drawn)
+    assert [shot.frames for shot in training_set.shots] == [90, 60]
+    assert training_set.held() == {"drawn-0001"}
+    rows = training_set.rows_of(training_set.shots[0])
+    assert np.isfinite(rows.box).all() and rows.weights.max() > 0.3
+    assert training_set.crop is not None
+    left, top, width, height = training_set.crop
+    assert (rows.box[:, 0] > left).all() and (rows.box[:, 3] < top + height).all()
+    assert width * 240 / (height * 320) == pytest.approx(0.75, rel=0.01)
+    assert (drawn / "sheet.png").is_file()
+
+
+def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Path) -> None:
+    video = drawn / "footage" / "drawn-0001.mp4"
+    settings = SolveSettings(video=video, out=tmp_path, method=str(solver), blend=False, point_cache="pc2", report=True)
+    facts = InlineRunner("solve", settings).wait().result
+    take = load_take(Path(facts["take"]))
+    assert take.frame_count == 60 and take.solved.all()
+    truth = open_set(drawn)
+    rows = truth.rows_of(truth.shot("drawn-0001"))
+    cache = read_point_cache(tmp_path / "drawn-0001.pc2")
+    wanted = truth.rig.vertices_at(rows.weights)
+    moving = np.linalg.norm(truth.rig.deltas, axis=2).max(0) > 5e-4
+    apart = np.sqrt(((cache.positions - wanted)[:, moving] ** 2).sum(-1).mean())
+    mean = np.sqrt(((wanted - wanted.mean(0))[:, moving] ** 2).sum(-1).mean())
+    assert apart < 2 * mean  # two epochs teach little; nonsense would be ten times as far
+    # The keys are the solver's own vertices, as nearly as keys can be: here exactly.
+    np.testing.assert_allclose(truth.rig.vertices_at(take.weights)[:, moving], cache.positions[:, moving], atol=1.5e-3)
+    # The head is where it was drawn: before the camera, moving with the drawn head.
+    assert np.nanmedian(take.residual_px) < 4.0
+    assert not half_written(tmp_path)
+
+
+def test_the_head_can_be_left_out(solver: Path, drawn: Path, tmp_path: Path) -> None:
+    video = drawn / "footage" / "drawn-0001.mp4"
+    settings = SolveSettings(video=video, out=tmp_path, method=str(solver), head=False, blend=False, report=False)
+    take = load_take(Path(InlineRunner("solve", settings).wait().result["take"]))
+    assert take.solved.all() and np.isnan(take.residual_px).all()
+    assert np.ptp(take.head_translation_m, axis=0).max() == 0
+
+
+def test_curves_and_footage_are_brought_together(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    settings = DatasetSettings(folder=folder, video=CLIP, curves=CURVES, end="60")
+    InlineRunner("dataset", settings).wait()
+    training_set = open_set(folder)
+    rows = training_set.rows_of(training_set.shots[0])
+    truth = load_take(CLIP.with_suffix(".npz"))
+    columns = [truth.channels.index(name) for name in training_set.rig.channels]
+    at = np.searchsorted(truth.time_s, rows.time_s - 1e-4)
+    np.testing.assert_allclose(rows.weights, np.clip(truth.weights[at][:, columns], 0, 1), atol=0.02)
+
+
+def test_a_cache_of_another_length_is_refused_until_its_rate_is_said(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    rig = open_rig()
+    truth = load_take(CLIP.with_suffix(".npz"))
+    time_s = np.arange(0, 1.0, 1 / 50)
+    frames = (rig.neutral for _ in time_s)
+    write_point_cache(tmp_path / "fast.pc2", frames, time_s, rig.vertex_count)
+    settings = DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24")
+    with pytest.raises(FacecapError, match="has 50 frames"):
+        InlineRunner("dataset", settings).wait()
+    assert not (folder / "set.json").exists()
+    InlineRunner(
+        "dataset", DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24", cache_fps=50)
+    ).wait()
+    found = open_set(folder)
+    vertices = found.vertices_of(found.shots[0])
+    assert vertices is not None and len(vertices) == 25 and truth.frame_count > 25
+
+
+def open_rig():  # type: ignore[no-untyped-def]
+    from facecap_addon.jobs.sample import CACHE
+    from facecap_addon.rig.blendshapes import load_rig
+
+    return load_rig(sorted(CACHE.glob("rig-*.npz"))[-1])
+
+
+def test_a_solver_of_another_mesh_is_refused(solver: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from facecap_addon.rig.blendshapes import save_rig
+
+    rig = open_rig()
+    changed = replace(rig, neutral=rig.neutral[:, [1, 0, 2]].copy())
+    save_rig(tmp_path / "other.npz", changed)
+    settings = SolveSettings(
+        video=CLIP, out=tmp_path / "out", end="2", method=str(solver), character=str(tmp_path / "other.npz"), head=False
+    )
+    with pytest.raises(FacecapError, match=r"not this character|no face|No face|cannot be seen|not clear"):
+        InlineRunner("solve", settings).wait()
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
+    empty = facecap("dataset", tmp_path / "none")
+    assert empty.returncode == 2 and "no training set yet" in empty.stderr
+    missing = facecap("train", tmp_path / "none")
+    assert missing.returncode == 2 and "no training set" in missing.stderr
+    method = facecap("solve", CLIP, "--out", tmp_path / "o", "--method", "magic")
+    assert method.returncode == 2 and "a .facecap file" in method.stderr
+    gone = facecap("solve", CLIP, "--out", tmp_path / "o", "--end", "3", "--no-head", "--method", "gone.facecap")
+    assert gone.returncode == 2 and "no solver" in gone.stderr
+
+
+def test_a_training_is_cancelled_and_goes_on(drawn: Path, tmp_path: Path) -> None:
+    out = tmp_path / "b.facecap"
+    settings = TrainSettings(
+        folder=drawn, out=out, preset="preview", epochs=2, checkpoint_minutes=0.01, tensorboard=True
+    )
+    runner = InlineRunner("train", settings)
+    log = tmp_path / ".b.training" / "log.jsonl"
+    while not log.is_file():
+        runner.poll()
+        if runner.done:
+            break
+    runner.cancel()
+    assert not out.exists()
+    InlineRunner("train", settings).wait()
+    assert out.is_file()
+    assert len([json.loads(line) for line in log.read_text().splitlines()]) == 2
+    assert list(log.parent.glob("events.out.tfevents.*"))
