@@ -17,6 +17,15 @@ STAGE_TEXT = {
     "files": "writing files",
     "preview": "drawing the preview",
     "blend": "keying the character",
+    "solve": "solving",
+    "add": "adding to the set",
+    "draw": "drawing the character",
+    "sheet": "making the contact sheet",
+    "pictures": "cutting out faces",
+    "embed": "learning expressions",
+    "train": "training",
+    "export": "writing the solver",
+    "compare": "comparing with the landmark fit",
 }
 _REDRAW_S = 0.1
 _BAR_WIDTH = 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..landmarks.registry import open_landmarker
 from .blender_process import BlenderHook
+from .compare import against_fit
 from .progress import Progress
 from .schema import to_json
 from .stepwise import in_stages
 from .torch_needed import check_torch
 from .train_settings import TrainSettings
 
-_FREE = ("folder", "out", "threads", "checkpoint_minutes", "tensorboard", "int8", "device")
+_FREE = ("folder", "out", "threads", "checkpoint_minutes", "tensorboard", "int8", "device", "compare")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
     if out.suffix != ".facecap":
         raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")
-    return (yield from in_stages(lambda say: _train(settings, training_set, out, say)))
+    result: TrainResult = yield from in_stages(lambda say: _train(settings, training_set, out, say))
+    if settings.compare and training_set.held() and out.is_file():
+        lines = yield from against_fit(training_set, out, settings.threads)
+        result = replace(result, lines=(*result.lines, *lines))
+    return result
 
 
 def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> TrainResult:

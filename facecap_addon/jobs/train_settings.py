@@ -39,6 +39,7 @@ class TrainSettings:
     affine: bool = setting(False, help="Forgive affine motion of the target, with a fixed output layer (appendix A.1)")
     stabilise: bool = setting(False, help="Bring each shot's point cache to rest first (appendix A.2)")
     int8: bool = setting(False, help="Also write the network quantised to 8 bits, and say what that costs")
+    compare: bool = setting(True, help="Compare with the landmark fit on held-out shots when the training is done")
     device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
     precision: str = setting(
         "auto", help="Numbers in the network: bf16 is faster on graphics cards", choices=("auto", "fp32", "bf16")

@@ -18,7 +18,7 @@ from ..footage.read import read_frames
 from ..takes.atomic import atomic_path
 from .training_set import Box, ShotFacts, TrainingSet
 
-# Landmarks reach from the hairline to the chin; the crop leaves this much of their height around them.
+# The crop leaves this much of the height from brows to chin around them.
 _MARGIN = 0.10
 _QUANTILE = 0.01
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..landmarks.layout import layout_of
+from ..landmarks.layout import Layout, layout_of
 
 F32 = NDArray[np.float32]
 _EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
+
+
+def _moving(layout: Layout) -> list[int]:
+    """Landmarks of what moves most: brows to chin, without forehead and ears."""
+    groups = [*(name for names in _EYES for name in names), "brow_right", "brow_left", "nose"]
+    groups += ["lips_outer_upper", "lips_outer_lower"]
+    third = len(layout.jaw) // 3
+    return sorted({*(i for name in groups for i in getattr(layout, name)), *layout.jaw[third:-third]})
 
 
 def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> tuple[F32, F32]:
@@ -17,5 +25,6 @@ def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], schem
     eyes = [sorted({i for name in names for i in getattr(layout, name)}) for names in _EYES]
     whole = (np.asarray(landmarks_px, np.float64) + 0.5) / size
     face = np.stack([whole[:, eyes[0]].mean(1), whole[:, eyes[1]].mean(1), whole[:, list(layout.nose)].mean(1)], 1)
-    box = np.concatenate([whole.min(1), whole.max(1)], 1)
+    moving = whole[:, _moving(layout)]
+    box = np.concatenate([moving.min(1), moving.max(1)], 1)
     return face.astype(np.float32), box.astype(np.float32)

@@ -66,7 +66,7 @@ class ShotRows:
         rows: (F,) int64, of the trimmed footage.  time_s: (F,) float64.
         weights: (F, K) float32, zero where the target is a point cache.
         face: (F, 3, 2) float32, right eye, left eye and nose in parts of the picture's width and height; NaN if unseen.
-        box: (F, 4) float32, left, top, right, bottom of the landmarks in the same; NaN if unseen.
+        box: (F, 4) float32, left, top, right, bottom of the face from the brows down, in the same; NaN if unseen.
     """
 
     rows: NDArray[np.int64]

@@ -31,6 +31,7 @@ STAGES.update(
         "embed": "Learning expressions",
         "train": "Training",
         "export": "Writing the solver",
+        "compare": "Comparing with the landmark fit",
     }
 )
 
