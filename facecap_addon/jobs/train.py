@@ -60,7 +60,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     if out.suffix != ".facecap":
         raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")
     result: TrainResult = yield from in_stages(lambda say: _train(settings, training_set, out, say))
-    if settings.compare and training_set.held() and out.is_file():
+    if settings.compare and result.lines and training_set.held():
         lines = yield from against_fit(training_set, out, settings.threads)
         result = replace(result, lines=(*result.lines, *lines))
     return result
@@ -89,6 +89,7 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
         from ..learn.train_meshes import train_meshes
 
         lines = train_meshes(*run, device=device, workers=workers)
+    workers.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
 
 

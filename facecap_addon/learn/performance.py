@@ -1,7 +1,7 @@
 """Curves to draw a character under: what an actor would be asked to do for a training set.
 
 As in Laine et al. section 4, one part is a range of motion, in which each key goes to its end, one is expressions, and
-the rest moves like speech: four mouth shapes a second over slower brows, eyes and blinks. Faces are such as performers
+the rest moves like speech: five mouth shapes a second over slower brows, eyes and blinks. Faces are such as performers
 were recorded making, mouth and eyes drawn independently; of keys that nobody recorded, a few at a time.
 """
 
@@ -38,7 +38,7 @@ def shot_curves(channels: tuple[str, ...], ranges: NDArray[np.floating], seconds
         curves = _faces(channels, time_s, random, every_s=0.7, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
     else:
         mouth = np.array([_region(c) in _MOUTH for c in channels])
-        curves = _faces(channels, time_s, random, every_s=0.25, gain=(0.6, 1.5), of=mouth)
+        curves = _faces(channels, time_s, random, every_s=0.2, gain=(0.6, 1.5), of=mouth)
         curves += _faces(channels, time_s, random, every_s=0.9, gain=(0.7, 1.5), of=~mouth)
     _blink(curves, channels, time_s, random)
     low, high = np.asarray(ranges, np.float64).T
@@ -46,8 +46,8 @@ def shot_curves(channels: tuple[str, ...], ranges: NDArray[np.floating], seconds
     return np.clip(np.clip(curves, 0, 1) * top, low, high)
 
 
-def head_curves(seconds: float, fps: float, seed: int, *, turn_rad: float = 0.12, shift_m: float = 0.008) -> F64:
-    """(F, 6) float64: rotation vector (rad) and shift (m) of a head that moves gently about where it is."""
+def head_curves(seconds: float, fps: float, seed: int, *, turn_rad: float = 0.06, shift_m: float = 0.005) -> F64:
+    """(F, 6) float64: rotation vector (rad) and shift (m) of a head that is asked to stay where it is."""
     random = np.random.default_rng([seed, 11])
     time_s = np.arange(round(seconds * fps)) / fps
     out = np.stack([_smooth(time_s, random, every_s=0.8) for _ in range(6)], 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 import torch.distributed as distributed
@@ -32,11 +34,16 @@ class Workers:
         """The network, its gradients averaged over all processes."""
         return network if self.count == 1 else nn.parallel.DistributedDataParallel(network)
 
+    def leave(self) -> None:
+        """Part from the others, when the training is over."""
+        if self.count > 1:
+            distributed.destroy_process_group()
+
     def agreed(self, stop: bool) -> bool:
         """What the first process says."""
         if self.count == 1:
             return stop
-        flag = torch.tensor([float(stop)])
+        flag = torch.tensor([float(stop)], device="cuda" if distributed.get_backend() == "nccl" else "cpu")
         distributed.broadcast(flag, 0)
         return bool(flag[0] > 0)
 
@@ -45,5 +52,7 @@ def workers_here() -> Workers:
     """Join the other processes, where torchrun started this one."""
     if not distributed.is_available() or not distributed.is_torchelastic_launched():
         return Workers()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return Workers(distributed.get_rank(), distributed.get_world_size())

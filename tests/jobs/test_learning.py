@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +170,16 @@ def test_a_training_is_cancelled_and_goes_on(drawn: Path, tmp_path: Path) -> Non
     assert out.is_file()
     assert len([json.loads(line) for line in log.read_text().splitlines()]) == 2
     assert list(log.parent.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(drawn: Path, tmp_path: Path) -> None:
+    out = tmp_path / "both.facecap"
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29531"),
+        *("-m", "facecap_addon", "train", str(drawn), "--out", str(out), "--preset", "preview", "--epochs", "1"),
+        *("--no-compare", "--threads", "1", "--device", "cpu"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert out.is_file() and done.stdout.count("components explain") == 1

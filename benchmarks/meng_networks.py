@@ -1,0 +1,103 @@
+"""Meng and Wen's four networks on the same shots: `python -m benchmarks.meng_networks [--seconds 180] [--epochs N]`.
+
+Their embedding with LSTM, the 1×1 variant, the 1×1 variant with LSTM trained together, and Laine et al.'s network, each
+in its preview size. Printed and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on held-out shots,
+how far apart classes lie in the embedding, and the loss curves in one figure (the paper's figure 9).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.drawn_stills import draw_stills
+from benchmarks.learned_actor import RESULTS, SET, actor_set, finished
+from facecap_addon.jobs.train import run as train
+from facecap_addon.jobs.train_settings import TrainSettings
+from facecap_addon.learn.bundle import load_bundle
+from facecap_addon.learn.frames import Frames, read_frames_of
+from facecap_addon.learn.progress_picture import curves
+from facecap_addon.learn.solver import TrainedSolver
+from facecap_addon.learn.training_set import TrainingSet, open_set
+
+NETWORKS = ("meng", "vgg-lstm", "pointwise", "laine")
+MOVING_M = 5e-4
+
+
+def positions(solver: TrainedSolver, training_set: TrainingSet, frames: Frames, moving: NDArray) -> NDArray:
+    """(N, M, 3) m of the vertices that move, frame by frame, the state kept within shots."""
+    rig, given = training_set.rig, solver.bundle.moving
+    place = np.full(rig.vertex_count, -1)
+    place[moving] = np.arange(len(moving))
+    shown = place[given] >= 0 if len(given) else np.zeros(0, bool)
+    out = np.repeat(rig.neutral[None, moving], frames.count, 0)
+    for i in range(frames.count):
+        if i == 0 or frames.shot[i] != frames.shot[i - 1]:
+            solver.start_shot()
+        found = solver.solve_crop(frames.pictures_at(np.array([i]))[0])
+        if solver.facts.kind == "mesh":
+            out[i, place[given[shown]]] = found[shown]
+        else:
+            out[i] = rig.vertices_at(np.clip(found, *rig.ranges.T))[moving]
+    return out
+
+
+def jitter_mm(points: NDArray, frames: Frames) -> float:
+    """Mean D: distance that vertices move between neighbouring frames of a shot."""
+    apart = 1000 * np.linalg.norm(np.diff(points, axis=0), axis=2).mean(1)
+    return float(apart[np.diff(frames.shot) == 0].mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--epochs", type=int, default=12)
+    options = parser.parse_args()
+    folder = actor_set(options.seconds)
+    stills = draw_stills(SET / "stills")
+    training_set = open_set(folder)
+    held = training_set.held()
+    shots = tuple(shot for shot in training_set.shots if shot.name in held)
+    moving = np.flatnonzero(np.linalg.norm(training_set.rig.deltas, axis=2).max(0) > MOVING_M)
+    lines = [f"python -m benchmarks.meng_networks --seconds {options.seconds:g} --epochs {options.epochs}"]
+    losses: dict[str, list[float]] = {}
+    for network in NETWORKS:
+        out = folder / f"{network}-{options.epochs}.facecap"
+        settings = TrainSettings(
+            folder=folder,
+            out=out,
+            network=network,
+            preset="preview",
+            epochs=options.epochs,
+            compare=False,
+            stills=stills if network == "meng" else None,
+        )
+        result = finished(train(settings))
+        log = (out.parent / f".{out.stem}.training" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        losses[network] = [json.loads(line)["loss"] for line in log]
+        bundle = load_bundle(out)
+        frames = read_frames_of(training_set, shots, bundle.facts.picture, lambda *_: None)
+        found = positions(TrainedSolver(bundle, threads=2), training_set, frames, moving)
+        wanted = training_set.rig.vertices_at(frames.weights)[:, moving]
+        rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))
+        lines += [f"{network}: {line}" for line in result.lines]  # type: ignore[attr-defined]
+        lines.append(
+            f"{network}: vertices that move, held-out RMSE {rmse:.2f} mm, jitter D {jitter_mm(found, frames):.3f} mm "
+            f"a frame (true {jitter_mm(wanted, frames):.3f})"
+        )
+        print("\n".join(lines[-len(result.lines) - 1 :]), flush=True)  # type: ignore[attr-defined]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "meng_networks.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    figure = curves(losses, "training loss, cm2, by epoch (Meng and Wen, figure 9)")
+    cv2.imwrite(str(RESULTS / "meng_losses.png"), cv2.cvtColor(figure, cv2.COLOR_RGB2BGR))
+    picture = Path(folder / f".meng-{options.epochs}.training" / "embedding" / "progress.png")
+    (RESULTS / "meng_embedding.png").write_bytes(picture.read_bytes())
+
+
+if __name__ == "__main__":
+    main()
