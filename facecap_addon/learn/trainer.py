@@ -109,7 +109,8 @@ def train(
         FacecapError: the loss is not finite, or a checkpoint cannot be written.
     """
     workers = workers or Workers()
-    network = task.network.to(device)
+    # Channels last: convolutions are twice as fast so on processors, and on graphics cards' matrix units.
+    network = task.network.to(device=device, memory_format=torch.channels_last)
     learning = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(learning, lr=recipe.rate, betas=(0.9, BETA2))
     checkpoint, best = folder / "checkpoint.safetensors", folder / "best.safetensors"

@@ -91,6 +91,21 @@ def test_the_head_can_be_left_out(solver: Path, drawn: Path, tmp_path: Path) -> 
     assert np.ptp(take.head_translation_m, axis=0).max() == 0
 
 
+def test_a_solved_take_becomes_a_shot_or_a_range_of_it(models: Path, tmp_path: Path) -> None:
+    solve = SolveSettings(video=CLIP, out=tmp_path / "solve", end="30", focal_px=864.0, blend=False, report=False)
+    path = Path(InlineRunner("solve", solve).wait().result["take"])
+    take = load_take(path)
+    folder = tmp_path / "set"
+    InlineRunner("dataset", DatasetSettings(folder=folder, take=path)).wait()
+    InlineRunner("dataset", DatasetSettings(folder=folder, take=path, start="10", end="19", name="part")).wait()
+    found = open_set(folder)
+    assert [(shot.name, shot.frames) for shot in found.shots] == [("take_01", 31), ("part", 10)]
+    columns = [take.channels.index(name) for name in found.rig.channels]
+    np.testing.assert_allclose(found.rows_of(found.shots[1]).weights, take.weights[10:20][:, columns], atol=1e-6)
+    lines = InlineRunner("dataset", DatasetSettings(folder=folder)).wait().result["lines"]
+    assert any("10 frames are also in take_01" in line for line in lines)
+
+
 def test_curves_and_footage_are_brought_together(models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     settings = DatasetSettings(folder=folder, video=CLIP, curves=CURVES, end="60")
