@@ -13,7 +13,6 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
-
 _COVER = 3.0
 """Standard deviations of what heads do in the set; less, and a small set is learned by heart."""
 
