@@ -42,7 +42,7 @@ _PREVIEW = Preset(
     (WIDTHS[0] // 4, WIDTHS[1] // 4),
     0.25,
     750,
-    Recipe(epochs=70, last_epochs=20, augmentation_epochs=3, rate=2e-3),
+    Recipe(epochs=60, last_epochs=18, augmentation_epochs=3, rate=2e-3),
     50,
     Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=1e-3),
     48,

@@ -200,7 +200,9 @@ def test_drawn_performances_stay_in_range_and_reach_far() -> None:
     shots = [shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, seed) for seed in range(4)]
     for curves in shots:
         assert curves.shape == (360, 52) and curves.min() >= 0 and curves.max() <= 1
-        assert np.abs(np.diff(curves, axis=0)).max() < 0.6
+        # Fast, as speech is, and no jumps: a jump would be a change of one between two frames.
+        change = np.abs(np.diff(curves, axis=0)).max(1)
+        assert np.quantile(change, 0.98) < 0.5 and change.max() < 0.8
     opening = ARKIT_CHANNELS.index("jawOpen")
     assert max(curves[:, opening].max() for curves in shots) > 0.7
     np.testing.assert_array_equal(shots[1], shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, 1))
