@@ -36,7 +36,8 @@ class TrainedSolver:
             self._network = _open(bundle, name, threads)
             self._check(self._run(self._network, np.zeros(size, np.float32)), 3 * len(bundle.moving))
         else:
-            self._network, self._sequence = _open(bundle, "embedding", threads), _open(bundle, "sequence", threads)
+            # The LSTM is small: a second pool of waiting threads would only take time from the first.
+            self._network, self._sequence = _open(bundle, "embedding", threads), _open(bundle, "sequence", 1)
             self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
             if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
                 raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")

@@ -24,7 +24,7 @@ from facecap_addon.learn.embedding_task import distance_matrix, distances  # noq
 from facecap_addon.learn.export import to_onnx  # noqa: E402
 from facecap_addon.learn.losses import affine_invariant_cm, rmse_mm, semi_hard, squared_cm, triplet  # noqa: E402
 from facecap_addon.learn.networks.facenet import FaceNet, ResponseNorm  # noqa: E402
-from facecap_addon.learn.networks.laine import LaineNetwork  # noqa: E402
+from facecap_addon.learn.networks.laine import LaineNetwork, Tower  # noqa: E402
 from facecap_addon.learn.networks.sequence import WeightLstm  # noqa: E402
 from facecap_addon.learn.performance import shot_curves  # noqa: E402
 from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
@@ -109,6 +109,17 @@ def test_the_1x1_variant_is_table_3() -> None:
     network = LaineNetwork(basis, colours=3, first_kernel=1)
     kernels = [m.kernel_size[0] for m in network.towers[0].layers if isinstance(m, torch.nn.Conv2d)]
     assert kernels == [1, 3] * 6
+
+
+def test_memory_layout_does_not_change_what_is_learned() -> None:
+    pictures, gradients = torch.rand(4, 3, 40, 30), []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        tower = Tower((8, 12), colours=3, first_kernel=1).to(memory_format=layout)
+        tower(pictures.contiguous(memory_format=layout)).square().mean().backward()
+        gradients.append([p.grad.contiguous() for p in tower.parameters() if p.grad is not None])
+    for plain, last in zip(*gradients, strict=True):
+        np.testing.assert_allclose(last, plain, rtol=1e-4, atol=1e-6)
 
 
 def test_two_towers_see_two_cameras() -> None:

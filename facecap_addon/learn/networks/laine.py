@@ -28,6 +28,9 @@ class Tower(nn.Module):
         before = colours
         for count in maps:
             for kernel, stride, given in ((first_kernel, 2, before), (3, 1, count)):
+                if kernel == 1 and stride > 1:
+                    layers.append(EverySecond())
+                    stride = 1
                 convolution = nn.Conv2d(given, count, kernel, stride, padding=kernel // 2)
                 nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # He et al. 2015, as in section 4.2
                 assert convolution.bias is not None
@@ -46,6 +49,17 @@ class Tower(nn.Module):
         for _ in self.maps:
             size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
         return self.maps[-1] * size[0] * size[1]
+
+
+class EverySecond(nn.Module):
+    """Every second row and column: what a 1×1 convolution of stride two sees.
+
+    Torch 2.13 writes outside its memory in the derivative of such a convolution on processors, channels last.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H/2, W/2), rounded up."""
+        return maps[:, :, ::2, ::2]
 
 
 class LaineNetwork(nn.Module):
