@@ -110,7 +110,8 @@ def train(
     """
     workers = workers or Workers()
     # Channels last: convolutions are twice as fast so on processors, and on graphics cards' matrix units.
-    network = task.network.to(device=device, memory_format=torch.channels_last)
+    network = task.network.to(device)
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (left out of its overloads)
     learning = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(learning, lr=recipe.rate, betas=(0.9, BETA2))
     checkpoint, best = folder / "checkpoint.safetensors", folder / "best.safetensors"
