@@ -13,7 +13,7 @@ from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.scene.point_cache import bake_points, export_mesh
 from facecap_addon.errors import FacecapError
 from facecap_addon.takes.point_cache import write_point_cache
-from tests.blender.faces import evaluated, make_face
+from tests.blender.faces import ARKIT, evaluated, make_face
 from tests.blender.takes import expected_weights, make_take
 
 START = 5.0
@@ -79,3 +79,14 @@ def test_blenders_exporters_write_the_animated_mesh(tmp_path: Path, ending: str)
     assert (tmp_path / f"a.{ending}").stat().st_size > 1000
     with pytest.raises(FacecapError, match="neither Alembic nor USD"):
         export_mesh(bpy.context, obj, tmp_path / "a.fbx")
+
+
+def test_the_action_and_other_keys_are_kept(tmp_path: Path) -> None:
+    obj = make_face((*ARKIT, "scar"))
+    keys = obj.data.shape_keys
+    keys.key_blocks["scar"].value = 0.7
+    keys.key_blocks["jawOpen"].keyframe_insert("value", frame=1)
+    action = keys.animation_data.action
+    bake_points(obj, make_take(), tmp_path / "a.pc2", start_frame=1.0, scene=bpy.context.scene, solved=None)
+    assert keys.animation_data.action is None and action.use_fake_user
+    assert keys.key_blocks["scar"].value == pytest.approx(0.7)

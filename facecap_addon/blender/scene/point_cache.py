@@ -55,7 +55,7 @@ def bake_points(
             yield sample
 
     written = write_point_cache(path, samples(), (frames - first) / rate, count, fps=rate)
-    _play(obj, path, first)
+    _play(obj, path, first, take.channels)
     return written
 
 
@@ -91,8 +91,11 @@ def _coordinates(block: bpy.types.ShapeKey) -> F32:
     return out.reshape(-1, 3)
 
 
-def _play(obj: bpy.types.Object, path: Path, first: int) -> None:
-    """Put the modifier first, so that what follows sees the moved mesh, and bring the keys to rest."""
+def _play(obj: bpy.types.Object, path: Path, first: int, channels: tuple[str, ...]) -> None:
+    """Put the modifier first, so that what follows sees the moved mesh, and bring the take's keys to rest.
+
+    The action that moved them stays in the file; other keys stay as they are, and act on top.
+    """
     modifier = obj.modifiers.get(MODIFIER) or obj.modifiers.new(MODIFIER, "MESH_CACHE")
     modifier.cache_format = "PC2" if path.suffix.lower() == ".pc2" else "MDD"
     modifier.filepath = str(path)
@@ -103,10 +106,12 @@ def _play(obj: bpy.types.Object, path: Path, first: int) -> None:
     obj.modifiers.move(obj.modifiers.find(MODIFIER), 0)
     keys = obj.data.shape_keys
     if keys is not None:
-        if keys.animation_data is not None:
+        if keys.animation_data is not None and keys.animation_data.action is not None:
+            keys.animation_data.action.use_fake_user = True
             keys.animation_data.action = None
         for block in keys.key_blocks[1:]:
-            block.value = 0.0
+            if block.name in channels:
+                block.value = 0.0
 
 
 def export_mesh(context: bpy.types.Context, obj: bpy.types.Object, path: Path) -> None:
