@@ -31,19 +31,12 @@ MOVING_M = 5e-4
 
 def positions(solver: TrainedSolver, training_set: TrainingSet, frames: Frames, moving: NDArray) -> NDArray:
     """(N, M, 3) m of the vertices that move, frame by frame, the state kept within shots."""
-    rig, given = training_set.rig, solver.bundle.moving
-    place = np.full(rig.vertex_count, -1)
-    place[moving] = np.arange(len(moving))
-    shown = place[given] >= 0 if len(given) else np.zeros(0, bool)
-    out = np.repeat(rig.neutral[None, moving], frames.count, 0)
+    out = np.empty((frames.count, len(moving), 3), np.float32)
     for i in range(frames.count):
         if i == 0 or frames.shot[i] != frames.shot[i - 1]:
             solver.start_shot()
         found = solver.solve_crop(frames.pictures_at(np.array([i]))[0])
-        if solver.facts.kind == "mesh":
-            out[i, place[given[shown]]] = found[shown]
-        else:
-            out[i] = rig.vertices_at(np.clip(found, *rig.ranges.T))[moving]
+        out[i] = solver.whole_face(training_set.rig, found)[moving]
     return out
 
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
-from ..footage.footage import open_footage
 from ..footage.read import read_frames
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..learn.bundle import load_bundle
-from ..learn.face_points import face_points
+from ..learn.face_points import face_points, without_gaps
 from ..learn.solver import TrainedSolver
 from ..learn.training_set import ShotFacts, TrainingSet
 from .character import embedding_of, rehearsal_of
@@ -55,7 +54,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
     for shot in (one for one in training_set.shots if one.name in training_set.held()):
         if left <= 0:
             break
-        footage = open_footage(training_set.video_of(shot), start=shot.start, end=shot.end, fps=shot.fps)
+        footage = training_set.footage_of(shot)
         cache = landmark_cache(footage, landmarker, files.job)
         yield from find_landmarks(footage, landmarker, cache)
         seen = cache.observations()
@@ -70,7 +69,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
         rows = training_set.rows_of(shot).rows
         rows = rows[(rows < take.frame_count)][:left]
         rows = rows[take.solved[rows]]
-        faces, _ = face_points(seen.landmarks_px, seen.image_size, seen.scheme)
+        faces = without_gaps(face_points(seen.landmarks_px, seen.image_size, seen.scheme)[0])
         found = yield from _solved(solver, training_set, shot, rows, faces, moving)
         wanted = _targets(training_set, shot, rows, moving)
         fitted = rig.vertices_at(take.weights[rows])[:, moving]
@@ -102,22 +101,14 @@ def _solved(
     """(N, M, 3) m of some rows, the solver having seen all frames before them."""
     rig = training_set.rig
     wanted = {int(row): place for place, row in enumerate(rows)}
-    out = np.repeat(rig.neutral[None, moving], len(rows), 0)
-    place_of = np.full(rig.vertex_count, -1)
-    place_of[moving] = np.arange(len(moving))
-    given = solver.bundle.moving
-    shown = place_of[given] >= 0 if len(given) else np.zeros(0, bool)
+    out = np.empty((len(rows), len(moving), 3), np.float32)
     solver.start_shot()
-    reader = read_frames(open_footage(training_set.video_of(shot), start=shot.start, end=shot.end, fps=shot.fps))
+    reader = read_frames(training_set.footage_of(shot))
     try:
         for row, frame in enumerate(reader):
-            face = faces[row] if row < len(faces) and np.isfinite(faces[row]).all() else np.nan_to_num(faces[0])
-            found = solver.solve(frame.image, None, face)
+            found = solver.solve(frame.image, None, faces[min(row, len(faces) - 1)])
             if row in wanted:
-                if solver.facts.kind == "mesh":
-                    out[wanted[row], place_of[given[shown]]] = found[shown]
-                else:
-                    out[wanted[row]] = rig.vertices_at(np.clip(found, rig.ranges[:, 0], rig.ranges[:, 1]))[moving]
+                out[wanted[row]] = solver.whole_face(rig, found)[moving]
             if row % REPORT_EVERY == 0:
                 yield Progress("compare", min(row, len(faces)), len(faces))
             if len(rows) and row >= rows[-1]:

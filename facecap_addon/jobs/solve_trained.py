@@ -19,7 +19,7 @@ from ..geometry.camera import focal_px_from_lens
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..learn.bundle import SolverBundle, load_bundle
-from ..learn.face_points import face_points
+from ..learn.face_points import face_points, without_gaps
 from ..learn.solver import TrainedSolver
 from ..learn.to_weights import WeightsOfVertices
 from ..rig.blendshapes import BlendshapeRig
@@ -45,6 +45,7 @@ class Expressions:
         time_s: (F,).  frame_index: (F,).  weights: (F, K) of the character.
         vertices: (F, M, 3) float32 m, mapped from disk, where the solver gives vertices; else None.
         distance_mm: (F,) how far the keys' face is from these.  moving: (M,) which vertices they are.
+        not_learned: channels of the character that the solver does not know.
     """
 
     time_s: NDArray[np.float64]
@@ -53,6 +54,7 @@ class Expressions:
     vertices: F32 | None
     distance_mm: NDArray[np.float64]
     moving: NDArray[np.int32]
+    not_learned: tuple[str, ...]
 
     def vertices_of(self, rig: BlendshapeRig) -> Vertices | None:
         """What gives all vertices (V, 3) m of a row, where the solver gives vertices."""
@@ -114,8 +116,7 @@ def solve_expressions(
     side = _side_reader(settings, bundle)
     faces = None
     if observations is not None:
-        points, _ = face_points(observations.landmarks_px, observations.image_size, observations.scheme)
-        faces = _without_gaps(points)
+        faces = without_gaps(face_points(observations.landmarks_px, observations.image_size, observations.scheme)[0])
     times, indices, weights, distances = [], [], [], []
     moving = bundle.moving
     fitter = WeightsOfVertices(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
@@ -170,6 +171,7 @@ def solve_expressions(
         vertices,
         np.concatenate(distances),
         moving,
+        _not_learned(bundle, rig),
     )
 
 
@@ -226,7 +228,7 @@ def take_from(
         residual_px=residual.astype(np.float32),
         image_size=footage.size_px,
         focal_px=float(focal_px),
-        not_observed=_not_learned(settings, rig),
+        not_observed=found.not_learned,
         provenance={"method": "trained solver"},
     )
 
@@ -247,8 +249,8 @@ def _poses(
     return head_poses(points[:, used].astype(np.float64), seen, focal_px, size)
 
 
-def _not_learned(settings: SolveSettings, rig: BlendshapeRig) -> tuple[str, ...]:
-    bundle = load_bundle(Path(settings.method))
+def _not_learned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:
+    """Channels of the character that a solver of weights does not know."""
     if bundle.facts.kind == "mesh":
         return ()
     known = {arkit_name(c) or c for c in bundle.facts.channels}
@@ -261,14 +263,6 @@ def _columns(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[NDArray[np.intp]
     pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(rig.channels) if (arkit_name(c) or c) in place]
     both = np.array(pairs, np.intp).reshape(-1, 2)
     return both[:, 0], both[:, 1]
-
-
-def _without_gaps(points: F32) -> F32:
-    """(F, 3, 2), unseen faces where they were last seen."""
-    seen = np.isfinite(points).all((1, 2))
-    last = np.maximum.accumulate(np.where(seen, np.arange(len(points)), -1))
-    first = int(np.argmax(seen))
-    return points[np.where(last < 0, first, last)]
 
 
 class _SideReader:

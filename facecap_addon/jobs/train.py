@@ -69,26 +69,25 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
 def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> TrainResult:
     from ..learn.meshes import training_folder
     from ..learn.presets import preset_of
+    from ..learn.run import Run
     from ..learn.workers import workers_here
     from ..render.device import device_of, use_threads
 
     use_threads(settings.threads)
     workers = workers_here()
-    device = device_of(settings.device)
     preset = preset_of(settings.preset, settings.network)
     folder = training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    key = _key(settings, training_set)
-    run = (settings, training_set, preset, folder, out, key, say)
+    run = Run(settings, folder, out, _key(settings, training_set), say, device_of(settings.device), workers)
     if settings.network in ("meng", "vgg-lstm"):
         from ..learn.sequences import train_sequences
 
         box = None if settings.stills is None else _box_of(open_landmarker(threads=settings.threads))
-        lines = train_sequences(*run, device=device, workers=workers, find_box=box)
+        lines = train_sequences(run, training_set, preset, find_box=box)
     else:
         from ..learn.train_meshes import train_meshes
 
-        lines = train_meshes(*run, device=device, workers=workers)
+        lines = train_meshes(run, training_set, preset)
     workers.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
 

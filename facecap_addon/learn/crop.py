@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
-from ..footage.footage import open_footage
 from ..footage.read import read_frames
 from ..takes.atomic import atomic_path
 from .training_set import Box, ShotFacts, TrainingSet
@@ -105,8 +104,7 @@ def pictures_of(
         raise FacecapError("The training set has no crop rectangle.", "Check it with `facecap dataset`.")
     rows = training_set.rows_of(shot).rows
     video = training_set.video_of(shot, side=side)
-    footage = open_footage(video, start=shot.start, end=shot.end, fps=shot.fps)
-    reader, row, done = read_frames(footage), 0, 0
+    reader, row, done = read_frames(training_set.footage_of(shot, side=side)), 0, 0
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         try:

@@ -28,3 +28,11 @@ def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], schem
     moving = whole[:, _moving(layout)]
     box = np.concatenate([moving.min(1), moving.max(1)], 1)
     return face.astype(np.float32), box.astype(np.float32)
+
+
+def without_gaps(points: F32) -> F32:
+    """(F, 3, 2), unseen faces where they were last seen."""
+    seen = np.isfinite(points).all((1, 2))
+    last = np.maximum.accumulate(np.where(seen, np.arange(len(points)), -1))
+    first = int(np.argmax(seen))
+    return points[np.where(last < 0, first, last)]

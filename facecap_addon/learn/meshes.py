@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from .losses import rmse_mm
 from .mesh_tasks import DenseTask, MeshTask
 from .networks.laine import LaineNetwork
 from .presets import Preset
+from .run import Say
 from .solver import TrainedSolver
 from .training_set import TrainingSet
 
 _INT8_FRAMES, _JUDGED = 200, 400
-Say = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

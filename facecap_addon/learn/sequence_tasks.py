@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from .networks.laine import DROPOUT, Tower
 from .networks.sequence import LENGTH, WeightLstm
 
 Rows = NDArray[np.intp]
-_SHOWN = 8
+_SHOWN, _AT_ONCE = 8, 50
 
 
 class Stretch(NamedTuple):
@@ -32,19 +32,16 @@ class Stretch(NamedTuple):
 
 
 @dataclass
-class SequenceTask:
-    """An LSTM from embeddings to weights; the loss is on the vertices that they make.
+class WeightsTask:
+    """A network that gives weights of stretches of frames; its loss is on the vertices that they make.
 
     Attributes:
-        network: `WeightLstm`.  learned, held: frames.  embeddings, held_embeddings: (N, D) of these.
-        targets: vertices.
+        network: what learns.  learned, held: frames.  targets: vertices of weights.  device: torch's.
     """
 
     network: nn.Module
     learned: Frames
     held: Frames | None
-    embeddings: NDArray[np.float32]
-    held_embeddings: NDArray[np.float32] | None
     targets: MeshTargets
     rig: BlendshapeRig
     device: str = "cpu"
@@ -57,8 +54,55 @@ class SequenceTask:
     def items(self) -> int:
         return len(self._starts)
 
+    def rows_of(self, items: Rows) -> Rows:
+        """(B, T) frames of some stretches."""
+        return self._starts[items][:, None] + np.arange(LENGTH)
+
+    def distance(self, found: Tensor, fetched: Stretch) -> Tensor:
+        """Loss of weights (B, T, K)."""
+        wanted = torch.from_numpy(fetched.weights).to(self.device).flatten(0, 1)
+        return squared_cm(self.targets.positions(found.float().flatten(0, 1)), self.targets.positions(wanted))
+
+    def solved(self, frames: Frames) -> NDArray[np.float32]:
+        """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
+        out = np.empty_like(frames.weights)
+        with torch.no_grad():
+            for shot in np.unique(frames.shot):
+                rows = np.flatnonzero(frames.shot == shot)
+                out[rows] = self.solved_shot(frames, rows)
+        return out
+
+    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+        """(N, K) weights of the frames of one shot."""
+        raise NotImplementedError
+
+    def judge(self) -> dict[str, float]:
+        if self.held is None:
+            return {}
+        return {"rmse_mm": weights_rmse_mm(self.targets, self.solved(self.held), self.held.weights)}
+
+    def show(self) -> NDArray[np.uint8]:
+        frames = self.held or self.learned
+        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
+        faces = FacePictures(self.rig, self.targets.moving)
+        both = (self.solved(frames)[which], frames.weights[which])
+        drawn = [faces.draw(self.targets.positions(torch.from_numpy(weights)).numpy()) for weights in both]
+        return sheet_of(frames.pictures_at(which), drawn)
+
+
+@dataclass
+class SequenceTask(WeightsTask):
+    """An LSTM from embeddings to weights.
+
+    Attributes:
+        embeddings, held_embeddings: (N, D) of the frames that are learned from and held out.
+    """
+
+    embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    held_embeddings: NDArray[np.float32] | None = None
+
     def fetch(self, items: Rows) -> Stretch:
-        rows = self._starts[items][:, None] + np.arange(LENGTH)
+        rows = self.rows_of(items)
         return Stretch(self.embeddings[rows], self.learned.weights[rows])
 
     def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
@@ -66,32 +110,12 @@ class SequenceTask:
         given = torch.from_numpy(np.asarray(fetched.inputs, np.float32)).to(self.device)
         # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
         noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
-        found = network(noisy)[0].float().flatten(0, 1)
-        wanted = torch.from_numpy(fetched.weights).to(self.device).flatten(0, 1)
-        return squared_cm(self.targets.positions(found), self.targets.positions(wanted))
+        return self.distance(network(noisy)[0], fetched)
 
-    def solved(self, frames: Frames, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
-        out = np.empty_like(frames.weights)
-        with torch.no_grad():
-            for shot in np.unique(frames.shot):
-                rows = np.flatnonzero(frames.shot == shot)
-                given = torch.from_numpy(embeddings[rows])[None].to(self.device)
-                out[rows] = self.network(given)[0][0].float().cpu().numpy()
-        return out
-
-    def judge(self) -> dict[str, float]:
-        if self.held is None or self.held_embeddings is None:
-            return {}
-        found = self.solved(self.held, self.held_embeddings)
-        return {"rmse_mm": weights_rmse_mm(self.targets, found, self.held.weights)}
-
-    def show(self) -> NDArray[np.uint8]:
-        frames, known = (self.learned, self.embeddings) if self.held is None else (self.held, self.held_embeddings)
+    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+        known = self.held_embeddings if frames is self.held else self.embeddings
         assert known is not None
-        found = self.solved(frames, known)
-        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
-        return _sheet(self.rig, self.targets, frames, which, found[which])
+        return self.network(torch.from_numpy(known[rows])[None].to(self.device))[0][0].float().cpu().numpy()
 
 
 class TowerLstm(nn.Module):
@@ -118,31 +142,24 @@ class TowerLstm(nn.Module):
 
 
 @dataclass
-class JointTask:
-    """Pictures to weights through a tower and an LSTM; loss as in `SequenceTask`.
+class JointTask(WeightsTask):
+    """Pictures to weights through a tower and an LSTM.
 
-    Items are every `LENGTH`-th frame's stretches, so that an epoch sees each frame about once, as for single pictures.
+    Stretches begin at every fifth frame, so that an epoch sees each frame twice, not ten times.
+
+    Attributes:
+        whitening: of pictures.  limits: of augmentation.
     """
 
-    network: TowerLstm
-    learned: Frames
-    held: Frames | None
-    targets: MeshTargets
-    whitening: Whitening
-    rig: BlendshapeRig
-    limits: Augmentation
-    device: str = "cpu"
-    judged_by: str = "rmse_mm"
+    whitening: Whitening = field(default_factory=lambda: Whitening(0.0, 1.0))
+    limits: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        self._starts = self.learned.starts(LENGTH)[:: LENGTH // 2]
-
-    @property
-    def items(self) -> int:
-        return len(self._starts)
+        super().__post_init__()
+        self._starts = self._starts[:: LENGTH // 2]
 
     def fetch(self, items: Rows) -> Stretch:
-        rows = self._starts[items][:, None] + np.arange(LENGTH)
+        rows = self.rows_of(items)
         pictures = self.learned.pictures_at(rows.reshape(-1))
         return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), self.learned.weights[rows])
 
@@ -150,33 +167,18 @@ class JointTask:
         pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255
         # All frames of a stretch are moved alike: the head does not jump from frame to frame.
         together = augmented(pictures.flatten(1, 2), self.limits, strength, generator).unflatten(1, pictures.shape[1:3])
-        found = network(self.whitening(together)).float().flatten(0, 1)
-        wanted = torch.from_numpy(fetched.weights).to(self.device).flatten(0, 1)
-        return squared_cm(self.targets.positions(found), self.targets.positions(wanted))
+        return self.distance(network(self.whitening(together)), fetched)
 
-    def solved(self, frames: Frames) -> NDArray[np.float32]:
-        """(N, K) weights of all frames, the state carried along within shots."""
-        out = np.empty_like(frames.weights)
-        with torch.no_grad():
-            for shot in np.unique(frames.shot):
-                rows, state = np.flatnonzero(frames.shot == shot), None
-                for first in range(0, len(rows), 50):
-                    part = rows[first : first + 50]
-                    pictures = torch.from_numpy(frames.pictures_at(part)).to(self.device).float() / 255
-                    found, *state = self.network.sequence(self.network.embed(self.whitening(pictures))[None], state)
-                    out[part] = found[0].float().cpu().numpy()
-        return out
-
-    def judge(self) -> dict[str, float]:
-        if self.held is None:
-            return {}
-        return {"rmse_mm": weights_rmse_mm(self.targets, self.solved(self.held), self.held.weights)}
-
-    def show(self) -> NDArray[np.uint8]:
-        frames = self.held or self.learned
-        found = self.solved(frames)
-        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
-        return _sheet(self.rig, self.targets, frames, which, found[which])
+    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+        assert isinstance(self.network, TowerLstm)
+        found, state = [], None
+        for first in range(0, len(rows), _AT_ONCE):
+            pictures = (
+                torch.from_numpy(frames.pictures_at(rows[first : first + _AT_ONCE])).to(self.device).float() / 255
+            )
+            weights, *state = self.network.sequence(self.network.embed(self.whitening(pictures))[None], state)
+            found.append(weights[0].float().cpu().numpy())
+        return np.concatenate(found)
 
 
 def weights_rmse_mm(targets: MeshTargets, found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
@@ -195,13 +197,3 @@ def jitter_mm(targets: MeshTargets, weights: NDArray[np.float32]) -> NDArray[np.
         at = targets.positions(torch.from_numpy(weights[first : first + 257])).unflatten(1, (-1, 3))
         out[first : first + 256] = 1000 * (at[1:] - at[:-1]).norm(dim=-1).mean(1).numpy()
     return out
-
-
-def _sheet(
-    rig: BlendshapeRig, targets: MeshTargets, frames: Frames, which: Rows, found: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    faces = FacePictures(rig, targets.moving)
-    drawn = [
-        faces.draw(targets.positions(torch.from_numpy(weights)).numpy()) for weights in (found, frames.weights[which])
-    ]
-    return sheet_of(frames.pictures_at(which), drawn)

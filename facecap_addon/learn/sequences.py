@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +13,7 @@ from torch import nn
 
 from ..errors import FacecapError
 from .augment import Augmentation, covering
-from .bundle import SolverBundle, SolverFacts, save_bundle
-from .diary import PICTURE, Diary
+from .bundle import SolverBundle, SolverFacts
 from .embedding_task import EmbeddingTask, embed, read_stills
 from .export import check_parity, parity, to_onnx
 from .frames import Frames, MeshTargets, Whitening, whitening_of
@@ -24,13 +21,10 @@ from .meshes import split_frames
 from .networks.facenet import EMBEDDING, FaceNet
 from .networks.sequence import HIDDEN, WeightLstm
 from .presets import Preset
-from .recipe import Recipe
-from .sequence_tasks import JointTask, SequenceTask, TowerLstm, jitter_mm
+from .run import Run, report_lines
+from .sequence_tasks import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
 from .stills import find_stills, held_persons
-from .train_meshes import options_of, report_lines
-from .trainer import Epoch, Options, train
 from .training_set import TrainingSet
-from .workers import Workers
 
 CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
@@ -39,70 +33,62 @@ FindBox = Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None
 
 
 def train_sequences(
-    settings: Any,
-    training_set: TrainingSet,
-    preset: Preset,
-    folder: Path,
-    out: Path,
-    key: str,
-    say: Any,
-    *,
-    device: str,
-    workers: Workers,
-    find_box: FindBox | None = None,
+    run: Run, training_set: TrainingSet, preset: Preset, *, find_box: FindBox | None = None
 ) -> list[str]:
-    """Train and export; arguments as `train_meshes`.
+    """Train and export; returns what there is to say.
 
     Args:
         find_box: crop of a still in its parts, or None without a face; needed where stills are named.
     Raises:
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
-    learned, held = split_frames(training_set, preset, say)
+    learned, held = split_frames(training_set, preset, run.say)
     targets = MeshTargets(training_set, learned)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
     whitening = whitening_of(learned)
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(run.settings.seed)
     mean = torch.from_numpy(learned.weights.mean(0))
-    options = options_of(settings, preset.batch, device)
-    recipe = _recipe(preset.recipe, settings.epochs)
+    options = run.options(preset.batch)
     lines: list[str] = []
-    held_known: NDArray[np.float32] | None = None
-    if settings.network == "meng":
-        embedding, lines = _trained_embedding(
-            settings, preset, learned, held, whitening, folder, key, say, device, workers, find_box
-        )
+    if run.settings.network == "meng":
+        embedding, lines = _trained_embedding(run, preset, learned, held, whitening, find_box)
         known, held_known = (
-            None if frames is None else embed(embedding, whitening, frames.pictures_at, np.arange(frames.count), device)
+            None
+            if frames is None
+            else embed(embedding, whitening, frames.pictures_at, np.arange(frames.count), run.device)
             for frames in (learned, held)
         )
         assert known is not None
         lstm = WeightLstm(EMBEDDING, mean)
-        task: Any = SequenceTask(lstm, learned, held, known, held_known, targets, training_set.rig, device)
+        task: WeightsTask = SequenceTask(
+            lstm, learned, held, targets, training_set.rig, run.device, embeddings=known, held_embeddings=held_known
+        )
         options = replace(options, batch=64)
     else:
         network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
-        task = JointTask(network, learned, held, targets, whitening, training_set.rig, covering(learned.face), device)
+        task = JointTask(
+            network, learned, held, targets, training_set.rig, run.device,
+            whitening=whitening, limits=covering(learned.face),
+        )  # fmt: skip
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence
-    epochs = _run(task, recipe, options, folder, settings, say, "train", key, device, workers)
-    if not workers.first:
+    epochs = run.train(task, preset.recipe, options, "train", "train", key="train")
+    if not run.workers.first:
         return []
     lines += report_lines(epochs)
-    report: dict[str, object] = {"network": settings.network, "preset": settings.preset, "epochs": len(epochs)}
+    report = run.report(epochs)
     if held is not None:
-        found = task.solved(held, held_known) if settings.network == "meng" else task.solved(held)
-        rmse, jitter = task.judge()["rmse_mm"], float(jitter_mm(targets, found).mean())
+        found = task.solved(held)
+        rmse, jitter = weights_rmse_mm(targets, found, held.weights), float(jitter_mm(targets, found).mean())
         true_jitter = float(jitter_mm(targets, held.weights).mean())
         report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
         lines.append(
             f"Held-out shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
         )
-    say("export", 0, 1)
-    bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, out.stem, report)
-    picture = (folder / PICTURE).read_bytes() if (folder / PICTURE).is_file() else b""
-    save_bundle(out, replace(bundle, picture=picture))
+    run.say("export", 0, 1)
+    bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
+    run.save(bundle)
     return [*lines, *more]
 
 
@@ -118,19 +104,15 @@ class _Embedding(nn.Module):
 
 
 def _trained_embedding(
-    settings: Any,
+    run: Run,
     preset: Preset,
     learned: Frames,
     held: Frames | None,
     whitening: Whitening,
-    folder: Path,
-    key: str,
-    say: Any,
-    device: str,
-    workers: Workers,
     find_box: FindBox | None,
 ) -> tuple[FaceNet, list[str]]:
     """The embedding network, trained on stills, or on the footage's own expressions."""
+    settings = run.settings
     network = FaceNet(preset.width, preset.picture.height)
     lines: list[str] = []
     if settings.stills is not None:
@@ -140,10 +122,11 @@ def _trained_embedding(
     else:
         pictures, labels, classes, apart = expressions_in(learned, held, settings.seed)
         lines = [f"Without stills, {len(classes)} expressions were found in the footage itself."]
-    task = EmbeddingTask(network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, device)
-    options = replace(options_of(settings, preset.embedding_batch, device), batch=preset.embedding_batch)
-    recipe = _recipe(preset.embedding_recipe, settings.epochs)
-    epochs = _run(task, recipe, options, folder / "embedding", settings, say, "embed", key, device, workers)
+    task = EmbeddingTask(
+        network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
+    )
+    options = replace(run.options(preset.embedding_batch), batch=preset.embedding_batch)
+    epochs = run.train(task, preset.embedding_recipe, options, "embed", "embed", within="embedding", key="embed")
     if epochs and "between" in epochs[-1].judged:
         judged = task.judge()
         ratio = judged["between"] / max(judged["within"], 1e-9)
@@ -183,47 +166,6 @@ def expressions_in(
         tuple(f"expression {i + 1}" for i in range(count)),
         np.array(apart),
     )
-
-
-def _run(
-    task: Any,
-    recipe: Recipe,
-    options: Options,
-    folder: Path,
-    settings: Any,
-    say: Any,
-    stage: str,
-    key: str,
-    device: str,
-    workers: Workers,
-) -> list[Epoch]:
-    title = f"{settings.network}, {settings.preset}: {stage}"
-    folder.mkdir(parents=True, exist_ok=True)
-    diary = Diary(folder, title, tensorboard=settings.tensorboard and workers.first)
-
-    def watch(done: int, total: int, epochs: list[Epoch]) -> None:
-        say(stage, done, total)
-
-    try:
-        return train(
-            task,
-            recipe,
-            options,
-            folder,
-            watch,
-            lambda epochs: diary.write(task, epochs),
-            device=device,
-            workers=workers,
-            key=key + stage,
-        )
-    finally:
-        diary.close()
-
-
-def _recipe(recipe: Recipe, epochs: int | None) -> Recipe:
-    if epochs is None:
-        return recipe
-    return replace(recipe, epochs=epochs, last_epochs=min(recipe.last_epochs, max(1, epochs // 3)))
 
 
 def _bundle(

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..footage.footage import open_footage
 from ..footage.read import read_frames
 from .crop import PictureKind, cut
 from .training_set import ShotFacts, TrainingSet
@@ -38,8 +37,7 @@ def _strip(training_set: TrainingSet, shot: ShotFacts, held: bool) -> NDArray[np
     wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
     out = np.full((_LABEL_PX + _KIND.height + _CURVE_PX, _COLUMNS * _KIND.width, 3), _PAPER, np.uint8)
     crop = training_set.crop or (0.0, 0.0, 1.0, 1.0)
-    footage = open_footage(training_set.video_of(shot), start=shot.start, end=shot.end, fps=shot.fps)
-    reader = read_frames(footage)
+    reader = read_frames(training_set.footage_of(shot))
     try:
         for row, frame in enumerate(reader):
             if row in wanted:

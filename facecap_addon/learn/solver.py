@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
 from .crop import cut
 from .steady import stabilising, steadied
@@ -85,6 +86,14 @@ class TrainedSolver:
                 "This solver was trained with a second camera from the side.", "Give its footage, too: --side-video."
             )
         return np.concatenate([front, cut(side, self.facts.side_crop, self.facts.picture)])
+
+    def whole_face(self, rig: BlendshapeRig, found: F32) -> F32:
+        """(V, 3) float32 m: the character under what `solve` gave."""
+        if self.facts.kind == "weights":
+            return rig.vertices_at(np.clip(found, rig.ranges[:, 0], rig.ranges[:, 1]))
+        out = rig.neutral.copy()
+        out[self.bundle.moving] = found
+        return out
 
     def solve_crop(self, crop: NDArray[np.uint8]) -> F32:
         """As `solve`, from a crop (C, H, W) uint8."""

@@ -63,7 +63,7 @@ class Options:
     Attributes:
         batch: items per step.  seed: of everything random.  checkpoint_s: between checkpoints.
         patience: epochs without improvement before the training ends; 0: never.
-        precision: "fp32" or "bf16".  most_s: seconds after which the rate goes down to its end; 0: no limit.
+        precision: "fp32" or "bf16".
     """
 
     batch: int = 50

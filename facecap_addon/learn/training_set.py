@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..footage.footage import Footage, open_footage
 from ..rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from ..takes.atomic import atomic_path
 
@@ -133,6 +134,10 @@ class TrainingSet:
         name = shot.side_video if side else shot.video
         assert name is not None
         return Path(name) if Path(name).is_absolute() else self.folder / name
+
+    def footage_of(self, shot: ShotFacts, *, side: bool = False) -> Footage:
+        """The footage of a shot, opened and trimmed; side: of its second camera."""
+        return open_footage(self.video_of(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
 
     def held(self) -> frozenset[str]:
         """Names of the shots that are held out: those named so, and of the rest the latest up to HELD_SHARE.

@@ -22,6 +22,7 @@ from facecap_addon.learn.crop import PictureKind  # noqa: E402
 from facecap_addon.learn.meshes import plan_mesh  # noqa: E402
 from facecap_addon.learn.presets import Preset  # noqa: E402
 from facecap_addon.learn.recipe import Recipe  # noqa: E402
+from facecap_addon.learn.run import Run  # noqa: E402
 from facecap_addon.learn.sequences import train_sequences  # noqa: E402
 from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
 from facecap_addon.learn.train_meshes import train_meshes  # noqa: E402
@@ -77,23 +78,18 @@ def settings(**changes: Any) -> SimpleNamespace:
     return SimpleNamespace(**(facts | changes))
 
 
+def run(folder: Path, out: Path, **changes: Any) -> Run:
+    """A training into a folder."""
+    return Run(settings(**changes), folder / "run", out, "key", nothing, "cpu", Workers())
+
+
 def nothing(*_: object) -> None:
     pass
 
 
 def test_a_face_is_learned_exported_and_solved(training_set: TrainingSet, tmp_path: Path) -> None:
     out = tmp_path / "small.facecap"
-    lines = train_meshes(
-        settings(int8=True),
-        training_set,
-        PRESET,
-        tmp_path / "run",
-        out,
-        "key",
-        nothing,
-        device="cpu",
-        workers=Workers(),
-    )
+    lines = train_meshes(run(tmp_path, out, int8=True), training_set, PRESET)
     bundle = load_bundle(out)
     report = bundle.facts.report
     assert report["mean_pose_mm"] > 4 * report["rmse_mm"]
@@ -179,17 +175,7 @@ def test_training_stops_early_when_held_out_shots_get_no_better(training_set: Tr
 def test_the_other_mesh_networks_learn_too(training_set: TrainingSet, tmp_path: Path, network: str) -> None:
     preset = PRESET if network == "dense" else replace(PRESET, picture=PictureKind(32, 24, colour=True))
     out = tmp_path / f"{network}.facecap"
-    train_meshes(
-        settings(network=network, epochs=60 if network == "dense" else 14),
-        training_set,
-        preset,
-        tmp_path / "run",
-        out,
-        "k",
-        nothing,
-        device="cpu",
-        workers=Workers(),
-    )
+    train_meshes(run(tmp_path, out, network=network, epochs=60 if network == "dense" else 14), training_set, preset)
     report = load_bundle(out).facts.report
     assert report["mean_pose_mm"] > 1.5 * report["rmse_mm"]
 
@@ -200,17 +186,7 @@ def test_sequences_are_learned_and_solved_frame_by_frame(
 ) -> None:
     preset = replace(PRESET, picture=PictureKind(32, 32 if network == "meng" else 24, colour=True))
     out = tmp_path / f"{network}.facecap"
-    train_sequences(
-        settings(network=network),
-        training_set,
-        preset,
-        tmp_path / "run",
-        out,
-        "k",
-        nothing,
-        device="cpu",
-        workers=Workers(),
-    )
+    train_sequences(run(tmp_path, out, network=network), training_set, preset)
     bundle = load_bundle(out)
     assert bundle.facts.kind == "weights"
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]

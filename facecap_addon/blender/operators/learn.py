@@ -41,12 +41,7 @@ class FACECAP_OT_add_to_set(JobOperator, bpy.types.Operator):
     bl_label = "Add Take"
     bl_description = "Add the solved take and its footage to the training set"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not context.scene.facecap.result.take:
-            cls.poll_message_set("Solve first, and correct what is wrong")
-            return False
-        return super().poll(context)
+    needs_take = "Solve first, and correct what is wrong"
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start adding the scene's take. Raises FacecapError."""

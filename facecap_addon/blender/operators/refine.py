@@ -43,12 +43,7 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
     bl_description = "Make the solve look like the footage: render, look, compare (slow; needs PyTorch)"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not context.scene.facecap.result.take:
-            cls.poll_message_set("Solve first")
-            return False
-        return super().poll(context)
+    needs_take = "Solve first"
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "TIMER":

@@ -42,9 +42,14 @@ class JobOperator(FacecapOperator):
     """Mixin: an operator that runs a job in the worker process and bakes its result. Implement `new_job`."""
 
     _timer: bpy.types.Timer | None = None
+    needs_take = ""
+    """What to say where the operator wants a solved take and there is none."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        if cls.needs_take and not context.scene.facecap.result.take:
+            cls.poll_message_set(cls.needs_take)
+            return False
         if session.job is not None:
             cls.poll_message_set("A solve is running")
             return False

@@ -1,0 +1,93 @@
+"""One training from start to solver file: what all networks share around the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .bundle import SolverBundle, save_bundle
+from .diary import PICTURE, Diary
+from .recipe import Recipe
+from .trainer import Epoch, Options, Task, train
+from .workers import Workers
+
+Say = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that was asked for.
+
+    Attributes:
+        settings: a `TrainSettings`.  folder: of checkpoints and logs.  out: the solver to write.
+        key: of settings and data.  say: told (stage, done, total); it may raise to cancel.
+        device: torch's.  workers: this process among several.
+    """
+
+    settings: Any
+    folder: Path
+    out: Path
+    key: str
+    say: Say
+    device: str
+    workers: Workers
+
+    def options(self, batch: int) -> Options:
+        """How to train, of the settings; batch: where these leave it open."""
+        chosen = self.settings
+        precision = chosen.precision
+        if precision == "auto":  # on processors the small networks are no faster in bf16
+            precision = "bf16" if self.device == "cuda" else "fp32"
+        return Options(chosen.batch or batch, chosen.seed, 60 * chosen.checkpoint_minutes, chosen.patience, precision)
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The preset's recipe, or one of as many epochs as are asked for."""
+        epochs = self.settings.epochs
+        if epochs is None:
+            return recipe
+        return replace(recipe, epochs=epochs, last_epochs=min(recipe.last_epochs, max(1, epochs // 3)))
+
+    def train(
+        self, task: Task, recipe: Recipe, options: Options, stage: str, title: str, *, within: str = "", key: str = ""
+    ) -> list[Epoch]:
+        """Train a task; its progress is told as `stage` and drawn under `title`.
+
+        Args:
+            recipe: of the preset.  within: a folder of its own inside the training's.  key: what tells tasks apart.
+        """
+        folder = self.folder / within
+        folder.mkdir(parents=True, exist_ok=True)
+        named = f"{self.settings.network}, {self.settings.preset}: {title}"
+        diary = Diary(folder, named, tensorboard=self.settings.tensorboard and self.workers.first)
+        try:
+            return train(
+                task,
+                self.recipe(recipe),
+                options,
+                folder,
+                lambda done, total, _: self.say(stage, done, total),
+                lambda epochs: diary.write(task, epochs),
+                device=self.device,
+                workers=self.workers,
+                key=self.key + key,
+            )
+        finally:
+            diary.close()
+
+    def report(self, epochs: list[Epoch]) -> dict[str, object]:
+        """What a solver tells of its training."""
+        return {"network": self.settings.network, "preset": self.settings.preset, "epochs": len(epochs)}
+
+    def save(self, bundle: SolverBundle) -> None:
+        """Write the solver with the picture of its training."""
+        path = self.folder / PICTURE
+        save_bundle(self.out, replace(bundle, picture=path.read_bytes() if path.is_file() else b""))
+
+
+def report_lines(epochs: list[Epoch]) -> list[str]:
+    """How long it took, and what share of the time went into waiting for data."""
+    seconds = sum(e.seconds for e in epochs)
+    waiting = sum(e.waiting * e.seconds for e in epochs) / max(seconds, 1e-9)
+    return [f"{len(epochs)} epochs in {seconds / 60:.1f} min; {waiting:.1%} of the time waiting for data."]
