@@ -16,6 +16,7 @@ MODULES = (
     "operators.refine",
     "operators.learn",
     "operators.bake",
+    "operators.live",
     "operators.result",
     "operators.installation",
     "overlay.landmarks",

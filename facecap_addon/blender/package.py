@@ -25,10 +25,14 @@ def job_folder(video: Path) -> Path:
 
     The same video gets the same folder, so a solve that was interrupted goes on from where it stopped.
     """
-    stem = video.stem or video.name or "footage"
+    return work_folder(video.stem or video.name or "footage")
+
+
+def work_folder(name: str) -> Path:
+    """Where work of some name is kept: beside the .blend if it is saved, else in the add-on's own folder."""
     if bpy.data.filepath:
-        return Path(bpy.data.filepath).parent / "facecap" / stem
-    return user_folder("takes") / stem
+        return Path(bpy.data.filepath).parent / "facecap" / name
+    return user_folder("takes") / name
 
 
 def preferences() -> bpy.types.AddonPreferences | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 if TYPE_CHECKING:
+    from ..jobs.events import FaceEvent
     from ..jobs.runner import Runner
 
 
@@ -46,7 +47,28 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Live:
+    """Live capture that the panel shows.
+
+    Attributes:
+        runner: the worker's runner.  scene, character: names.  stage: what is being done, for people.
+        face: the latest face, or None.  latency_ms: from capture to the key's value here, of the latest faces.
+        note: what there is to say.  stopping: whether the user has asked to stop.
+    """
+
+    runner: Runner
+    scene: str
+    character: str
+    stage: str = "Starting"
+    face: FaceEvent | None = None
+    latency_ms: list[float] = field(default_factory=list)
+    note: str = ""
+    stopping: bool = False
+
+
 job: Job | None = None
+live: Live | None = None
 outcome: Outcome | None = None
 installation_report: list[str] = []
 
@@ -58,6 +80,14 @@ def end_job() -> None:
         ended, job = job, None
         close = getattr(ended.runner, "close", ended.runner.cancel)
         close()
+
+
+def end_live() -> None:
+    """End live capture's process, if there is one, and forget it."""
+    global live
+    if live is not None:
+        ended, live = live, None
+        getattr(ended.runner, "close", ended.runner.cancel)()
 
 
 def redraw(*, viewport: bool = False) -> None:

@@ -182,7 +182,7 @@ def find_expectation(
     if neutral_frames is not None:
         neutral = at(neutral_frames)[0].mean(0)
     else:
-        neutral = _bare_face(prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp))))
+        neutral = bare_face(prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp))))
     weights = np.empty((count, len(prior.channels)))
     for start in range(0, count, _AT_ONCE):
         part = slice(start, min(start + _AT_ONCE, count))
@@ -190,7 +190,7 @@ def find_expectation(
     return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
 
 
-def _bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
+def bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
     """(3 M,) the face at rest behind shapes (F, 3 M) of heads turned by (F, 3) rad."""
     # From the mean of many people, not from this footage's middle: an expression held through most of a clip is one.
     neutral = prior.identity_mean

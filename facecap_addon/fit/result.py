@@ -41,7 +41,7 @@ def take_of(
     residual_px, gaze = np.zeros(count), np.zeros((count, 2, 2), np.float32)
     for start in range(0, count, _AT_ONCE):
         part = slice(start, min(start + _AT_ONCE, count))
-        confidence[part], residual_px[part], gaze[part] = _measure(calibration, seen, state.part(part), part)
+        confidence[part], residual_px[part], gaze[part] = measured(calibration, seen, state.part(part), part)
     gaze = straight_ahead(gaze) if with_gaze else np.zeros_like(gaze)
 
     def spread(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
@@ -73,7 +73,7 @@ def take_of(
     )
 
 
-def _measure(calibration: Calibration, seen: SeenFrames, state: State, frames: slice) -> tuple[F32, F64, F32]:
+def measured(calibration: Calibration, seen: SeenFrames, state: State, frames: slice) -> tuple[F32, F64, F32]:
     """Confidence (n, R), residual (n,) px and gaze (n, 2, 2) rad of some of the seen frames."""
     observations, rows, terms = seen.observations, seen.rows[frames], seen.terms
     centred_px, weight, _ = seen.landmarks(frames)

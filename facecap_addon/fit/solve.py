@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +58,53 @@ def solve_take(
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
-    if observations.scheme != embedding.scheme:
+    subject = subject_of(observations.scheme, rig, embedding, rehearsal)
+    terms, geometry, scale, not_observed = subject.terms, subject.geometry, subject.scale, subject.not_observed
+    seen = seen_frames(observations, embedding.valid, terms)
+    neutral_frames = named_neutral(observations, seen, settings.neutral_frame)
+    trained = load_prior() if observations.scheme == "mediapipe-478" and settings.prior > 0 else None
+    # Many small products: BLAS threads would only wait for each other (`minimise` has threads of its own).
+    with threadpool_limits(1, user_api="blas"):
+        expectation = None
+        if trained is not None:
+            expectation = find_expectation(
+                trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
+            )
+        priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
+        energy = energy_of(rig, priors, seen, expectation, not_observed, subject.habits)
+        if neutral_frames is not None:
+            energy.mean[neutral_frames] = 0.0
+        activity = expectation.activity if expectation is not None else None
+        calibration = _calibrate(geometry, terms, energy, activity, observations, settings, on_progress)
+        state = _solve_stretches(calibration, terms, energy, on_progress)
+    return take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A character as the fit sees it.
+
+    Attributes:
+        terms: of its landmarks.  geometry: where they lie and how keys move them, at life size.
+        scale: size of its head in life sizes.  not_observed: channels that landmarks cannot show.
+        habits: how many ways of erring together the landmark network has on it.
+    """
+
+    terms: LandmarkTerms
+    geometry: Geometry
+    scale: float
+    not_observed: tuple[str, ...]
+    habits: int
+
+
+def subject_of(scheme: str, rig: BlendshapeRig, embedding: LandmarkEmbedding, rehearsal: Rehearsal | None) -> Subject:
+    """Prepare a character; see `solve_take`. Raises FacecapError where its landmarks are of another scheme."""
+    if scheme != embedding.scheme:
         raise FacecapError(
-            f"The footage has {observations.scheme} landmarks, the character {embedding.scheme}.",
+            f"The footage has {scheme} landmarks, the character {embedding.scheme}.",
             "Place the landmarks on the character with the same network.",
         )
-    terms = terms_for(observations.scheme)
+    terms = terms_for(scheme)
     # A giant's face and a doll's are fitted at life size, so that millimetres mean the same.
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))
@@ -75,24 +117,7 @@ def solve_take(
     used = terms.used
     terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.ranges[:, 1])
     geometry = make_geometry(neutral[used], deltas[:, used], habits[:, used], terms.gap_upper, terms.gap_lower, shut)
-    seen = seen_frames(observations, embedding.valid, terms)
-    neutral_frames = named_neutral(observations, seen, settings.neutral_frame)
-    trained = load_prior() if observations.scheme == "mediapipe-478" and settings.prior > 0 else None
-    # Many small products: BLAS threads would only wait for each other (`minimise` has threads of its own).
-    with threadpool_limits(1, user_api="blas"):
-        expectation = None
-        if trained is not None:
-            expectation = find_expectation(
-                trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
-            )
-        priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
-        energy = energy_of(rig, priors, seen, expectation, not_observed, len(habits))
-        if neutral_frames is not None:
-            energy.mean[neutral_frames] = 0.0
-        activity = expectation.activity if expectation is not None else None
-        calibration = _calibrate(geometry, terms, energy, activity, observations, settings, on_progress)
-        state = _solve_stretches(calibration, terms, energy, on_progress)
-    return take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze)
+    return Subject(terms, geometry, scale, not_observed, len(habits))
 
 
 def _calibrate(

@@ -26,6 +26,9 @@ STAGE_TEXT = {
     "train": "training",
     "export": "writing the solver",
     "compare": "comparing with the landmark fit",
+    "teach": "training the teacher",
+    "filter": "filtering",
+    "live": "capturing; Ctrl-C ends it",
 }
 _REDRAW_S = 0.1
 _BAR_WIDTH = 24
@@ -58,6 +61,17 @@ class ProgressBar:
         if new_stage or now_s - self._drawn_s >= _REDRAW_S:
             self._drawn_s = now_s
             self._draw(progress)
+
+    def say(self, line: str, note: str = "") -> None:
+        """Show a line in the bar's place; a note stays on the screen."""
+        if note:
+            self.clear()
+            self._write(note + "\n")
+        now_s = time.monotonic()
+        if self._live and now_s - self._drawn_s >= _REDRAW_S:
+            self._drawn_s = now_s
+            self._write("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1])
+            self._shown = True
 
     def clear(self) -> None:
         """Take the bar off the screen."""

@@ -1,4 +1,4 @@
-"""The command line: `facecap solve`, `refine`, `dataset`, `train` and `doctor`.
+"""The command line: `facecap solve`, `refine`, `dataset`, `train`, `filter`, `live` and `doctor`.
 
 The same `main` serves the console script, `python -m facecap_addon` and `blender --command facecap`.
 """
@@ -21,7 +21,9 @@ from .bar import ProgressBar
 from .blender_process import BlenderHook
 from .claim import claimed_stdout
 from .dataset_settings import DatasetSettings
-from .events import Event, JobError, JobResult, encode_event
+from .events import Event, FaceEvent, JobError, JobResult, encode_event
+from .filter_settings import FilterSettings
+from .live_settings import LiveSettings
 from .progress import Progress
 from .refine_settings import RefineSettings
 from .schema import add_arguments, from_arguments
@@ -87,6 +89,22 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
         "train a solver for one actor (needs torch)",
         "Train a network on a training set; what comes out solves the actor's other footage, without torch.",
     )
+    _add_job(
+        commands,
+        "filter",
+        FilterSettings,
+        "take",
+        "smooth a take without opening its lips or blunting its blinks",
+        "Filter the curves of a finished take; the take stays, the filtered one lies beside it.",
+    )
+    _add_job(
+        commands,
+        "live",
+        LiveSettings,
+        "source",
+        "capture live from a camera, a video or a phone",
+        "Solve a camera, a video at its own rate or Live Link Face packets as they come; Ctrl-C ends it.",
+    )
     doctor = commands.add_parser("doctor", help="check the installation")
     doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")
 
@@ -137,6 +155,8 @@ def _show(events: Iterator[Event]) -> Event:
         for last in events:
             if isinstance(last, Progress):
                 bar.show(last)
+            elif isinstance(last, FaceEvent):
+                bar.say(_live_text(last), last.note)
     finally:
         bar.clear()
     if isinstance(last, JobError):
@@ -144,6 +164,16 @@ def _show(events: Iterator[Event]) -> Event:
     elif isinstance(last, JobResult):
         _print_result(last.result)
     return last
+
+
+def _live_text(face: FaceEvent) -> str:
+    if not face.confidence:
+        return f"{face.time_s:7.1f} s  no face (or looking at it first)"
+    recording = "  recording" if face.recording else ""
+    return (
+        f"{face.time_s:7.1f} s  {face.fps:5.1f} frames per second, {face.latency_ms:4.0f} ms late, "
+        f"{face.dropped} dropped{recording}"
+    )
 
 
 def _print_result(result: dict[str, Any]) -> None:

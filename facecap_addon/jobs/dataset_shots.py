@@ -15,7 +15,7 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..learn.align import at_times, nearest_rows
-from ..learn.face_points import face_points
+from ..learn.face_points import face_points, mark_up
 from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot
 from ..rig.channels import arkit_name
 from ..takes.live_link import read_live_link_csv
@@ -41,18 +41,19 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     video, footage = _footage_of(settings, solved.video, solved.start, solved.end, solved.fps)
     wanted = _range(settings, take.time_s, footage)
     rows = np.flatnonzero((take.status == STATUS_SOLVED) & wanted)
-    weights, found = _matched(take, training_set)
-    if not found:
+    weights, known = _matched(take, training_set)
+    if not known:
         raise FacecapError(
             f"{path.name} has no channel in common with the training set's character.", "Name another --character."
         )
-    face, box = face_points(take.landmarks_px[rows], take.image_size, _scheme_of(take))
+    seen = (take.landmarks_px[rows], take.image_size, _scheme_of(take))
+    (face, box), points = face_points(*seen), mark_up(*seen)
     shot = ShotFacts(
         _name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
         side_video=_side(settings), source=f"take {path.name}",
     )  # fmt: skip
     yield Progress("add", 0, 1)
-    return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box))
+    return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box, points))
 
 
 def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path) -> Steps:
@@ -61,8 +62,8 @@ def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path
     curves = (
         load_take(settings.curves) if settings.curves.suffix.lower() == ".npz" else read_live_link_csv(settings.curves)
     )
-    weights, found = _matched(curves, training_set)
-    if not found:
+    weights, known_any = _matched(curves, training_set)
+    if not known_any:
         raise FacecapError(
             f"{settings.curves.name} drives none of the character's shape keys.",
             f"The character has: {', '.join(training_set.rig.channels[:8])}, …",
@@ -77,12 +78,13 @@ def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path
             f"({seen.time_s[0]:.1f} to {seen.time_s[-1]:.1f} s) do not overlap where a face is seen.",
             "Shift the curves with --offset.",
         )
-    face, box = face_points(seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    (face, box), points = face_points(*found), mark_up(*found)
     shot = ShotFacts(
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"curves {settings.curves.name}",
     )  # fmt: skip
-    return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box))
+    return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box, points))
 
 
 def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path) -> Steps:
@@ -104,13 +106,14 @@ def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path)
         time_s = seen.time_s[0] + np.arange(count) / rate
     at, known = nearest_rows(seen.time_s, time_s + settings.offset_s)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
-    face, box = face_points(seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
+    (face, box), points = face_points(*found), mark_up(*found)
     shot = ShotFacts(
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"point cache {settings.cache.name}",
     )  # fmt: skip
     none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
-    rows = ShotRows(keep, seen.time_s[keep], none, face, box)
+    rows = ShotRows(keep, seen.time_s[keep], none, face, box, points)
     return add_shot(training_set, shot, rows, cache.positions[at[keep]])
 
 
@@ -178,7 +181,8 @@ def _draw(
             on_frame(written if not ending else len(weights))
     landmarks, size = landmarks_drawn(actor, weights, head)
     face, box = face_points(landmarks, size, embedding.scheme)
-    return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box)
+    points = mark_up(landmarks, size, embedding.scheme)
+    return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)
 
 
 def _observed(

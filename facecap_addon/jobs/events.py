@@ -1,6 +1,7 @@
 """What a worker process tells its owner: JSON lines.
 
     {"event": "progress", "stage": "landmarks", "done": 128, "total": 900, "message": ""}
+    {"event": "face", "time_s": 1.2, "weights": […], "head_wxyz": […], "head_m": […], …}
     {"event": "result", "result": {…}}
     {"event": "error", "what": "…", "way_out": "…", "exit_code": 2, "report": "/path/or/null"}
 
@@ -48,7 +49,35 @@ class JobError:
         return self.exit_code == 130
 
 
-Event = Progress | JobResult | JobError
+@dataclass(frozen=True)
+class FaceEvent:
+    """A frame of live capture.
+
+    Attributes:
+        time_s: since the start.  captured_s: when it was captured, by the monotonic clock of this machine.
+        weights: of the character's channels.  head_wxyz, head_m: see `Take`.  confidence: 0..1; 0: no face is seen.
+        fps: solved per second.  latency_ms: from capture to here.  dropped: pictures left out so far.
+        recording: whether this is being recorded.  note: what there is to say, or "".
+        take: the recording that has just been written, or "".
+        head_from_rig: (16,) head space from rig space by rows, with the first face only, where they differ.
+    """
+
+    time_s: float
+    captured_s: float
+    weights: tuple[float, ...]
+    head_wxyz: tuple[float, ...]
+    head_m: tuple[float, ...]
+    confidence: float
+    fps: float
+    latency_ms: float
+    dropped: int
+    recording: bool
+    note: str = ""
+    take: str = ""
+    head_from_rig: tuple[float, ...] = ()
+
+
+Event = Progress | FaceEvent | JobResult | JobError
 
 
 def encode_event(event: Event) -> str:
@@ -61,6 +90,8 @@ def encode_event(event: Event) -> str:
             "total": event.total,
             "message": event.message,
         }
+    elif isinstance(event, FaceEvent):
+        facts = {"event": "face", **vars(event)}
     elif isinstance(event, JobResult):
         facts = {"event": "result", "result": event.result}
     else:
@@ -81,6 +112,8 @@ def decode_event(line: str) -> Event | None:
         kind = facts["event"]
         if kind == "progress":
             return Progress(str(facts["stage"]), int(facts["done"]), int(facts["total"]), str(facts["message"]))
+        if kind == "face":
+            return _face_of(facts)
         if kind == "result":
             return JobResult(dict(facts["result"]))
         if kind == "error":
@@ -88,3 +121,24 @@ def decode_event(line: str) -> Event | None:
     except (ValueError, KeyError, TypeError):
         return None
     return None
+
+
+def _face_of(facts: dict[str, Any]) -> FaceEvent:
+    def row(name: str) -> tuple[float, ...]:
+        return tuple(float(value) for value in facts[name])
+
+    return FaceEvent(
+        time_s=float(facts["time_s"]),
+        captured_s=float(facts["captured_s"]),
+        weights=row("weights"),
+        head_wxyz=row("head_wxyz"),
+        head_m=row("head_m"),
+        head_from_rig=row("head_from_rig"),
+        confidence=float(facts["confidence"]),
+        fps=float(facts["fps"]),
+        latency_ms=float(facts["latency_ms"]),
+        dropped=int(facts["dropped"]),
+        recording=bool(facts["recording"]),
+        note=str(facts["note"]),
+        take=str(facts["take"]),
+    )

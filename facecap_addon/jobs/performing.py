@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import queue
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,8 +65,14 @@ def os_error_event(error: OSError) -> JobError:
     return JobError(what, "Check the disk and the folder, then run it again.", 2)
 
 
-def perform(job_name: str, settings_json: Mapping[str, Any], protocol: TextIO) -> int:
-    """Run a job and write its events to `protocol`, one line each; returns the exit code."""
+def perform(
+    job_name: str, settings_json: Mapping[str, Any], protocol: TextIO, controls: queue.SimpleQueue[bytes] | None = None
+) -> int:
+    """Run a job and write its events to `protocol`, one line each; returns the exit code.
+
+    Args:
+        controls: what the job's owner wants of it while it runs, for jobs that have controls.
+    """
 
     def say(event: Event) -> None:
         protocol.write(encode_event(event) + "\n")
@@ -76,7 +83,8 @@ def perform(job_name: str, settings_json: Mapping[str, Any], protocol: TextIO) -
     try:
         job = open_job(job_name)
         settings = from_json(job.settings_type, settings_json)
-        for event in events_of(job, settings):
+        extras = {"controls": controls} if job.has_controls else {}
+        for event in events_of(job, settings, **extras):
             say(event)
             if isinstance(event, JobError):
                 code = event.exit_code

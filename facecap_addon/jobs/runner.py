@@ -87,7 +87,7 @@ class Runner:
             self._clock.update(event, time.monotonic())
         elif isinstance(event, JobResult):
             self.result = event
-        else:
+        elif isinstance(event, JobError):
             self.error = event
 
 
@@ -191,6 +191,10 @@ class ProcessRunner(Runner):
         self._hang_up()
         if os.name != "nt":  # on Windows terminate() is a kill: there the closed stdin asks politely first
             self._process.terminate()
+
+    def tell(self, control: bytes) -> None:
+        """Send a running job a control of one byte, see `jobs.live`."""
+        self._send(control)
 
     def close(self) -> None:
         """End the worker at once, as when Blender quits or the add-on is disabled. What it finished is kept."""

@@ -84,6 +84,10 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
 
         box = None if settings.stills is None else _box_of(open_landmarker(threads=settings.threads))
         lines = train_sequences(run, training_set, preset, find_box=box)
+    elif settings.network == "dfcn":
+        from ..learn.train_faces import train_faces
+
+        lines = train_faces(run, training_set, preset)
     else:
         from ..learn.train_meshes import train_meshes
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .schema import setting
 
-NETWORKS = ("laine", "dense", "pointwise", "meng", "vgg-lstm")
+NETWORKS = ("laine", "dense", "pointwise", "meng", "vgg-lstm", "dfcn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,8 @@ class TrainSettings:
     network: str = setting(
         "laine",
         help="What to train: laine (convolutions to vertices), dense (its fully connected form), pointwise (Meng and "
-        "Wen's 1x1 variant), meng (expression embedding and LSTM to weights) or vgg-lstm (both trained together)",
+        "Wen's 1x1 variant), meng (expression embedding and LSTM to weights), vgg-lstm (both trained together) or dfcn "
+        "(FACEGOOD's teacher and student: weights and landmarks, fast enough for live capture)",
         choices=NETWORKS,
     )
     preset: str = setting(
@@ -36,13 +37,25 @@ class TrainSettings:
     )
     stills: Path | None = setting(None, help="meng: folder of stills sorted by expression, for the embedding")
     mining: str = setting("semi-hard", help="meng: how triplets are chosen", choices=("semi-hard", "random"))
+    outlier: float | None = setting(
+        None, help="dfcn: distance from the teacher beyond which a label counts as wrong; absent: estimated", min=0.0
+    )
+    emphasis: float = setting(1.5, help="dfcn: factor on what the student is not good enough at", min=1.0, max=100.0)
+    gap: float | None = setting(
+        None,
+        help="dfcn: squared distance by which the student has to be better than the teacher; absent: estimated",
+        min=0.0,
+    )
     affine: bool = setting(False, help="Forgive affine motion of the target, with a fixed output layer (appendix A.1)")
     stabilise: bool = setting(False, help="Bring each shot's point cache to rest first (appendix A.2)")
+    mirror: bool = setting(True, help="Of a symmetric character, learn from mirrored pictures, too")
     int8: bool = setting(False, help="Also write the network quantised to 8 bits, and say what that costs")
     compare: bool = setting(True, help="Compare with the landmark fit on held-out shots when the training is done")
     device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
     precision: str = setting(
-        "auto", help="Numbers in the network: bf16 is faster on graphics cards", choices=("auto", "fp32", "bf16")
+        "auto",
+        help="Numbers in the network: bf16 is faster on graphics cards and new processors",
+        choices=("auto", "fp32", "bf16"),
     )
     checkpoint_minutes: float = setting(5.0, help="Time between checkpoints", unit="min", min=0.01, max=1440)
     tensorboard: bool = setting(True, help="Write TensorBoard event files, where its package is installed")

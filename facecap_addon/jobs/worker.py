@@ -2,7 +2,8 @@
 
 The request is one line of JSON on stdin: {"job": "solve", "settings": {…}, "sys_path": ["…"]}. Events leave as JSON
 lines on stdout (see `events.py`); whatever else prints there, native libraries included, is sent to stderr instead.
-Stdin stays open: when it closes, the owner has gone or wants no more, and the job stops.
+Stdin stays open: what comes there are controls of one byte for jobs that have some (`jobs.live`); when it closes, the
+owner has gone or wants no more, and the job stops.
 
 This file is run as a script, so that it can set up `sys.path` before it imports anything of the package.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -27,10 +29,10 @@ def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _watch_owner() -> None:
-    """Stop the job when stdin closes; leave at once if it does not stop by itself (a long native call)."""
-    while sys.stdin.buffer.read(1):
-        pass
+def _watch_owner(controls: queue.SimpleQueue[bytes]) -> None:
+    """Pass controls on; stop the job when stdin closes, at once if it does not stop by itself (a long native call)."""
+    while control := sys.stdin.buffer.read(1):
+        controls.put(control)
     if os.name == "nt":
         signal.raise_signal(signal.SIGTERM)
     else:
@@ -52,12 +54,13 @@ def main() -> int:
     with claimed_stdout() as protocol:
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
-        threading.Thread(target=_watch_owner, daemon=True).start()
+        controls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=_watch_owner, args=(controls,), daemon=True).start()
         from facecap_addon.jobs.performing import perform
         from facecap_addon.jobs.threads import limit_native_threads
 
         limit_native_threads(int(request["settings"].get("threads") or 1))
-        return perform(request["job"], request["settings"], protocol)
+        return perform(request["job"], request["settings"], protocol, controls)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def observe(
             follower.look_ahead(upcoming)
         for frame in upcoming:
             seen = follower.step(frame, upcoming)
-            yield _observation_of(frame, seen, follower.other_faces, landmarker.landmark_count)
+            yield observation_of(frame, seen, follower.other_faces, landmarker.landmark_count)
     finally:
         pool.shutdown(cancel_futures=True)
         upcoming.close()
@@ -116,7 +116,8 @@ def describe_choice(frames: Sequence[FrameObservation]) -> str | None:
     return f"The footage shows up to {most + 1} faces; the largest and steadiest one was followed."
 
 
-def _observation_of(frame: FrameLike, seen: Landmarks | None, others: int, count: int) -> FrameObservation:
+def observation_of(frame: FrameLike, seen: Landmarks | None, others: int, count: int) -> FrameObservation:
+    """What was seen in a frame; `count` landmarks, NaN where there is no face."""
     if seen is None:
         return FrameObservation(
             index=frame.index,

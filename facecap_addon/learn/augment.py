@@ -24,6 +24,8 @@ class Augmentation:
     Attributes:
         shift: parts of the picture's size.  turn_rad: rotation.  zoom: natural logarithm of the size.
         brightness: of white.  contrast: natural logarithm of the factor about the picture's mean.
+        padding: whether what lies beyond the border is, now and then, one grey instead of the border repeated
+            (FACEGOOD's random padding, section 3.3.2).
     """
 
     shift: float = 0.06
@@ -31,6 +33,7 @@ class Augmentation:
     zoom: float = 0.10
     brightness: float = 0.08
     contrast: float = 0.15
+    padding: bool = False
 
 
 def covering(face: NDArray[np.floating]) -> Augmentation:
@@ -57,8 +60,15 @@ def augmented(pictures: Tensor, limits: Augmentation, strength: float, generator
     Args:
         strength: 0 leaves pictures as they are, 1 goes to the limits.  generator: on the CPU.
     """
+    return varied(pictures, limits, strength, generator)[0]
+
+
+def varied(
+    pictures: Tensor, limits: Augmentation, strength: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """As `augmented`, with where things went: (B, 2, 3), see `moved`, or None where nothing moved."""
     if strength <= 0:
-        return pictures
+        return pictures, None
     count, _, height, width = pictures.shape
     chance = (torch.rand((count, 6), generator=generator) * 2 - 1) * strength
     turn, size = chance[:, 2] * limits.turn_rad, torch.exp(chance[:, 3] * limits.zoom)
@@ -69,6 +79,19 @@ def augmented(pictures: Tensor, limits: Augmentation, strength: float, generator
     matrix = torch.stack([row_x, row_y], 1).to(pictures)
     grid = functional.affine_grid(matrix, list(pictures.shape), align_corners=False)
     moved = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    if limits.padding:
+        plain = torch.rand((count, 2), generator=generator).to(pictures)
+        outside = (grid.abs() > 1).any(-1)[:, None] & (plain[:, 0] < 0.5)[:, None, None, None]
+        moved = torch.where(outside, plain[:, 1][:, None, None, None], moved)
     mean = moved.mean((1, 2, 3), keepdim=True)
     factor = torch.exp(chance[:, 4] * limits.contrast).to(pictures)[:, None, None, None]
-    return (moved - mean) * factor + mean + (chance[:, 5] * limits.brightness).to(pictures)[:, None, None, None]
+    out = (moved - mean) * factor + mean + (chance[:, 5] * limits.brightness).to(pictures)[:, None, None, None]
+    return out, matrix
+
+
+def moved_points(points: Tensor, matrix: Tensor | None) -> Tensor:
+    """Where points (B, P, 2), in parts of the picture, lie after `varied`."""
+    if matrix is None:
+        return points
+    at = points * 2 - 1 - matrix[:, None, :, 2]  # the matrix leads from the new picture to the old one
+    return 0.5 + 0.5 * torch.linalg.solve(matrix[:, None, :, :2], at[..., None])[..., 0]

@@ -27,7 +27,7 @@ from .training_set import Box
 FORMAT = 1
 ENDING = ".facecap"
 KINDS = ("mesh", "weights")
-NETWORKS = ("mesh", "mesh.int8", "embedding", "sequence")
+NETWORKS = ("mesh", "mesh.int8", "embedding", "sequence", "face", "face.int8")
 _MOST_BYTES, _MOST_VERTICES, _MOST_SIDE = 2 << 30, 2_000_000, 2048
 
 
@@ -36,7 +36,8 @@ class SolverFacts:
     """What a solver is.
 
     Attributes:
-        name: for people.  kind: "mesh" gives vertices, "weights" gives weights of channels.
+        name: for people.  kind: "mesh" gives vertices, "weights" gives weights of channels: one network "face" does
+            both these and landmarks, or an "embedding" is followed by a "sequence".
         crop, side_crop: rectangles of the cameras, see `crop`.  picture: what the network sees.
         mean, deviation: whitening of pictures in 0..1.
         channels: of the character it was trained on.  vertices: of that character.
@@ -106,7 +107,7 @@ def load_bundle(path: Path) -> SolverBundle:
         raise FacecapError(f"There is no solver {path}.", "Check the path.") from error
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
         raise FacecapError(f"{path.name} is damaged or no solver.", "Export it again.") from error
-    needed = ("mesh",) if facts.kind == "mesh" else ("embedding", "sequence")
+    needed = ("mesh",) if facts.kind == "mesh" else ("face",) if "face" in networks else ("embedding", "sequence")
     missing = [name for name in needed if name not in networks]
     outside = len(moving) and (moving.min() < 0 or moving.max() >= facts.vertices)
     if missing or outside or neutral.shape != (facts.vertices, 3) or not np.isfinite(neutral).all():

@@ -91,7 +91,7 @@ def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]]) -> bytes:
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
             nodes_to_exclude=names,
-            op_types_to_quantize=["Conv", "Relu"],
+            op_types_to_quantize=["Conv", "Relu", "Clip", "Add"],
         )
         return small.read_bytes()
 

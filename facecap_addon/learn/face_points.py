@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..landmarks.layout import Layout, layout_of
+from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG, Layout, layout_of
 
 F32 = NDArray[np.float32]
 _EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
@@ -28,6 +28,12 @@ def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], schem
     moving = whole[:, _moving(layout)]
     box = np.concatenate([moving.min(1), moving.max(1)], 1)
     return face.astype(np.float32), box.astype(np.float32)
+
+
+def mark_up(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> F32:
+    """(F, 68, 2) the points of iBUG's mark-up in parts of the picture; landmarks (F, L, 2) px of any scheme."""
+    chosen = slice(None) if scheme == IBUG_68.scheme else list(MEDIAPIPE_OF_IBUG)
+    return ((np.asarray(landmarks_px, np.float64)[:, chosen] + 0.5) / size).astype(np.float32)
 
 
 def without_gaps(points: F32) -> F32:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import FacecapError
 from .basis import MOST_COMPONENTS, Basis, basis_of, basis_of_weights
 from .crop import PictureKind, pictures_of
+from .mirror import Mirror
 from .stabilise import stabilised, stabilising_transform
 from .training_set import ShotFacts, TrainingSet
 
@@ -33,6 +34,7 @@ class Frames:
         pictures: per shot (F, C, H, W) uint8, mapped from disk.
         weights: (N, K) float32.  vertices: per shot (F, V, 3) float32 m, mapped, or None where weights are the target.
         face: (N, 3, 2) float32, see `ShotRows`, in parts of the crop.  time_s: (N,).
+        points: (N, 68, 2) float32, the same; (N, 0, 2) in sets of older versions.
     """
 
     shots: tuple[ShotFacts, ...]
@@ -43,6 +45,7 @@ class Frames:
     vertices: list[F32 | None]
     face: F32
     time_s: NDArray[np.float64]
+    points: F32
 
     @property
     def count(self) -> int:
@@ -70,7 +73,7 @@ def read_frames_of(
         on_done: called with frames done and frames in all; it may raise to cancel.
     """
     total, done = sum(shot.frames for shot in shots), 0
-    parts: list[tuple[Rows, Rows, F32, F32, NDArray[np.float64]]] = []
+    parts: list[tuple[Rows, Rows, F32, F32, NDArray[np.float64], F32]] = []
     pictures, vertices = [], []
     crop = training_set.crop
     for i, shot in enumerate(shots):
@@ -85,13 +88,15 @@ def read_frames_of(
         rows = training_set.rows_of(shot)
         seen = np.flatnonzero(np.isfinite(rows.box).all(1))
         assert crop is not None
-        face = ((rows.face[seen] - crop[:2]) / crop[2:]).astype(np.float32)
-        parts.append((np.full(len(seen), i), seen, rows.weights[seen], face, rows.time_s[seen]))
+        face, points = (((at[seen] - crop[:2]) / crop[2:]).astype(np.float32) for at in (rows.face, rows.points))
+        parts.append((np.full(len(seen), i), seen, rows.weights[seen], face, rows.time_s[seen], points))
         done += shot.frames
     if not parts or not sum(len(part[0]) for part in parts):
         raise FacecapError("No frame of the training set shows a face.", "Look at its contact sheet.")
-    shot_of, row, weights, face, time_s = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return Frames(shots, shot_of, row, pictures, weights, vertices, face, time_s)
+    if len({part[5].shape[1] for part in parts}) > 1:  # some shots are of an older version
+        parts = [(*part[:5], part[5][:, :0]) for part in parts]
+    shot_of, row, weights, face, time_s, points = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return Frames(shots, shot_of, row, pictures, weights, vertices, face, time_s, points)
 
 
 class _TwoCameras:
@@ -135,10 +140,14 @@ class MeshTargets:
     Args:
         training_set: whose character and shots.  learned: frames that say what moves.
         stabilise: whether point caches of shots are brought to rest first (appendix A.2).
+        mirror: of a symmetric character whose mirrored faces are learned from, too.
     """
 
-    def __init__(self, training_set: TrainingSet, learned: Frames, *, stabilise: bool = False) -> None:
+    def __init__(
+        self, training_set: TrainingSet, learned: Frames, *, stabilise: bool = False, mirror: Mirror | None = None
+    ) -> None:
         rig = training_set.rig
+        self.mirror = mirror
         self.from_weights = all(one is None for one in learned.vertices)
         self._transforms: dict[str, NDArray[np.float64]] = {}
         self._stabilise, self._rest = stabilise and not self.from_weights, rig.neutral
@@ -152,6 +161,9 @@ class MeshTargets:
             self.moving = np.flatnonzero(np.ptp(found, axis=0).max(1) > MOVING_M)
         if not len(self.moving):
             raise FacecapError("Nothing moves in the training set.", "Look at its targets: they are all the same.")
+        if mirror is not None:
+            self.moving = np.union1d(self.moving, mirror.vertices[self.moving])
+            self._across = torch.from_numpy(np.searchsorted(self.moving, mirror.vertices[self.moving]))
         flat = rig.deltas[:, self.moving].reshape(len(rig.channels), -1)
         self.deltas = torch.from_numpy(np.ascontiguousarray(flat, np.float32))
         self.rest = torch.from_numpy(rig.neutral[self.moving].reshape(-1).astype(np.float32))
@@ -166,11 +178,28 @@ class MeshTargets:
         """(B, 3 M) m."""
         return torch.addmm(self.rest.to(targets), targets, self.deltas.to(targets)) if self.from_weights else targets
 
+    def mirrored(self, targets: Tensor, which: Tensor) -> Tensor:
+        """Targets (B, …, K or 3 M), those of `which` (B,) of the face in a mirror."""
+        assert self.mirror is not None
+        if self.from_weights:
+            other = targets[..., torch.from_numpy(self.mirror.channels).to(targets.device)]
+        else:
+            at = targets.unflatten(-1, (-1, 3))[..., self._across.to(targets.device), :]
+            flipped = at * at.new_tensor([-1, 1, 1]) + at.new_tensor([2 * self.mirror.middle, 0, 0])
+            other = flipped.flatten(-2)
+        return torch.where(which.to(targets.device).view(-1, *[1] * (targets.dim() - 1)), other, targets)
+
     def basis(self, learned: Frames, most: int = MOST_COMPONENTS) -> Basis:
         """Principal components of the targets."""
         if self.from_weights:
-            return basis_of_weights(learned.weights, self.deltas.numpy(), self.rest.numpy(), most)
-        return basis_of(self.at(learned, self._some(learned)), most)
+            return basis_of_weights(self._both(learned.weights), self.deltas.numpy(), self.rest.numpy(), most)
+        return basis_of(self._both(self.at(learned, self._some(learned))), most)
+
+    def _both(self, targets: F32) -> F32:
+        """Targets and, of a symmetric character, the same in a mirror."""
+        if self.mirror is None:
+            return targets
+        return np.concatenate([targets, self.mirrored(torch.from_numpy(targets), torch.ones(len(targets)) > 0).numpy()])
 
     def _some(self, frames: Frames) -> Rows:
         return np.unique(np.linspace(0, frames.count - 1, min(_BASIS_FRAMES, frames.count)).astype(np.intp))

@@ -17,6 +17,7 @@ from .basis import Basis, basis_of
 from .faces import FacePictures
 from .frames import Frames, MeshTargets, Whitening
 from .losses import affine_invariant_cm, rmse_mm, squared_cm
+from .mirror import coin, mirrored_pictures
 from .networks.dense import MOST_PICTURES, DenseNetwork
 from .steady import stabilising, steadied
 
@@ -65,9 +66,13 @@ class MeshTask:
 
     def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+        targets = torch.from_numpy(fetched.targets).to(self.device)
+        if self.targets.mirror is not None:
+            which = coin(len(pictures), generator)
+            pictures, targets = mirrored_pictures(pictures, which), self.targets.mirrored(targets, which)
         seen = augmented(pictures, self.limits, strength, generator)
         found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
-        wanted = self.targets.positions(torch.from_numpy(fetched.targets).to(self.device))
+        wanted = self.targets.positions(targets)
         return affine_invariant_cm(found, wanted) if self.affine else squared_cm(found, wanted)
 
     def found(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from .export import check_parity, parity, quantised, to_onnx
 from .frames import Frames, MeshTargets, read_frames_of, whitening_of
 from .losses import rmse_mm
 from .mesh_tasks import DenseTask, MeshTask
+from .mirror import mirror_of
 from .networks.laine import LaineNetwork
 from .presets import Preset
 from .run import Say
@@ -46,15 +47,19 @@ def plan_mesh(
     seed: int = 0,
     affine: bool = False,
     stabilise: bool = False,
+    mirror: bool = False,
     device: str = "cpu",
 ) -> MeshPlan:
     """Read the set and make the network.
 
     Args:
         network: "laine", "dense" or "pointwise".  say: told (stage, done, total); it may raise to cancel.
+        mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
     """
     learned, held = split_frames(training_set, preset, say)
-    targets = MeshTargets(training_set, learned, stabilise=stabilise)
+    one_camera = training_set.side_crop is None and network != "dense"
+    both = mirror_of(training_set.rig) if mirror and one_camera else None
+    targets = MeshTargets(training_set, learned, stabilise=stabilise, mirror=both)
     basis = targets.basis(learned)
     whitening = whitening_of(learned)
     torch.manual_seed(seed)

@@ -12,8 +12,21 @@ from ..errors import FacecapError
 
 ALLOWED = frozenset(
     {
-        *("Add", "Cast", "Concat", "Constant", "Conv", "Div", "Flatten", "Gather", "Gemm", "Identity", "LSTM"),
-        *("MatMul", "MaxPool", "Mul", "Pow", "ReduceSum", "Relu", "Reshape", "Shape", "Slice", "Split", "Sqrt"),
+        *("Add", "Cast", "Clip", "Concat", "Constant", "Conv", "Div", "Flatten", "Gather", "Gemm", "Identity", "LSTM"),
+        *(
+            "MatMul",
+            "MaxPool",
+            "Mul",
+            "Pow",
+            "ReduceMean",
+            "ReduceSum",
+            "Relu",
+            "Reshape",
+            "Shape",
+            "Slice",
+            "Split",
+            "Sqrt",
+        ),
         *("Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
         *("QuantizeLinear", "DequantizeLinear"),
     }

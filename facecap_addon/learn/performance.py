@@ -1,8 +1,8 @@
 """Curves to draw a character under: what an actor would be asked to do for a training set.
 
 As in Laine et al. section 4, one part is a range of motion, in which each key goes to its end, one is expressions, and
-the rest moves like speech: five mouth shapes a second over slower brows, eyes and blinks. Faces are such as performers
-were recorded making, mouth and eyes drawn independently; of keys that nobody recorded, a few at a time.
+the rest moves like fast speech: seven mouth shapes a second over slower brows, eyes and blinks. Faces are such as
+performers were recorded making, mouth and eyes drawn independently; of keys that nobody recorded, a few at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..rig.channels import arkit_name, region_of
 F64 = NDArray[np.float64]
 _MOUTH = ("mouth", "jaw", "tongue")
 _LEFT_OUT = ("tongue",)
-_HELD = 0.3
+_HELD = 0.2
 """Share of the time for which a face is held."""
 _OPPOSED = (("Left", "Right"), ("In", "Out"), ("Up", "Down"), ("Smile", "Frown"), ("Wide", "Blink"), ("Wide", "Squint"))
 
@@ -35,12 +35,13 @@ def shot_curves(channels: tuple[str, ...], ranges: NDArray[np.floating], seconds
     if kind == "motion":
         curves = _range_of_motion(channels, time_s, random)
     elif kind == "expressions":
-        curves = _faces(channels, time_s, random, every_s=0.7, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
+        curves = _faces(channels, time_s, random, every_s=0.5, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
     else:
         mouth = np.array([_region(c) in _MOUTH for c in channels])
-        curves = _faces(channels, time_s, random, every_s=0.2, gain=(0.6, 1.5), of=mouth)
-        curves += _faces(channels, time_s, random, every_s=0.9, gain=(0.7, 1.5), of=~mouth)
+        curves = _faces(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth)
+        curves += _faces(channels, time_s, random, every_s=0.5, gain=(0.7, 1.5), of=~mouth)
     _blink(curves, channels, time_s, random)
+    _keep_tongue(curves, channels)
     low, high = np.asarray(ranges, np.float64).T
     top = np.where(high > 0, high, 0.0)
     return np.clip(np.clip(curves, 0, 1) * top, low, high)
@@ -121,6 +122,14 @@ def _blink(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.rando
         for column in columns:
             curves[:, column] = np.maximum(curves[:, column], shut)
         at += random.uniform(1.0, 4.5)
+
+
+def _keep_tongue(curves: F64, channels: tuple[str, ...]) -> None:
+    """A tongue comes out of an open mouth only."""
+    names = [arkit_name(c) for c in channels]
+    if "tongueOut" in names and "jawOpen" in names:
+        out, jaw = names.index("tongueOut"), names.index("jawOpen")
+        curves[:, out] = np.minimum(curves[:, out], 2 * np.maximum(curves[:, jaw] - 0.15, 0))
 
 
 def _partner(channels: tuple[str, ...], k: int) -> list[int]:

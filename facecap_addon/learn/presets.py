@@ -12,6 +12,21 @@ from .recipe import Recipe
 
 
 @dataclass(frozen=True)
+class FaceSizes:
+    """How large FACEGOOD's networks are.
+
+    Attributes:
+        blocks: of the teacher's three kinds.  teacher_width, student_width: factors on feature maps.
+        at_once: items whose derivatives fit into memory together.
+    """
+
+    blocks: tuple[int, int, int] = (10, 20, 9)
+    teacher_width: float = 1.0
+    student_width: float = 1.0
+    at_once: int = 128
+
+
+@dataclass(frozen=True)
 class Preset:
     """How large a network is and how long it learns.
 
@@ -20,6 +35,7 @@ class Preset:
         width: factor on FaceNet's maps.  most_pictures: image components of the fully connected network.
         recipe: rates and epochs.  batch: items per step.
         embedding_recipe, embedding_batch: of the first stage of Meng and Wen.
+        faces: of teacher and student.
     """
 
     picture: PictureKind
@@ -31,6 +47,7 @@ class Preset:
     batch: int
     embedding_recipe: Recipe
     embedding_batch: int
+    faces: FaceSizes = FaceSizes()
 
 
 _FULL = Preset(
@@ -42,10 +59,11 @@ _PREVIEW = Preset(
     (WIDTHS[0] // 4, WIDTHS[1] // 4),
     0.25,
     750,
-    Recipe(epochs=60, last_epochs=18, augmentation_epochs=3, rate=2e-3),
+    Recipe(epochs=100, last_epochs=30, augmentation_epochs=3, rate=2e-3),
     50,
     Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=1e-3),
     48,
+    FaceSizes((2, 4, 2), 0.25, 0.5, 50),
 )
 
 
@@ -55,6 +73,10 @@ def preset_of(name: str, network: str) -> Preset:
     if network == "meng":
         side = SIZE if name == "full" else SIZE // 2
         return replace(preset, picture=PictureKind(side, side, colour=True))
+    if network == "dfcn":
+        side = SIZE if name == "full" else SIZE // 2
+        recipe = Recipe(400, 60) if name == "full" else Recipe(40, 12, 2, 2e-3)
+        return replace(preset, picture=PictureKind(side, side), recipe=recipe, batch=1024 if name == "full" else 50)
     if network in ("pointwise", "vgg-lstm"):
         return replace(preset, picture=replace(preset.picture, colour=True))
     return preset

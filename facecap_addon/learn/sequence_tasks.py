@@ -15,8 +15,9 @@ from ..rig.blendshapes import BlendshapeRig
 from .augment import Augmentation, augmented
 from .faces import FacePictures
 from .frames import Frames, MeshTargets, Whitening
-from .losses import rmse_mm, squared_cm
+from .losses import CM, rmse_mm
 from .mesh_tasks import sheet_of
+from .mirror import coin, mirrored_pictures
 from .networks.laine import DROPOUT, Tower
 from .networks.sequence import LENGTH, WeightLstm
 
@@ -49,6 +50,12 @@ class WeightsTask:
 
     def __post_init__(self) -> None:
         self._starts = self.learned.starts(LENGTH)
+        # Mean squared distance of vertices is a quadratic form of the weights' difference: |D d|² = |R d|², R a root
+        # of Dᵀ D. It is the same loss for a hundredth of the work.
+        deltas = self.targets.deltas.double()
+        values, vectors = torch.linalg.eigh(deltas @ deltas.T)
+        root = vectors * values.clamp(min=0).sqrt() * CM / deltas.shape[1] ** 0.5
+        self._root = root.float().to(self.device)
 
     @property
     def items(self) -> int:
@@ -58,10 +65,9 @@ class WeightsTask:
         """(B, T) frames of some stretches."""
         return self._starts[items][:, None] + np.arange(LENGTH)
 
-    def distance(self, found: Tensor, fetched: Stretch) -> Tensor:
-        """Loss of weights (B, T, K)."""
-        wanted = torch.from_numpy(fetched.weights).to(self.device).flatten(0, 1)
-        return squared_cm(self.targets.positions(found.float().flatten(0, 1)), self.targets.positions(wanted))
+    def distance(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """Mean squared difference of coordinates, cm², of the vertices that weights (B, T, K) make."""
+        return ((found.float() - wanted) @ self._root).square().sum(-1).mean()
 
     def solved(self, frames: Frames) -> NDArray[np.float32]:
         """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
@@ -96,21 +102,35 @@ class SequenceTask(WeightsTask):
 
     Attributes:
         embeddings, held_embeddings: (N, D) of the frames that are learned from and held out.
+        mirrored_embeddings: (N, D) of mirrored pictures that are learned from, where the targets have a mirror.
     """
 
     embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     held_embeddings: NDArray[np.float32] | None = None
+    mirrored_embeddings: NDArray[np.float32] | None = None
+
+    @property
+    def items(self) -> int:
+        return len(self._starts) * (1 if self.mirrored_embeddings is None else 2)
 
     def fetch(self, items: Rows) -> Stretch:
-        rows = self.rows_of(items)
-        return Stretch(self.embeddings[rows], self.learned.weights[rows])
+        count = len(self._starts)
+        rows = self.rows_of(items % count)
+        if self.mirrored_embeddings is None or self.targets.mirror is None:
+            return Stretch(self.embeddings[rows], self.learned.weights[rows])
+        which = (items >= count)[:, None, None]
+        weights = self.learned.weights[rows]
+        return Stretch(
+            np.where(which, self.mirrored_embeddings[rows], self.embeddings[rows]),
+            np.where(which, weights[..., self.targets.mirror.channels], weights),
+        )
 
     def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
         del strength
         given = torch.from_numpy(np.asarray(fetched.inputs, np.float32)).to(self.device)
         # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
         noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
-        return self.distance(network(noisy)[0], fetched)
+        return self.distance(network(noisy)[0], torch.from_numpy(fetched.weights).to(self.device))
 
     def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         known = self.held_embeddings if frames is self.held else self.embeddings
@@ -165,9 +185,13 @@ class JointTask(WeightsTask):
 
     def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255
+        weights = torch.from_numpy(fetched.weights).to(self.device)
+        if self.targets.mirror is not None:
+            which = coin(len(pictures), generator)
+            pictures, weights = mirrored_pictures(pictures, which), self.targets.mirrored(weights, which)
         # All frames of a stretch are moved alike: the head does not jump from frame to frame.
         together = augmented(pictures.flatten(1, 2), self.limits, strength, generator).unflatten(1, pictures.shape[1:3])
-        return self.distance(network(self.whitening(together)), fetched)
+        return self.distance(network(self.whitening(together)), weights)
 
     def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         assert isinstance(self.network, TowerLstm)

@@ -18,6 +18,7 @@ from .embedding_task import EmbeddingTask, embed, read_stills
 from .export import check_parity, parity, to_onnx
 from .frames import Frames, MeshTargets, Whitening, whitening_of
 from .meshes import split_frames
+from .mirror import mirror_of
 from .networks.facenet import EMBEDDING, FaceNet
 from .networks.sequence import HIDDEN, WeightLstm
 from .presets import Preset
@@ -43,7 +44,8 @@ def train_sequences(
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
     learned, held = split_frames(training_set, preset, run.say)
-    targets = MeshTargets(training_set, learned)
+    mirror = mirror_of(training_set.rig) if run.settings.mirror else None
+    targets = MeshTargets(training_set, learned, mirror=mirror)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
     whitening = whitening_of(learned)
@@ -53,17 +55,20 @@ def train_sequences(
     lines: list[str] = []
     if run.settings.network == "meng":
         embedding, lines = _trained_embedding(run, preset, learned, held, whitening, find_box)
-        known, held_known = (
-            None
-            if frames is None
-            else embed(embedding, whitening, frames.pictures_at, np.arange(frames.count), run.device)
-            for frames in (learned, held)
-        )
-        assert known is not None
+
+        def embedded(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
+            def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+                return frames.pictures_at(rows)[..., :: -1 if mirrored else 1].copy()
+
+            return embed(embedding, whitening, pictures, np.arange(frames.count), run.device)
+
         lstm = WeightLstm(EMBEDDING, mean)
         task: WeightsTask = SequenceTask(
-            lstm, learned, held, targets, training_set.rig, run.device, embeddings=known, held_embeddings=held_known
-        )
+            lstm, learned, held, targets, training_set.rig, run.device,
+            embeddings=embedded(learned),
+            held_embeddings=None if held is None else embedded(held),
+            mirrored_embeddings=None if mirror is None else embedded(learned, mirrored=True),
+        )  # fmt: skip
         options = replace(options, batch=64)
     else:
         network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)

@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..landmarks.layout import IBUG_68
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
 from .crop import cut
@@ -19,6 +20,10 @@ F32 = NDArray[np.float32]
 
 class TrainedSolver:
     """A bundle that is open.
+
+    Attributes:
+        landmarks: (68, 2) float32, iBUG's mark-up in parts of the picture of the frame solved last, where the solver
+            finds landmarks; else None.
 
     Args:
         bundle: what to run.  threads: for onnxruntime.  precision: "fp32", or "int8" where the bundle has it.
@@ -32,17 +37,24 @@ class TrainedSolver:
         self._channels = self.facts.picture.channels * self.facts.cameras
         self._state: tuple[F32, F32] | None = None
         size = (1, self._channels, self.facts.picture.height, self.facts.picture.width)
-        if self.facts.kind == "mesh":
-            name = "mesh.int8" if precision == "int8" and "mesh.int8" in bundle.networks else "mesh"
+        self.landmarks: F32 | None = None
+        self._sequence: Any = None
+        single = "mesh" if self.facts.kind == "mesh" else "face" if "face" in bundle.networks else None
+        if single is not None:
+            name = f"{single}.int8" if precision == "int8" and f"{single}.int8" in bundle.networks else single
             self._network = _open(bundle, name, threads)
-            self._check(self._run(self._network, np.zeros(size, np.float32)), 3 * len(bundle.moving))
+        if single == "face":
+            self._face(np.zeros(size, np.float32))
+            self.landmarks = None
+        elif single == "mesh":
+            self._check(self._run(self._network, np.zeros(size, np.float32))[0], 3 * len(bundle.moving))
         else:
             # The LSTM is small: a second pool of waiting threads would only take time from the first.
             self._network, self._sequence = _open(bundle, "embedding", threads), _open(bundle, "sequence", 1)
             self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
             if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
                 raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")
-            self._check(self._step(self._run(self._network, np.zeros(size, np.float32))), len(self.facts.channels))
+            self._check(self._step(self._run(self._network, np.zeros(size, np.float32))[0]), len(self.facts.channels))
             self.start_shot()
 
     def start_shot(self) -> None:
@@ -97,10 +109,18 @@ class TrainedSolver:
 
     def solve_crop(self, crop: NDArray[np.uint8]) -> F32:
         """As `solve`, from a crop (C, H, W) uint8."""
-        found = self._run(self._network, self._table[crop][None])
+        seen = self._table[crop][None]
         if self.facts.kind == "mesh":
-            return found.reshape(-1, 3)
-        return self._step(found)[0]
+            return self._run(self._network, seen)[0].reshape(-1, 3)
+        return self._face(seen) if self._sequence is None else self._step(self._run(self._network, seen)[0])[0]
+
+    def _face(self, seen: F32) -> F32:
+        weights, landmarks = self._run(self._network, seen)
+        self._check(weights, len(self.facts.channels))
+        self._check(landmarks, 2 * IBUG_68.count)
+        crop = np.array(self.facts.crop, np.float32)
+        self.landmarks = landmarks.reshape(-1, 2) * crop[2:] + crop[:2]
+        return weights[0]
 
     def _step(self, embedding: F32) -> F32:
         hidden, cell = self._state or (np.zeros(self._state_shape, np.float32), np.zeros(self._state_shape, np.float32))
@@ -109,9 +129,9 @@ class TrainedSolver:
         self._state = (hidden, cell)
         return np.asarray(weights, np.float32).reshape(1, -1)
 
-    def _run(self, network: Any, pictures: F32) -> F32:
+    def _run(self, network: Any, pictures: F32) -> list[F32]:
         try:
-            return np.asarray(network.run(None, {"picture": pictures})[0], np.float32)
+            return [np.asarray(found, np.float32) for found in network.run(None, {"picture": pictures})]
         except Exception as error:  # onnxruntime has no error class of its own to name
             raise FacecapError(f"The solver {self.facts.name} cannot be run.", "Export it again.") from error
 

@@ -64,6 +64,7 @@ class Options:
         batch: items per step.  seed: of everything random.  checkpoint_s: between checkpoints.
         patience: epochs without improvement before the training ends; 0: never.
         precision: "fp32" or "bf16".
+        at_once: items whose derivatives are found together, where the batch is larger; 0: the whole batch.
     """
 
     batch: int = 50
@@ -71,6 +72,7 @@ class Options:
     checkpoint_s: float = 300.0
     patience: int = 0
     precision: str = "fp32"
+    at_once: int = 0
 
 
 @dataclass
@@ -142,12 +144,14 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"], group["betas"] = rate_at(recipe, at), (beta1_at(recipe, at), BETA2)
                 generator = _seeded(options.seed, epoch, step, workers.rank)
-                with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16"):
-                    loss = task.loss(model, fetched, augmentation_at(recipe, at), generator)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                losses.append(0.0)
+                for share, part in fetched:
+                    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16"):
+                        loss = share * task.loss(model, part, augmentation_at(recipe, at), generator)
+                    loss.backward()
+                    losses[-1] += float(loss.detach())
                 optimizer.step()
-                losses.append(float(loss.detach()))
                 if not np.isfinite(losses[-1]):
                     raise FacecapError(
                         "The training ran away: its loss is not a number.", "Look for broken targets, or train in fp32."
@@ -192,7 +196,7 @@ def _kept(path: Path, network: nn.Module, optimizer: torch.optim.Adam, key: str)
 def _batches(
     task: Task, options: Options, epoch: int, first: int, workers: Workers
 ) -> Generator[tuple[int, Any, float], None, None]:
-    """(step, what was fetched, seconds waited for it), read ahead by a thread."""
+    """(step, shares of the batch with what was fetched, seconds waited for it), read ahead by a thread."""
     order = np.random.default_rng([options.seed, epoch]).permutation(task.items)
     parts = [order[at : at + options.batch] for at in range(0, task.items, options.batch)]
     ready: queue.Queue[Any] = queue.Queue(_AHEAD)
@@ -211,7 +215,9 @@ def _batches(
             for part in parts[first:]:
                 if stopped.is_set():
                     return
-                put(task.fetch(workers.share(part)))
+                mine = workers.share(part)
+                pieces = np.array_split(mine, max(1, -(-len(mine) // (options.at_once or len(mine) or 1))))
+                put([(len(piece) / len(mine), task.fetch(piece)) for piece in pieces])
         except BaseException as error:
             put(error)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -68,6 +68,7 @@ class ShotRows:
         weights: (F, K) float32, zero where the target is a point cache.
         face: (F, 3, 2) float32, right eye, left eye and nose in parts of the picture's width and height; NaN if unseen.
         box: (F, 4) float32, left, top, right, bottom of the face from the brows down, in the same; NaN if unseen.
+        points: (F, 68, 2) float32, see `mark_up`, in the same; NaN if unseen; (F, 0, 2) in sets of older versions.
     """
 
     rows: NDArray[np.int64]
@@ -75,6 +76,11 @@ class ShotRows:
     weights: NDArray[np.float32]
     face: NDArray[np.float32]
     box: NDArray[np.float32]
+    points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))
+
+    def __post_init__(self) -> None:
+        if not len(self.points):
+            object.__setattr__(self, "points", np.zeros((len(self.rows), 0, 2), np.float32))
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ class TrainingSet:
                     data["weights"].astype(np.float32),
                     data["face"].astype(np.float32),
                     data["box"].astype(np.float32),
+                    data["points"].astype(np.float32) if "points" in data else np.zeros((0, 0, 2), np.float32),
                 )
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise FacecapError(f"The shot {shot.name} of the training set is damaged.", "Add it again.") from error
@@ -203,7 +210,7 @@ def add_shot(
     _check(training_set, shot, rows, vertices)
     folder = training_set.folder / "shots"
     with atomic_path(folder / f"{shot.name}.npz") as temporary, temporary.open("wb") as stream:
-        np.savez(stream, rows=rows.rows, time_s=rows.time_s, weights=rows.weights, face=rows.face, box=rows.box)
+        np.savez(stream, **vars(rows))
     if vertices is not None:
         with atomic_path(folder / f"{shot.name}.vertices.npy") as temporary, temporary.open("wb") as stream:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows.rows), *vertices.shape[1:])}
@@ -224,7 +231,8 @@ def _check(training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices:
     frames, channels = len(rows.rows), len(training_set.rig.channels)
     if not frames:
         raise FacecapError(f"The shot {shot.name} has no frame with both a face and a target.", "Check its times.")
-    if rows.weights.shape != (frames, channels) or len(rows.time_s) != frames or shot.frames != frames:
+    lengths = {len(values) for values in vars(rows).values()}
+    if rows.weights.shape != (frames, channels) or lengths != {frames} or shot.frames != frames:
         raise FacecapError(f"The targets of {shot.name} do not fit its {frames} frames.", "Check both files.")
     if not np.isfinite(rows.weights).all():
         raise FacecapError(f"The weights of {shot.name} hold numbers that are not finite.", "Export them again.")

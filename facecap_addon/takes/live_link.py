@@ -100,7 +100,7 @@ def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str
         else:
             shapes[:, column] = take.weights[:, k]
             found.add(column)
-    angles = np.concatenate([_head_angles(take.head_rotation_wxyz), _eye_angles(take.gaze_rad)], axis=1)
+    angles = np.concatenate([head_angles(take.head_rotation_wxyz), eye_angles(take.gaze_rad)], axis=1)
     values = np.nan_to_num(np.concatenate([shapes, angles], axis=1))
     rows = np.flatnonzero(take.solved)
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="") as stream:
@@ -152,9 +152,9 @@ def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_or
         time_s=time_s - (time_s[0] if time_origin_s is None else time_origin_s),
         channels=_ARKIT_NAMES,
         weights=np.where(has_face[:, None], shapes, 0.0).astype(np.float32),
-        head_rotation_wxyz=_head_rotation(angles[:, :3]).astype(np.float32),
+        head_rotation_wxyz=head_rotation(angles[:, :3]).astype(np.float32),
         head_translation_m=np.zeros((frames, 3), np.float32),
-        gaze_rad=-angles[:, [[6, 7], [3, 4]]].astype(np.float32),
+        gaze_rad=eye_gaze(angles[:, 3:]).astype(np.float32),
         confidence=np.repeat(has_face[:, None], len(REGIONS), axis=1).astype(np.float32),
         regions=REGIONS,
         status=np.where(has_face, STATUS_SOLVED, STATUS_MISSING).astype(np.int8),
@@ -213,7 +213,7 @@ def _times(timecodes: list[str], timecode_fps: float | None) -> NDArray[np.float
     return time_s
 
 
-def _head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:
+def head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:
     """(F, 3) yaw, pitch, roll in radians from (F, 4) quaternions camera from head."""
     rotation = _ARKIT_FROM_CAMERA @ _matrices(rotation_wxyz.astype(np.float64)) @ _HEAD_FROM_ARKIT
     pitch = np.arcsin(np.clip(-rotation[:, 1, 2], -1.0, 1.0))
@@ -222,8 +222,8 @@ def _head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.stack([yaw, pitch, roll], axis=1) * _SIGNS, dtype=np.float64)
 
 
-def _head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(F, 4) unit quaternions camera from head; the inverse of `_head_angles`."""
+def head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F, 4) unit quaternions camera from head; the inverse of `head_angles`."""
     halves = (angles * _SIGNS).T / 2
     (sy, sp, sr), (cy, cp, cr) = np.sin(halves), np.cos(halves)
     # Product of the turns about y, x and z, then the constant turn between ARKit's axes and ours.
@@ -245,12 +245,17 @@ def _head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(result[:, :1] < 0, -result, result)
 
 
-def _eye_angles(gaze_rad: NDArray[np.float32]) -> NDArray[np.float64]:
+def eye_angles(gaze_rad: NDArray[np.float32]) -> NDArray[np.float64]:
     """(F, 6) yaw, pitch, roll of the left and the right eye from (F, 2, 2) (right, left) × (yaw left, pitch up)."""
     gaze = gaze_rad.astype(np.float64)[:, ::-1]
     yaw, pitch = -gaze[..., 0], -gaze[..., 1]
     roll = np.arctan(np.sin(yaw) * np.tan(pitch))
     return np.stack([yaw, pitch, roll], axis=2).reshape(len(gaze), 6)
+
+
+def eye_gaze(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F, 2, 2) gaze, see `Take`, of (F, 6) angles; the inverse of `eye_angles`."""
+    return -angles[:, [[3, 4], [0, 1]]]
 
 
 def _matrices(wxyz: NDArray[np.float64]) -> NDArray[np.float64]:

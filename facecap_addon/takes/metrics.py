@@ -155,13 +155,27 @@ def lid_gap(points: NDArray[np.floating], scheme: str = "mediapipe-478") -> NDAr
     return np.stack([_aperture(points, pairs, unit) for pairs, unit in _LIDS[scheme]], axis=-1)
 
 
+def lip_distance_m(points: NDArray[np.floating], scheme: str = "mediapipe-478") -> NDArray[np.float64]:
+    """(...,) mean distance between the inner lips of landmarks (..., L, 3) m on a mesh."""
+    return _distance(points, _LIPS[scheme][0])
+
+
+def lid_distance_m(points: NDArray[np.floating], scheme: str = "mediapipe-478") -> NDArray[np.float64]:
+    """(..., 2) mean distance between the lids, right eye, then left, of landmarks (..., L, 3) m on a mesh."""
+    return np.stack([_distance(points, pairs) for pairs, _ in _LIDS[scheme]], axis=-1)
+
+
+def _distance(points: NDArray[np.floating], pairs: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:
+    points = np.asarray(points, np.float64)
+    upper, lower = np.array(pairs).T
+    return np.linalg.norm(points[..., upper, :] - points[..., lower, :], axis=-1).mean(axis=-1)
+
+
 def _aperture(
     points: NDArray[np.floating], pairs: tuple[tuple[int, int], ...], unit: tuple[int, int]
 ) -> NDArray[np.float64]:
     points = np.asarray(points, np.float64)
-    upper, lower = np.array(pairs).T
-    gap = np.linalg.norm(points[..., upper, :] - points[..., lower, :], axis=-1).mean(axis=-1)
-    return gap / np.linalg.norm(points[..., unit[0], :] - points[..., unit[1], :], axis=-1)
+    return _distance(points, pairs) / np.linalg.norm(points[..., unit[0], :] - points[..., unit[1], :], axis=-1)
 
 
 def _displacements(weights: NDArray[np.float32], deltas: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -8,6 +8,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
+from ..properties.derive import values_of
 from .base import FacecapOperator
 
 
@@ -67,6 +68,36 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
     return lines + report.remarks
 
 
+class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.filter"
+    bl_label = "Filter and Bake"
+    bl_description = "Key the solved take smoothed; lips and lids stay closed, and the solve itself stays as it is"
+    bl_options = {"REGISTER", "UNDO"}
+
+    poll = FACECAP_OT_bake.poll
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        from ...jobs.filter_settings import ENDING
+        from ...jobs.live_settings import CurveFilterSettings
+        from ...jobs.schema import from_json
+        from ...takes.filters.take_filter import filter_take
+        from ...takes.npz import load_take, save_take
+
+        settings = context.scene.facecap
+        path = Path(bpy.path.abspath(settings.result.take))
+        # Filtered again, a take is filtered from the solve.
+        path = path.with_name(path.name.replace(f"{ENDING}.take.npz", ".take.npz"))
+        choice = from_json(CurveFilterSettings, values_of(settings.filter, CurveFilterSettings)).choice()
+        if choice.kind == "none":
+            settings.result.take = str(path)
+        else:
+            target = path.with_name(path.name.replace(".take.npz", f"{ENDING}.take.npz"))
+            save_take(target, filter_take(load_take(path), choice))
+            settings.result.take = str(target)
+        session.outcome = session.Outcome(True, bake_result(context.scene, settings.character))
+        return {"FINISHED"}
+
+
 class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.bake_points"
     bl_label = "Bake Point Cache"
@@ -122,4 +153,4 @@ class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACECAP_OT_bake, FACECAP_OT_bake_points, FACECAP_OT_export_points)
+CLASSES = (FACECAP_OT_bake, FACECAP_OT_filter, FACECAP_OT_bake_points, FACECAP_OT_export_points)

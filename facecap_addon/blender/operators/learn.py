@@ -12,7 +12,7 @@ from ...jobs.dataset_settings import DatasetSettings
 from ...jobs.schema import from_json
 from ...jobs.train_settings import TrainSettings
 from .. import session
-from ..package import job_folder
+from ..package import work_folder
 from ..properties.derive import FILE_CHOICE, values_of
 from ..worker_python import worker_python
 from .refine import show_picture
@@ -86,7 +86,7 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
 def set_folder(context: bpy.types.Context) -> Path:
     """Where the scene's training set lies."""
     given = context.scene.facecap.learn.folder
-    return Path(bpy.path.abspath(given)) if given else job_folder() / "training set"
+    return Path(bpy.path.abspath(given)) if given else work_folder("training set")
 
 
 def training_picture(context: bpy.types.Context) -> Path:

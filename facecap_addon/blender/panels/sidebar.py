@@ -202,6 +202,69 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         row.operator("facecap.train", icon="OUTLINER_OB_LIGHTPROBE")
 
 
+class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
+    bl_label = "Live"
+    bl_order = 7
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        if session.live is not None:
+            _draw_running(layout, context, session.live)
+            return
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        live = context.scene.facecap.live
+        column = layout.column()
+        column.row().prop(live, "kind", expand=True)
+        if live.kind == "camera":
+            column.prop(live, "camera")
+        elif live.kind == "phone":
+            column.prop(live, "port")
+        if live.kind != "phone":
+            column.prop(live, "method")
+            if live.method == FILE_CHOICE:
+                column.prop(live, "method_file")
+        for name in ("filter", "cutoff_hz", "delay"):
+            column.prop(live, name)
+        column = layout.column()
+        column.prop(live, "location")
+        row = column.row(heading="Send On", align=True)
+        row.prop(live, "use_send", text="")
+        address = row.row(align=True)
+        address.active = live.use_send
+        address.prop(live, "send", text="")
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.live", icon="RADIOBUT_ON")
+        if session.outcome is not None and not session.outcome.ok:
+            for line in session.outcome.lines:
+                wrapped(layout, context, line, icon="ERROR" if line == session.outcome.lines[0] else "BLANK1")
+
+
+def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:
+    """What goes on, and what can be done about it."""
+    column = layout.column(align=True)
+    face = live.face
+    if face is None:
+        column.label(text=live.stage, icon="TIME")
+    elif not face.confidence:
+        column.label(text="No face", icon="HIDE_ON")
+    else:
+        column.label(text=f"{face.fps:.0f} frames per second", icon="RADIOBUT_ON")
+        late = live.latency_ms[-1] if live.latency_ms else face.latency_ms
+        column.label(text=f"{late:.0f} ms late, {face.dropped} dropped", icon="BLANK1")
+    if live.note:
+        wrapped(column, context, live.note, icon="INFO")
+    column = layout.column(align=True)
+    column.scale_y = 1.2
+    column.operator("facecap.live_neutral", icon="USER")
+    recording = face is not None and face.recording
+    column.operator("facecap.live_record", icon="PAUSE" if recording else "REC", depress=recording)
+    column.operator("facecap.live_stop", icon="CANCEL")
+
+
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
     bl_label = "Bake"
     bl_order = 4
@@ -231,6 +294,24 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
         row.operator("facecap.export_points", text="Export …", icon="EXPORT")
+
+
+class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
+    bl_label = "Filter"
+    bl_parent_id = "FACECAP_PT_bake"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        chosen = context.scene.facecap.filter
+        column = layout.column()
+        column.prop(chosen, "filter")
+        names = {"hybrid": ("cutoff_hz", "radius", "order"), "one-euro": ("cutoff_hz",), "median": ("radius",)}
+        for name in names.get(chosen.filter, ()):
+            column.prop(chosen, name)
+        layout.operator("facecap.filter", icon="SMOOTHCURVE")
 
 
 class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
@@ -281,6 +362,8 @@ CLASSES = (
     FACECAP_PT_refine,
     FACECAP_PT_refine_options,
     FACECAP_PT_bake,
+    FACECAP_PT_filter,
     FACECAP_PT_result,
     FACECAP_PT_learn,
+    FACECAP_PT_live,
 )

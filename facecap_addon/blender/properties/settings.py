@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ...jobs.live_settings import CurveFilterSettings, LiveSettings
 from ...jobs.refine_settings import RefineSettings
 from ...jobs.settings import SolveSettings
 from ...jobs.train_settings import TrainSettings
@@ -66,6 +67,49 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
             options=_PATH_OPTIONS,
         ),
     }
+
+
+# Where the face comes from has a form of its own here; the rest is taken from the scene.
+_NOT_DERIVED_LIVE = (
+    *("source", "character", "out", "record", "seconds", "send", "blender", "threads", "focal_px", "precision"),
+    *("neutral_after", "radius", "order"),
+)
+
+
+class FACECAP_PG_live(bpy.types.PropertyGroup):
+    """One property for every field of LiveSettings that is a matter of choice, and where the face comes from."""
+
+    __annotations__ = {
+        **annotations_of(LiveSettings, skip=_NOT_DERIVED_LIVE),
+        "kind": bpy.props.EnumProperty(
+            name="Source",
+            items=[
+                ("camera", "Camera", "A camera of this computer"),
+                ("video", "Video", "The scene's footage, played at its own rate"),
+                ("phone", "Phone", "Live Link Face on a phone in the same network"),
+            ],
+            description="Where the face comes from",
+        ),
+        "camera": bpy.props.IntProperty(name="Number", description="Which camera, counted from 0", min=0, max=99),
+        "port": bpy.props.IntProperty(
+            name="Port", description="Network port that the phone sends to", default=11111, min=1, max=65535
+        ),
+        "use_send": bpy.props.BoolProperty(
+            name="Send On", description="Send the face to another program as Live Link Face does", default=False
+        ),
+        "send": bpy.props.StringProperty(
+            name="To", description="HOST:PORT of the program that listens", default="127.0.0.1:11112"
+        ),
+        "location": bpy.props.BoolProperty(
+            name="Location Too", description="Move the head as well as turning it", default=False
+        ),
+    }
+
+
+class FACECAP_PG_filter(bpy.types.PropertyGroup):
+    """One property for every field of a filter."""
+
+    __annotations__ = annotations_of(CurveFilterSettings)
 
 
 class FACECAP_PG_bake(bpy.types.PropertyGroup):
@@ -169,6 +213,8 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     solve: bpy.props.PointerProperty(type=FACECAP_PG_solve)  # type: ignore[valid-type]
     refine: bpy.props.PointerProperty(type=FACECAP_PG_refine)  # type: ignore[valid-type]
     learn: bpy.props.PointerProperty(type=FACECAP_PG_learn)  # type: ignore[valid-type]
+    live: bpy.props.PointerProperty(type=FACECAP_PG_live)  # type: ignore[valid-type]
+    filter: bpy.props.PointerProperty(type=FACECAP_PG_filter)  # type: ignore[valid-type]
     bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]
     result: bpy.props.PointerProperty(type=FACECAP_PG_result)  # type: ignore[valid-type]
 
@@ -177,6 +223,8 @@ CLASSES = (
     FACECAP_PG_solve,
     FACECAP_PG_refine,
     FACECAP_PG_learn,
+    FACECAP_PG_live,
+    FACECAP_PG_filter,
     FACECAP_PG_bake,
     FACECAP_PG_result,
     FACECAP_PG_scene,

@@ -132,6 +132,15 @@ def key_bases(
     return action
 
 
+def place_head(target: bpy.types.Object | bpy.types.PoseBone, motion: Matrix, *, location: bool = True) -> None:
+    """Turn and move an object or a pose bone as `key_head_pose` would, without keys."""
+    is_bone = isinstance(target, bpy.types.PoseBone)
+    bases = _bone_bases(target, [motion]) if is_bone else _object_bases(target, [motion])
+    values = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
+    for (path, index), value in values.items():
+        getattr(target, path)[index] = float(value[0])
+
+
 def _object_bases(target: bpy.types.Object, motion: list[Matrix]) -> list[Matrix]:
     """The object's own transform (before parents) for each world motion."""
     parent = target.matrix_world @ target.matrix_basis.inverted_safe()

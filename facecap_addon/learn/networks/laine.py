@@ -105,7 +105,13 @@ class LaineNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, N) m from whitened pictures (B, cameras × colours, H, W)."""
-        return self.output(self.coefficients(pictures))
+        return exact(self.output, self.coefficients(pictures))
+
+
+def exact(layer: nn.Linear, values: Tensor) -> Tensor:
+    """A layer in 32 bits whatever the precision around it: 16 bits hold a head's coordinates to half a millimetre."""
+    with torch.autocast(values.device.type, enabled=False):
+        return layer(values.float())
 
 
 def output_layer(basis: Basis, *, fixed: bool = False) -> nn.Linear:

@@ -1,0 +1,252 @@
+"""Live: a worker captures and solves, a timer puts its latest face on the character; recordings become actions."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...errors import FacecapError
+from ...jobs.events import FaceEvent
+from ...jobs.live_settings import LiveSettings
+from ...jobs.progress import Progress
+from ...jobs.schema import from_json
+from .. import session
+from ..package import work_folder
+from ..properties.derive import values_of
+from ..worker_python import worker_python
+from .bake import bake_result
+from .base import FacecapOperator, fault_message
+from .footage import footage_path
+from .solve import RIG_NAME
+
+POLL_S = 1 / 60
+_PANEL_S, _LATENCIES = 0.25, 5000
+STAGES = {"open": "Opening", "character": "Getting to know the character", "live": "Waiting for a face"}
+
+
+class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.live"
+    bl_label = "Start Live"
+    bl_description = "Move the character as a face moves in front of a camera, in a video or on a phone (Esc ends it)"
+
+    _timer: bpy.types.Timer | None = None
+    _drawn_s = 0.0
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if session.job is not None or session.live is not None:
+            cls.poll_message_set("Something is running")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.guarded(self._start, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        raise FacecapError(
+            "Live capture needs Blender's window.", "From scripts, use `facecap live`; it writes recordings as takes."
+        )
+
+    def _start(self, context: bpy.types.Context) -> set[str]:
+        from ..scene.bake import head_target
+        from ..scene.character import extract_rig
+        from ..scene.live_face import LivePuppet
+
+        session.outcome = None
+        obj = context.scene.facecap.character
+        if obj is None:
+            raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+        rig = extract_rig(obj)
+        target = head_target(obj, bake_choice(context))
+        self._puppet = LivePuppet(obj, rig.channels, target, location=context.scene.facecap.live.location)
+        session.live = session.Live(start_live(context, rig), context.scene.name, obj.name)
+        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        session.redraw()
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        live = session.live
+        if live is None:  # ended elsewhere: the add-on was disabled, or another file is being loaded
+            return self._finish(context)
+        if event.type == "ESC" and event.value == "PRESS":
+            stop(live)
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            self._listen(context, live)
+            if time.monotonic() - self._drawn_s > _PANEL_S:
+                self._drawn_s = time.monotonic()
+                session.redraw()
+            if not live.runner.done:
+                return {"PASS_THROUGH"}
+            error = live.runner.error
+            if error is not None and not error.cancelled:
+                session.outcome = session.Outcome(False, [error.what, error.way_out])
+                self.report({"ERROR"}, f"{error.what} {error.way_out}")
+            elif live.runner.result is not None:
+                session.outcome = session.Outcome(True, [str(one) for one in live.runner.result.result["lines"]])
+        except Exception as error:  # a timer must never be left behind
+            session.outcome = session.Outcome(False, [fault_message(error, self.bl_idname)])
+            self.report({"ERROR"}, session.outcome.lines[0])
+        return self._finish(context)
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator by itself when a file is loaded or it quits."""
+        self._finish(context)
+
+    def _listen(self, context: bpy.types.Context, live: session.Live) -> None:
+        """Take in what the worker has said; only the latest face is shown."""
+        newest: FaceEvent | None = None
+        for event in live.runner.poll():
+            if isinstance(event, Progress):
+                live.stage = STAGES.get(event.stage, event.stage.capitalize())
+                live.note = event.message or live.note
+            elif isinstance(event, FaceEvent):
+                newest = event if event.weights or newest is None else newest
+                live.note = event.note or live.note
+                if event.note.startswith("This face is neutral"):
+                    self._puppet.rest_here()
+                if event.take:
+                    self._bake(context, live, Path(event.take))
+        if newest is None:
+            return
+        live.face = newest
+        if newest.weights:
+            self._puppet.show(newest)
+            live.latency_ms = [*live.latency_ms[-_LATENCIES:], 1000 * (time.monotonic() - newest.captured_s)]
+            for window in context.window_manager.windows:
+                for area in window.screen.areas:
+                    if area.type == "VIEW_3D":
+                        area.tag_redraw()
+
+    def _bake(self, context: bpy.types.Context, live: session.Live, take: Path) -> None:
+        """Key a recording as an action of its own, as one undo step."""
+        scene = bpy.data.scenes.get(live.scene)
+        if scene is None:
+            return
+        scene.facecap.result.take = str(take)
+        try:
+            lines = bake_result(scene, bpy.data.objects.get(live.character))
+        except FacecapError as error:
+            live.note = f"{error.what} {error.way_out}"
+            return
+        live.note = f"Recorded: {lines[0]}"
+        bpy.ops.ed.undo_push(message="FaceCap recording")
+
+    def _finish(self, context: bpy.types.Context) -> set[str]:
+        """The only way out: no timer, process or foreign face stays behind."""
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+            with contextlib.suppress(ReferenceError):  # the character was deleted meanwhile
+                self._puppet.take_back()
+        session.end_live()
+        session.redraw(viewport=True)
+        return {"FINISHED"}
+
+
+class _LiveControl:
+    """Mixin: an operator that tells the running capture something."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return session.live is not None and not session.live.stopping
+
+
+class FACECAP_OT_live_neutral(_LiveControl, bpy.types.Operator):
+    bl_idname = "facecap.live_neutral"
+    bl_label = "This Is Neutral"
+    bl_description = "Take the face as it is now for the relaxed one, and the head's place for the character's own"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        _tell(b"n")
+        return {"FINISHED"}
+
+
+class FACECAP_OT_live_record(_LiveControl, bpy.types.Operator):
+    bl_idname = "facecap.live_record"
+    bl_label = "Record"
+    bl_description = "Record, or stop and key what was recorded as an action of its own"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        live = session.live
+        recording = live is not None and live.face is not None and live.face.recording
+        _tell(b"s" if recording else b"r")
+        return {"FINISHED"}
+
+
+class FACECAP_OT_live_stop(_LiveControl, bpy.types.Operator):
+    bl_idname = "facecap.live_stop"
+    bl_label = "Stop Live"
+    bl_description = "End live capture; what is being recorded is kept (Esc)"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if session.live is not None:
+            stop(session.live)
+        return {"FINISHED"}
+
+
+def start_live(context: bpy.types.Context, rig: Any) -> Any:
+    """Write the character into a folder and start the worker. Raises FacecapError."""
+    from ...jobs.runner import ProcessRunner
+    from ...rig.blendshapes import save_rig
+    from ...takes.atomic import atomic_path
+
+    live = context.scene.facecap.live
+    folder = work_folder("live")
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / RIG_NAME) as temporary:
+        save_rig(temporary, rig)
+    sources = {"camera": str(live.camera), "phone": f"udp:{live.port}"}
+    source = sources.get(live.kind) or str(footage_path(context))
+    request = values_of(live, LiveSettings)
+    request |= {"source": source, "character": str(folder / RIG_NAME), "out": str(folder)}
+    if live.use_send:
+        request["send"] = live.send
+    else:
+        request.pop("send", None)
+    python = worker_python()
+    asked = from_json(LiveSettings, request)
+    return ProcessRunner("live", asked, python=python.executable, sys_path=python.sys_path)
+
+
+def bake_choice(context: bpy.types.Context) -> Any:
+    """What the head's pose moves, as the Bake section says."""
+    from ..scene.bake import BakeSettings
+
+    bake = context.scene.facecap.bake
+    return BakeSettings(head=bake.head, armature=bake.armature.name if bake.armature else "", bone=bake.bone)
+
+
+def stop(live: session.Live) -> None:
+    """Ask the worker to end; what is being recorded is written first."""
+    live.stopping = True
+    live.runner.tell(b"q")
+
+
+def _tell(control: bytes) -> None:
+    if session.live is not None:
+        session.live.runner.tell(control)
+
+
+@bpy.app.handlers.persistent
+def _end_before_load(*_: object) -> None:
+    session.end_live()
+
+
+CLASSES = (FACECAP_OT_live, FACECAP_OT_live_neutral, FACECAP_OT_live_record, FACECAP_OT_live_stop)
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_end_before_load)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_end_before_load)
+    session.end_live()

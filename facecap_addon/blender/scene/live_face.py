@@ -1,0 +1,62 @@
+"""A live face on a character: values of shape keys and the head's pose, without keys, taken back when it ends."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ...jobs.events import FaceEvent
+from .head_pose import camera_from_rig, place_head, world_motion
+
+_TRANSFORMS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")
+
+
+class LivePuppet:
+    """Moves a character.
+
+    Args:
+        obj: a mesh object with shape keys.  channels: their names, in the order of the faces' weights.
+        target: what the head's pose moves: an object, a pose bone or None.  location: whether it is moved, too.
+    """
+
+    def __init__(
+        self,
+        obj: bpy.types.Object,
+        channels: tuple[str, ...],
+        target: bpy.types.Object | bpy.types.PoseBone | None,
+        *,
+        location: bool,
+    ) -> None:
+        blocks = obj.data.shape_keys.key_blocks
+        self._obj, self._target, self._location = obj, target, location
+        self._blocks = [blocks.get(channel) for channel in channels]
+        self._before = [None if block is None else block.value for block in self._blocks]
+        self._pose_before = [] if target is None else [(name, tuple(getattr(target, name))) for name in _TRANSFORMS]
+        self._head_from_rig: np.ndarray | None = None
+        self._reference: np.ndarray | None = None
+
+    def show(self, face: FaceEvent) -> None:
+        """Give the character a face."""
+        if face.head_from_rig:
+            self._head_from_rig = np.array(face.head_from_rig).reshape(4, 4)
+        for block, weight in zip(self._blocks, face.weights, strict=False):
+            if block is not None:
+                block.value = min(max(weight, block.slider_min), block.slider_max)
+        if self._target is not None and face.head_wxyz:
+            pose = camera_from_rig(np.array([face.head_wxyz]), np.array([face.head_m]), self._head_from_rig)[0]
+            if self._reference is None:
+                self._reference = pose
+            moved = world_motion(self._obj, np.stack([self._reference, pose]), 0)[1]
+            place_head(self._target, moved, location=self._location)
+
+    def rest_here(self) -> None:
+        """The next face's head is where the character rests."""
+        self._reference = None
+
+    def take_back(self) -> None:
+        """Put everything back as it was."""
+        for block, value in zip(self._blocks, self._before, strict=True):
+            if block is not None and value is not None:
+                block.value = value
+        for name, values in self._pose_before:
+            setattr(self._target, name, values)

@@ -1,0 +1,192 @@
+"""The landmark fit, frame by frame and causal: what is constant is found in the first second, then each frame starts
+from the one before."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from threadpoolctl import threadpool_limits
+
+from ..landmarks.observations import Observations
+from ..landmarks.protocol import PRESENCE_THRESHOLD
+from ..landmarks.track import FrameObservation
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.embedding import LandmarkEmbedding
+from ..rig.rehearsal import Rehearsal
+from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
+from .channel_priors import channel_priors
+from .energy import Energy, energy_of
+from .frames import SeenFrames
+from .gaze import MAX_GAZE_RAD
+from .minimise import minimise_frames
+from .model import State
+from .prior import Expectation, aligned_shape, bare_face, expected_weights, load_prior
+from .result import measured
+from .settings import FitSettings
+from .solve import subject_of
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+CALIBRATION_FRAMES = 24
+"""Frames with a face that are gathered before the first answer."""
+_ITERATIONS, _FIRST_ITERATIONS = 2, 4
+_KEPT = 30
+
+
+@dataclass(frozen=True)
+class LivePose:
+    """One frame's answer.
+
+    Attributes:
+        weights: (K,).  head_wxyz: (4,) camera from head.  head_m: (3,) camera space.  gaze_rad: (2, 2), see `Take`.
+        confidence: mean over regions, 0..1.
+    """
+
+    weights: F32
+    head_wxyz: F32
+    head_m: F32
+    gaze_rad: F32
+    confidence: float
+
+
+class _Constants(NamedTuple):
+    """What is constant over a capture: camera and actor, her face at rest (3 M,), and her gaze ahead (2, 2) rad."""
+
+    calibration: Calibration
+    neutral: F64 | None
+    ahead: F64
+
+
+class LiveFit:
+    """A fit that goes on.
+
+    Args:
+        rig, embedding, rehearsal: see `solve_take`.  settings: of the fit; smoothing is left to a filter.
+        image_size: (width, height) px.
+    """
+
+    def __init__(
+        self,
+        rig: BlendshapeRig,
+        embedding: LandmarkEmbedding,
+        settings: FitSettings,
+        image_size: tuple[int, int],
+        rehearsal: Rehearsal | None = None,
+    ) -> None:
+        self._rig, self._embedding, self._settings, self._size = rig, embedding, settings, image_size
+        self._subject = subject_of(embedding.scheme, rig, embedding, rehearsal)
+        prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
+        self._prior = prior
+        self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0)
+        self._recent: list[FrameObservation] = []
+        self._calibration: Calibration | None = None
+        self._neutral: F64 | None = None
+        self._ahead: F64 = np.zeros((2, 2))
+        self._state: State | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="facecap-calibration")
+        self._coming: Future[_Constants] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough was seen to answer."""
+        return self._calibration is not None
+
+    def call_neutral(self) -> bool:
+        """Take the face of the last second for the face at rest that looks ahead; False where none was seen.
+
+        It counts from some frames later: what is constant is found beside the frames that come meanwhile.
+        """
+        if len(self._recent) < CALIBRATION_FRAMES // 2:
+            return False
+        self._coming = self._pool.submit(self._calibrated, self._recent[-CALIBRATION_FRAMES:], at_rest=True)
+        return True
+
+    def step(self, seen: FrameObservation) -> LivePose | None:
+        """The next frame's answer; None without a face, and until enough was seen."""
+        if seen.presence < PRESENCE_THRESHOLD:
+            self._state = None
+            return None
+        self._recent = [*self._recent[-_KEPT:], seen]
+        if self._coming is not None and self._coming.done():
+            self._calibration, self._neutral, self._ahead = self._coming.result()
+            self._coming = self._state = None
+        if self._calibration is None:
+            if self._coming is None and len(self._recent) >= CALIBRATION_FRAMES:
+                self._coming = self._pool.submit(self._calibrated, self._recent, at_rest=False)
+            return None
+        with threadpool_limits(1, user_api="blas"):
+            return self._fit(seen)
+
+    def _fit(self, seen: FrameObservation) -> LivePose:
+        assert self._calibration is not None
+        calibration, subject = self._calibration, self._subject
+        energy = self._energy([seen], self._neutral)
+        terms = energy.terms(slice(0, 1), calibration.focal_px)
+        state, iterations = self._state, _ITERATIONS
+        if state is None:
+            state = first_state(calibration.geometry, subject.terms.rigid, terms.observed, terms.prior_mean)
+            iterations = _FIRST_ITERATIONS
+        state, _ = minimise_frames(calibration.geometry, state, terms, iterations)
+        self._state = state
+        confidence, _, gaze = measured(calibration, energy.seen, state, slice(0, 1))
+        ahead = np.clip(gaze[0] - self._ahead, -MAX_GAZE_RAD, MAX_GAZE_RAD) if self._settings.gaze else 0 * gaze[0]
+        turned = Rotation.from_matrix(state.rotation[0]).as_quat()[[3, 0, 1, 2]]
+        weights = state.weights[0, : len(self._rig.channels)].astype(np.float32)
+        place = state.translation[0] * subject.scale
+        return LivePose(
+            weights,
+            turned.astype(np.float32),
+            place.astype(np.float32),
+            ahead.astype(np.float32),
+            float(confidence.mean()),
+        )
+
+    def _calibrated(self, frames: list[FrameObservation], *, at_rest: bool) -> _Constants:
+        """Focal length and the actor's offsets, face at rest and gaze ahead from frames; at_rest: they show it.
+
+        It runs beside `step`, so it changes nothing here.
+        """
+        subject, neutral = self._subject, self._neutral
+        with threadpool_limits(1, user_api="blas"):
+            if self._prior is not None:
+                points, depth = np.stack([f.landmarks_px for f in frames]), np.stack([f.depth_px for f in frames])
+                shape, turn = aligned_shape(self._prior, points, depth)
+                neutral = shape.mean(0) if at_rest else bare_face(self._prior, shape, turn)
+            energy = self._energy(frames, neutral)
+            if at_rest:
+                energy = replace(energy, mean=np.zeros_like(energy.mean))
+            guess = FOCAL_GUESS * max(self._size)
+            focal = self._settings.focal_px or (self._calibration.focal_px if self._calibration is not None else None)
+            every = slice(0, len(frames))
+            found = calibrate(
+                subject.geometry, subject.terms, energy.terms(every), focal, guess, adapt=self._settings.adapt
+            )
+            gaze = measured(found, energy.seen, found.state, every)[2]
+        return _Constants(found, neutral, np.median(gaze, axis=0))
+
+    def _energy(self, frames: list[FrameObservation], neutral: F64 | None) -> Energy:
+        observations = Observations(
+            time_s=np.array([f.time_s for f in frames], np.float64),
+            frame_index=np.array([f.index for f in frames], np.int64),
+            landmarks_px=np.stack([f.landmarks_px for f in frames]),
+            depth_px=np.stack([f.depth_px for f in frames]),
+            presence=np.array([f.presence for f in frames], np.float32),
+            confidence=np.stack([f.confidence for f in frames]),
+            scheme=self._embedding.scheme,
+            image_size=self._size,
+            model_version="",
+        )
+        subject, rows = self._subject, np.arange(len(frames))
+        seen = SeenFrames(observations, self._embedding.valid, subject.terms, rows, observations.time_s)
+        expectation = None
+        if self._prior is not None and neutral is not None:
+            shape, turn = aligned_shape(self._prior, observations.landmarks_px, observations.depth_px)
+            weights = expected_weights(self._prior, shape, turn, neutral)
+            expectation = Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
+        return energy_of(self._rig, self._priors, seen, expectation, subject.not_observed, subject.habits)

@@ -1,0 +1,142 @@
+"""The filter job: a take in, a filtered take out; the solve stays, so another filter never needs a new solve."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..landmarks.registry import open_landmarker
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
+from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.atomic import atomic_path
+from ..takes.filters.plot import before_and_after
+from ..takes.filters.take_filter import GapsOf, filter_take
+from ..takes.live_link import read_live_link_csv, write_live_link_csv
+from ..takes.metrics import lid_distance_m, lip_distance_m
+from ..takes.npz import load_take, save_take
+from ..takes.take import Take
+from .blender_process import BlenderHook
+from .character import character_source, embedding_of, read_rig
+from .filter_settings import ENDING, FilterSettings
+from .progress import Progress
+from .schema import to_json
+from .stepwise import stepwise
+
+F64 = NDArray[np.float64]
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class FilterResult:
+    """A filtered take.
+
+    Attributes:
+        take: the file.  plot: curves before and after, or None.  lines: what there is to say.
+    """
+
+    take: Path
+    plot: Path | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        plot = None if self.plot is None else str(self.plot)
+        return {"take": str(self.take), "plot": plot, "lines": list(self.lines)}
+
+
+def run(
+    settings: FilterSettings, *, blender_hook: BlenderHook | None = None
+) -> Generator[Progress, None, FilterResult]:
+    """Filter a take.
+
+    Raises:
+        FacecapError: the take or the character cannot be read, or the filter's numbers do not fit.
+    """
+    choice = settings.choice()
+    yield Progress("open", 0, 1)
+    is_csv = settings.take.suffix.lower() == ".csv"
+    before = read_live_link_csv(settings.take) if is_csv else load_take(settings.take)
+    gaps: GapsOf | None = None
+    if settings.character is not None:
+        folder = settings.take.parent / ".characters.facecap"
+        source = character_source(settings.character)
+        reading = read_rig(source, blender=settings.blender, hook=blender_hook, folder=folder)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as stop:
+                rig, _ = stop.value
+                break
+            yield Progress("character", 0, 1)
+        landmarker = open_landmarker(threads=settings.threads)
+        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
+        gaps = gaps_of(rig, embedding, before.channels)
+    yield Progress("filter", 0, 1)
+    after = filter_take(before, choice, gaps_of=gaps)
+    stem = settings.take.name.removesuffix(".take.npz").removesuffix(".csv").removesuffix(".livelink")
+    out = settings.out or settings.take.with_name(f"{stem}{ENDING}.take.npz")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    facts: dict[str, object] = {"from": settings.take.name, "settings": to_json(settings)}
+    # A take that was solved says so under "settings": what is made of it later needs that.
+    save_take(out, _noted(after, facts))
+    plain = out.name.removesuffix(".take.npz")
+    if settings.live_link:
+        names = {name: arkit_name(name) or name for name in after.channels}
+        write_live_link_csv(out.with_name(f"{plain}.livelink.csv"), after, arkit_names=names)
+    plot = None
+    if settings.plot:
+        plot = out.with_name(f"{plain}.filter.svg")
+        with atomic_path(plot) as temporary:
+            temporary.write_text(before_and_after(before, after), encoding="utf-8")
+    yield Progress("filter", 1, 1)
+    return FilterResult(out, plot, (_said(before, after), str(out)))
+
+
+def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[str, ...]) -> GapsOf:
+    """How far lips and lids of a character gape beyond its closed ones, m, under weights of some channels."""
+    neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
+    place = {arkit_name(c) or c: k for k, c in enumerate(rig.channels)}
+    columns = [place.get(arkit_name(c) or c) for c in channels]
+    moved = np.stack([np.zeros_like(neutral) if k is None else deltas[k] for k in columns])
+    scheme = embedding.scheme
+
+    def raw(weights: NDArray[np.floating]) -> F64:
+        parts = []
+        for first in range(0, len(weights), _AT_ONCE):
+            points = neutral + np.tensordot(np.asarray(weights[first : first + _AT_ONCE], np.float64), moved, 1)
+            parts.append(np.concatenate([lip_distance_m(points, scheme)[:, None], lid_distance_m(points, scheme)], 1))
+        return np.concatenate(parts)
+
+    shut = np.zeros((1, len(channels)))
+    for k, channel in enumerate(channels):
+        if (arkit_name(channel) or "").startswith("eyeBlink"):
+            shut[0, k] = 1.0
+    rest = raw(np.concatenate([np.zeros_like(shut), shut]))
+    closed = rest.min(0)
+
+    def beyond(weights: NDArray[np.floating]) -> F64:
+        return np.maximum(raw(weights) - closed, 0.0)
+
+    return beyond
+
+
+def _said(before: Take, after: Take) -> str:
+    both = before.solved[1:] & before.solved[:-1]
+    steps = [0.0, 0.0]
+    if both.any():
+        steps = [float(np.abs(np.diff(take.weights, axis=0))[both].mean()) for take in (before, after)]
+    kept = np.abs(after.weights - before.weights)
+    return (
+        f"Change from frame to frame {steps[0]:.4f} before, {steps[1]:.4f} after; no key moved by more than "
+        f"{float(kept.max(initial=0.0)):.3f}."
+    )
+
+
+def _noted(take: Take, facts: dict[str, object]) -> Take:
+    return replace(take, provenance={**take.provenance, "filtered": facts})

@@ -1,0 +1,345 @@
+"""The live job: a camera, a video or a phone in, faces of the character out as they happen, and recordings as takes.
+
+While it runs it understands controls of one byte: `n` the face is at rest now, `r` record, `s` stop recording, `q`
+end.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import time
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FacecapError
+from ..fit.live import LiveFit
+from ..fit.settings import FitSettings
+from ..landmarks.registry import open_landmarker
+from ..learn.bundle import load_bundle
+from ..learn.solver import TrainedSolver
+from ..live.face import LiveFace
+from ..live.methods import LandmarkMethod, Method, PacketMethod, SolverMethod
+from ..live.neutral import Neutral
+from ..live.packets import FacePacket, encode_packet
+from ..live.recording import Recording
+from ..live.smooth import SmoothFace
+from ..live.sources import PacketSource, Source, open_source
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
+from ..takes.live_link import LIVE_LINK_SHAPES, eye_angles, head_angles, write_live_link_csv
+from ..takes.npz import save_take
+from .blender_process import BlenderHook
+from .character import character_source, embedding_of, read_rig, rehearsal_of
+from .events import FaceEvent
+from .live_settings import LiveSettings
+from .progress import Progress
+from .schema import to_json
+from .stepwise import stepwise
+
+Controls = queue.SimpleQueue[bytes]
+Steps = Generator[Progress | FaceEvent, None, "LiveResult"]
+NEUTRAL, RECORD, STOP_RECORDING, END = b"n", b"r", b"s", b"q"
+_WAIT_S, _RATE_OVER = 0.1, 30
+_SHOWN_UNKNOWN = 6
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """What a capture leaves behind.
+
+    Attributes:
+        takes: recordings, in order.  lines: what there is to say.
+        facts: seconds, frames captured, solved and dropped, latency_ms at the median and the 95th percentile.
+    """
+
+    takes: tuple[Path, ...]
+    lines: tuple[str, ...]
+    facts: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        return {"takes": [str(path) for path in self.takes], "lines": list(self.lines), "facts": self.facts}
+
+
+def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hook: BlenderHook | None = None) -> Steps:
+    """Capture until the source ends, the time is over or the job is cancelled.
+
+    Args:
+        controls: bytes that tell what to do meanwhile.  blender_hook: answers requests about .blend files.
+    Raises:
+        FacecapError: the source, the character or the solver cannot be had, or the source breaks off.
+    """
+    choice = settings.choice(delay=settings.delay)
+    target = None if settings.send is None else _address(settings.send)
+    yield Progress("open", 0, 1)
+    reading = read_rig(
+        character_source(settings.character), blender=settings.blender, hook=blender_hook, folder=_kept(settings)
+    )
+    rig, notes = yield from _while_reading(reading)
+    # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
+    make, head_from_rig = yield from _prepared(settings, rig)
+    source = open_source(settings.source)
+    try:
+        method = make(source)
+        unknown = getattr(method, "unknown", ())
+        if unknown:
+            named = ", ".join(unknown[:_SHOWN_UNKNOWN]) + (", …" if len(unknown) > _SHOWN_UNKNOWN else "")
+            notes.append(f"The character has no shape key for: {named}.")
+        capture = _Capture(settings, rig, source, method, SmoothFace(choice), target, controls or queue.SimpleQueue())
+        capture.head_from_rig = head_from_rig
+        return (yield from capture.run(notes))
+    finally:
+        source.close()
+
+
+def _while_reading(reading: Generator[None, None, Any]) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stop:
+            return stop.value
+        yield Progress("character", 0, 1)
+
+
+def _prepared(settings: LiveSettings, rig: BlendshapeRig) -> Generator[Progress, None, tuple[Any, Any]]:
+    """What makes the method, once the source is open; and head space from rig space, where they differ."""
+    if settings.source.lower().startswith("udp"):
+
+        def listening(_: Source) -> Method:
+            return PacketMethod(rig)
+
+        return listening, None
+    yield Progress("character", 0, 1)
+    landmarker = open_landmarker(threads=settings.threads)
+    folder = _kept(settings)
+    embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
+    if settings.method != "landmarks":
+        bundle = load_bundle(Path(settings.method))
+        solver = TrainedSolver(bundle, threads=settings.threads, precision=settings.precision)
+
+        def opened(source: Source) -> Method:
+            return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px)
+
+        return opened, embedding.head_from_rig
+    rehearsal = yield from stepwise("character", lambda say: rehearsal_of(rig, embedding, landmarker, folder, say))
+    chosen = FitSettings(focal_px=settings.focal_px)
+
+    def made(source: Source) -> Method:
+        return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, rehearsal))
+
+    return made, embedding.head_from_rig
+
+
+class _Capture:
+    """The loop and its state."""
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        rig: BlendshapeRig,
+        source: Source,
+        method: Method,
+        smooth: SmoothFace,
+        target: tuple[str, int] | None,
+        controls: Controls,
+    ) -> None:
+        self._settings, self._rig, self._source, self._method = settings, rig, source, method
+        self._smooth, self._controls, self._neutral = smooth, controls, Neutral()
+        self._recording = Recording(rig.channels) if settings.record else None
+        self._takes: list[Path] = []
+        self._lines: list[str] = []
+        self._sender = None if target is None else _Sender(target, rig)
+        self._latency_ms: deque[float] = deque(maxlen=100_000)
+        self._solved_s: deque[float] = deque(maxlen=_RATE_OVER)
+        self._first_seen_s: float | None = None
+        self._just_recorded = ""
+        self._told = self._ending = False
+        self.head_from_rig: np.ndarray | None = None
+
+    def run(self, notes: list[str]) -> Steps:
+        began, mailbox, note = time.monotonic(), self._source.mailbox, " ".join(notes)
+        self._lines += notes
+        yield Progress("live", 0, 0, note)
+        last, solved = began, 0
+        try:
+            while not mailbox.ended:
+                if self._settings.seconds is not None and time.monotonic() - began > self._settings.seconds:
+                    break
+                note = self._obey() or note
+                if self._ending:
+                    break
+                captured = mailbox.get(_WAIT_S)
+                if captured is None:
+                    if time.monotonic() - last > 1.0:  # alive, and the owner may cancel
+                        last = time.monotonic()
+                        waiting = "Waiting for the phone." if isinstance(self._source, PacketSource) else ""
+                        yield Progress("live", 0, 0, waiting)
+                    continue
+                last = time.monotonic()
+                face = self._method.step(captured)
+                if face is not None:
+                    solved += 1
+                    face = self._smooth.step(self._neutral.apply(face))
+                    if self._sender is not None:
+                        self._sender.send(face)
+                if self._recording is not None:
+                    self._recording.add(captured.time_s if face is None else face.time_s, face)
+                now = time.monotonic()
+                self._latency_ms.append(1000 * (now - captured.captured_s))
+                self._solved_s.append(now)
+                note = self._calm(captured.time_s, face) or note
+                yield self._event(captured, face, note)
+                note = ""
+        finally:
+            self._keep()
+        return self._result(time.monotonic() - began, solved)
+
+    def _obey(self) -> str:
+        """Do what the owner asked for; returns what there is to say."""
+        note = ""
+        while not self._controls.empty():
+            control = self._controls.get()
+            if control == NEUTRAL:
+                note = self._call_neutral()
+            elif control == RECORD and self._recording is None:
+                self._recording = Recording(self._rig.channels)
+            elif control == STOP_RECORDING and self._recording is not None:
+                note = self._keep()
+            elif control == END:
+                self._ending = True
+        return note
+
+    def _call_neutral(self) -> str:
+        refitted = self._method.call_neutral()
+        if not self._neutral.call(weights=not refitted):
+            return "No face was seen just now: look into the camera, relax, and try again."
+        return "This face is neutral now."
+
+    def _calm(self, time_s: float, face: LiveFace | None) -> str:
+        """Call the neutral face at the time that the settings name."""
+        after = self._settings.neutral_after
+        if face is not None and self._first_seen_s is None:
+            self._first_seen_s = time_s
+        if after is None or self._first_seen_s is None or time_s - self._first_seen_s < after:
+            return ""
+        self._first_seen_s = float("inf")
+        return self._call_neutral()
+
+    def _keep(self) -> str:
+        """Write the recording, if there is one; returns what there is to say."""
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return ""
+        facts: dict[str, object] = {
+            "method": f"live, {self._settings.method}",
+            "source": self._settings.source,
+            "settings": to_json(self._settings),
+        }
+        if self.head_from_rig is not None:
+            facts["head_from_rig"] = self.head_from_rig.tolist()
+        try:
+            take = recording.take(facts, self._source.size_px)
+        except FacecapError as error:
+            self._lines.append(error.what)
+            return error.what
+        path = self._named()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_take(path, take)
+        names = {name: arkit_name(name) or name for name in take.channels}
+        write_live_link_csv(path.with_name(path.name.replace(".take.npz", ".livelink.csv")), take, arkit_names=names)
+        self._takes.append(path)
+        self._just_recorded = str(path)
+        note = f"Recorded {take.time_s[-1]:.1f} s: {path}"
+        self._lines.append(note)
+        return note
+
+    def _named(self) -> Path:
+        stem = time.strftime("live-%Y%m%d-%H%M%S")
+        path, number = self._settings.out / f"{stem}.take.npz", 1
+        while path.exists():
+            number += 1
+            path = self._settings.out / f"{stem}-{number}.take.npz"
+        return path
+
+    def _event(self, captured: Any, face: LiveFace | None, note: str) -> FaceEvent:
+        span = self._solved_s[-1] - self._solved_s[0]
+        take, self._just_recorded = self._just_recorded, ""
+        place: tuple[float, ...] = ()
+        if face is not None and not self._told and self.head_from_rig is not None:
+            self._told, place = True, tuple(float(v) for v in self.head_from_rig.ravel())
+        return FaceEvent(
+            time_s=captured.time_s,
+            captured_s=captured.captured_s,
+            weights=() if face is None else tuple(round(float(w), 5) for w in face.weights),
+            head_wxyz=() if face is None else tuple(float(v) for v in face.head_wxyz),
+            head_m=() if face is None else tuple(float(v) for v in face.head_m),
+            confidence=0.0 if face is None else face.confidence,
+            fps=(len(self._solved_s) - 1) / span if span > 0 else 0.0,
+            latency_ms=self._latency_ms[-1],
+            dropped=self._source.mailbox.dropped,
+            recording=self._recording is not None,
+            note=note,
+            take=take,
+            head_from_rig=place,
+        )
+
+    def _result(self, seconds: float, solved: int) -> LiveResult:
+        mailbox = self._source.mailbox
+        middle, high = np.percentile(self._latency_ms, [50, 95]) if self._latency_ms else (0.0, 0.0)
+        facts = {
+            "seconds": seconds,
+            "captured": mailbox.put_count,
+            "solved": solved,
+            "dropped": mailbox.dropped,
+            "latency_ms": float(middle),
+            "latency_p95_ms": float(high),
+        }
+        share = mailbox.dropped / max(1, mailbox.put_count)
+        line = (
+            f"{mailbox.put_count} frames in {seconds:.1f} s, {solved} with a face, {mailbox.dropped} dropped "
+            f"({share:.1%}); from capture to face {middle:.0f} ms, at the 95th percentile {high:.0f} ms."
+        )
+        return LiveResult(tuple(self._takes), (*self._lines, *self._source.notes, line), facts)
+
+
+class _Sender:
+    """Sends faces on as Live Link Face packets, to one address that the user named."""
+
+    def __init__(self, target: tuple[str, int], rig: BlendshapeRig) -> None:
+        self._target, self._socket = target, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        places = {name[0].lower() + name[1:]: i for i, name in enumerate(LIVE_LINK_SHAPES)}
+        self._pairs = [(k, places[n]) for k, c in enumerate(rig.channels) if (n := arkit_name(c) or c) in places]
+
+    def send(self, face: LiveFace) -> None:
+        values = np.zeros(len(LIVE_LINK_SHAPES) + 9, np.float32)
+        for k, place in self._pairs:
+            values[place] = face.weights[k]
+        values[len(LIVE_LINK_SHAPES) :][:3] = head_angles(face.head_wxyz[None])[0]
+        values[len(LIVE_LINK_SHAPES) + 3 :] = eye_angles(face.gaze_rad[None])[0]
+        try:
+            self._socket.sendto(encode_packet(FacePacket("FaceCap", "FaceCap", face.time_s, values)), self._target)
+        except OSError:
+            return  # nobody listens, or the network is away: capture goes on
+
+
+def _address(text: str) -> tuple[str, int]:
+    """HOST:PORT, the host's address found out once."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise FacecapError(f"{text!r} is no address to send to.", "Write it as HOST:PORT, for example 127.0.0.1:11111.")
+    try:
+        found = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError as error:
+        raise FacecapError(f"The computer {host} is not known here ({error}).", "Type its number instead.") from error
+    return (str(found[0][4][0]), int(port))
+
+
+def _kept(settings: LiveSettings) -> Path:
+    return settings.out / ".characters.facecap"

@@ -1,0 +1,1 @@
+"""Capture while it happens: a camera, a video at its own rate or a phone, solved frame by frame."""

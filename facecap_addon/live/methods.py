@@ -1,0 +1,167 @@
+"""From a captured picture or packet to a face of the character."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ..errors import FacecapError
+from ..fit.head_only import head_poses
+from ..fit.live import LiveFit
+from ..landmarks.follow import Follower
+from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
+from ..landmarks.protocol import Landmarker
+from ..landmarks.read_ahead import Upcoming
+from ..landmarks.track import observation_of
+from ..learn.solver import TrainedSolver
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
+from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.live_link import LIVE_LINK_SHAPES, eye_gaze, head_rotation
+from .face import HEAD_FRONT_WXYZ, LiveFace
+from .packets import FacePacket
+from .sources import LivePacket, LivePicture
+
+F32 = NDArray[np.float32]
+_FOCAL_WIDTHS = 1.2
+_AWAY_M = 0.6
+
+
+class Method(Protocol):
+    """What makes faces."""
+
+    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+        """The face of what was captured; None where there is none (yet)."""
+        ...
+
+    def call_neutral(self) -> bool:
+        """Told that the face is at rest now; whether that needs no more to be done."""
+        ...
+
+
+class LandmarkMethod:
+    """The landmark fit, causal."""
+
+    def __init__(self, landmarker: Landmarker, fit: LiveFit) -> None:
+        self._landmarker, self._fit = landmarker, fit
+        self._pool = ThreadPoolExecutor(1)  # the follower's own, for looks ahead: live, nothing lies ahead
+        self._follower = Follower(landmarker, self._pool, 1.0, mirrored_too=False)
+
+    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+        assert isinstance(captured, LivePicture)
+        seen = self._follower.step(captured, Upcoming(_nothing()))
+        observed = observation_of(captured, seen, self._follower.other_faces, self._landmarker.landmark_count)
+        pose = self._fit.step(observed)
+        if pose is None:
+            return None
+        return LiveFace(captured.time_s, pose.weights, pose.head_wxyz, pose.head_m, pose.gaze_rad, pose.confidence)
+
+    def call_neutral(self) -> bool:
+        return self._fit.call_neutral()
+
+
+def _nothing() -> Generator[LivePicture, None, None]:
+    """What lies ahead of a live picture."""
+    yield from ()
+
+
+class SolverMethod:
+    """A trained solver of weights; the head's pose from its landmarks, where it finds some.
+
+    Args:
+        solver: open.  rig: the character.  embedding: its landmarks, for the head's pose, or None.
+        size_px: of pictures.  focal_px: of the camera, or None.
+    """
+
+    def __init__(
+        self,
+        solver: TrainedSolver,
+        rig: BlendshapeRig,
+        embedding: LandmarkEmbedding | None,
+        size_px: tuple[int, int],
+        focal_px: float | None,
+    ) -> None:
+        if solver.facts.kind != "weights" or solver.facts.cameras != 1 or solver.facts.steady is not None:
+            raise FacecapError(
+                f"The solver {solver.facts.name} gives no weights, which live capture needs.",
+                "Train one with --network dfcn: it is made for live capture.",
+            )
+        self._solver, self._rig, self._size = solver, rig, size_px
+        self._focal = focal_px or _FOCAL_WIDTHS * max(size_px)
+        self.columns, self.unknown = matched(solver.facts.channels, rig.channels)
+        self._points: tuple[F32, F32] | None = None
+        if embedding is not None:
+            neutral, deltas = landmark_geometry(rig, embedding)
+            chosen = list(range(IBUG_68.count)) if embedding.scheme == IBUG_68.scheme else list(MEDIAPIPE_OF_IBUG)
+            self._used = np.array([i for i in range(IBUG_68.count) if i not in IBUG_68.outline])
+            self._points = neutral[chosen][self._used], deltas[:, chosen][:, self._used]
+        solver.start_shot()
+
+    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+        assert isinstance(captured, LivePicture)
+        found = self._solver.solve(captured.image)
+        weights = np.zeros(len(self._rig.channels), np.float32)
+        weights[self.columns[0]] = found[self.columns[1]]
+        weights = np.clip(weights, self._rig.ranges[:, 0], self._rig.ranges[:, 1])
+        turn, place = np.array(HEAD_FRONT_WXYZ, np.float32), np.array([0, 0, _AWAY_M], np.float32)
+        if self._solver.landmarks is not None and self._points is not None:
+            points = self._points[0] + np.tensordot(weights, self._points[1], 1)
+            seen = self._solver.landmarks[self._used] * self._size - 0.5
+            rotation, shift, residual = head_poses(
+                points[None].astype(np.float64), seen[None].astype(np.float64), self._focal, self._size
+            )
+            if np.isfinite(residual[0]):
+                turn = Rotation.from_matrix(rotation[0]).as_quat()[[3, 0, 1, 2]].astype(np.float32)
+                place = shift[0].astype(np.float32)
+        return LiveFace(captured.time_s, weights, turn, place, np.zeros((2, 2), np.float32), 1.0)
+
+    def call_neutral(self) -> bool:
+        return False
+
+
+class PacketMethod:
+    """What a phone has solved already."""
+
+    def __init__(self, rig: BlendshapeRig) -> None:
+        names = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
+        self._rig = rig
+        self.columns, self.unknown = matched(names, rig.channels)
+        if not len(self.columns[0]):
+            raise FacecapError(
+                "None of the character's shape keys is one that Live Link Face sends.", "Rename its keys to ARKit's."
+            )
+
+    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+        assert isinstance(captured, LivePacket)
+        return self.face_of(captured.packet, captured.time_s)
+
+    def face_of(self, packet: FacePacket, time_s: float) -> LiveFace | None:
+        """The character's face of a packet; None where the sender sees none."""
+        if packet.values is None:
+            return None
+        shapes, angles = packet.values[: len(LIVE_LINK_SHAPES)], packet.values[None, len(LIVE_LINK_SHAPES) :]
+        weights = np.zeros(len(self._rig.channels), np.float32)
+        weights[self.columns[0]] = shapes[self.columns[1]]
+        weights = np.clip(weights, self._rig.ranges[:, 0], self._rig.ranges[:, 1])
+        turn = head_rotation(angles[:, :3].astype(np.float64))[0].astype(np.float32)
+        gaze = eye_gaze(angles[:, 3:].astype(np.float64))[0].astype(np.float32)
+        return LiveFace(time_s, weights, turn, np.array([0, 0, _AWAY_M], np.float32), gaze, 1.0)
+
+    def call_neutral(self) -> bool:
+        return False
+
+
+def matched(
+    given: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], tuple[str, ...]]:
+    """Which of the character's channels take which of those given, by name, and those given that none takes."""
+    place = {arkit_name(c) or c: k for k, c in enumerate(given)}
+    pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(wanted) if (arkit_name(c) or c) in place]
+    both = np.array(pairs, np.intp).reshape(-1, 2)
+    taken = set(both[:, 1].tolist())
+    return (both[:, 0], both[:, 1]), tuple(c for k, c in enumerate(given) if k not in taken)

@@ -1,0 +1,49 @@
+"""The performer at rest as zero: what her face shows then is hers, not an expression."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from .face import HEAD_FRONT_WXYZ, LiveFace
+
+F64 = NDArray[np.float64]
+_KEPT, _LEAST = 15, 3
+_MOST = 0.6
+"""A key that is up further than this at rest is an expression after all, or a fault; it is not taken for zero."""
+
+
+class Neutral:
+    """Takes the rest away from faces, once it is known."""
+
+    def __init__(self) -> None:
+        self._recent: list[LiveFace] = []
+        self._rest: F64 | None = None
+        self._turn = Rotation.identity()
+
+    def call(self, *, weights: bool = True) -> bool:
+        """Take the mean of the last half second for rest; False where no face was seen.
+
+        Args:
+            weights: whether weights are shifted, too, or the head alone.
+        """
+        if len(self._recent) < _LEAST:
+            return False
+        if weights:
+            self._rest = np.clip(np.mean([f.weights for f in self._recent], axis=0), 0, _MOST)
+        every = Rotation.from_quat(np.array([f.head_wxyz for f in self._recent])[:, [1, 2, 3, 0]])
+        front = Rotation.from_quat(np.array(HEAD_FRONT_WXYZ)[[1, 2, 3, 0]])
+        self._turn = front * every.mean().inv()
+        return True
+
+    def apply(self, face: LiveFace) -> LiveFace:
+        """A face, seen from its rest: a key goes from 0 at rest to 1 at its end as before."""
+        self._recent = [*self._recent[-_KEPT + 1 :], face]
+        weights = face.weights
+        if self._rest is not None:
+            weights = np.maximum((weights - self._rest) / (1 - self._rest), np.minimum(weights, 0)).astype(np.float32)
+        turn = (self._turn * Rotation.from_quat(face.head_wxyz[[1, 2, 3, 0]])).as_quat()[[3, 0, 1, 2]]
+        return replace(face, weights=weights, head_wxyz=turn.astype(np.float32))

@@ -1,0 +1,90 @@
+"""Live Link Face over UDP: the packet that phones send and game engines read.
+
+    version            1 byte, 6
+    device             text: 4 bytes length, then UTF-8
+    subject            text
+    frame, sub-frame   4 bytes integer, 4 bytes float
+    rate               numerator, denominator, 4 bytes integers each
+    count              1 byte, 61
+    values             count floats of 4 bytes: 52 shapes, then nine angles, as in the CSV
+
+Integers and floats are big-endian. Whatever comes from a network is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..takes.live_link import LIVE_LINK_ANGLES, LIVE_LINK_SHAPES
+
+VERSION, COUNT = 6, len(LIVE_LINK_SHAPES) + len(LIVE_LINK_ANGLES)
+MOST_BYTES = 2048
+_MOST_TEXT, _MOST_RATE = 512, 1000
+_LARGEST = 100.0
+
+
+@dataclass(frozen=True)
+class FacePacket:
+    """One frame of a sender.
+
+    Attributes:
+        device, subject: names.  time_s: of the sender's clock, seconds since its midnight.
+        values: (61,) float32: shapes in LIVE_LINK_SHAPES' order, then angles in rad in LIVE_LINK_ANGLES'; None where
+            the sender sees no face.
+    """
+
+    device: str
+    subject: str
+    time_s: float
+    values: NDArray[np.float32] | None
+
+
+def encode_packet(packet: FacePacket, *, fps: int = 60) -> bytes:
+    """A packet as bytes."""
+    whole, part = divmod(packet.time_s * fps, 1)
+    head = bytes([VERSION]) + _text(packet.device) + _text(packet.subject)
+    head += struct.pack("!ifii", int(whole) % (1 << 31), part, fps, 1)
+    if packet.values is None:
+        return head + b"\0"
+    return head + bytes([COUNT]) + np.asarray(packet.values, ">f4").tobytes()
+
+
+def decode_packet(data: bytes) -> FacePacket:
+    """A packet from bytes. Raises FacecapError for anything else than Live Link Face's version 6."""
+    try:
+        if len(data) > MOST_BYTES or data[0] != VERSION:
+            raise ValueError("no such version")
+        device, at = _read_text(data, 1)
+        subject, at = _read_text(data, at)
+        frame, part, numerator, denominator = struct.unpack_from("!ifii", data, at)
+        count = data[at + 16]
+        if not (0 < numerator <= _MOST_RATE * denominator and 0 <= part <= 1):
+            raise ValueError("absurd frame rate")
+        rest = data[at + 17 :]
+        if count not in (0, COUNT) or len(rest) != 4 * count:
+            raise ValueError("wrong number of values")
+        values = np.frombuffer(rest, ">f4").astype(np.float32) if count else None
+        if values is not None and not (np.abs(values) < _LARGEST).all():  # NaN compares false, too
+            raise ValueError("absurd values")
+        return FacePacket(device, subject, (frame + part) * denominator / numerator, values)
+    except (IndexError, ValueError, struct.error) as error:
+        raise FacecapError(
+            f"Something sent a packet that is not Live Link Face's ({error}).", "Check the sender's settings."
+        ) from error
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8")
+    return struct.pack("!i", len(data)) + data
+
+
+def _read_text(data: bytes, at: int) -> tuple[str, int]:
+    (length,) = struct.unpack_from("!i", data, at)
+    if not 0 <= length <= _MOST_TEXT or at + 4 + length > len(data):
+        raise ValueError("wrong length of text")
+    return data[at + 4 : at + 4 + length].decode("utf-8").rstrip("\0"), at + 4 + length

@@ -1,0 +1,50 @@
+"""A live filter on faces: weights, head and gaze as curves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..takes.filters.choice import FilterChoice, OnlineFilter, online
+from .face import HEAD_FRONT_WXYZ, LiveFace
+
+_AGAIN_S = 0.5
+_TENFOLD = 10.0
+_FRONT = Rotation.from_quat(np.array(HEAD_FRONT_WXYZ)[[1, 2, 3, 0]])
+
+
+class SmoothFace:
+    """Filters faces; after a gap it starts afresh."""
+
+    def __init__(self, choice: FilterChoice) -> None:
+        self._choice = choice
+        self._filter: OnlineFilter = online(choice)
+        self._last_s: float | None = None
+
+    def step(self, face: LiveFace) -> LiveFace:
+        """The next face, filtered; with a delay, an earlier one."""
+        if self._choice.kind == "none":
+            return face
+        if self._last_s is not None and face.time_s - self._last_s > _AGAIN_S:
+            self._filter = online(self._choice)
+        elif self._last_s is not None and face.time_s <= self._last_s:
+            return face
+        self._last_s = face.time_s
+        turned = (_FRONT.inv() * Rotation.from_quat(face.head_wxyz[[1, 2, 3, 0]])).as_rotvec()
+        # Metres tenfold are of the size of weights, as in the filter of takes.
+        joined = np.concatenate([face.weights, turned, face.head_m * _TENFOLD, face.gaze_rad.ravel()]).astype(
+            np.float64
+        )
+        time_s, found = self._filter.step(face.time_s, joined)
+        k = len(face.weights)
+        head = (_FRONT * Rotation.from_rotvec(found[k : k + 3])).as_quat()[[3, 0, 1, 2]]
+        return replace(
+            face,
+            time_s=time_s,
+            weights=np.clip(found[:k], np.minimum(face.weights, 0), 1).astype(np.float32),
+            head_wxyz=head.astype(np.float32),
+            head_m=(found[k + 3 : k + 6] / _TENFOLD).astype(np.float32),
+            gaze_rad=found[k + 6 :].reshape(2, 2).astype(np.float32),
+        )

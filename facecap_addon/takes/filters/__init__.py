@@ -1,0 +1,1 @@
+"""Filters of curves over time: of whole takes, and live."""

@@ -1,0 +1,228 @@
+"""FACEGOOD's networks and their distillation: published sizes, wrong labels found, a student that is not misled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from facecap_addon.errors import FacecapError  # noqa: E402
+from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
+from facecap_addon.learn.augment import Augmentation, moved_points, varied  # noqa: E402
+from facecap_addon.learn.bundle import load_bundle  # noqa: E402
+from facecap_addon.learn.crop import PictureKind  # noqa: E402
+from facecap_addon.learn.distill import Distillation, distances, distillation_loss, estimated  # noqa: E402
+from facecap_addon.learn.face_tasks import POINTS, FaceTask  # noqa: E402
+from facecap_addon.learn.frames import MeshTargets, whitening_of  # noqa: E402
+from facecap_addon.learn.meshes import split_frames  # noqa: E402
+from facecap_addon.learn.networks.inception_resnet import InceptionResNet  # noqa: E402
+from facecap_addon.learn.networks.laine import Tower  # noqa: E402
+from facecap_addon.learn.networks.mobilenet import MobileNet  # noqa: E402
+from facecap_addon.learn.presets import FaceSizes, Preset  # noqa: E402
+from facecap_addon.learn.recipe import Recipe  # noqa: E402
+from facecap_addon.learn.run import Run  # noqa: E402
+from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
+from facecap_addon.learn.train_faces import train_faces  # noqa: E402
+from facecap_addon.learn.trainer import Options, train  # noqa: E402
+from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
+from facecap_addon.learn.workers import Workers  # noqa: E402
+from facecap_addon.takes.video import video_steps  # noqa: E402
+from tests.unit.test_training import picture  # noqa: E402
+from tests.unit.test_training_set import rig  # noqa: E402
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_networks_have_the_published_numbers_of_parameters() -> None:
+    assert parameters(MobileNet(1000, colours=3)) == 3_504_872
+    assert parameters(InceptionResNet(1000, colours=3)) == 55_843_464
+
+
+def test_feature_maps_have_the_published_sizes() -> None:
+    with torch.no_grad():
+        pictures = torch.zeros(1, 3, 299, 299)
+        network = InceptionResNet(10, colours=3, blocks=(1, 1, 1)).eval()
+        stem = network.stem(pictures)
+        first = network.mixed(stem)
+        second = network.to_second(first)
+        third = network.to_third(second)
+        assert [tuple(x.shape[1:]) for x in (stem, first, second, third)] == [
+            (192, 35, 35), (320, 35, 35), (1088, 17, 17), (2080, 8, 8),
+        ]  # fmt: skip
+        maps = MobileNet(10, colours=3).eval().layers(torch.zeros(1, 3, 224, 224))
+        assert tuple(maps.shape[1:]) == (1280, 7, 7)
+
+
+def test_the_loss_is_that_of_equations_11_and_12() -> None:
+    student = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.1, 0.0]])
+    label = torch.tensor([[9.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    teacher = torch.tensor([[2.0, 0.0], [0.5, 0.0], [0.5, 0.0]])
+    how = Distillation(outlier=3.0, emphasis=2.0, gap=0.01)
+    # A wrong label: the teacher counts. A student behind the teacher: twice its error. One ahead of it: its error.
+    expected = (4.0 + 2.0 * 1.0 + 0.01) / 3
+    assert float(distillation_loss(student, label, teacher, how)) == pytest.approx(expected, rel=1e-6)
+    # Within b of the teacher is not good enough.
+    wide = Distillation(outlier=3.0, emphasis=2.0, gap=0.3)
+    assert float(distillation_loss(student[2:], label[2:], teacher[2:], wide)) == pytest.approx(0.02, rel=1e-5)
+
+
+def test_the_threshold_is_estimated_from_residuals() -> None:
+    random = np.random.default_rng(0)
+    right = np.abs(random.normal(0, 0.02, (900, 40)))
+    wrong = np.abs(random.normal(0, 0.3, (100, 40)))
+    apart = np.linalg.norm(np.concatenate([right, wrong]), axis=1)
+    how = estimated(apart)
+    assert (apart[:900] < how.outlier).all()
+    assert (apart[900:] > how.outlier).all()
+    assert np.isinf(estimated(apart[:5]).outlier)
+
+
+def test_landmarks_move_with_the_picture() -> None:
+    pictures = torch.zeros(6, 1, 80, 60)
+    points = torch.tensor([[0.3, 0.4], [0.6, 0.7]]).expand(6, 2, 2).clone()
+    for x, y in ((18, 32), (36, 56)):
+        pictures[:, :, y - 1 : y + 1, x - 1 : x + 1] = 1
+    limits = Augmentation(0.1, 0.3, 0.2, 0.0, 0.0, padding=True)
+    moved, matrix = varied(pictures, limits, 1.0, torch.Generator().manual_seed(1))
+    at = moved_points(points, matrix).numpy() * (60, 80) - 0.5
+    assert np.abs(at - (points.numpy() * (60, 80) - 0.5)).max() > 3
+    for one, places in zip(moved[:, 0].numpy(), at, strict=True):
+        for x, y in places:
+            near = one[round(y) - 4 : round(y) + 5, round(x) - 4 : round(x) + 5]
+            rows, columns = np.mgrid[-4:5, -4:5]
+            centre = (near * rows).sum() / near.sum() + round(y), (near * columns).sum() / near.sum() + round(x)
+            assert np.hypot(centre[0] - y, centre[1] - x) < 0.35
+
+
+FRAMES, WRONG = (240, 240, 80), 0.1
+PRESET = Preset(
+    PictureKind(80, 80), (8,), (64, 32), 0.125, 200, Recipe(5, 2, 1, 4e-3), 30, Recipe(3, 1, 1, 1e-3), 24,
+    FaceSizes((1, 1, 1), 0.125, 0.25, 16),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingSet, np.ndarray]:
+    """Two shots to learn from, of which a tenth of the labels is wrong, and one to judge by; (480,) bool which."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    made = TrainingSet(folder, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
+    wrong = []
+    for number, frames in enumerate(FRAMES):
+        random = np.random.default_rng(number)
+        time_s = np.arange(frames) / 30
+        weights = 0.5 + 0.5 * np.sin(time_s[:, None] * (3.1, 4.7) + random.uniform(0, 6, 2))
+        name = f"shot{number}"
+        pictures = ((t, picture(w)) for t, w in zip(time_s, weights, strict=True))
+        list(video_steps(folder / f"{name}.mp4", pictures, quality=8))
+        points = np.full((frames, 68, 2), 0.5, np.float32)
+        points[:, :34, 0], points[:, 34:, 0] = ((9 + 50 * weights) / 72).T[:, :, None].repeat(34, 2)
+        points[:, :34, 1], points[:, 34:, 1] = 26 / 96, 66 / 96
+        spoil = np.zeros(frames, bool)
+        if number < 2:
+            spoil[random.choice(frames, int(WRONG * frames), replace=False)] = True
+            weights = np.where(spoil[:, None], 1 - np.round(weights), weights)
+            wrong.append(spoil)
+        face = np.tile(np.float32([[0.4, 0.4], [0.6, 0.4], [0.5, 0.6]]), (frames, 1, 1))
+        box = np.tile(np.float32([0.1, 0.1, 0.9, 0.9]), (frames, 1))
+        shot = ShotFacts(name, f"{name}.mp4", None, None, None, frames, use="held" if number == 2 else "train")
+        rows = ShotRows(np.arange(frames), time_s, weights.astype(np.float32), face, box, points)
+        made = add_shot(made, shot, rows)
+    return made, np.concatenate(wrong)
+
+
+class Small(torch.nn.Module):
+    """Convolutions enough for bars; what they are called does not matter to distillation."""
+
+    def __init__(self, outputs: int, maps: tuple[int, ...]) -> None:
+        super().__init__()
+        self.tower = Tower(maps)
+        self.output = torch.nn.Linear(self.tower.features((32, 24)), outputs)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.output(self.tower(pictures))
+
+
+def test_wrong_labels_are_found_and_do_not_mislead_the_student(
+    spoilt: tuple[TrainingSet, np.ndarray], tmp_path: Path
+) -> None:
+    training_set, wrong = spoilt
+    small = replace(PRESET, picture=PictureKind(32, 24))
+    learned, held = split_frames(training_set, small, lambda *_: None)
+    targets, whitening = MeshTargets(training_set, learned), whitening_of(learned)
+    outputs = len(training_set.rig.channels) + 2 * POINTS
+
+    def trained(name: str, maps: tuple[int, ...], **teaching: Any) -> FaceTask:
+        torch.manual_seed(1)
+        limits = Augmentation(0.02, 0.02, 0.02)
+        task = FaceTask(Small(outputs, maps), learned, held, targets, whitening, training_set.rig, limits, **teaching)
+        (tmp_path / name).mkdir()
+        train(task, Recipe(16, 6, 2, 4e-3), Options(32), tmp_path / name, lambda *_: None, lambda _: None)
+        return task
+
+    teacher = trained("teacher", (12, 16, 24))
+    rows = np.arange(learned.count)
+    taught = np.stack([teacher.found(learned, rows), teacher.found(learned, rows, mirrored=True)])
+    apart = distances(teacher.labels(learned, rows), taught[0])
+    how = estimated(apart)
+    named = apart > how.outlier
+    assert named[wrong].mean() >= 0.95
+    assert named[~wrong].mean() <= 0.01
+    plain = trained("plain", (8, 12, 16)).judge()["rmse_mm"]
+    distilled = trained("distilled", (8, 12, 16), taught=taught, how=how).judge()["rmse_mm"]
+    assert distilled < 0.8 * plain
+
+
+def test_teacher_and_student_train_export_and_solve(spoilt: tuple[TrainingSet, np.ndarray], tmp_path: Path) -> None:
+    training_set, _ = spoilt
+    settings = SimpleNamespace(
+        network="dfcn", preset="preview", epochs=None, batch=None, seed=0, patience=0, precision="fp32", mirror=True,
+        checkpoint_minutes=60.0, tensorboard=False, int8=True, outlier=0.9, emphasis=1.5, gap=0.0,
+    )  # fmt: skip
+    out = tmp_path / "student.facecap"
+    run = Run(settings, tmp_path / "training", out, "key", lambda *_: None, "cpu", Workers())
+    lines = train_faces(run, training_set, PRESET)
+    assert any("labels look wrong (further than 0.9" in line for line in lines)
+    bundle = load_bundle(out)
+    check_character(bundle, training_set.rig)
+    assert {"face", "face.int8"} <= set(bundle.networks)
+    assert bundle.facts.report["rmse_mm_int8"] > 0
+    weights = np.array([0.2, 0.9])
+    solver = TrainedSolver(bundle)
+    found = solver.solve(picture(weights))
+    assert found.shape == (2,)
+    assert np.isfinite(found).all()
+    assert solver.landmarks is not None
+    assert solver.landmarks.shape == (68, 2)
+    # An LSTM's bundle knows no landmarks, this one does; nothing is kept from frame to frame.
+    np.testing.assert_array_equal(solver.solve(picture(weights)), found)
+
+
+def test_a_set_without_landmarks_is_refused(spoilt: tuple[TrainingSet, np.ndarray], tmp_path: Path) -> None:
+    training_set, _ = spoilt
+    old = replace(training_set, folder=tmp_path)
+    for shot in training_set.shots:
+        rows = replace(training_set.rows_of(shot), points=np.zeros((0, 0, 2), np.float32))
+        name = str(training_set.video_of(shot))
+        old = add_shot(
+            replace(old, shots=tuple(s for s in old.shots if s.name != shot.name)), replace(shot, video=name), rows
+        )
+    run = Run(
+        SimpleNamespace(mirror=False, preset="preview"),
+        tmp_path,
+        tmp_path / "x.facecap",
+        "",
+        lambda *_: None,
+        "cpu",
+        Workers(),
+    )
+    with pytest.raises(FacecapError, match="landmarks"):
+        train_faces(run, old, PRESET)
