@@ -49,7 +49,7 @@ def jitter_mm(points: NDArray, frames: Frames) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=20)
     options = parser.parse_args()
     folder = actor_set(options.seconds)
     stills = draw_stills(SET / "stills")

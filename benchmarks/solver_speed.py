@@ -1,7 +1,8 @@
 """How fast trained solvers run: `python -m benchmarks.solver_speed`.
 
 Networks of full size with random weights, batch 1: through `TrainedSolver`, as Blender's process runs them, and bare
-onnxruntime on the same model. Laine's in fp32 and quantised on one core, embedding and LSTM on two.
+onnxruntime on the same model. Laine's in fp32 and quantised on one core, embedding and LSTM on two; FACEGOOD's student
+with crop and live filter, on one.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from facecap_addon.learn.basis import Basis
 from facecap_addon.learn.bundle import SolverBundle, SolverFacts
 from facecap_addon.learn.crop import PictureKind
 from facecap_addon.learn.export import quantised, to_onnx
+from facecap_addon.learn.face_tasks import POINTS
 from facecap_addon.learn.networks.facenet import EMBEDDING, FaceNet
 from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork
+from facecap_addon.learn.networks.mobilenet import MobileNet
 from facecap_addon.learn.networks.sequence import WeightLstm
 from facecap_addon.learn.solver import TrainedSolver
+from facecap_addon.learn.train_faces import Unscaled
+from facecap_addon.takes.filters.choice import FilterChoice, OnlineFilter, online
 
 VERTICES, COMPONENTS, CHANNELS = 5000, 160, 52
 ROUNDS = 60
@@ -87,13 +92,48 @@ def main() -> None:
         facts=facts("weights", PictureKind(160, 160, colour=True)),
         networks={"embedding": looking, "sequence": following},
     )
-    solver = TrainedSolver(both, threads=2)
-    with_all = per_second(lambda: solver.solve(frame))
-    alone = per_second(bare(looking, 2, random.normal(size=(1, 3, 160, 160)).astype(np.float32)))
-    print(
-        f"embedding and LSTM, two cores: {with_all:.1f} frames a second, "
-        f"{alone:.1f} in onnxruntime's embedding alone ({1 - with_all / alone:.1%} slower)"
+    small = quantised(looking, (random.normal(size=(1, 3, 160, 160)).astype(np.float32) for _ in range(8)))
+    both = replace(both, networks={**both.networks, "embedding.int8": small})
+    for precision, network in (("fp32", looking), ("int8", small)):
+        solver = TrainedSolver(both, threads=2, precision=precision)
+        with_all = per_second(lambda solver=solver: solver.solve(frame))
+        alone = per_second(bare(network, 2, random.normal(size=(1, 3, 160, 160)).astype(np.float32)))
+        print(
+            f"embedding {precision} and LSTM, two cores: {with_all:.1f} frames a second, "
+            f"{alone:.1f} in onnxruntime's embedding alone ({1 - with_all / alone:.1%} slower)"
+        )
+    student(frame, random)
+
+
+def student(frame: np.ndarray, random: np.random.Generator) -> None:
+    """FACEGOOD's student: crop, inference and the live filter."""
+    picture = PictureKind(160, 160)
+    network = Unscaled(MobileNet(CHANNELS + 2 * POINTS), CHANNELS)
+    model = to_onnx(network, {"picture": torch.zeros(1, 1, 160, 160)}, ("weights", "landmarks"))
+    small = quantised(model, (random.normal(size=(1, 1, 160, 160)).astype(np.float32) for _ in range(8)))
+    bundle = SolverBundle(
+        facts("weights", picture),
+        {"face": model, "face.int8": small},
+        np.zeros(0, np.int32),
+        np.zeros((VERTICES, 3), np.float32),
     )
+    for precision, network_bytes in (("fp32", model), ("int8", small)):
+        solver, curve = TrainedSolver(bundle, threads=1, precision=precision), online(FilterChoice())
+        frames = 0
+
+        def step(solver: TrainedSolver = solver, curve: OnlineFilter = curve) -> None:
+            nonlocal frames
+            frames += 1
+            weights = solver.solve(frame)
+            assert solver.landmarks is not None
+            curve.step(frames / 60, np.concatenate([weights, solver.landmarks.ravel()]).astype(np.float64))
+
+        with_all = per_second(step)
+        alone = per_second(bare(network_bytes, 1, random.normal(size=(1, 1, 160, 160)).astype(np.float32)))
+        print(
+            f"student {precision}, one core: {with_all:.1f} frames a second with crop and filter, "
+            f"{alone:.1f} in onnxruntime alone"
+        )
 
 
 if __name__ == "__main__":

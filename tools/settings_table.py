@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from facecap_addon.jobs.dataset_settings import DatasetSettings
+from facecap_addon.jobs.filter_settings import FilterSettings
+from facecap_addon.jobs.live_settings import LiveSettings
 from facecap_addon.jobs.refine_settings import RefineSettings
 from facecap_addon.jobs.schema import SettingField, fields_of
 from facecap_addon.jobs.settings import SolveSettings
@@ -17,6 +19,8 @@ TABLES: tuple[tuple[Path, type], ...] = (
     (DOCS / "refine.md", RefineSettings),
     (DOCS / "learn.md", DatasetSettings),
     (DOCS / "learn.md", TrainSettings),
+    (DOCS / "live.md", LiveSettings),
+    (DOCS / "live.md", FilterSettings),
 )
 END = "<!-- end of settings -->"
 
@@ -38,7 +42,11 @@ def updated(text: str, settings: type) -> str:
 def _flag(item: SettingField) -> str:
     if item.kind == "bool":
         return f"`{item.flag}`, `--no-{item.flag[2:]}`"
-    return f"`{item.name.upper()}`" if item.name in ("video", "folder") else f"`{item.flag}`"
+    return (
+        f"`{item.name.upper()}`"
+        if item.required and item.name in ("video", "folder", "take", "source")
+        else f"`{item.flag}`"
+    )
 
 
 def _default(item: SettingField) -> str:

@@ -27,7 +27,7 @@ from .training_set import Box
 FORMAT = 1
 ENDING = ".facecap"
 KINDS = ("mesh", "weights")
-NETWORKS = ("mesh", "mesh.int8", "embedding", "sequence", "face", "face.int8")
+NETWORKS = ("mesh", "mesh.int8", "embedding", "embedding.int8", "sequence", "face", "face.int8")
 _MOST_BYTES, _MOST_VERTICES, _MOST_SIDE = 2 << 30, 2_000_000, 2048
 
 

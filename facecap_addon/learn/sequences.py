@@ -15,7 +15,7 @@ from ..errors import FacecapError
 from .augment import Augmentation, covering
 from .bundle import SolverBundle, SolverFacts
 from .embedding_task import EmbeddingTask, embed, read_stills
-from .export import check_parity, parity, to_onnx
+from .export import check_parity, parity, quantised, to_onnx
 from .frames import Frames, MeshTargets, Whitening, whitening_of
 from .meshes import split_frames
 from .mirror import mirror_of
@@ -24,12 +24,14 @@ from .networks.sequence import HIDDEN, WeightLstm
 from .presets import Preset
 from .run import Run, report_lines
 from .sequence_tasks import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
+from .solver import TrainedSolver
 from .stills import find_stills, held_persons
 from .training_set import TrainingSet
 
 CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
 _PER_CLASS = 60
+_INT8_FRAMES, _INT8_JUDGED = 200, 600
 FindBox = Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
 
 
@@ -93,8 +95,34 @@ def train_sequences(
         )
     run.say("export", 0, 1)
     bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
+    if run.settings.int8:
+        bundle, line = _with_int8(bundle, learned, held or learned, targets)
+        more.append(line)
     run.save(bundle)
     return [*lines, *more]
+
+
+def _with_int8(bundle: SolverBundle, learned: Frames, judged: Frames, targets: MeshTargets) -> tuple[SolverBundle, str]:
+    """The bundle with its embedding quantised, too, and what that costs."""
+    facts = bundle.facts
+    some = np.unique(np.linspace(0, learned.count - 1, _INT8_FRAMES).astype(np.intp))
+    seen = (
+        (learned.pictures_at(some[i : i + 1]) / np.float32(255) - facts.mean) / facts.deviation
+        for i in range(len(some))
+    )
+    small = quantised(bundle.networks["embedding"], (one.astype(np.float32) for one in seen))
+    bundle = replace(bundle, networks={**bundle.networks, "embedding.int8": small})
+    errors = []
+    for precision in ("fp32", "int8"):
+        solver, found = TrainedSolver(bundle, threads=2, precision=precision), []
+        rows = np.arange(min(_INT8_JUDGED, judged.count))
+        for i in rows:
+            if i == 0 or judged.shot[i] != judged.shot[i - 1]:
+                solver.start_shot()
+            found.append(solver.solve_crop(judged.pictures_at(rows[i : i + 1])[0]))
+        errors.append(weights_rmse_mm(targets, np.stack(found), judged.weights[rows]))
+    facts.report["rmse_mm_int8"] = errors[1]
+    return bundle, f"Held-out error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
 
 
 class _Embedding(nn.Module):

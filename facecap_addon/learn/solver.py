@@ -39,18 +39,17 @@ class TrainedSolver:
         size = (1, self._channels, self.facts.picture.height, self.facts.picture.width)
         self.landmarks: F32 | None = None
         self._sequence: Any = None
-        single = "mesh" if self.facts.kind == "mesh" else "face" if "face" in bundle.networks else None
-        if single is not None:
-            name = f"{single}.int8" if precision == "int8" and f"{single}.int8" in bundle.networks else single
-            self._network = _open(bundle, name, threads)
-        if single == "face":
+        first = "mesh" if self.facts.kind == "mesh" else "face" if "face" in bundle.networks else "embedding"
+        name = f"{first}.int8" if precision == "int8" and f"{first}.int8" in bundle.networks else first
+        self._network = _open(bundle, name, threads)
+        if first == "face":
             self._face(np.zeros(size, np.float32))
             self.landmarks = None
-        elif single == "mesh":
+        elif first == "mesh":
             self._check(self._run(self._network, np.zeros(size, np.float32))[0], 3 * len(bundle.moving))
         else:
             # The LSTM is small: a second pool of waiting threads would only take time from the first.
-            self._network, self._sequence = _open(bundle, "embedding", threads), _open(bundle, "sequence", 1)
+            self._sequence = _open(bundle, "sequence", 1)
             self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
             if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
                 raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")

@@ -3,8 +3,9 @@
     blender --window-geometry 0 0 1600 900 --python tests/gui/drive.py -- REQUEST.json
 
 The request: {"root": checkout, "head": .blend, "video": …, "reply": file to write, "cancel_after_s": null or seconds,
-"last_frame": null or where to stop, "preview": whether to write one, "press": false to leave Solve alone, "stay": true
-to leave the window open}. If the extension is installed and enabled it is used, else the checkout is.
+"last_frame": null or where to stop, "preview": whether to write one, "press": false to leave Solve alone, "live_s":
+seconds of live capture of the video instead of a solve, "stay": true to leave the window open}. If the extension is
+installed and enabled it is used, else the checkout is.
 """
 
 from __future__ import annotations
@@ -109,6 +110,51 @@ def watch() -> float | None:
     return None
 
 
+def press_live() -> None:
+    """Start live capture of the footage; in the middle call it neutral, record and stop recording."""
+    head = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+    state["before"] = [block.value for block in head.data.shape_keys.key_blocks]
+    state["drawn"], state["first_s"], state["told"] = 0, None, []
+    bpy.types.SpaceView3D.draw_handler_add(count_drawing, (), "WINDOW", "POST_PIXEL")
+    with bpy.context.temp_override(**view3d()):
+        bpy.context.scene.facecap.live.kind = "video"
+        seen["pressed"] = sorted(bpy.ops.facecap.live("INVOKE_DEFAULT"))
+    bpy.app.timers.register(guarded(watch_live), first_interval=0.05)
+
+
+def count_drawing() -> None:
+    state["drawn"] += 1
+
+
+def watch_live() -> None:
+    live, now_s = session().live, time.monotonic()
+    if live is None:
+        head = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+        seen["taken_back"] = state["before"] == [block.value for block in head.data.shape_keys.key_blocks]
+        seen["action"] = action_name()
+        seen["lines"] = session().outcome.lines if session().outcome else []
+        bpy.app.timers.register(guarded(lambda: None, last=True), first_interval=0.2)
+        return
+    if live.face is not None and live.face.weights:
+        if state["first_s"] is None:
+            state["first_s"], state["drawn"] = now_s, 0
+        into = (now_s - state["first_s"]) / REQUEST["live_s"]
+        head = next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
+        seen.setdefault("values", []).append(round(head.data.shape_keys.key_blocks["jawOpen"].value, 4))
+        for share, name in ((0.2, "live_neutral"), (0.4, "live_record"), (0.7, "live_record"), (1.0, "live_stop")):
+            if into >= share and (share, name) not in state["told"]:
+                if share == 1.0:
+                    seen["redraws_per_s"] = round(state["drawn"] / (now_s - state["first_s"]), 1)
+                    seen["latency_ms"] = [round(v, 1) for v in live.latency_ms]
+                    seen["dropped"] = live.face.dropped
+                    if REQUEST.get("stay"):
+                        return
+                state["told"].append((share, name))
+                with bpy.context.temp_override(**view3d()):
+                    getattr(bpy.ops.facecap, name)()
+    bpy.app.timers.register(guarded(watch_live), first_interval=0.05)
+
+
 def look() -> None:
     outcome = session().outcome
     seen["ok"], seen["lines"] = outcome.ok, outcome.lines
@@ -160,5 +206,7 @@ bpy.app.timers.register(guarded(open_scene), first_interval=1.0, persistent=True
 bpy.app.timers.register(guarded(show_tab), first_interval=2.5, persistent=True)
 bpy.app.timers.register(open_tab, first_interval=3.5, persistent=True)
 bpy.app.timers.register(guarded(fill_in), first_interval=4.5, persistent=True)
-if REQUEST.get("press") is not False:
+if REQUEST.get("live_s"):
+    bpy.app.timers.register(guarded(press_live), first_interval=6.0, persistent=True)
+elif REQUEST.get("press") is not False:
     bpy.app.timers.register(guarded(press_solve), first_interval=6.0, persistent=True)

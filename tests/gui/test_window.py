@@ -58,3 +58,14 @@ def test_cancel_in_a_window_leaves_the_character_as_it_was(tmp_path: Path) -> No
     assert not seen["ok"]
     assert "Cancelled" in seen["lines"][0]
     assert seen["action"] == ""
+
+
+def test_live_in_a_window_moves_the_face_records_and_puts_everything_back(tmp_path: Path) -> None:
+    video = ROOT / "sample_scenes" / "take_01.mp4"
+    seen = drive(tmp_path, video=str(video), live_s=5)
+    assert seen["pressed"] == ["RUNNING_MODAL"]
+    assert len(set(seen["values"])) > 10
+    assert seen["taken_back"]
+    assert seen["action"]  # what was recorded was keyed
+    assert any("Recorded" in line for line in seen["lines"])
+    assert seen["redraws_per_s"] >= 10  # as a build machine's software drawing goes

@@ -1,0 +1,148 @@
+"""Live capture as a job: a video and a phone through the worker process, told what to do meanwhile; takes filtered."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import FacecapError
+from facecap_addon.jobs.cli import main
+from facecap_addon.jobs.events import FaceEvent
+from facecap_addon.jobs.live_settings import LiveSettings
+from facecap_addon.jobs.runner import ProcessRunner, Runner
+from facecap_addon.live.packets import COUNT, FacePacket, decode_packet, encode_packet
+from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
+from facecap_addon.takes.npz import load_take
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "sample_scenes" / "take_01.mp4"
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def jaw(value: float) -> np.ndarray:
+    values = np.zeros(COUNT, np.float32)
+    values[LIVE_LINK_SHAPES.index("JawOpen")] = value
+    return values
+
+
+def drive(runner: Runner, each: Callable[[], None], until: Callable[[list[FaceEvent]], bool], s: float = 30) -> None:
+    """Poll until something has been seen."""
+    faces: list[FaceEvent] = []
+    end = time.monotonic() + s
+    while not until(faces) and not runner.done:
+        assert time.monotonic() < end, "nothing came"
+        each()
+        faces += [event for event in runner.poll() if isinstance(event, FaceEvent)]
+        time.sleep(1 / 60)
+    assert runner.error is None, runner.error
+
+
+def test_a_phone_drives_is_recorded_and_sent_on(tmp_path: Path) -> None:
+    port, onward = free_port(), free_port()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("127.0.0.1", onward))
+    listener.settimeout(5)
+    phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    runner = ProcessRunner(
+        "live",
+        LiveSettings(source=f"udp:{port}", out=tmp_path, send=f"127.0.0.1:{onward}", filter="none"),
+    )
+    number = 0
+    value = 0.5
+
+    def send() -> None:
+        nonlocal number
+        number += 1
+        packet = FacePacket("phone", "iPhone", 40_000 + number / 60, jaw(value))
+        phone.sendto(encode_packet(packet), ("127.0.0.1", port))
+        phone.sendto(b"not a packet", ("127.0.0.1", port))
+
+    drive(runner, send, lambda faces: len(faces) >= 5)
+    heard = decode_packet(listener.recv(4096))
+    assert heard.values is not None
+    assert heard.values[LIVE_LINK_SHAPES.index("JawOpen")] == pytest.approx(0.5, abs=1e-6)
+    # A face that hangs open at rest is the performer's own: it becomes zero.
+    runner.tell(b"n")
+    drive(runner, send, lambda faces: any("neutral" in face.note for face in faces))
+    runner.tell(b"r")
+    value = 1.0
+    drive(runner, send, lambda faces: sum(face.recording for face in faces) > 20)
+    runner.tell(b"s")
+    drive(runner, send, lambda faces: any(face.take for face in faces))
+    runner.tell(b"q")
+    result = runner.wait(20).result
+    take = load_take(Path(result["takes"][0]))
+    k = take.channels.index("jawOpen")
+    assert take.weights[-1, k] == pytest.approx(1.0, abs=1e-5)
+    assert np.allclose(np.diff(take.time_s), 1 / 60, atol=0.03)
+    assert np.median(np.diff(take.time_s)) == pytest.approx(1 / 60, abs=2e-3)
+    assert any("Live Link Face" in line for line in result["lines"])
+    phone.close()
+    listener.close()
+
+
+def test_a_video_is_captured_at_its_own_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    code = main(["live", str(CLIP), "--out", str(tmp_path), "--record", "--seconds", "4", "--json"])
+    assert code == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    faces = [event for event in events if event["event"] == "face" and event["weights"]]
+    facts = events[-1]["result"]["facts"]
+    assert time.monotonic() - began > 4
+    assert facts["captured"] >= 80
+    assert facts["dropped"] <= 0.15 * facts["captured"]  # a machine busy with other tests may leave some out
+    assert facts["latency_ms"] < 100
+    assert len(faces) > 30
+    take = load_take(Path(events[-1]["result"]["takes"][0]))
+    truth = load_take(CLIP.with_suffix(".npz"))
+    rows = np.searchsorted(truth.time_s, take.time_s + faces[0]["time_s"] - take.time_s[take.solved][0])
+    k = take.channels.index("jawOpen")
+    true = truth.weights[np.minimum(rows, truth.frame_count - 1), truth.channels.index("jawOpen")]
+    assert np.corrcoef(take.weights[take.solved, k], true[take.solved])[0, 1] > 0.6
+
+
+def test_what_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        ["98"],
+        [str(tmp_path / "nothing.mp4")],
+        ["udp", "--send", "nowhere"],
+        ["udp", "--radius", "1", "--order", "5"],
+    ):
+        assert main(["live", *arguments, "--out", str(tmp_path), "--seconds", "1"]) == 2
+        assert "facecap:" in capsys.readouterr().err
+
+
+def test_a_take_is_filtered_and_stays(tmp_path: Path) -> None:
+    source = CLIP.with_suffix(".npz")
+    take = tmp_path / "talk.take.npz"
+    take.write_bytes(source.read_bytes())
+    assert main(["filter", str(take), "--cutoff-hz", "2"]) == 0
+    assert take.read_bytes() == source.read_bytes()
+    before, after = load_take(take), load_take(tmp_path / "talk.filtered.take.npz")
+    assert after.provenance["edits"] == [
+        {"edit": "filter", "kind": "hybrid", "cutoff_hz": 2.0, "radius": 3, "order": 2, "delay": 0}
+    ]
+    assert (tmp_path / "talk.filtered.livelink.csv").is_file()
+    assert "<svg" in (tmp_path / "talk.filtered.filter.svg").read_text()
+    # What is true already is hardly moved, and blinks stay shut.
+    assert np.abs(after.weights - before.weights).mean() < 0.02
+    k = before.channels.index("eyeBlinkLeft")
+    shut = before.weights[:, k] > 0.75
+    assert shut.any()
+    assert (after.weights[shut, k] > before.weights[shut, k] - 0.01).all()
+
+
+def test_settings_of_filters_are_checked(tmp_path: Path) -> None:
+    with pytest.raises(FacecapError):
+        LiveSettings(source="0", radius=1, order=4, out=tmp_path).choice()
