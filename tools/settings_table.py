@@ -42,11 +42,8 @@ def updated(text: str, settings: type) -> str:
 def _flag(item: SettingField) -> str:
     if item.kind == "bool":
         return f"`{item.flag}`, `--no-{item.flag[2:]}`"
-    return (
-        f"`{item.name.upper()}`"
-        if item.required and item.name in ("video", "folder", "take", "source")
-        else f"`{item.flag}`"
-    )
+    positional = item.required and item.name in ("video", "folder", "take", "source")
+    return f"`{item.name.upper()}`" if positional else f"`{item.flag}`"
 
 
 def _default(item: SettingField) -> str:

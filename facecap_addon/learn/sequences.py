@@ -106,11 +106,9 @@ def _with_int8(bundle: SolverBundle, learned: Frames, judged: Frames, targets: M
     """The bundle with its embedding quantised, too, and what that costs."""
     facts = bundle.facts
     some = np.unique(np.linspace(0, learned.count - 1, _INT8_FRAMES).astype(np.intp))
-    seen = (
-        (learned.pictures_at(some[i : i + 1]) / np.float32(255) - facts.mean) / facts.deviation
-        for i in range(len(some))
-    )
-    small = quantised(bundle.networks["embedding"], (one.astype(np.float32) for one in seen))
+    pictures = (learned.pictures_at(some[i : i + 1]) / np.float32(255) for i in range(len(some)))
+    seen = (((one - facts.mean) / facts.deviation).astype(np.float32) for one in pictures)
+    small = quantised(bundle.networks["embedding"], seen)
     bundle = replace(bundle, networks={**bundle.networks, "embedding.int8": small})
     errors = []
     for precision in ("fp32", "int8"):
