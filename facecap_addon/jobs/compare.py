@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,34 @@ MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
 F32 = NDArray[np.float32]
 
 
-def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generator[Progress, None, list[str]]:
-    """Sentences about how far solver and landmark fit are from the targets of held-out shots.
+@dataclass(frozen=True)
+class ShotErrors:
+    """One held-out shot.
+
+    Attributes:
+        name: of the shot.  time_s: (N,).  network_mm, fit_mm: (N,) root-mean-square distance of vertices that move.
+    """
+
+    name: str
+    time_s: NDArray[np.float64]
+    network_mm: NDArray[np.float64]
+    fit_mm: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Network and landmark fit side by side.
+
+    Attributes:
+        lines: what there is to say.  shots: empty where the two could not be compared.
+    """
+
+    lines: tuple[str, ...]
+    shots: tuple[ShotErrors, ...] = ()
+
+
+def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generator[Progress, None, Comparison]:
+    """How far solver and landmark fit are from the targets of held-out shots.
 
     Args:
         path: the solver.
@@ -37,20 +64,20 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
 
     bundle, rig = load_bundle(path), training_set.rig
     if bundle.facts.side_crop is not None:
-        return ["A solver of two cameras is not compared with the landmark fit, which sees one."]
+        return Comparison(("A solver of two cameras is not compared with the landmark fit, which sees one.",))
     solver = TrainedSolver(bundle, threads=threads)
     landmarker = open_landmarker(threads=threads)
     files = OutputFiles(training_set.folder, "landmarks")
     try:
         embedding = yield from stepwise("compare", lambda _: embedding_of(rig, landmarker, files.characters))
     except FacecapError as error:
-        return [f"The landmark fit cannot solve this character, so it is not compared: {error.what}"]
+        return Comparison((f"The landmark fit cannot solve this character, so it is not compared: {error.what}",))
     rehearsal = yield from stepwise(
         "compare", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
     )
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
-    squared, left, solved_as_target = np.zeros(2), MOST_FRAMES, False
-    counted = 0
+    left, solved_as_target = MOST_FRAMES, False
+    shots: list[ShotErrors] = []
     for shot in (one for one in training_set.shots if one.name in training_set.held()):
         if left <= 0:
             break
@@ -73,21 +100,27 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
         found = yield from _solved(solver, training_set, shot, rows, faces, moving)
         wanted = _targets(training_set, shot, rows, moving)
         fitted = rig.vertices_at(take.weights[rows])[:, moving]
-        for which, given in enumerate((found, fitted)):
-            squared[which] += float(((given - wanted) ** 2).sum(-1).mean(1).sum())
-        counted += len(rows)
+        errors = [1000 * np.sqrt(((given - wanted) ** 2).sum(-1).mean(1)) for given in (found, fitted)]
+        if len(rows):
+            shots.append(ShotErrors(shot.name, seen.time_s[rows], errors[0], errors[1]))
         left -= len(rows)
         solved_as_target |= shot.source.startswith("take")
-    if not counted:
-        return []
-    network, fit = 1000 * np.sqrt(squared / counted)
+    if not shots:
+        return Comparison(())
+    network = rms(np.concatenate([shot.network_mm for shot in shots]))
+    fit = rms(np.concatenate([shot.fit_mm for shot in shots]))
     better = f"is better than the landmark fit, by {1 - network / fit:.0%}" if network < fit else (
         "is NOT better than the landmark fit: solve with the fit, or train longer and on more"
     )  # fmt: skip
     lines = [f"Held-out shots, vertices that move: network {network:.2f} mm, landmark fit {fit:.2f} mm; it {better}."]
     if solved_as_target:
         lines.append("Some targets are solves themselves: for these, this only says how closely they are followed.")
-    return lines
+    return Comparison(tuple(lines), tuple(shots))
+
+
+def rms(values: NDArray[np.floating]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _solved(

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..landmarks.registry import open_landmarker
 from .blender_process import BlenderHook
-from .compare import against_fit
+from .compare import Comparison, against_fit
 from .progress import Progress
 from .schema import to_json
 from .stepwise import in_stages
 from .torch_needed import check_torch
+from .train_report import write_train_report
 from .train_settings import TrainSettings
 
 _FREE = ("folder", "out", "threads", "checkpoint_minutes", "tensorboard", "int8", "device", "compare")
@@ -31,15 +32,19 @@ class TrainResult:
 
     Attributes:
         solver: the .facecap.  picture: how the training went.  lines: what there is to say.
+        report: an HTML page with all of it.
     """
 
     solver: Path
     picture: Path
     lines: tuple[str, ...]
+    report: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able facts."""
-        return {"solver": str(self.solver), "picture": str(self.picture), "lines": list(self.lines)}
+        report = None if self.report is None else str(self.report)
+        facts = {"solver": str(self.solver), "picture": str(self.picture), "lines": list(self.lines)}
+        return {**facts, "report": report}
 
 
 def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, TrainResult]:
@@ -60,9 +65,14 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     if out.suffix != ".facecap":
         raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")
     result: TrainResult = yield from in_stages(lambda say: _train(settings, training_set, out, say))
+    comparison = Comparison(())
     if settings.compare and result.lines and training_set.held():
-        lines = yield from against_fit(training_set, out, settings.threads)
-        result = replace(result, lines=(*result.lines, *lines))
+        comparison = yield from against_fit(training_set, out, settings.threads)
+        result = replace(result, lines=(*result.lines, *comparison.lines))
+    if result.lines:
+        report = out.with_suffix(".report.html")
+        write_train_report(report, out.stem, result.lines, result.picture, comparison)
+        result = replace(result, report=report)
     return result
 
 

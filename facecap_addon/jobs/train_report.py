@@ -1,0 +1,73 @@
+"""The report of a training: how it went, and the network beside the landmark fit, shot by shot, on one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from ..takes.atomic import atomic_path
+from ..takes.plots import data_uri, line_path, x_positions
+from ..takes.report_style import STYLE
+from .compare import Comparison, ShotErrors, rms
+
+_WIDE, _HIGH = 1000.0, 150.0
+_COLORS = ("var(--accent)", "var(--warn)")
+
+
+def write_train_report(path: Path, title: str, lines: Sequence[str], picture: Path, comparison: Comparison) -> None:
+    """Write the page, self-contained.
+
+    Args:
+        lines: what there is to say.  picture: PNG of the training, left out where it is not there.
+        comparison: with the landmark fit; empty where there is none.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(line)}</p>" for line in lines)]
+    if comparison.shots:
+        parts += [
+            "<h2>Network and landmark fit on held-out shots</h2>",
+            '<p class="soft">Root-mean-square distance of the vertices that move, mm. Neither has learned from these '
+            "shots.</p>",
+            "<table><tr><th>shot</th><th>frames</th><th>network</th><th>landmark fit</th><th></th></tr>",
+            *(_row(shot) for shot in comparison.shots),
+            "</table>",
+            f'<p class="small"><span style="color:{_COLORS[0]}">network</span> · '
+            f'<span style="color:{_COLORS[1]}">landmark fit</span></p>',
+            *(_plot(shot) for shot in comparison.shots),
+        ]
+    if picture.is_file():
+        uri = data_uri("image/png", picture.read_bytes())
+        parts.append(f'<h2>How it went</h2><img alt="loss, error and frames" style="width:100%" src="{uri}">')
+    table = "table{border-collapse:collapse}td,th{padding:3px 18px 3px 0;text-align:left}"
+    body = "\n".join(parts)
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{STYLE}{table}</style></head><body><main>{body}</main></body></html>\n"
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _row(shot: ShotErrors) -> str:
+    network, fit = rms(shot.network_mm), rms(shot.fit_mm)
+    verdict = "network is better" if network < fit else "network is NOT better"
+    return (
+        f"<tr><td>{escape(shot.name)}</td><td>{len(shot.time_s)}</td><td>{network:.2f}</td><td>{fit:.2f}</td>"
+        f"<td>{verdict}</td></tr>"
+    )
+
+
+def _plot(shot: ShotErrors) -> str:
+    top = float(max(shot.network_mm.max(), shot.fit_mm.max(), 1e-6))
+    x = x_positions(shot.time_s, _WIDE)
+    lines = "".join(
+        f'<path d="{line_path(x, _HIGH * (1 - values / top), _WIDE)}" fill="none" stroke="{color}"/>'
+        for values, color in zip((shot.network_mm, shot.fit_mm), _COLORS, strict=True)
+    )
+    return (
+        f'<h3>{escape(shot.name)}</h3><div class="card"><svg viewBox="0 -4 {_WIDE:g} {_HIGH + 8:g}" '
+        f'preserveAspectRatio="none" style="width:100%;height:{_HIGH:g}px">{lines}</svg>'
+        f'<p class="small soft">0 to {top:.1f} mm, {np.ptp(shot.time_s):.1f} s</p></div>'
+    )
