@@ -23,7 +23,8 @@ class State:
     """Value and velocity of D curves.
 
     Attributes:
-        mean: (2, D).  covariance: (3, D): of the value, between value and velocity, of the velocity.
+        mean: (2, D).  covariance: (3, D), or (3, 1) where it is the same for all: of the value, between value and
+            velocity, of the velocity.
     """
 
     mean: F64
@@ -32,19 +33,18 @@ class State:
 
 def begun(values: F64, dt_s: float) -> State:
     """The state after a first measurement (D,)."""
-    zero = np.zeros_like(values)
-    noise = np.full_like(values, 1 / dt_s)
-    return State(np.stack([values, zero]), np.stack([noise, zero, noise * _START]))
+    return State(np.array([values, np.zeros_like(values)]), np.array([[1 / dt_s], [0.0], [_START / dt_s]]))
 
 
 def predicted(state: State, dt_s: float, cutoff_hz: F64 | float) -> State:
     """The state a moment later; cutoff_hz: one, or one for each curve (D,)."""
     q = (2 * np.pi * np.asarray(cutoff_hz, np.float64)) ** 4
-    value, velocity = state.mean
+    mean = state.mean.copy()
+    mean[0] += dt_s * mean[1]
     a, b, c = state.covariance
     return State(
-        np.stack([value + dt_s * velocity, velocity]),
-        np.stack([a + 2 * dt_s * b + dt_s**2 * c + q * dt_s**3 / 3, b + dt_s * c + q * dt_s**2 / 2, c + q * dt_s]),
+        mean,
+        np.array([a + 2 * dt_s * b + dt_s**2 * c + q * dt_s**3 / 3, b + dt_s * c + q * dt_s**2 / 2, c + q * dt_s]),
     )
 
 
@@ -53,9 +53,8 @@ def corrected(state: State, values: F64, dt_s: float) -> State:
     a, b, c = state.covariance
     total = a + 1 / dt_s
     gain_value, gain_velocity = a / total, b / total
-    error = values - state.mean[0]
-    mean = state.mean + np.stack([gain_value * error, gain_velocity * error])
-    return State(mean, np.stack([a - gain_value * a, b - gain_value * b, c - gain_velocity * b]))
+    mean = state.mean + np.array([gain_value, gain_velocity]) * (values - state.mean[0])
+    return State(mean, np.array([a - gain_value * a, b - gain_value * b, c - gain_velocity * b]))
 
 
 def smoothed(time_s: F64, values: F64, cutoff_hz: F64 | float) -> F64:
@@ -70,7 +69,8 @@ def smoothed(time_s: F64, values: F64, cutoff_hz: F64 | float) -> F64:
         return values.astype(np.float64)
     step = np.diff(time_s)
     share = intervals(time_s)
-    cutoff = np.broadcast_to(np.asarray(cutoff_hz, np.float64), values.shape)
+    cutoff = np.asarray(cutoff_hz, np.float64)
+    cutoff = np.broadcast_to(cutoff, (len(values), 1) if cutoff.ndim == 0 else values.shape)
     after = [begun(values[0].astype(np.float64), share[0])]
     before: list[State] = []
     for i in range(1, len(values)):

@@ -39,4 +39,7 @@ def fit_weights(offset_s: F64, order: int) -> F64:
     """
     scale = np.abs(offset_s).max(1, keepdims=True)
     design = (offset_s / np.where(scale > 0, scale, 1))[..., None] ** np.arange(order + 1)
-    return np.linalg.pinv(design)[:, 0]
+    products = design.transpose(0, 2, 1) @ design
+    first = np.zeros((*products.shape[:2], 1))
+    first[:, 0] = 1.0
+    return (design @ np.linalg.solve(products, first))[..., 0]
