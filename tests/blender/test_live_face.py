@@ -11,6 +11,7 @@ from facecap_addon.blender.scene.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.live_face import LivePuppet
 from facecap_addon.errors import FacecapError
 from facecap_addon.jobs.events import FaceEvent
+from facecap_addon.live.face import HEAD_FRONT_WXYZ
 from facecap_addon.takes.npz import save_take
 from tests.blender.faces import make_face
 from tests.blender.takes import make_take
@@ -46,9 +47,11 @@ def test_a_live_face_looks_as_the_baked_one_and_is_taken_back(mode: str) -> None
     block.value = 0.35
     before = matrix(obj)
     take = make_take(12, neutral_index=0)
+    take.head_rotation_wxyz[0] = HEAD_FRONT_WXYZ  # the character looks ahead where the actor looks into the camera
     puppet = LivePuppet(obj, take.channels, obj, location=True)
-    for row in (0, 7):
+    for row in (0, 3, 5, 7):  # the way there does not matter
         puppet.show(event_of(take, row))
+        bpy.context.view_layer.update()
     live = matrix(obj)
     blocks = obj.data.shape_keys.key_blocks
     values = [blocks[channel].value for channel in take.channels]

@@ -131,6 +131,8 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         if scene is None:
             return
         scene.facecap.result.take = str(take)
+        self._puppet.take_back()  # where the character rests is what its keys are relative to
+        context.view_layer.update()
         try:
             lines = bake_result(scene, bpy.data.objects.get(live.character))
         except FacecapError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import bpy
 import numpy as np
@@ -52,18 +53,21 @@ def world_from_camera(obj: bpy.types.Object, camera_from_rig_reference: NDArray[
     return Matrix(placed.tolist())
 
 
-def world_motion(obj: bpy.types.Object, camera_from_rig_all: NDArray[np.float64], reference: int) -> list[Matrix]:
+def world_motion(
+    obj: bpy.types.Object, camera_from_rig_all: NDArray[np.float64], reference: int, *, rest: Matrix | None = None
+) -> list[Matrix]:
     """How the head moves in the world, relative to where the character rests.
 
     Args:
         obj: the character; its resting origin is the origin of rig space.
         camera_from_rig_all: (F, 4, 4), metres.
         reference: index of the frame at which the head is where the character rests.
+        rest: the character's placement at rest, where its present one is not that.
     Returns:
         F world-space transforms; the identity at the reference frame.
     """
     motion = np.linalg.inv(camera_from_rig_all[reference]) @ camera_from_rig_all
-    origin = np.array(rest_matrix(obj).translation)
+    origin = np.array((rest_matrix(obj) if rest is None else rest).translation)
     rotation = motion[:, :3, :3]
     shift = motion[:, :3, 3] / metres_per_unit() + origin - rotation @ origin
     motion[:, :3, 3] = shift
@@ -132,20 +136,37 @@ def key_bases(
     return action
 
 
-def place_head(target: bpy.types.Object | bpy.types.PoseBone, motion: Matrix, *, location: bool = True) -> None:
-    """Turn and move an object or a pose bone as `key_head_pose` would, without keys."""
+class Placement(NamedTuple):
+    """Where an object rests in the world, and the inverse of what its parents do."""
+
+    rest: Matrix
+    undo: Matrix
+
+
+def placement_of(target: bpy.types.Object) -> Placement:
+    """An object's placement now."""
+    parent = target.matrix_world @ target.matrix_basis.inverted_safe()
+    return Placement(rest_matrix(target), parent.inverted_safe())
+
+
+def place_head(
+    target: bpy.types.Object | bpy.types.PoseBone, motion: Matrix, placed: Placement, *, location: bool = True
+) -> None:
+    """Turn and move an object or a pose bone as `key_head_pose` would, without keys.
+
+    Args:
+        placed: the object's placement before it was first moved so: what has no keys has no other memory of its rest.
+    """
     is_bone = isinstance(target, bpy.types.PoseBone)
-    bases = _bone_bases(target, [motion]) if is_bone else _object_bases(target, [motion])
+    bases = _bone_bases(target, [motion]) if is_bone else _object_bases(target, [motion], placed)
     values = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
     for (path, index), value in values.items():
         getattr(target, path)[index] = float(value[0])
 
 
-def _object_bases(target: bpy.types.Object, motion: list[Matrix]) -> list[Matrix]:
+def _object_bases(target: bpy.types.Object, motion: list[Matrix], placed: Placement | None = None) -> list[Matrix]:
     """The object's own transform (before parents) for each world motion."""
-    parent = target.matrix_world @ target.matrix_basis.inverted_safe()
-    rest = rest_matrix(target)
-    undo = parent.inverted_safe()
+    rest, undo = placed or placement_of(target)
     delta = Matrix.Identity(3)
     if target.rotation_mode == "QUATERNION":
         delta = target.delta_rotation_quaternion.to_matrix()

@@ -6,7 +6,9 @@ import bpy
 import numpy as np
 
 from ...jobs.events import FaceEvent
-from .head_pose import camera_from_rig, place_head, world_motion
+from ...live.face import HEAD_FRONT_WXYZ
+from .character import rest_matrix
+from .head_pose import camera_from_rig, place_head, placement_of, world_motion
 
 _TRANSFORMS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")
 
@@ -32,6 +34,8 @@ class LivePuppet:
         self._blocks = [blocks.get(channel) for channel in channels]
         self._before = [None if block is None else block.value for block in self._blocks]
         self._pose_before = [] if target is None else [(name, tuple(getattr(target, name))) for name in _TRANSFORMS]
+        self._placed = placement_of(target if isinstance(target, bpy.types.Object) else obj)
+        self._rest = rest_matrix(obj)
         self._head_from_rig: np.ndarray | None = None
         self._reference: np.ndarray | None = None
 
@@ -44,13 +48,14 @@ class LivePuppet:
                 block.value = min(max(weight, block.slider_min), block.slider_max)
         if self._target is not None and face.head_wxyz:
             pose = camera_from_rig(np.array([face.head_wxyz]), np.array([face.head_m]), self._head_from_rig)[0]
-            if self._reference is None:
-                self._reference = pose
-            moved = world_motion(self._obj, np.stack([self._reference, pose]), 0)[1]
-            place_head(self._target, moved, location=self._location)
+            if self._reference is None:  # a head that looks into the camera looks ahead, wherever it is
+                front = np.array([HEAD_FRONT_WXYZ])
+                self._reference = camera_from_rig(front, np.array([face.head_m]), self._head_from_rig)[0]
+            moved = world_motion(self._obj, np.stack([self._reference, pose]), 0, rest=self._rest)[1]
+            place_head(self._target, moved, self._placed, location=self._location)
 
     def rest_here(self) -> None:
-        """The next face's head is where the character rests."""
+        """The next face's head is at the place where the character rests."""
         self._reference = None
 
     def take_back(self) -> None:
