@@ -75,7 +75,7 @@ def preset_of(name: str, network: str) -> Preset:
         return replace(preset, picture=PictureKind(side, side, colour=True))
     if network == "dfcn":
         side = SIZE if name == "full" else SIZE // 2
-        recipe = Recipe(400, 60) if name == "full" else Recipe(30, 10, 2, 2e-3)
+        recipe = Recipe(400, 60) if name == "full" else Recipe(30, 10, 2, 1e-3)
         return replace(preset, picture=PictureKind(side, side), recipe=recipe, batch=1024 if name == "full" else 50)
     if network in ("pointwise", "vgg-lstm"):
         return replace(preset, picture=replace(preset.picture, colour=True))

@@ -95,6 +95,7 @@ class InceptionResNet(nn.Module):
         self.end = conv(maps, 1536, 1)
         self.dropout = nn.Dropout(_DROPOUT)
         self.output = nn.Linear(n(1536), outputs)
+        nn.init.normal_(self.output.weight, 0, 1e-3)  # else the sums of so many blocks begin far from any label
         nn.init.zeros_(self.output.bias)
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from .savitzky_golay import fit_weights, savitzky_golay
 
 F64 = NDArray[np.float64]
 
-_QUICKER = 4.0
+_QUICKER = 6.0
 # Residuals are noise below the first many standard deviations, motion above the second.
 _NOISE, _MOTION = 1.5, 3.0
 _THIRD_DIFFERENCE = 0.6745 * np.sqrt(20.0)
