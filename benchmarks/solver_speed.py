@@ -26,7 +26,8 @@ from facecap_addon.learn.networks.mobilenet import MobileNet
 from facecap_addon.learn.networks.sequence import WeightLstm
 from facecap_addon.learn.solver import TrainedSolver
 from facecap_addon.learn.train_faces import Unscaled
-from facecap_addon.takes.filters.choice import FilterChoice, OnlineFilter, online
+from facecap_addon.takes.filters.choice import FilterChoice
+from facecap_addon.takes.filters.filtering import OnlineFilter, online
 
 VERTICES, COMPONENTS, CHANNELS = 5000, 160, 52
 ROUNDS = 60

@@ -46,7 +46,7 @@ Controls = queue.SimpleQueue[bytes]
 Steps = Generator[Progress | FaceEvent, None, "LiveResult"]
 NEUTRAL, RECORD, STOP_RECORDING, END = b"n", b"r", b"s", b"q"
 _WAIT_S, _RATE_OVER = 0.1, 30
-_SHOWN_UNKNOWN = 6
+_SHOWN_UNKNOWN, _USUAL_FPS = 6, 30
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
         if unknown:
             named = ", ".join(unknown[:_SHOWN_UNKNOWN]) + (", …" if len(unknown) > _SHOWN_UNKNOWN else "")
             notes.append(f"The character has no shape key for: {named}.")
+        waits = choice.delay_ms(_USUAL_FPS)
+        if waits:
+            notes.append(f"The filter waits {settings.delay} frames: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
         capture = _Capture(settings, rig, source, method, SmoothFace(choice), target, controls or queue.SimpleQueue())
         capture.head_from_rig = head_from_rig
         return (yield from capture.run(notes))

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..takes.filters.choice import FilterChoice, OnlineFilter, online
+from ..takes.filters.choice import FilterChoice
+from ..takes.filters.filtering import OnlineFilter, online
 from .face import HEAD_FRONT_WXYZ, LiveFace
 
 _AGAIN_S = 0.5

@@ -33,6 +33,8 @@ from facecap_addon.learn.train_faces import train_faces  # noqa: E402
 from facecap_addon.learn.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.workers import Workers  # noqa: E402
+from facecap_addon.live.methods import SolverMethod  # noqa: E402
+from facecap_addon.live.sources import LivePicture  # noqa: E402
 from facecap_addon.takes.video import video_steps  # noqa: E402
 from tests.unit.test_training import picture  # noqa: E402
 from tests.unit.test_training_set import rig  # noqa: E402
@@ -202,6 +204,15 @@ def test_teacher_and_student_train_export_and_solve(spoilt: tuple[TrainingSet, n
     assert np.isfinite(found).all()
     assert solver.landmarks is not None
     assert solver.landmarks.shape == (68, 2)
+    # Live, keys are found by name, and what the character does not have is told.
+    channels = tuple(bundle.facts.channels)
+    other = replace(training_set.rig, channels=("something else", channels[1]))
+    method = SolverMethod(TrainedSolver(bundle), other, None, (72, 96), None)
+    face = method.step(LivePicture(0, 0.0, 0.0, picture(weights)))
+    assert face is not None
+    assert face.weights[0] == 0
+    assert face.weights[1] == pytest.approx(float(np.clip(found[1], 0, 1)), abs=1e-6)
+    assert method.unknown == (channels[0],)
     # An LSTM's bundle knows no landmarks, this one does; nothing is kept from frame to frame.
     np.testing.assert_array_equal(solver.solve(picture(weights)), found)
 

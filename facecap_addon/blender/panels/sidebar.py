@@ -6,11 +6,14 @@ import bpy
 
 from ...errors import FacecapError
 from ...rig.channels import arkit_name
+from ...takes.filters.choice import FilterChoice
 from .. import session
 from ..operators.solve import progress_text
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
 from .text import wrapped
+
+_FILTER_RADIUS = FilterChoice().radius
 
 
 class FacecapPanel:
@@ -228,6 +231,8 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
                 column.prop(live, "method_file")
         for name in ("filter", "cutoff_hz", "delay"):
             column.prop(live, name)
+        if live.delay and live.filter == "hybrid":
+            column.label(text=f"{1000 * min(live.delay, _FILTER_RADIUS) / 30:.0f} ms later at 30 frames per second")
         column = layout.column()
         column.prop(live, "location")
         row = column.row(heading="Send On", align=True)

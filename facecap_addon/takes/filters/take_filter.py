@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from ...rig.channels import arkit_name
 from ..take import Take
-from .choice import FilterChoice, filtered
+from .choice import FilterChoice
+from .filtering import filtered
 
 F64 = NDArray[np.float64]
 GapsOf = Callable[[NDArray[np.floating]], F64]
