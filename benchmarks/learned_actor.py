@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=("preview", "full"), default="preview")
     parser.add_argument("--network", default="laine")
     parser.add_argument("--side", action="store_true")
+    parser.add_argument("--epochs", type=int)
     options = parser.parse_args()
     folder = actor_set(options.seconds, side=options.side)
     out = folder / f"{options.network}-{options.preset}.facecap"
@@ -82,14 +83,16 @@ def main() -> None:
         network=options.network,
         preset=options.preset,
         int8=options.network in ("laine", "dfcn"),
-        compare=not options.side,
+        compare=not options.side and options.epochs is None,
+        epochs=options.epochs,
     )
     result = finished(train(settings))
     minutes = (time.perf_counter() - began) / 60
     report = load_bundle(out).facts.report
     lines = [
         f"python -m benchmarks.learned_actor --seconds {options.seconds:g} --preset {options.preset} "
-        f"--network {options.network}{' --side' if options.side else ''}",
+        f"--network {options.network}{' --side' if options.side else ''}"
+        + (f" --epochs {options.epochs}" if options.epochs else ""),
         f"{minutes:.1f} minutes in all",
         *result.lines,  # type: ignore[attr-defined]
         *(f"{name}: {value:.4g}" for name, value in report.items() if isinstance(value, float)),
@@ -98,6 +101,8 @@ def main() -> None:
     print("\n".join(lines))
     RESULTS.mkdir(exist_ok=True)
     name = f"{options.network}_{options.preset}{'_side' if options.side else ''}"
+    if options.epochs:
+        name += f"_{options.seconds:g}s_{options.epochs}"
     (RESULTS / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     shutil.copy(result.picture, RESULTS / f"{name}.png")  # type: ignore[attr-defined]
     shutil.copy(result.picture.parent / "log.jsonl", RESULTS / f"{name}.jsonl")  # type: ignore[attr-defined]

@@ -18,12 +18,14 @@ class FaceSizes:
     Attributes:
         blocks: of the teacher's three kinds.  teacher_width, student_width: factors on feature maps.
         at_once: items whose derivatives fit into memory together.
+        student: recipe of the student, where it is not the teacher's.
     """
 
     blocks: tuple[int, int, int] = (10, 20, 9)
     teacher_width: float = 1.0
     student_width: float = 1.0
     at_once: int = 128
+    student: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ _PREVIEW = Preset(
     50,
     Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=1e-3),
     48,
-    FaceSizes((2, 4, 2), 0.5, 0.25, 50),
+    FaceSizes((2, 4, 2), 0.625, 0.35, 50, Recipe(60, 20, 2, 4e-3)),
 )
 
 
@@ -75,7 +77,7 @@ def preset_of(name: str, network: str) -> Preset:
         return replace(preset, picture=PictureKind(side, side, colour=True))
     if network == "dfcn":
         side = SIZE if name == "full" else SIZE // 2
-        recipe = Recipe(400, 60) if name == "full" else Recipe(30, 10, 2, 1e-3)
+        recipe = Recipe(400, 60) if name == "full" else Recipe(25, 8, 2, 1e-3)
         return replace(preset, picture=PictureKind(side, side), recipe=recipe, batch=1024 if name == "full" else 50)
     if network in ("pointwise", "vgg-lstm"):
         return replace(preset, picture=replace(preset.picture, colour=True))

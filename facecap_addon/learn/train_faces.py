@@ -72,7 +72,9 @@ def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str
     student = task_of(MobileNet(outputs, colours=colours, width=sizes.student_width))
     student.taught, student.how = taught, how
     _begin_at_mean(student)
-    epochs = run.train(student, preset.recipe, options, "train", "student", key="train")
+    if run.device == "cpu" and settings.precision == "auto":  # processors filter map by map no faster in 16 bits
+        options = replace(options, precision="fp32")
+    epochs = run.train(student, sizes.student or preset.recipe, options, "train", "student", key="train")
     if not run.workers.first:
         return []
     lines += [f"Student: {line}" for line in report_lines(epochs)]
