@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 _LEAST = 12
+FOCAL_WIDTHS = 1.2
+"""Where nobody knows the lens: a phone's, in picture widths."""
 _NO_DISTORTION = np.zeros(4)
 # Landmarks off by more than this share of the face's width have little to say.
 _ROBUST_SHARE, _ROUNDS = 0.03, 2

@@ -20,6 +20,7 @@ from ..rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
 from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, ask_blender
 from .footage_key import content_key
+from .progress import Progress
 from .sample import CACHE, sample_head
 
 Made = TypeVar("Made")
@@ -68,8 +69,8 @@ def character_source(text: str | None) -> CharacterSource:
 
 def read_rig(
     source: CharacterSource, *, blender: Path | None, hook: BlenderHook | None, folder: Path
-) -> Generator[None, None, tuple[BlendshapeRig, list[str]]]:
-    """The rig of a character, and what there is to say about it. Yields while Blender reads a .blend file.
+) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
+    """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
     Args:
         blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
@@ -86,8 +87,13 @@ def read_rig(
     request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
     if source.object:
         request["object"] = source.object
-    facts = yield from ask_blender(request, blender=blender, hook=hook, folder=folder)
-    return load_rig(target), [str(note) for note in facts.get("notes", ())]
+    asking = ask_blender(request, blender=blender, hook=hook, folder=folder)
+    while True:
+        try:
+            next(asking)
+        except StopIteration as stop:
+            return load_rig(target), [str(note) for note in stop.value.get("notes", ())]
+        yield Progress("character", 0, 1)
 
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:

@@ -120,15 +120,10 @@ def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Generator[Pr
         from .refine import settings_of
 
         character = settings_of(load_take(settings.take), settings.take).character
-    reading = read_rig(
+    rig, _ = yield from read_rig(
         character_source(character), blender=None, hook=hook, folder=settings.folder / ".characters.facecap"
     )
-    while True:
-        try:
-            next(reading)
-        except StopIteration as stop:
-            return TrainingSet(settings.folder, stop.value[0])
-        yield Progress("character", 0, 1)
+    return TrainingSet(settings.folder, rig)
 
 
 def _look_at_stills(settings: DatasetSettings) -> DatasetResult:

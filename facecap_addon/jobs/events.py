@@ -58,7 +58,7 @@ class FaceEvent:
         weights: of the character's channels.  head_wxyz, head_m: see `Take`.  confidence: 0..1; 0: no face is seen.
         fps: solved per second.  latency_ms: from capture to here.  dropped: pictures left out so far.
         recording: whether this is being recorded.  note: what there is to say, or "".
-        take: the recording that has just been written, or "".
+        neutral: whether the face has just been called neutral.  take: the recording that has just been written, or "".
         head_from_rig: (16,) head space from rig space by rows, with the first face only, where they differ.
     """
 
@@ -73,6 +73,7 @@ class FaceEvent:
     dropped: int
     recording: bool
     note: str = ""
+    neutral: bool = False
     take: str = ""
     head_from_rig: tuple[float, ...] = ()
 
@@ -140,5 +141,6 @@ def _face_of(facts: dict[str, Any]) -> FaceEvent:
         dropped=int(facts["dropped"]),
         recording=bool(facts["recording"]),
         note=str(facts["note"]),
+        neutral=bool(facts["neutral"]),
         take=str(facts["take"]),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name
+from ..rig.channels import arkit_name, matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.atomic import atomic_path
 from ..takes.filters.plot import before_and_after
@@ -66,14 +66,7 @@ def run(
     if settings.character is not None:
         folder = settings.take.parent / ".characters.facecap"
         source = character_source(settings.character)
-        reading = read_rig(source, blender=settings.blender, hook=blender_hook, folder=folder)
-        while True:
-            try:
-                next(reading)
-            except StopIteration as stop:
-                rig, _ = stop.value
-                break
-            yield Progress("character", 0, 1)
+        rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=folder)
         landmarker = open_landmarker(threads=settings.threads)
         embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
         gaps = gaps_of(rig, embedding, before.channels)
@@ -101,9 +94,9 @@ def run(
 def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[str, ...]) -> GapsOf:
     """How far lips and lids of a character gape beyond its closed ones, m, under weights of some channels."""
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
-    place = {arkit_name(c) or c: k for k, c in enumerate(rig.channels)}
-    columns = [place.get(arkit_name(c) or c) for c in channels]
-    moved = np.stack([np.zeros_like(neutral) if k is None else deltas[k] for k in columns])
+    (columns, keys), _ = matched(rig.channels, channels)
+    moved = np.zeros((len(channels), *neutral.shape))
+    moved[columns] = deltas[keys]
     scheme = embedding.scheme
 
     def raw(weights: NDArray[np.floating]) -> F64:

@@ -31,8 +31,8 @@ from ..live.recording import Recording
 from ..live.smooth import SmoothFace
 from ..live.sources import PacketSource, Source, open_source
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name
-from ..takes.live_link import LIVE_LINK_SHAPES, eye_angles, head_angles, write_live_link_csv
+from ..rig.channels import arkit_name, matched
+from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_angles, head_angles, write_live_link_csv
 from ..takes.npz import save_take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig, rehearsal_of
@@ -78,10 +78,9 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
     choice = settings.choice(delay=settings.delay)
     target = None if settings.send is None else _address(settings.send)
     yield Progress("open", 0, 1)
-    reading = read_rig(
+    rig, notes = yield from read_rig(
         character_source(settings.character), blender=settings.blender, hook=blender_hook, folder=_kept(settings)
     )
-    rig, notes = yield from _while_reading(reading)
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
     make, head_from_rig = yield from _prepared(settings, rig)
     source = open_source(settings.source)
@@ -94,20 +93,11 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
         waits = choice.delay_ms(_USUAL_FPS)
         if waits:
             notes.append(f"The filter waits {settings.delay} frames: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
-        capture = _Capture(settings, rig, source, method, SmoothFace(choice), target, controls or queue.SimpleQueue())
-        capture.head_from_rig = head_from_rig
+        asked = controls or queue.SimpleQueue()
+        capture = _Capture(settings, rig, source, method, SmoothFace(choice), target, asked, head_from_rig)
         return (yield from capture.run(notes))
     finally:
         source.close()
-
-
-def _while_reading(reading: Generator[None, None, Any]) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
-    while True:
-        try:
-            next(reading)
-        except StopIteration as stop:
-            return stop.value
-        yield Progress("character", 0, 1)
 
 
 def _prepared(settings: LiveSettings, rig: BlendshapeRig) -> Generator[Progress, None, tuple[Any, Any]]:
@@ -151,6 +141,7 @@ class _Capture:
         smooth: SmoothFace,
         target: tuple[str, int] | None,
         controls: Controls,
+        head_from_rig: np.ndarray | None,
     ) -> None:
         self._settings, self._rig, self._source, self._method = settings, rig, source, method
         self._smooth, self._controls, self._neutral = smooth, controls, Neutral()
@@ -161,9 +152,9 @@ class _Capture:
         self._latency_ms: deque[float] = deque(maxlen=100_000)
         self._solved_s: deque[float] = deque(maxlen=_RATE_OVER)
         self._first_seen_s: float | None = None
-        self._just_recorded = ""
+        self._just_recorded, self._just_neutral = "", False
         self._told = self._ending = False
-        self.head_from_rig: np.ndarray | None = None
+        self._head_from_rig = head_from_rig
 
     def run(self, notes: list[str]) -> Steps:
         began, mailbox, note = time.monotonic(), self._source.mailbox, " ".join(notes)
@@ -222,6 +213,7 @@ class _Capture:
         refitted = self._method.call_neutral()
         if not self._neutral.call(weights=not refitted):
             return "No face was seen just now: look into the camera, relax, and try again."
+        self._just_neutral = True
         return "This face is neutral now."
 
     def _calm(self, time_s: float, face: LiveFace | None) -> str:
@@ -244,8 +236,8 @@ class _Capture:
             "source": self._settings.source,
             "settings": to_json(self._settings),
         }
-        if self.head_from_rig is not None:
-            facts["head_from_rig"] = self.head_from_rig.tolist()
+        if self._head_from_rig is not None:
+            facts["head_from_rig"] = self._head_from_rig.tolist()
         try:
             take = recording.take(facts, self._source.size_px)
         except FacecapError as error:
@@ -273,9 +265,10 @@ class _Capture:
     def _event(self, captured: Any, face: LiveFace | None, note: str) -> FaceEvent:
         span = self._solved_s[-1] - self._solved_s[0]
         take, self._just_recorded = self._just_recorded, ""
+        neutral, self._just_neutral = self._just_neutral, False
         place: tuple[float, ...] = ()
-        if face is not None and not self._told and self.head_from_rig is not None:
-            self._told, place = True, tuple(float(v) for v in self.head_from_rig.ravel())
+        if face is not None and not self._told and self._head_from_rig is not None:
+            self._told, place = True, tuple(float(v) for v in self._head_from_rig.ravel())
         return FaceEvent(
             time_s=captured.time_s,
             captured_s=captured.captured_s,
@@ -288,6 +281,7 @@ class _Capture:
             dropped=self._source.mailbox.dropped,
             recording=self._recording is not None,
             note=note,
+            neutral=neutral,
             take=take,
             head_from_rig=place,
         )
@@ -317,13 +311,11 @@ class _Sender:
     def __init__(self, target: tuple[str, int], rig: BlendshapeRig) -> None:
         self._target, self._socket = target, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        places = {name[0].lower() + name[1:]: i for i, name in enumerate(LIVE_LINK_SHAPES)}
-        self._pairs = [(k, places[n]) for k, c in enumerate(rig.channels) if (n := arkit_name(c) or c) in places]
+        (self._places, self._columns), _ = matched(rig.channels, LIVE_LINK_CHANNELS)
 
     def send(self, face: LiveFace) -> None:
         values = np.zeros(len(LIVE_LINK_SHAPES) + 9, np.float32)
-        for k, place in self._pairs:
-            values[place] = face.weights[k]
+        values[self._places] = face.weights[self._columns]
         values[len(LIVE_LINK_SHAPES) :][:3] = head_angles(face.head_wxyz[None])[0]
         values[len(LIVE_LINK_SHAPES) + 3 :] = eye_angles(face.gaze_rad[None])[0]
         try:

@@ -286,13 +286,7 @@ def read_character(
     source: CharacterSource, settings: SolveSettings, hook: BlenderHook | None, files: OutputFiles
 ) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
     """The character's rig and what there is to say about it, reporting while Blender reads a .blend."""
-    reading = read_rig(source, blender=settings.blender, hook=hook, folder=files.characters)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as stop:
-            return stop.value
-        yield Progress("character", 0, 1)
+    return (yield from read_rig(source, blender=settings.blender, hook=hook, folder=files.characters))
 
 
 def _fit_settings(settings: SolveSettings, footage: Footage) -> FitSettings:

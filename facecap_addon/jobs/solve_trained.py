@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
-from ..fit.head_only import head_poses
+from ..fit.head_only import FOCAL_WIDTHS, head_poses
 from ..footage.footage import Footage, open_footage
 from ..footage.read import FrameReader, read_frames
 from ..geometry.camera import focal_px_from_lens
@@ -23,7 +23,7 @@ from ..learn.face_points import face_points, without_gaps
 from ..learn.solver import TrainedSolver
 from ..learn.to_weights import WeightsOfVertices
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name
+from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .progress import Progress
@@ -32,8 +32,6 @@ from .settings import SolveSettings
 F32 = NDArray[np.float32]
 Vertices = Callable[[int], F32]
 REPORT_EVERY, CHUNK_FRAMES = 16, 256
-# Where nobody knows the lens: a phone's, in picture widths.
-_FOCAL_WIDTHS = 1.2
 _SAME_SHARE = 0.02
 
 
@@ -79,8 +77,7 @@ def check_character(bundle: SolverBundle, rig: BlendshapeRig) -> None:
     """Raises FacecapError where a solver was trained on another mesh than the character's."""
     facts = bundle.facts
     if facts.kind == "weights":
-        known = {arkit_name(c) or c for c in facts.channels}
-        if not any((arkit_name(c) or c) in known for c in rig.channels):
+        if not len(matched(facts.channels, rig.channels)[0][0]):
             raise FacecapError(
                 f"The solver {facts.name} drives none of this character's shape keys.", "Name the actor's --character."
             )
@@ -120,7 +117,7 @@ def solve_expressions(
     times, indices, weights, distances = [], [], [], []
     moving = bundle.moving
     fitter = WeightsOfVertices(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
-    columns = _columns(bundle, rig)
+    columns, _ = matched(bundle.facts.channels, rig.channels)
     path = folder / "vertices.f32"
     folder.mkdir(parents=True, exist_ok=True)
     reader = read_frames(footage)
@@ -196,7 +193,7 @@ def take_from(
         focal_px = (
             focal_px_from_lens(lens, settings.sensor_mm, width, height)
             if lens is not None
-            else _FOCAL_WIDTHS * max(width, height)
+            else FOCAL_WIDTHS * max(width, height)
         )
     rotation = np.tile(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), (frames, 1, 1))
     translation = np.tile([0.0, 0.0, 0.6], (frames, 1))
@@ -253,16 +250,8 @@ def _not_learned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:
     """Channels of the character that a solver of weights does not know."""
     if bundle.facts.kind == "mesh":
         return ()
-    known = {arkit_name(c) or c for c in bundle.facts.channels}
-    return tuple(c for c in rig.channels if (arkit_name(c) or c) not in known)
-
-
-def _columns(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which of the character's channels take which of the solver's."""
-    place = {arkit_name(c) or c: k for k, c in enumerate(bundle.facts.channels)}
-    pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(rig.channels) if (arkit_name(c) or c) in place]
-    both = np.array(pairs, np.intp).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
+    driven = set(matched(bundle.facts.channels, rig.channels)[0][0].tolist())
+    return tuple(c for k, c in enumerate(rig.channels) if k not in driven)
 
 
 class _SideReader:

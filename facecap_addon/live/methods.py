@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
-from ..fit.head_only import head_poses
+from ..fit.head_only import FOCAL_WIDTHS, head_poses
 from ..fit.live import LiveFit
 from ..landmarks.follow import Follower
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
@@ -20,15 +20,14 @@ from ..landmarks.read_ahead import Upcoming
 from ..landmarks.track import observation_of
 from ..learn.solver import TrainedSolver
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name
+from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..takes.live_link import LIVE_LINK_SHAPES, eye_gaze, head_rotation
+from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_gaze, head_rotation
 from .face import HEAD_FRONT_WXYZ, LiveFace
 from .packets import FacePacket
 from .sources import LivePacket, LivePicture
 
 F32 = NDArray[np.float32]
-_FOCAL_WIDTHS = 1.2
 _AWAY_M = 0.6
 
 
@@ -92,7 +91,7 @@ class SolverMethod:
                 "Train one with --network dfcn: it is made for live capture.",
             )
         self._solver, self._rig, self._size = solver, rig, size_px
-        self._focal = focal_px or _FOCAL_WIDTHS * max(size_px)
+        self._focal = focal_px or FOCAL_WIDTHS * max(size_px)
         self.columns, self.unknown = matched(solver.facts.channels, rig.channels)
         self._points: tuple[F32, F32] | None = None
         if embedding is not None:
@@ -128,9 +127,8 @@ class PacketMethod:
     """What a phone has solved already."""
 
     def __init__(self, rig: BlendshapeRig) -> None:
-        names = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
         self._rig = rig
-        self.columns, self.unknown = matched(names, rig.channels)
+        self.columns, self.unknown = matched(LIVE_LINK_CHANNELS, rig.channels)
         if not len(self.columns[0]):
             raise FacecapError(
                 "None of the character's shape keys is one that Live Link Face sends.", "Rename its keys to ARKit's."
@@ -154,14 +152,3 @@ class PacketMethod:
 
     def call_neutral(self) -> bool:
         return False
-
-
-def matched(
-    given: tuple[str, ...], wanted: tuple[str, ...]
-) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], tuple[str, ...]]:
-    """Which of the character's channels take which of those given, by name, and those given that none takes."""
-    place = {arkit_name(c) or c: k for k, c in enumerate(given)}
-    pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(wanted) if (arkit_name(c) or c) in place]
-    both = np.array(pairs, np.intp).reshape(-1, 2)
-    taken = set(both[:, 1].tolist())
-    return (both[:, 0], both[:, 1]), tuple(c for k, c in enumerate(given) if k not in taken)

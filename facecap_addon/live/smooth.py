@@ -9,10 +9,10 @@ from scipy.spatial.transform import Rotation
 
 from ..takes.filters.choice import FilterChoice
 from ..takes.filters.filtering import OnlineFilter, online
+from ..takes.filters.take_filter import TENFOLD
 from .face import HEAD_FRONT_WXYZ, LiveFace
 
 _AGAIN_S = 0.5
-_TENFOLD = 10.0
 _FRONT = Rotation.from_quat(np.array(HEAD_FRONT_WXYZ)[[1, 2, 3, 0]])
 
 
@@ -34,10 +34,7 @@ class SmoothFace:
             return face
         self._last_s = face.time_s
         turned = (_FRONT.inv() * Rotation.from_quat(face.head_wxyz[[1, 2, 3, 0]])).as_rotvec()
-        # Metres tenfold are of the size of weights, as in the filter of takes.
-        joined = np.concatenate([face.weights, turned, face.head_m * _TENFOLD, face.gaze_rad.ravel()]).astype(
-            np.float64
-        )
+        joined = np.concatenate([face.weights, turned, face.head_m * TENFOLD, face.gaze_rad.ravel()]).astype(np.float64)
         time_s, found = self._filter.step(face.time_s, joined)
         k = len(face.weights)
         head = (_FRONT * Rotation.from_rotvec(found[k : k + 3])).as_quat()[[3, 0, 1, 2]]
@@ -46,6 +43,6 @@ class SmoothFace:
             time_s=time_s,
             weights=np.clip(found[:k], np.minimum(face.weights, 0), 1).astype(np.float32),
             head_wxyz=head.astype(np.float32),
-            head_m=(found[k + 3 : k + 6] / _TENFOLD).astype(np.float32),
+            head_m=(found[k + 3 : k + 6] / TENFOLD).astype(np.float32),
             gaze_rad=found[k + 6 :].reshape(2, 2).astype(np.float32),
         )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 Side = Literal["left", "right"]
 
@@ -82,6 +86,21 @@ def arkit_name(name: str) -> str | None:
     """
     found = _recognise(name)
     return found[0] if found else None
+
+
+def matched(
+    given: Sequence[str], wanted: Sequence[str]
+) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], tuple[str, ...]]:
+    """Which of the channels wanted take which of those given, by ARKit's name or their own.
+
+    Returns:
+        indices of those wanted and, beside them, of those given; and the names given that none takes.
+    """
+    place = {arkit_name(c) or c: k for k, c in enumerate(given)}
+    pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(wanted) if (arkit_name(c) or c) in place]
+    both = np.array(pairs, np.intp).reshape(-1, 2)
+    taken = set(both[:, 1].tolist())
+    return (both[:, 0], both[:, 1]), tuple(c for k, c in enumerate(given) if k not in taken)
 
 
 def pair_side(name: str) -> Side | None:

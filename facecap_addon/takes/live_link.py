@@ -48,7 +48,7 @@ LIVE_LINK_ANGLES: tuple[str, ...] = tuple(
     f"{what}{axis}" for what in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")
 )
 _COLUMNS = ("Timecode", "BlendShapeCount", *LIVE_LINK_SHAPES, *LIVE_LINK_ANGLES)
-_ARKIT_NAMES = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
+LIVE_LINK_CHANNELS = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
 _COMMON_RATES = (24, 25, 30, 48, 50, 60, 120, 240)
 _TIMECODE = re.compile(r"(\d+)[:;](\d+)[:;](\d+)[:;.](\d+(?:\.\d+)?)")
 
@@ -108,7 +108,7 @@ def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str
         for row in rows:
             numbers = ",".join(f"{value:.10f}" for value in values[row])
             stream.write(f"{format_timecode(float(take.time_s[row]))},{len(_COLUMNS) - 2},{numbers}\n")
-    not_in_take = tuple(name for column, name in enumerate(_ARKIT_NAMES) if column not in found)
+    not_in_take = tuple(name for column, name in enumerate(LIVE_LINK_CHANNELS) if column not in found)
     return LiveLinkExport(len(rows), tuple(left_out), not_in_take)
 
 
@@ -150,7 +150,7 @@ def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_or
     frames = len(rows)
     return Take(
         time_s=time_s - (time_s[0] if time_origin_s is None else time_origin_s),
-        channels=_ARKIT_NAMES,
+        channels=LIVE_LINK_CHANNELS,
         weights=np.where(has_face[:, None], shapes, 0.0).astype(np.float32),
         head_rotation_wxyz=head_rotation(angles[:, :3]).astype(np.float32),
         head_translation_m=np.zeros((frames, 3), np.float32),

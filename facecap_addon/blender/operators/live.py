@@ -110,7 +110,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
             elif isinstance(event, FaceEvent):
                 newest = event if event.weights or newest is None else newest
                 live.note = event.note or live.note
-                if event.note.startswith("This face is neutral"):
+                if event.neutral:
                     self._puppet.rest_here()
                 if event.take:
                     self._bake(context, live, Path(event.take))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ...rig.channels import arkit_name
+from ..plots import runs
 from ..take import Take
 from .choice import FilterChoice
 from .filtering import filtered
@@ -19,6 +20,8 @@ GapsOf = Callable[[NDArray[np.floating]], F64]
 """(F, 3) gaps of lips, right and left lids, metres, of weights (F, K); 0 is closed."""
 
 CLOSED_M = 0.0008
+TENFOLD = 10.0
+"""Metres tenfold are of the size of weights: one smallest noise serves both."""
 _PARTS = (
     ("jaw", "mouth"),
     ("eyeBlinkRight", "eyeSquintRight", "eyeWideRight"),
@@ -48,11 +51,11 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
     jaw, place = take.jaw.astype(np.float64), take.head_translation_m.astype(np.float64)
     rotation = take.head_rotation_wxyz.astype(np.float64)
     out = [weights.copy(), gaze, jaw, place]
-    for rows in _runs(take.solved):
+    for first, last in runs(take.solved):
+        rows = slice(first, last + 1)
         time_s = take.time_s[rows]
         turned, mean = _about_mean(rotation[rows])
-        # Turns in tenths of a radian and metres in millimetres are of the size of weights: one noise floor for all.
-        parts = [(weights[rows], 1.0), (gaze[rows], 1.0), (jaw[rows], 10.0), (place[rows], 10.0), (turned, 1.0)]
+        parts = [(weights[rows], 1.0), (gaze[rows], 1.0), (jaw[rows], TENFOLD), (place[rows], TENFOLD), (turned, 1.0)]
         joined = np.concatenate([values * scale for values, scale in parts], 1)
         smooth = filtered(choice, time_s, joined)
         ends = np.cumsum([values.shape[1] for values, _ in parts])
@@ -114,12 +117,6 @@ def _closings(channels: tuple[str, ...], raw: F64, smooth: F64, gaps_of: GapsOf 
 
         found.append(_Closing(masks[0], (gap(raw) < _MOUTH_SHUT) & (gap(smooth) > gap(raw) + 0.01)))
     return found
-
-
-def _runs(solved: NDArray[np.bool_]) -> list[slice]:
-    """Stretches of frames that hold a result."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], solved.astype(np.int8), [0]])))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _about_mean(wxyz: F64) -> tuple[F64, Rotation]:
