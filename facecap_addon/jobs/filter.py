@@ -17,13 +17,14 @@ from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.atomic import atomic_path
 from ..takes.filters.plot import before_and_after
 from ..takes.filters.take_filter import GapsOf, filter_take
-from ..takes.live_link import read_live_link_csv, write_live_link_csv
+from ..takes.live_link import read_live_link_csv
 from ..takes.metrics import lid_distance_m, lip_distance_m
 from ..takes.npz import load_take, save_take
 from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig
 from .filter_settings import ENDING, FilterSettings
+from .outputs import OutputFiles, write_live_link
 from .progress import Progress
 from .schema import to_json
 from .stepwise import stepwise
@@ -78,13 +79,12 @@ def run(
     facts: dict[str, object] = {"from": settings.take.name, "settings": to_json(settings)}
     # A take that was solved says so under "settings": what is made of it later needs that.
     save_take(out, _noted(after, facts))
-    plain = out.name.removesuffix(".take.npz")
+    files = OutputFiles(out.parent, out.name.removesuffix(".take.npz"))
     if settings.live_link:
-        names = {name: arkit_name(name) or name for name in after.channels}
-        write_live_link_csv(out.with_name(f"{plain}.livelink.csv"), after, arkit_names=names)
+        write_live_link(files, after)
     plot = None
     if settings.plot:
-        plot = out.with_name(f"{plain}.filter.svg")
+        plot = files.named("filter.svg")
         with atomic_path(plot) as temporary:
             temporary.write_text(before_and_after(before, after), encoding="utf-8")
     yield Progress("filter", 1, 1)

@@ -31,13 +31,14 @@ from ..live.recording import Recording
 from ..live.smooth import SmoothFace
 from ..live.sources import PacketSource, Source, open_source
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name, matched
-from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_angles, head_angles, write_live_link_csv
+from ..rig.channels import matched
+from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_angles, head_angles
 from ..takes.npz import save_take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig, rehearsal_of
 from .events import FaceEvent
 from .live_settings import LiveSettings
+from .outputs import OutputFiles, write_live_link
 from .progress import Progress
 from .schema import to_json
 from .stepwise import stepwise
@@ -246,8 +247,7 @@ class _Capture:
         path = self._named()
         path.parent.mkdir(parents=True, exist_ok=True)
         save_take(path, take)
-        names = {name: arkit_name(name) or name for name in take.channels}
-        write_live_link_csv(path.with_name(path.name.replace(".take.npz", ".livelink.csv")), take, arkit_names=names)
+        write_live_link(OutputFiles(path.parent, path.name.removesuffix(".take.npz")), take)
         self._takes.append(path)
         self._just_recorded = str(path)
         note = f"Recorded {take.time_s[-1]:.1f} s: {path}"

@@ -61,8 +61,13 @@ def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> None
     """Write the take and, where wished for, its Live Link CSV."""
     save_take(files.named("take.npz"), take)
     if settings.live_link:
-        names = {name: arkit_name(name) or name for name in take.channels}
-        write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+        write_live_link(files, take)
+
+
+def write_live_link(files: OutputFiles, take: Take) -> None:
+    """Write a take's Live Link CSV, its channels under ARKit's names."""
+    names = {name: arkit_name(name) or name for name in take.channels}
+    write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
 
 
 def write_vertices(

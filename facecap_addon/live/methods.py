@@ -23,7 +23,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_gaze, head_rotation
-from .face import HEAD_FRONT_WXYZ, LiveFace
+from .face import HEAD_FRONT_WXYZ, LiveFace, wxyz_of
 from .packets import FacePacket
 from .sources import LivePacket, LivePicture
 
@@ -115,7 +115,7 @@ class SolverMethod:
                 points[None].astype(np.float64), seen[None].astype(np.float64), self._focal, self._size
             )
             if np.isfinite(residual[0]):
-                turn = Rotation.from_matrix(rotation[0]).as_quat()[[3, 0, 1, 2]].astype(np.float32)
+                turn = wxyz_of(Rotation.from_matrix(rotation[0]))
                 place = shift[0].astype(np.float32)
         return LiveFace(captured.time_s, weights, turn, place, np.zeros((2, 2), np.float32), 1.0)
 

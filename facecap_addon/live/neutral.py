@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .face import HEAD_FRONT_WXYZ, LiveFace
+from .face import HEAD_FRONT_WXYZ, LiveFace, rotation_of, wxyz_of
 
 F64 = NDArray[np.float64]
 _KEPT, _LEAST = 15, 3
@@ -34,9 +34,8 @@ class Neutral:
             return False
         if weights:
             self._rest = np.clip(np.mean([f.weights for f in self._recent], axis=0), 0, _MOST)
-        every = Rotation.from_quat(np.array([f.head_wxyz for f in self._recent])[:, [1, 2, 3, 0]])
-        front = Rotation.from_quat(np.array(HEAD_FRONT_WXYZ)[[1, 2, 3, 0]])
-        self._turn = front * every.mean().inv()
+        every = rotation_of(np.array([f.head_wxyz for f in self._recent]))
+        self._turn = rotation_of(HEAD_FRONT_WXYZ) * every.mean().inv()
         return True
 
     def apply(self, face: LiveFace) -> LiveFace:
@@ -45,5 +44,4 @@ class Neutral:
         weights = face.weights
         if self._rest is not None:
             weights = np.maximum((weights - self._rest) / (1 - self._rest), np.minimum(weights, 0)).astype(np.float32)
-        turn = (self._turn * Rotation.from_quat(face.head_wxyz[[1, 2, 3, 0]])).as_quat()[[3, 0, 1, 2]]
-        return replace(face, weights=weights, head_wxyz=turn.astype(np.float32))
+        return replace(face, weights=weights, head_wxyz=wxyz_of(self._turn * rotation_of(face.head_wxyz)))

@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 from ..takes.filters.choice import FilterChoice
 from ..takes.filters.filtering import OnlineFilter, online
 from ..takes.filters.take_filter import TENFOLD
-from .face import HEAD_FRONT_WXYZ, LiveFace
+from .face import HEAD_FRONT_WXYZ, LiveFace, rotation_of, wxyz_of
 
 _AGAIN_S = 0.5
-_FRONT = Rotation.from_quat(np.array(HEAD_FRONT_WXYZ)[[1, 2, 3, 0]])
+_FRONT = rotation_of(HEAD_FRONT_WXYZ)
 
 
 class SmoothFace:
@@ -33,16 +33,15 @@ class SmoothFace:
         elif self._last_s is not None and face.time_s <= self._last_s:
             return face
         self._last_s = face.time_s
-        turned = (_FRONT.inv() * Rotation.from_quat(face.head_wxyz[[1, 2, 3, 0]])).as_rotvec()
+        turned = (_FRONT.inv() * rotation_of(face.head_wxyz)).as_rotvec()
         joined = np.concatenate([face.weights, turned, face.head_m * TENFOLD, face.gaze_rad.ravel()]).astype(np.float64)
         time_s, found = self._filter.step(face.time_s, joined)
         k = len(face.weights)
-        head = (_FRONT * Rotation.from_rotvec(found[k : k + 3])).as_quat()[[3, 0, 1, 2]]
         return replace(
             face,
             time_s=time_s,
             weights=np.clip(found[:k], np.minimum(face.weights, 0), 1).astype(np.float32),
-            head_wxyz=head.astype(np.float32),
+            head_wxyz=wxyz_of(_FRONT * Rotation.from_rotvec(found[k : k + 3])),
             head_m=(found[k + 3 : k + 6] / TENFOLD).astype(np.float32),
             gaze_rad=found[k + 6 :].reshape(2, 2).astype(np.float32),
         )
