@@ -1,7 +1,8 @@
 """Named groups of landmarks per scheme. "Right" and "left" are the person's own sides.
 
 The index lists of "mediapipe-478" are facts of MediaPipe's public face mesh (Apache-2.0, The MediaPipe Authors); those
-of "ibug-68" are the 68-point mark-up of iBUG (Sagonas et al., "300 Faces in-the-Wild", 2013).
+of "ibug-68" are the 68-point mark-up of iBUG (Sagonas et al., "300 Faces in-the-Wild", 2013); those of "bu-83" the 83
+points of BU-3DFE and BU-4DFE (Yin et al. 2006, 2008), whose order inside each part is read off their figure.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Layout:
     Irises: centre first. Lists of the right and left side correspond entry by entry.
 
     Attributes:
-        scheme: "mediapipe-478" or "ibug-68".  count: landmarks per face.
+        scheme: "mediapipe-478", "ibug-68" or "bu-83".  count: landmarks per face.
         mirror: (count,) int64, index of each landmark's twin on the other side; its own inverse.
         nose: bridge from top to tip, then around the nostrils from right to left.
         outline: the silhouette of the face; it slides over the skin when the head turns.
@@ -140,21 +141,78 @@ MEDIAPIPE_OF_IBUG: Indices = (
     *(78, 81, 13, 311, 308, 402, 14, 178),  # inner lips
 )
 
+# (83,) the mesh landmark nearest to each of the 83 points: right eye, left eye and right brow, left brow as closed
+# loops, the nose's right and left flank from the bridge down, its wings and base from right to left, outer and inner
+# lips as closed loops from the person's right corner over the upper lip, the outline from the right ear to the left.
+MEDIAPIPE_OF_BU: Indices = (
+    *(33, 160, 159, 157, 133, 154, 145, 163),  # right eye, from its outer corner
+    *(362, 384, 386, 387, 263, 390, 374, 381),  # left eye, from its inner corner
+    *(70, 63, 105, 66, 107, 55, 65, 52, 53, 46),  # right brow, from its outer end
+    *(336, 296, 334, 293, 300, 276, 283, 282, 295, 285),  # left brow, from its inner end
+    *(193, 236, 198, 417, 456, 420),  # flanks of the nose
+    *(64, 98, 97, 326, 327, 294),  # wings and base of the nose
+    *(61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91),  # outer lips
+    *(78, 81, 13, 311, 308, 402, 14, 178),  # inner lips
+    *(127, 93, 132, 58, 172, 150, 176, 152, 400, 379, 397, 288, 361, 323, 356),  # outline
+)
+
+
+def _mirror_of(twins: Indices) -> NDArray[np.int64]:
+    """Mirror indices of a mark-up from those of the mesh landmarks that it corresponds to."""
+    place = {landmark: i for i, landmark in enumerate(twins)}
+    return np.array([place[int(MIRROR_478[landmark])] for landmark in twins], np.int64)
+
+
+BU_83 = Layout(
+    scheme="bu-83",
+    count=83,
+    mirror=_mirror_of(MEDIAPIPE_OF_BU),
+    lips_outer_upper=tuple(range(48, 55)),
+    lips_outer_lower=(48, 59, 58, 57, 56, 55, 54),
+    lips_inner_upper=(60, 61, 62, 63, 64),
+    lips_inner_lower=(60, 67, 66, 65, 64),
+    upper_lid_right=(0, 1, 2, 3, 4),
+    lower_lid_right=(0, 7, 6, 5, 4),
+    upper_lid_left=(12, 11, 10, 9, 8),
+    lower_lid_left=(12, 13, 14, 15, 8),
+    brow_right=tuple(range(16, 26)),
+    brow_left=(30, 29, 28, 27, 26, 35, 34, 33, 32, 31),
+    nose=tuple(range(36, 48)),
+    outline=tuple(range(68, 83)),
+    jaw=tuple(range(68, 83)),
+    cheek_right=(),
+    cheek_left=(),
+    iris_right=(),
+    iris_left=(),
+    keypoints=(tuple(range(8)), tuple(range(8, 16)), (44, 45), (62, 66)),
+)
+
+
+def mediapipe_of(scheme: str) -> NDArray[np.int64]:
+    """(L,) int64: the mesh landmark that each landmark of a scheme corresponds to. Raises FacecapError if unknown."""
+    layout = layout_of(scheme)
+    if layout.count == len(MIRROR_478):
+        return np.arange(layout.count)
+    return np.array({"ibug-68": MEDIAPIPE_OF_IBUG, "bu-83": MEDIAPIPE_OF_BU}[scheme], np.int64)
+
 
 def layout_of(scheme: str) -> Layout:
     """The named groups of a scheme. Raises FacecapError for an unknown one."""
-    for layout in (MEDIAPIPE_478, IBUG_68):
+    for layout in (MEDIAPIPE_478, IBUG_68, BU_83):
         if layout.scheme == scheme:
             return layout
     raise FacecapError(f"The landmark layout {scheme} is not known.", "Choose another landmark network.")
 
 
 __all__ = [
+    "BU_83",
     "IBUG_68",
     "MEDIAPIPE_478",
+    "MEDIAPIPE_OF_BU",
     "MEDIAPIPE_OF_IBUG",
     "MIRROR_478",
     "TRIANGLES_468",
     "Layout",
     "layout_of",
+    "mediapipe_of",
 ]

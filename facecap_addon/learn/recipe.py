@@ -21,16 +21,20 @@ class Recipe:
     Attributes:
         epochs: in all.  last_epochs: over which the rate goes to zero.  augmentation_epochs: over which it rises.
         rate: of Adam, as its paper recommends, at the end of the first epoch.
+        steady: the rate stays the same throughout, as Seo and Luo have it.
     """
 
     epochs: int = 200
     last_epochs: int = 30
     augmentation_epochs: int = 5
     rate: float = 1e-3
+    steady: bool = False
 
 
 def rate_at(recipe: Recipe, epoch: float) -> float:
     """The learning rate after so many epochs, fractions allowed."""
+    if recipe.steady:
+        return recipe.rate
     if epoch < 1:
         return recipe.rate * _FIRST_SHARE ** (1 - epoch)
     return recipe.rate / sqrt(epoch) * _left(recipe, epoch)
@@ -38,6 +42,8 @@ def rate_at(recipe: Recipe, epoch: float) -> float:
 
 def beta1_at(recipe: Recipe, epoch: float) -> float:
     """Adam's β1 after so many epochs."""
+    if recipe.steady:
+        return BETA1
     return LAST_BETA1 + (BETA1 - LAST_BETA1) * _left(recipe, epoch)
 
 

@@ -60,7 +60,7 @@ def nearest_on(
     samples = np.concatenate([corners.mean(axis=1), corners[:, 0], corners[:, 1], corners[:, 2]])
     count = min(_NEIGHBOURS, len(samples))
     found = cKDTree(samples).query(points, k=count)[1].reshape(len(points), count) % len(among)
-    weights = _nearest_barycentric(points[:, None], corners[found])
+    weights = nearest_barycentric(points[:, None], corners[found])
     reached = np.einsum("nkc,nkcd->nkd", weights, corners[found])
     distance = np.linalg.norm(reached - points[:, None], axis=2)
     best = distance.argmin(axis=1)
@@ -68,7 +68,7 @@ def nearest_on(
     return np.asarray(among)[found[row, best]].astype(np.int32), weights[row, best], distance[row, best]
 
 
-def _nearest_barycentric(points: F64, corners: F64) -> F64:
+def nearest_barycentric(points: F64, corners: F64) -> F64:
     """(..., 3) barycentrics of the place on each triangle (..., 3, 3) nearest to a point (..., 3)."""
     a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
     first, second, offset = b - a, c - a, points - a

@@ -1,0 +1,130 @@
+"""A trained generator: one ONNX file per expression, and sequences told by it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..landmarks.layout import layout_of
+from ..learn.onnx_check import check_onnx
+from .sequence import FRAMES, LandmarkSequence, displacements_of
+from .shaping import settled
+
+F32 = NDArray[np.float32]
+
+MODELS = Path(__file__).resolve().parent / "models"
+_MOST_BYTES = 64 << 20
+_MOST_STYLE, _MOST_FRAMES = 256, 10_000
+_WILD_MM = 30.0
+"""No face moves that far from one frame to the next: a step beyond it has run away and is held there."""
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A network that tells one expression.
+
+    Attributes:
+        name: of the expression.  scheme: layout of its landmarks.  rest: (L, 3) float32 m, mean neutral it knows.
+        fps, frames: of what it was trained on.  style_mean: (S,); style_root: (S, S) float32.
+        facts: how it was made.  session: onnxruntime's.
+    """
+
+    name: str
+    scheme: str
+    rest: F32
+    fps: float
+    frames: int
+    style_mean: F32
+    style_root: F32
+    facts: dict[str, Any]
+    session: onnxruntime.InferenceSession
+
+
+def shipped(expression: str) -> Path:
+    """The generator that comes with FaceCap."""
+    return MODELS / f"{expression}.onnx"
+
+
+def load_generator(path: Path) -> Generator:
+    """Open a generator. Raises FacecapError if it is missing, damaged, or no generator."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise FacecapError(f"{path.name} is too large for a generator.", "Train it again.")
+        model = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FacecapError(
+            f"There is no generator {path.name}.", "Train one with `facecap train-generator`, or check the path."
+        ) from error
+    check_onnx(model, path.name)
+    try:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        facts = json.loads(session.get_modelmeta().custom_metadata_map["facecap"])
+        count = layout_of(str(facts["scheme"])).count
+        rest = np.array(facts["rest_m"], np.float32).reshape(count, 3)
+        mean = np.array(facts["style_mean"], np.float32)
+        root = np.array(facts["style_root"], np.float32).reshape(len(mean), len(mean))
+        fps, frames = float(facts["fps"]), int(facts["frames"])
+        width = {item.name: item.shape for item in session.get_inputs()}["step"][2]
+        fits = width == 3 * count and len(mean) <= _MOST_STYLE and 2 <= frames <= _MOST_FRAMES and 1 <= fps <= 1000
+        if not fits or not all(np.isfinite(a).all() for a in (rest, mean, root)):
+            raise ValueError("its parts do not fit together")
+    except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise FacecapError(f"{path.name} is no generator ({error}).", "Train it again.") from error
+    except Exception as error:
+        # onnxruntime's exceptions have no base class of their own
+        raise FacecapError(f"{path.name} cannot be run ({error}).", "Train it again.") from error
+    kept = {k: v for k, v in facts.items() if k not in ("rest_m", "style_mean", "style_root")}
+    return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, mean, root, kept, session)
+
+
+def generated(
+    generator: Generator, *, seed: int = 0, variation: float = 1.0, rest: NDArray[np.floating] | None = None
+) -> LandmarkSequence:
+    """One sequence: every step is fed back until the length is full; then it is led to neutral.
+
+    Args:
+        seed: another one tells it another way.
+        variation: how far from the mean way, in standard deviations of those learned; 0: always the same, as in the
+            paper.
+        rest: (L, 3) float m, head space: the neutral it is for; None: the generator's own.
+    """
+    random = np.random.default_rng([seed, 17])
+    style = generator.style_mean + variation * generator.style_root @ random.normal(size=len(generator.style_mean))
+    if variation == 0:
+        style = np.zeros_like(generator.style_mean)
+    steps = free_run(generator, style.astype(np.float32), generator.frames or FRAMES)
+    facts = {"generator": generator.name, "seed": str(seed), "variation": f"{variation:g}"}
+    return LandmarkSequence(
+        generator.scheme,
+        generator.rest if rest is None else np.asarray(rest, np.float32),
+        settled(displacements_of(steps), generator.fps),
+        generator.fps,
+        generator.name,
+        facts,
+    )
+
+
+def free_run(generator: Generator, style: F32, frames: int) -> F32:
+    """(F, 3L) float32 mm: steps that follow from a style (S,), the first of them zero."""
+    out = np.zeros((frames, 3 * len(generator.rest)), np.float32)
+    shapes = {item.name: item.shape for item in generator.session.get_inputs()}
+    memory = {name: np.zeros(shapes[name], np.float32) for name in ("h", "c")}
+    step = np.zeros((1, 1, out.shape[1]), np.float32)
+    for frame in range(1, frames):
+        first = np.array([1.0 if frame == 1 else 0.0], np.float32)
+        step, memory["h"], memory["c"] = generator.session.run(
+            None, {"step": step, **memory, "style": style[None], "first": first}
+        )
+        step = np.clip(step, -_WILD_MM, _WILD_MM)
+        out[frame] = step[0, 0]
+    return out

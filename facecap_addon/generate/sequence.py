@@ -1,0 +1,114 @@
+"""LandmarkSequence: how the landmarks of a face move, from a neutral one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..landmarks.layout import layout_of
+from ..takes.atomic import atomic_path
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+FPS = 25.0
+FRAMES = 135
+"""Seo and Luo's sequences: 135 frames at 25 a second."""
+ENDING = ".landmarks.npz"
+_MOST_FRAMES = 200_000
+
+
+@dataclass(frozen=True)
+class LandmarkSequence:
+    """Moving landmarks.
+
+    Attributes:
+        scheme: their layout.
+        rest: (L, 3) float32 m, head space (x the face's left, y back, z up): the neutral face they belong to.
+        displacements: (F, L, 3) float32 m, head space at rest: from `rest`, head motion included.
+        fps: frames per second.
+        name: what it shows.
+        facts: how it was made, JSON-able text by name.
+    """
+
+    scheme: str
+    rest: F32
+    displacements: F32
+    fps: float = FPS
+    name: str = ""
+    facts: dict[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        count = layout_of(self.scheme).count
+        fits = self.rest.shape == (count, 3) and self.displacements.shape[1:] == (count, 3)
+        if not fits or not np.isfinite(self.rest).all() or not np.isfinite(self.displacements).all():
+            raise FacecapError("The landmark sequence is inconsistent.", "Make it again.")
+        if not 1.0 <= self.fps <= 1000.0 or len(self.displacements) > _MOST_FRAMES:
+            raise FacecapError("The landmark sequence has an absurd length or rate.", "Make it again.")
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.displacements)
+
+    @property
+    def time_s(self) -> F64:
+        """(F,) float64 s."""
+        return np.arange(self.frame_count) / self.fps
+
+
+def save_sequence(path: Path, sequence: LandmarkSequence) -> None:
+    """Write a sequence to an `.npz`, completely or not at all."""
+    names = list(sequence.facts)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            scheme=np.array(sequence.scheme),
+            rest=sequence.rest,
+            displacements=sequence.displacements,
+            fps=np.array(sequence.fps),
+            name=np.array(sequence.name),
+            fact_names=np.array(names, np.str_),
+            fact_values=np.array([sequence.facts[name] for name in names], np.str_),
+        )
+
+
+def load_sequence(path: Path) -> LandmarkSequence:
+    """Read what `save_sequence` wrote. Raises FacecapError if it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            names = [str(n) for n in data["fact_names"]]
+            return LandmarkSequence(
+                str(data["scheme"]),
+                data["rest"].astype(np.float32),
+                data["displacements"].astype(np.float32),
+                float(data["fps"]),
+                str(data["name"]),
+                dict(zip(names, [str(v) for v in data["fact_values"]], strict=True)),
+            )
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        raise FacecapError(f"{path.name} is no landmark sequence ({error}).", "Make it again.") from error
+
+
+def steps_of(displacements: NDArray[np.floating], frames: int = FRAMES) -> F32:
+    """Displacements from frame to frame, as Seo and Luo's networks see them (their section 4, figure 3).
+
+    Args:
+        displacements: (F, L, 3) m from rest.  frames: longer sequences are cut to, shorter ones padded with zeros.
+    Returns:
+        (frames, 3 L) float32 mm; the first is zero.
+    """
+    out = np.zeros((frames, displacements.shape[1] * 3), np.float32)
+    steps = 1000.0 * np.diff(np.asarray(displacements, np.float64)[:frames], axis=0)
+    out[1 : len(steps) + 1] = steps.reshape(len(steps), -1)
+    return out
+
+
+def displacements_of(steps: NDArray[np.floating]) -> F32:
+    """The inverse of `steps_of`: (F, 3 L) mm from frame to frame to (F, L, 3) m from rest."""
+    moved = np.cumsum(np.asarray(steps, np.float64), axis=0) * 1e-3
+    return moved.reshape(len(moved), -1, 3).astype(np.float32)

@@ -1,0 +1,117 @@
+"""Landmark sequences onto a character: in its proportions, as weights of its shape keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
+from scipy.spatial.transform import Rotation
+
+from ..landmarks.layout import mediapipe_of
+from ..retarget.head_motion import on_bone, without_head_motion
+from ..retarget.scaling import region_scales
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.take import REGIONS, STATUS_SOLVED, Take
+from .sequence import LandmarkSequence
+
+F64 = NDArray[np.float64]
+
+_RIDGE = 3e-4
+"""Price of a key at full strength, against a landmark off by its own share of the face; keeps weights few."""
+_STILL_M = 1e-4
+FRONT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""Camera space from head space of a head that faces the camera."""
+_AWAY_M = 0.6
+
+
+@dataclass(frozen=True)
+class OnCharacter:
+    """A sequence in a character's proportions.
+
+    Attributes:
+        face: (F, L, 3) float64 m, head space: what the face does, without the head.
+        rotation: (F, 3, 3), shift: (F, 3) float64 m: where the head goes, head space.
+    """
+
+    face: F64
+    rotation: F64
+    shift: F64
+
+
+def on_character(sequence: LandmarkSequence, rest: NDArray[np.floating]) -> OnCharacter:
+    """A sequence scaled region by region to another face.
+
+    Args:
+        rest: (L, 3) float m, head space: the character's landmarks in the sequence's layout.
+    """
+    own = sequence.rest.astype(np.float64)
+    face, rotation, shift = without_head_motion(
+        own, sequence.displacements.astype(np.float64), on_bone(sequence.scheme)
+    )
+    other = np.asarray(rest, np.float64)
+    size = float(np.ptp(other, axis=0).max() / np.ptp(own, axis=0).max())
+    return OnCharacter(face * region_scales(own, other, sequence.scheme), rotation, size * shift)
+
+
+def weights_of(face: F64, deltas: F64, ranges: NDArray[np.floating], present: NDArray[np.bool_]) -> tuple[F64, F64]:
+    """Weights of shape keys that bring landmarks nearest to where they should be, inside each key's range.
+
+    Args:
+        face: (F, L, 3) float64 m.  deltas: (K, L, 3) float64 m.  ranges: (K, 2).  present: (L,) bool.
+    Returns:
+        (F, K) float64, and (F,) float64 m, root-mean-square distance that is left.
+    """
+    design = deltas[:, present].reshape(len(deltas), -1).T
+    moves = np.linalg.norm(deltas[:, present], axis=2).max(axis=1, initial=0.0) > _STILL_M
+    scale = float(np.sqrt((design**2).sum(axis=0).max(initial=1e-12)))
+    ridge = np.sqrt(_RIDGE) * scale * np.eye(int(moves.sum()))
+    system = np.concatenate([design[:, moves], ridge])
+    low, high = np.asarray(ranges, np.float64)[moves].T
+    high = np.maximum(high, low + 1e-6)
+    out = np.zeros((len(face), len(deltas)))
+    # The normal equations are small, the same for every frame, and exact enough: factor once.
+    q, r = np.linalg.qr(system)
+    for frame, wanted in enumerate(face[:, present].reshape(len(face), -1)):
+        right = q.T @ np.concatenate([wanted, np.zeros(len(ridge))])
+        out[frame, moves] = lsq_linear(r, right, (low, high), tol=1e-6).x
+    left = face[:, present].reshape(len(face), -1) - out @ design.T
+    return out, np.sqrt((left**2).mean(axis=1) * 3)
+
+
+def take_of(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Take:
+    """A sequence as a take of a character with shape keys, ready to be baked."""
+    neutral, deltas = landmark_geometry(rig, embedding)
+    twins = mediapipe_of(sequence.scheme)
+    placed = on_character(sequence, neutral[twins])
+    weights, left = weights_of(
+        placed.face, deltas[:, twins].astype(np.float64), rig.ranges, np.asarray(embedding.valid)[twins]
+    )
+    count = sequence.frame_count
+    quaternion = Rotation.from_matrix(FRONT @ placed.rotation).as_quat()[:, [3, 0, 1, 2]]
+    translation = placed.shift @ FRONT.T + (0.0, 0.0, _AWAY_M)
+    return Take(
+        time_s=sequence.time_s,
+        channels=rig.channels,
+        weights=weights.astype(np.float32),
+        head_rotation_wxyz=quaternion.astype(np.float32),
+        head_translation_m=translation.astype(np.float32),
+        gaze_rad=np.zeros((count, 2, 2), np.float32),
+        confidence=np.ones((count, len(REGIONS)), np.float32),
+        regions=REGIONS,
+        status=np.full(count, STATUS_SOLVED, np.int8),
+        landmarks_px=np.full((count, 0, 2), np.nan, np.float32),
+        residual_px=np.full(count, np.nan, np.float32),
+        image_size=(1280, 720),
+        focal_px=1200.0,
+        provenance={
+            "source": sequence.name,
+            "generated": sequence.facts,
+            "fps": sequence.fps,
+            "neutral_index": 0,
+            "residual_mm": round(float(1000 * np.sqrt((left**2).mean())), 3),
+            "head_from_rig": np.asarray(embedding.head_from_rig, np.float64).ravel().tolist(),
+        },
+    )

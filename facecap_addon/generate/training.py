@@ -1,0 +1,205 @@
+"""Learning to continue expressions (Seo and Luo, section 4): teacher-forced steps, sum of squared errors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import FacecapError
+from ..learn.export import check_parity, parity, to_onnx
+from ..learn.recipe import Recipe
+from .network import HIDDEN, LAYERS, STYLE, OneStep, Predictor
+from .picture import strip_of
+from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
+
+F32 = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+RECIPE = Recipe(epochs=10_000, rate=1e-3, steady=True)
+BATCH = 5
+PASSES = 10
+"""Times through the set between two looks at what is held out."""
+_NOISE_MM = 0.03
+_EMPTY = 0.3
+_STYLE_WEIGHT = 0.05
+
+
+@dataclass
+class NextStepTask:
+    """What `learn.trainer` trains.
+
+    Each sequence has a style of its own, learned beside the network and kept small. Three sequences in ten begin from
+    the empty style, as all do in the paper. A little noise on what comes in teaches the network to find back when it
+    feeds on itself; without it free runs drift.
+
+    Attributes:
+        learned, held: sequences of one layout and length.  passes: see PASSES.
+    """
+
+    learned: list[LandmarkSequence]
+    held: list[LandmarkSequence]
+    passes: int = PASSES
+    device: str = "cpu"
+    judged_by: str = "held_out"
+    network: nn.Module = field(init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.learned) < 2:
+            raise FacecapError("There are fewer than two sequences to learn from.", "Add more of this expression.")
+        steps = np.stack([steps_of(s.displacements) for s in self.learned])
+        self._steps = torch.from_numpy(steps)
+        held = [steps_of(s.displacements) for s in self.held]
+        self._held = torch.from_numpy(np.stack(held)) if held else None
+        self.network = Styled(Predictor(steps.shape[2]), len(steps))
+
+    @property
+    def items(self) -> int:
+        return len(self._steps) * self.passes
+
+    def fetch(self, items: Rows) -> tuple[Tensor, Tensor]:
+        """Numbers of sequences (B,), and their steps (B, F, 3L) mm."""
+        numbers = torch.from_numpy(items % len(self._steps))
+        return numbers, self._steps[numbers]
+
+    def loss(
+        self, network: nn.Module, fetched: tuple[Tensor, Tensor], strength: float, generator: torch.Generator
+    ) -> Tensor:
+        """Σ ‖y_t − x_{t+1}‖², mm², mean over sequences; the steps wanted are those seen, shifted by one."""
+        numbers, steps = fetched
+        empty = torch.rand(len(steps), generator=generator) < _EMPTY
+        noise = _NOISE_MM * torch.randn(steps.shape, generator=generator)
+        noise[:, 0] = 0.0  # the first step is the signal to begin
+        out, style = network((steps + noise).to(self.device), numbers.to(self.device), empty.to(self.device))
+        error = ((out - _shifted(steps).to(self.device)) ** 2).sum() / len(steps)
+        return error + _STYLE_WEIGHT * (style**2).sum() / len(steps)
+
+    def judge(self) -> dict[str, float]:
+        """Squared error on subjects held out, from the empty style, over that of predicting no motion."""
+        if self._held is None:
+            return {}
+        return {"held_out": self.error(self._held)}
+
+    def error(self, steps: Tensor) -> float:
+        """Teacher-forced squared error from the empty style over that of predicting zero motion."""
+        predictor = self.predictor
+        with torch.no_grad():
+            memory = predictor.first(torch.zeros(len(steps), STYLE, device=self.device))
+            out = predictor(steps.to(self.device), memory)[0].cpu()
+        wanted = _shifted(steps)
+        return float(((out - wanted) ** 2).sum() / (wanted**2).sum())
+
+    def show(self) -> NDArray[np.uint8] | None:
+        """A free run, as drawn landmarks."""
+        runs = self.free_runs(torch.zeros(1, STYLE))
+        return strip_of(self.learned[0].scheme, self.learned[0].rest, displacements_of(runs[0]))
+
+    def free_runs(self, style: Tensor) -> F32:
+        """(N, F, 3L) mm: what the network tells when it feeds on its own steps, from styles (N, S)."""
+        predictor = self.predictor
+        out = torch.zeros(len(style), *self._steps.shape[1:])
+        with torch.no_grad():
+            h, c = predictor.first(style.to(self.device))
+            step = torch.zeros(len(style), 1, out.shape[2], device=self.device)
+            for frame in range(1, out.shape[1]):
+                step, h, c = predictor(step, (h, c))
+                out[:, frame] = step[:, 0].cpu()
+        return out.numpy()
+
+    @property
+    def predictor(self) -> Predictor:
+        assert isinstance(self.network, Styled)
+        return self.network.predictor
+
+    def styles(self) -> tuple[F32, F32]:
+        """Mean (S,) and root of the covariance (S, S) of the styles learned: where to draw new ones from."""
+        assert isinstance(self.network, Styled)
+        styles = self.network.styles.weight.detach().cpu().double().numpy()
+        values, vectors = np.linalg.eigh(np.cov(styles.T))
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        return styles.mean(axis=0).astype(np.float32), root.astype(np.float32)
+
+
+class Styled(nn.Module):
+    """A predictor and the styles of the sequences that it learns from."""
+
+    def __init__(self, predictor: Predictor, sequences: int) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.styles = nn.Embedding(sequences, STYLE)
+        nn.init.normal_(self.styles.weight, std=0.5)
+
+    def forward(self, steps: Tensor, numbers: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
+        """Predicted steps, and the styles (B, S) that they began from, empty where asked."""
+        style = self.styles(numbers) * (~empty)[:, None]
+        return self.predictor(steps, self.predictor.first(style))[0], style
+
+
+def _shifted(steps: Tensor) -> Tensor:
+    return torch.cat([steps[:, 1:], torch.zeros_like(steps[:, :1])], dim=1)
+
+
+def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[bytes, float]:
+    """The trained network as ONNX with what belongs to it, and its largest difference from torch, mm.
+
+    Weights are stored in 16 bits, which halves the file.
+    """
+    network = OneStep(task.predictor.cpu()).eval()
+    width = task.learned[0].rest.size
+    inputs = {
+        "step": 0.1 * torch.randn(1, 1, width),
+        "h": 0.1 * torch.randn(LAYERS, 1, HIDDEN),
+        "c": 0.1 * torch.randn(LAYERS, 1, HIDDEN),
+        "style": torch.randn(1, STYLE),
+        "first": torch.zeros(1),
+    }
+    model = _halved(to_onnx(network, inputs, ("next", "h_after", "c_after")))
+    difference = parity(network, model, inputs)
+    check_parity(difference * 0.01, "mm")  # a hundredth of a millimetre a step is less than the weights' rounding
+    mean, root = task.styles()
+    rest = np.mean([s.rest for s in task.learned], axis=0)
+    described = {
+        "name": name,
+        "scheme": task.learned[0].scheme,
+        "fps": FPS,
+        "frames": int(task.fetch(np.zeros(1, np.intp))[1].shape[1]),
+        "rest_m": np.round(rest, 6).ravel().tolist(),
+        "style_mean": np.round(mean, 6).tolist(),
+        "style_root": np.round(root, 6).ravel().tolist(),
+        **facts,
+    }
+    return _described(model, json.dumps(described)), difference
+
+
+def _halved(model: bytes) -> bytes:
+    """The same network with large weights in 16 bits and a cast behind each."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = (loaded := onnx.load_from_string(model)).graph
+    casts = []
+    for item in list(graph.initializer):
+        values = numpy_helper.to_array(item)
+        if values.dtype != np.float32 or values.size < 1024:
+            continue
+        small = numpy_helper.from_array(values.astype(np.float16), f"{item.name}.half")
+        graph.initializer.remove(item)
+        graph.initializer.append(small)
+        casts.append(helper.make_node("Cast", [small.name], [item.name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+    return loaded.SerializeToString()
+
+
+def _described(model: bytes, text: str) -> bytes:
+    import onnx
+
+    loaded = onnx.load_from_string(model)
+    entry = loaded.metadata_props.add()
+    entry.key, entry.value = "facecap", text
+    return loaded.SerializeToString()

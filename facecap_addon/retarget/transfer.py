@@ -1,0 +1,191 @@
+"""The shape keys of one head for another: deformation transfer over corresponding surfaces.
+
+Sumner and Popović (2004) carry over how each triangle turns, stretches and shears; Botsch et al. (2006) show that the
+mesh which fits such gradients best solves a Poisson equation. Its matrix is the same for every key, so it is factored
+once. Displacements are held loosely to those of the corresponding places, so that nothing drifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csc_array, diags_array
+from scipy.sparse.linalg import splu
+
+from ..geometry.weld import welded
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.surface import points_on
+from .correspondence import Head, Twins, drawn_onto, find_twins, triangle_normals, vertex_normals
+from .head_motion import rigid_motion
+from .organs import Organ
+
+F64 = NDArray[np.float64]
+F32 = NDArray[np.float32]
+
+_HOLD = 0.1
+"""How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""
+_STILL = 20.0
+_REACH = 1.0
+_BAND = 0.5
+"""Keys fade out over this many distances of the outer eye corners, beyond that of `_REACH`."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A way from one head's displacements to another's, prepared once for all keys; see `plan_transfer`."""
+
+    source: Head
+    target: Head
+    head_from_source: F64
+    twins: Twins
+    triangle_twins: Twins
+    stretch: F64
+    solver: object
+    hold: F64
+    place: NDArray[np.intp]
+    cotangents: F64
+
+    def key(self, delta: NDArray[np.floating]) -> F32:
+        """What a key does on the target.
+
+        Args:
+            delta: (V, 3) float m, the source's displacement at weight 1, rig axes.
+        Returns:
+            (V', 3) float32 m, head axes of the target.
+        """
+        moved = np.asarray(delta, np.float64) @ self.head_from_source[:3, :3].T
+        target, skin = self.target, self.target.parts.skin
+        gradient = _vertex_gradients(self.source, self.source.vertices + moved)
+        at = self.source.triangles[self.triangle_twins.triangle]
+        deform = np.einsum("tc,tcij->tij", self.triangle_twins.barycentric, gradient[at]) - np.eye(3)
+        deform *= self.triangle_twins.trust[:, None, None]
+        here = points_on(moved, self.source.triangles, self.twins.triangle, self.twins.barycentric)
+        held = np.einsum("nij,nj->ni", self.stretch, here) * self.twins.trust[:, None]
+        right = _divergence(target, deform, self.cotangents, self.place, int(self.place.max()) + 1)
+        together = np.zeros_like(right)
+        np.add.at(together, self.place[skin], held * self.hold[:, None])
+        solved = self.solver.solve(right + together)  # type: ignore[attr-defined]
+        out = np.zeros_like(target.vertices)
+        out[skin] = solved[self.place[skin]] * _fade(target)[:, None]
+        out[target.parts.clinging] = out[target.parts.beneath]
+        for organ in target.parts.organs:
+            out[organ.vertices] = self._organ(organ, moved)
+        return out.astype(np.float32)
+
+    def _organ(self, organ: Organ, moved: F64) -> F64:
+        """An eye, teeth or tongue moves as rigidly as the source's does."""
+        same = [o for o in self.source.parts.organs if o.kind == organ.kind]
+        if not same:
+            return np.zeros((len(organ.vertices), 3))
+        size = self.target.eye_distance / self.source.eye_distance
+        places = self.target.vertices[organ.vertices]
+        like = min(same, key=lambda o: float(np.linalg.norm(o.centre * size - organ.centre)))
+        at_rest = self.source.vertices[like.vertices]
+        rotation, _ = rigid_motion(at_rest, (at_rest + moved[like.vertices])[None])
+        centre = at_rest.mean(axis=0)
+        shift = moved[like.vertices].mean(axis=0) - (rotation[0] - np.eye(3)) @ (centre - like.centre)
+        return (places - organ.centre) @ (rotation[0] - np.eye(3)).T + size * shift
+
+
+def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer:
+    """Find what corresponds and factor the target's Poisson equation.
+
+    Args:
+        head_from_source: (4, 4) float64, the source's head space from its rig space.
+    """
+    drawn = drawn_onto(source, target)
+    skin = target.parts.skin
+    lifted, corners = target.lifted(), target.vertices[target.triangles]
+    twins = find_twins(lifted[skin], vertex_normals(target, target.vertices)[skin], source, drawn)
+    triangle_twins = find_twins(lifted[target.triangles].mean(axis=1), triangle_normals(corners), source, drawn)
+    place = np.full(len(target.vertices), -1)
+    place[skin] = welded(target.vertices[skin])
+    cotangents = _cotangents(corners)
+    count = int(place.max()) + 1
+    laplacian = _laplacian(target, cotangents, place, count)
+    far = target.away[skin] > (_REACH + _BAND) * target.eye_distance
+    hold = np.where(far, _STILL, _HOLD * (1e-3 + twins.trust))
+    total = np.zeros(count)
+    np.add.at(total, place[skin], hold)
+    solver = splu(csc_array(laplacian + diags_array(total)))
+    # How the source's surface was stretched onto the target, for the displacements that are held.
+    stretch = _vertex_gradients(source, drawn)
+    at = source.triangles[twins.triangle]
+    stretch = np.einsum("nc,ncij->nij", twins.barycentric, stretch[at])
+    return Transfer(
+        source, target, head_from_source, twins, triangle_twins, stretch, solver, hold, place, cotangents
+    )
+
+
+def transfer_keys(transfer: Transfer, rig: BlendshapeRig, rig_from_head: F64) -> Iterator[tuple[str, F32]]:
+    """Each of a rig's keys on the target: its name, and (V', 3) float32 m, rig axes of the target.
+
+    Args:
+        rig: the source.  rig_from_head: (3, 3) float64 rotation, target.
+    """
+    for channel, delta in zip(rig.channels, rig.deltas, strict=True):
+        yield channel, transfer.key(delta) @ rig_from_head.T.astype(np.float32)
+
+
+def _fade(head: Head) -> F64:
+    """(N,) for the skin: 1 on the face, falling to 0 where neck and skull are."""
+    away = np.minimum(head.away[head.parts.skin], 1e3)
+    share = np.clip(1.0 - (away - _REACH * head.eye_distance) / (_BAND * head.eye_distance), 0.0, 1.0)
+    return share * share * (3 - 2 * share)
+
+
+def _vertex_gradients(head: Head, moved: F64) -> F64:
+    """(V, 3, 3) float64: how the surface around each vertex is deformed, mean of its triangles by area."""
+    before, after = head.vertices[head.triangles], moved[head.triangles]
+    gradient = _frames(after) @ np.linalg.pinv(_frames(before), rcond=1e-6)
+    area = 0.5 * np.linalg.norm(np.cross(before[:, 1] - before[:, 0], before[:, 2] - before[:, 0]), axis=1)
+    total = np.full(len(head.vertices), 1e-20)
+    out = np.zeros((len(head.vertices), 3, 3))
+    for corner in range(3):
+        np.add.at(out, head.triangles[:, corner], area[:, None, None] * gradient)
+        np.add.at(total, head.triangles[:, corner], area)
+    return out / total[:, None, None]
+
+
+def _frames(corners: F64) -> F64:
+    """(T, 3, 3): two edges and the normal, as long as the edges are, in columns."""
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    normal = np.cross(first, second)
+    normal /= np.sqrt(np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20))
+    return np.stack([first, second, normal], axis=2)
+
+
+def _cotangents(corners: F64) -> F64:
+    """(T, 3) float64: half the cotangent at each corner, kept within bounds on slivers."""
+    out = np.empty(corners.shape[:2])
+    for k in range(3):
+        u, v = corners[:, (k + 1) % 3] - corners[:, k], corners[:, (k + 2) % 3] - corners[:, k]
+        sine = np.maximum(np.linalg.norm(np.cross(u, v), axis=1), 1e-20)
+        out[:, k] = np.clip(0.5 * np.einsum("td,td->t", u, v) / sine, 0.05, 5.0)
+    return out
+
+
+def _laplacian(head: Head, cotangents: F64, place: NDArray[np.intp], count: int) -> coo_array:
+    rows, columns, values = [], [], []
+    corners = place[head.triangles]
+    for k in range(3):
+        i, j, weight = corners[:, (k + 1) % 3], corners[:, (k + 2) % 3], cotangents[:, k]
+        rows += [i, j, i, j]
+        columns += [i, j, j, i]
+        values += [weight, weight, -weight, -weight]
+    return coo_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
+
+
+def _divergence(head: Head, deform: F64, cotangents: F64, place: NDArray[np.intp], count: int) -> F64:
+    """(count, 3): what the displacements' Laplacian has to be for triangles to deform as asked."""
+    out = np.zeros((count, 3))
+    corners, places = place[head.triangles], head.vertices[head.triangles]
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        edge = cotangents[:, k, None] * np.einsum("tij,tj->ti", deform, places[:, i] - places[:, j])
+        np.add.at(out, corners[:, i], edge)
+        np.add.at(out, corners[:, j], -edge)
+    return out

@@ -1,0 +1,303 @@
+"""Landmark displacements onto a whole mesh: one matrix, made once, and a product per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..geometry.weld import welded
+from ..landmarks.layout import Layout, layout_of, mediapipe_of
+from ..rig.embedding import LandmarkEmbedding
+from ..rig.surface import loose_parts, points_on
+from .geodesic import distance_from, edge_graph, smoothed
+from .organs import Organ, Parts, gaze_turns, jaw_motion, take_apart
+from .rbf import fit_rbf, influence, merged
+from .sides import side_coordinates
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_FULL = 0.1
+"""Up to this distance from a landmark the face moves in full, in distances of the outer eye corners."""
+_ANCHORS = 40
+_SAME_PLACE = 1e-4
+_STABLE = 30.0
+_ROUNDS = 6
+_CALM = 2.0
+_RESTLESS = 20.0
+_AT_ONCE = 24
+
+
+@dataclass(frozen=True)
+class WarpOptions:
+    """How landmarks pull.
+
+    Attributes:
+        kernel: see `kernel_values`.  sigma_m: its width, m; None: by the landmarks' spacing.
+        reach: distance along the skin beyond which nothing moves, in distances of the outer eye corners.
+        sides: whether the sides of mouth and eyes are kept apart.
+    """
+
+    kernel: str = "gaussian-printed"
+    sigma_m: float | None = None
+    reach: float = 1.0
+    sides: bool = True
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A mesh that follows landmarks.
+
+    Attributes:
+        rest: (V, 3) float32 m, rig space.
+        landmarks: (L, 3) float64 m, rig space: the neutral's.
+        scheme: of the landmarks.
+        head_from_rig: (3, 3) float64 rotation to head axes.
+        rows: (M,) vertices that the skin's motion moves.  matrix: (M, L) float32.
+        organs: what moves rigidly.
+        remarks: what there is to say about the landmarks.
+    """
+
+    rest: F32
+    landmarks: F64
+    scheme: str
+    head_from_rig: F64
+    rows: Ints
+    matrix: F32
+    organs: tuple[Organ, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+    def frames(self, displacements: NDArray[np.floating]) -> F32:
+        """Every frame at once.
+
+        Args:
+            displacements: (F, L, 3) m, rig axes, of the landmarks from rest.
+        Returns:
+            (F, V, 3) float32 m, rig space.
+        """
+        out = np.empty((len(displacements), *self.rest.shape), np.float32)
+        for first in range(0, len(out), _AT_ONCE):
+            self._into(out[first : first + _AT_ONCE], displacements[first : first + _AT_ONCE])
+        return out
+
+    def play(self, displacements: NDArray[np.floating]) -> Iterator[F32]:
+        """The same frame by frame, (V, 3) float32 m each, in memory that does not grow with their number."""
+        for first in range(0, len(displacements), _AT_ONCE):
+            yield from self.frames(displacements[first : first + _AT_ONCE])
+
+    def _into(self, out: F32, displacements: NDArray[np.floating]) -> None:
+        out[:] = self.rest
+        count = len(out)
+        given = np.ascontiguousarray(np.asarray(displacements, np.float32).transpose(1, 0, 2))
+        moved = (self.matrix @ given.reshape(len(given), -1)).reshape(-1, count, 3).transpose(1, 0, 2)
+        if len(self.rows) == len(self.rest):
+            out += moved
+        else:
+            out[:, self.rows] += moved
+        if self.organs:
+            self._move_organs(out, np.asarray(displacements, np.float64))
+
+    def _move_organs(self, out: F32, displacements: F64) -> None:
+        layout, axes = layout_of(self.scheme), self.head_from_rig
+        landmarks, moved = self.landmarks @ axes.T, displacements @ axes.T
+        jaw = jaw_motion(landmarks, layout, moved) if any(o.kind == "jaw" for o in self.organs) else None
+        for organ in self.organs:
+            if organ.kind == "jaw" and jaw is not None:
+                rotation, pivot, shift = jaw
+            elif organ.kind == "eye" and organ.iris >= 0:
+                pivot, shift = organ.centre, np.zeros((len(out), 3))
+                # What the iris does beyond the lids' and the head's own motion is gaze.
+                rotation = gaze_turns(organ.centre, landmarks[organ.iris], moved[:, organ.iris])
+            else:
+                continue
+            at_rest = self.rest[organ.vertices].astype(np.float64) @ axes.T - pivot
+            turned = np.einsum("fij,vj->fvi", rotation, at_rest) + (pivot + shift)[:, None]
+            out[:, organ.vertices] = turned @ axes
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Landmarks in use: (N,) their numbers, (N, 3) the vertices around each, (N, 3) shares, (N, 3) places."""
+
+    used: Ints
+    corners: Ints
+    barycentric: F64
+    places: F64
+
+
+def make_warp(
+    vertices: NDArray[np.floating],
+    triangles: NDArray[np.integer],
+    embedding: LandmarkEmbedding,
+    scheme: str,
+    options: WarpOptions | None = None,
+    *,
+    still: NDArray[np.floating] | None = None,
+) -> Warp:
+    """Prepare a mesh to follow landmarks (Seo and Luo, section 4, without its pull on neck, ears and borders).
+
+    Args:
+        vertices: (V, 3) float m, rig space.  triangles: (T, 3) int.
+        embedding: where the mesh's landmarks lie, in the mesh layout or in `scheme`.
+        scheme: layout of the displacements that will be given.
+        still: (V,) float in 0..1, how much each vertex keeps still whatever its landmarks do.
+    Raises:
+        FacecapError: too few landmarks, or all in one plane.
+    """
+    options = options or WarpOptions()
+    layout = layout_of(scheme)
+    twins = np.arange(layout.count) if embedding.scheme == scheme else mediapipe_of(scheme)
+    triangle, barycentric = embedding.triangle[twins], embedding.barycentric[twins]
+    valid = np.asarray(embedding.valid)[twins] & (triangle >= 0)
+    places = points_on(vertices, triangles, np.where(valid, triangle, 0), barycentric)
+    eye_distance = float(np.linalg.norm(places[layout.upper_lid_right[0]] - places[layout.upper_lid_left[0]]))
+    used, remarks = _usable(places, valid, layout, eye_distance)
+
+    part = loose_parts(vertices, triangles)
+    face = int(np.bincount(part[triangle[used]]).argmax())
+    # A landmark on another part, an iris on its eyeball, moves that part and not the skin.
+    used = used[part[triangle[used]] == face]
+    placed = _Placed(used, triangles[triangle[used]], barycentric[used].astype(np.float64), places[used])
+    positions, axes = np.asarray(vertices, np.float64), np.asarray(embedding.head_from_rig[:3, :3], np.float64)
+    parts = take_apart(positions @ axes.T, triangles, part, face, places @ axes.T, layout)
+    centres, rows, lifted, fade = _skin(
+        positions, triangles[part == face], parts.skin, placed, layout, eye_distance, options
+    )
+    anchors = len(centres) - len(used)
+    interpolant = fit_rbf(centres, kernel=options.kernel, sigma=options.sigma_m, anchors=anchors)
+    weights = fade if still is None else fade * (1.0 - np.clip(np.asarray(still)[rows], 0.0, 1.0))
+    matrix = influence(interpolant, lifted) * weights.astype(np.float32)[:, None]
+    matrix = _reaching(matrix, rows, placed)
+    beneath = np.searchsorted(rows, parts.beneath)
+    clings = np.isin(parts.beneath, rows)
+    whole = np.zeros((len(rows) + int(clings.sum()), layout.count), np.float32)
+    whole[: len(rows), used] = matrix
+    whole[len(rows) :, used] = matrix[beneath[clings]]
+    _share_out(whole, places, used, valid, eye_distance)
+    magnified = float(np.abs(whole).sum(axis=1).max(initial=0.0))
+    if magnified > _RESTLESS:
+        remarks.append(
+            f"Some vertices move up to {magnified:.0f} times as far as their landmarks: choose a smaller σ, or another "
+            "kernel"
+        )
+    return Warp(
+        np.asarray(vertices, np.float32),
+        places,
+        scheme,
+        axes,
+        np.concatenate([rows, parts.clinging[clings]]),
+        whole,
+        parts.organs,
+        tuple(remarks),
+    )
+
+
+def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance: float) -> tuple[Ints, list[str]]:
+    """Landmarks to use, each place once, and what to say of the others."""
+    remarks: list[str] = []
+    seen = np.flatnonzero(valid)
+    if len(seen) < 4:
+        raise FacecapError(
+            f"Only {len(seen)} landmarks lie on this mesh; a warp needs four or more.", "Place the landmarks again."
+        )
+    if len(seen) < layout.count:
+        remarks.append(f"{layout.count - len(seen)} landmarks do not lie on this mesh; the others lead")
+    first = merged(places[seen], closer_than=_SAME_PLACE * eye_distance)
+    used = seen[first == np.arange(len(seen))]
+    if len(used) < len(seen):
+        remarks.append(f"{len(seen) - len(used)} landmarks lie where others do and were merged with them")
+    return used, remarks
+
+
+def _share_out(whole: F32, places: F64, used: Ints, valid: NDArray[np.bool_], eye_distance: float) -> None:
+    """Landmarks at one place pull with the mean of their displacements."""
+    seen = np.flatnonzero(valid)
+    first = seen[merged(places[seen], closer_than=_SAME_PLACE * eye_distance)]
+    for landmark in used[np.isin(used, first)]:
+        group = seen[first == landmark]
+        if len(group) > 1:
+            whole[:, group] = (whole[:, landmark] / len(group))[:, None]
+
+
+def _skin(
+    positions: F64,
+    triangles: NDArray[np.integer],
+    skin: Ints,
+    placed: _Placed,
+    layout: Layout,
+    eye_distance: float,
+    options: WarpOptions,
+) -> tuple[F64, Ints, F64, F64]:
+    """Centres with their coordinates across mouth and eyes, anchors last; moving vertices, theirs, and their share.
+
+    Args:
+        triangles: (T, 3) of the skin alone.  skin: its vertices.
+    """
+    one = welded(positions[skin])
+    place = np.zeros((int(one.max()) + 1, 3))
+    place[one] = positions[skin]
+    place_of = np.full(len(positions), -1)
+    place_of[skin] = one
+    graph = edge_graph(place, place_of[triangles])
+    corners = place_of[placed.corners]
+    nearest = np.full(layout.count, -1)
+    nearest[placed.used] = corners[np.arange(len(corners)), placed.barycentric.argmax(axis=1)]
+    lift = np.zeros((len(place), 0))
+    if options.sides:
+        lift = side_coordinates(graph, nearest, layout, eye_distance)
+    reach = options.reach * eye_distance
+    full = min(_FULL * eye_distance, 0.5 * reach)
+    away = distance_from(graph, corners.ravel(), limit=1.3 * reach)
+    share = np.clip((reach - np.minimum(away, reach)) / (reach - full), 0.0, 1.0)
+    fade = smoothed(graph, share * share * (3 - 2 * share), rounds=2) * (away < reach)
+    fade[away <= full] = 1.0
+    anchors = _spread_out(place, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
+    lifted = np.concatenate([place, lift], axis=1)
+    across = np.einsum("lc,lcd->ld", placed.barycentric, lift[corners])
+    centres = np.concatenate([np.concatenate([placed.places, across], axis=1), lifted[anchors]])
+    moving = skin[fade[one] > 0]
+    return centres, moving, lifted[place_of[moving]], fade[place_of[moving]]
+
+
+def _spread_out(points: F64, among: Ints, count: int) -> Ints:
+    """Some of the points, each as far from the others as can be (Gonzalez 1985)."""
+    if len(among) <= count:
+        return among
+    among = among[:: max(1, len(among) // 4000)]
+    chosen = [0]
+    distance = np.linalg.norm(points[among] - points[among[0]], axis=1)
+    for _ in range(count - 1):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(points[among] - points[among[chosen[-1]]], axis=1))
+    return among[chosen]
+
+
+def _reaching(matrix: F32, rows: Ints, placed: _Placed) -> F32:
+    """The matrix corrected so that landmarks on the mesh get exactly where they are sent.
+
+    The surface between vertices is flat where the interpolant is not: what landmarks do under the matrix is a little
+    less than asked. Its inverse in front makes up for that; where landmarks share so few vertices that it would
+    explode, the first terms of its series make up for most.
+    """
+    place = np.minimum(np.searchsorted(rows, placed.corners), len(rows) - 1)
+    share = np.where(rows[place] == placed.corners, placed.barycentric, 0.0)
+    done = np.einsum("lc,lck->lk", share, matrix[place].astype(np.float64))
+    before = float(np.abs(matrix).sum(axis=1).max(initial=1e-12))
+    missing = np.eye(len(done)) - done
+    correction, power = np.eye(len(done)), np.eye(len(done))
+    for _ in range(_ROUNDS):
+        power = power @ missing
+        correction += power
+    candidates = [correction]
+    if np.linalg.cond(done) <= _STABLE:
+        candidates.insert(0, np.linalg.inv(done))
+    for candidate in candidates:
+        corrected = (matrix @ candidate).astype(np.float32)
+        if float(np.abs(corrected).sum(axis=1).max(initial=0.0)) <= _CALM * before:
+            return corrected
+    return matrix
