@@ -17,6 +17,7 @@ MODULES = (
     "operators.learn",
     "operators.bake",
     "operators.live",
+    "operators.create",
     "operators.result",
     "operators.installation",
     "overlay.landmarks",

@@ -1,8 +1,11 @@
 """Extract and bake without a window: a request in, a rig or a .blend out. The source file is never changed.
 
-    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz}
+    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
      "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1}
+    {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
+    {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
+     "start_frame": 1}
 
 Replies are JSON lines: {"event": "result", "result": {…}} or
 {"event": "error", "what": …, "way_out": …, "exit_code": …}.
@@ -20,13 +23,15 @@ from typing import Any
 import bpy
 
 from ..errors import FacecapError
-from ..rig.blendshapes import save_rig
+from ..rig.blendshapes import load_rig, save_rig
 from ..rig.channels import arkit_name
 from ..takes.atomic import atomic_path
 from ..takes.npz import load_take
 from .scene.bake import BakeSettings, apply_take
 from .scene.character import character_notes, extract_rig
 from .scene.footage import add_audio, match_scene
+from .scene.point_cache import play_cache
+from .scene.shape_keys import write_shape_keys
 from .scene.stage import add_camera, add_lights, add_plate, frame_views
 
 Wait = Callable[[], None]
@@ -59,15 +64,21 @@ def answer_request(request: dict[str, Any], *, wait: Wait | None = None) -> dict
             return extract(request)
         case "bake":
             return bake(request, wait=wait)
+        case "add_keys":
+            return add_keys(request)
+        case "play_points":
+            return play_points(request)
         case unknown:
-            raise FacecapError(f"Unknown request {unknown!r}.", "Ask for extract or bake.")
+            raise FacecapError(f"Unknown request {unknown!r}.", "Ask for extract, bake, add_keys or play_points.")
 
 
 def extract(request: dict[str, Any]) -> dict[str, Any]:
     """Write the rig of a character in a .blend file to an `.npz`."""
-    obj, chosen = open_character(request)
-    notes = chosen + character_notes(obj)
-    rig = extract_rig(obj)
+    bare = bool(request.get("bare", False))
+    obj, notes = open_character(request)
+    if not bare:
+        notes = notes + character_notes(obj)
+    rig = extract_rig(obj, bare=bare)
     out = Path(request["out"])
     with atomic_path(out) as temporary:
         save_rig(temporary, rig)
@@ -86,10 +97,7 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
     Args:
         wait: returns when the take's file is there; Blender has opened the character by then.
     """
-    out = Path(request["out"])
-    source = Path(request["blend"])
-    if out.exists() and source.exists() and out.samefile(source):
-        raise FacecapError(f"{out.name} is the character's own file.", "Choose another name for the result.")
+    out = _new_file(request)
     obj, notes = open_character(request)
     if wait is not None:
         wait()
@@ -119,6 +127,40 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         "audio": has_audio,
         "notes": notes + report.remarks,
     }
+
+
+def add_keys(request: dict[str, Any]) -> dict[str, Any]:
+    """Put a rig's shape keys on a character and save the scene around it as a new .blend file."""
+    out = _new_file(request)
+    obj, _ = open_character({**request, "bare": True})
+    added = write_shape_keys(obj, load_rig(Path(request["rig"])))
+    with atomic_path(out) as temporary:
+        save_blend(temporary)
+    return {"blend": str(out), "object": obj.name, "keys": added}
+
+
+def play_points(request: dict[str, Any]) -> dict[str, Any]:
+    """Let a character play a point cache in rig space and save the scene around it as a new .blend file."""
+    out = _new_file(request)
+    obj, _ = open_character({**request, "bare": True})
+    scene = _scene_of(obj)
+    start = int(request.get("start_frame", 1))
+    target = out.with_suffix(".playing.pc2")
+    fps = float(request["fps"])
+    frames = play_cache(obj, Path(request["points"]), target, fps=fps, start_frame=start, scene=scene)
+    scene.frame_start, scene.frame_end = start, max(start, start + frames - 1)
+    scene.frame_set(start)
+    with atomic_path(out) as temporary:
+        save_blend(temporary)
+    return {"blend": str(out), "object": obj.name, "frames": frames}
+
+
+def _new_file(request: dict[str, Any]) -> Path:
+    """The file to write. Raises FacecapError if it is the character's own."""
+    out, source = Path(request["out"]), Path(request["blend"])
+    if out.exists() and source.exists() and out.samefile(source):
+        raise FacecapError(f"{out.name} is the character's own file.", "Choose another name for the result.")
+    return out
 
 
 def dress(scene: Any, obj: Any, take: Any, video: Path | None, start: int, audio_offset_s: float) -> bool:
@@ -155,12 +197,20 @@ def open_character(request: dict[str, Any]) -> tuple[Any, list[str]]:
                 f"{path.name} has no object called “{name}”.", f"Its meshes are: {', '.join(meshes[:12]) or 'none'}."
             )
         return obj, []
-    return most_likely_character(path)
+    return most_likely_character(path, bare=bool(request.get("bare", False)))
 
 
-def most_likely_character(path: Path) -> tuple[Any, list[str]]:
-    """The mesh with the most ARKit-named shape keys, then with the most shape keys."""
+def most_likely_character(path: Path, *, bare: bool = False) -> tuple[Any, list[str]]:
+    """The mesh with the most ARKit-named shape keys, then with the most shape keys.
+
+    Args:
+        bare: whether a mesh without any will do; then it is the one with the most vertices.
+    """
     meshes = [o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys is not None]
+    if bare and not meshes:
+        every = [o for o in bpy.data.objects if o.type == "MESH" and len(o.data.polygons)]
+        if every:
+            return max(every, key=lambda o: len(o.data.vertices)), []
     if not meshes:
         raise FacecapError(
             f"No mesh in {path.name} has shape keys, so there is nothing to animate.",

@@ -1,7 +1,7 @@
 """Expression sequences authored by code: action units in time, on faces of many proportions.
 
-No one was recorded for these. What is drawn at random, and how wide, is written here and in `emotions`; docs/generate.md
-says so to the user. Sequences begin and end in neutral, as most of BU-4DFE's do.
+No one was recorded for these. What is drawn at random, and how wide, is written here and in `emotions`; the guide says
+so to the user. Sequences begin and end in neutral, as most of BU-4DFE's do.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "bu
 
 
 def someone_else(actor: Actor, random: np.random.Generator) -> Actor:
-    """The same face in other proportions: longer, wider, flatter, larger here and smaller there, livelier or stiffer."""
+    """The same face in other proportions: longer, wider, larger here and smaller there, livelier or stiffer."""
     middle = actor.rest.mean(axis=0)
     spread = np.ptp(actor.rest, axis=0) / 2
     stretch = np.diag(np.clip(random.normal(1.0, 0.06, 3), 0.85, 1.15)) * np.clip(random.normal(1.0, 0.04), 0.9, 1.1)
@@ -109,9 +109,7 @@ def authored(actor: Actor, expression: str, seed: int) -> LandmarkSequence:
     )
 
 
-def _weights(
-    channels: tuple[str, ...], emotion: Emotion, time_s: F64, random: np.random.Generator
-) -> tuple[F64, F64]:
+def _weights(channels: tuple[str, ...], emotion: Emotion, time_s: F64, random: np.random.Generator) -> tuple[F64, F64]:
     """(F, K) weights, and (F,) how far the expression has come."""
     start = random.uniform(*_START_S)
     spans = [random.uniform(*span) for span in (emotion.onset_s, emotion.apex_s, emotion.offset_s)]
@@ -157,9 +155,7 @@ def _minimum_jerk(share: F64) -> F64:
     return s * s * s * (10.0 + s * (6.0 * s - 15.0))
 
 
-def _with_head(
-    rest: F64, face: F64, emotion: Emotion, envelope: F64, time_s: F64, random: np.random.Generator
-) -> F64:
+def _with_head(rest: F64, face: F64, emotion: Emotion, envelope: F64, time_s: F64, random: np.random.Generator) -> F64:
     """Displacements with the head's motion: towards or away from what is felt, and a little of its own."""
     slow = np.convolve(np.pad(envelope, 6, mode="edge"), np.hanning(13) / np.hanning(13).sum(), mode="valid")
     # Nobody holds their head quite still; it comes to rest with the face.

@@ -118,8 +118,8 @@ def free_run(generator: Generator, style: F32, frames: int) -> F32:
     """(F, 3L) float32 mm: steps that follow from a style (S,), the first of them zero."""
     out = np.zeros((frames, 3 * len(generator.rest)), np.float32)
     shapes = {item.name: item.shape for item in generator.session.get_inputs()}
-    memory = {name: np.zeros(shapes[name], np.float32) for name in ("h", "c")}
-    step = np.zeros((1, 1, out.shape[1]), np.float32)
+    memory: dict[str, Any] = {name: np.zeros(shapes[name], np.float32) for name in ("h", "c")}
+    step: Any = np.zeros((1, 1, out.shape[1]), np.float32)
     for frame in range(1, frames):
         first = np.array([1.0 if frame == 1 else 0.0], np.float32)
         step, memory["h"], memory["c"] = generator.session.run(

@@ -35,6 +35,18 @@ class Predictor(nn.Module):
         return self.dense(out), h, c
 
 
+    def tell(self, style: Tensor, frames: int) -> Tensor:
+        """(B, F, 3L) mm: steps told from styles (B, S) by feeding each back; the first is zero."""
+        memory = self.first(style)
+        step = style.new_zeros(len(style), 1, self.dense.out_features)
+        told = [step]
+        for _ in range(frames - 1):
+            step, *rest = self(step, memory)
+            memory = (rest[0], rest[1])
+            told.append(step)
+        return torch.cat(told, dim=1)
+
+
 class OneStep(nn.Module):
     """A predictor as it is exported: one step at a time, the first one beginning from a style."""
 
@@ -42,8 +54,9 @@ class OneStep(nn.Module):
         super().__init__()
         self.predictor = predictor
 
-    def forward(self, step: Tensor, memory: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, step: Tensor, h: Tensor, c: Tensor, style: Tensor, first: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Step (1, 1, 3L) mm, h, c (layers, 1, hidden), style (1, S), first (1,): 1 at the beginning, 0 after it."""
-        h, c, style, first = memory
         h0, c0 = self.predictor.first(style)
         return self.predictor(step, (h + first * (h0 - h), c + first * (c0 - c)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +65,11 @@ def chained(sequences: Sequence[LandmarkSequence], overlap_s: float) -> Landmark
         raise FacecapError("There is nothing to chain.", "Name one or more expressions.")
     first = sequences[0]
     if any(s.scheme != first.scheme or s.fps != first.fps for s in sequences):
-        raise FacecapError("The sequences have different layouts or rates.", "Generate them with one kind of generator.")
+        raise FacecapError(
+            "The sequences have different layouts or rates.", "Generate them with one kind of generator."
+        )
     starts = [0]
-    for before, after in zip(sequences, sequences[1:], strict=False):
+    for before, after in pairwise(sequences):
         shared = min(round(overlap_s * first.fps), before.frame_count // 2, after.frame_count // 2)
         starts.append(starts[-1] + before.frame_count - max(shared, 0))
     total = starts[-1] + sequences[-1].frame_count

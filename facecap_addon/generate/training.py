@@ -22,12 +22,19 @@ F32 = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 RECIPE = Recipe(epochs=10_000, rate=1e-3, steady=True)
+FREE_RECIPE = Recipe(epochs=150, last_epochs=60, augmentation_epochs=0, rate=4e-3)
+FREE_BATCH = 27
 BATCH = 5
 PASSES = 10
 """Times through the set between two looks at what is held out."""
 _NOISE_MM = 0.03
 _EMPTY = 0.3
 _STYLE_WEIGHT = 0.05
+_STYLE_NOISE = 0.1
+_TAUGHT, _PLACES = 10.0, 5e-4
+"""Prices of steps after true ones, and of a landmark's place in a free run, against that of a step of its own."""
+_STYLE_PACE = 5.0
+"""Styles are learned this much faster than weights: each is seen once in a pass."""
 
 
 @dataclass
@@ -39,7 +46,7 @@ class NextStepTask:
     feeds on itself; without it free runs drift.
 
     Attributes:
-        learned, held: sequences of one layout and length.  passes: see PASSES.
+        learned, held: sequences of one layout and length.  passes: see PASSES.  begun: a network to go on with.
     """
 
     learned: list[LandmarkSequence]
@@ -47,43 +54,52 @@ class NextStepTask:
     passes: int = PASSES
     device: str = "cpu"
     judged_by: str = "held_out"
+    begun: nn.Module | None = None
     network: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
         if len(self.learned) < 2:
             raise FacecapError("There are fewer than two sequences to learn from.", "Add more of this expression.")
         steps = np.stack([steps_of(s.displacements) for s in self.learned])
-        self._steps = torch.from_numpy(steps)
+        self._steps = steps
         held = [steps_of(s.displacements) for s in self.held]
         self._held = torch.from_numpy(np.stack(held)) if held else None
-        self.network = Styled(Predictor(steps.shape[2]), len(steps))
+        self.network = self.begun or Styled(Predictor(steps.shape[2]), len(steps))
 
     @property
     def items(self) -> int:
         return len(self._steps) * self.passes
 
-    def fetch(self, items: Rows) -> tuple[Tensor, Tensor]:
+    def fetch(self, items: Rows) -> tuple[Rows, F32]:
         """Numbers of sequences (B,), and their steps (B, F, 3L) mm."""
-        numbers = torch.from_numpy(items % len(self._steps))
+        # In numpy: it runs in a thread of its own, and a second pool of torch's threads would get in the way.
+        numbers = items % len(self._steps)
         return numbers, self._steps[numbers]
 
     def loss(
-        self, network: nn.Module, fetched: tuple[Tensor, Tensor], strength: float, generator: torch.Generator
+        self, network: nn.Module, fetched: tuple[Rows, F32], strength: float, generator: torch.Generator
     ) -> Tensor:
         """Σ ‖y_t − x_{t+1}‖², mm², mean over sequences; the steps wanted are those seen, shifted by one."""
-        numbers, steps = fetched
+        numbers, steps = (torch.from_numpy(part) for part in fetched)
         empty = torch.rand(len(steps), generator=generator) < _EMPTY
         noise = _NOISE_MM * torch.randn(steps.shape, generator=generator)
         noise[:, 0] = 0.0  # the first step is the signal to begin
         out, style = network((steps + noise).to(self.device), numbers.to(self.device), empty.to(self.device))
-        error = ((out - _shifted(steps).to(self.device)) ** 2).sum() / len(steps)
+        error = ((out.float() - _shifted(steps).to(self.device)) ** 2).sum() / len(steps)
         return error + _STYLE_WEIGHT * (style**2).sum() / len(steps)
 
     def judge(self) -> dict[str, float]:
-        """Squared error on subjects held out, from the empty style, over that of predicting no motion."""
+        """Squared error on subjects held out, from the empty style, over that of predicting no motion; and how far
+        free runs end from neutral, mm."""
         if self._held is None:
             return {}
-        return {"held_out": self.error(self._held)}
+        ends = self.free_runs(self._drawn_styles()).sum(axis=1).reshape(-1, self._steps.shape[2] // 3, 3)
+        return {"held_out": self.error(self._held), "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean())}
+
+    def _drawn_styles(self, count: int = 32) -> Tensor:
+        mean, root = self.styles()
+        normal = np.random.default_rng(1).normal(size=(count, STYLE)).astype(np.float32)
+        return torch.from_numpy(mean + normal @ root.T)
 
     def error(self, steps: Tensor) -> float:
         """Teacher-forced squared error from the empty style over that of predicting zero motion."""
@@ -101,15 +117,8 @@ class NextStepTask:
 
     def free_runs(self, style: Tensor) -> F32:
         """(N, F, 3L) mm: what the network tells when it feeds on its own steps, from styles (N, S)."""
-        predictor = self.predictor
-        out = torch.zeros(len(style), *self._steps.shape[1:])
         with torch.no_grad():
-            h, c = predictor.first(style.to(self.device))
-            step = torch.zeros(len(style), 1, out.shape[2], device=self.device)
-            for frame in range(1, out.shape[1]):
-                step, h, c = predictor(step, (h, c))
-                out[:, frame] = step[:, 0].cpu()
-        return out.numpy()
+            return self.predictor.tell(style.to(self.device), self._steps.shape[1]).cpu().numpy()
 
     @property
     def predictor(self) -> Predictor:
@@ -119,10 +128,38 @@ class NextStepTask:
     def styles(self) -> tuple[F32, F32]:
         """Mean (S,) and root of the covariance (S, S) of the styles learned: where to draw new ones from."""
         assert isinstance(self.network, Styled)
-        styles = self.network.styles.weight.detach().cpu().double().numpy()
+        styles = _STYLE_PACE * self.network.styles.weight.detach().cpu().double().numpy()
         values, vectors = np.linalg.eigh(np.cov(styles.T))
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         return styles.mean(axis=0).astype(np.float32), root.astype(np.float32)
+
+
+@dataclass
+class FreeRunTask(NextStepTask):
+    """The same network, taught to hear itself: sequences told from their styles alone have to end where they should.
+
+    Seo and Luo's loss knows single steps only. What it leaves over adds up while the network feeds on its own output,
+    until the mouth lies beside the face. Here whole sequences are told freely, and where landmarks have got to counts
+    as well as each step.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.passes = 1
+
+    def loss(
+        self, network: nn.Module, fetched: tuple[Rows, F32], strength: float, generator: torch.Generator
+    ) -> Tensor:
+        """The loss of `NextStepTask`, and that of free runs: squared errors of steps and of places, mm²."""
+        taught = super().loss(network, fetched, strength, generator)
+        assert isinstance(network, Styled)
+        numbers, steps = (torch.from_numpy(part) for part in fetched)
+        style = network.style_of(numbers.to(self.device))
+        style = style + _STYLE_NOISE * torch.randn(style.shape, generator=generator).to(self.device)
+        told = network.predictor.tell(style, steps.shape[1])
+        apart = told - steps.to(self.device)
+        places = torch.cumsum(apart, dim=1)
+        return _TAUGHT * taught + (apart.square().sum() + _PLACES * places.square().sum()) / len(steps)
 
 
 class Styled(nn.Module):
@@ -132,12 +169,21 @@ class Styled(nn.Module):
         super().__init__()
         self.predictor = predictor
         self.styles = nn.Embedding(sequences, STYLE)
-        nn.init.normal_(self.styles.weight, std=0.5)
+        nn.init.normal_(self.styles.weight, std=0.5 / _STYLE_PACE)
+
+    def style_of(self, numbers: Tensor) -> Tensor:
+        """(B, S) styles of some sequences."""
+        return _STYLE_PACE * self.styles(numbers)
 
     def forward(self, steps: Tensor, numbers: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
         """Predicted steps, and the styles (B, S) that they began from, empty where asked."""
-        style = self.styles(numbers) * (~empty)[:, None]
+        style = self.style_of(numbers) * (~empty)[:, None]
         return self.predictor(steps, self.predictor.first(style))[0], style
+
+
+def seeded(seed: int) -> None:
+    """Begin all of torch's chance from a seed."""
+    torch.manual_seed(seed)
 
 
 def _shifted(steps: Tensor) -> Tensor:

@@ -15,6 +15,10 @@ _JOBS = {
     "train": (".train", "TrainSettings"),
     "filter": (".filter", "FilterSettings"),
     "live": (".live", "LiveSettings"),
+    "retarget": (".retarget", "RetargetSettings"),
+    "shape-keys": (".shape_keys", "ShapeKeysSettings"),
+    "generate": (".generate", "GenerateSettings"),
+    "train-generator": (".train_generator", "TrainGeneratorSettings"),
 }
 
 

@@ -68,17 +68,22 @@ def character_source(text: str | None) -> CharacterSource:
 
 
 def read_rig(
-    source: CharacterSource, *, blender: Path | None, hook: BlenderHook | None, folder: Path
+    source: CharacterSource, *, blender: Path | None, hook: BlenderHook | None, folder: Path, bare: bool = False
 ) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
     """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
     Args:
         blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
+        bare: whether a mesh without shape keys will do.
     Raises FacecapError if the character cannot be animated or read.
     """
     if not source.is_blend:
         return load_rig(source.path), []
-    key = content_key((source.path,), {"object": source.object, "format": FORMAT})
+    facts: dict[str, Any] = {"object": source.object, "format": FORMAT}
+    kept = _kept(f"rig-{content_key((source.path,), facts)}.npz", folder)
+    if kept is not None:
+        return load_rig(kept), []
+    key = content_key((source.path,), {**facts, "bare": True} if bare else facts)
     kept = _kept(f"rig-{key}.npz", folder)
     if kept is not None:
         return load_rig(kept), []
@@ -87,6 +92,8 @@ def read_rig(
     request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
     if source.object:
         request["object"] = source.object
+    if bare:
+        request["bare"] = True
     asking = ask_blender(request, blender=blender, hook=hook, folder=folder)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The command line: `facecap solve`, `refine`, `dataset`, `train`, `filter`, `live` and `doctor`.
+"""The command line: `facecap solve`, `live`, `generate` and the other jobs, and `facecap doctor`.
 
 The same `main` serves the console script, `python -m facecap_addon` and `blender --command facecap`.
 """
@@ -23,11 +23,14 @@ from .claim import claimed_stdout
 from .dataset_settings import DatasetSettings
 from .events import Event, FaceEvent, JobError, JobResult, encode_event
 from .filter_settings import FilterSettings
+from .generate_settings import GenerateSettings, TrainGeneratorSettings
 from .live_settings import LiveSettings
 from .progress import Progress
 from .refine_settings import RefineSettings
+from .retarget_settings import RetargetSettings
 from .schema import add_arguments, from_arguments
 from .settings import SolveSettings
+from .shape_keys_settings import ShapeKeysSettings
 from .train_settings import TrainSettings
 
 
@@ -104,6 +107,38 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
         "source",
         "capture live from a camera, a video or a phone",
         "Solve a camera, a video at its own rate or Live Link Face packets as they come; Ctrl-C ends it.",
+    )
+    _add_job(
+        commands,
+        "retarget",
+        RetargetSettings,
+        "motion",
+        "move any mesh by landmarks",
+        "Let a mesh follow the landmarks of a take or of a generated sequence; it needs no shape keys.",
+    )
+    _add_job(
+        commands,
+        "shape-keys",
+        ShapeKeysSettings,
+        "character",
+        "give a head the 52 ARKit shape keys",
+        "Carry the sample head's shape keys over to another head; nothing but its face has to be found.",
+    )
+    _add_job(
+        commands,
+        "generate",
+        GenerateSettings,
+        "expressions",
+        "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
+        "Let a recurrent network show an expression, and a character follow it; see docs/generate.md.",
+    )
+    _add_job(
+        commands,
+        "train-generator",
+        TrainGeneratorSettings,
+        "expression",
+        "train a generator of an expression (needs torch)",
+        "Train the network behind `facecap generate` on sequences of your own, or on authored ones.",
     )
     doctor = commands.add_parser("doctor", help="check the installation")
     doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")

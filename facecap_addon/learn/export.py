@@ -29,7 +29,7 @@ def to_onnx(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, .
     """
     stream = io.BytesIO()
     given = list(inputs.values())
-    example: Any = (given[0], tuple(given[1:])) if len(given) == 3 else tuple(given)
+    example: Any = _arguments(given)
     free = {name: {0: "batch"} for name in (*inputs, *outputs)} if len(given) == 1 else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own successor
@@ -46,13 +46,18 @@ def to_onnx(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, .
     return stream.getvalue()
 
 
+def _arguments(given: list[Tensor]) -> tuple[Any, ...]:
+    """What a network is called with: an LSTM takes its two memories as a pair."""
+    return (given[0], (given[1], given[2])) if len(given) == 3 else tuple(given)
+
+
 def parity(network: nn.Module, model: bytes, inputs: dict[str, Tensor]) -> float:
     """Largest difference between torch's answer and onnxruntime's for the same inputs."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     given = list(inputs.values())
     with torch.no_grad():
-        wanted = network.cpu().eval()(given[0], tuple(given[1:])) if len(given) == 3 else network.cpu().eval()(given[0])
+        wanted = network.cpu().eval()(*_arguments(given))
     pairs = zip(found, wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
     return max(float(np.abs(a - b.numpy()).max()) for a, b in pairs)
 

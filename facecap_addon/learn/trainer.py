@@ -65,6 +65,7 @@ class Options:
         patience: epochs without improvement before the training ends; 0: never.
         precision: "fp32" or "bf16".
         at_once: items whose derivatives are found together, where the batch is larger; 0: the whole batch.
+        clip: longest gradient, against leaps where sequences feed on themselves; 0: any.
     """
 
     batch: int = 50
@@ -73,6 +74,7 @@ class Options:
     patience: int = 0
     precision: str = "fp32"
     at_once: int = 0
+    clip: float = 0.0
 
 
 @dataclass
@@ -151,6 +153,8 @@ def train(
                         loss = share * task.loss(model, part, augmentation_at(recipe, at), generator)
                     loss.backward()
                     losses[-1] += float(loss.detach())
+                if options.clip:
+                    nn.utils.clip_grad_norm_(learning, options.clip)
                 optimizer.step()
                 if not np.isfinite(losses[-1]):
                     raise FacecapError(

@@ -60,9 +60,7 @@ class Head:
         return np.concatenate([self.vertices if vertices is None else vertices, self.across], axis=1)
 
 
-def read_head(
-    vertices: NDArray[np.floating], triangles: NDArray[np.integer], embedding: LandmarkEmbedding
-) -> Head:
+def read_head(vertices: NDArray[np.floating], triangles: NDArray[np.integer], embedding: LandmarkEmbedding) -> Head:
     """A mesh in rig space (V, 3) m, with its landmarks, as a Head."""
     layout = layout_of(embedding.scheme)
     rotation, shift = embedding.head_from_rig[:3, :3], embedding.head_from_rig[:3, 3]
@@ -173,7 +171,9 @@ def _laplacian(head: Head) -> csr_array:
     same = np.flatnonzero(np.diff(one[order]) == 0)
     edges = np.concatenate([edges, np.stack([order[same], order[same + 1]], 1)])
     ones = np.ones(2 * len(edges))
-    matrix = csr_array((ones, (np.r_[edges[:, 0], edges[:, 1]], np.r_[edges[:, 1], edges[:, 0]])), shape=(len(skin),) * 2)
+    matrix = csr_array(
+        (ones, (np.r_[edges[:, 0], edges[:, 1]], np.r_[edges[:, 1], edges[:, 0]])), shape=(len(skin),) * 2
+    )
     matrix.data[:] = 1.0
     return csr_array(diags_array(np.asarray(matrix.sum(axis=1))) - matrix) * (1.0 / 6.0)
 

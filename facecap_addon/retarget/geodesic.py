@@ -41,8 +41,9 @@ def edge_graph(vertices: NDArray[np.floating], triangles: Ints) -> csr_array:
 def distance_from(graph: csr_array, sources: Ints, *, limit: float = np.inf) -> F64:
     """(V,) float64: distance of every vertex from the nearest of some vertices, infinite beyond `limit`."""
     sources = np.unique(sources)
+    count = int(graph.indptr.shape[0]) - 1
     if not len(sources):
-        return np.full(graph.shape[0], np.inf)
+        return np.full(count, np.inf)
     return np.asarray(dijkstra(graph, directed=False, indices=sources, min_only=True, limit=limit), np.float64)
 
 

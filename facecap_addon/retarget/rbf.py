@@ -80,7 +80,9 @@ def fit_rbf(
     origin = centres[:, :3].mean(axis=0)
     spread = np.linalg.svd(centres[:, :3] - origin, compute_uv=False)
     if not np.isfinite(spread).all() or spread[2] <= _FLAT * spread[0]:
-        raise FacecapError("All landmarks lie in one plane.", "Place landmarks on the nose, the brows and the jaw, too.")
+        raise FacecapError(
+            "All landmarks lie in one plane.", "Place landmarks on the nose, the brows and the jaw, too."
+        )
     scale = float(spread[0] / np.sqrt(len(centres)))
     width = sigma if sigma is not None else SPACINGS[kernel] * spacing(centres)
     if not width > 0:

@@ -23,8 +23,10 @@ def region_scales(source: F64, target: F64, scheme: str) -> F64:
         scheme: of the landmarks.
     """
     layout = layout_of(scheme)
-    out = np.repeat(_ratio(_spread(source), _spread(target))[None, None], len(source), axis=0).repeat(3, axis=1)
-    mouth = _together(layout.lips_outer_upper, layout.lips_outer_lower, layout.lips_inner_upper, layout.lips_inner_lower)
+    out = np.full((len(source), 3), _ratio(_spread(source), _spread(target)))
+    mouth = _together(
+        layout.lips_outer_upper, layout.lips_outer_lower, layout.lips_inner_upper, layout.lips_inner_lower
+    )
     groups = (mouth, _together(layout.nose), _together(layout.brow_right), _together(layout.brow_left))
     for group in groups:
         if len(group) > 1:
@@ -53,7 +55,5 @@ def _opening(points: F64, upper: tuple[int, ...], lower: tuple[int, ...]) -> flo
     return float((points[list(upper[middle]), 2] - points[list(lower[middle]), 2]).mean())
 
 
-def _ratio(source: float, target: float) -> NDArray[np.float64]:
-    return np.clip(np.float64(target / max(source, 1e-12)), _LEAST, _MOST)
-
-
+def _ratio(source: float, target: float) -> float:
+    return min(max(target / max(source, 1e-12), _LEAST), _MOST)

@@ -34,7 +34,7 @@ def side_coordinates(graph: csr_array, nearest: NDArray[np.integer], layout: Lay
         (layout.upper_lid_right, layout.lower_lid_right),
         (layout.upper_lid_left, layout.lower_lid_left),
     )
-    out = np.zeros((graph.shape[0], len(gaps)))
+    out = np.zeros((len(graph.indptr) - 1, len(gaps)))
     limit = _REACH * eye_distance
     for column, (above, below) in enumerate(gaps):
         upper, lower = nearest[list(above[1:-1])], nearest[list(below[1:-1])]

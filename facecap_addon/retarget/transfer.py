@@ -115,9 +115,7 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     stretch = _vertex_gradients(source, drawn)
     at = source.triangles[twins.triangle]
     stretch = np.einsum("nc,ncij->nij", twins.barycentric, stretch[at])
-    return Transfer(
-        source, target, head_from_source, twins, triangle_twins, stretch, solver, hold, place, cotangents
-    )
+    return Transfer(source, target, head_from_source, twins, triangle_twins, stretch, solver, hold, place, cotangents)
 
 
 def transfer_keys(transfer: Transfer, rig: BlendshapeRig, rig_from_head: F64) -> Iterator[tuple[str, F32]]:

@@ -14,9 +14,10 @@ from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, points_on
 from .geodesic import distance_from, edge_graph, smoothed
-from .organs import Organ, Parts, gaze_turns, jaw_motion, take_apart
+from .organs import Organ, gaze_turns, jaw_motion, take_apart
 from .rbf import fit_rbf, influence, merged
 from .sides import side_coordinates
+from .spread import spread_out
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -50,6 +51,24 @@ class WarpOptions:
 
 
 @dataclass(frozen=True)
+class SkinPlan:
+    """The skin as a warp sees it.
+
+    Attributes:
+        used: (N,) landmarks that lead.  centres: (N + A, D) float64 m, theirs and those of the anchors, with their
+            coordinates across mouth and eyes.
+        rows: (M,) vertices of the skin that move.  across: (M, D − 3) float64 m, their coordinates across.
+        fade: (M,) float64 in 0..1, how much of the motion each takes part in.
+    """
+
+    used: Ints
+    centres: F64
+    rows: Ints
+    across: F64
+    fade: F64
+
+
+@dataclass(frozen=True)
 class Warp:
     """A mesh that follows landmarks.
 
@@ -59,6 +78,7 @@ class Warp:
         scheme: of the landmarks.
         head_from_rig: (3, 3) float64 rotation to head axes.
         rows: (M,) vertices that the skin's motion moves.  matrix: (M, L) float32.
+        skin: what the matrix was made of.
         organs: what moves rigidly.
         remarks: what there is to say about the landmarks.
     """
@@ -69,6 +89,7 @@ class Warp:
     head_from_rig: F64
     rows: Ints
     matrix: F32
+    skin: SkinPlan
     organs: tuple[Organ, ...] = ()
     remarks: tuple[str, ...] = field(default=())
 
@@ -162,7 +183,9 @@ def make_warp(
     face = int(np.bincount(part[triangle[used]]).argmax())
     # A landmark on another part, an iris on its eyeball, moves that part and not the skin.
     used = used[part[triangle[used]] == face]
-    placed = _Placed(used, triangles[triangle[used]], barycentric[used].astype(np.float64), places[used])
+    placed = _Placed(
+        used, np.asarray(triangles, np.intp)[triangle[used]], barycentric[used].astype(np.float64), places[used]
+    )
     positions, axes = np.asarray(vertices, np.float64), np.asarray(embedding.head_from_rig[:3, :3], np.float64)
     parts = take_apart(positions @ axes.T, triangles, part, face, places @ axes.T, layout)
     centres, rows, lifted, fade = _skin(
@@ -192,6 +215,7 @@ def make_warp(
         axes,
         np.concatenate([rows, parts.clinging[clings]]),
         whole,
+        SkinPlan(used, centres, rows, lifted[:, 3:], weights),
         parts.organs,
         tuple(remarks),
     )
@@ -256,25 +280,12 @@ def _skin(
     share = np.clip((reach - np.minimum(away, reach)) / (reach - full), 0.0, 1.0)
     fade = smoothed(graph, share * share * (3 - 2 * share), rounds=2) * (away < reach)
     fade[away <= full] = 1.0
-    anchors = _spread_out(place, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
+    anchors = spread_out(place, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
     lifted = np.concatenate([place, lift], axis=1)
     across = np.einsum("lc,lcd->ld", placed.barycentric, lift[corners])
     centres = np.concatenate([np.concatenate([placed.places, across], axis=1), lifted[anchors]])
     moving = skin[fade[one] > 0]
     return centres, moving, lifted[place_of[moving]], fade[place_of[moving]]
-
-
-def _spread_out(points: F64, among: Ints, count: int) -> Ints:
-    """Some of the points, each as far from the others as can be (Gonzalez 1985)."""
-    if len(among) <= count:
-        return among
-    among = among[:: max(1, len(among) // 4000)]
-    chosen = [0]
-    distance = np.linalg.norm(points[among] - points[among[0]], axis=1)
-    for _ in range(count - 1):
-        chosen.append(int(distance.argmax()))
-        distance = np.minimum(distance, np.linalg.norm(points[among] - points[among[chosen[-1]]], axis=1))
-    return among[chosen]
 
 
 def _reaching(matrix: F32, rows: Ints, placed: _Placed) -> F32:

@@ -32,11 +32,13 @@ class PointCache:
         positions: (F, V, 3) float32 of either byte order, read from disk as it is used; the file's unit and axes.
         time_s: (F,) float64 s where the file says so (MDD), else None.
         first_frame: of the scene, where the file says so (PC2), else 0.
+        step_frames: scene frames from sample to sample, where the file says so (PC2), else 1.
     """
 
     positions: NDArray[np.float32]
     time_s: NDArray[np.float64] | None
     first_frame: float
+    step_frames: float = 1.0
 
 
 def read_point_cache(path: Path) -> PointCache:
@@ -90,12 +92,12 @@ def write_point_cache(
 
 def _read_pc2(path: Path, size: int) -> PointCache:
     with path.open("rb") as stream:
-        magic, version, vertices, first, _, frames = _PC2.unpack(stream.read(_PC2.size))
+        magic, version, vertices, first, step, frames = _PC2.unpack(stream.read(_PC2.size))
     if magic != _PC2_MAGIC or version != 1:
         raise _damaged(path)
     _check(path, frames, vertices, _PC2.size, size)
     positions = np.memmap(path, "<f4", "r", _PC2.size, (frames, vertices, 3))
-    return PointCache(positions, None, float(first))
+    return PointCache(positions, None, float(first), float(step) if 0 < step < 1e6 else 1.0)
 
 
 def _read_mdd(path: Path, size: int) -> PointCache:

@@ -77,7 +77,10 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             mesh = checked_mesh(obj)
             notes = character_notes(obj)
         except FacecapError as error:
-            wrapped(layout, context, f"{error.what} {error.way_out}", icon="ERROR")
+            if obj.data.shape_keys is None and len(obj.data.polygons):
+                _draw_bare(layout, context)
+            else:
+                wrapped(layout, context, f"{error.what} {error.way_out}", icon="ERROR")
             return
         names = [block.name for block in mesh.shape_keys.key_blocks[1:]]
         column = layout.column(align=True)
@@ -88,6 +91,20 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             column.label(text="Landmarks are placed by the solve", icon="BLANK1")
         else:
             layout.prop(settings, "show_landmarks", toggle=True, icon="STICKY_UVS_DISABLE")
+
+
+def _draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What can be done with a head that has no shape keys."""
+    layout.label(text="No shape keys yet", icon="SHAPEKEY_DATA")
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    keys = context.scene.facecap.keys
+    for name in ("strength", "symmetric", "contact"):
+        column.prop(keys, name)
+    row = layout.row()
+    row.scale_y = 1.3
+    row.operator("facecap.make_keys", icon="SHAPEKEY_DATA")
 
 
 class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
@@ -270,6 +287,56 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: 
     column.operator("facecap.live_stop", icon="CANCEL")
 
 
+class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
+    bl_label = "Generate"
+    bl_order = 8
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        chosen = context.scene.facecap.generate
+        column = layout.column()
+        if chosen.use_chain:
+            column.prop(chosen, "chain")
+            column.prop(chosen, "overlap_s")
+        else:
+            column.prop(chosen, "expression")
+        column.prop(chosen, "use_chain")
+        for name in ("seed", "variation", "intensity", "repeat"):
+            column.prop(chosen, name)
+        _optional(layout, chosen, "duration_s", "Duration (s)")
+        column = layout.column()
+        for name in ("motion", "head", "as_strip"):
+            column.prop(chosen, name)
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.generate", icon="FORCE_TURBULENCE")
+
+
+class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
+    bl_label = "Other Meshes"
+    bl_order = 9
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        chosen = context.scene.facecap.retarget
+        column = layout.column()
+        column.prop(chosen, "kernel")
+        _optional(layout, chosen, "sigma_mm", "Sigma (mm)")
+        column = layout.column()
+        for name in ("reach", "head", "scale"):
+            column.prop(chosen, name)
+        layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
+        layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
+
+
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
     bl_label = "Bake"
     bl_order = 4
@@ -371,4 +438,6 @@ CLASSES = (
     FACECAP_PT_result,
     FACECAP_PT_learn,
     FACECAP_PT_live,
+    FACECAP_PT_generate,
+    FACECAP_PT_retarget,
 )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import bpy
 
+from ...generate.emotions import EXPRESSIONS
+from ...jobs.generate_settings import GenerateSettings
 from ...jobs.live_settings import CurveFilterSettings, LiveSettings
 from ...jobs.refine_settings import RefineSettings
+from ...jobs.retarget_settings import RetargetSettings
 from ...jobs.settings import SolveSettings
+from ...jobs.shape_keys_settings import ShapeKeysSettings
 from ...jobs.train_settings import TrainSettings
 from .derive import annotations_of
 
@@ -104,6 +108,40 @@ class FACECAP_PG_live(bpy.types.PropertyGroup):
             name="Location Too", description="Move the head as well as turning it", default=False
         ),
     }
+
+
+# The character and the scene say where it goes; the rest is the command line's.
+_NOT_DERIVED_CREATE = ("out", "character", "source", "blend", "blender", "threads", "only", "generators", "each_frame")
+
+
+class FACECAP_PG_keys(bpy.types.PropertyGroup):
+    """One property for every field of ShapeKeysSettings that is a matter of choice."""
+
+    __annotations__ = annotations_of(ShapeKeysSettings, skip=_NOT_DERIVED_CREATE)
+
+
+class FACECAP_PG_generate(bpy.types.PropertyGroup):
+    """One property for every field of GenerateSettings that is a matter of choice, and which expressions to show."""
+
+    __annotations__ = {
+        **annotations_of(GenerateSettings, skip=_NOT_DERIVED_CREATE),
+        "expression": bpy.props.EnumProperty(
+            name="Expression", items=[(name, name.capitalize(), "") for name in EXPRESSIONS], default="happiness"
+        ),
+        "use_chain": bpy.props.BoolProperty(name="Several", description="Show several, one after the other"),
+        "chain": bpy.props.StringProperty(
+            name="One After the Other", description="Expressions, separated by commas", default="surprise, happiness"
+        ),
+        "as_strip": bpy.props.BoolProperty(
+            name="As NLA Strip", description="Put the keys into a strip of the NLA, to be combined with others"
+        ),
+    }
+
+
+class FACECAP_PG_retarget(bpy.types.PropertyGroup):
+    """One property for every field of RetargetSettings that is a matter of choice."""
+
+    __annotations__ = annotations_of(RetargetSettings, skip=(*_NOT_DERIVED_CREATE, "points"))
 
 
 class FACECAP_PG_filter(bpy.types.PropertyGroup):
@@ -215,6 +253,9 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     learn: bpy.props.PointerProperty(type=FACECAP_PG_learn)  # type: ignore[valid-type]
     live: bpy.props.PointerProperty(type=FACECAP_PG_live)  # type: ignore[valid-type]
     filter: bpy.props.PointerProperty(type=FACECAP_PG_filter)  # type: ignore[valid-type]
+    keys: bpy.props.PointerProperty(type=FACECAP_PG_keys)  # type: ignore[valid-type]
+    generate: bpy.props.PointerProperty(type=FACECAP_PG_generate)  # type: ignore[valid-type]
+    retarget: bpy.props.PointerProperty(type=FACECAP_PG_retarget)  # type: ignore[valid-type]
     bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]
     result: bpy.props.PointerProperty(type=FACECAP_PG_result)  # type: ignore[valid-type]
 
@@ -224,6 +265,9 @@ CLASSES = (
     FACECAP_PG_refine,
     FACECAP_PG_learn,
     FACECAP_PG_live,
+    FACECAP_PG_keys,
+    FACECAP_PG_generate,
+    FACECAP_PG_retarget,
     FACECAP_PG_filter,
     FACECAP_PG_bake,
     FACECAP_PG_result,

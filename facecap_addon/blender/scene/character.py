@@ -18,7 +18,7 @@ REST_MATRIX = "facecap_rest_matrix"  # on the action of a baked head pose: the p
 _STILL_M = 1e-9  # a key that moves no vertex by more than this is a divider in the list, not a shape
 
 
-def extract_rig(obj: bpy.types.Object) -> BlendshapeRig:
+def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
     """Read a mesh object and its shape keys.
 
     What each key does is computed from the key blocks' own coordinates, the way Blender does it (difference to the
@@ -27,13 +27,16 @@ def extract_rig(obj: bpy.types.Object) -> BlendshapeRig:
 
     Args:
         obj: a mesh object, local, linked or overridden; it is not changed.
+        bare: whether a mesh without shape keys will do; it gives a rig without channels.
     Returns:
         the rig in metres, Blender's world axes, the object's origin at 0.
     Raises:
         FacecapError: the object cannot be solved; says why.
     """
-    mesh = checked_mesh(obj)
+    mesh = checked_mesh(obj, bare=bare)
     keys = mesh.shape_keys
+    if keys is None:
+        return _bare_rig(obj, mesh)
     blocks = [block for block in keys.key_blocks if block != keys.reference_key]
     axes = rest_axes(obj).astype(np.float32)
     count = len(mesh.vertices)
@@ -53,7 +56,7 @@ def extract_rig(obj: bpy.types.Object) -> BlendshapeRig:
                 difference *= mask[:, None]
         np.matmul(difference, axes.T, out=deltas[row])
         moving[row] = bool(np.abs(deltas[row]).max(initial=0.0) > _STILL_M)
-    if not moving.any():
+    if not moving.any() and not bare:
         raise FacecapError(
             f"None of the shape keys of “{obj.name}” moves a vertex.", "Sculpt the shape keys, or pick another mesh."
         )
@@ -63,9 +66,28 @@ def extract_rig(obj: bpy.types.Object) -> BlendshapeRig:
         triangles=_triangles(mesh, mirrored=bool(np.linalg.det(axes) < 0)),
         deltas=deltas if moving.all() else deltas[moving],
         channels=tuple(block.name for block in kept),
-        ranges=np.array([(block.slider_min, block.slider_max) for block in kept], np.float32),
+        ranges=np.array([(block.slider_min, block.slider_max) for block in kept], np.float32).reshape(-1, 2),
         colors=vertex_colors(obj),
         jaw=jaw_weights(obj, axes),
+        name=obj.name,
+    )
+
+
+def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
+    """A mesh without keys as a rig without channels."""
+    axes = rest_axes(obj).astype(np.float32)
+    count = len(mesh.vertices)
+    if count > MAX_VERTICES:
+        raise FacecapError(f"“{obj.name}” has {count:,} vertices, more than can be held.", "Use a lighter copy.")
+    flat = np.empty(count * 3, np.float32)
+    mesh.vertices.foreach_get("co", flat)
+    return BlendshapeRig(
+        neutral=flat.reshape(count, 3) @ axes.T,
+        triangles=_triangles(mesh, mirrored=bool(np.linalg.det(axes) < 0)),
+        deltas=np.zeros((0, count, 3), np.float32),
+        channels=(),
+        ranges=np.zeros((0, 2), np.float32),
+        colors=vertex_colors(obj),
         name=obj.name,
     )
 
@@ -87,21 +109,26 @@ def character_notes(obj: bpy.types.Object) -> list[str]:
     return notes
 
 
-def checked_mesh(obj: bpy.types.Object | None) -> bpy.types.Mesh:
-    """The object's mesh, with unfinished edits flushed. Raises FacecapError if it cannot be a character."""
+def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.types.Mesh:
+    """The object's mesh, with unfinished edits flushed. Raises FacecapError if it cannot be a character.
+
+    Args:
+        bare: whether a mesh without shape keys can be one.
+    """
     if obj is None or obj.type != "MESH":
         kind = "nothing" if obj is None else f"“{obj.name}”, which is no mesh"
-        raise FacecapError(f"The character is {kind}.", "Pick a mesh object that has shape keys.")
+        way_out = "Pick a mesh object." if bare else "Pick a mesh object that has shape keys."
+        raise FacecapError(f"The character is {kind}.", way_out)
     if obj.mode == "EDIT":
         obj.update_from_editmode()
     mesh: bpy.types.Mesh = obj.data
     keys = mesh.shape_keys
-    if keys is None or len(keys.key_blocks) < 2:
+    if not bare and (keys is None or len(keys.key_blocks) < 2):
         raise FacecapError(
             f"“{obj.name}” has no shape keys, so there is nothing to animate.",
             "Pick the mesh that carries the facial shape keys, or add them (the 52 ARKit shapes work best).",
         )
-    if not keys.use_relative:
+    if keys is not None and not keys.use_relative:
         raise FacecapError(
             f"The shape keys of “{obj.name}” are absolute: they play one after another and cannot be blended.",
             "Turn on Relative in the Shape Keys panel.",

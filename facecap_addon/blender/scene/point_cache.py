@@ -59,6 +59,52 @@ def bake_points(
     return written
 
 
+def play_cache(
+    obj: bpy.types.Object, points: Path, path: Path, *, fps: float, start_frame: float, scene: bpy.types.Scene
+) -> int:
+    """Let a mesh play a cache in rig space (metres, the scene's axes): a copy in the object's own space, at the
+    scene's rate.
+
+    Args:
+        points: the cache.  path: .pc2 to write.  fps: what the cache's frames are counted in, where it has no times.
+    Returns:
+        scene frames.
+    Raises:
+        FacecapError: the cache is damaged or belongs to another mesh.
+    """
+    cache = read_point_cache(points)
+    count = len(obj.data.vertices)
+    if cache.positions.shape[1] != count:
+        raise FacecapError(
+            f"{points.name} has {cache.positions.shape[1]} vertices, “{obj.name}” has {count}.",
+            "Retarget onto this mesh again.",
+        )
+    rate, back = scene_rate(scene), np.linalg.inv(rest_axes(obj)).astype(np.float32).T
+    time_s = cache.time_s
+    if time_s is None:
+        time_s = np.arange(len(cache.positions)) * cache.step_frames / fps
+    frames = max(1, int(np.floor((time_s[-1] - time_s[0]) * rate + 1e-6)) + 1)
+    at = np.interp(np.arange(frames) / rate, time_s - time_s[0], np.arange(len(time_s)))
+
+    def samples() -> Iterator[F32]:
+        for place in at:
+            low = int(place)
+            share = np.float32(place - low)
+            sample = np.asarray(cache.positions[low], np.float32)
+            if share > 1e-6:
+                sample = sample * (1 - share) + np.asarray(cache.positions[low + 1], np.float32) * share
+            yield sample @ back
+
+    write_point_cache(path, samples(), np.arange(frames) / rate, count, fps=rate)
+    play_written(obj, path, int(start_frame))
+    return frames
+
+
+def play_written(obj: bpy.types.Object, path: Path, first: int) -> None:
+    """Let a mesh play a cache in its own coordinates; shape keys stay as they are, and act on top."""
+    _play(obj, path, first, ())
+
+
 def _keyed_vertices(obj: bpy.types.Object, take: Take) -> Callable[[int], F32]:
     """(V, 3) object coordinates of a row, as the shape keys give them."""
     keys = obj.data.shape_keys

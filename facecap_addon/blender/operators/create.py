@@ -1,0 +1,221 @@
+"""Create: shape keys for a head that has none, expressions that nobody performed, and motion for any mesh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...errors import FacecapError
+from ...jobs.generate_settings import GenerateSettings
+from ...jobs.retarget_settings import RetargetSettings
+from ...jobs.schema import from_json
+from ...jobs.shape_keys_settings import ShapeKeysSettings
+from .. import session
+from ..package import work_folder
+from ..properties.derive import values_of
+from ..worker_python import worker_python
+from .bake import bake_result
+from .solve import STAGES, JobOperator
+
+if TYPE_CHECKING:
+    from ...jobs.runner import ProcessRunner
+
+STAGES.update(
+    {
+        "keys": "Making shape keys",
+        "generate": "Generating",
+        "warp": "Moving the mesh",
+    }
+)
+
+
+class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.make_keys"
+    bl_label = "Make Shape Keys"
+    bl_description = "Give the character the 52 ARKit shape keys, carried over from FaceCap's own head"
+    bl_options = {"UNDO"}
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start on the scene's character. Raises FacecapError."""
+        character = _character(context)
+        out = work_folder("shape keys")
+        request: dict[str, Any] = values_of(context.scene.facecap.keys, ShapeKeysSettings)
+        request |= {"character": str(_exported(character, out)), "out": str(out), "blend": False}
+        return _job(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        from ...rig.blendshapes import load_rig
+        from ..scene.shape_keys import write_shape_keys
+
+        added = write_shape_keys(_object(job), load_rig(Path(str(facts["rig"]))))
+        session.outcome = session.Outcome(True, [f"{len(added)} shape keys added", *_lines(facts)[1:-1]])
+        return {"FINISHED"}
+
+
+class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.generate"
+    bl_label = "Generate"
+    bl_description = "Let a network invent the expression, and the character show it"
+    bl_options = {"UNDO"}
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start on the scene's character. Raises FacecapError."""
+        character = _character(context)
+        out = work_folder("generated")
+        chosen = context.scene.facecap.generate
+        request: dict[str, Any] = values_of(chosen, GenerateSettings)
+        request |= {"expressions": ",".join(expressions_of(chosen)), "out": str(out)}
+        request |= {"character": str(_exported(character, out)), "blend": False}
+        return _job(context, "generate", from_json(GenerateSettings, request), character)
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        scene, obj = _scene(job), _object(job)
+        if facts.get("take"):
+            scene.facecap.result.take = str(facts["take"])
+            before = scene.facecap.bake.head
+            scene.facecap.bake.head = before if scene.facecap.generate.head else "none"
+            try:
+                lines = bake_result(scene, obj)
+            finally:
+                scene.facecap.bake.head = before
+            if scene.facecap.generate.as_strip:
+                _as_strips(obj, Path(str(facts["take"])).name.removesuffix(".take.npz"))
+        else:
+            lines = _play(scene, obj, Path(str(facts["points"])), 25.0)
+        session.outcome = session.Outcome(True, lines + _lines(facts)[:2])
+        return {"FINISHED"}
+
+
+class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.retarget"
+    bl_label = "Move Selected Mesh"
+    bl_description = "Let the active mesh follow the solved take by its landmarks; it needs no shape keys"
+    bl_options = {"UNDO"}
+
+    needs_take = "Solve or generate first"
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start on the active mesh. Raises FacecapError."""
+        settings = context.scene.facecap
+        target = context.object
+        if target is None or target.type != "MESH":
+            raise FacecapError("No mesh is active.", "Select the mesh that shall follow.")
+        if settings.character is None:
+            raise FacecapError("There is no character that the take belongs to.", "Pick the mesh that was solved.")
+        out = work_folder("retargeted")
+        request: dict[str, Any] = values_of(settings.retarget, RetargetSettings)
+        request |= {"motion": bpy.path.abspath(settings.result.take), "out": str(out), "blend": False}
+        request |= {"source": str(_exported(settings.character, out)), "character": str(_exported(target, out))}
+        return _job(context, "retarget", from_json(RetargetSettings, request), target)
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        from ...takes.npz import load_take
+
+        scene = _scene(job)
+        take = load_take(Path(bpy.path.abspath(scene.facecap.result.take)))
+        span = float(take.time_s[-1] - take.time_s[0])
+        fps = (take.frame_count - 1) / span if span > 0 else 25.0
+        lines = _play(scene, _object(job), Path(str(facts["points"])), fps)
+        session.outcome = session.Outcome(True, lines + _lines(facts)[1:-1])
+        return {"FINISHED"}
+
+
+class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.follow_empties"
+    bl_label = "Follow Selected Empties"
+    bl_description = (
+        "Let the active mesh follow the selected empties over the scene's frames: each pulls the place of the mesh "
+        "that it is nearest to in the first frame"
+    )
+    bl_options = {"UNDO"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.execute(context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        from ..scene.empties import follow_empties
+
+        target = context.object
+        if target is None or target.type != "MESH":
+            raise FacecapError("No mesh is active.", "Select the empties, then the mesh that shall follow.")
+        empties = [obj for obj in context.selected_objects if obj.type == "EMPTY"]
+        path = work_folder("retargeted") / f"{bpy.path.clean_name(target.name)}.empties.pc2"
+        lines = follow_empties(context.scene, target, empties, path)
+        session.outcome = session.Outcome(True, lines)
+        self.report({"INFO"}, lines[0])
+        return {"FINISHED"}
+
+
+def expressions_of(chosen: bpy.types.PropertyGroup) -> list[str]:
+    """What is to be shown: the expression chosen, or the chain that is written down."""
+    if chosen.use_chain:
+        return [part.strip().lower() for part in chosen.chain.split(",") if part.strip()]
+    return [chosen.expression]
+
+
+def _character(context: bpy.types.Context) -> bpy.types.Object:
+    character = context.scene.facecap.character
+    if character is None:
+        raise FacecapError("No character was chosen.", "Pick the mesh of the head.")
+    return character
+
+
+def _exported(obj: bpy.types.Object, folder: Path) -> Path:
+    """The mesh as a rig file for the worker."""
+    from ...rig.blendshapes import save_rig
+    from ...takes.atomic import atomic_path
+    from ..scene.character import extract_rig
+
+    path = folder / f"{bpy.path.clean_name(obj.name)}.rig.npz"
+    rig = extract_rig(obj, bare=True)
+    with atomic_path(path) as temporary:
+        save_rig(temporary, rig)
+    return path
+
+
+def _job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.types.Object) -> session.Job:
+    from ...jobs.runner import ProcessRunner
+
+    python = worker_python()
+    runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
+    return session.Job(runner, context.scene.name, obj.name)
+
+
+def _scene(job: session.Job) -> bpy.types.Scene:
+    scene = bpy.data.scenes.get(job.scene)
+    if scene is None:
+        raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "Run it again.")
+    return scene
+
+
+def _object(job: session.Job) -> bpy.types.Object:
+    obj = bpy.data.objects.get(job.character)
+    if obj is None:
+        raise FacecapError(f"“{job.character}” was deleted meanwhile.", "Run it again.")
+    return obj
+
+
+def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: float) -> list[str]:
+    from ..scene.point_cache import play_cache
+
+    start = scene.facecap.start_frame
+    target = points.with_suffix(".playing.pc2")
+    frames = play_cache(obj, points, target, fps=fps, start_frame=start, scene=scene)
+    return [f"{frames} frames as a point cache: {target.name}"]
+
+
+def _as_strips(obj: bpy.types.Object, name: str) -> None:
+    from ..scene.nla import push_down
+
+    push_down(obj.data.shape_keys, name)
+    push_down(obj, name)
+
+
+def _lines(facts: dict[str, object]) -> list[str]:
+    lines = facts.get("lines")
+    return [str(line) for line in lines] if isinstance(lines, list) else []
+
+
+CLASSES = (FACECAP_OT_make_keys, FACECAP_OT_generate, FACECAP_OT_retarget, FACECAP_OT_follow_empties)

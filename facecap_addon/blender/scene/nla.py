@@ -1,0 +1,29 @@
+"""Actions as strips of the NLA, so that performances can be put one after the other."""
+
+from __future__ import annotations
+
+import bpy
+
+from .curves import SLOTTED
+
+
+def push_down(datablock: bpy.types.ID, name: str) -> bpy.types.NlaStrip | None:
+    """Move a datablock's action into a strip on a new track, where its keys begin; None if it has none.
+
+    Args:
+        name: of track and strip.
+    """
+    animation = datablock.animation_data
+    if animation is None or animation.action is None:
+        return None
+    action = animation.action
+    slot = animation.action_slot if SLOTTED else None
+    track = animation.nla_tracks.new()
+    track.name = name
+    strip = track.strips.new(name, int(action.frame_range[0]), action)
+    if slot is not None:
+        strip.action_slot = slot
+    strip.blend_type = "REPLACE"
+    strip.extrapolation = "HOLD_FORWARD" if len(animation.nla_tracks) == 1 else "NOTHING"
+    animation.action = None
+    return strip

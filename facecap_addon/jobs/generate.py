@@ -1,0 +1,143 @@
+"""The generate job: an expression's name in, a performance out, on any head."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ..errors import FacecapError
+from ..generate.emotions import EXPRESSIONS
+from ..generate.generator import generated, load_generator, shipped
+from ..generate.picture import strip_of
+from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
+from ..generate.shaping import chained, lasting, stronger
+from ..generate.to_keys import take_of
+from ..landmarks.registry import open_landmarker
+from ..rig.channels import arkit_name
+from ..takes.atomic import atomic_path
+from ..takes.npz import save_take
+from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .character import character_source, embedding_of, read_rig
+from .generate_settings import GenerateSettings
+from .outputs import OutputFiles, write_live_link
+from .progress import Progress
+from .retarget import played, retargeted
+from .stepwise import stepwise
+
+
+@dataclass(frozen=True)
+class GenerateResult:
+    """A generated performance.
+
+    Attributes:
+        landmarks: displacements of landmarks.  picture: some moments of it.
+        take: weights of the character's keys, or None.  points: point cache of its mesh, or None.
+        blend: the .blend that shows it, or None.  lines: what there is to say.
+    """
+
+    landmarks: Path
+    picture: Path
+    take: Path | None
+    points: Path | None
+    blend: Path | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        paths = ("landmarks", "picture", "take", "points", "blend")
+        given = {name: getattr(self, name) for name in paths}
+        return {name: None if path is None else str(path) for name, path in given.items()} | {"lines": list(self.lines)}
+
+
+def run(
+    settings: GenerateSettings, *, blender_hook: BlenderHook | None = None
+) -> Generator[Progress, None, GenerateResult]:
+    """Generate a performance.
+
+    Raises:
+        FacecapError: an expression is not known, a generator is damaged, or the character cannot be read.
+    """
+    yield Progress("open", 0, 1)
+    sequence = yield from stepwise("generate", lambda say: told(settings, say))
+    out = settings.out
+    out.mkdir(parents=True, exist_ok=True)
+    stem = f"{sequence.name}-{settings.seed}"
+    landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
+    save_sequence(landmarks, sequence)
+    with atomic_path(picture) as temporary:
+        strip = strip_of(sequence.scheme, sequence.rest, sequence.displacements)
+        cv2.imwrite(str(temporary), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
+    lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
+
+    kept = out / ".characters.facecap"
+    source = character_source(settings.character)
+    rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
+    landmarker = open_landmarker(threads=settings.threads)
+    with_keys = settings.motion == "keys" or (settings.motion == "auto" and _has_face_keys(rig.channels))
+    take_path = points = blend = None
+    if with_keys:
+        if not rig.channels:
+            raise FacecapError(
+                "This character has no shape keys to animate.", "Generate a point cache, or make its keys first."
+            )
+        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, kept))
+        take = yield from stepwise("keys", lambda _: take_of(sequence, rig, embedding))
+        take_path = out / f"{stem}.take.npz"
+        save_take(take_path, take)
+        write_live_link(OutputFiles(out, stem), take)
+        lines.append(f"Landmarks within {take.provenance['residual_mm']} mm of what was generated")
+        if settings.blend and source.is_blend:
+            blend = out / f"{stem}.blend"
+            request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
+            request |= {"take": str(take_path.resolve()), "out": str(blend.resolve())}
+            request |= {"head": "object" if settings.head else "none"}
+            try:
+                asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
+                while True:
+                    try:
+                        next(asking)
+                    except StopIteration:
+                        break
+                    yield Progress("blend", 0, 1)
+            except NoBlenderError as error:
+                blend = None
+                lines.append(f"No .blend was written: {error.what} {error.way_out}")
+    else:
+        points = out / f"{stem}.pc2"
+        lines += yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points)
+        if settings.blend and source.is_blend:
+            target = out / f"{stem}.blend"
+            blend = yield from played(
+                source, rig, points, target, settings, blender_hook, kept, lines, fps=sequence.fps
+            )
+    lines += [str(path) for path in (landmarks, picture, take_path, points, blend) if path is not None]
+    return GenerateResult(landmarks, picture, take_path, points, blend, tuple(lines))
+
+
+def told(settings: GenerateSettings, say: Any) -> LandmarkSequence:
+    """The landmarks of what is asked for, on the generator's own mean face."""
+    names = [name.strip() for name in settings.expressions.split(",") if name.strip()]
+    unknown = [name for name in names if name not in EXPRESSIONS]
+    if unknown or not names:
+        raise FacecapError(
+            f"There is no expression called {', '.join(unknown) or 'nothing'}.",
+            f"Choose among {', '.join(EXPRESSIONS)}.",
+        )
+    folder = settings.generators
+    generators = {name: load_generator(shipped(name) if folder is None else folder / f"{name}.onnx") for name in names}
+    parts: list[LandmarkSequence] = []
+    for number, name in enumerate(names * settings.repeat):
+        sequence = generated(generators[name], seed=settings.seed + number, variation=settings.variation)
+        sequence = stronger(sequence, settings.intensity)
+        parts.append(sequence if settings.duration_s is None else lasting(sequence, settings.duration_s))
+        say(number + 1, len(names) * settings.repeat)
+    return chained(parts, settings.overlap_s)
+
+
+def _has_face_keys(channels: tuple[str, ...]) -> bool:
+    """Whether a character has enough of a face's keys to show an expression with them."""
+    return len({arkit_name(channel) for channel in channels} - {None}) >= 12 or len(channels) >= 20

@@ -1,0 +1,210 @@
+"""The retarget job: moving landmarks in, any mesh that follows them out, as a point cache."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
+from ..generate.to_keys import OnCharacter, on_character
+from ..landmarks.layout import mediapipe_of
+from ..landmarks.protocol import Landmarker
+from ..landmarks.registry import open_landmarker
+from ..retarget.each_frame import solved_in_each_frame
+from ..retarget.warp import WarpOptions, make_warp
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import matched
+from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..rig.surface import points_on
+from ..takes.npz import load_take
+from ..takes.point_cache import write_point_cache
+from ..takes.take import Take
+from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .character import CharacterSource, character_source, embedding_of, read_rig
+from .progress import Progress
+from .retarget_settings import RetargetSettings, WarpSettings
+from .stepwise import stepwise
+
+F32 = NDArray[np.float32]
+
+_SAY_EVERY = 16
+
+
+@dataclass(frozen=True)
+class RetargetResult:
+    """A mesh that follows.
+
+    Attributes:
+        points: the point cache.  blend: the .blend that plays it, or None.  lines: what there is to say.
+    """
+
+    points: Path
+    blend: Path | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        blend = None if self.blend is None else str(self.blend)
+        return {"points": str(self.points), "blend": blend, "lines": list(self.lines)}
+
+
+def run(
+    settings: RetargetSettings, *, blender_hook: BlenderHook | None = None
+) -> Generator[Progress, None, RetargetResult]:
+    """Retarget.
+
+    Raises:
+        FacecapError: the motion or a character cannot be read, or the mesh has too few landmarks.
+    """
+    yield Progress("open", 0, 1)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    kept = settings.out / ".characters.facecap"
+    landmarker = open_landmarker(threads=settings.threads)
+    if settings.motion.name.endswith(ENDING):
+        sequence = load_sequence(settings.motion)
+        stem = settings.motion.name.removesuffix(ENDING)
+    else:
+        take = load_take(settings.motion)
+        source = settings.source if settings.source is not None else _named(take)
+        theirs, _ = yield from read_rig(
+            character_source(source), blender=settings.blender, hook=blender_hook, folder=kept
+        )
+        embedding = yield from stepwise("character", lambda _: embedding_of(theirs, landmarker, kept))
+        sequence = sequence_of(take, theirs, embedding)
+        stem = settings.motion.name.removesuffix(".take.npz")
+    target = character_source(settings.character)
+    rig, _ = yield from read_rig(target, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
+    points = settings.out / f"{stem}.{rig.name or target.path.stem}.{settings.points}"
+    lines = yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points)
+    blend = None
+    if settings.blend and target.is_blend:
+        blend = yield from played(
+            target, rig, points, points.with_suffix(".blend"), settings, blender_hook, kept, lines, fps=sequence.fps
+        )
+    lines += [str(path) for path in (points, blend) if path is not None]
+    return RetargetResult(points, blend, tuple(lines))
+
+
+def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
+    """What a take does to the landmarks of the character that it was solved on, the head's motion included.
+
+    Raises FacecapError if the take moves none of the character's keys, or shows no face.
+    """
+    (columns, rows), _ = matched(rig.channels, take.channels)
+    solved = np.flatnonzero(take.solved)
+    if not len(columns) or not len(solved):
+        raise FacecapError(
+            "The take moves none of this character's keys.", "Name the character that it was solved on with --source."
+        )
+    neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
+    # Frames without a face hold what the nearest frame with one has.
+    held = solved[np.abs(np.arange(take.frame_count)[:, None] - solved).argmin(axis=1)]
+    face = np.tensordot(take.weights[held][:, rows].astype(np.float64), deltas[columns], axes=1)
+    fps = 1.0 / float(np.median(np.diff(take.time_s))) if take.frame_count > 1 else 25.0
+    return LandmarkSequence(
+        embedding.scheme,
+        neutral.astype(np.float32),
+        face.astype(np.float32),
+        fps,
+        str(take.provenance.get("source", "")),
+    )
+
+
+def retargeted(
+    sequence: LandmarkSequence,
+    rig: BlendshapeRig,
+    landmarker: Landmarker,
+    folder: Path,
+    warp_settings: WarpSettings,
+    settings: Any,
+    points: Path,
+) -> Generator[Progress, None, list[str]]:
+    """Write the point cache of a mesh that follows a sequence; returns what there is to say.
+
+    Args:
+        folder: where landmarks of characters are kept.  settings: has `head`, `scale` and `each_frame`.
+    """
+    embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
+    yield Progress("warp", 0, 1)
+    sigma = warp_settings.sigma_mm
+    options = WarpOptions(warp_settings.kernel, None if sigma is None else 1e-3 * sigma, warp_settings.reach)
+    warp = make_warp(rig.neutral, rig.triangles, embedding, sequence.scheme, options)
+    axes = np.asarray(embedding.head_from_rig, np.float64)
+    rest = _head_landmarks(rig, embedding, sequence.scheme)
+    placed = on_character(sequence, rest if settings.scale else sequence.rest)
+    count = 0
+    total = sequence.frame_count
+
+    def frames() -> Iterator[F32]:
+        nonlocal count
+        moving = placed.face @ axes[:3, :3]
+        shown = solved_in_each_frame(warp, moving, options) if settings.each_frame else warp.play(moving)
+        for frame in shown:
+            yield _with_head(frame, placed, count, axes) if settings.head else frame
+            count += 1
+
+    def write(say: Any) -> None:
+        def told() -> Iterator[F32]:
+            for frame in frames():
+                if count % _SAY_EVERY == 0:
+                    say(count, total)
+                yield frame
+
+        write_point_cache(points, told(), sequence.time_s, rig.vertex_count, fps=sequence.fps)
+
+    yield from stepwise("warp", write)
+    return [f"{total} frames on {rig.vertex_count} vertices, {len(warp.rows)} of which follow", *warp.remarks]
+
+
+def played(
+    source: CharacterSource,
+    rig: BlendshapeRig,
+    points: Path,
+    blend: Path,
+    settings: Any,
+    hook: BlenderHook | None,
+    folder: Path,
+    lines: list[str],
+    *,
+    fps: float,
+) -> Generator[Progress, None, Path | None]:
+    """A copy of the character's .blend that plays a point cache; None, and a line that says why, without a Blender."""
+    request = {"do": "play_points", "blend": str(source.path.resolve()), "object": source.object or rig.name}
+    request |= {"points": str(points.resolve()), "out": str(blend.resolve()), "fps": fps}
+    try:
+        asking = ask_blender(request, blender=settings.blender, hook=hook, folder=folder)
+        while True:
+            try:
+                next(asking)
+            except StopIteration:
+                return blend
+            yield Progress("blend", 0, 1)
+    except NoBlenderError as error:
+        lines.append(f"No .blend was written: {error.what} {error.way_out}")
+        return None
+
+
+def _head_landmarks(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str) -> NDArray[np.float64]:
+    twins = mediapipe_of(scheme)
+    places = points_on(rig.neutral, rig.triangles, embedding.triangle[twins], embedding.barycentric[twins])
+    axes = np.asarray(embedding.head_from_rig, np.float64)
+    return places @ axes[:3, :3].T + axes[:3, 3]
+
+
+def _with_head(frame: F32, placed: OnCharacter, index: int, axes: NDArray[np.float64]) -> F32:
+    """A frame (V, 3), rig space, turned and shifted as the head is."""
+    head = frame @ axes[:3, :3].T.astype(np.float32) + axes[:3, 3].astype(np.float32)
+    moved = head @ placed.rotation[index].T.astype(np.float32) + placed.shift[index].astype(np.float32)
+    return (moved - axes[:3, 3].astype(np.float32)) @ axes[:3, :3].astype(np.float32)
+
+
+def _named(take: Take) -> str | None:
+    settings = take.provenance.get("settings")
+    character = settings.get("character") if isinstance(settings, dict) else None
+    return str(character) if character else None

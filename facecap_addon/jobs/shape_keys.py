@@ -1,0 +1,124 @@
+"""The shape-keys job: a bare head in, the same head with ARKit's keys out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FacecapError
+from ..landmarks.registry import open_landmarker
+from ..retarget.contact import close_lids_and_lips
+from ..retarget.shape_keys import carried_over, made_symmetric
+from ..rig.blendshapes import BlendshapeRig, save_rig
+from ..rig.channels import arkit_name
+from ..rig.embedding import find_embedding
+from ..takes.atomic import atomic_path
+from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .character import character_source, embedding_of, read_rig
+from .progress import Progress
+from .shape_keys_settings import ShapeKeysSettings
+from .stepwise import in_stages, stepwise
+
+
+@dataclass(frozen=True)
+class ShapeKeysResult:
+    """A head with keys.
+
+    Attributes:
+        rig: the rig `.npz`.  blend: the copy of the .blend, or None.  lines: what there is to say.
+    """
+
+    rig: Path
+    blend: Path | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        blend = None if self.blend is None else str(self.blend)
+        return {"rig": str(self.rig), "blend": blend, "lines": list(self.lines)}
+
+
+def run(
+    settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None
+) -> Generator[Progress, None, ShapeKeysResult]:
+    """Make the shape keys of a head.
+
+    Raises:
+        FacecapError: a head cannot be read, no face can be seen on it, or it is not symmetric where it should be.
+    """
+    yield Progress("open", 0, 1)
+    out = settings.out
+    out.mkdir(parents=True, exist_ok=True)
+    kept = out / ".characters.facecap"
+    target_source = character_source(settings.character)
+    blender, hook = settings.blender, blender_hook
+    bare, _ = yield from read_rig(target_source, blender=blender, hook=hook, folder=kept, bare=True)
+    bare = _without_keys(bare)
+    source, _ = yield from read_rig(character_source(settings.source), blender=blender, hook=hook, folder=kept)
+    source = _chosen(source, settings.only)
+    landmarker = open_landmarker(threads=settings.threads)
+    theirs = yield from stepwise("character", lambda _: embedding_of(source, landmarker, kept))
+    ours = yield from stepwise("character", lambda _: embedding_of(bare, landmarker, kept))
+    made = yield from stepwise("keys", lambda say: carried_over(source, theirs, bare, ours, say))
+    lines = [f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
+    if settings.contact:
+
+        def mend(_: object) -> tuple[BlendshapeRig, list[str]]:
+            # Now that the mouth can open, the landmarks of the inner lips find their own sides.
+            embedding = find_embedding(made, landmarker)
+            deltas, said = close_lids_and_lips(made, embedding, source, theirs)
+            return replace(made, deltas=deltas), said
+
+        made, said = yield from in_stages(mend)
+        lines += said
+    if settings.symmetric:
+        made = made_symmetric(made, ours)
+    made = replace(made, deltas=made.deltas * np.float32(settings.strength))
+    stem = bare.name or target_source.path.stem
+    target = out / f"{stem}.keys.npz"
+    with atomic_path(target) as temporary:
+        save_rig(temporary, made)
+    blend = None
+    if settings.blend and target_source.is_blend:
+        blend = out / f"{stem}.keys.blend"
+        request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
+        request |= {"out": str(blend.resolve()), "object": target_source.object or bare.name}
+        try:
+            asking = ask_blender(request, blender=blender, hook=hook, folder=kept)
+            while True:
+                try:
+                    next(asking)
+                except StopIteration:
+                    break
+                yield Progress("blend", 0, 1)
+        except NoBlenderError as error:
+            blend = None
+            lines.append(f"No .blend was written: {error.what} {error.way_out}")
+    lines += [str(path) for path in (target, blend) if path is not None]
+    return ShapeKeysResult(target, blend, tuple(lines))
+
+
+def _without_keys(rig: BlendshapeRig) -> BlendshapeRig:
+    """The mesh alone: what keys it has are neither used nor changed."""
+    none = np.zeros((0, rig.vertex_count, 3), np.float32)
+    return replace(rig, deltas=none, channels=(), ranges=np.zeros((0, 2), np.float32), jaw=None)
+
+
+def _chosen(rig: BlendshapeRig, only: str | None) -> BlendshapeRig:
+    """The rig with the keys that are asked for, under ARKit's names."""
+    names = [arkit_name(channel) or channel for channel in rig.channels]
+    keep = list(range(len(names)))
+    if only is not None:
+        wanted = [name.strip() for name in only.split(",") if name.strip()]
+        unknown = [name for name in wanted if name not in names]
+        if unknown or not wanted:
+            raise FacecapError(
+                f"There is no key called {', '.join(unknown) or 'nothing'} to carry over.",
+                f"Choose among {', '.join(names[:6])}, …",
+            )
+        keep = [names.index(name) for name in wanted]
+    return replace(rig, deltas=rig.deltas[keep], channels=tuple(names[k] for k in keep), ranges=rig.ranges[keep])

@@ -1,0 +1,167 @@
+"""The training of a generator: sequences of one expression in, a network that continues them out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FacecapError
+from ..generate.author import actor_of, authored_set
+from ..generate.bnd import read_bnd_folder
+from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
+from ..landmarks.registry import open_landmarker
+from ..takes.atomic import atomic_path
+from .blender_process import BlenderHook
+from .character import character_source, embedding_of, read_rig
+from .generate_settings import TrainGeneratorSettings
+from .progress import Progress
+from .schema import to_json
+from .stepwise import in_stages, stepwise
+from .torch_needed import check_torch
+
+_FREE = ("out", "threads", "tensorboard", "device", "precision")
+
+
+@dataclass(frozen=True)
+class TrainGeneratorResult:
+    """A trained generator.
+
+    Attributes:
+        generator: the .onnx.  picture: how the training went, and a free run.  lines: what there is to say.
+    """
+
+    generator: Path
+    picture: Path
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able facts."""
+        return {"generator": str(self.generator), "picture": str(self.picture), "lines": list(self.lines)}
+
+
+def run(
+    settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = None
+) -> Generator[Progress, None, TrainGeneratorResult]:
+    """Train a generator; a training that was stopped goes on.
+
+    Raises:
+        FacecapError: torch is missing, the data is damaged or too little.
+    """
+    check_torch()
+    yield Progress("open", 0, 1)
+    rig, _ = yield from read_rig(character_source(None), blender=None, hook=blender_hook, folder=settings.out)
+    landmarker = open_landmarker(threads=settings.threads)
+    embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, settings.out))
+    actor = actor_of(rig, embedding)
+
+    def sequences(_: object) -> list[LandmarkSequence]:
+        if settings.data is None:
+            return authored_set(actor, settings.expression, settings.subjects)
+        own = sorted(settings.data.glob(f"*{ENDING}"))
+        if own:
+            return [load_sequence(path) for path in own]
+        return read_bnd_folder(settings.data, settings.expression, actor.rest)
+
+    found = yield from stepwise("data", sequences)
+    held = min(settings.held, len(found) - 2)
+    if len(found) < 3:
+        raise FacecapError(f"There are {len(found)} sequences; three are the least to learn from.", "Add more.")
+    # Subjects are held out, never parts of a sequence; the last ones, so that more data keeps the split.
+    learned, kept_out = found[: len(found) - held], found[len(found) - held :]
+    return (yield from in_stages(lambda say: _train(settings, learned, kept_out, say)))
+
+
+def _train(
+    settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], say: Any
+) -> TrainGeneratorResult:
+    from ..generate.training import FREE_BATCH, FREE_RECIPE, PASSES, RECIPE, FreeRunTask, NextStepTask, exported, seeded
+    from ..learn.diary import PICTURE, Diary
+    from ..learn.trainer import Options, train
+    from ..render.device import device_of, use_threads
+
+    use_threads(settings.threads)
+    seeded(settings.seed)
+    device = device_of(settings.device)
+    passes, seconds_free = min(PASSES, settings.epochs), 0.0
+    task = NextStepTask(learned, held, passes, device)
+    folder = settings.out / f".{settings.expression}.training"
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"{settings.expression}: {len(learned)} sequences, {len(held)} held out, {passes} passes an epoch"
+    diary = Diary(folder, title, tensorboard=settings.tensorboard)
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bf16" if device == "cuda" else "fp32"
+    options = Options(settings.batch, settings.seed, 300.0, -(-settings.patience // passes), precision)
+    recipe = replace(RECIPE, epochs=max(1, settings.epochs // passes))
+    try:
+        epochs = train(
+            task,
+            recipe,
+            options,
+            folder,
+            lambda done, total, _: say("train", done, total),
+            lambda so_far: diary.write(task, so_far),
+            device=device,
+            key=_key(settings, learned),
+        )
+        if settings.free_epochs:
+            task = FreeRunTask(learned, held, 1, device, judged_by="end_mm", begun=task.network)
+            free = folder / "free"
+            free.mkdir(exist_ok=True)
+            last = min(FREE_RECIPE.last_epochs, max(1, settings.free_epochs // 2))
+            freely = train(
+                task,
+                replace(FREE_RECIPE, epochs=settings.free_epochs, last_epochs=last),
+                replace(options, batch=FREE_BATCH, patience=0),
+                free,
+                lambda done, total, _: say("free", done, total),
+                lambda so_far: diary.write(task, epochs + so_far),
+                device=device,
+                key=_key(settings, learned),
+            )
+            seconds_free = sum(epoch.seconds for epoch in freely)
+    finally:
+        diary.close()
+    say("export", 0, 1)
+    seconds = sum(epoch.seconds for epoch in epochs)
+    judged = task.judge()
+    facts: dict[str, Any] = {
+        "data": "authored by code" if settings.data is None else "the user's own",
+        "sequences": len(learned),
+        "epochs": len(epochs) * passes,
+        "held_out": round(judged.get("held_out", float("nan")), 6) if judged else None,
+    }
+    model, difference = exported(task, settings.expression, facts)
+    target = settings.out / f"{settings.expression}.onnx"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(model)
+    log = settings.out / f"{settings.expression}.log.jsonl"
+    with atomic_path(log) as temporary:
+        temporary.write_bytes((folder / "log.jsonl").read_bytes())
+    picture = settings.out / f"{settings.expression}.png"
+    with atomic_path(picture) as temporary:
+        temporary.write_bytes((folder / PICTURE).read_bytes())
+    lines = [
+        f"{len(epochs) * passes} epochs over {len(learned)} sequences in {seconds / 60:.1f} min, and "
+        f"{settings.free_epochs} of free runs in {seconds_free / 60:.1f} min.",
+        f"The file's network differs from the trained one by at most {difference:.2g} mm a step.",
+        str(target),
+    ]
+    if judged:
+        lines.insert(1, f"Subjects held out: squared error 1/{1 / judged['held_out']:.0f} of predicting no motion.")
+    return TrainGeneratorResult(target, picture, tuple(lines))
+
+
+def _key(settings: TrainGeneratorSettings, learned: list[LandmarkSequence]) -> str:
+    """Changes with everything that changes what is learned."""
+    facts = {name: value for name, value in to_json(settings).items() if name not in _FREE}
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for sequence in learned:
+        digest.update(np.ascontiguousarray(sequence.displacements).data)
+    return digest.hexdigest()[:24]

@@ -1,0 +1,66 @@
+"""A mesh that follows points of no known layout: tracked empties, markers of a motion capture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
+
+from ..errors import FacecapError
+from .geodesic import distance_from, edge_graph
+from .rbf import fit_rbf, influence, merged
+from .spread import spread_out
+from .warp import SkinPlan, Warp
+
+F64 = NDArray[np.float64]
+
+_FULL, _ANCHORS = 0.15, 40
+_SAME_PLACE = 1e-3
+
+
+def follow_points(
+    vertices: NDArray[np.floating],
+    triangles: NDArray[np.integer],
+    points: NDArray[np.floating],
+    *,
+    kernel: str = "gaussian-printed",
+    sigma_m: float | None = None,
+    reach_m: float | None = None,
+) -> tuple[Warp, list[str]]:
+    """Prepare a mesh to follow points that lie on or near it.
+
+    Args:
+        vertices: (V, 3) float m.  triangles: (T, 3) int.  points: (N, 3) float m, at rest.
+        reach_m: distance along the mesh beyond which nothing moves, m; None: that of the points' own spread.
+    Returns:
+        the warp, whose landmarks are the points, and what there is to say.
+    Raises:
+        FacecapError: fewer than four points, all in one plane, or far from the mesh.
+    """
+    places, points = np.asarray(vertices, np.float64), np.asarray(points, np.float64)
+    if len(points) < 4:
+        raise FacecapError(f"{len(points)} points cannot move a mesh; four or more are needed.", "Add more.")
+    spread = float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    distance, nearest = cKDTree(places).query(points)
+    if np.median(distance) > spread:
+        raise FacecapError(
+            "The points lie far from the mesh.", "Move them onto it in the first frame, in the mesh's own scale."
+        )
+    first = merged(points, closer_than=_SAME_PLACE * spread)
+    used = np.flatnonzero(first == np.arange(len(points)))
+    said = [f"{len(points) - len(used)} points lie where others do and were merged"] if len(used) < len(points) else []
+    reach = reach_m if reach_m is not None else spread
+    away = distance_from(edge_graph(places, triangles), nearest, limit=1.3 * reach)
+    share = np.clip((reach - np.minimum(away, reach)) / ((1.0 - _FULL) * reach), 0.0, 1.0)
+    fade = share * share * (3 - 2 * share)
+    anchors = spread_out(places, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
+    centres = np.concatenate([points[used], places[anchors]])
+    interpolant = fit_rbf(centres, kernel=kernel, sigma=sigma_m, anchors=len(anchors))
+    rows = np.flatnonzero(fade > 0)
+    part = influence(interpolant, places[rows]) * fade[rows].astype(np.float32)[:, None]
+    matrix = np.zeros((len(rows), len(points)), np.float32)
+    for column, landmark in enumerate(used):
+        group = np.flatnonzero(first == landmark)
+        matrix[:, group] = (part[:, column] / len(group))[:, None]
+    plan = SkinPlan(used, centres, rows, np.zeros((len(rows), 0)), fade[rows])
+    return Warp(np.asarray(vertices, np.float32), points, "", np.eye(3), rows, matrix, plan), said
