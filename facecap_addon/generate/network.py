@@ -34,7 +34,6 @@ class Predictor(nn.Module):
         out, (h, c) = self.lstm(steps, memory)
         return self.dense(out), h, c
 
-
     def tell(self, style: Tensor, frames: int) -> Tensor:
         """(B, F, 3L) mm: steps told from styles (B, S) by feeding each back; the first is zero."""
         memory = self.first(style)

@@ -22,8 +22,9 @@ F32 = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 RECIPE = Recipe(epochs=10_000, rate=1e-3, steady=True)
-FREE_RECIPE = Recipe(epochs=150, last_epochs=60, augmentation_epochs=0, rate=4e-3)
+FREE_RECIPE = Recipe(epochs=150, last_epochs=75, augmentation_epochs=0, rate=2e-3)
 FREE_BATCH = 27
+FREE_CLIP = 1.0
 BATCH = 5
 PASSES = 10
 """Times through the set between two looks at what is held out."""

@@ -71,7 +71,7 @@ def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderH
         request: see `blender/batch.py`.
         blender: program to use, see `blender_command`.
         hook: answers in this process instead, when that is Blender's.
-        folder: existing folder for the request and the child's output while it runs.
+        folder: for the request and the child's output while it runs; made if it is not there.
     Raises:
         FacecapError: there is no Blender, or what the child reports.
     """
@@ -96,6 +96,7 @@ def blender_ready(
     if command is None:
         yield _no_blender
         return
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="blender-", dir=folder) as scratch:
         request_path, reply_path, log_path = (Path(scratch) / name for name in ("request.json", "reply", "log.txt"))
         request_path.write_text(json.dumps(request), encoding="utf-8")

@@ -77,7 +77,7 @@ def run(
         )
         embedding = yield from stepwise("character", lambda _: embedding_of(theirs, landmarker, kept))
         sequence = sequence_of(take, theirs, embedding)
-        stem = settings.motion.name.removesuffix(".take.npz")
+        stem = settings.motion.name.removesuffix(".npz").removesuffix(".take")
     target = character_source(settings.character)
     rig, _ = yield from read_rig(target, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
     points = settings.out / f"{stem}.{rig.name or target.path.stem}.{settings.points}"

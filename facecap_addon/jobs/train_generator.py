@@ -80,7 +80,17 @@ def run(
 def _train(
     settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], say: Any
 ) -> TrainGeneratorResult:
-    from ..generate.training import FREE_BATCH, FREE_RECIPE, PASSES, RECIPE, FreeRunTask, NextStepTask, exported, seeded
+    from ..generate.training import (
+        FREE_BATCH,
+        FREE_CLIP,
+        FREE_RECIPE,
+        PASSES,
+        RECIPE,
+        FreeRunTask,
+        NextStepTask,
+        exported,
+        seeded,
+    )
     from ..learn.diary import PICTURE, Diary
     from ..learn.trainer import Options, train
     from ..render.device import device_of, use_threads
@@ -118,7 +128,7 @@ def _train(
             freely = train(
                 task,
                 replace(FREE_RECIPE, epochs=settings.free_epochs, last_epochs=last),
-                replace(options, batch=FREE_BATCH, patience=0),
+                replace(options, batch=FREE_BATCH, patience=0, clip=FREE_CLIP),
                 free,
                 lambda done, total, _: say("free", done, total),
                 lambda so_far: diary.write(task, epochs + so_far),

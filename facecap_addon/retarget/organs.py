@@ -16,6 +16,7 @@ Ints = NDArray[np.intp]
 
 _CLINGS = 0.08
 """A part no vertex of which is further from the skin clings to it; in distances of the outer eye corners."""
+_THICK, _LARGE = 0.4, 0.15
 _AT_EYE, _AT_MOUTH = 0.35, 0.7
 _HINGE_STIFFNESS = 4.0
 
@@ -72,7 +73,7 @@ def take_apart(
     distance, nearest = cKDTree(vertices[skin]).query(vertices[others])
     furthest = np.zeros(int(part.max()) + 1)
     np.maximum.at(furthest, part_of[others], distance)
-    clings = furthest[part_of[others]] <= _CLINGS * width
+    clings = ((furthest <= _CLINGS * width) & ~_bulky(vertices, part_of, len(furthest), width))[part_of[others]]
     organs: list[Organ] = []
     for number in np.unique(part_of[others[~clings]]):
         members = np.flatnonzero(part_of == number)
@@ -88,6 +89,16 @@ def take_apart(
         else:
             organs.append(Organ("skull", members, centre))
     return Parts(skin, others[clings], skin[nearest[clings]], tuple(organs))
+
+
+def _bulky(vertices: F64, part_of: NDArray[np.integer], count: int, width: float) -> NDArray[np.bool_]:
+    """(P,) whether a part is as thick as it is long: an eyeball lies close to its socket everywhere, but is no lash."""
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    known = part_of >= 0
+    np.minimum.at(low, part_of[known], vertices[known])
+    np.maximum.at(high, part_of[known], vertices[known])
+    size = high - low
+    return (size.min(axis=1) > _THICK * size.max(axis=1)) & (size.max(axis=1) > _LARGE * width)
 
 
 def jaw_motion(landmarks: F64, layout: Layout, displacements: F64) -> tuple[F64, F64, F64]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csc_array, diags_array
+from scipy.sparse import coo_array, csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
 from ..geometry.weld import welded
@@ -28,6 +28,8 @@ F32 = NDArray[np.float32]
 _HOLD = 0.1
 """How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""
 _STILL = 20.0
+_SLACK = 0.02
+_SMOOTH = 2
 _REACH = 1.0
 _BAND = 0.5
 """Keys fade out over this many distances of the outer eye corners, beyond that of `_REACH`."""
@@ -47,6 +49,7 @@ class Transfer:
     hold: F64
     place: NDArray[np.intp]
     cotangents: F64
+    neighbours: csr_array
 
     def key(self, delta: NDArray[np.floating]) -> F32:
         """What a key does on the target.
@@ -61,13 +64,14 @@ class Transfer:
         gradient = _vertex_gradients(self.source, self.source.vertices + moved)
         at = self.source.triangles[self.triangle_twins.triangle]
         deform = np.einsum("tc,tcij->tij", self.triangle_twins.barycentric, gradient[at]) - np.eye(3)
-        deform *= self.triangle_twins.trust[:, None, None]
         here = points_on(moved, self.source.triangles, self.twins.triangle, self.twins.barycentric)
         held = np.einsum("nij,nj->ni", self.stretch, here) * self.twins.trust[:, None]
         right = _divergence(target, deform, self.cotangents, self.place, int(self.place.max()) + 1)
         together = np.zeros_like(right)
         np.add.at(together, self.place[skin], held * self.hold[:, None])
         solved = self.solver.solve(right + together)  # type: ignore[attr-defined]
+        for _ in range(_SMOOTH):  # a vertex of a lid's rim whose twin was another than its neighbours' would stick out
+            solved = 0.5 * (solved + self.neighbours @ solved)
         out = np.zeros_like(target.vertices)
         out[skin] = solved[self.place[skin]] * _fade(target)[:, None]
         out[target.parts.clinging] = out[target.parts.beneath]
@@ -103,7 +107,8 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     triangle_twins = find_twins(lifted[target.triangles].mean(axis=1), triangle_normals(corners), source, drawn)
     place = np.full(len(target.vertices), -1)
     place[skin] = welded(target.vertices[skin])
-    cotangents = _cotangents(corners)
+    # What the source has nothing like, the lining of an eye, must not hold back what it hangs on.
+    cotangents = _cotangents(corners) * (_SLACK + (1.0 - _SLACK) * triangle_twins.trust)[:, None]
     count = int(place.max()) + 1
     laplacian = _laplacian(target, cotangents, place, count)
     far = target.away[skin] > (_REACH + _BAND) * target.eye_distance
@@ -115,7 +120,19 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     stretch = _vertex_gradients(source, drawn)
     at = source.triangles[twins.triangle]
     stretch = np.einsum("nc,ncij->nij", twins.barycentric, stretch[at])
-    return Transfer(source, target, head_from_source, twins, triangle_twins, stretch, solver, hold, place, cotangents)
+    return Transfer(
+        source,
+        target,
+        head_from_source,
+        twins,
+        triangle_twins,
+        stretch,
+        solver,
+        hold,
+        place,
+        cotangents,
+        _mean_of_neighbours(place[target.triangles], count),
+    )
 
 
 def transfer_keys(transfer: Transfer, rig: BlendshapeRig, rig_from_head: F64) -> Iterator[tuple[str, F32]]:
@@ -133,6 +150,18 @@ def _fade(head: Head) -> F64:
     away = np.minimum(head.away[head.parts.skin], 1e3)
     share = np.clip(1.0 - (away - _REACH * head.eye_distance) / (_BAND * head.eye_distance), 0.0, 1.0)
     return share * share * (3 - 2 * share)
+
+
+def _mean_of_neighbours(corners: NDArray[np.intp], count: int) -> csr_array:
+    """(count, count) sparse: the mean of each vertex's neighbours."""
+    edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+    pattern = csr_array(
+        (np.ones(2 * len(edges)), (np.r_[edges[:, 0], edges[:, 1]], np.r_[edges[:, 1], edges[:, 0]])),
+        shape=(count, count),
+    )
+    pattern.sum_duplicates()
+    pattern.data[:] = 1.0
+    return csr_array(diags_array(1.0 / np.maximum(np.asarray(pattern.sum(axis=1)), 1.0)) @ pattern)
 
 
 def _vertex_gradients(head: Head, moved: F64) -> F64:
