@@ -17,6 +17,8 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from facecap_addon.generate.emotions import EXPRESSIONS
+
 from . import fetch_wheels
 from .fetch_wheels import PIP_PLATFORMS, LockedWheel, read_lock, this_platform
 
@@ -100,6 +102,7 @@ def check_contents(path: Path) -> None:
     inside = [name.partition("facecap/")[2] if name.startswith("facecap/") else name for name in names]
     needed = [*FILES, "sample_scenes/head.blend", "facecap_addon/fit/models/arkit_prior.npz"]
     needed += [f"facecap_addon/landmarks/models/{name}.onnx" for name in NETWORKS]
+    needed += [f"facecap_addon/generate/models/{name}.onnx" for name in EXPRESSIONS]
     missing = [name for name in needed if name not in inside]
     kinds = tuple(f"sample_scenes/cache/{kind}-" for kind in ("rig", "landmarks", "rehearsal"))
     missing += [kind for kind in kinds if not any(name.startswith(kind) for name in inside)]

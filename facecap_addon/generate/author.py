@@ -140,13 +140,14 @@ def _sides(pattern: str, tilt: float) -> list[tuple[str, float]]:
 
 def _envelope(time_s: F64, start: float, spans: F64, random: np.random.Generator | None) -> F64:
     """(F,) rise, stay and fall with minimum jerk (Flash and Hogan 1985); the apex swells and ebbs a little."""
-    onset, apex, offset = spans
+    onset, apex, offset = (float(span) for span in spans)
     up = _minimum_jerk((time_s - start) / onset)
     down = _minimum_jerk((time_s - start - onset - apex) / offset)
     out = up - down
     if random is not None:
         knots = np.linspace(time_s[0], time_s[-1], 6)
-        out = out * (1.0 + _APEX_DRIFT * PchipInterpolator(knots, random.uniform(-1, 1, 6))(time_s))
+        drift = np.asarray(PchipInterpolator(knots, random.uniform(-1, 1, 6))(time_s), np.float64)
+        out = out * (1.0 + _APEX_DRIFT * drift)
     return out
 
 

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..landmarks.layout import layout_of
 from ..learn.onnx_check import check_onnx
-from .sequence import FRAMES, LandmarkSequence, displacements_of
+from .sequence import LandmarkSequence, displacements_of
 from .shaping import settled
+from .style import drawn_style
 
 F32 = NDArray[np.float32]
 
 MODELS = Path(__file__).resolve().parent / "models"
 _MOST_BYTES = 64 << 20
-_MOST_STYLE, _MOST_FRAMES = 256, 10_000
+_MOST_STYLES, _MOST_FRAMES = 1_000_000, 10_000
 _WILD_MM = 30.0
 """No face moves that far from one frame to the next: a step beyond it has run away and is held there."""
 
@@ -32,7 +33,7 @@ class Generator:
 
     Attributes:
         name: of the expression.  scheme: layout of its landmarks.  rest: (L, 3) float32 m, mean neutral it knows.
-        fps, frames: of what it was trained on.  style_mean: (S,); style_root: (S, S) float32.
+        fps, frames: of what it was trained on.  styles: (N, S) float32, those of the sequences learned.
         facts: how it was made.  session: onnxruntime's.
     """
 
@@ -41,8 +42,7 @@ class Generator:
     rest: F32
     fps: float
     frames: int
-    style_mean: F32
-    style_root: F32
+    styles: F32
     facts: dict[str, Any]
     session: onnxruntime.InferenceSession
 
@@ -71,20 +71,20 @@ def load_generator(path: Path) -> Generator:
         facts = json.loads(session.get_modelmeta().custom_metadata_map["facecap"])
         count = layout_of(str(facts["scheme"])).count
         rest = np.array(facts["rest_m"], np.float32).reshape(count, 3)
-        mean = np.array(facts["style_mean"], np.float32)
-        root = np.array(facts["style_root"], np.float32).reshape(len(mean), len(mean))
+        styles = np.array(facts["styles"], np.float32)
         fps, frames = float(facts["fps"]), int(facts["frames"])
         width = {item.name: item.shape for item in session.get_inputs()}["step"][2]
-        fits = width == 3 * count and len(mean) <= _MOST_STYLE and 2 <= frames <= _MOST_FRAMES and 1 <= fps <= 1000
-        if not fits or not all(np.isfinite(a).all() for a in (rest, mean, root)):
+        fits = width == 3 * count and 2 <= frames <= _MOST_FRAMES and 1 <= fps <= 1000
+        fits = fits and styles.ndim == 2 and 0 < styles.size <= _MOST_STYLES
+        if not fits or not (np.isfinite(rest).all() and np.isfinite(styles).all()):
             raise ValueError("its parts do not fit together")
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
         raise FacecapError(f"{path.name} is no generator ({error}).", "Train it again.") from error
     except Exception as error:
         # onnxruntime's exceptions have no base class of their own
         raise FacecapError(f"{path.name} cannot be run ({error}).", "Train it again.") from error
-    kept = {k: v for k, v in facts.items() if k not in ("rest_m", "style_mean", "style_root")}
-    return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, mean, root, kept, session)
+    kept = {k: v for k, v in facts.items() if k not in ("rest_m", "styles")}
+    return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, styles, kept, session)
 
 
 def generated(
@@ -94,15 +94,14 @@ def generated(
 
     Args:
         seed: another one tells it another way.
-        variation: how far from the mean way, in standard deviations of those learned; 0: always the same, as in the
-            paper.
+        variation: how far from the mean of the ways learned, see `drawn_style`; 0: always the same, as in the paper.
         rest: (L, 3) float m, head space: the neutral it is for; None: the generator's own.
     """
     random = np.random.default_rng([seed, 17])
-    style = generator.style_mean + variation * generator.style_root @ random.normal(size=len(generator.style_mean))
-    if variation == 0:
-        style = np.zeros_like(generator.style_mean)
-    steps = free_run(generator, style.astype(np.float32), generator.frames or FRAMES)
+    style = np.zeros(generator.styles.shape[1], np.float32)  # the empty one
+    if variation > 0:
+        style = drawn_style(generator.styles, random, variation)
+    steps = free_run(generator, style, generator.frames)
     facts = {"generator": generator.name, "seed": str(seed), "variation": f"{variation:g}"}
     return LandmarkSequence(
         generator.scheme,

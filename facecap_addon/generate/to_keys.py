@@ -13,6 +13,7 @@ from ..landmarks.layout import mediapipe_of
 from ..retarget.head_motion import on_bone, without_head_motion
 from ..retarget.scaling import region_scales
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.take import REGIONS, STATUS_SOLVED, Take
 from .sequence import LandmarkSequence
@@ -22,6 +23,7 @@ F64 = NDArray[np.float64]
 _RIDGE = 3e-4
 """Price of a key at full strength, against a landmark off by its own share of the face; keeps weights few."""
 _STILL_M = 1e-4
+_UNSEEN = ("eyeLook", "tongue")
 FRONT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Camera space from head space of a head that faces the camera."""
 _AWAY_M = 0.6
@@ -76,7 +78,7 @@ def weights_of(face: F64, deltas: F64, ranges: NDArray[np.floating], present: ND
     q, r = np.linalg.qr(system)
     for frame, wanted in enumerate(face[:, present].reshape(len(face), -1)):
         right = q.T @ np.concatenate([wanted, np.zeros(len(ridge))])
-        out[frame, moves] = lsq_linear(r, right, (low, high), tol=1e-6).x
+        out[frame, moves] = lsq_linear(r, right, (low, high), method="bvls").x
     left = face[:, present].reshape(len(face), -1) - out @ design.T
     return out, np.sqrt((left**2).mean(axis=1) * 3)
 
@@ -86,9 +88,10 @@ def take_of(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkE
     neutral, deltas = landmark_geometry(rig, embedding)
     twins = mediapipe_of(sequence.scheme)
     placed = on_character(sequence, neutral[twins])
-    weights, left = weights_of(
-        placed.face, deltas[:, twins].astype(np.float64), rig.ranges, np.asarray(embedding.valid)[twins]
-    )
+    keys = deltas[:, twins].astype(np.float64)
+    # Nobody says where these eyes look, or shows a tongue: lids that move must not be explained by gaze.
+    keys[[k for k, channel in enumerate(rig.channels) if (arkit_name(channel) or "").startswith(_UNSEEN)]] = 0.0
+    weights, left = weights_of(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins])
     count = sequence.frame_count
     quaternion = Rotation.from_matrix(FRONT @ placed.rotation).as_quat()[:, [3, 0, 1, 2]]
     translation = placed.shift @ FRONT.T + (0.0, 0.0, _AWAY_M)

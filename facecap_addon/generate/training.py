@@ -17,6 +17,7 @@ from ..learn.recipe import Recipe
 from .network import HIDDEN, LAYERS, STYLE, OneStep, Predictor
 from .picture import strip_of
 from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
+from .style import drawn_style
 
 F32 = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -98,9 +99,8 @@ class NextStepTask:
         return {"held_out": self.error(self._held), "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean())}
 
     def _drawn_styles(self, count: int = 32) -> Tensor:
-        mean, root = self.styles()
-        normal = np.random.default_rng(1).normal(size=(count, STYLE)).astype(np.float32)
-        return torch.from_numpy(mean + normal @ root.T)
+        random = np.random.default_rng(1)
+        return torch.from_numpy(np.stack([drawn_style(self.styles(), random) for _ in range(count)]))
 
     def error(self, steps: Tensor) -> float:
         """Teacher-forced squared error from the empty style over that of predicting zero motion."""
@@ -126,13 +126,10 @@ class NextStepTask:
         assert isinstance(self.network, Styled)
         return self.network.predictor
 
-    def styles(self) -> tuple[F32, F32]:
-        """Mean (S,) and root of the covariance (S, S) of the styles learned: where to draw new ones from."""
+    def styles(self) -> F32:
+        """(N, S): the styles learned, between which new ones are drawn."""
         assert isinstance(self.network, Styled)
-        styles = _STYLE_PACE * self.network.styles.weight.detach().cpu().double().numpy()
-        values, vectors = np.linalg.eigh(np.cov(styles.T))
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        return styles.mean(axis=0).astype(np.float32), root.astype(np.float32)
+        return (_STYLE_PACE * self.network.styles.weight.detach().cpu()).numpy()
 
 
 @dataclass
@@ -208,7 +205,7 @@ def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[byte
     model = _halved(to_onnx(network, inputs, ("next", "h_after", "c_after")))
     difference = parity(network, model, inputs)
     check_parity(difference * 0.01, "mm")  # a hundredth of a millimetre a step is less than the weights' rounding
-    mean, root = task.styles()
+    styles = task.styles()
     rest = np.mean([s.rest for s in task.learned], axis=0)
     described = {
         "name": name,
@@ -216,8 +213,7 @@ def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[byte
         "fps": FPS,
         "frames": int(task.fetch(np.zeros(1, np.intp))[1].shape[1]),
         "rest_m": np.round(rest, 6).ravel().tolist(),
-        "style_mean": np.round(mean, 6).tolist(),
-        "style_root": np.round(root, 6).ravel().tolist(),
+        "styles": np.round(styles, 4).tolist(),
         **facts,
     }
     return _described(model, json.dumps(described)), difference

@@ -10,7 +10,7 @@ from .eta import StageClock, duration_text
 from .progress import Progress
 
 STAGE_TEXT = {
-    "open": "opening the footage",
+    "open": "opening",
     "character": "reading the character",
     "landmarks": "finding landmarks",
     "fit": "fitting the face",
@@ -28,6 +28,11 @@ STAGE_TEXT = {
     "compare": "comparing with the landmark fit",
     "teach": "training the teacher",
     "filter": "filtering",
+    "generate": "telling the expression",
+    "keys": "making shape keys",
+    "warp": "moving the mesh",
+    "data": "gathering sequences",
+    "free": "learning to tell freely",
     "live": "capturing; Ctrl-C ends it",
 }
 _REDRAW_S = 0.1

@@ -22,7 +22,7 @@ class GenerateSettings(WarpSettings):
         None, help="FILE.blend, FILE.blend:OBJECT or rig .npz that shows it; absent: the sample head"
     )
     seed: int = setting(0, help="Another number shows the expression another way", min=0, max=1_000_000)
-    variation: float = setting(1.0, help="How different the ways are; 0: always the same one", min=0.0, max=3.0)
+    variation: float = setting(1.0, help="How different the ways are; 0: always the same one", min=0.0, max=1.5)
     intensity: float = setting(1.0, help="Factor on the motion", min=0.0, max=3.0)
     duration_s: float | None = setting(
         None, help="How long each expression lasts; absent: as long as it was learned", unit="s", min=0.2, max=60.0

@@ -16,7 +16,7 @@ Ints = NDArray[np.intp]
 
 _CLINGS = 0.08
 """A part no vertex of which is further from the skin clings to it; in distances of the outer eye corners."""
-_THICK, _LARGE = 0.4, 0.15
+_THICK, _LARGE, _SMALL = 0.4, 0.15, 0.1
 _AT_EYE, _AT_MOUTH = 0.35, 0.7
 _HINGE_STIFFNESS = 4.0
 
@@ -73,7 +73,11 @@ def take_apart(
     distance, nearest = cKDTree(vertices[skin]).query(vertices[others])
     furthest = np.zeros(int(part.max()) + 1)
     np.maximum.at(furthest, part_of[others], distance)
-    clings = ((furthest <= _CLINGS * width) & ~_bulky(vertices, part_of, len(furthest), width))[part_of[others]]
+    size = _sizes(vertices, part_of, len(furthest))
+    # An eyeball lies close to its socket everywhere, but is no lash: it is as thick as it is long.
+    bulky = (size.min(axis=1) > _THICK * size.max(axis=1)) & (size.max(axis=1) > _LARGE * width)
+    clings = ((furthest <= _CLINGS * width) & ~bulky)[part_of[others]]
+    nearest = _as_one(part_of[others], distance, nearest, size.max(axis=1) < _SMALL * width)
     organs: list[Organ] = []
     for number in np.unique(part_of[others[~clings]]):
         members = np.flatnonzero(part_of == number)
@@ -91,14 +95,25 @@ def take_apart(
     return Parts(skin, others[clings], skin[nearest[clings]], tuple(organs))
 
 
-def _bulky(vertices: F64, part_of: NDArray[np.integer], count: int, width: float) -> NDArray[np.bool_]:
-    """(P,) whether a part is as thick as it is long: an eyeball lies close to its socket everywhere, but is no lash."""
+def _sizes(vertices: F64, part_of: NDArray[np.integer], count: int) -> F64:
+    """(P, 3) extents of the parts, m."""
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     known = part_of >= 0
     np.minimum.at(low, part_of[known], vertices[known])
     np.maximum.at(high, part_of[known], vertices[known])
-    size = high - low
-    return (size.min(axis=1) > _THICK * size.max(axis=1)) & (size.max(axis=1) > _LARGE * width)
+    return np.where(np.isfinite(low), high - low, 0.0)
+
+
+def _as_one(part: Ints, distance: F64, nearest: Ints, small: NDArray[np.bool_]) -> Ints:
+    """The vertex of the skin that each vertex clings to; all of a small part, a hair, cling where its root does."""
+    out = nearest.copy()
+    order = np.lexsort((distance, part))
+    roots = order[np.r_[True, np.diff(part[order]) > 0]]
+    root_of = np.zeros(len(small), np.intp)
+    root_of[part[roots]] = nearest[roots]
+    one = small[part]
+    out[one] = root_of[part[one]]
+    return out
 
 
 def jaw_motion(landmarks: F64, layout: Layout, displacements: F64) -> tuple[F64, F64, F64]:

@@ -77,9 +77,11 @@ def fit_rbf(
         raise FacecapError(f"There is no kernel {kernel!r}.", f"Choose one of {', '.join(KERNELS)}.")
     if len(centres) < 4:
         raise FacecapError(f"There are {len(centres)} landmarks; a warp needs four or more.", "Place more landmarks.")
+    if not np.isfinite(centres).all():
+        raise FacecapError("A landmark lies at infinity.", "Place the landmarks again.")
     origin = centres[:, :3].mean(axis=0)
     spread = np.linalg.svd(centres[:, :3] - origin, compute_uv=False)
-    if not np.isfinite(spread).all() or spread[2] <= _FLAT * spread[0]:
+    if spread[2] <= _FLAT * spread[0]:
         raise FacecapError(
             "All landmarks lie in one plane.", "Place landmarks on the nose, the brows and the jaw, too."
         )

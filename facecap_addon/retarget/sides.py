@@ -44,6 +44,6 @@ def side_coordinates(graph: csr_array, nearest: NDArray[np.integer], layout: Lay
             continue
         ways = [np.minimum(distance_from(graph, side, limit=2 * limit), 2 * limit) for side in (lower, upper)]
         # Far away both ways are as good as equal; near, a path around the corner cannot be longer than the gap's rim.
-        apart = smoothed(graph, ways[0] - ways[1], rounds=2)
+        apart = smoothed(graph, ways[0] - ways[1], rounds=12)
         out[:, column] = 0.5 * limit * np.tanh(apart / (0.5 * limit))
     return out

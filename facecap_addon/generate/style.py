@@ -1,0 +1,27 @@
+"""Styles: what sets one way of showing an expression apart from another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+
+_MIXED, _EVENNESS = 3, 0.5
+
+
+def drawn_style(styles: F32, random: np.random.Generator, variation: float = 1.0) -> F32:
+    """A new style among those learned.
+
+    It is mixed of three of them, mostly of one: between faces that were learned lie faces, beyond them grimaces.
+
+    Args:
+        styles: (N, S) float32, those learned.
+        variation: how far from their mean it goes; 1: as far as those learned.
+    Returns:
+        (S,) float32.
+    """
+    chosen = styles[random.integers(len(styles), size=_MIXED)]
+    mixed = random.dirichlet(np.full(_MIXED, _EVENNESS)) @ chosen
+    mean = styles.mean(axis=0)
+    return (mean + variation * (mixed - mean)).astype(np.float32)

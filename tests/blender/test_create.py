@@ -1,0 +1,231 @@
+"""Shape keys for bare heads, generated expressions and other meshes, in Blender."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from facecap_addon.blender import session
+from facecap_addon.blender.batch import answer_request
+from facecap_addon.blender.scene.character import extract_rig
+from facecap_addon.blender.scene.empties import follow_empties
+from facecap_addon.blender.scene.nla import push_down
+from facecap_addon.blender.scene.point_cache import play_cache
+from facecap_addon.blender.scene.shape_keys import write_shape_keys
+from facecap_addon.errors import FacecapError
+from facecap_addon.generate.emotions import EXPRESSIONS
+from facecap_addon.rig.blendshapes import save_rig
+from facecap_addon.takes.point_cache import write_point_cache
+from tests.blender.faces import coordinates, evaluated, make_face
+from tests.blender.test_operators import needs_models, open_sample_head
+
+
+def bare_face() -> bpy.types.Object:
+    obj = make_face()
+    obj.shape_key_clear()
+    return obj
+
+
+def without_keys(obj: bpy.types.Object) -> bpy.types.Object:
+    obj.shape_key_clear()
+    if obj.animation_data:
+        obj.animation_data_clear()
+    return obj
+
+
+def test_a_rigs_keys_are_added_and_move_the_mesh_as_they_should() -> None:
+    source = make_face()
+    rig = extract_rig(source)
+    target = bare_face()
+    target.scale = (2.0, 0.5, 1.0)  # not the same on all axes
+    bpy.context.view_layer.update()
+    before = coordinates(target.data.vertices).tobytes()
+    placed = extract_rig(target, bare=True)
+    assert placed.channels == () and placed.deltas.shape == (0, 482, 3)
+    rig = replace(rig, neutral=placed.neutral)
+    assert write_shape_keys(target, rig) == list(rig.channels)
+    assert coordinates(target.data.vertices).tobytes() == before
+    target.data.shape_keys.key_blocks["jawOpen"].value = 1.0
+    wanted = rig.neutral + rig.deltas[rig.channels.index("jawOpen")]
+    np.testing.assert_allclose(evaluated(target), wanted, atol=1e-6)
+    again = extract_rig(target)
+    np.testing.assert_allclose(again.deltas, rig.deltas, atol=1e-6)
+
+
+def test_keys_that_are_there_are_kept_under_another_name() -> None:
+    obj = make_face(("jawOpen", "mine"))
+    rig = extract_rig(obj)
+    theirs = coordinates(obj.data.shape_keys.key_blocks["jawOpen"].data).copy()
+    write_shape_keys(obj, replace(rig, deltas=2 * rig.deltas[:1], channels=("jawOpen",), ranges=rig.ranges[:1]))
+    blocks = obj.data.shape_keys.key_blocks
+    assert [b.name for b in blocks] == ["Basis", "jawOpen (before)", "mine", "jawOpen"]
+    np.testing.assert_array_equal(coordinates(blocks["jawOpen (before)"].data), theirs)
+    assert blocks["jawOpen (before)"].mute and not blocks["mine"].mute
+
+
+def test_wrong_and_locked_meshes_get_no_key() -> None:
+    obj = make_face(("jawOpen",))
+    rig = extract_rig(obj)
+    bpy.ops.mesh.primitive_cube_add()
+    with pytest.raises(FacecapError, match="482 vertices"):
+        write_shape_keys(bpy.context.object, rig)
+    assert bpy.context.object.data.shape_keys is None
+    if hasattr(obj.data.shape_keys.key_blocks["jawOpen"], "lock_shape"):
+        obj.data.shape_keys.key_blocks["jawOpen"].lock_shape = True
+        with pytest.raises(FacecapError, match="locked"):
+            write_shape_keys(obj, rig)
+        assert len(obj.data.shape_keys.key_blocks) == 2
+
+
+def test_a_cache_in_the_scenes_axes_plays_on_a_mesh_that_is_placed_and_scaled(tmp_path: Path) -> None:
+    obj = bare_face()
+    obj.scale, obj.rotation_euler = (2.0, 1.0, 3.0), (0.3, 0.0, 0.7)
+    bpy.context.view_layer.update()
+    rig = extract_rig(obj, bare=True)
+    frames = rig.neutral + np.random.default_rng(1).normal(scale=0.01, size=(6, *rig.neutral.shape)).astype(np.float32)
+    write_point_cache(tmp_path / "a.pc2", iter(frames), np.arange(6) / 12.0, rig.vertex_count, fps=12.0)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    count = play_cache(obj, tmp_path / "a.pc2", tmp_path / "b.pc2", fps=12.0, start_frame=3, scene=scene)
+    assert count == 11
+    for row in range(6):  # twice the rate: every other scene frame is a sample
+        np.testing.assert_allclose(evaluated(obj, 3 + 2 * row), frames[row], atol=2e-5)
+    np.testing.assert_allclose(evaluated(obj, 4), 0.5 * (frames[0] + frames[1]), atol=2e-5)
+    bpy.ops.mesh.primitive_cube_add()
+    with pytest.raises(FacecapError, match="482 vertices"):
+        play_cache(bpy.context.object, tmp_path / "a.pc2", tmp_path / "c.pc2", fps=12.0, start_frame=1, scene=scene)
+
+
+def test_a_mesh_follows_empties(tmp_path: Path) -> None:
+    obj = bare_face()
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 5
+    vertices = coordinates(obj.data.vertices)
+    places = [vertices[i] for i in (40, 150, 260, 370, 95, 205)]
+    empties = []
+    for number, place in enumerate(places):
+        empty = bpy.data.objects.new(f"marker {number}", None)
+        empty.location = place
+        scene.collection.objects.link(empty)
+        empties.append(empty)
+    empties[0].keyframe_insert("location", frame=1)
+    empties[0].location = np.array(places[0]) * 1.2
+    empties[0].keyframe_insert("location", frame=5)
+    with pytest.raises(FacecapError, match="four or more"):
+        follow_empties(scene, obj, empties[:3], tmp_path / "a.pc2")
+    said = follow_empties(scene, obj, empties, tmp_path / "a.pc2")
+    assert said[0] == "5 frames follow 6 empties"
+    np.testing.assert_allclose(evaluated(obj, 1), vertices, atol=1e-5)
+    moved = evaluated(obj, 5) - vertices
+    np.testing.assert_allclose(moved[40], 0.2 * vertices[40], atol=2e-4)
+    assert np.linalg.norm(moved, axis=1).argmax() == 40
+
+
+def test_an_action_becomes_a_strip_that_plays() -> None:
+    obj = make_face(("jawOpen",))
+    block = obj.data.shape_keys.key_blocks["jawOpen"]
+    for frame, value in ((10, 0.0), (20, 1.0)):
+        block.value = value
+        block.keyframe_insert("value", frame=frame)
+    shown = evaluated(obj, 15)
+    strip = push_down(obj.data.shape_keys, "happy")
+    assert strip is not None and (strip.frame_start, strip.frame_end) == (10, 20)
+    assert obj.data.shape_keys.animation_data.action is None
+    np.testing.assert_allclose(evaluated(obj, 15), shown, atol=1e-6)
+    assert push_down(obj, "nothing") is None
+
+
+def test_requests_of_the_command_line_add_keys_and_play_points(tmp_path: Path) -> None:
+    obj = bare_face()
+    rig = extract_rig(obj, bare=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    request = {"blend": str(tmp_path / "face.blend"), "object": "Face"}
+    facts = answer_request({"do": "extract", "out": str(tmp_path / "rig.npz"), "bare": True, **request})
+    assert facts["vertices"] == 482 and facts["channels"] == []
+    with pytest.raises(FacecapError, match="no shape keys"):
+        answer_request({"do": "extract", "out": str(tmp_path / "no.npz"), **request})
+    keyed = extract_rig(make_face())
+    save_rig(tmp_path / "keys.npz", keyed)
+    out = {"rig": str(tmp_path / "keys.npz"), "out": str(tmp_path / "keyed.blend")}
+    assert answer_request({"do": "add_keys", **request, **out})["keys"] == list(keyed.channels)
+    frames = np.stack([rig.neutral, rig.neutral * 1.1])
+    write_point_cache(tmp_path / "a.pc2", iter(frames), np.arange(2) / 25.0, 482, fps=25.0)
+    out = {"points": str(tmp_path / "a.pc2"), "out": str(tmp_path / "played.blend"), "fps": 25.0}
+    answer_request({"do": "play_points", **request, **out})
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "played.blend"))
+    np.testing.assert_allclose(evaluated(bpy.data.objects["Face"], 1), rig.neutral, atol=1e-5)
+    with pytest.raises(FacecapError, match="own file"):
+        answer_request({"do": "add_keys", **request, "rig": out["points"], "out": request["blend"]})
+
+
+@needs_models
+@pytest.mark.usefixtures("models")
+def test_the_generate_button_keys_the_character(tmp_path: Path) -> None:
+    head = open_sample_head(tmp_path)
+    settings = bpy.context.scene.facecap
+    settings.character = head
+    settings.generate.expression = "happiness"
+    assert {item.identifier for item in settings.generate.bl_rna.properties["expression"].enum_items} == set(
+        EXPRESSIONS
+    )
+    assert bpy.ops.facecap.generate() == {"FINISHED"}
+    keys = head.data.shape_keys
+    bpy.context.scene.frame_set(40)
+    assert keys.key_blocks["mouthSmileLeft"].value > 0.2
+    bpy.context.scene.frame_set(1)
+    assert keys.key_blocks["mouthSmileLeft"].value < 0.05
+    settings.generate.as_strip = True
+    settings.generate.use_chain, settings.generate.chain = True, "surprise, sadness"
+    assert bpy.ops.facecap.generate() == {"FINISHED"}
+    assert [track.strips[0].name for track in keys.animation_data.nla_tracks] == ["surprise-sadness-0"]
+    assert session.outcome is not None and session.outcome.ok
+    settings.generate.chain = "boredom"
+    with pytest.raises(RuntimeError, match="no expression called boredom"):
+        bpy.ops.facecap.generate()
+
+
+@needs_models
+@pytest.mark.usefixtures("models")
+def test_a_bare_head_gets_keys_and_follows_by_button(tmp_path: Path) -> None:
+    head = open_sample_head(tmp_path)
+    wanted = extract_rig(head)
+    settings = bpy.context.scene.facecap
+    copied = head.copy()
+    copied.data = head.data.copy()
+    copied.name = "Other"
+    bpy.context.scene.collection.objects.link(copied)
+    without_keys(copied)
+    settings.character = copied
+    assert bpy.ops.facecap.make_keys() == {"FINISHED"}
+    made = extract_rig(copied)
+    assert made.channels == wanted.channels
+    smile = wanted.channels.index("mouthSmileLeft")
+    cosine = (made.deltas[smile] * wanted.deltas[smile]).sum()
+    cosine /= np.linalg.norm(made.deltas[smile]) * np.linalg.norm(wanted.deltas[smile])
+    assert cosine > 0.9
+
+    settings.character = head
+    settings.generate.expression, settings.generate.head = "surprise", False
+    bpy.ops.facecap.generate()
+    without_keys(copied)
+    bpy.context.view_layer.objects.active = copied
+    assert bpy.ops.facecap.retarget() == {"FINISHED"}
+    assert copied.modifiers[0].type == "MESH_CACHE"
+    shown, led = evaluated(copied, 20), evaluated(head, 20)
+    lively = np.linalg.norm(led - wanted.neutral, axis=1) > 0.003
+    assert lively.sum() > 50
+    apart = np.linalg.norm((shown - led)[lively], axis=1)
+    assert np.median(apart) < 0.4 * np.median(np.linalg.norm((led - wanted.neutral)[lively], axis=1))
+
+
+def test_a_plane_is_no_head(tmp_path: Path) -> None:
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=20, y_subdivisions=20)
+    obj = bpy.context.object
+    bpy.context.scene.facecap.character = obj
+    with pytest.raises(RuntimeError):
+        bpy.ops.facecap.make_keys()
+    assert obj.data.shape_keys is None and session.job is None

@@ -1,0 +1,191 @@
+"""Generate, retarget and shape keys as jobs and commands: files that fit together, and words for what cannot be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import FacecapError
+from facecap_addon.generate.author import actor_of, authored
+from facecap_addon.generate.sequence import load_sequence, save_sequence
+from facecap_addon.jobs.generate_settings import GenerateSettings, TrainGeneratorSettings
+from facecap_addon.jobs.retarget_settings import RetargetSettings
+from facecap_addon.jobs.runner import InlineRunner
+from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
+from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
+from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.point_cache import read_point_cache
+from tests.jobs.solving import facecap, half_written
+from tests.unit.sample import sample
+
+ROOT = Path(__file__).resolve().parents[2]
+TAKE = ROOT / "sample_scenes" / "take_01.npz"
+
+
+@pytest.fixture
+def bare_head(models: Path, tmp_path: Path) -> Path:
+    """The sample head without its keys, narrower, as a rig file."""
+    rig = sample().rig
+    path = tmp_path / "bare.npz"
+    save_rig(
+        path,
+        replace(
+            rig,
+            neutral=(rig.neutral * np.float32(0.93)).astype(np.float32),
+            deltas=np.zeros((0, rig.vertex_count, 3), np.float32),
+            channels=(),
+            ranges=np.zeros((0, 2), np.float32),
+            name="Bare",
+        ),
+    )
+    return path
+
+
+def run(name: str, settings: object) -> dict[str, object]:
+    return InlineRunner(name, settings).wait().result
+
+
+def test_an_expression_becomes_keys_of_the_sample_head(models: Path, tmp_path: Path) -> None:
+    facts = run("generate", GenerateSettings(expressions="happiness", out=tmp_path, seed=4, blend=False))
+    take = load_take(Path(str(facts["take"])))
+    smile = [take.channels.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+    assert take.frame_count == 135 and take.weights[:, smile].max(axis=0).min() > 0.3
+    assert np.abs(take.weights[[0, -1]]).max() < 0.08
+    assert Path(str(facts["landmarks"])).is_file() and Path(str(facts["picture"])).is_file()
+    assert (tmp_path / "happiness-4.livelink.csv").is_file()
+    assert not half_written(tmp_path)
+
+
+def test_seed_intensity_duration_and_chains_reach_the_landmarks(models: Path, tmp_path: Path) -> None:
+    def told(**given: object) -> np.ndarray:
+        settings = GenerateSettings(out=tmp_path, blend=False, **given)  # type: ignore[arg-type]
+        return load_sequence(Path(str(run("generate", settings)["landmarks"]))).displacements
+
+    plain = told(expressions="anger", seed=1)
+    assert np.abs(plain - told(expressions="anger", seed=2)).max() > 3e-4
+    np.testing.assert_allclose(told(expressions="anger", seed=1, intensity=0.5), 0.5 * plain, atol=1e-6)
+    assert len(told(expressions="anger", seed=1, duration_s=2.0)) == 51
+    assert len(told(expressions="anger, happiness", seed=1, overlap_s=1.0, repeat=2)) == 4 * 135 - 3 * 25
+
+
+def test_a_head_without_keys_follows_as_a_point_cache(bare_head: Path, tmp_path: Path) -> None:
+    facts = run("generate", GenerateSettings(expressions="surprise", out=tmp_path, character=str(bare_head)))
+    assert facts["take"] is None
+    cache = read_point_cache(Path(str(facts["points"])))
+    rest = load_rig(bare_head).neutral
+    assert cache.positions.shape == (135, len(rest), 3)
+    np.testing.assert_allclose(cache.positions[0], rest, atol=1e-5)
+    moved = np.linalg.norm(cache.positions - rest, axis=2)
+    assert 0.005 < moved.max() < 0.06
+    with pytest.raises(FacecapError, match="no shape keys"):
+        run("generate", GenerateSettings(expressions="fear", out=tmp_path, character=str(bare_head), motion="keys"))
+
+
+def test_a_take_moves_another_head(bare_head: Path, tmp_path: Path) -> None:
+    facts = run("retarget", RetargetSettings(motion=TAKE, out=tmp_path, character=str(bare_head), points="mdd"))
+    take, rig = load_take(TAKE), sample().rig
+    cache = read_point_cache(Path(str(facts["points"])))
+    assert len(cache.positions) == take.frame_count
+    assert cache.time_s is not None
+    np.testing.assert_allclose(np.diff(cache.time_s).mean(), np.diff(take.time_s).mean(), rtol=1e-3)
+    # The other head is the same face, smaller: it does what the face does, in proportion.
+    columns = [rig.channels.index(c) for c in take.channels if c in rig.channels]
+    weights = np.zeros((take.frame_count, len(rig.channels)), np.float32)
+    weights[:, columns] = take.weights[:, [take.channels.index(rig.channels[k]) for k in columns]]
+    frame = int(weights.sum(axis=1).argmax())
+    wanted = 0.93 * (weights[frame] @ rig.deltas.reshape(len(weights[0]), -1)).reshape(-1, 3)
+    found = cache.positions[frame] - load_rig(bare_head).neutral
+    lively = np.linalg.norm(wanted, axis=1) > 0.002
+    assert lively.sum() > 100
+    error = np.linalg.norm((found - wanted)[lively], axis=1)
+    assert np.median(error) < 0.35 * np.median(np.linalg.norm(wanted[lively], axis=1))
+
+
+def test_landmarks_of_ones_own_move_a_head(models: Path, tmp_path: Path) -> None:
+    found = sample()
+    sequence = authored(actor_of(found.rig, found.embedding), "sadness", 3)
+    save_sequence(tmp_path / "mine.landmarks.npz", sequence)
+    settings = RetargetSettings(
+        motion=tmp_path / "mine.landmarks.npz", out=tmp_path, kernel="gaussian", sigma_mm=15.0, head=False, blend=False
+    )
+    plain = read_point_cache(Path(str(run("retarget", settings)["points"]))).positions[:]
+    each = read_point_cache(Path(str(run("retarget", replace(settings, each_frame=True))["points"]))).positions
+    moved = np.abs(plain - plain[0]).max()
+    assert 0.002 < moved < 0.03
+    assert 0 < np.abs(each - plain).max() < 0.5 * moved
+
+
+def test_a_bare_head_gets_keys(bare_head: Path, tmp_path: Path) -> None:
+    facts = run(
+        "shape-keys",
+        ShapeKeysSettings(
+            character=str(bare_head),
+            out=tmp_path,
+            only="jawOpen, mouthClose, eyeBlinkLeft, eyeBlinkRight",
+            symmetric=True,
+        ),
+    )
+    made = load_rig(Path(str(facts["rig"])))
+    assert made.channels == ("jawOpen", "mouthClose", "eyeBlinkLeft", "eyeBlinkRight")
+    truth = sample().rig
+    for name, delta in zip(made.channels, made.deltas, strict=True):
+        wanted = 0.93 * truth.deltas[truth.channels.index(name)]
+        cosine = (delta * wanted).sum() / np.sqrt((delta**2).sum() * (wanted**2).sum())
+        assert cosine > 0.85, name
+    left, right = (np.linalg.norm(made.deltas[made.channels.index(f"eyeBlink{side}")]) for side in ("Left", "Right"))
+    assert left == pytest.approx(right, rel=1e-2)
+    with pytest.raises(FacecapError, match="no key called smirk"):
+        run("shape-keys", ShapeKeysSettings(character=str(bare_head), out=tmp_path, only="smirk"))
+
+
+def test_a_mesh_without_a_face_is_refused_and_nothing_is_left(models: Path, tmp_path: Path) -> None:
+    x, y = np.meshgrid(np.linspace(-0.1, 0.1, 12), np.linspace(-0.1, 0.1, 12), indexing="ij")
+    vertices = np.stack([x, 0 * x, y], -1).reshape(-1, 3).astype(np.float32)
+    cell = (np.arange(11)[:, None] * 12 + np.arange(11)).ravel()
+    triangles = np.concatenate([np.stack([cell, cell + 12, cell + 13], 1), np.stack([cell, cell + 13, cell + 1], 1)])
+    none = np.zeros((0, len(vertices), 3), np.float32)
+    plane = BlendshapeRig(vertices, triangles.astype(np.int32), none, (), np.zeros((0, 2), np.float32))
+    save_rig(tmp_path / "plane.npz", plane)
+    out = tmp_path / "out"
+    for name, settings in (
+        ("shape-keys", ShapeKeysSettings(character=str(tmp_path / "plane.npz"), out=out)),
+        ("retarget", RetargetSettings(motion=TAKE, character=str(tmp_path / "plane.npz"), out=out)),
+    ):
+        with pytest.raises(FacecapError):
+            run(name, settings)
+    assert not list(out.glob("*.npz")) and not list(out.glob("*.pc2"))
+
+
+def test_the_commands_say_what_is_wrong(models: Path, tmp_path: Path) -> None:
+    done = facecap("generate", "joy", "--out", str(tmp_path))
+    assert done.returncode == 2 and "no expression called joy" in done.stderr
+    done = facecap("generate", "anger", "--generators", str(tmp_path), "--out", str(tmp_path))
+    assert done.returncode == 2 and "There is no generator anger.onnx" in done.stderr
+    done = facecap("retarget", str(tmp_path / "none.landmarks.npz"))
+    assert done.returncode == 2
+    done = facecap("generate", "disgust", "--out", str(tmp_path), "--no-blend", "--json")
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["event"] == "result" and last["result"]["take"].endswith("disgust-0.take.npz")
+
+
+def test_a_generator_is_trained_by_command_and_used(models: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    settings = TrainGeneratorSettings(
+        expression="anger", out=tmp_path / "mine", subjects=6, held=2, epochs=4, free_epochs=2
+    )
+    facts = run("train-generator", settings)
+    assert Path(str(facts["generator"])).is_file() and Path(str(facts["picture"])).is_file()
+    assert (tmp_path / "mine" / "anger.log.jsonl").read_text().count("\n") == 3
+    # What was finished is not done again, and ends the same.
+    before = Path(str(facts["generator"])).read_bytes()
+    run("train-generator", settings)
+    assert Path(str(facts["generator"])).read_bytes() == before
+    told = run(
+        "generate", GenerateSettings(expressions="anger", out=tmp_path, generators=tmp_path / "mine", blend=False)
+    )
+    assert load_sequence(Path(str(told["landmarks"]))).frame_count == 135
