@@ -17,6 +17,7 @@ from .geodesic import distance_from, smoothed
 
 F64 = NDArray[np.float64]
 
+_GENTLE = 0.08
 _REACH = 0.6
 """How far a side counts, in distances of the outer eye corners."""
 
@@ -44,6 +45,8 @@ def side_coordinates(graph: csr_array, nearest: NDArray[np.integer], layout: Lay
             continue
         ways = [np.minimum(distance_from(graph, side, limit=2 * limit), 2 * limit) for side in (lower, upper)]
         # Far away both ways are as good as equal; near, a path around the corner cannot be longer than the gap's rim.
-        apart = smoothed(graph, ways[0] - ways[1], rounds=12)
+        apart = smoothed(graph, ways[0] - ways[1], rounds=16)
+        # Around the corner, where one side turns into the other, it rises gently.
+        apart = apart * np.abs(apart) / (np.abs(apart) + _GENTLE * eye_distance)
         out[:, column] = 0.5 * limit * np.tanh(apart / (0.5 * limit))
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class Warp:
         landmarks: (L, 3) float64 m, rig space: the neutral's.
         scheme: of the landmarks.
         head_from_rig: (3, 3) float64 rotation to head axes.
-        rows: (M,) vertices that the skin's motion moves.  matrix: (M, L) float32.
+        rows: (M,) vertices that the skin's motion moves; in order where these are all.  matrix: (M, L) float32.
         skin: what the matrix was made of.
         organs: what moves rigidly.
         remarks: what there is to say about the landmarks.
@@ -99,31 +100,40 @@ class Warp:
         Args:
             displacements: (F, L, 3) m, rig axes, of the landmarks from rest.
         Returns:
-            (F, V, 3) float32 m, rig space.
+            (F, V, 3) float32 m, rig space; a view of memory in which each vertex has its frames side by side, as the
+            one matrix product gives them.
         """
-        out = np.empty((len(displacements), *self.rest.shape), np.float32)
-        for first in range(0, len(out), _AT_ONCE):
-            self._into(out[first : first + _AT_ONCE], displacements[first : first + _AT_ONCE])
-        return out
+        count = len(displacements)
+        given = np.empty((len(self.landmarks) + 3, count, 3), np.float32)
+        given[:-3] = np.asarray(displacements).transpose(1, 0, 2)
+        given[-3:] = np.eye(3, dtype=np.float32)[:, None]  # times where a vertex rests
+        moved = (self._with_rest @ given.reshape(len(given), -1)).reshape(-1, count, 3)
+        if len(self.rows) == len(self.rest):
+            out = moved  # rows are all vertices in their order
+        else:
+            out = np.empty((len(self.rest), count, 3), np.float32)
+            out[self._resting] = self.rest[self._resting][:, None]
+            out[self.rows] = moved
+        if self.organs:
+            self._move_organs(out, np.asarray(displacements, np.float64))
+        return out.transpose(1, 0, 2)
 
     def play(self, displacements: NDArray[np.floating]) -> Iterator[F32]:
         """The same frame by frame, (V, 3) float32 m each, in memory that does not grow with their number."""
         for first in range(0, len(displacements), _AT_ONCE):
             yield from self.frames(displacements[first : first + _AT_ONCE])
 
-    def _into(self, out: F32, displacements: NDArray[np.floating]) -> None:
-        out[:] = self.rest
-        count = len(out)
-        given = np.ascontiguousarray(np.asarray(displacements, np.float32).transpose(1, 0, 2))
-        moved = (self.matrix @ given.reshape(len(given), -1)).reshape(-1, count, 3).transpose(1, 0, 2)
-        if len(self.rows) == len(self.rest):
-            out += moved
-        else:
-            out[:, self.rows] += moved
-        if self.organs:
-            self._move_organs(out, np.asarray(displacements, np.float64))
+    @cached_property
+    def _with_rest(self) -> F32:
+        """(M, L + 3): the matrix, and beside it where each vertex rests."""
+        return np.concatenate([self.matrix, self.rest[self.rows]], axis=1)
+
+    @cached_property
+    def _resting(self) -> Ints:
+        return np.setdiff1d(np.arange(len(self.rest)), self.rows)
 
     def _move_organs(self, out: F32, displacements: F64) -> None:
+        """Put organs into frames (V, F, 3)."""
         layout, axes = layout_of(self.scheme), self.head_from_rig
         landmarks, moved = self.landmarks @ axes.T, displacements @ axes.T
         jaw = jaw_motion(landmarks, layout, moved) if any(o.kind == "jaw" for o in self.organs) else None
@@ -131,14 +141,17 @@ class Warp:
             if organ.kind == "jaw" and jaw is not None:
                 rotation, pivot, shift = jaw
             elif organ.kind == "eye" and organ.iris >= 0:
-                pivot, shift = organ.centre, np.zeros((len(out), 3))
+                pivot, shift = organ.centre, np.zeros((out.shape[1], 3))
                 # What the iris does beyond the lids' and the head's own motion is gaze.
                 rotation = gaze_turns(organ.centre, landmarks[organ.iris], moved[:, organ.iris])
             else:
                 continue
-            at_rest = self.rest[organ.vertices].astype(np.float64) @ axes.T - pivot
-            turned = np.einsum("fij,vj->fvi", rotation, at_rest) + (pivot + shift)[:, None]
-            out[:, organ.vertices] = turned @ axes
+            # From rest to the frame in rig axes: one product for all frames.
+            turn = np.einsum("ja,fjk,kb->bfa", axes, rotation, axes).astype(np.float32)
+            home = (pivot @ axes).astype(np.float32)
+            place = ((pivot + shift) @ axes).astype(np.float32)
+            turned = (self.rest[organ.vertices] - home) @ turn.reshape(3, -1)
+            out[organ.vertices] = turned.reshape(len(organ.vertices), -1, 3) + place
 
 
 @dataclass(frozen=True)
