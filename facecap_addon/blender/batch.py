@@ -2,7 +2,8 @@
 
     {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
-     "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1}
+     "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1,
+     "loop": false}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
     {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
      "start_frame": 1}
@@ -30,6 +31,7 @@ from ..takes.npz import load_take
 from .scene.bake import BakeSettings, apply_take
 from .scene.character import character_notes, extract_rig
 from .scene.footage import add_audio, match_scene
+from .scene.nla import cycle
 from .scene.point_cache import play_cache
 from .scene.shape_keys import write_shape_keys
 from .scene.stage import add_camera, add_lights, add_plate, frame_views
@@ -113,6 +115,9 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         start_frame=start,
     )
     report = apply_take(obj, take, settings, scene=scene)
+    if request.get("loop"):
+        cycle(obj.data.shape_keys)
+        cycle(obj)
     video = Path(request["video"]).resolve() if request.get("video") else None
     has_audio = dress(scene, obj, take, video, start, float(request.get("audio_offset_s", 0.0)))
     scene.frame_set(start)

@@ -94,7 +94,7 @@ def run(
             blend = out / f"{stem}.blend"
             request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
             request |= {"take": str(take_path.resolve()), "out": str(blend.resolve())}
-            request |= {"head": "object" if settings.head else "none"}
+            request |= {"head": "object" if settings.head else "none", "loop": settings.loop}
             try:
                 asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
                 while True:

@@ -29,6 +29,7 @@ class GenerateSettings(WarpSettings):
     )
     overlap_s: float = setting(0.8, help="How long neighbours overlap", unit="s", min=0.0, max=10.0)
     repeat: int = setting(1, help="How often all of it is shown, each time another way", min=1, max=100)
+    loop: bool = setting(False, help="Let the keys play over and over")
     generators: Path | None = setting(None, help="Folder of generators of your own; absent: those that came along")
     motion: str = setting(
         "auto",

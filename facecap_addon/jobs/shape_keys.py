@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.registry import open_landmarker
@@ -16,6 +18,7 @@ from ..retarget.shape_keys import carried_over, made_symmetric
 from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
+from ..rig.key_sheet import key_sheet
 from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, NoBlenderError, ask_blender
 from .character import character_source, embedding_of, read_rig
@@ -29,17 +32,19 @@ class ShapeKeysResult:
     """A head with keys.
 
     Attributes:
-        rig: the rig `.npz`.  blend: the copy of the .blend, or None.  lines: what there is to say.
+        rig: the rig `.npz`.  sheet: a picture of every key.  blend: the copy of the .blend, or None.
+        lines: what there is to say.
     """
 
     rig: Path
+    sheet: Path
     blend: Path | None
     lines: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able facts."""
         blend = None if self.blend is None else str(self.blend)
-        return {"rig": str(self.rig), "blend": blend, "lines": list(self.lines)}
+        return {"rig": str(self.rig), "sheet": str(self.sheet), "blend": blend, "lines": list(self.lines)}
 
 
 def run(
@@ -60,6 +65,7 @@ def run(
     bare = _without_keys(bare)
     source, _ = yield from read_rig(character_source(settings.source), blender=blender, hook=hook, folder=kept)
     source = _chosen(source, settings.only)
+    factors = settings.strength * _factors(source.channels, settings.strengths)
     landmarker = open_landmarker(threads=settings.threads)
     theirs = yield from stepwise("character", lambda _: embedding_of(source, landmarker, kept))
     ours = yield from stepwise("character", lambda _: embedding_of(bare, landmarker, kept))
@@ -77,11 +83,14 @@ def run(
         lines += said
     if settings.symmetric:
         made = made_symmetric(made, ours)
-    made = replace(made, deltas=made.deltas * np.float32(settings.strength))
+    made = replace(made, deltas=made.deltas * factors[:, None, None])
     stem = bare.name or target_source.path.stem
     target = out / f"{stem}.keys.npz"
     with atomic_path(target) as temporary:
         save_rig(temporary, made)
+    sheet = out / f"{stem}.keys.png"
+    with atomic_path(sheet) as temporary:
+        cv2.imwrite(str(temporary), cv2.cvtColor(key_sheet(made, ours), cv2.COLOR_RGB2BGR))
     blend = None
     if settings.blend and target_source.is_blend:
         blend = out / f"{stem}.keys.blend"
@@ -98,14 +107,33 @@ def run(
         except NoBlenderError as error:
             blend = None
             lines.append(f"No .blend was written: {error.what} {error.way_out}")
-    lines += [str(path) for path in (target, blend) if path is not None]
-    return ShapeKeysResult(target, blend, tuple(lines))
+    lines += [str(path) for path in (target, sheet, blend) if path is not None]
+    return ShapeKeysResult(target, sheet, blend, tuple(lines))
 
 
 def _without_keys(rig: BlendshapeRig) -> BlendshapeRig:
     """The mesh alone: what keys it has are neither used nor changed."""
     none = np.zeros((0, rig.vertex_count, 3), np.float32)
     return replace(rig, deltas=none, channels=(), ranges=np.zeros((0, 2), np.float32), jaw=None)
+
+
+def _factors(channels: tuple[str, ...], text: str | None) -> NDArray[np.float32]:
+    """(K,) factors on single keys out of `name=1.2, other=0.8`. Raises FacecapError if it is none, or names no key."""
+    out = np.ones(len(channels), np.float32)
+    for part in (text or "").split(","):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if not part.strip():
+            continue
+        try:
+            factor = float(value)
+        except ValueError:
+            factor = -1.0
+        if name not in channels or not 0.0 <= factor <= 10.0:
+            raise FacecapError(
+                f"{part.strip()!r} is no strength of a key.", "Write them as jawOpen=1.2, mouthFunnel=0.8."
+            )
+        out[channels.index(name)] = factor
+    return out
 
 
 def _chosen(rig: BlendshapeRig, only: str | None) -> BlendshapeRig:

@@ -18,6 +18,9 @@ class ShapeKeysSettings:
     symmetric: bool = setting(False, help="Make left and right keys mirror images of each other")
     contact: bool = setting(True, help="Mend blinks so that lids meet, and mouthClose so that lips do")
     strength: float = setting(1.0, help="Factor on every key", min=0.1, max=3.0)
+    strengths: str | None = setting(
+        None, help="Factors on single keys besides, for example: jawOpen=1.2, mouthFunnel=0.8"
+    )
     only: str | None = setting(None, help="Names of the keys to make, separated by commas; absent: all")
     blend: bool = setting(True, help="Write a copy of the character's .blend with the keys on it")
     blender: Path | None = setting(None, help="Blender program to open .blend characters with")

@@ -13,7 +13,7 @@ from facecap_addon.blender import session
 from facecap_addon.blender.batch import answer_request
 from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.scene.empties import follow_empties
-from facecap_addon.blender.scene.nla import push_down
+from facecap_addon.blender.scene.nla import cycle, push_down
 from facecap_addon.blender.scene.point_cache import play_cache
 from facecap_addon.blender.scene.shape_keys import write_shape_keys
 from facecap_addon.errors import FacecapError
@@ -48,6 +48,7 @@ def test_a_rigs_keys_are_added_and_move_the_mesh_as_they_should() -> None:
     assert placed.channels == () and placed.deltas.shape == (0, 482, 3)
     rig = replace(rig, neutral=placed.neutral)
     assert write_shape_keys(target, rig) == list(rig.channels)
+    np.testing.assert_allclose(evaluated(target), placed.neutral, atol=1e-6)  # all of them at rest
     assert coordinates(target.data.vertices).tobytes() == before
     target.data.shape_keys.key_blocks["jawOpen"].value = 1.0
     wanted = rig.neutral + rig.deltas[rig.channels.index("jawOpen")]
@@ -137,6 +138,17 @@ def test_an_action_becomes_a_strip_that_plays() -> None:
     assert obj.data.shape_keys.animation_data.action is None
     np.testing.assert_allclose(evaluated(obj, 15), shown, atol=1e-6)
     assert push_down(obj, "nothing") is None
+
+
+def test_an_action_that_loops_goes_on_after_its_end() -> None:
+    obj = make_face(("jawOpen",))
+    block = obj.data.shape_keys.key_blocks["jawOpen"]
+    for frame, value in ((1, 0.0), (6, 1.0), (11, 0.0)):
+        block.value = value
+        block.keyframe_insert("value", frame=frame)
+    cycle(obj.data.shape_keys)
+    cycle(obj)  # has no action
+    np.testing.assert_allclose(evaluated(obj, 26), evaluated(obj, 6), atol=1e-6)
 
 
 def test_requests_of_the_command_line_add_keys_and_play_points(tmp_path: Path) -> None:

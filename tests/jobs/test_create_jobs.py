@@ -126,6 +126,7 @@ def test_a_bare_head_gets_keys(bare_head: Path, tmp_path: Path) -> None:
             character=str(bare_head),
             out=tmp_path,
             only="jawOpen, mouthClose, eyeBlinkLeft, eyeBlinkRight",
+            strengths="jawOpen=1.5",
             symmetric=True,
         ),
     )
@@ -136,10 +137,15 @@ def test_a_bare_head_gets_keys(bare_head: Path, tmp_path: Path) -> None:
         wanted = 0.93 * truth.deltas[truth.channels.index(name)]
         cosine = (delta * wanted).sum() / np.sqrt((delta**2).sum() * (wanted**2).sum())
         assert cosine > 0.85, name
+    jaw = [np.linalg.norm(d) for d in (made.deltas[0], 0.93 * truth.deltas[truth.channels.index("jawOpen")])]
+    assert 1.25 < jaw[0] / jaw[1] < 1.6
+    assert Path(str(facts["sheet"])).stat().st_size > 10_000
     left, right = (np.linalg.norm(made.deltas[made.channels.index(f"eyeBlink{side}")]) for side in ("Left", "Right"))
     assert left == pytest.approx(right, rel=1e-2)
     with pytest.raises(FacecapError, match="no key called smirk"):
         run("shape-keys", ShapeKeysSettings(character=str(bare_head), out=tmp_path, only="smirk"))
+    with pytest.raises(FacecapError, match="no strength"):
+        run("shape-keys", ShapeKeysSettings(character=str(bare_head), out=tmp_path, strengths="jawOpen=much"))
 
 
 def test_a_mesh_without_a_face_is_refused_and_nothing_is_left(models: Path, tmp_path: Path) -> None:

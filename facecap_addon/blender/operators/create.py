@@ -17,11 +17,13 @@ from ..package import work_folder
 from ..properties.derive import values_of
 from ..worker_python import worker_python
 from .bake import bake_result
+from .refine import show_picture
 from .solve import STAGES, JobOperator
 
 if TYPE_CHECKING:
     from ...jobs.runner import ProcessRunner
 
+SHEET = "FaceCap shape keys"
 STAGES.update(
     {
         "keys": "Making shape keys",
@@ -50,7 +52,9 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
         from ..scene.shape_keys import write_shape_keys
 
         added = write_shape_keys(_object(job), load_rig(Path(str(facts["rig"]))))
-        session.outcome = session.Outcome(True, [f"{len(added)} shape keys added", *_lines(facts)[1:-1]])
+        mended = [line for line in _lines(facts) if " off by " in line]
+        session.outcome = session.Outcome(True, [f"{len(added)} shape keys added", *mended])
+        show_picture(bpy.context, Path(str(facts["sheet"])), SHEET)
         return {"FINISHED"}
 
 
@@ -80,6 +84,8 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
                 lines = bake_result(scene, obj)
             finally:
                 scene.facecap.bake.head = before
+            if scene.facecap.generate.loop:
+                _loop(obj)
             if scene.facecap.generate.as_strip:
                 _as_strips(obj, Path(str(facts["take"])).name.removesuffix(".take.npz"))
         else:
@@ -204,6 +210,13 @@ def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: floa
     target = points.with_suffix(".playing.pc2")
     frames = play_cache(obj, points, target, fps=fps, start_frame=start, scene=scene)
     return [f"{frames} frames as a point cache: {target.name}"]
+
+
+def _loop(obj: bpy.types.Object) -> None:
+    from ..scene.nla import cycle
+
+    cycle(obj.data.shape_keys)
+    cycle(obj)
 
 
 def _as_strips(obj: bpy.types.Object, name: str) -> None:

@@ -105,6 +105,7 @@ def _draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row = layout.row()
     row.scale_y = 1.3
     row.operator("facecap.make_keys", icon="SHAPEKEY_DATA")
+    _draw_failure(layout, context)
 
 
 class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
@@ -124,9 +125,7 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.6
         row.operator("facecap.solve", icon="PLAY")
-        if session.outcome is not None and not session.outcome.ok:
-            for line in session.outcome.lines:
-                wrapped(layout, context, line, icon="ERROR" if line == session.outcome.lines[0] else "BLANK1")
+        _draw_failure(layout, context)
 
 
 class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
@@ -190,6 +189,13 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
         for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "jaw_joint", "device"):
             column.prop(refine, name)
         _optional(layout, refine, "reference_frame", "Reference Frame")
+
+
+def _draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Why the latest job has no result."""
+    if session.outcome is not None and not session.outcome.ok:
+        for number, line in enumerate(session.outcome.lines):
+            wrapped(layout, context, line, icon="BLANK1" if number else "ERROR")
 
 
 def _optional(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str, heading: str) -> None:
@@ -260,9 +266,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.3
         row.operator("facecap.live", icon="RADIOBUT_ON")
-        if session.outcome is not None and not session.outcome.ok:
-            for line in session.outcome.lines:
-                wrapped(layout, context, line, icon="ERROR" if line == session.outcome.lines[0] else "BLANK1")
+        _draw_failure(layout, context)
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:
@@ -309,11 +313,12 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
             column.prop(chosen, name)
         _optional(layout, chosen, "duration_s", "Duration (s)")
         column = layout.column()
-        for name in ("motion", "head", "as_strip"):
+        for name in ("motion", "head", "as_strip", "loop"):
             column.prop(chosen, name)
         row = layout.row()
         row.scale_y = 1.3
         row.operator("facecap.generate", icon="FORCE_TURBULENCE")
+        _draw_failure(layout, context)
 
 
 class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):

@@ -65,7 +65,9 @@ def _property(item: SettingField) -> Any:
 def _default(item: SettingField, low: float) -> float:
     if item.default is not None:
         return item.default
-    return {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 25.0}.get(item.name, max(low, 0.0))
+    return {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 25.0, "duration_s": 5.0, "sigma_mm": 15.0}.get(
+        item.name, max(low, 0.0)
+    )
 
 
 def _title(item: SettingField) -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from .curves import SLOTTED
+from .curves import SLOTTED, curves_of
+
+
+def cycle(datablock: bpy.types.ID) -> None:
+    """Let every curve of a datablock's present action repeat before and after its keys."""
+    if datablock.animation_data is None or datablock.animation_data.action is None:
+        return
+    for curve in curves_of(datablock):
+        if not any(modifier.type == "CYCLES" for modifier in curve.modifiers):
+            curve.modifiers.new("CYCLES")
 
 
 def push_down(datablock: bpy.types.ID, name: str) -> bpy.types.NlaStrip | None:

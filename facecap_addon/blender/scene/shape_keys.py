@@ -54,7 +54,9 @@ def write_shape_keys(obj: bpy.types.Object, rig: BlendshapeRig) -> list[str]:
             before.mute = True
         block = obj.shape_key_add(name=channel, from_mix=False)
         block.slider_min, block.slider_max = float(low), float(high)
+        block.value = 0.0  # newer Blenders show a new key at once
         block.data.foreach_set("co", (rest + delta.astype(np.float64) @ back).astype(np.float32).ravel())
+    obj.active_shape_key_index = 0
     mesh.update()
     return list(rig.channels)
 
