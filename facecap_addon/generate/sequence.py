@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from ..errors import FacecapError
-from ..landmarks.layout import layout_of
+from ..landmarks.layout import layout_of, mediapipe_of
 from ..takes.atomic import atomic_path
 
 F32 = NDArray[np.float32]
@@ -92,6 +93,27 @@ def load_sequence(path: Path) -> LandmarkSequence:
             )
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise FacecapError(f"{path.name} is no landmark sequence ({error}).", "Make it again.") from error
+
+
+def as_learned(sequence: LandmarkSequence, scheme: str = "bu-83", fps: float = FPS) -> LandmarkSequence:
+    """A sequence in the layout and at the rate that generators learn, from one in the mesh layout at any rate.
+
+    Raises FacecapError if its layout has no such points, or it is over before it began.
+    """
+    if sequence.frame_count < 2:
+        raise FacecapError(f"{sequence.name or 'A sequence'} has only one frame.", "Leave it out.")
+    rest, moved = sequence.rest, sequence.displacements
+    if sequence.scheme != scheme:
+        if sequence.scheme != "mediapipe-478":
+            raise FacecapError(
+                f"A sequence of {sequence.scheme} landmarks cannot be learned beside others.", f"Give {scheme} ones."
+            )
+        twins = mediapipe_of(scheme)
+        rest, moved = rest[twins], moved[:, twins]
+    if abs(sequence.fps - fps) > 1e-3:
+        wanted = np.arange(0.0, sequence.time_s[-1] + 1e-9, 1.0 / fps)
+        moved = PchipInterpolator(sequence.time_s, moved.astype(np.float64), axis=0)(wanted).astype(np.float32)
+    return replace(sequence, scheme=scheme, rest=rest, displacements=moved, fps=fps)
 
 
 def steps_of(displacements: NDArray[np.floating], frames: int = FRAMES) -> F32:

@@ -52,9 +52,11 @@ class TrainGeneratorSettings:
     out: Path = setting(Path("generators"), help="Folder for the generator and its log")
     data: Path | None = setting(
         None,
-        help="Folder of BU-4DFE (SUBJECT/EXPRESSION/NUMBER.bnd), or of .landmarks.npz files made of takes; absent: "
-        "sequences authored by code",
+        help="Folder of BU-4DFE (SUBJECT/EXPRESSION/NUMBER.bnd), or of takes (.take.npz) or .landmarks.npz files, each "
+        "from neutral to neutral; absent: sequences authored by code",
     )
+    source: str | None = setting(None, help="Character that the takes were solved on; absent: the sample head")
+    blender: Path | None = setting(None, help="Blender program to open a .blend character with")
     subjects: int = setting(101, help="Subjects to author", min=3, max=10_000)
     held: int = setting(20, help="Subjects held out", min=0, max=5_000)
     epochs: int = setting(10_000, help="How often to go through the sequences", min=1, max=1_000_000)

@@ -14,18 +14,20 @@ import numpy as np
 from ..errors import FacecapError
 from ..generate.author import actor_of, authored_set
 from ..generate.bnd import read_bnd_folder
-from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
+from ..generate.sequence import ENDING, LandmarkSequence, as_learned, load_sequence
 from ..landmarks.registry import open_landmarker
 from ..takes.atomic import atomic_path
+from ..takes.npz import load_take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig
 from .generate_settings import TrainGeneratorSettings
 from .progress import Progress
+from .retarget import sequence_of
 from .schema import to_json
 from .stepwise import in_stages, stepwise
 from .torch_needed import check_torch
 
-_FREE = ("out", "threads", "tensorboard", "device", "precision")
+_FREE = ("out", "threads", "tensorboard", "device", "precision", "blender")
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,21 @@ def run(
     embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, settings.out))
     actor = actor_of(rig, embedding)
 
+    theirs = rig if settings.source is None else None
+    if theirs is None:
+        source = character_source(settings.source)
+        theirs, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=settings.out)
+
     def sequences(_: object) -> list[LandmarkSequence]:
         if settings.data is None:
             return authored_set(actor, settings.expression, settings.subjects)
-        own = sorted(settings.data.glob(f"*{ENDING}"))
+        own = [load_sequence(path) for path in sorted(settings.data.glob(f"*{ENDING}"))]
+        takes = [load_take(path) for path in sorted(settings.data.glob("*.take.npz"))]
+        if takes:
+            placed = embedding_of(theirs, landmarker, settings.out)
+            own += [sequence_of(take, theirs, placed) for take in takes]
         if own:
-            return [load_sequence(path) for path in own]
+            return [as_learned(sequence) for sequence in own]
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
 
     found = yield from stepwise("data", sequences)

@@ -195,3 +195,20 @@ def test_a_generator_is_trained_by_command_and_used(models: Path, tmp_path: Path
         "generate", GenerateSettings(expressions="anger", out=tmp_path, generators=tmp_path / "mine", blend=False)
     )
     assert load_sequence(Path(str(told["landmarks"]))).frame_count == 135
+
+
+def test_a_generator_learns_from_takes(models: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    takes = tmp_path / "takes"
+    takes.mkdir()
+    for seed in range(4):
+        run("generate", GenerateSettings(expressions="happiness", out=tmp_path, seed=seed, blend=False))
+        (tmp_path / f"happiness-{seed}.take.npz").rename(takes / f"{seed}.take.npz")
+    settings = TrainGeneratorSettings(
+        expression="happiness", data=takes, out=tmp_path / "mine", held=1, epochs=2, free_epochs=0
+    )
+    facts = run("train-generator", settings)
+    assert any("over 3 sequences" in line for line in facts["lines"])  # type: ignore[attr-defined]
+    with pytest.raises(FacecapError, match=r"no \.bnd sequences"):
+        run("train-generator", replace(settings, data=tmp_path / "mine", out=tmp_path / "other"))

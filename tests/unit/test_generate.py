@@ -87,6 +87,23 @@ def test_steps_and_displacements_are_inverse() -> None:
     assert longer.shape == steps.shape and not longer[50:].any()
 
 
+def test_other_layouts_and_rates_become_what_is_learned() -> None:
+    from facecap_addon.generate.sequence import as_learned
+    from facecap_addon.landmarks.layout import mediapipe_of
+
+    random = np.random.default_rng(0)
+    time_s = np.arange(61) / 60
+    shape = random.normal(scale=0.01, size=(478, 3))
+    moved = (np.sin(3 * time_s)[:, None, None] * shape).astype(np.float32)
+    rest = random.normal(size=(478, 3)).astype(np.float32)
+    found = as_learned(LandmarkSequence("mediapipe-478", rest, moved, 60.0))
+    assert found.scheme == "bu-83" and found.fps == 25.0 and found.frame_count == 26
+    wanted = np.sin(3 * found.time_s)[:, None, None] * shape[mediapipe_of("bu-83")]
+    np.testing.assert_allclose(found.displacements, wanted, atol=2e-5)
+    with pytest.raises(FacecapError, match="cannot be learned"):
+        as_learned(LandmarkSequence("ibug-68", rest[:68], moved[:, :68]))
+
+
 def test_sequences_survive_the_disk(tmp_path: Path) -> None:
     made = authored(actor(), "fear", 3)
     save_sequence(tmp_path / "a.landmarks.npz", made)
