@@ -16,8 +16,9 @@ from ..generate.to_keys import OnCharacter, on_character
 from ..landmarks.layout import mediapipe_of
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
+from ..retarget.choice import WarpOptions
 from ..retarget.each_frame import solved_in_each_frame
-from ..retarget.warp import WarpOptions, make_warp
+from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry

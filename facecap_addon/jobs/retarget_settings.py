@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..retarget.kernels import KERNELS
+from ..retarget.choice import KERNELS
 from .schema import setting
 
 

@@ -10,7 +10,8 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import points_on
-from .warp import Warp, WarpOptions, make_warp
+from .choice import WarpOptions
+from .warp import Warp, make_warp
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

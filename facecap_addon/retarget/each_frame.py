@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from .choice import WarpOptions
 from .rbf import fit_rbf, influence
-from .warp import Warp, WarpOptions
+from .warp import Warp
 
 F32 = NDArray[np.float32]
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 
-KERNELS = ("gaussian", "gaussian-printed", "thin-plate", "multiquadric")
-
 
 def _gaussian(squared: F64, sigma: float) -> F64:
     return np.exp(squared * (-0.5 / sigma**2))

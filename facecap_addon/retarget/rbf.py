@@ -15,7 +15,8 @@ from scipy.linalg import LinAlgError, LinAlgWarning, solve
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
-from .kernels import KERNELS, kernel_values, squared_distances
+from .choice import KERNELS
+from .kernels import kernel_values, squared_distances
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]

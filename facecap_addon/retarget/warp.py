@@ -14,6 +14,7 @@ from ..geometry.weld import welded
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, points_on
+from .choice import WarpOptions
 from .geodesic import distance_from, edge_graph, smoothed
 from .organs import Organ, gaze_turns, jaw_motion, take_apart
 from .rbf import fit_rbf, influence, merged
@@ -33,22 +34,6 @@ _ROUNDS = 6
 _CALM = 2.0
 _RESTLESS = 20.0
 _AT_ONCE = 24
-
-
-@dataclass(frozen=True)
-class WarpOptions:
-    """How landmarks pull.
-
-    Attributes:
-        kernel: see `kernel_values`.  sigma_m: its width, m; None: by the landmarks' spacing.
-        reach: distance along the skin beyond which nothing moves, in distances of the outer eye corners.
-        sides: whether the sides of mouth and eyes are kept apart.
-    """
-
-    kernel: str = "gaussian-printed"
-    sigma_m: float | None = None
-    reach: float = 1.0
-    sides: bool = True
 
 
 @dataclass(frozen=True)
