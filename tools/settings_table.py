@@ -7,10 +7,13 @@ from pathlib import Path
 
 from facecap_addon.jobs.dataset_settings import DatasetSettings
 from facecap_addon.jobs.filter_settings import FilterSettings
+from facecap_addon.jobs.generate_settings import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.live_settings import LiveSettings
 from facecap_addon.jobs.refine_settings import RefineSettings
+from facecap_addon.jobs.retarget_settings import RetargetSettings
 from facecap_addon.jobs.schema import SettingField, fields_of
 from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
 from facecap_addon.jobs.train_settings import TrainSettings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -21,6 +24,10 @@ TABLES: tuple[tuple[Path, type], ...] = (
     (DOCS / "learn.md", TrainSettings),
     (DOCS / "live.md", LiveSettings),
     (DOCS / "live.md", FilterSettings),
+    (DOCS / "retarget.md", ShapeKeysSettings),
+    (DOCS / "retarget.md", RetargetSettings),
+    (DOCS / "generate.md", GenerateSettings),
+    (DOCS / "generate.md", TrainGeneratorSettings),
 )
 END = "<!-- end of settings -->"
 
@@ -42,7 +49,16 @@ def updated(text: str, settings: type) -> str:
 def _flag(item: SettingField) -> str:
     if item.kind == "bool":
         return f"`{item.flag}`, `--no-{item.flag[2:]}`"
-    positional = item.required and item.name in ("video", "folder", "take", "source")
+    positional = item.required and item.name in (
+        "video",
+        "folder",
+        "take",
+        "source",
+        "motion",
+        "expressions",
+        "expression",
+        "character",
+    )
     return f"`{item.name.upper()}`" if positional else f"`{item.flag}`"
 
 

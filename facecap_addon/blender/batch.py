@@ -4,6 +4,7 @@
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
      "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1,
      "loop": false}
+    {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
     {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
      "start_frame": 1}
@@ -66,12 +67,16 @@ def answer_request(request: dict[str, Any], *, wait: Wait | None = None) -> dict
             return extract(request)
         case "bake":
             return bake(request, wait=wait)
+        case "read_alembic":
+            return read_alembic(request)
         case "add_keys":
             return add_keys(request)
         case "play_points":
             return play_points(request)
         case unknown:
-            raise FacecapError(f"Unknown request {unknown!r}.", "Ask for extract, bake, add_keys or play_points.")
+            raise FacecapError(
+                f"Unknown request {unknown!r}.", "Ask for extract, bake, read_alembic, add_keys or play_points."
+            )
 
 
 def extract(request: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +137,18 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         "audio": has_audio,
         "notes": notes + report.remarks,
     }
+
+
+def read_alembic(request: dict[str, Any]) -> dict[str, Any]:
+    """Write the vertices of the mesh in an Alembic file to a point cache, in the scene's axes, metres."""
+    from .scene.alembic import write_alembic_points
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    render, fps = bpy.context.scene.render, float(request["fps"])
+    render.fps = max(1, round(fps))
+    render.fps_base = render.fps / fps
+    frames = write_alembic_points(Path(request["alembic"]), Path(request["out"]), int(request["vertices"]))
+    return {"points": request["out"], "frames": frames}
 
 
 def add_keys(request: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ STAGE_TEXT = {
     "blend": "keying the character",
     "solve": "solving",
     "add": "adding to the set",
+    "alembic": "reading Alembic",
     "draw": "drawing the character",
     "sheet": "making the contact sheet",
     "pictures": "cutting out faces",

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from ..errors import FacecapError
+from ..footage.footage import open_footage
 from ..learn.checks import check_set
 from ..learn.crop import proposed_crop
 from ..learn.sheet import contact_sheet
 from ..learn.stills import find_stills
 from ..learn.training_set import Box, TrainingSet, open_set, save_set
 from ..takes.atomic import atomic_path
-from .blender_process import BlenderHook
+from .blender_process import BlenderHook, ask_blender
 from .character import character_source, read_rig
 from .dataset_settings import DatasetSettings
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
@@ -64,11 +66,13 @@ def run(
         training_set = yield from add_take(settings, training_set, settings.take)
     elif settings.draw_seconds is not None:
         training_set = yield from add_drawn(settings, training_set, settings.draw_seconds)
-    elif settings.video is not None:
+    elif (video := settings.video) is not None:
         if (settings.curves is None) == (settings.cache is None):
             raise FacecapError("Footage needs curves or a point cache.", "Name one with --curves or --cache.")
+        if settings.cache is not None and settings.cache.suffix.lower() == ".abc":
+            settings = yield from _with_points(settings, training_set, video, blender_hook)
         adding = add_curves if settings.curves is not None else add_cache
-        training_set = yield from adding(settings, training_set, settings.video)
+        training_set = yield from adding(settings, training_set, video)
     elif not (settings.folder / "set.json").is_file():
         raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
     training_set = with_crop(training_set, settings.crop)
@@ -97,10 +101,6 @@ def with_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
         return replace(training_set, crop=_box(text), crop_is_own=True)
     if training_set.crop_is_own or not training_set.shots:
         return training_set
-    import numpy as np
-
-    from ..footage.footage import open_footage
-
     first = training_set.shots[0]
     size = open_footage(training_set.video_of(first), fps=first.fps).size_px
     boxes = np.concatenate([training_set.rows_of(shot).box for shot in training_set.shots])
@@ -121,9 +121,31 @@ def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Generator[Pr
 
         character = settings_of(load_take(settings.take), settings.take).character
     rig, _ = yield from read_rig(
-        character_source(character), blender=None, hook=hook, folder=settings.folder / ".characters.facecap"
+        character_source(character), blender=settings.blender, hook=hook, folder=settings.folder / ".characters.facecap"
     )
     return TrainingSet(settings.folder, rig)
+
+
+def _with_points(
+    settings: DatasetSettings, training_set: TrainingSet, video: Path, hook: BlenderHook | None
+) -> Generator[Progress, None, DatasetSettings]:
+    """The settings with an Alembic file's vertices as an MDD file in the set's folder, which Blender writes."""
+    assert settings.cache is not None
+    if not settings.cache.is_file():
+        raise FacecapError(f"There is no file {settings.cache}.", "Check the path.")
+    kept = settings.folder / ".alembic.facecap"
+    target = kept / f"{settings.cache.stem}.mdd"
+    request: dict[str, Any] = {"do": "read_alembic", "alembic": str(settings.cache.resolve())}
+    request |= {"out": str(target.resolve()), "vertices": training_set.rig.vertex_count}
+    # Blender plays Alembic by time: a frame of the footage is a frame of the scene.
+    request["fps"] = settings.cache_fps or float(open_footage(video, fps=settings.fps).frame_rate)
+    asking = ask_blender(request, blender=settings.blender, hook=hook, folder=kept)
+    while True:
+        try:
+            next(asking)
+        except StopIteration:
+            return replace(settings, cache=target)
+        yield Progress("alembic", 0, 1)
 
 
 def _look_at_stills(settings: DatasetSettings) -> DatasetResult:

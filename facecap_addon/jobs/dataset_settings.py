@@ -16,7 +16,9 @@ class DatasetSettings:
     take: Path | None = setting(None, help="Solved take (.take.npz) to learn from, with the footage it was solved from")
     video: Path | None = setting(None, help="Footage, for curves or a point cache made elsewhere")
     curves: Path | None = setting(None, help="Live Link Face CSV, or a take, that belongs to the video")
-    cache: Path | None = setting(None, help="Point cache (.pc2, .mdd) of the character that belongs to the video")
+    cache: Path | None = setting(
+        None, help="Point cache (.pc2, .mdd, or Alembic .abc) of the character that belongs to the video"
+    )
     side_video: Path | None = setting(None, help="Footage of a second camera that stands to the side, in step with it")
     stills: Path | None = setting(None, help="Folder of stills sorted by expression, for the embedding")
     draw_seconds: float | None = setting(
@@ -37,6 +39,7 @@ class DatasetSettings:
     cache_fps: float | None = setting(
         None, help="Frame rate of a point cache without times; absent: the footage's", unit="fps", min=0.1, max=1000
     )
+    blender: Path | None = setting(None, help="Blender program to read .blend characters and Alembic with")
     offset_s: float = setting(
         0.0, help="Time that is added to the curves' or the cache's", unit="s", min=-3600, max=3600, flag="--offset"
     )

@@ -14,6 +14,7 @@ from .progress_picture import curves, stacked
 from .trainer import Epoch, Task, write_log
 
 PICTURE = "progress.png"
+_LOSS_PX = 260
 
 
 class Diary:
@@ -50,11 +51,12 @@ class Diary:
 
 
 def loss_curves(epochs: list[Epoch], title: str) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: loss and held-out errors."""
-    lines = {"loss": [e.loss for e in epochs]}
+    """(H, W, 3) uint8: the loss, and below it each held-out error, as they have units of their own."""
+    parts = [curves({"loss": [e.loss for e in epochs]}, title, height=_LOSS_PX)]
     for name in epochs[-1].judged if epochs else ():
-        lines[name] = [e.judged.get(name, np.nan) for e in epochs]
-    return curves(lines, title)
+        values = [e.judged.get(name, np.nan) for e in epochs]
+        parts.append(curves({name: values}, f"held out: {name.replace('_', ' ')}", height=_LOSS_PX))
+    return stacked(parts)
 
 
 def _writer(folder: Path) -> Any:

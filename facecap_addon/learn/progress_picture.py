@@ -8,18 +8,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_WIDTH, _HEIGHT, _LEFT, _BELOW, _TOP = 960, 420, 70, 40, 30
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BELOW, _TOP = 1000, 420, 70, 200, 40, 30
 _PAPER, _INK, _GRID = (250, 250, 248), (50, 50, 50), (222, 222, 218)
 _COLORS = ((40, 100, 200), (210, 90, 30), (60, 140, 70), (140, 70, 160), (120, 120, 40), (30, 150, 160))
 
 
-def curves(lines: Mapping[str, Sequence[float]], title: str, *, first_epoch: int = 1) -> NDArray[np.uint8]:
+def curves(
+    lines: Mapping[str, Sequence[float]], title: str, *, first_epoch: int = 1, height: int = _HEIGHT
+) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: lines of positive values by epoch, the axis of values logarithmic.
 
     Args:
-        lines: name to values, one per epoch; NaN is left out.
+        lines: name to values, one per epoch, all of one unit; NaN is left out.  height: of the picture, px.
     """
-    out = np.full((_HEIGHT, _WIDTH, 3), _PAPER, np.uint8)
+    out = np.full((height, _WIDTH, 3), _PAPER, np.uint8)
     values = np.concatenate([np.asarray(v, np.float64) for v in lines.values()]) if lines else np.zeros(0)
     good = values[np.isfinite(values) & (values > 0)]
     cv2.putText(out, title, (_LEFT, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _INK, 1, cv2.LINE_AA)
@@ -29,26 +31,26 @@ def curves(lines: Mapping[str, Sequence[float]], title: str, *, first_epoch: int
     count = max(len(v) for v in lines.values())
 
     def x_of(epoch: float) -> float:
-        return _LEFT + (epoch - first_epoch) / max(count - 1, 1) * (_WIDTH - _LEFT - 150)
+        return _LEFT + (epoch - first_epoch) / max(count - 1, 1) * (_WIDTH - _LEFT - _RIGHT)
 
     def y_of(value: float) -> float:
-        return _TOP + (high - np.log10(value)) / max(high - low, 1e-9) * (_HEIGHT - _TOP - _BELOW)
+        return _TOP + (high - np.log10(value)) / max(high - low, 1e-9) * (height - _TOP - _BELOW)
 
     for value in _ticks(low, high):
         y = round(y_of(value))
-        cv2.line(out, (_LEFT, y), (_WIDTH - 150, y), _GRID, 1)
+        cv2.line(out, (_LEFT, y), (_WIDTH - _RIGHT, y), _GRID, 1)
         cv2.putText(out, f"{value:g}", (8, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
     for epoch in np.unique(np.linspace(first_epoch, first_epoch + count - 1, 6).round().astype(int)):
-        place = (round(x_of(epoch)) - 8, _HEIGHT - 20)
+        place = (round(x_of(epoch)) - 8, height - 20)
         cv2.putText(out, str(epoch), place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
-    cv2.putText(out, "epoch", (_WIDTH // 2 - 60, _HEIGHT - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
+    cv2.putText(out, "epoch", (_WIDTH // 2 - 60, height - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
     for number, (name, line) in enumerate(lines.items()):
         color = _COLORS[number % len(_COLORS)]
         points = [(x_of(first_epoch + i), y_of(v)) for i, v in enumerate(line) if np.isfinite(v) and v > 0]
         if points:
             cv2.polylines(out, [np.round(points).astype(np.int32)[:, None]], False, color, 1, cv2.LINE_AA)
         label = f"{name} {line[-1]:.3g}" if len(line) else name
-        place = (_WIDTH - 145, _TOP + 14 + 18 * number)
+        place = (_WIDTH - _RIGHT + 5, _TOP + 14 + 18 * number)
         cv2.putText(out, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
     return out
 

@@ -14,12 +14,12 @@ from facecap_addon.blender.batch import answer_request
 from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.scene.empties import follow_empties
 from facecap_addon.blender.scene.nla import cycle, push_down
-from facecap_addon.blender.scene.point_cache import play_cache
+from facecap_addon.blender.scene.point_cache import export_mesh, play_cache
 from facecap_addon.blender.scene.shape_keys import write_shape_keys
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.rig.blendshapes import save_rig
-from facecap_addon.takes.point_cache import write_point_cache
+from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.blender.faces import coordinates, evaluated, make_face
 from tests.blender.test_operators import needs_models, open_sample_head
 
@@ -241,3 +241,31 @@ def test_a_plane_is_no_head(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         bpy.ops.facecap.make_keys()
     assert obj.data.shape_keys is None and session.job is None
+
+
+def test_an_alembic_files_vertices_become_a_point_cache(tmp_path: Path) -> None:
+    obj = make_face(("jawOpen",))
+    obj.scale = (1.0, 2.0, 1.0)
+    bpy.context.view_layer.update()
+    rig = extract_rig(obj)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 30, 1.0
+    scene.frame_start, scene.frame_end = 1, 7
+    block = obj.data.shape_keys.key_blocks["jawOpen"]
+    for frame in range(1, 8):
+        block.value = frame / 10
+        block.keyframe_insert("value", frame=frame)
+    export_mesh(bpy.context, obj, tmp_path / "face.abc")
+    request = {
+        "do": "read_alembic",
+        "alembic": str(tmp_path / "face.abc"),
+        "out": str(tmp_path / "face.mdd"),
+        "fps": 30,
+    }
+    with pytest.raises(FacecapError, match="no mesh of 481 vertices"):
+        answer_request({**request, "vertices": 481})
+    assert answer_request({**request, "vertices": 482})["frames"] == 7
+    cache = read_point_cache(tmp_path / "face.mdd")
+    np.testing.assert_allclose(np.diff(cache.time_s), 1 / 30, atol=1e-6)
+    for row in range(7):
+        np.testing.assert_allclose(cache.positions[row], rig.vertices_at(np.array([(row + 1) / 10])), atol=1e-5)

@@ -44,7 +44,7 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
         character = _character(context)
         out = work_folder("shape keys")
         request: dict[str, Any] = values_of(context.scene.facecap.keys, ShapeKeysSettings)
-        request |= {"character": str(_exported(character, out)), "out": str(out), "blend": False}
+        request |= {"character": str(exported(character, out)), "out": str(out), "blend": False}
         return _job(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
@@ -71,7 +71,7 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
         chosen = context.scene.facecap.generate
         request: dict[str, Any] = values_of(chosen, GenerateSettings)
         request |= {"expressions": ",".join(expressions_of(chosen)), "out": str(out)}
-        request |= {"character": str(_exported(character, out)), "blend": False}
+        request |= {"character": str(exported(character, out)), "blend": False}
         return _job(context, "generate", from_json(GenerateSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
@@ -113,7 +113,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         out = work_folder("retargeted")
         request: dict[str, Any] = values_of(settings.retarget, RetargetSettings)
         request |= {"motion": bpy.path.abspath(settings.result.take), "out": str(out), "blend": False}
-        request |= {"source": str(_exported(settings.character, out)), "character": str(_exported(target, out))}
+        request |= {"source": str(exported(settings.character, out)), "character": str(exported(target, out))}
         return _job(context, "retarget", from_json(RetargetSettings, request), target)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
@@ -168,7 +168,7 @@ def _character(context: bpy.types.Context) -> bpy.types.Object:
     return character
 
 
-def _exported(obj: bpy.types.Object, folder: Path) -> Path:
+def exported(obj: bpy.types.Object, folder: Path) -> Path:
     """The mesh as a rig file for the worker."""
     from ...rig.blendshapes import save_rig
     from ...takes.atomic import atomic_path

@@ -46,14 +46,49 @@ class FACECAP_OT_add_to_set(JobOperator, bpy.types.Operator):
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start adding the scene's take. Raises FacecapError."""
         take = Path(bpy.path.abspath(context.scene.facecap.result.take))
-        settings = from_json(DatasetSettings, {"folder": str(set_folder(context)), "take": str(take)})
-        return _job(context, "dataset", settings)
+        request = {"folder": str(set_folder(context)), "take": str(take), **_crop(context)}
+        return _job(context, "dataset", from_json(DatasetSettings, request))
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         session.outcome = session.Outcome(True, _lines(facts))
         if facts.get("sheet"):
             show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
         return {"FINISHED"}
+
+
+class FACECAP_OT_draw_set(FACECAP_OT_add_to_set, bpy.types.Operator):
+    bl_idname = "facecap.draw_set"
+    bl_label = "Draw"
+    bl_description = "Add drawings of the character under varied curves to the training set (needs PyTorch)"
+
+    needs_take = ""
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start drawing the scene's character. Raises FacecapError."""
+        from .create import exported
+
+        settings = context.scene.facecap
+        if settings.character is None:
+            raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+        folder = set_folder(context)
+        request: dict[str, Any] = {"folder": str(folder), "draw_seconds": settings.learn.draw_seconds, **_crop(context)}
+        if not (folder / "set.json").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            request["character"] = str(exported(settings.character, folder))
+        return _job(context, "dataset", from_json(DatasetSettings, request))
+
+
+class FACECAP_OT_check_set(FACECAP_OT_add_to_set, bpy.types.Operator):
+    bl_idname = "facecap.check_set"
+    bl_label = "Check"
+    bl_description = "Check the training set and show its contact sheet, with the crop above"
+
+    needs_take = ""
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start checking the scene's set. Raises FacecapError."""
+        request = {"folder": str(set_folder(context)), **_crop(context)}
+        return _job(context, "dataset", from_json(DatasetSettings, request))
 
 
 class FACECAP_OT_train(JobOperator, bpy.types.Operator):
@@ -72,6 +107,8 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
         if not (folder / "set.json").is_file():
             raise FacecapError("There is no training set yet.", "Add takes to it first.")
         request: dict[str, Any] = values_of(context.scene.facecap.learn, TrainSettings) | {"folder": str(folder)}
+        if context.scene.facecap.learn.stills:
+            request["stills"] = bpy.path.abspath(context.scene.facecap.learn.stills)
         return _job(context, "train", from_json(TrainSettings, request))
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
@@ -81,6 +118,11 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
             scene.facecap.solve.method = FILE_CHOICE
             scene.facecap.solve.method_file = str(facts["solver"])
         return {"FINISHED"}
+
+
+def _crop(context: bpy.types.Context) -> dict[str, str]:
+    learn = context.scene.facecap.learn
+    return {"crop": ",".join(f"{value:.4f}" for value in learn.crop)} if learn.use_crop else {}
 
 
 def set_folder(context: bpy.types.Context) -> Path:
@@ -109,4 +151,4 @@ def _lines(facts: dict[str, object]) -> list[str]:
     return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
-CLASSES = (FACECAP_OT_add_to_set, FACECAP_OT_train)
+CLASSES = (FACECAP_OT_add_to_set, FACECAP_OT_draw_set, FACECAP_OT_check_set, FACECAP_OT_train)

@@ -219,9 +219,20 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         learn = context.scene.facecap.learn
         layout.prop(learn, "folder")
-        layout.operator("facecap.add_to_set", icon="ADD")
+        row = layout.row(align=True)
+        row.operator("facecap.add_to_set", icon="ADD")
+        row.operator("facecap.draw_set", icon="USER")
+        row.operator("facecap.check_set", icon="VIEWZOOM")
         column = layout.column()
-        for name in ("network", "preset", "patience", "int8", "device"):
+        column.prop(learn, "draw_seconds")
+        column.prop(learn, "use_crop")
+        if learn.use_crop:
+            column.prop(learn, "crop", text="Left, Top, Width, Height")
+        column = layout.column()
+        column.prop(learn, "network")
+        if learn.network == "meng":
+            column.prop(learn, "stills")
+        for name in ("preset", "patience", "int8", "device"):
             column.prop(learn, name)
         row = layout.row()
         row.scale_y = 1.3

@@ -70,6 +70,28 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
             subtype="DIR_PATH",
             options=_PATH_OPTIONS,
         ),
+        "stills": bpy.props.StringProperty(
+            name="Stills",
+            description="Folder of stills sorted by expression, for Meng and Wen's embedding",
+            subtype="DIR_PATH",
+            options=_PATH_OPTIONS,
+        ),
+        "draw_seconds": bpy.props.FloatProperty(
+            name="Draw (s)", description="How long the character is drawn under varied curves", default=60.0, min=2.0
+        ),
+        "use_crop": bpy.props.BoolProperty(
+            name="Own Crop", description="Give the rectangle that the network sees; else it is proposed", default=False
+        ),
+        "crop": bpy.props.FloatVectorProperty(
+            name="Crop",
+            description="Left, top, width and height of what the network sees, in parts of the picture",
+            size=4,
+            default=(0.2, 0.1, 0.6, 0.8),
+            min=-1.0,
+            max=2.0,
+            precision=3,
+            step=1,
+        ),
     }
 
 

@@ -1,0 +1,58 @@
+"""The vertices of an Alembic file, as Blender plays them, in a point cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FacecapError
+from ...takes.point_cache import write_point_cache
+from .character import metres_per_unit
+from .footage import scene_rate
+
+F32 = NDArray[np.float32]
+
+
+def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
+    """Import an Alembic file into the present scene and write its mesh of so many vertices to an MDD file.
+
+    Args:
+        out: .mdd; metres and the scene's axes about the object's origin, as rigs have them.
+    Returns:
+        frames written, one per frame of the file.
+    Raises:
+        FacecapError: Blender cannot read it, or it holds no such mesh.
+    """
+    before = set(bpy.data.objects)
+    try:
+        bpy.ops.wm.alembic_import(filepath=str(path), set_frame_range=True, as_background_job=False)
+    except RuntimeError as error:
+        raise FacecapError(f"Blender cannot read {path.name} ({str(error).strip()}).", "Export it again.") from error
+    meshes = [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH"]
+    fitting = [obj for obj in meshes if len(obj.data.vertices) == vertices]
+    if not fitting:
+        counts = ", ".join(f"{obj.name} ({len(obj.data.vertices)})" for obj in meshes[:6]) or "none"
+        raise FacecapError(
+            f"{path.name} holds no mesh of {vertices} vertices; its meshes: {counts}.",
+            "Export the character that the set is of, unchanged.",
+        )
+    scene, obj = bpy.context.scene, fitting[0]
+    frames = range(scene.frame_start, scene.frame_end + 1)
+    time_s = np.arange(len(frames)) / scene_rate(scene)
+
+    def samples() -> Iterator[F32]:
+        for frame in frames:
+            scene.frame_set(frame)
+            shown = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+            if len(shown.data.vertices) != vertices:
+                raise FacecapError(f"The mesh in {path.name} changes its vertices.", "Export it without modifiers.")
+            flat = np.empty(3 * vertices, np.float32)
+            shown.data.vertices.foreach_get("co", flat)
+            axes = np.array(shown.matrix_world)[:3, :3] * metres_per_unit()
+            yield flat.reshape(-1, 3) @ axes.T.astype(np.float32)
+
+    return write_point_cache(out, samples(), time_s, vertices, fps=scene_rate(scene))
