@@ -12,9 +12,9 @@ else
   case $bpy in 4.* | 5.0*) default=python3.11 ;; *) default=python3.13 ;; esac
   home=$root/.cache/bpy/$bpy
   python=$home/bin/python
-  if ! "$python" -c 'import bpy, pytest' 2>/dev/null; then
+  if ! "$python" -c 'import bpy, pytest, threadpoolctl' 2>/dev/null; then
     "${PYTHON:-$default}" -m venv "$home"
-    "$python" -m pip install --quiet "bpy==$bpy" pytest scipy onnxruntime av 'opencv-python-headless==4.11.0.86'
+    "$python" -m pip install --quiet "bpy==$bpy" pytest scipy onnxruntime av threadpoolctl 'opencv-python-headless==4.11.0.86'
   fi
 fi
 cd "$root"
