@@ -22,6 +22,9 @@ MODULES = (
     "operators.installation",
     "overlay.landmarks",
     "panels.sidebar",
+    "panels.learn",
+    "panels.live",
+    "panels.create",
     "command",
 )
 

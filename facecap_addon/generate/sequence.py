@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ FPS = 25.0
 FRAMES = 135
 """Seo and Luo's sequences: 135 frames at 25 a second."""
 ENDING = ".landmarks.npz"
-_MOST_FRAMES = 200_000
+_MOST_FRAMES, _MOST_BYTES = 200_000, 2 << 30
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ def save_sequence(path: Path, sequence: LandmarkSequence) -> None:
 def load_sequence(path: Path) -> LandmarkSequence:
     """Read what `save_sequence` wrote. Raises FacecapError if it is damaged."""
     try:
+        with ZipFile(path) as archive:
+            if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
+                raise FacecapError(f"{path.name} is too large for a landmark sequence.", "Make it again.")
         with np.load(path, allow_pickle=False) as data:
             names = [str(n) for n in data["fact_names"]]
             return LandmarkSequence(

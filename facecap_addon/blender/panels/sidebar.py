@@ -6,22 +6,13 @@ import bpy
 
 from ...errors import FacecapError
 from ...rig.channels import arkit_name
-from ...takes.filters.choice import FilterChoice
 from .. import session
 from ..operators.solve import progress_text
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
+from .create import draw_bare
+from .section import FacecapPanel, draw_failure, draw_optional
 from .text import wrapped
-
-_FILTER_RADIUS = FilterChoice().radius
-
-
-class FacecapPanel:
-    """Mixin: a section of the FaceCap tab."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "FaceCap"
 
 
 class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
@@ -78,7 +69,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             notes = character_notes(obj)
         except FacecapError as error:
             if obj.data.shape_keys is None and len(obj.data.polygons):
-                _draw_bare(layout, context)
+                draw_bare(layout, context)
             else:
                 wrapped(layout, context, f"{error.what} {error.way_out}", icon="ERROR")
             return
@@ -91,21 +82,6 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             column.label(text="Landmarks are placed by the solve", icon="BLANK1")
         else:
             layout.prop(settings, "show_landmarks", toggle=True, icon="STICKY_UVS_DISABLE")
-
-
-def _draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What can be done with a head that has no shape keys."""
-    layout.label(text="No shape keys yet", icon="SHAPEKEY_DATA")
-    column = layout.column()
-    column.use_property_split = True
-    column.use_property_decorate = False
-    keys = context.scene.facecap.keys
-    for name in ("strength", "symmetric", "contact"):
-        column.prop(keys, name)
-    row = layout.row()
-    row.scale_y = 1.3
-    row.operator("facecap.make_keys", icon="SHAPEKEY_DATA")
-    _draw_failure(layout, context)
 
 
 class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
@@ -125,7 +101,7 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.6
         row.operator("facecap.solve", icon="PLAY")
-        _draw_failure(layout, context)
+        draw_failure(layout, context)
 
 
 class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
@@ -140,7 +116,7 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
         layout.active = session.job is None
         solve = context.scene.facecap.solve
         for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
-            _optional(layout, solve, name, heading)
+            draw_optional(layout, solve, name, heading)
         column = layout.column()
         column.prop(solve, "method")
         if solve.method == FILE_CHOICE:
@@ -188,169 +164,7 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
         column = layout.column()
         for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "jaw_joint", "device"):
             column.prop(refine, name)
-        _optional(layout, refine, "reference_frame", "Reference Frame")
-
-
-def _draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Why the latest job has no result."""
-    if session.outcome is not None and not session.outcome.ok:
-        for number, line in enumerate(session.outcome.lines):
-            wrapped(layout, context, line, icon="BLANK1" if number else "ERROR")
-
-
-def _optional(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str, heading: str) -> None:
-    """A value with a box beside it that says whether it is used."""
-    row = layout.row(heading=heading, align=True)
-    row.prop(owner, f"use_{name}", text="")
-    value = row.row(align=True)
-    value.active = getattr(owner, f"use_{name}")
-    value.prop(owner, name, text="")
-
-
-class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
-    bl_label = "Learn"
-    bl_order = 6
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        learn = context.scene.facecap.learn
-        layout.prop(learn, "folder")
-        row = layout.row(align=True)
-        row.operator("facecap.add_to_set", icon="ADD")
-        row.operator("facecap.draw_set", icon="USER")
-        row.operator("facecap.check_set", icon="VIEWZOOM")
-        column = layout.column()
-        column.prop(learn, "draw_seconds")
-        column.prop(learn, "use_crop")
-        if learn.use_crop:
-            column.prop(learn, "crop", text="Left, Top, Width, Height")
-        column = layout.column()
-        column.prop(learn, "network")
-        if learn.network == "meng":
-            column.prop(learn, "stills")
-        for name in ("preset", "patience", "int8", "device"):
-            column.prop(learn, name)
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.train", icon="OUTLINER_OB_LIGHTPROBE")
-
-
-class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
-    bl_label = "Live"
-    bl_order = 7
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        if session.live is not None:
-            _draw_running(layout, context, session.live)
-            return
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        live = context.scene.facecap.live
-        column = layout.column()
-        column.row().prop(live, "kind", expand=True)
-        if live.kind == "camera":
-            column.prop(live, "camera")
-        elif live.kind == "phone":
-            column.prop(live, "port")
-        if live.kind != "phone":
-            column.prop(live, "method")
-            if live.method == FILE_CHOICE:
-                column.prop(live, "method_file")
-        for name in ("filter", "cutoff_hz", "delay"):
-            column.prop(live, name)
-        if live.delay and live.filter == "hybrid":
-            column.label(text=f"{1000 * min(live.delay, _FILTER_RADIUS) / 30:.0f} ms later at 30 frames per second")
-        column = layout.column()
-        column.prop(live, "location")
-        row = column.row(heading="Send On", align=True)
-        row.prop(live, "use_send", text="")
-        address = row.row(align=True)
-        address.active = live.use_send
-        address.prop(live, "send", text="")
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.live", icon="RADIOBUT_ON")
-        _draw_failure(layout, context)
-
-
-def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:
-    """What goes on, and what can be done about it."""
-    column = layout.column(align=True)
-    face = live.face
-    if face is None:
-        column.label(text=live.stage, icon="TIME")
-    elif not face.confidence:
-        column.label(text="No face", icon="HIDE_ON")
-    else:
-        column.label(text=f"{face.fps:.0f} frames per second", icon="RADIOBUT_ON")
-        late = live.latency_ms[-1] if live.latency_ms else face.latency_ms
-        column.label(text=f"{late:.0f} ms late, {face.dropped} dropped", icon="BLANK1")
-    if live.note:
-        wrapped(column, context, live.note, icon="INFO")
-    column = layout.column(align=True)
-    column.scale_y = 1.2
-    column.operator("facecap.live_neutral", icon="USER")
-    recording = face is not None and face.recording
-    column.operator("facecap.live_record", icon="PAUSE" if recording else "REC", depress=recording)
-    column.operator("facecap.live_stop", icon="CANCEL")
-
-
-class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
-    bl_label = "Generate"
-    bl_order = 8
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        chosen = context.scene.facecap.generate
-        column = layout.column()
-        if chosen.use_chain:
-            column.prop(chosen, "chain")
-            column.prop(chosen, "overlap_s")
-        else:
-            column.prop(chosen, "expression")
-        column.prop(chosen, "use_chain")
-        for name in ("seed", "variation", "intensity", "repeat"):
-            column.prop(chosen, name)
-        _optional(layout, chosen, "duration_s", "Duration (s)")
-        column = layout.column()
-        for name in ("motion", "head", "as_strip", "loop"):
-            column.prop(chosen, name)
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.generate", icon="FORCE_TURBULENCE")
-        _draw_failure(layout, context)
-
-
-class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
-    bl_label = "Other Meshes"
-    bl_order = 9
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        chosen = context.scene.facecap.retarget
-        column = layout.column()
-        column.prop(chosen, "kernel")
-        _optional(layout, chosen, "sigma_mm", "Sigma (mm)")
-        column = layout.column()
-        for name in ("reach", "head", "scale"):
-            column.prop(chosen, name)
-        layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
-        layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
+        draw_optional(layout, refine, "reference_frame", "Reference Frame")
 
 
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
@@ -452,8 +266,4 @@ CLASSES = (
     FACECAP_PT_bake,
     FACECAP_PT_filter,
     FACECAP_PT_result,
-    FACECAP_PT_learn,
-    FACECAP_PT_live,
-    FACECAP_PT_generate,
-    FACECAP_PT_retarget,
 )

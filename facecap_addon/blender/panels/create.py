@@ -1,0 +1,77 @@
+"""Generate and Other Meshes; and what a head without shape keys is offered."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import session
+from .section import FacecapPanel, draw_failure, draw_optional
+
+
+def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What can be done with a head that has no shape keys."""
+    layout.label(text="No shape keys yet", icon="SHAPEKEY_DATA")
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    keys = context.scene.facecap.keys
+    for name in ("strength", "symmetric", "contact"):
+        column.prop(keys, name)
+    row = layout.row()
+    row.scale_y = 1.3
+    row.operator("facecap.make_keys", icon="SHAPEKEY_DATA")
+    draw_failure(layout, context)
+
+
+class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
+    bl_label = "Generate"
+    bl_order = 8
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        chosen = context.scene.facecap.generate
+        column = layout.column()
+        if chosen.use_chain:
+            column.prop(chosen, "chain")
+            column.prop(chosen, "overlap_s")
+        else:
+            column.prop(chosen, "expression")
+        column.prop(chosen, "use_chain")
+        for name in ("seed", "variation", "intensity", "repeat"):
+            column.prop(chosen, name)
+        draw_optional(layout, chosen, "duration_s", "Duration (s)")
+        column = layout.column()
+        for name in ("motion", "head", "as_strip", "loop"):
+            column.prop(chosen, name)
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.generate", icon="FORCE_TURBULENCE")
+        draw_failure(layout, context)
+
+
+class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
+    bl_label = "Other Meshes"
+    bl_order = 9
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        chosen = context.scene.facecap.retarget
+        column = layout.column()
+        column.prop(chosen, "kernel")
+        draw_optional(layout, chosen, "sigma_mm", "Sigma (mm)")
+        column = layout.column()
+        for name in ("reach", "head", "scale"):
+            column.prop(chosen, name)
+        layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
+        layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
+
+
+CLASSES = (FACECAP_PT_generate, FACECAP_PT_retarget)

@@ -1,0 +1,43 @@
+"""Learn: a training set, and what is trained on it."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import session
+from .section import FacecapPanel
+
+
+class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
+    bl_label = "Learn"
+    bl_order = 6
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        learn = context.scene.facecap.learn
+        layout.prop(learn, "folder")
+        row = layout.row(align=True)
+        row.operator("facecap.add_to_set", icon="ADD")
+        row.operator("facecap.draw_set", icon="USER")
+        row.operator("facecap.check_set", icon="VIEWZOOM")
+        column = layout.column()
+        column.prop(learn, "draw_seconds")
+        column.prop(learn, "use_crop")
+        if learn.use_crop:
+            column.prop(learn, "crop", text="Left, Top, Width, Height")
+        column = layout.column()
+        column.prop(learn, "network")
+        if learn.network == "meng":
+            column.prop(learn, "stills")
+        for name in ("preset", "patience", "int8", "device"):
+            column.prop(learn, name)
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.train", icon="OUTLINER_OB_LIGHTPROBE")
+
+
+CLASSES = (FACECAP_PT_learn,)

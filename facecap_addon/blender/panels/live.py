@@ -1,0 +1,79 @@
+"""Live: where the face comes from, and what goes on."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...takes.filters.choice import FilterChoice
+from .. import session
+from ..properties.derive import FILE_CHOICE
+from .section import FacecapPanel, draw_failure
+from .text import wrapped
+
+_FILTER_RADIUS = FilterChoice().radius
+
+
+class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
+    bl_label = "Live"
+    bl_order = 7
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        if session.live is not None:
+            _draw_running(layout, context, session.live)
+            return
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        live = context.scene.facecap.live
+        column = layout.column()
+        column.row().prop(live, "kind", expand=True)
+        if live.kind == "camera":
+            column.prop(live, "camera")
+        elif live.kind == "phone":
+            column.prop(live, "port")
+        if live.kind != "phone":
+            column.prop(live, "method")
+            if live.method == FILE_CHOICE:
+                column.prop(live, "method_file")
+        for name in ("filter", "cutoff_hz", "delay"):
+            column.prop(live, name)
+        if live.delay and live.filter == "hybrid":
+            column.label(text=f"{1000 * min(live.delay, _FILTER_RADIUS) / 30:.0f} ms later at 30 frames per second")
+        column = layout.column()
+        column.prop(live, "location")
+        row = column.row(heading="Send On", align=True)
+        row.prop(live, "use_send", text="")
+        address = row.row(align=True)
+        address.active = live.use_send
+        address.prop(live, "send", text="")
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("facecap.live", icon="RADIOBUT_ON")
+        draw_failure(layout, context)
+
+
+def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:
+    """What goes on, and what can be done about it."""
+    column = layout.column(align=True)
+    face = live.face
+    if face is None:
+        column.label(text=live.stage, icon="TIME")
+    elif not face.confidence:
+        column.label(text="No face", icon="HIDE_ON")
+    else:
+        column.label(text=f"{face.fps:.0f} frames per second", icon="RADIOBUT_ON")
+        late = live.latency_ms[-1] if live.latency_ms else face.latency_ms
+        column.label(text=f"{late:.0f} ms late, {face.dropped} dropped", icon="BLANK1")
+    if live.note:
+        wrapped(column, context, live.note, icon="INFO")
+    column = layout.column(align=True)
+    column.scale_y = 1.2
+    column.operator("facecap.live_neutral", icon="USER")
+    recording = face is not None and face.recording
+    column.operator("facecap.live_record", icon="PAUSE" if recording else "REC", depress=recording)
+    column.operator("facecap.live_stop", icon="CANCEL")
+
+
+CLASSES = (FACECAP_PT_live,)
