@@ -71,5 +71,6 @@ def _default(item: SettingField, low: float) -> float:
 
 
 def _title(item: SettingField) -> str:
-    words = item.name.removesuffix(f"_{item.unit}").replace("_", " ").capitalize()
-    return f"{words} ({item.unit})" if item.name.endswith(f"_{item.unit}") else words
+    unit = item.unit.lower()
+    words = item.name.removesuffix(f"_{unit}").replace("_", " ").capitalize()
+    return f"{words} ({item.unit})" if unit and item.name.endswith(f"_{unit}") else words

@@ -1,0 +1,44 @@
+"""Learn: drawings and a crop of one's own go into the set by button, and what is missing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from facecap_addon.blender import session
+from facecap_addon.learn.training_set import open_set
+from tests.blender.test_operators import needs_models, open_sample_head
+
+
+@needs_models
+@pytest.mark.usefixtures("models")
+def test_the_character_is_drawn_into_the_set_and_the_crop_is_kept(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    head = open_sample_head(tmp_path)
+    settings = bpy.context.scene.facecap
+    settings.character = head
+    settings.learn.folder = str(tmp_path / "set")
+    settings.learn.draw_seconds = 2.0
+    assert bpy.ops.facecap.draw_set() == {"FINISHED"}
+    made = open_set(tmp_path / "set")
+    assert [shot.frames for shot in made.shots] and sum(shot.frames for shot in made.shots) > 30
+    assert len(made.rig.channels) == 52 and not made.crop_is_own
+    settings.learn.use_crop = True
+    settings.learn.crop = (0.25, 0.2, 0.5, 0.7)
+    assert bpy.ops.facecap.check_set() == {"FINISHED"}
+    np.testing.assert_allclose(open_set(tmp_path / "set").crop, (0.25, 0.2, 0.5, 0.7), atol=1e-4)
+    assert session.outcome is not None and any("shots" in line for line in session.outcome.lines)
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    learn = bpy.context.scene.facecap.learn
+    learn.folder = str(tmp_path / "nothing")
+    with pytest.raises(RuntimeError, match="no training set yet"):
+        bpy.ops.facecap.train()
+    with pytest.raises(RuntimeError, match="No character was chosen"):
+        bpy.ops.facecap.draw_set()
+    with pytest.raises(RuntimeError, match="no training set yet"):
+        bpy.ops.facecap.check_set()
