@@ -1,0 +1,108 @@
+"""Does a second camera see a jaw that is pushed forward? `python -m benchmarks.jaw_forward`.
+
+Laine et al. (section 5.1) ask for a camera from the side because the front hardly shows it. Solvers trained on drawings
+from the front, and from the front and the side (`python -m benchmarks.learned_actor` with and without `--side`), watch
+the jaw go forward and back, alone, in new light. Printed, and kept in `benchmarks/results/laine_jaw_forward.txt`: how far
+the solved chin goes forward for each millimetre that the true one does, how closely it follows, how far it is off.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.learned_actor import SET
+from facecap_addon.fit.deep.actor import actor_of
+from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
+from facecap_addon.jobs.sample import CACHE
+from facecap_addon.learn.bundle import load_bundle
+from facecap_addon.learn.draw import drawn, landmarks_drawn, look_of
+from facecap_addon.learn.face_points import face_points, mark_up
+from facecap_addon.learn.frames import read_frames_of
+from facecap_addon.learn.solver import TrainedSolver
+from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
+from facecap_addon.rig.embedding import load_embedding
+from facecap_addon.takes.video import video_steps
+
+RESULTS = Path(__file__).resolve().parent / "results" / "laine_jaw_forward.txt"
+LOOKS = (901, 902, 903)
+
+
+def main() -> None:
+    """Watch both."""
+    lines = ["python -m benchmarks.jaw_forward"]
+    for name in ("96s", "96s-side", "180s", "180s-side"):
+        folder = SET / name
+        if not (folder / "laine-preview.facecap").is_file():
+            continue
+        epochs = load_bundle(folder / "laine-preview.facecap").facts.report.get("epochs")
+        label = f"{name.partition('-')[0]}, {epochs} epochs, {'front and side' if 'side' in name else 'front'}"
+        slope, follows, off, moved = watched(folder)
+        lines.append(
+            f"{label:<34} {slope:5.2f} mm forward for each true one, correlation {follows:.2f}, off by {off:.2f} mm "
+            f"(the chin goes {moved:.1f} mm)"
+        )
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+def watched(folder: Path) -> tuple[float, float, float, float]:
+    """Slope, correlation, root-mean-square error (mm) and way (mm) of the chin, as a set's solver sees it."""
+    training_set, bundle = open_set(folder), load_bundle(folder / "laine-preview.facecap")
+    test = pushed_forward(training_set)
+    frames = read_frames_of(test, test.shots, bundle.facts.picture, lambda *_: None)
+    solver, moving = TrainedSolver(bundle, threads=2), bundle.moving
+    rig = training_set.rig
+    key = rig.deltas[rig.channels.index("jawForward")][moving]
+    chin = np.linalg.norm(key, axis=1) > 0.8 * np.linalg.norm(key, axis=1).max()
+    way = key[chin].mean(axis=0)
+    ahead = way / np.linalg.norm(way)
+    found = []
+    for row in range(frames.count):
+        vertices = solver.solve_crop(frames.pictures_at(np.array([row]))[0])
+        found.append(float(((vertices - rig.neutral[moving])[chin] @ ahead).mean()))
+    true = frames.weights[:, rig.channels.index("jawForward")] * np.linalg.norm(way)
+    slope = float(np.polyfit(true, found, 1)[0])
+    error = 1000 * float(np.sqrt(((np.array(found) - true) ** 2).mean()))
+    return slope, float(np.corrcoef(found, true)[0, 1]), error, 1000 * float(np.ptp(true))
+
+
+def pushed_forward(training_set: TrainingSet) -> TrainingSet:
+    """A set of shots in which nothing moves but the jaw, forward and back, seen by the set's cameras."""
+    folder = training_set.folder.parent / f"{training_set.folder.name}-jaw"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "footage").mkdir(parents=True)
+    (folder / "shots").mkdir()
+    rig = training_set.rig
+    embedding = load_embedding(sorted(CACHE.glob("landmarks-*.npz"))[-1])
+    actor = actor_of(rig, embedding)
+    time_s = np.arange(40) / DRAWN_FPS
+    weights = np.zeros((len(time_s), len(rig.channels)))
+    weights[:, rig.channels.index("jawForward")] = np.sin(np.pi * np.arange(40) / 39) ** 2
+    head = np.zeros((len(time_s), 6))
+    landmarks, size = landmarks_drawn(actor, weights, head)
+    face, box = face_points(landmarks, size, embedding.scheme)
+    rows = ShotRows(
+        np.arange(40), time_s, weights.astype(np.float32), face, box, mark_up(landmarks, size, embedding.scheme)
+    )
+    aside = training_set.side_crop is not None
+    out = replace(training_set, folder=folder, shots=())
+    for seed in LOOKS:
+        for ending, yaw in [("", 0.0), ("-side", SIDE_YAW_RAD)][: 2 if aside else 1]:
+            pictures = drawn(actor, weights, head, look_of(seed), yaw_rad=yaw, seed=seed)
+            path = folder / "footage" / f"jaw-{seed}{ending}.mp4"
+            for _ in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
+                pass
+        side = f"footage/jaw-{seed}-side.mp4" if aside else None
+        facts = ShotFacts(
+            f"jaw-{seed}", f"footage/jaw-{seed}.mp4", None, None, None, 40, use="held", side_video=side, source="drawn"
+        )
+        out = add_shot(out, facts, rows)
+    return out
+
+
+if __name__ == "__main__":
+    main()
