@@ -2,8 +2,8 @@
 
 Laine et al. (section 5.1) ask for a camera from the side because the front hardly shows it. Solvers trained on drawings
 from the front, and from the front and the side (`python -m benchmarks.learned_actor` with and without `--side`), watch
-the jaw go forward and back, alone, in new light. Printed, and kept in `benchmarks/results/laine_jaw_forward.txt`: how far
-the solved chin goes forward for each millimetre that the true one does, how closely it follows, how far it is off.
+the jaw go forward and back, alone, in new light. Printed, and kept in `benchmarks/results/laine_jaw_forward.txt`: how
+far the solved chin goes forward for each millimetre that the true one does, how closely it follows, how far it is off.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def watched(folder: Path) -> tuple[float, float, float, float]:
     """Slope, correlation, root-mean-square error (mm) and way (mm) of the chin, as a set's solver sees it."""
     training_set, bundle = open_set(folder), load_bundle(folder / "laine-preview.facecap")
     test = pushed_forward(training_set)
-    frames = read_frames_of(test, test.shots, bundle.facts.picture, lambda *_: None)
+    frames = read_frames_of(test, test.shots, bundle.facts.picture, lambda done, total: None)
     solver, moving = TrainedSolver(bundle, threads=2), bundle.moving
     rig = training_set.rig
     key = rig.deltas[rig.channels.index("jawForward")][moving]
