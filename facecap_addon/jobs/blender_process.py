@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FacecapError
+from .progress import Progress
 
 ENVIRONMENT_VARIABLE = "FACECAP_BLENDER"
 BlenderHook = Callable[[dict[str, Any]], dict[str, Any]]
@@ -77,6 +78,16 @@ def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderH
     """
     with blender_ready(request, blender=blender, hook=hook, folder=folder) as answer:
         return (yield from answer())
+
+
+def reporting(asking: Waiting, stage: str) -> Generator[Progress, None, dict[str, Any]]:
+    """Wait for Blender as one stage of a job; returns the result's facts."""
+    while True:
+        try:
+            next(asking)
+        except StopIteration as stop:
+            return stop.value
+        yield Progress(stage, 0, 1)
 
 
 @contextmanager

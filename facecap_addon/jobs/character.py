@@ -18,7 +18,7 @@ from ..rig.blendshapes import BlendshapeRig, load_rig
 from ..rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
 from ..rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
 from ..takes.atomic import atomic_path
-from .blender_process import BlenderHook, ask_blender
+from .blender_process import BlenderHook, ask_blender, reporting
 from .footage_key import content_key
 from .progress import Progress
 from .sample import CACHE, sample_head
@@ -80,11 +80,11 @@ def read_rig(
     if not source.is_blend:
         return load_rig(source.path), []
     facts: dict[str, Any] = {"object": source.object, "format": FORMAT}
-    kept = _kept(f"rig-{content_key((source.path,), facts)}.npz", folder)
-    if kept is not None:
-        return load_rig(kept), []
-    key = content_key((source.path,), {**facts, "bare": True} if bare else facts)
+    key = content_key((source.path,), facts)
     kept = _kept(f"rig-{key}.npz", folder)
+    if kept is None and bare:  # one with keys would do, too
+        key = content_key((source.path,), {**facts, "bare": True})
+        kept = _kept(f"rig-{key}.npz", folder)
     if kept is not None:
         return load_rig(kept), []
     target = folder / f"rig-{key}.npz"
@@ -95,12 +95,8 @@ def read_rig(
     if bare:
         request["bare"] = True
     asking = ask_blender(request, blender=blender, hook=hook, folder=folder)
-    while True:
-        try:
-            next(asking)
-        except StopIteration as stop:
-            return load_rig(target), [str(note) for note in stop.value.get("notes", ())]
-        yield Progress("character", 0, 1)
+    reply = yield from reporting(asking, "character")
+    return load_rig(target), [str(note) for note in reply.get("notes", ())]
 
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:

@@ -18,7 +18,7 @@ from ..learn.sheet import contact_sheet
 from ..learn.stills import find_stills
 from ..learn.training_set import Box, TrainingSet, open_set, save_set
 from ..takes.atomic import atomic_path
-from .blender_process import BlenderHook, ask_blender
+from .blender_process import BlenderHook, ask_blender, reporting
 from .character import character_source, read_rig
 from .dataset_settings import DatasetSettings
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
@@ -140,12 +140,8 @@ def _with_points(
     # Blender plays Alembic by time: a frame of the footage is a frame of the scene.
     request["fps"] = settings.cache_fps or float(open_footage(video, fps=settings.fps).frame_rate)
     asking = ask_blender(request, blender=settings.blender, hook=hook, folder=kept)
-    while True:
-        try:
-            next(asking)
-        except StopIteration:
-            return replace(settings, cache=target)
-        yield Progress("alembic", 0, 1)
+    yield from reporting(asking, "alembic")
+    return replace(settings, cache=target)
 
 
 def _look_at_stills(settings: DatasetSettings) -> DatasetResult:

@@ -20,10 +20,10 @@ from ..landmarks.registry import open_landmarker
 from ..rig.channels import arkit_name
 from ..takes.atomic import atomic_path
 from ..takes.npz import save_take
-from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .blender_process import BlenderHook, ask_blender
 from .character import character_source, embedding_of, read_rig
 from .generate_settings import GenerateSettings
-from .outputs import OutputFiles, write_live_link
+from .outputs import OutputFiles, write_blend, write_live_link
 from .progress import Progress
 from .retarget import played, retargeted
 from .stepwise import stepwise
@@ -95,17 +95,9 @@ def run(
             request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
             request |= {"take": str(take_path.resolve()), "out": str(blend.resolve())}
             request |= {"head": "object" if settings.head else "none", "loop": settings.loop}
-            try:
-                asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
-                while True:
-                    try:
-                        next(asking)
-                    except StopIteration:
-                        break
-                    yield Progress("blend", 0, 1)
-            except NoBlenderError as error:
-                blend = None
-                lines.append(f"No .blend was written: {error.what} {error.way_out}")
+            asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
+            has_blend = yield from write_blend(asking, settings.blender, lines)
+            blend = blend if has_blend else None
     else:
         points = out / f"{stem}.pc2"
         lines += yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points)

@@ -23,7 +23,7 @@ from ..takes.npz import save_take
 from ..takes.point_cache import write_point_cache
 from ..takes.preview import preview_steps
 from ..takes.take import Take
-from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready
+from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting
 from .character import CharacterSource
 from .crash import versions
 from .output_settings import OutputSettings
@@ -146,21 +146,17 @@ def bake_ready(
     return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
 
 
-def write_blend(asking: Waiting, settings: SolveSettings, warnings: list[str]) -> Generator[Progress, None, bool]:
+def write_blend(asking: Waiting, blender: Path | None, warnings: list[str]) -> Generator[Progress, None, bool]:
     """Wait for the .blend; where that is not possible, a warning says why."""
     try:
-        while True:
-            try:
-                next(asking)
-            except StopIteration as stop:
-                warnings += [str(note) for note in stop.value.get("notes", ())]
-                return True
-            yield Progress("blend", 0, 1)
+        facts = yield from reporting(asking, "blend")
     except NoBlenderError as error:
-        if settings.blender is not None:
+        if blender is not None:
             raise
         warnings.append(f"No .blend was written: {error.what} {error.way_out}")
         return False
+    warnings += [str(note) for note in facts.get("notes", ())]
+    return True
 
 
 def summary_of(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool) -> dict[str, Any]:

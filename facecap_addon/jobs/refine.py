@@ -113,7 +113,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     has_blend = False
     with clock.stage("blend"), bake_ready(source, output_settings, footage, blender_hook, files) as baked:
         if baked is not None:
-            has_blend = yield from write_blend(baked(), output_settings, warnings)
+            has_blend = yield from write_blend(baked(), output_settings.blender, warnings)
     with clock.stage("preview"):
         if settings.preview:
             yield from write_preview(files.named("preview.mp4"), footage, result, rig, embedding)

@@ -22,12 +22,12 @@ from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..rig.surface import points_on
 from ..takes.npz import load_take
 from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
-from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .blender_process import BlenderHook, ask_blender
 from .character import CharacterSource, character_source, embedding_of, read_rig
+from .outputs import write_blend
 from .progress import Progress
 from .retarget_settings import RetargetSettings, WarpSettings
 from .stepwise import stepwise
@@ -93,7 +93,7 @@ def run(
 
 
 def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
-    """What a take does to the landmarks of the character that it was solved on, the head's motion included.
+    """What a take does to the landmarks of the character that it was solved on; the head's own motion is left out.
 
     Raises FacecapError if the take moves none of the character's keys, or shows no face.
     """
@@ -137,7 +137,7 @@ def retargeted(
     options = WarpOptions(warp_settings.kernel, None if sigma is None else 1e-3 * sigma, warp_settings.reach)
     warp = make_warp(rig.neutral, rig.triangles, embedding, sequence.scheme, options)
     axes = np.asarray(embedding.head_from_rig, np.float64)
-    rest = _head_landmarks(rig, embedding, sequence.scheme)
+    rest = landmark_geometry(rig, embedding)[0][mediapipe_of(sequence.scheme)]
     placed = on_character(sequence, rest if settings.scale else sequence.rest)
     count = 0
     total = sequence.frame_count
@@ -178,24 +178,9 @@ def played(
     """A copy of the character's .blend that plays a point cache; None, and a line that says why, without a Blender."""
     request = {"do": "play_points", "blend": str(source.path.resolve()), "object": source.object or rig.name}
     request |= {"points": str(points.resolve()), "out": str(blend.resolve()), "fps": fps}
-    try:
-        asking = ask_blender(request, blender=settings.blender, hook=hook, folder=folder)
-        while True:
-            try:
-                next(asking)
-            except StopIteration:
-                return blend
-            yield Progress("blend", 0, 1)
-    except NoBlenderError as error:
-        lines.append(f"No .blend was written: {error.what} {error.way_out}")
-        return None
-
-
-def _head_landmarks(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str) -> NDArray[np.float64]:
-    twins = mediapipe_of(scheme)
-    places = points_on(rig.neutral, rig.triangles, embedding.triangle[twins], embedding.barycentric[twins])
-    axes = np.asarray(embedding.head_from_rig, np.float64)
-    return places @ axes[:3, :3].T + axes[:3, 3]
+    asking = ask_blender(request, blender=settings.blender, hook=hook, folder=folder)
+    has_blend = yield from write_blend(asking, settings.blender, lines)
+    return blend if has_blend else None
 
 
 def _with_head(frame: F32, placed: OnCharacter, index: int, axes: NDArray[np.float64]) -> F32:

@@ -20,8 +20,9 @@ from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
 from ..rig.key_sheet import key_sheet
 from ..takes.atomic import atomic_path
-from .blender_process import BlenderHook, NoBlenderError, ask_blender
+from .blender_process import BlenderHook, ask_blender
 from .character import character_source, embedding_of, read_rig
+from .outputs import write_blend
 from .progress import Progress
 from .shape_keys_settings import ShapeKeysSettings
 from .stepwise import in_stages, stepwise
@@ -96,17 +97,9 @@ def run(
         blend = out / f"{stem}.keys.blend"
         request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
         request |= {"out": str(blend.resolve()), "object": target_source.object or bare.name}
-        try:
-            asking = ask_blender(request, blender=blender, hook=hook, folder=kept)
-            while True:
-                try:
-                    next(asking)
-                except StopIteration:
-                    break
-                yield Progress("blend", 0, 1)
-        except NoBlenderError as error:
-            blend = None
-            lines.append(f"No .blend was written: {error.what} {error.way_out}")
+        asking = ask_blender(request, blender=blender, hook=hook, folder=kept)
+        has_blend = yield from write_blend(asking, blender, lines)
+        blend = blend if has_blend else None
     lines += [str(path) for path in (target, sheet, blend) if path is not None]
     return ShapeKeysResult(target, sheet, blend, tuple(lines))
 

@@ -117,7 +117,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         has_blend = False
         with clock.stage("blend"):
             if baked is not None:
-                has_blend = yield from write_blend(baked(), settings, warnings)
+                has_blend = yield from write_blend(baked(), settings.blender, warnings)
             elif settings.blend:
                 warnings.append("No .blend was written: the character is a rig file, not a .blend.")
     with clock.stage("preview"):

@@ -14,7 +14,7 @@ from ..geometry.weld import welded
 from ..landmarks.layout import layout_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, nearest_barycentric, points_on
-from .geodesic import distance_from, edge_graph
+from .geodesic import distance_from, welded_skin
 from .organs import Parts, take_apart
 from .rbf import fit_rbf, influence, merged
 from .sides import side_coordinates
@@ -73,12 +73,8 @@ def read_head(vertices: NDArray[np.floating], triangles: NDArray[np.integer], em
     valid = valid & (part[embedding.triangle] == face)
     parts = take_apart(places, triangles, part, face, landmarks, layout)
     skin_triangles = np.asarray(triangles, np.intp)[part == face]
-    one = welded(places[parts.skin])
-    place_of = np.full(len(places), -1)
-    place_of[parts.skin] = one
-    together = np.zeros((int(one.max()) + 1, 3))
-    together[one] = places[parts.skin]
-    graph = edge_graph(together, place_of[skin_triangles])
+    _, place_of, graph = welded_skin(places, parts.skin, skin_triangles)
+    one = place_of[parts.skin]
     corners = place_of[np.asarray(triangles)[embedding.triangle]]
     nearest = corners[np.arange(len(corners)), np.asarray(embedding.barycentric).argmax(axis=1)]
     nearest = np.where(valid, nearest, -1)

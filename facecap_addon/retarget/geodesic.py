@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from ..geometry.weld import welded
+
 F64 = NDArray[np.float64]
 Ints = NDArray[np.integer]
 
@@ -36,6 +38,22 @@ def edge_graph(vertices: NDArray[np.floating], triangles: Ints) -> csr_array:
     # An edge of no length would be no edge to scipy.
     length = np.maximum(np.linalg.norm(points[a] - points[b], axis=1), 1e-12)
     return csr_array((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), shape=(count, count))
+
+
+def welded_skin(vertices: F64, skin: NDArray[np.integer], triangles: Ints) -> tuple[F64, NDArray[np.intp], csr_array]:
+    """A skin whose vertices at one place count as one, as its texture's seams cut it.
+
+    Args:
+        vertices: (V, 3) float64.  skin: (N,) vertices of the skin.  triangles: (T, 3) its triangles.
+    Returns:
+        (P, 3) float64 places; (V,) the place of each vertex, −1 off the skin; (P, P) `edge_graph` of the places.
+    """
+    one = welded(vertices[skin])
+    place = np.zeros((int(one.max()) + 1, 3))
+    place[one] = vertices[skin]
+    place_of = np.full(len(vertices), -1)
+    place_of[skin] = one
+    return place, place_of, edge_graph(place, place_of[triangles])
 
 
 def distance_from(graph: csr_array, sources: Ints, *, limit: float = np.inf) -> F64:

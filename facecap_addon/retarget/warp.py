@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
-from ..geometry.weld import welded
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, points_on
 from .choice import WarpOptions
-from .geodesic import distance_from, edge_graph, smoothed
+from .geodesic import distance_from, smoothed, welded_skin
 from .organs import Organ, gaze_turns, jaw_motion, take_apart
 from .rbf import fit_rbf, influence, merged
 from .sides import side_coordinates
@@ -260,12 +259,7 @@ def _skin(
     Args:
         triangles: (T, 3) of the skin alone.  skin: its vertices.
     """
-    one = welded(positions[skin])
-    place = np.zeros((int(one.max()) + 1, 3))
-    place[one] = positions[skin]
-    place_of = np.full(len(positions), -1)
-    place_of[skin] = one
-    graph = edge_graph(place, place_of[triangles])
+    place, place_of, graph = welded_skin(positions, skin, triangles)
     corners = place_of[placed.corners]
     nearest = np.full(layout.count, -1)
     nearest[placed.used] = corners[np.arange(len(corners)), placed.barycentric.argmax(axis=1)]
@@ -282,7 +276,7 @@ def _skin(
     lifted = np.concatenate([place, lift], axis=1)
     across = np.einsum("lc,lcd->ld", placed.barycentric, lift[corners])
     centres = np.concatenate([np.concatenate([placed.places, across], axis=1), lifted[anchors]])
-    moving = skin[fade[one] > 0]
+    moving = skin[fade[place_of[skin]] > 0]
     return centres, moving, lifted[place_of[moving]], fade[place_of[moving]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 
@@ -15,13 +15,9 @@ from ...jobs.shape_keys_settings import ShapeKeysSettings
 from .. import session
 from ..package import work_folder
 from ..properties.derive import values_of
-from ..worker_python import worker_python
 from .bake import bake_result
 from .refine import show_picture
-from .solve import STAGES, JobOperator
-
-if TYPE_CHECKING:
-    from ...jobs.runner import ProcessRunner
+from .solve import STAGES, JobOperator, lines_of, worker_job
 
 SHEET = "FaceCap shape keys"
 STAGES.update(
@@ -45,14 +41,14 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
         out = work_folder("shape keys")
         request: dict[str, Any] = values_of(context.scene.facecap.keys, ShapeKeysSettings)
         request |= {"character": str(exported(character, out)), "out": str(out), "blend": False}
-        return _job(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
+        return worker_job(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         from ...rig.blendshapes import load_rig
         from ..scene.shape_keys import write_shape_keys
 
         added = write_shape_keys(_object(job), load_rig(Path(str(facts["rig"]))))
-        mended = [line for line in _lines(facts) if " off by " in line]
+        mended = [line for line in lines_of(facts) if " off by " in line]
         session.outcome = session.Outcome(True, [f"{len(added)} shape keys added", *mended])
         show_picture(bpy.context, Path(str(facts["sheet"])), SHEET)
         return {"FINISHED"}
@@ -72,7 +68,7 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
         request: dict[str, Any] = values_of(chosen, GenerateSettings)
         request |= {"expressions": ",".join(expressions_of(chosen)), "out": str(out)}
         request |= {"character": str(exported(character, out)), "blend": False}
-        return _job(context, "generate", from_json(GenerateSettings, request), character)
+        return worker_job(context, "generate", from_json(GenerateSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         scene, obj = _scene(job), _object(job)
@@ -90,7 +86,7 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
                 _as_strips(obj, Path(str(facts["take"])).name.removesuffix(".take.npz"))
         else:
             lines = _play(scene, obj, Path(str(facts["points"])), 25.0)
-        session.outcome = session.Outcome(True, lines + _lines(facts)[:2])
+        session.outcome = session.Outcome(True, lines + lines_of(facts)[:2])
         return {"FINISHED"}
 
 
@@ -114,7 +110,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         request: dict[str, Any] = values_of(settings.retarget, RetargetSettings)
         request |= {"motion": bpy.path.abspath(settings.result.take), "out": str(out), "blend": False}
         request |= {"source": str(exported(settings.character, out)), "character": str(exported(target, out))}
-        return _job(context, "retarget", from_json(RetargetSettings, request), target)
+        return worker_job(context, "retarget", from_json(RetargetSettings, request), target)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         from ...takes.npz import load_take
@@ -124,7 +120,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         span = float(take.time_s[-1] - take.time_s[0])
         fps = (take.frame_count - 1) / span if span > 0 else 25.0
         lines = _play(scene, _object(job), Path(str(facts["points"])), fps)
-        session.outcome = session.Outcome(True, lines + _lines(facts)[1:-1])
+        session.outcome = session.Outcome(True, lines + lines_of(facts)[1:-1])
         return {"FINISHED"}
 
 
@@ -181,14 +177,6 @@ def exported(obj: bpy.types.Object, folder: Path) -> Path:
     return path
 
 
-def _job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.types.Object) -> session.Job:
-    from ...jobs.runner import ProcessRunner
-
-    python = worker_python()
-    runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
-    return session.Job(runner, context.scene.name, obj.name)
-
-
 def _scene(job: session.Job) -> bpy.types.Scene:
     scene = bpy.data.scenes.get(job.scene)
     if scene is None:
@@ -224,11 +212,6 @@ def _as_strips(obj: bpy.types.Object, name: str) -> None:
 
     push_down(obj.data.shape_keys, name)
     push_down(obj, name)
-
-
-def _lines(facts: dict[str, object]) -> list[str]:
-    lines = facts.get("lines")
-    return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
 CLASSES = (FACECAP_OT_make_keys, FACECAP_OT_generate, FACECAP_OT_retarget, FACECAP_OT_follow_empties)

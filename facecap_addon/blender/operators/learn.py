@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 
@@ -14,12 +14,8 @@ from ...jobs.train_settings import TrainSettings
 from .. import session
 from ..package import work_folder
 from ..properties.derive import FILE_CHOICE, values_of
-from ..worker_python import worker_python
 from .refine import show_picture
-from .solve import STAGES, JobOperator
-
-if TYPE_CHECKING:
-    from ...jobs.runner import ProcessRunner
+from .solve import STAGES, JobOperator, lines_of, worker_job
 
 LIVE_IMAGE = "FaceCap training"
 STAGES.update(
@@ -47,10 +43,10 @@ class FACECAP_OT_add_to_set(JobOperator, bpy.types.Operator):
         """Start adding the scene's take. Raises FacecapError."""
         take = Path(bpy.path.abspath(context.scene.facecap.result.take))
         request = {"folder": str(set_folder(context)), "take": str(take), **_crop(context)}
-        return _job(context, "dataset", from_json(DatasetSettings, request))
+        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        session.outcome = session.Outcome(True, _lines(facts))
+        session.outcome = session.Outcome(True, lines_of(facts))
         if facts.get("sheet"):
             show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
         return {"FINISHED"}
@@ -75,7 +71,7 @@ class FACECAP_OT_draw_set(FACECAP_OT_add_to_set, bpy.types.Operator):
         if not (folder / "set.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             request["character"] = str(exported(settings.character, folder))
-        return _job(context, "dataset", from_json(DatasetSettings, request))
+        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
 
 
 class FACECAP_OT_check_set(FACECAP_OT_add_to_set, bpy.types.Operator):
@@ -88,7 +84,7 @@ class FACECAP_OT_check_set(FACECAP_OT_add_to_set, bpy.types.Operator):
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start checking the scene's set. Raises FacecapError."""
         request = {"folder": str(set_folder(context)), **_crop(context)}
-        return _job(context, "dataset", from_json(DatasetSettings, request))
+        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
 
 
 class FACECAP_OT_train(JobOperator, bpy.types.Operator):
@@ -109,10 +105,10 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
         request: dict[str, Any] = values_of(context.scene.facecap.learn, TrainSettings) | {"folder": str(folder)}
         if context.scene.facecap.learn.stills:
             request["stills"] = bpy.path.abspath(context.scene.facecap.learn.stills)
-        return _job(context, "train", from_json(TrainSettings, request))
+        return worker_job(context, "train", from_json(TrainSettings, request), context.scene.facecap.character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        session.outcome = session.Outcome(True, _lines(facts))
+        session.outcome = session.Outcome(True, lines_of(facts))
         scene = bpy.data.scenes.get(job.scene)
         if scene is not None:  # the next solve uses it
             scene.facecap.solve.method = FILE_CHOICE
@@ -135,20 +131,6 @@ def training_picture(context: bpy.types.Context) -> Path:
     """The picture that a training of the scene's set keeps up to date."""
     learn = context.scene.facecap.learn
     return set_folder(context) / f".{learn.network}-{learn.preset}.training" / "progress.png"
-
-
-def _job(context: bpy.types.Context, name: str, settings: Any) -> session.Job:
-    from ...jobs.runner import ProcessRunner
-
-    python = worker_python()
-    runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
-    character = context.scene.facecap.character
-    return session.Job(runner, context.scene.name, character.name if character is not None else "")
-
-
-def _lines(facts: dict[str, object]) -> list[str]:
-    lines = facts.get("lines")
-    return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
 CLASSES = (FACECAP_OT_add_to_set, FACECAP_OT_draw_set, FACECAP_OT_check_set, FACECAP_OT_train)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -198,6 +198,21 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     if settings.use_trim:
         request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
     return ProcessRunner("solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path)
+
+
+def worker_job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.types.Object | None) -> session.Job:
+    """Start a job in the worker process, for the present scene and an object."""
+    from ...jobs.runner import ProcessRunner
+
+    python = worker_python()
+    runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
+    return session.Job(runner, context.scene.name, obj.name if obj is not None else "")
+
+
+def lines_of(facts: dict[str, object]) -> list[str]:
+    """What a finished job has to say."""
+    lines = facts.get("lines")
+    return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
 def listen(job: session.Job) -> None:
