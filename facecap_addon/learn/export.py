@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import FacecapError
+from .first_layer import with_even_first_layers
 
 OPSET = 17
 _PARITY_MM, _PARITY = 0.01, 1e-3
@@ -85,8 +87,9 @@ def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]]) -> bytes:
         plain, ready, small = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", "small.onnx"))
         plain.write_bytes(model)
         quant_pre_process(plain, ready)
+        onnx.save(with_even_first_layers(onnx.load(ready)), ready)
         # The output layer is a basis in metres: rounding it would move the face at rest.
-        names = _matrix_products(ready)
+        names = _last_products(ready)
         quantize_static(
             ready,
             small,
@@ -96,13 +99,19 @@ def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]]) -> bytes:
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
             nodes_to_exclude=names,
-            op_types_to_quantize=["Conv", "Relu", "Clip", "Add"],
+            op_types_to_quantize=["Conv", "Relu", "Clip", "Add", "Flatten", "Concat", "Gemm"],
         )
         return small.read_bytes()
 
 
-def _matrix_products(path: Path) -> list[str]:
-    import onnx
-
-    graph = onnx.load(str(path)).graph
-    return [node.name for node in graph.node if node.op_type in ("Gemm", "MatMul")]
+def _last_products(path: Path) -> list[str]:
+    """Matrix products that no other one follows."""
+    names, leads_to_product = [], set()
+    for node in reversed(onnx.load(path).graph.node):
+        product = node.op_type in ("Gemm", "MatMul")
+        followed = any(name in leads_to_product for name in node.output)
+        if product and not followed:
+            names.append(node.name)
+        if product or followed:
+            leads_to_product.update(node.input)
+    return names

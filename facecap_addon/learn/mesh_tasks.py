@@ -79,7 +79,8 @@ class MeshTask:
         """(B, 3 M) what the network gives and what is true of some frames."""
         pictures = torch.from_numpy(self.looked_at(frames, which)).to(self.device).float() / 255
         with torch.no_grad():
-            given = self.network(self.whitening(pictures)).float()
+            seen = self.whitening(pictures).contiguous(memory_format=torch.channels_last)
+            given = self.network(seen).float()
             true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)).to(self.device))
         return given, true
 

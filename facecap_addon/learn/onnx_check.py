@@ -27,7 +27,7 @@ ALLOWED = frozenset(
             "Split",
             "Sqrt",
         ),
-        *("Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
+        *("SpaceToDepth", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
         *("QuantizeLinear", "DequantizeLinear"),
     }
 )

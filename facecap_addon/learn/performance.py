@@ -1,8 +1,9 @@
 """Curves to draw a character under: what an actor would be asked to do for a training set.
 
-As in Laine et al. section 4, one part is a range of motion, in which each key goes to its end, one is expressions, and
-the rest moves like fast speech: seven mouth shapes a second over slower brows, eyes and blinks. Faces are such as
-performers were recorded making, mouth and eyes drawn independently; of keys that nobody recorded, a few at a time.
+As in Laine et al. section 4, one part is a range of motion, in which each key goes to its end (mouth and the rest at
+the same time), one is expressions, and the rest moves like fast speech: seven mouth shapes a second over brows, eyes
+that look about, and blinks. Faces are such as performers were recorded making, mouth and eyes drawn independently,
+every other one with a key of its own; of keys that nobody recorded, a few at a time.
 """
 
 from __future__ import annotations
@@ -19,27 +20,46 @@ _MOUTH = ("mouth", "jaw", "tongue")
 _LEFT_OUT = ("tongue",)
 _HELD = 0.2
 """Share of the time for which a face is held."""
+_OF_ONES_OWN = 0.5
+"""Share of the faces with a key that nobody was recorded moving with the others."""
+_TO_ITS_END_S = (0.45, 1.0)
+"""How quickly and how slowly a key goes to its end and back."""
+_FIXATION_S, _SACCADE_S = (0.15, 0.8), 0.1
 _OPPOSED = (("Left", "Right"), ("In", "Out"), ("Up", "Down"), ("Smile", "Frown"), ("Wide", "Blink"), ("Wide", "Squint"))
 
 
-def shot_curves(channels: tuple[str, ...], ranges: NDArray[np.floating], seconds: float, fps: float, seed: int) -> F64:
+def shot_curves(
+    channels: tuple[str, ...],
+    ranges: NDArray[np.floating],
+    seconds: float,
+    fps: float,
+    seed: int,
+    *,
+    aside: bool = False,
+) -> F64:
     """(F, K) float64 weights of one shot.
 
     Args:
         channels: K names.  ranges: (K, 2) smallest and largest weights.  seed: the same gives the same shot; one
             in three is a range of motion or expressions, the others are speech.
+        aside: a camera from the side looks on, that sees what from the front cannot be told: the jaw is exercised more.
     """
     random = np.random.default_rng([seed, 7])
     time_s = np.arange(round(seconds * fps)) / fps
     kind = ("motion", "speech", "speech", "expressions", "speech", "speech")[seed % 6]
+    jaw = np.array([_region(c) == "jaw" for c in channels])
+    mouth = np.array([_region(c) in _MOUTH for c in channels])
     if kind == "motion":
-        curves = _range_of_motion(channels, time_s, random)
+        curves = np.zeros((len(time_s), len(channels)))
+        for part in (jaw, mouth & ~jaw, ~mouth) if aside else (mouth, ~mouth):
+            curves += _range_of_motion(channels, time_s, random, of=part)
     elif kind == "expressions":
-        curves = _faces(channels, time_s, random, every_s=0.5, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
+        curves = _faces(channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
     else:
-        mouth = np.array([_region(c) in _MOUTH for c in channels])
         curves = _faces(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth)
-        curves += _faces(channels, time_s, random, every_s=0.5, gain=(0.7, 1.5), of=~mouth)
+        curves += _faces(channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth)
+    if kind != "motion":
+        _look(curves, channels, time_s, random)
     _blink(curves, channels, time_s, random)
     _keep_tongue(curves, channels)
     low, high = np.asarray(ranges, np.float64).T
@@ -60,13 +80,16 @@ def _region(channel: str) -> str:
     return region_of(name) if name is not None else "mouth"
 
 
-def _range_of_motion(channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> F64:
-    """Keys to their ends, one after the other, pairs together or alone."""
+def _range_of_motion(
+    channels: tuple[str, ...], time_s: F64, random: np.random.Generator, *, of: NDArray[np.bool_]
+) -> F64:
+    """Keys to their ends, one after the other and over again, pairs together or alone."""
     out = np.zeros((len(time_s), len(channels)))
-    order = [k for k in random.permutation(len(channels)) if _region(channels[k]) not in _LEFT_OUT]
-    if not order or not len(time_s):
+    keys = [k for k in np.flatnonzero(of) if _region(channels[k]) not in _LEFT_OUT]
+    if not keys or not len(time_s):
         return out
-    each = max(0.45, (time_s[-1] + 1e-9) / len(order))
+    each = float(np.clip(time_s[-1] / len(keys), *_TO_ITS_END_S))
+    order = np.concatenate([random.permutation(keys) for _ in range(1 + int(time_s[-1] / each) // len(keys))])
     for place, k in enumerate(order):
         middle = (place + 0.5) * each
         bump = np.clip(1.3 - np.abs(time_s - middle) / (0.5 * each) * 1.3, 0, 1)
@@ -96,9 +119,10 @@ def _faces(
     else:  # keys that nobody recorded: a few at a time
         chosen = random.random((count, len(channels))) < 0.15
         faces = chosen * random.beta(1.2, 1.4, chosen.shape) * gain[1]
+    own = np.flatnonzero(of)
     for face in faces:  # now and then a key that no one else moves with these
-        if random.random() < 0.25:
-            k = int(random.integers(len(channels)))
+        if len(own) and random.random() < _OF_ONES_OWN:
+            k = int(random.choice(own))
             face[[k, *_partner(channels, k)]] = random.uniform(0.2, 1.0)
             face[_opposite(channels, k)] = 0.0
     # Faces are held for a moment, not only passed through.
@@ -122,6 +146,25 @@ def _blink(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.rando
         for column in columns:
             curves[:, column] = np.maximum(curves[:, column], shut)
         at += random.uniform(1.0, 4.5)
+
+
+def _look(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> None:
+    """Both eyes look about: they rest on one thing and leap to the next, as far aside as eyes go.
+
+    Performers who are recorded look at the screen; a network that has seen only this takes every other look for it.
+    """
+    columns = {arkit_name(c): k for k, c in enumerate(channels) if (arkit_name(c) or "").startswith("eyeLook")}
+    if len(columns) < 8 or not len(time_s):
+        return
+    times, looks = [0.0], [random.uniform(-1, 1, 2)]
+    while times[-1] < time_s[-1]:
+        rest = random.uniform(*_FIXATION_S)
+        times += [times[-1] + rest, times[-1] + rest + _SACCADE_S]
+        looks += [looks[-1], np.clip(random.normal(0, 0.45, 2), -1, 1)]
+    aside, up = (np.interp(time_s, times, [look[axis] for look in looks]) for axis in (0, 1))
+    for side, outwards in (("Left", aside), ("Right", -aside)):
+        for way, share in (("Out", outwards), ("In", -outwards), ("Up", up), ("Down", -up)):
+            curves[:, columns[f"eyeLook{way}{side}"]] = np.maximum(share, 0)
 
 
 def _keep_tongue(curves: F64, channels: tuple[str, ...]) -> None:

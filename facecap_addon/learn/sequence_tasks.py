@@ -189,9 +189,9 @@ class JointTask(WeightsTask):
         if self.targets.mirror is not None:
             which = coin(len(pictures), generator)
             pictures, weights = mirrored_pictures(pictures, which), self.targets.mirrored(weights, which)
-        # All frames of a stretch are moved alike: the head does not jump from frame to frame.
-        together = augmented(pictures.flatten(1, 2), self.limits, strength, generator).unflatten(1, pictures.shape[1:3])
-        return self.distance(network(self.whitening(together)), weights)
+        # Each frame is varied for itself: what the memory can average out it learns to, and each look teaches anew.
+        varied = augmented(pictures.flatten(0, 1), self.limits, strength, generator).unflatten(0, pictures.shape[:2])
+        return self.distance(network(self.whitening(varied)), weights)
 
     def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         assert isinstance(self.network, TowerLstm)

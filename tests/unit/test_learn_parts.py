@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from scipy.spatial.transform import Rotation
 
@@ -21,11 +22,13 @@ from facecap_addon.learn.basis import basis_of, basis_of_weights  # noqa: E402
 from facecap_addon.learn.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.learn.crop import PictureKind  # noqa: E402
 from facecap_addon.learn.embedding_task import distance_matrix, distances  # noqa: E402
-from facecap_addon.learn.export import to_onnx  # noqa: E402
+from facecap_addon.learn.export import quantised, to_onnx  # noqa: E402
+from facecap_addon.learn.first_layer import with_even_first_layers  # noqa: E402
 from facecap_addon.learn.losses import affine_invariant_cm, rmse_mm, semi_hard, squared_cm, triplet  # noqa: E402
 from facecap_addon.learn.networks.facenet import FaceNet, ResponseNorm  # noqa: E402
 from facecap_addon.learn.networks.laine import LaineNetwork, Tower  # noqa: E402
 from facecap_addon.learn.networks.sequence import WeightLstm  # noqa: E402
+from facecap_addon.learn.onnx_check import check_onnx  # noqa: E402
 from facecap_addon.learn.performance import shot_curves  # noqa: E402
 from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
 from facecap_addon.learn.stabilise import stabilised, stabilising_transform  # noqa: E402
@@ -219,6 +222,39 @@ def test_drawn_performances_stay_in_range_and_reach_far() -> None:
     np.testing.assert_array_equal(shots[1], shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, 1))
     unknown = shot_curves(("foo", "bar"), np.array([[0, 1], [-1, 1]]), 4.0, 30.0, 1)
     assert unknown.max() > 0.1
+
+
+def test_a_first_layer_in_fours_says_the_same_of_one_camera_and_of_two() -> None:
+    basis = basis_of(RANDOM.normal(size=(20, 15)))
+    for cameras in (1, 2):
+        network = LaineNetwork(basis, (8, 8), (32, 24), cameras=cameras)
+        picture = RANDOM.normal(size=(1, cameras, 32, 24)).astype(np.float32)
+        model = to_onnx(network, {"picture": torch.zeros(1, cameras, 32, 24)}, ("vertices",))
+        fours = with_even_first_layers(onnx.load_from_string(model))
+        assert [node.op_type for node in fours.graph.node].count("SpaceToDepth") == cameras
+        both = (onnxruntime.InferenceSession(m) for m in (model, fours.SerializeToString()))
+        a, b = (session.run(None, {"picture": picture})[0] for session in both)
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_eight_bits_lose_little_and_keep_the_face_at_rest_exactly() -> None:
+    network = LaineNetwork(basis_of(RANDOM.normal(size=(20, 15))), (4, 8), (32, 24))
+    pictures = [RANDOM.normal(size=(1, 1, 32, 24)).astype(np.float32) for _ in range(12)]
+    model = to_onnx(network, {"picture": torch.zeros(1, 1, 32, 24)}, ("vertices",))
+    small = quantised(model, iter(pictures))
+    check_onnx(small, "small")
+    found, wanted = (
+        np.stack([onnxruntime.InferenceSession(m).run(None, {"picture": p})[0] for p in pictures])
+        for m in (small, model)
+    )
+    moved = wanted - wanted.mean(0)
+    assert np.sqrt(np.mean((found - wanted) ** 2)) < 0.05 * np.sqrt(np.mean(moved**2))
+    at_rest = onnx.load_from_string(small).graph.initializer
+    assert any(
+        one.dims == list(network.output.weight.shape) or one.dims == list(network.output.weight.T.shape)
+        for one in at_rest
+        if one.data_type == onnx.TensorProto.FLOAT
+    )
 
 
 def bundle() -> SolverBundle:
