@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
-from ..generate.to_keys import OnCharacter, on_character
+from ..generate.to_keys import FRONT, OnCharacter, on_character
 from ..landmarks.layout import mediapipe_of
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
@@ -93,7 +94,9 @@ def run(
 
 
 def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
-    """What a take does to the landmarks of the character that it was solved on; the head's own motion is left out.
+    """What a take does to the landmarks of the character that it was solved on.
+
+    The head turns as it does before a camera that it faces, and moves about the middle of where it was seen.
 
     Raises FacecapError if the take moves none of the character's keys, or shows no face.
     """
@@ -107,11 +110,15 @@ def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) ->
     # Frames without a face hold what the nearest frame with one has.
     held = solved[np.abs(np.arange(take.frame_count)[:, None] - solved).argmin(axis=1)]
     face = np.tensordot(take.weights[held][:, rows].astype(np.float64), deltas[columns], axes=1)
+    turned = Rotation.from_quat(take.head_rotation_wxyz[held][:, [1, 2, 3, 0]].astype(np.float64)).as_matrix()
+    seen = take.head_translation_m[held].astype(np.float64)
+    shift = (seen - np.median(seen, axis=0)) @ FRONT  # head space: where the camera's axes lie in a head that faces it
+    moved = np.einsum("fij,flj->fli", FRONT.T @ turned, neutral + face) + shift[:, None]
     fps = 1.0 / float(np.median(np.diff(take.time_s))) if take.frame_count > 1 else 25.0
     return LandmarkSequence(
         embedding.scheme,
         neutral.astype(np.float32),
-        face.astype(np.float32),
+        (moved - neutral).astype(np.float32),
         fps,
         str(take.provenance.get("source", "")),
     )

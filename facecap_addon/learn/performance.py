@@ -20,6 +20,8 @@ _MOUTH = ("mouth", "jaw", "tongue")
 _LEFT_OUT = ("tongue",)
 _HELD = 0.2
 """Share of the time for which a face is held."""
+_SEEN_ASIDE = ("jawForward",)
+"""What a camera in front cannot tell (Laine et al. section 5.1); it moves as recorded unless one from the side sees."""
 _OF_ONES_OWN = 0.5
 """Share of the faces with a key that nobody was recorded moving with the others."""
 _TO_ITS_END_S = (0.45, 1.0)
@@ -47,6 +49,7 @@ def shot_curves(
     random = np.random.default_rng([seed, 7])
     time_s = np.arange(round(seconds * fps)) / fps
     kind = ("motion", "speech", "speech", "expressions", "speech", "speech")[seed % 6]
+    seen = np.array([aside or arkit_name(c) not in _SEEN_ASIDE for c in channels])
     jaw = np.array([_region(c) == "jaw" for c in channels])
     mouth = np.array([_region(c) in _MOUTH for c in channels])
     if kind == "motion":
@@ -54,10 +57,11 @@ def shot_curves(
         for part in (jaw, mouth & ~jaw, ~mouth) if aside else (mouth, ~mouth):
             curves += _range_of_motion(channels, time_s, random, of=part)
     elif kind == "expressions":
-        curves = _faces(channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=np.ones(len(channels), bool))
+        every = np.ones(len(channels), bool)
+        curves = _faces(channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=every, own=every & seen)
     else:
-        curves = _faces(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth)
-        curves += _faces(channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth)
+        curves = _faces(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth, own=mouth & seen)
+        curves += _faces(channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth, own=~mouth)
     if kind != "motion":
         _look(curves, channels, time_s, random)
     _blink(curves, channels, time_s, random)
@@ -108,8 +112,12 @@ def _faces(
     every_s: float,
     gain: tuple[float, float],
     of: NDArray[np.bool_],
+    own: NDArray[np.bool_],
 ) -> F64:
-    """From one face to the next, of some channels: what performers were recorded doing, weaker or stronger."""
+    """From one face to the next, of some channels: what performers were recorded doing, weaker or stronger.
+
+    Now and then with one of its `own` channels, which no one else moves with these.
+    """
     count = max(2, int(np.ceil(time_s[-1] / (0.6 * every_s))) + 2) if len(time_s) else 2
     knots = np.cumsum(random.uniform(0.6, 1.4, count)) * every_s
     knots -= knots[0]
@@ -119,10 +127,9 @@ def _faces(
     else:  # keys that nobody recorded: a few at a time
         chosen = random.random((count, len(channels))) < 0.15
         faces = chosen * random.beta(1.2, 1.4, chosen.shape) * gain[1]
-    own = np.flatnonzero(of)
-    for face in faces:  # now and then a key that no one else moves with these
-        if len(own) and random.random() < _OF_ONES_OWN:
-            k = int(random.choice(own))
+    for face in faces:
+        if own.any() and random.random() < _OF_ONES_OWN:
+            k = int(random.choice(np.flatnonzero(own)))
             face[[k, *_partner(channels, k)]] = random.uniform(0.2, 1.0)
             face[_opposite(channels, k)] = 0.0
     # Faces are held for a moment, not only passed through.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.author import actor_of, authored
@@ -16,6 +17,7 @@ from facecap_addon.jobs.generate_settings import GenerateSettings, TrainGenerato
 from facecap_addon.jobs.retarget_settings import RetargetSettings
 from facecap_addon.jobs.runner import InlineRunner
 from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
+from facecap_addon.retarget.head_motion import rigid_motion
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache
@@ -86,7 +88,8 @@ def test_a_head_without_keys_follows_as_a_point_cache(bare_head: Path, tmp_path:
 
 
 def test_a_take_moves_another_head(bare_head: Path, tmp_path: Path) -> None:
-    facts = run("retarget", RetargetSettings(motion=TAKE, out=tmp_path, character=str(bare_head), points="mdd"))
+    settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(bare_head), points="mdd", head=False)
+    facts = run("retarget", settings)
     take, rig = load_take(TAKE), sample().rig
     cache = read_point_cache(Path(str(facts["points"])))
     assert len(cache.positions) == take.frame_count
@@ -103,6 +106,21 @@ def test_a_take_moves_another_head(bare_head: Path, tmp_path: Path) -> None:
     assert lively.sum() > 100
     error = np.linalg.norm((found - wanted)[lively], axis=1)
     assert np.median(error) < 0.35 * np.median(np.linalg.norm(wanted[lively], axis=1))
+
+
+def test_a_take_turns_another_head_as_the_actor_turned(bare_head: Path, tmp_path: Path) -> None:
+    take, rest = load_take(TAKE), load_rig(bare_head).neutral.astype(np.float64)
+    settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(bare_head), blend=False)
+    cache = read_point_cache(Path(str(run("retarget", settings)["points"])))
+    skull = rest[:, 2] > np.quantile(rest[:, 2], 0.97)  # the crown, which no expression moves
+    turned, _ = rigid_motion(rest[skull], np.asarray(cache.positions[:], np.float64)[:, skull])
+    quaternions = take.head_rotation_wxyz[:, [1, 2, 3, 0]]
+    true = Rotation.from_quat(quaternions[take.solved].astype(np.float64))
+    found = Rotation.from_matrix(turned[take.solved])
+    # Between frames the two turn by the same angle, whatever axes they are told in.
+    angle = np.degrees((true[0].inv() * true).magnitude())
+    assert angle.max() > 3
+    np.testing.assert_allclose(np.degrees((found[0].inv() * found).magnitude()), angle, atol=1.5)
 
 
 def test_landmarks_of_ones_own_move_a_head(models: Path, tmp_path: Path) -> None:
