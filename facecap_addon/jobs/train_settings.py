@@ -25,8 +25,8 @@ class TrainSettings:
     )
     preset: str = setting(
         "full",
-        help="full: the paper's sizes and epochs, for a graphics card; preview: a quarter of width and resolution, "
-        "minutes on a laptop",
+        help="full: the paper's sizes and epochs, for a graphics card; preview: a small network on a quarter of the "
+        "pixels, minutes on a laptop",
         choices=("full", "preview"),
     )
     epochs: int | None = setting(None, help="How often to go through the set", min=1, max=100_000)
@@ -49,6 +49,10 @@ class TrainSettings:
     affine: bool = setting(False, help="Forgive affine motion of the target, with a fixed output layer (appendix A.1)")
     stabilise: bool = setting(False, help="Bring each shot's point cache to rest first (appendix A.2)")
     mirror: bool = setting(True, help="Of a symmetric character, learn from mirrored pictures, too")
+    halves: bool = setting(
+        True,
+        help="Where all keys have ARKit's names, learn from brows and eyes of one frame over the mouth of another, too",
+    )
     int8: bool = setting(False, help="Also write the network quantised to 8 bits, and say what that costs")
     compare: bool = setting(True, help="Compare with the landmark fit on held-out shots when the training is done")
     device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))

@@ -13,8 +13,8 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
-_COVER = 3.0
-"""Standard deviations of what heads do in the set; less, and a small set is learned by heart."""
+_COVER = 2.0
+"""Standard deviations of what heads do in the set, on top of what they do: more, and small networks learn slowly."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Augmentation:
 
 
 def covering(face: NDArray[np.floating]) -> Augmentation:
-    """Limits that cover the motion of heads seen in a set, three times over (Laine et al. section 4.1).
+    """Limits that cover the motion of heads seen in a set, twice over (Laine et al. section 4.1).
 
     Args:
         face: (N, 3, 2), right eye, left eye and nose in parts of the crop, which is taken to be three by four.

@@ -16,6 +16,7 @@ from .augment import Augmentation, augmented
 from .basis import Basis, basis_of
 from .faces import FacePictures
 from .frames import Frames, MeshTargets, Whitening
+from .halves import Halves, partners
 from .losses import affine_invariant_cm, rmse_mm, squared_cm
 from .mirror import coin, mirrored_pictures
 from .networks.dense import MOST_PICTURES, DenseNetwork
@@ -40,6 +41,7 @@ class MeshTask:
         network: (B, C, H, W) whitened pictures to (B, 3 M) m.
         learned, held: frames.  targets: of these.  whitening: of pictures.
         limits: of augmentation.  affine: whether the loss forgives affine transformations.  device: torch's.
+        halves: of faces, where those of different frames are joined.
     """
 
     network: nn.Module
@@ -52,6 +54,7 @@ class MeshTask:
     affine: bool = False
     device: str = "cpu"
     judged_by: str = "rmse_mm"
+    halves: Halves | None = None
 
     @property
     def items(self) -> int:
@@ -62,7 +65,10 @@ class MeshTask:
         return frames.pictures_at(which)
 
     def fetch(self, items: Rows) -> Fetched:
-        return Fetched(self.looked_at(self.learned, items), self.targets.at(self.learned, items))
+        pictures, targets = self.looked_at(self.learned, items), self.targets.at(self.learned, items)
+        if self.halves is None:
+            return Fetched(pictures, targets)
+        return Fetched(*self.halves.joined(pictures, targets, self.learned.face[items], partners(items)))
 
     def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255

@@ -14,6 +14,7 @@ from .basis import Basis
 from .bundle import SolverBundle, SolverFacts
 from .export import check_parity, parity, quantised, to_onnx
 from .frames import Frames, MeshTargets, read_frames_of, whitening_of
+from .halves import halves_of
 from .losses import rmse_mm
 from .mesh_tasks import DenseTask, MeshTask
 from .mirror import mirror_of
@@ -48,6 +49,7 @@ def plan_mesh(
     affine: bool = False,
     stabilise: bool = False,
     mirror: bool = False,
+    halves: bool = False,
     device: str = "cpu",
 ) -> MeshPlan:
     """Read the set and make the network.
@@ -55,6 +57,7 @@ def plan_mesh(
     Args:
         network: "laine", "dense" or "pointwise".  say: told (stage, done, total); it may raise to cancel.
         mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
+        halves: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
     """
     learned, held = split_frames(training_set, preset, say)
     one_camera = training_set.side_crop is None and network != "dense"
@@ -78,6 +81,8 @@ def plan_mesh(
     kind = DenseTask if network == "dense" else MeshTask
     limits = covering(learned.face)
     task = kind(network_made, learned, held, targets, whitening, training_set.rig, limits, affine, device)
+    if halves and targets.from_weights and network != "dense":
+        task.halves = halves_of(training_set.rig.channels, learned)
     if isinstance(task, DenseTask):
         task.prepare()
         task.make_network(basis, preset.widths, preset.most_pictures)

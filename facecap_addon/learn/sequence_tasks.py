@@ -15,6 +15,7 @@ from ..rig.blendshapes import BlendshapeRig
 from .augment import Augmentation, augmented
 from .faces import FacePictures
 from .frames import Frames, MeshTargets, Whitening
+from .halves import Halves, partners
 from .losses import CM, rmse_mm
 from .mesh_tasks import sheet_of
 from .mirror import coin, mirrored_pictures
@@ -169,10 +170,12 @@ class JointTask(WeightsTask):
 
     Attributes:
         whitening: of pictures.  limits: of augmentation.
+        halves: of faces, where those of different stretches are joined, frame by frame.
     """
 
     whitening: Whitening = field(default_factory=lambda: Whitening(0.0, 1.0))
     limits: Augmentation = field(default_factory=Augmentation)
+    halves: Halves | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -180,8 +183,12 @@ class JointTask(WeightsTask):
 
     def fetch(self, items: Rows) -> Stretch:
         rows = self.rows_of(items)
-        pictures = self.learned.pictures_at(rows.reshape(-1))
-        return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), self.learned.weights[rows])
+        flat = rows.reshape(-1)
+        pictures, weights = self.learned.pictures_at(flat), self.learned.weights[flat]
+        if self.halves is not None:
+            other = (partners(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
+            pictures, weights = self.halves.joined(pictures, weights, self.learned.face[flat], other)
+        return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
 
     def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255

@@ -17,6 +17,7 @@ from .bundle import SolverBundle, SolverFacts
 from .embedding_task import EmbeddingTask, embed, read_stills
 from .export import check_parity, parity, quantised, to_onnx
 from .frames import Frames, MeshTargets, Whitening, whitening_of
+from .halves import halves_of
 from .meshes import split_frames
 from .mirror import mirror_of
 from .networks.facenet import EMBEDDING, FaceNet
@@ -77,6 +78,7 @@ def train_sequences(
         task = JointTask(
             network, learned, held, targets, training_set.rig, run.device,
             whitening=whitening, limits=covering(learned.face),
+            halves=halves_of(training_set.rig.channels, learned) if run.settings.halves else None,
         )  # fmt: skip
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence

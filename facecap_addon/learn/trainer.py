@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -127,6 +128,9 @@ def train(
         first_epoch, first_step = int(facts["epoch"]), int(facts["step"])
     model = workers.wrapped(network)
     steps = max(1, int(np.ceil(task.items / options.batch)))
+    short = partial(
+        torch.autocast, torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16"
+    )  # a fresh one for each use
     losses: list[float] = list(facts["losses"]) if facts is not None else []
     saved = time.monotonic()
 
@@ -149,7 +153,7 @@ def train(
                 optimizer.zero_grad(set_to_none=True)
                 losses.append(0.0)
                 for share, part in fetched:
-                    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16"):
+                    with short():
                         loss = share * task.loss(model, part, augmentation_at(recipe, at), generator)
                     loss.backward()
                     losses[-1] += float(loss.detach())
@@ -167,7 +171,7 @@ def train(
         finally:
             batches.close()
         network.eval()
-        with torch.no_grad():
+        with torch.no_grad(), short():
             judged = task.judge() if workers.first else {}
         seconds = time.monotonic() - began
         epochs.append(Epoch(epoch, float(np.mean(losses)), judged, waited / max(seconds, 1e-9), seconds))

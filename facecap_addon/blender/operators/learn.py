@@ -68,6 +68,7 @@ class FACECAP_OT_draw_set(FACECAP_OT_add_to_set, bpy.types.Operator):
             raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
         folder = set_folder(context)
         request: dict[str, Any] = {"folder": str(folder), "draw_seconds": settings.learn.draw_seconds, **_crop(context)}
+        request["side"] = settings.learn.side
         if not (folder / "set.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             request["character"] = str(exported(settings.character, folder))

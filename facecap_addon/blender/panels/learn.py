@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import session
-from .section import FacecapPanel
+from .section import FacecapPanel, draw_optional
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
@@ -26,6 +26,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         row.operator("facecap.check_set", icon="VIEWZOOM")
         column = layout.column()
         column.prop(learn, "draw_seconds")
+        column.prop(learn, "side")
         column.prop(learn, "use_crop")
         if learn.use_crop:
             column.prop(learn, "crop", text="Left, Top, Width, Height")
@@ -40,4 +41,27 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         row.operator("facecap.train", icon="OUTLINER_OB_LIGHTPROBE")
 
 
-CLASSES = (FACECAP_PT_learn,)
+class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
+    bl_label = "Training Options"
+    bl_parent_id = "FACECAP_PT_learn"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.active = session.job is None
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        learn = context.scene.facecap.learn
+        draw_optional(layout, learn, "epochs", "Epochs")
+        column = layout.column()
+        for name in ("mirror", "halves", "affine", "stabilise", "compare", "precision"):
+            column.prop(learn, name)
+        if learn.network == "meng":
+            column.prop(learn, "mining")
+        if learn.network == "dfcn":
+            column.prop(learn, "emphasis")
+            draw_optional(layout, learn, "outlier", "Outlier")
+            draw_optional(layout, learn, "gap", "Gap")
+
+
+CLASSES = (FACECAP_PT_learn, FACECAP_PT_learn_options)

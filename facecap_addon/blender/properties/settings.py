@@ -79,6 +79,11 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
         "draw_seconds": bpy.props.FloatProperty(
             name="Draw (s)", description="How long the character is drawn under varied curves", default=60.0, min=2.0
         ),
+        "side": bpy.props.BoolProperty(
+            name="Side Camera, Too",
+            description="Draw what a second camera sees from the side, which can tell a jaw that is pushed forward",
+            default=False,
+        ),
         "use_crop": bpy.props.BoolProperty(
             name="Own Crop", description="Give the rectangle that the network sees; else it is proposed", default=False
         ),
