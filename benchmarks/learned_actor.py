@@ -38,12 +38,12 @@ def finished(job: object) -> object:
             return stop.value
 
 
-def actor_set(seconds: float, *, side: bool = False) -> Path:
+def actor_set(seconds: float, *, side: bool = False, threads: int = 2) -> Path:
     """The drawn training set, made once."""
     folder = SET / (f"{seconds:g}s-side" if side else f"{seconds:g}s")
     if not (folder / "sheet.png").is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        finished(make_set(DatasetSettings(folder=folder, draw_seconds=seconds, side=side)))
+        finished(make_set(DatasetSettings(folder=folder, draw_seconds=seconds, side=side, threads=threads)))
     return folder
 
 
@@ -72,8 +72,9 @@ def main() -> None:
     parser.add_argument("--network", default="laine")
     parser.add_argument("--side", action="store_true")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    folder = actor_set(options.seconds, side=options.side)
+    folder = actor_set(options.seconds, side=options.side, threads=options.threads)
     out = folder / f"{options.network}-{options.preset}.facecap"
     shutil.rmtree(out.parent / f".{out.stem}.training", ignore_errors=True)
     began = time.perf_counter()
@@ -85,6 +86,7 @@ def main() -> None:
         int8=options.network in ("laine", "dfcn"),
         compare=not options.side and options.epochs is None,
         epochs=options.epochs,
+        threads=options.threads,
     )
     result = finished(train(settings))
     minutes = (time.perf_counter() - began) / 60

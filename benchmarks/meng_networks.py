@@ -50,8 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    folder = actor_set(options.seconds)
+    folder = actor_set(options.seconds, threads=options.threads)
     stills = draw_stills(SET / "stills")
     training_set = open_set(folder)
     held = training_set.held()
@@ -68,6 +69,7 @@ def main() -> None:
             preset="preview",
             epochs=options.epochs,
             compare=False,
+            threads=options.threads,
             stills=stills if network == "meng" else None,
         )
         result = finished(train(settings))
@@ -75,7 +77,7 @@ def main() -> None:
         losses[network] = [json.loads(line)["loss"] for line in log]
         bundle = load_bundle(out)
         frames = read_frames_of(training_set, shots, bundle.facts.picture, lambda *_: None)
-        found = positions(TrainedSolver(bundle, threads=2), training_set, frames, moving)
+        found = positions(TrainedSolver(bundle, threads=options.threads), training_set, frames, moving)
         wanted = training_set.rig.vertices_at(frames.weights)[:, moving]
         rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))
         lines += [f"{network}: {line}" for line in result.lines]  # type: ignore[attr-defined]
