@@ -32,7 +32,20 @@ STAGES.update(
 )
 
 
-class FACECAP_OT_add_to_set(JobOperator, bpy.types.Operator):
+class SetOperator(JobOperator):
+    """What changes a training set, or looks at it, and ends with its contact sheet.
+
+    Operators share this rather than each other: Blender cannot find the class of one that another is derived from.
+    """
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        session.outcome = session.Outcome(True, lines_of(facts))
+        if facts.get("sheet"):
+            show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
+        return {"FINISHED"}
+
+
+class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.add_to_set"
     bl_label = "Add Take"
     bl_description = "Add the solved take and its footage to the training set"
@@ -45,19 +58,11 @@ class FACECAP_OT_add_to_set(JobOperator, bpy.types.Operator):
         request = {"folder": str(set_folder(context)), "take": str(take), **_crop(context)}
         return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        session.outcome = session.Outcome(True, lines_of(facts))
-        if facts.get("sheet"):
-            show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
-        return {"FINISHED"}
 
-
-class FACECAP_OT_draw_set(FACECAP_OT_add_to_set, bpy.types.Operator):
+class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.draw_set"
     bl_label = "Draw"
     bl_description = "Add drawings of the character under varied curves to the training set (needs PyTorch)"
-
-    needs_take = ""
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start drawing the scene's character. Raises FacecapError."""
@@ -75,12 +80,10 @@ class FACECAP_OT_draw_set(FACECAP_OT_add_to_set, bpy.types.Operator):
         return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
 
 
-class FACECAP_OT_check_set(FACECAP_OT_add_to_set, bpy.types.Operator):
+class FACECAP_OT_check_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.check_set"
     bl_label = "Check"
     bl_description = "Check the training set and show its contact sheet, with the crop above"
-
-    needs_take = ""
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start checking the scene's set. Raises FacecapError."""
