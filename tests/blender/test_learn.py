@@ -22,15 +22,25 @@ def test_the_character_is_drawn_into_the_set_and_the_crop_is_kept(tmp_path: Path
     settings.character = head
     settings.learn.folder = str(tmp_path / "set")
     settings.learn.draw_seconds = 2.0
+    settings.learn.side = True
     assert bpy.ops.facecap.draw_set() == {"FINISHED"}
     made = open_set(tmp_path / "set")
     assert [shot.frames for shot in made.shots] and sum(shot.frames for shot in made.shots) > 30
     assert len(made.rig.channels) == 52 and not made.crop_is_own
+    assert made.side_crop is not None and made.shots[0].side_video is not None
     settings.learn.use_crop = True
     settings.learn.crop = (0.25, 0.2, 0.5, 0.7)
     assert bpy.ops.facecap.check_set() == {"FINISHED"}
     np.testing.assert_allclose(open_set(tmp_path / "set").crop, (0.25, 0.2, 0.5, 0.7), atol=1e-4)
     assert session.outcome is not None and any("shots" in line for line in session.outcome.lines)
+
+
+def test_a_take_can_be_added_once_there_is_one() -> None:
+    result = bpy.context.scene.facecap.result
+    result.take = ""
+    assert not bpy.ops.facecap.add_to_set.poll() and bpy.ops.facecap.draw_set.poll()
+    result.take = "/somewhere/talk.take.npz"
+    assert bpy.ops.facecap.add_to_set.poll()
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
