@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ Rows = NDArray[np.intp]
 
 MOVING_M = 2e-5
 """A vertex that no frame moves further is left out of the network."""
-_BASIS_FRAMES, _WHITENING_FRAMES = 1500, 400
+_BASIS_FRAMES, _WHITENING_FRAMES, _EXAMPLES = 1500, 400, 200
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,17 @@ def whitening_of(frames: Frames) -> Whitening:
         pixels += part.size
     mean = sums[0] / pixels
     return Whitening(float(mean), float(np.sqrt(max(sums[1] / pixels - mean**2, 1e-6))))
+
+
+def examples(look: Callable[[Rows], NDArray[np.uint8]], count: int, whitening: Whitening) -> Iterator[F32]:
+    """Whitened pictures (1, C, H, W) of frames spread over `count`: what ranges of 8-bit numbers are found from.
+
+    Args:
+        look: pictures (B, C, H, W) of some frames, as a network sees them.
+    """
+    for row in np.unique(np.linspace(0, count - 1, min(_EXAMPLES, count)).astype(np.intp)):
+        picture = look(np.array([row])) / np.float32(255)
+        yield ((picture - whitening.mean) / whitening.deviation).astype(np.float32)
 
 
 class MeshTargets:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from .augment import covering
 from .basis import Basis
 from .bundle import SolverBundle, SolverFacts
 from .export import check_parity, parity, quantised, to_onnx
-from .frames import Frames, MeshTargets, read_frames_of, whitening_of
+from .frames import Frames, MeshTargets, examples, read_frames_of, whitening_of
 from .halves import halves_of
 from .losses import rmse_mm
 from .mesh_tasks import DenseTask, MeshTask
@@ -24,7 +25,7 @@ from .run import Say
 from .solver import TrainedSolver
 from .training_set import TrainingSet
 
-_INT8_FRAMES, _JUDGED = 200, 400
+_JUDGED = 400
 
 
 @dataclass(frozen=True)
@@ -66,26 +67,23 @@ def plan_mesh(
     basis = targets.basis(learned)
     whitening = whitening_of(learned)
     torch.manual_seed(seed)
-    colours = preset.picture.channels
-    cameras = learned.pictures[0][0].shape[0] // colours
-    size = (preset.picture.height, preset.picture.width)
-    network_made = LaineNetwork(
+    limits, rig = covering(learned.face), training_set.rig
+    if network == "dense":
+        task = DenseTask(nn.Identity(), learned, held, targets, whitening, rig, limits, affine, device)
+        task.prepare()
+        task.make_network(basis, preset.widths, preset.most_pictures)
+        return MeshPlan(task, basis)
+    convolutions = LaineNetwork(
         basis,
         preset.maps,
-        size,
-        cameras=cameras,
-        colours=colours,
+        (preset.picture.height, preset.picture.width),
+        cameras=learned.pictures[0][0].shape[0] // preset.picture.channels,
+        colours=preset.picture.channels,
         first_kernel=1 if network == "pointwise" else 3,
         fixed=affine,
     )
-    kind = DenseTask if network == "dense" else MeshTask
-    limits = covering(learned.face)
-    task = kind(network_made, learned, held, targets, whitening, training_set.rig, limits, affine, device)
-    if halves and targets.from_weights and network != "dense":
-        task.halves = halves_of(training_set.rig.channels, learned)
-    if isinstance(task, DenseTask):
-        task.prepare()
-        task.make_network(basis, preset.widths, preset.most_pictures)
+    joined = halves_of(rig.channels, learned) if halves and targets.from_weights else None
+    task = MeshTask(convolutions, learned, held, targets, whitening, rig, limits, affine, device, halves=joined)
     return MeshPlan(task, basis)
 
 
@@ -133,10 +131,8 @@ def mesh_bundle(
     )
     networks = {"mesh": model}
     if int8:
-        some = np.unique(np.linspace(0, task.learned.count - 1, _INT8_FRAMES).astype(np.intp))
-        networks["mesh.int8"] = quantised(
-            model, (_pictures(task, task.learned, some[i : i + 1]).numpy() for i in range(len(some)))
-        )
+        seen = examples(lambda rows: task.looked_at(task.learned, rows), task.learned.count, task.whitening)
+        networks["mesh.int8"] = quantised(model, seen)
     moving = task.targets.moving.astype(np.int32)
     bundle = SolverBundle(facts, networks, moving, training_set.rig.neutral.astype(np.float32))
     if int8:

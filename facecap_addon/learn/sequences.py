@@ -16,7 +16,7 @@ from .augment import Augmentation, covering
 from .bundle import SolverBundle, SolverFacts
 from .embedding_task import EmbeddingTask, embed, read_stills
 from .export import check_parity, parity, quantised, to_onnx
-from .frames import Frames, MeshTargets, Whitening, whitening_of
+from .frames import Frames, MeshTargets, Whitening, examples, whitening_of
 from .halves import halves_of
 from .meshes import split_frames
 from .mirror import mirror_of
@@ -32,7 +32,7 @@ from .training_set import TrainingSet
 CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
 _PER_CLASS = 60
-_INT8_FRAMES, _INT8_JUDGED = 200, 600
+_INT8_JUDGED = 600
 FindBox = Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
 
 
@@ -107,9 +107,7 @@ def train_sequences(
 def _with_int8(bundle: SolverBundle, learned: Frames, judged: Frames, targets: MeshTargets) -> tuple[SolverBundle, str]:
     """The bundle with its embedding quantised, too, and what that costs."""
     facts = bundle.facts
-    some = np.unique(np.linspace(0, learned.count - 1, _INT8_FRAMES).astype(np.intp))
-    pictures = (learned.pictures_at(some[i : i + 1]) / np.float32(255) for i in range(len(some)))
-    seen = (((one - facts.mean) / facts.deviation).astype(np.float32) for one in pictures)
+    seen = examples(learned.pictures_at, learned.count, Whitening(facts.mean, facts.deviation))
     small = quantised(bundle.networks["embedding"], seen)
     bundle = replace(bundle, networks={**bundle.networks, "embedding.int8": small})
     errors = []

@@ -14,7 +14,7 @@ from .bundle import SolverBundle, SolverFacts
 from .distill import Distillation, distances, estimated
 from .export import check_parity, parity, quantised, to_onnx
 from .face_tasks import POINTS, FaceTask, scales
-from .frames import Frames, MeshTargets, whitening_of
+from .frames import Frames, MeshTargets, examples, whitening_of
 from .meshes import split_frames
 from .mirror import mirror_of
 from .networks.inception_resnet import InceptionResNet
@@ -25,7 +25,7 @@ from .sequence_tasks import weights_rmse_mm
 from .solver import TrainedSolver
 from .training_set import TrainingSet
 
-_INT8_FRAMES, _JUDGED, _NAMED = 200, 400, 12
+_JUDGED, _NAMED = 400, 12
 
 
 def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
@@ -127,13 +127,8 @@ def face_bundle(
     )
     networks = {"face": model}
     if int8:
-        some = np.unique(np.linspace(0, task.learned.count - 1, _INT8_FRAMES).astype(np.intp))
-        seen = (
-            ((task.learned.pictures_at(some[i : i + 1]) / np.float32(255)) - task.whitening.mean)
-            / task.whitening.deviation
-            for i in range(len(some))
-        )
-        networks["face.int8"] = quantised(model, (one.astype(np.float32) for one in seen))
+        seen = examples(task.learned.pictures_at, task.learned.count, task.whitening)
+        networks["face.int8"] = quantised(model, seen)
     bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), training_set.rig.neutral.astype(np.float32))
     if int8:
         plain, small = (_judged(task, bundle, precision) for precision in ("fp32", "int8"))
