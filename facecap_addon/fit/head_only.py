@@ -51,6 +51,28 @@ def head_poses(points: F64, landmarks_px: F64, focal_px: float, image_size: tupl
     return rotation, translation, residual
 
 
+def missed(
+    points: F64,
+    rotation: F64,
+    translation: F64,
+    landmarks_px: NDArray[np.floating],
+    focal_px: float,
+    image_size: tuple[int, int],
+) -> NDArray[np.float32]:
+    """How far landmarks are from where a posed mesh has them, on the face.
+
+    Args:
+        points, landmarks_px, focal_px, image_size: as in `head_poses`.  rotation, translation: what that gave.
+    Returns:
+        (F, L, 2) float32 mm across and down, NaN where a landmark is missing.
+    """
+    placed = points @ rotation.transpose(0, 2, 1) + translation[:, None]
+    depth = np.maximum(placed[..., 2:], 1e-3)
+    centre = np.array([(image_size[0] - 1) / 2, (image_size[1] - 1) / 2])
+    wanted_m = (np.asarray(landmarks_px, np.float64) - centre) * depth / focal_px
+    return (1000 * (wanted_m - placed[..., :2])).astype(np.float32)
+
+
 def _solve(points: F64, seen: F64, camera: F64, before: tuple[F64, F64] | None) -> tuple[bool, F64, F64]:
     if before is None:
         found, turn, shift = cv2.solvePnP(points, seen, camera, _NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP)

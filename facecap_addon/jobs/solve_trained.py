@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
-from ..fit.head_only import FOCAL_WIDTHS, head_poses
+from ..fit.confidence import region_confidence
+from ..fit.head_only import FOCAL_WIDTHS, head_poses, missed
+from ..fit.landmark_terms import terms_for
 from ..footage.footage import Footage, open_footage
 from ..footage.read import FrameReader, read_frames
 from ..geometry.camera import focal_px_from_lens
@@ -180,7 +182,10 @@ def take_from(
     embedding: LandmarkEmbedding | None,
     observations: Observations | None,
 ) -> Take:
-    """A take of expressions, with the head's pose where landmarks were found.
+    """A take of expressions, with the head's pose and each region's confidence where landmarks were found.
+
+    A region is trusted as far as the landmarks move with what the network says; without landmarks nothing is known
+    against it.
 
     Args:
         embedding, observations: of the character and the footage; None: the head stays before the camera.
@@ -200,15 +205,27 @@ def take_from(
     residual = np.full(frames, np.nan)
     landmarks = np.zeros((frames, 0, 2), np.float32)
     status = np.full(frames, STATUS_SOLVED, np.int8)
+    confidence = np.ones((frames, len(REGIONS)), np.float32)
     if embedding is not None and observations is not None and observations.frame_count == frames:
-        landmarks = observations.landmarks_px
+        landmarks, terms, fixed = observations.landmarks_px, terms_for(observations.scheme), _fixed(embedding)
+        missed_mm = np.empty((frames, len(terms.used), 2), np.float32)
         for first in range(0, frames, CHUNK_FRAMES):
             part = slice(first, first + CHUNK_FRAMES)
-            rotation[part], translation[part], residual[part] = _poses(
-                rig, embedding, found.weights[part], landmarks[part], focal_px, footage.size_px
+            points = _landmarks_of(rig, embedding, found.weights[part])
+            rotation[part], translation[part], residual[part] = head_poses(
+                points[:, fixed], landmarks[part][:, fixed].astype(np.float64), focal_px, footage.size_px
+            )
+            seen = landmarks[part][:, terms.used]
+            missed_mm[part] = missed(
+                points[:, terms.used], rotation[part], translation[part], seen, focal_px, footage.size_px
             )
         # Without a face there is no expression either, whatever the network makes of the wall.
         status[~np.isfinite(residual)] = STATUS_MISSING
+        # Where a landmark always misses, it lies elsewhere on this actor: that says nothing about the frame.
+        known = status == STATUS_SOLVED
+        usual = np.median(missed_mm[known], axis=0) if known.any() else 0.0
+        away = np.linalg.norm(np.nan_to_num(missed_mm - usual), axis=2).astype(np.float64)
+        confidence = region_confidence(away, observations.confidence[:, terms.used], observations.presence, terms)
     shown = (status == STATUS_SOLVED)[:, None]
     quaternion = Rotation.from_matrix(rotation).as_quat()[:, [3, 0, 1, 2]]
     return Take(
@@ -218,7 +235,7 @@ def take_from(
         head_rotation_wxyz=quaternion.astype(np.float32),
         head_translation_m=translation.astype(np.float32),
         gaze_rad=np.zeros((frames, 2, 2), np.float32),
-        confidence=np.repeat(shown, len(REGIONS), 1).astype(np.float32),
+        confidence=np.where(shown, confidence, 0).astype(np.float32),
         regions=REGIONS,
         status=status,
         landmarks_px=np.asarray(landmarks, np.float32),
@@ -230,20 +247,17 @@ def take_from(
     )
 
 
-def _poses(
-    rig: BlendshapeRig,
-    embedding: LandmarkEmbedding,
-    weights: F32,
-    landmarks_px: F32,
-    focal_px: float,
-    size: tuple[int, int],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _landmarks_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, weights: F32) -> NDArray[np.float64]:
+    """(F, L, 3) m, head space."""
     neutral, deltas = landmark_geometry(rig, embedding)
-    points = neutral + np.tensordot(weights, deltas, axes=1)
+    return (neutral + np.tensordot(weights, deltas, axes=1)).astype(np.float64)
+
+
+def _fixed(embedding: LandmarkEmbedding) -> NDArray[np.bool_]:
+    """Landmarks that stay where they are on the skin: the outline is no fixed place of it."""
     used = embedding.valid.copy()
-    used[list(layout_of(embedding.scheme).outline)] = False  # the outline is no fixed place of the skin
-    seen = landmarks_px[:, used].astype(np.float64)
-    return head_poses(points[:, used].astype(np.float64), seen, focal_px, size)
+    used[list(layout_of(embedding.scheme).outline)] = False
+    return used
 
 
 def _not_learned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:

@@ -1,0 +1,64 @@
+"""What a trained solver's take says of itself: a region is trusted where landmarks move as the network says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.solve_trained import Expressions, take_from
+from facecap_addon.landmarks.observations import Observations
+from facecap_addon.rig.embedding import landmark_geometry
+from facecap_addon.takes.take import REGIONS
+from tests.unit.sample import sample
+
+FRAMES, FOCAL_PX, SIZE = 40, 900.0, (640, 480)
+RANDOM = np.random.default_rng(5)
+
+
+@pytest.mark.usefixtures("models")
+def test_a_mouth_that_the_network_reads_wrongly_is_not_trusted_and_brows_are() -> None:
+    found = sample()
+    rig, embedding = found.rig, found.embedding
+    neutral, deltas = landmark_geometry(rig, embedding)
+    weights = np.zeros((FRAMES, len(rig.channels)), np.float32)
+    weights[:, rig.channels.index("browInnerUp")] = np.abs(np.sin(np.arange(FRAMES) / 5))
+    truly = weights.copy()
+    truly[30:, rig.channels.index("jawOpen")] = 0.8  # seen, and missed by the network
+    facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    turn = Rotation.from_euler("y", 0.2 * np.sin(np.arange(FRAMES) / 7)).as_matrix() @ facing
+    points = (neutral + np.tensordot(truly, deltas, axes=1)).astype(np.float64)
+    placed = points @ turn.transpose(0, 2, 1) + (0.0, 0.0, 0.7)
+    pixels = placed[..., :2] / placed[..., 2:] * FOCAL_PX + (319.5, 239.5)
+    pixels += RANDOM.normal(scale=2.0, size=(1, *pixels.shape[1:]))  # where this actor's landmarks lie differently
+    pixels += RANDOM.normal(scale=0.3, size=pixels.shape)
+    pixels[12] = np.nan
+    presence = np.where(np.arange(FRAMES) == 12, 0, 1).astype(np.float32)
+    time_s = np.arange(FRAMES) / 30.0
+    seen = Observations(
+        time_s,
+        np.arange(FRAMES),
+        pixels.astype(np.float32),
+        np.zeros(pixels.shape[:2], np.float32),
+        presence,
+        np.repeat(presence[:, None], pixels.shape[1], 1),
+        embedding.scheme,
+        SIZE,
+        "test",
+    )
+    expressions = Expressions(time_s, np.arange(FRAMES), weights, None, np.zeros(FRAMES), np.zeros(0, np.int32), ())
+    footage: Any = SimpleNamespace(size_px=SIZE)
+    settings = SolveSettings(video=Path("a.mp4"), out=Path("out"), focal_px=FOCAL_PX)
+    take = take_from(settings, footage, rig, expressions, embedding, seen)
+    trust = dict(zip(REGIONS, take.confidence.T, strict=True))
+    good = np.flatnonzero((np.arange(FRAMES) < 30) & (np.arange(FRAMES) != 12))
+    assert min(trust[region][good].min() for region in REGIONS) > 0.8
+    assert max(trust[region][12] for region in REGIONS) == 0 and not take.solved[12]
+    assert trust["mouth"][30:].max() < 0.5 and trust["brows"][30:].min() > 0.6
+    without = take_from(settings, footage, rig, expressions, None, None)
+    assert (without.confidence == 1).all()
