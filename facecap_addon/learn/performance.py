@@ -21,7 +21,7 @@ _LEFT_OUT = ("tongue",)
 _HELD = 0.2
 """Share of the time for which a face is held."""
 _SEEN_ASIDE = ("jawForward",)
-"""What a camera in front hardly tells (Laine et al. section 5.1); it moves as recorded unless one from the side sees."""
+"""What a camera in front hardly tells (Laine et al. section 5.1); as recorded unless one from the side sees it."""
 _OF_ONES_OWN = 0.5
 """Share of the faces with a key that nobody was recorded moving with the others."""
 _TO_ITS_END_S = (0.45, 1.0)
