@@ -225,6 +225,7 @@ def test_a_bare_head_gets_keys_and_follows_by_button(tmp_path: Path) -> None:
     bpy.ops.facecap.generate()
     without_keys(copied)
     bpy.context.view_layer.objects.active = copied
+    settings.retarget.head = False
     assert bpy.ops.facecap.retarget() == {"FINISHED"}
     assert copied.modifiers[0].type == "MESH_CACHE"
     shown, led = evaluated(copied, 20), evaluated(head, 20)

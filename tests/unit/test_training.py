@@ -73,7 +73,7 @@ def settings(**changes: Any) -> SimpleNamespace:
     facts: dict[str, Any] = {
         "network": "laine", "preset": "preview", "seed": 3, "affine": False, "stabilise": False, "epochs": None,
         "batch": None, "patience": 0, "precision": "fp32", "checkpoint_minutes": 60.0, "tensorboard": False,
-        "int8": False, "stills": None, "mining": "semi-hard", "mirror": True,
+        "int8": False, "stills": None, "mining": "semi-hard", "mirror": True, "halves": True,
     }  # fmt: skip
     return SimpleNamespace(**(facts | changes))
 
