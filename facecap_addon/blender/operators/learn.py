@@ -38,6 +38,16 @@ class SetOperator(JobOperator):
     Operators share this rather than each other: Blender cannot find the class of one that another is derived from.
     """
 
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        """Start what is `asked` of the scene's set. Raises FacecapError."""
+        folder = set_folder(context)
+        request = {"folder": str(folder), **_crop(context), **self.asked(context, folder)}
+        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
+
+    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+        """Of `DatasetSettings`, what this operator adds. Raises FacecapError."""
+        return {}
+
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         session.outcome = session.Outcome(True, lines_of(facts))
         if facts.get("sheet"):
@@ -52,11 +62,9 @@ class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
 
     needs_take = "Solve first, and correct what is wrong"
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start adding the scene's take. Raises FacecapError."""
-        take = Path(bpy.path.abspath(context.scene.facecap.result.take))
-        request = {"folder": str(set_folder(context)), "take": str(take), **_crop(context)}
-        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
+    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+        """The scene's take."""
+        return {"take": str(Path(bpy.path.abspath(context.scene.facecap.result.take)))}
 
 
 class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
@@ -64,31 +72,24 @@ class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
     bl_label = "Draw"
     bl_description = "Add drawings of the character under varied curves to the training set (needs PyTorch)"
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start drawing the scene's character. Raises FacecapError."""
+    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+        """Drawings of the scene's character. Raises FacecapError without one."""
         from .create import exported
 
         settings = context.scene.facecap
         if settings.character is None:
             raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
-        folder = set_folder(context)
-        request: dict[str, Any] = {"folder": str(folder), "draw_seconds": settings.learn.draw_seconds, **_crop(context)}
-        request["side"] = settings.learn.side
+        request: dict[str, Any] = {"draw_seconds": settings.learn.draw_seconds, "side": settings.learn.side}
         if not (folder / "set.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             request["character"] = str(exported(settings.character, folder))
-        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
+        return request
 
 
 class FACECAP_OT_check_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.check_set"
     bl_label = "Check"
     bl_description = "Check the training set and show its contact sheet, with the crop above"
-
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start checking the scene's set. Raises FacecapError."""
-        request = {"folder": str(set_folder(context)), **_crop(context)}
-        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
 
 
 class FACECAP_OT_train(JobOperator, bpy.types.Operator):

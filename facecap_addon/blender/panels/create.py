@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import bpy
 
-from .. import session
-from .section import FacecapPanel, draw_failure, draw_optional
+from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
 
 
 def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What can be done with a head that has no shape keys."""
     layout.label(text="No shape keys yet", icon="SHAPEKEY_DATA")
-    column = layout.column()
-    column.use_property_split = True
-    column.use_property_decorate = False
+    column = with_names(layout.column())
     keys = context.scene.facecap.keys
     for name in ("strength", "symmetric", "contact"):
         column.prop(keys, name)
-    row = layout.row()
-    row.scale_y = 1.3
-    row.operator("facecap.make_keys", icon="SHAPEKEY_DATA")
+    draw_button(layout, "facecap.make_keys", "SHAPEKEY_DATA")
     draw_failure(layout, context)
 
 
@@ -29,10 +24,7 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = while_idle(self.layout)
         chosen = context.scene.facecap.generate
         column = layout.column()
         if chosen.use_chain:
@@ -47,9 +39,7 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
         column = layout.column()
         for name in ("motion", "head", "as_strip", "loop"):
             column.prop(chosen, name)
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.generate", icon="FORCE_TURBULENCE")
+        draw_button(layout, "facecap.generate", "FORCE_TURBULENCE")
         draw_failure(layout, context)
 
 
@@ -59,10 +49,7 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = while_idle(self.layout)
         chosen = context.scene.facecap.retarget
         column = layout.column()
         column.prop(chosen, "kernel")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import session
-from .section import FacecapPanel, draw_optional
+from .section import FacecapPanel, draw_button, draw_optional, while_idle
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
@@ -14,10 +13,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = while_idle(self.layout)
         learn = context.scene.facecap.learn
         layout.prop(learn, "folder")
         row = layout.row(align=True)
@@ -36,9 +32,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
             column.prop(learn, "stills")
         for name in ("preset", "patience", "int8", "device"):
             column.prop(learn, name)
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.train", icon="OUTLINER_OB_LIGHTPROBE")
+        draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
 
 
 class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
@@ -47,10 +41,7 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = while_idle(self.layout)
         learn = context.scene.facecap.learn
         draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()

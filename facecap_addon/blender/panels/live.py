@@ -7,7 +7,7 @@ import bpy
 from ...takes.filters.choice import FilterChoice
 from .. import session
 from ..properties.derive import FILE_CHOICE
-from .section import FacecapPanel, draw_failure
+from .section import FacecapPanel, draw_button, draw_failure, while_idle
 from .text import wrapped
 
 _FILTER_RADIUS = FilterChoice().radius
@@ -23,9 +23,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         if session.live is not None:
             _draw_running(layout, context, session.live)
             return
-        layout.active = session.job is None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        while_idle(layout)
         live = context.scene.facecap.live
         column = layout.column()
         column.row().prop(live, "kind", expand=True)
@@ -48,9 +46,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         address = row.row(align=True)
         address.active = live.use_send
         address.prop(live, "send", text="")
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.live", icon="RADIOBUT_ON")
+        draw_button(layout, "facecap.live", "RADIOBUT_ON")
         draw_failure(layout, context)
 
 

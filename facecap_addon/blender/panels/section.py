@@ -16,6 +16,26 @@ class FacecapPanel:
     bl_category = "FaceCap"
 
 
+def with_names(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """The layout, its values with their names beside them and without dots for keys."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    return layout
+
+
+def while_idle(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """The layout, `with_names`, greyed while a job runs."""
+    layout.active = session.job is None
+    return with_names(layout)
+
+
+def draw_button(layout: bpy.types.UILayout, operator: str, icon: str) -> None:
+    """The button that a section is there for."""
+    row = layout.row()
+    row.scale_y = 1.3
+    row.operator(operator, icon=icon)
+
+
 def draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Why the latest job has no result."""
     if session.outcome is not None and not session.outcome.ok:

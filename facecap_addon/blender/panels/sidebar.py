@@ -11,7 +11,7 @@ from ..operators.solve import progress_text
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
 from .create import draw_bare
-from .section import FacecapPanel, draw_failure, draw_optional
+from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
 from .text import wrapped
 
 
@@ -34,9 +34,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
             column = layout.column(align=True)
             for number, line in enumerate(settings.facts.splitlines()):
                 column.label(text=line, icon="BLANK1" if number else "FILE_MOVIE")
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        column = with_names(layout.column())
         row = column.row(heading="Trim", align=True)
         row.prop(settings, "use_trim", text="")
         part = row.row(align=True)
@@ -110,10 +108,7 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.active = session.job is None
+        layout = while_idle(self.layout)
         solve = context.scene.facecap.solve
         for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
             draw_optional(layout, solve, name, heading)
@@ -140,11 +135,8 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.active = session.job is None
-        row = layout.row()
-        row.scale_y = 1.3
-        row.operator("facecap.refine", icon="SHADING_RENDERED")
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        draw_button(layout, "facecap.refine", "SHADING_RENDERED")
+        with_names(layout)
         refine = context.scene.facecap.refine
         column = layout.column()
         for name in ("use_timeline", "temporal", "infill", "infill_frames", "reestimate", "camera_collection"):
@@ -157,9 +149,7 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = with_names(self.layout)
         refine = context.scene.facecap.refine
         column = layout.column()
         for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "jaw_joint", "device"):
@@ -172,9 +162,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
     bl_order = 4
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = with_names(self.layout)
         settings = context.scene.facecap
         bake = settings.bake
         column = layout.column()
@@ -204,9 +192,7 @@ class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = with_names(self.layout)
         chosen = context.scene.facecap.filter
         column = layout.column()
         column.prop(chosen, "filter")
