@@ -51,7 +51,8 @@ class TrainSettings:
     mirror: bool = setting(True, help="Of a symmetric character, learn from mirrored pictures, too")
     halves: bool = setting(
         True,
-        help="Where all keys have ARKit's names, learn from brows and eyes of one frame over the mouth of another, too",
+        help="laine, pointwise, vgg-lstm: where all keys have ARKit's names, learn from brows and eyes of one frame "
+        "over the mouth of another, too",
     )
     int8: bool = setting(False, help="Also write the network quantised to 8 bits, and say what that costs")
     compare: bool = setting(True, help="Compare with the landmark fit on held-out shots when the training is done")
