@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..takes.take import usual_step_s
 
 F64 = NDArray[np.float64]
 # Samples further apart than this many usual distances are a gap, across which nothing is made up.
@@ -35,7 +36,7 @@ def at_times(
     source, given = source_time_s[known], np.asarray(values[known], np.float64)
     if len(source) < 2:
         return np.zeros((len(time_s), values.shape[1]), np.float32), np.zeros(len(time_s), bool)
-    apart = float(np.median(np.diff(source)))
+    apart = usual_step_s(source)
     after = np.clip(np.searchsorted(source, time_s), 1, len(source) - 1)
     before = after - 1
     span = np.maximum(source[after] - source[before], 1e-9)
@@ -54,5 +55,5 @@ def nearest_rows(time_s: F64, source_time_s: F64) -> tuple[NDArray[np.intp], NDA
         return np.zeros(len(time_s), np.intp), np.abs(time_s - source_time_s[0]) < 0.05
     nearer = np.abs(source_time_s[after] - time_s) < np.abs(time_s - source_time_s[before])
     row = np.where(nearer, after, before)
-    apart = float(np.median(np.diff(source_time_s)))
+    apart = usual_step_s(source_time_s)
     return row, np.abs(source_time_s[row] - time_s) <= 0.75 * apart

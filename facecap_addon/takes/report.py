@@ -16,7 +16,7 @@ from .metrics import jitter
 from .plots import MAX_COLUMNS as _MAX_COLUMNS
 from .plots import data_uri, heat_strip_png, line_path, missing_bands, nice_ticks, runs, x_positions
 from .report_style import STYLE
-from .take import STATUS_MISSING, Take
+from .take import STATUS_MISSING, Take, usual_step_s
 
 # A channel that never leaves this band is listed, not drawn.
 _QUIET = 0.02
@@ -105,7 +105,8 @@ def _subtitle(take: Take, rig: BlendshapeRig | None) -> str:
     facts = [f"{take.image_size[0]} × {take.image_size[1]} px"] if take.image_size[0] else []
     if take.frame_count > 1:
         facts.append(f"{take.time_s[0]:.2f} to {take.time_s[-1]:.2f} s")
-        facts.append(f"{1.0 / float(np.median(np.diff(take.time_s))):.3g} frames per second")
+        step_s = usual_step_s(take.time_s)
+        facts += [f"{1.0 / step_s:.3g} frames per second"] if step_s > 0 else []
     if rig is not None and rig.name:
         facts.append(f"on {rig.name}")
     if take.focal_px:

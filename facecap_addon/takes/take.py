@@ -17,6 +17,16 @@ def _no_jaw() -> NDArray[np.float32]:
     return np.zeros((0, 6), np.float32)
 
 
+def usual_step_s(time_s: NDArray[np.float64]) -> float:
+    """Seconds from one frame to the next, as most are; 0 where no time passes.
+
+    Args:
+        time_s: (F,) ascending; frames that share a time, as coarse timecodes give them, count as one.
+    """
+    steps = np.diff(np.unique(time_s))
+    return float(np.median(steps)) if len(steps) else 0.0
+
+
 @dataclass(frozen=True)
 class Take:
     """What was solved.

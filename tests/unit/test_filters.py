@@ -169,3 +169,57 @@ def test_a_filter_that_cannot_be_is_refused_in_words() -> None:
     for wrong in ({"kind": "best"}, {"cutoff_hz": 0.0}, {"radius": 0}, {"radius": 1, "order": 3}):
         with pytest.raises(FacecapError):
             FilterChoice(**wrong)
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "one-euro", "median"])
+def test_timecodes_that_repeat_do_not_break_a_filter(kind: str) -> None:
+    """A recording of 60 frames a second whose timecode counts 30."""
+    time_s = np.repeat(np.arange(60) / 30, 2)
+    wave = 0.5 + 0.3 * np.sin(3 * time_s)[:, None] + np.random.default_rng(7).normal(0, 0.01, (120, 1))
+    take = take_of(time_s, ("jawOpen",), wave)
+    found = filter_take(take, FilterChoice(kind))
+    assert np.isfinite(found.weights).all()
+    np.testing.assert_allclose(np.linalg.norm(found.head_rotation_wxyz, axis=1), 1, atol=1e-5)
+    assert np.abs(found.weights - take.weights).max() < 0.15
+    live = online(FilterChoice(kind))
+    stepped = np.stack([live.step(float(t), row)[1] for t, row in zip(time_s, wave, strict=True)])
+    assert np.isfinite(stepped).all()
+
+
+def test_what_is_closed_at_one_end_of_a_take_leaves_the_other_end_alone() -> None:
+    time_s = np.arange(60) / 30
+    lid = np.full(60, 0.1) + np.random.default_rng(8).normal(0, 0.02, 60)
+    lid[-1] = 1.0
+    before = take_of(time_s, ("eyeBlinkLeft",), lid[:, None])
+    open_to_the_end = take_of(time_s[:-1], ("eyeBlinkLeft",), lid[:-1, None])
+    # A closure across frames without a face leaves what comes after them alone, too.
+    for choice in (FilterChoice("median"), FilterChoice("one-euro", cutoff_hz=1.0)):
+        found = filter_take(before, choice)
+        np.testing.assert_allclose(found.weights[:20], filter_take(open_to_the_end, choice).weights[:20], atol=1e-6)
+        assert found.weights[-1, 0] > 0.99
+    gap = take_of(time_s, ("eyeBlinkLeft",), np.roll(lid, -30)[:, None])
+    gap.status[30] = STATUS_MISSING
+    found = filter_take(gap, FilterChoice("one-euro", cutoff_hz=1.0))
+    after = take_of(time_s[31:], ("eyeBlinkLeft",), gap.weights[31:])
+    np.testing.assert_allclose(
+        found.weights[31:], filter_take(after, FilterChoice("one-euro", cutoff_hz=1.0)).weights, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+def test_the_live_median_is_as_late_as_it_says_and_keeps_a_blink(delay: int) -> None:
+    fps = 60
+    time_s = np.arange(3 * fps) / fps
+    clean = blinks(time_s, (1.0,))[:, None]
+    raw = clean.copy()
+    raw[30] = 1.0  # a single wild frame
+    choice = FilterChoice("median", delay=delay)
+    live = online(choice)
+    answers = [live.step(float(t), row) for t, row in zip(time_s, raw, strict=True)]
+    of_s, found = np.array([a for a, _ in answers]), np.concatenate([b for _, b in answers])
+    assert found[20:45].max() < 0.01
+    assert found.max() > 0.95
+    # What it answers is of the time it says, and that is late by what the panel shows.
+    assert np.interp(1.0, of_s[10:], found[10:]) > 0.95
+    assert choice.delay_ms(fps) == pytest.approx(1000 * float(np.median(time_s - of_s)))
+    assert choice.delay_ms(fps) > 0

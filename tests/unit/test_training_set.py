@@ -119,6 +119,15 @@ def test_targets_follow_the_footages_clock_and_gaps_stay_gaps() -> None:
     assert row[:2].tolist() == [0, 2] and near.tolist() == [True, True, False]
 
 
+def test_targets_whose_timecode_repeats_are_no_gaps() -> None:
+    """A recording of 60 frames a second whose timecode counts 30."""
+    source = np.repeat(np.arange(30) / 30, 2)
+    found, known = at_times(np.arange(1, 25) / 25, source, source[:, None])
+    assert known[:-2].all()
+    np.testing.assert_allclose(found[:-2, 0], np.arange(1, 23) / 25, atol=1e-6)
+    assert nearest_rows(np.array([0.51]), source)[1].all()
+
+
 def test_a_target_that_lags_behind_the_lips_is_found(tmp_path: Path) -> None:
     made = TrainingSet(tmp_path, rig())
     assert target_lag_s(made, rows(400, lag=-6)) == pytest.approx(0.2, abs=0.035)

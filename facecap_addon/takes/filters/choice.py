@@ -36,6 +36,12 @@ class FilterChoice:
                 "The cut-off is above 0 Hz, the radius at least 1, the order below the window of 2 × radius + 1.",
             )
 
+    @property
+    def waits(self) -> int:
+        """Frames that the filter waits live before it answers: a median needs at least one after the frame it is of."""
+        least = {"hybrid": 0, "median": 1}.get(self.kind)
+        return 0 if least is None else min(max(self.delay, least), self.radius)
+
     def delay_ms(self, fps: float) -> float:
-        """How late a live value is because of the filter: a frame for each that it waits, besides none."""
-        return 1000 * (min(self.delay, self.radius) if self.kind == "hybrid" else 0) / fps
+        """How late a live value is because of the filter, at a frame rate."""
+        return 1000 * self.waits / fps

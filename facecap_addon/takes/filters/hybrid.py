@@ -63,13 +63,19 @@ class OnlineHybrid:
         self._slow: list[F64] = []
         self._quick: list[F64] = []
         self._noise: F64 | None = None
+        self._answer: tuple[float, F64] | None = None
         self._share: F64 | float = 0.0
         self._residual: F64 | float = 0.0
 
     def step(self, time_s: float, values: F64) -> tuple[float, F64]:
-        """The next frame's (D,) values; returns the time that the answer is of, and the answer (D,)."""
+        """The next frame's (D,) values; returns the time that the answer is of, and the answer (D,).
+
+        A frame that is not later than the last one changes nothing.
+        """
         values = values.astype(np.float64)
         dt = time_s - self._times[-1] if self._times else 1 / 30
+        if dt <= 0 and self._answer is not None:
+            return self._answer
         if self._states:
             moved = [predicted(state, dt, cutoff) for state, cutoff in zip(self._states, self._cutoffs, strict=True)]
             self._states = [corrected(state, values, dt) for state in moved]
@@ -93,7 +99,8 @@ class OnlineHybrid:
             # One who lets go for a single frame at the turn of a blink would overshoot there.
             self._share = np.maximum(share, _LETS_GO * self._share)
             self._residual = residual
-        return self._times[at], slow + self._share * (self._quick[at] - slow)
+        self._answer = self._times[at], slow + self._share * (self._quick[at] - slow)
+        return self._answer
 
     def _smooth(self, at: int) -> F64:
         known = np.array(self._slow)

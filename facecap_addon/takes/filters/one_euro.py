@@ -22,9 +22,11 @@ class OneEuro:
         self._speed: F64 | None = None
 
     def step(self, dt_s: float, values: F64) -> F64:
-        """The next frame's (D,) values, `dt_s` after the last one."""
+        """The next frame's (D,) values, `dt_s` after the last one; where no time has passed, nothing moves."""
         if self._value is None or self._speed is None:
             self._value, self._speed = values.astype(np.float64), np.zeros(len(values))
+            return self._value
+        if dt_s <= 0:
             return self._value
         speed = (values - self._value) / dt_s
         self._speed = self._speed + _share(dt_s, _SPEED_CUTOFF_HZ) * (speed - self._speed)

@@ -87,14 +87,21 @@ def kept_closed(
     """(F, K) filtered weights, led back to the solve where it closes lips or lids and the filter opened them."""
     out = smooth.copy()
     for closing in _closings(channels, raw, smooth, gaps_of):
-        share = np.where(closing.frames & solved, 1.0, 0.0)
-        for step in range(1, _RAMP + 1):  # from and to the closure in a few frames, not in one
-            near = 1 - step / (_RAMP + 1)
-            for moved in (np.roll(closing.frames, step), np.roll(closing.frames, -step)):
-                share = np.maximum(share, near * moved)
-        share = share * solved
-        out[:, closing.channels] += share[:, None] * (raw - smooth)[:, closing.channels]
+        for first, last in runs(solved):
+            rows = slice(first, last + 1)
+            share = _ramped(closing.frames[rows])[:, None]
+            out[rows, closing.channels] += share * (raw - smooth)[rows, closing.channels]
     return out
+
+
+def _ramped(frames: NDArray[np.bool_]) -> F64:
+    """(F,) 1 in some frames of a run, falling to 0 within a few on either side, not in one, and never past its ends."""
+    share = frames.astype(np.float64)
+    for step in range(1, min(_RAMP, len(frames) - 1) + 1):
+        near = 1 - step / (_RAMP + 1)
+        share[step:] = np.maximum(share[step:], near * frames[:-step])
+        share[:-step] = np.maximum(share[:-step], near * frames[step:])
+    return share
 
 
 def _closings(channels: tuple[str, ...], raw: F64, smooth: F64, gaps_of: GapsOf | None) -> list[_Closing]:
