@@ -15,9 +15,10 @@ from av.video.stream import VideoStream
 from ..errors import FacecapError
 from .container import check_size, open_container, video_stream
 from .orientation import Orientation, orientation_of
-from .picture import square_pixel_size
+from .picture import PictureShape, picture_shape, square_pixel_size
 from .position import Position, Trim, parse_position
 from .sequence import find_sequence, is_sequence_path
+from .stamps import read_stamps
 
 DEFAULT_SEQUENCE_FPS = Fraction(24)
 _PACKETS_TO_TRY = 512
@@ -31,9 +32,12 @@ class Footage:
         paths: the video file, or the pictures of the sequence in order.
         kind: "video" or "sequence".
         size_px: (width, height) of the upright picture with square pixels.
-        frame_rate: average frames per second.
-        duration_s: length of the untrimmed footage as announced; what decodes may be shorter.
-        frame_count: frames in the untrimmed footage as announced; only reading it tells how many decode.
+        frame_rate: average frames per second as announced, or as the stamps show where that makes no sense.
+        duration_s: length of the untrimmed footage, to the end of its last picture.
+        frame_count: frames in the untrimmed footage that are there to be decoded (edit lists hide some, a cut-off file
+            lacks some); of a sequence, missing pictures included.
+        announced_count: frames that the file's index promises; more than `frame_count` where it was cut off.
+        missing_s: how much earlier a video ends than it announces, seconds.
         rotation_deg: clockwise turn that makes the stored pictures upright: 0, 90, 180 or 270.
         mirrored: whether they are also mirrored left to right.
         has_audio: whether there is sound.
@@ -52,6 +56,8 @@ class Footage:
     frame_rate: Fraction
     duration_s: float
     frame_count: int
+    announced_count: int = 0
+    missing_s: float = 0.0
     rotation_deg: int = 0
     mirrored: bool = False
     has_audio: bool = False
@@ -128,11 +134,9 @@ def parse_rate(fps: str | float | Fraction) -> Fraction:
 def _open_video(path: Path, trim: Trim) -> Footage:
     with open_container(path) as container:
         stream = video_stream(container, path)
-        announced_frames, announced_s = stream.frames, _duration_s(container, stream)
         rate = _frame_rate(stream)
-        frame = _first_frame(container, stream, path)
+        frame, orientation = first_frame(container, stream, path)
         stored = square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio)
-        orientation = orientation_of(frame)
         first_timestamp_s = 0.0
         if frame.pts is not None:
             assert frame.time_base is not None
@@ -142,16 +146,18 @@ def _open_video(path: Path, trim: Trim) -> Footage:
         if audio is not None and audio.start_time is not None and audio.time_base is not None:
             audio_start_s = float(audio.start_time * audio.time_base)
         notes = ["The footage is interlaced; fast motion may look combed."] if frame.interlaced_frame else []
-    if announced_s is None and not announced_frames:
-        announced_frames = _count_packets(path)
-    duration_s = announced_s if announced_s is not None else announced_frames / float(rate)
+    stamps = read_stamps(path, first_timestamp_s, rate)
+    rate = stamps.corrected_rate(rate)
+    last_s = stamps.times_s[-1] if len(stamps.times_s) else (stamps.count - 1) / float(rate)
     return Footage(
         paths=(path,),
         kind="video",
         size_px=orientation.upright_size(*stored),
         frame_rate=rate,
-        duration_s=duration_s,
-        frame_count=announced_frames or max(1, round(duration_s * rate)),
+        duration_s=float(last_s) + 1.0 / float(rate),
+        frame_count=max(1, stamps.count),
+        announced_count=max(1, stamps.announced),
+        missing_s=stamps.missing_s,
         rotation_deg=orientation.rotation_deg,
         mirrored=orientation.mirrored,
         has_audio=audio is not None,
@@ -178,21 +184,22 @@ def _open_sequence(path: Path, trim: Trim, rate: Fraction | None) -> Footage:
     samples = sorted({0, len(sequence.paths) // 2, len(sequence.paths) - 1})
     shapes = [_picture_shape(sequence.paths[i]) for i in samples]
     for i, shape in zip(samples, shapes, strict=True):
-        if shape != shapes[0]:
-            raise sizes_differ(sequence.paths[0], shapes[0][0], sequence.paths[i], shape[0])
-    (stored, orientation) = shapes[0]
+        if shape.upright_size != shapes[0].upright_size:
+            raise sizes_differ(sequence.paths[0], shapes[0].upright_size, sequence.paths[i], shape.upright_size)
+    first = shapes[0]
     return Footage(
         paths=sequence.paths,
         kind="sequence",
-        size_px=orientation.upright_size(*stored),
+        size_px=first.upright_size,
         frame_rate=rate,
         duration_s=count / float(rate),
         frame_count=count,
-        rotation_deg=orientation.rotation_deg,
-        mirrored=orientation.mirrored,
+        announced_count=count,
+        rotation_deg=first.orientation.rotation_deg,
+        mirrored=first.orientation.mirrored,
         trim=trim,
-        coded_size_px=stored,
-        stored_size_px=stored,
+        coded_size_px=first.coded_size,
+        stored_size_px=first.stored_size,
         frame_numbers=sequence.numbers,
         notes=tuple(notes),
     )
@@ -207,24 +214,28 @@ def sizes_differ(first: Path, first_size: tuple[int, int], other: Path, other_si
     )
 
 
-def _picture_shape(path: Path) -> tuple[tuple[int, int], Orientation]:
+def _picture_shape(path: Path) -> PictureShape:
     with open_container(path, is_image=True) as container:
         stream = video_stream(container, path)
-        frame = _first_frame(container, stream, path)
-        return (frame.width, frame.height), orientation_of(frame)
+        frame, orientation = first_frame(container, stream, path)
+        return picture_shape(frame, stream, orientation)
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
-    for tried, packet in enumerate(container.demux(stream)):
+def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> tuple[av.VideoFrame, Orientation]:
+    """The first picture that can be decoded, and what turns it upright. Raises FacecapError if there is none."""
+    packets = container.demux(stream)
+    for _ in range(_PACKETS_TO_TRY):
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            break
         try:
             for frame in packet.decode():
                 assert isinstance(frame, av.VideoFrame)
                 check_size(frame.width, frame.height, path)
-                return frame
+                return frame, orientation_of(frame, bytes(packet))
         except av.error.FFmpegError:
             pass
-        if tried > _PACKETS_TO_TRY:
-            break
     raise FacecapError(
         f"No picture of {path.name} can be decoded; it is damaged or cut off.",
         "Copy it again from the camera, or export it as H.264.",
@@ -236,20 +247,6 @@ def _frame_rate(stream: VideoStream) -> Fraction:
         if rate is not None and Fraction(1, 10) <= rate <= 1000:
             return Fraction(rate)
     return Fraction(25)
-
-
-def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration is not None and stream.time_base is not None and stream.duration > 0:
-        return float(stream.duration * stream.time_base)
-    if container.duration is not None and container.duration > 0:
-        return container.duration / 1e6
-    return None
-
-
-def _count_packets(path: Path) -> int:
-    with open_container(path) as container:
-        stream = video_stream(container, path)
-        return sum(1 for packet in container.demux(stream) if packet.size)
 
 
 def _check_trim(footage: Footage) -> None:

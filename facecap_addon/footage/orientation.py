@@ -11,6 +11,8 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
+from .exif import exif_orientation
+
 
 @dataclass(frozen=True)
 class Orientation:
@@ -42,9 +44,32 @@ class Orientation:
         return np.ascontiguousarray(turned, dtype=np.uint8)
 
 
-def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """The orientation that a decoded frame's display matrix asks for, to the nearest quarter turn."""
-    for side_data in frame.side_data:
+# What EXIF's orientations 1 to 8 stand for.
+_EXIF = (
+    Orientation(0),
+    Orientation(0, mirrored=True),
+    Orientation(180),
+    Orientation(180, mirrored=True),
+    Orientation(90, mirrored=True),
+    Orientation(90),
+    Orientation(270, mirrored=True),
+    Orientation(270),
+)
+
+
+def orientation_of(frame: av.VideoFrame, stored: bytes = b"") -> Orientation:
+    """The orientation that a decoded frame asks for, to the nearest quarter turn.
+
+    Args:
+        frame: a decoded frame.  stored: the bytes it was decoded from, in which EXIF data may lie.
+    """
+    try:
+        listed = list(frame.side_data)
+    except ValueError:
+        # PyAV has names for the older kinds of side data only; a frame with a later kind (EXIF, views) lists none.
+        exif = exif_orientation(stored)
+        return _EXIF[exif - 1] if exif else Orientation(round(-frame.rotation / 90) % 4 * 90)
+    for side_data in listed:
         if side_data.type == Type.DISPLAYMATRIX:  # pyright: ignore[reportAttributeAccessIssue]
             return orientation_from_matrix(np.frombuffer(bytes(side_data), np.int32))  # pyright: ignore[reportArgumentType]
     return Orientation()

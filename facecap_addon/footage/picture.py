@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .orientation import Orientation
@@ -23,6 +25,31 @@ def square_pixel_size(width: int, height: int, pixel_aspect: Fraction | None) ->
     if not pixel_aspect or not Fraction(1, 4) <= pixel_aspect <= 4:
         return width, height
     return max(1, round(width * pixel_aspect)), height
+
+
+@dataclass(frozen=True)
+class PictureShape:
+    """How a stored picture becomes an upright one with square pixels.
+
+    Attributes:
+        coded_size: (width, height) px as stored.  stored_size: the same with pixels made square.
+        orientation: what turns it upright.
+    """
+
+    coded_size: tuple[int, int]
+    stored_size: tuple[int, int]
+    orientation: Orientation
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) px of the upright picture."""
+        return self.orientation.upright_size(*self.stored_size)
+
+
+def picture_shape(frame: av.VideoFrame, stream: VideoStream, orientation: Orientation) -> PictureShape:
+    """The shape of a single picture, decoded from a stream of its own."""
+    stored = square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio)
+    return PictureShape((frame.width, frame.height), stored, orientation)
 
 
 class PictureConverter:

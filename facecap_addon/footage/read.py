@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from .clock import FrameClock
 from .container import open_container, video_stream
-from .footage import Footage, sizes_differ
-from .orientation import orientation_of
-from .picture import PictureConverter
+from .footage import Footage, first_frame, sizes_differ
+from .picture import PictureConverter, PictureShape, picture_shape
 from .seek import find_entry
 
 # Announced lengths are often off by a frame or two; only a larger loss is worth a word.
-_TRUNCATION_FRAMES = 2
+_TRUNCATION_FRAMES, _TRUNCATION_S = 2, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +133,9 @@ class FrameReader(Iterator[Frame]):
             self.frames_damaged += 1
 
     def _read_sequence(self, footage: Footage, skip: int) -> Generator[Frame, None, None]:
-        convert = PictureConverter(footage.stored_size_px, footage.orientation).convert
         rate = float(footage.frame_rate)
         to_skip, given = skip, 0
+        converters: dict[PictureShape, PictureConverter] = {}
         for path, index in zip(footage.paths, footage.frame_numbers, strict=True):
             time_s = index / rate
             if footage.trim.is_before(index, time_s):
@@ -146,35 +145,40 @@ class FrameReader(Iterator[Frame]):
             if to_skip:
                 to_skip -= 1
                 continue
-            frame = self._read_picture(footage, path)
-            if frame is not None:
+            read = self._read_picture(footage, path)
+            if read is not None:
+                frame, shape = read
+                if shape not in converters:
+                    converters[shape] = PictureConverter(shape.stored_size, shape.orientation)
                 given += 1
-                yield Frame(index, time_s, convert(frame))
+                yield Frame(index, time_s, converters[shape].convert(frame))
         if not given and not skip:
             raise self._nothing(footage)
         self._report_damage()
 
-    def _read_picture(self, footage: Footage, path: Path) -> av.VideoFrame | None:
+    def _read_picture(self, footage: Footage, path: Path) -> tuple[av.VideoFrame, PictureShape] | None:
         try:
             with open_container(path, is_image=True) as container:
                 stream = video_stream(container, path)
-                frame = next(self._decode(container, stream), None)
+                frame, orientation = first_frame(container, stream, path)
+                shape = picture_shape(frame, stream, orientation)
         except FacecapError:
-            frame = None
             self.frames_damaged += 1
-        if frame is None:
             self.notes.append(f"{path.name} cannot be read; its frame is missing.")
             return None
-        upright = orientation_of(frame)
-        if (frame.width, frame.height) != footage.stored_size_px or upright != footage.orientation:
-            raise sizes_differ(footage.paths[0], footage.stored_size_px, path, (frame.width, frame.height))
-        return frame
+        if shape.upright_size != footage.size_px:
+            raise sizes_differ(footage.paths[0], footage.size_px, path, shape.upright_size)
+        return frame, shape
 
     def _report_cut(self, footage: Footage, decoded: int) -> None:
-        if decoded < footage.frame_count - _TRUNCATION_FRAMES:
+        if decoded < footage.announced_count - _TRUNCATION_FRAMES:
             self.notes.append(
-                f"The file announces {footage.frame_count} frames, but only {decoded} can be decoded; "
+                f"The file announces {footage.announced_count} frames, but only {decoded} can be decoded; "
                 "it may have been cut off."
+            )
+        elif footage.missing_s > _TRUNCATION_S:
+            self.notes.append(
+                f"The file ends {footage.missing_s:.1f} s earlier than it announces; it may have been cut off."
             )
 
     def _nothing(self, footage: Footage) -> FacecapError:

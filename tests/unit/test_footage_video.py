@@ -253,8 +253,8 @@ def test_a_cut_off_file_gives_what_decodes_and_says_so(tmp_path: Path) -> None:
     footage = open_footage(tmp_path / "front.mp4")
     reader = read_frames(footage)
     decoded = sum(1 for _ in reader)
-    assert footage.frame_count == 100
     assert 40 <= decoded <= 70
+    assert footage.frame_count == pytest.approx(decoded, abs=4)  # some refer to pictures behind the cut
     assert any("100" in note and str(decoded) in note for note in reader.notes)
 
 
