@@ -1,6 +1,6 @@
 """Extract and bake without a window: a request in, a rig or a .blend out. The source file is never changed.
 
-    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false}
+    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
      "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1,
      "loop": false}
@@ -29,6 +29,7 @@ from ..rig.blendshapes import load_rig, save_rig
 from ..rig.channels import arkit_name
 from ..takes.atomic import atomic_path
 from ..takes.npz import load_take
+from .scene.action import check_animatable
 from .scene.bake import BakeSettings, apply_take
 from .scene.character import character_notes, extract_rig
 from .scene.footage import add_audio, match_scene
@@ -80,11 +81,13 @@ def answer_request(request: dict[str, Any], *, wait: Wait | None = None) -> dict
 
 
 def extract(request: dict[str, Any]) -> dict[str, Any]:
-    """Write the rig of a character in a .blend file to an `.npz`."""
+    """Write the rig of a character in a .blend file to an `.npz`. Raises FacecapError where it cannot be used so."""
     bare = bool(request.get("bare", False))
     obj, notes = open_character(request)
     if not bare:
         notes = notes + character_notes(obj)
+    if request.get("to_key"):  # it will be keyed later: what would keep it from that is said before the long work
+        check_animatable(obj)
     rig = extract_rig(obj, bare=bare)
     out = Path(request["out"])
     with atomic_path(out) as temporary:
@@ -95,6 +98,7 @@ def extract(request: dict[str, Any]) -> dict[str, Any]:
         "vertices": rig.vertex_count,
         "channels": list(rig.channels),
         "notes": notes,
+        "libraries": [bpy.path.abspath(library.filepath) for library in bpy.data.libraries],
     }
 
 
@@ -131,7 +135,7 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
     return {
         "blend": str(out),
         "object": obj.name,
-        "action": report.action.name,
+        "action": report.action.name if report.action is not None else None,
         "keyed": report.keyed,
         "unknown": report.unknown,
         "audio": has_audio,

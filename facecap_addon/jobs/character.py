@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -68,35 +69,62 @@ def character_source(text: str | None) -> CharacterSource:
 
 
 def read_rig(
-    source: CharacterSource, *, blender: Path | None, hook: BlenderHook | None, folder: Path, bare: bool = False
+    source: CharacterSource,
+    *,
+    blender: Path | None,
+    hook: BlenderHook | None,
+    folder: Path,
+    bare: bool = False,
+    to_key: bool = False,
 ) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
     """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
     Args:
         blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
         bare: whether a mesh without shape keys will do.
+        to_key: whether it will be keyed in a copy of its .blend; what cannot be is refused.
     Raises FacecapError if the character cannot be animated or read.
     """
     if not source.is_blend:
         return load_rig(source.path), []
+    wishes = {name: True for name, wished in (("bare", bare), ("to_key", to_key)) if wished}
     facts: dict[str, Any] = {"object": source.object, "format": FORMAT}
-    key = content_key((source.path,), facts)
-    kept = _kept(f"rig-{key}.npz", folder)
-    if kept is None and bare:  # one with keys would do, too
-        key = content_key((source.path,), {**facts, "bare": True})
-        kept = _kept(f"rig-{key}.npz", folder)
-    if kept is not None:
-        return load_rig(kept), []
-    target = folder / f"rig-{key}.npz"
+    name, plain = (f"rig-{content_key((source.path,), found)}.npz" for found in ({**facts, **wishes}, facts))
+    # One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
+    for kept in (CACHE / plain, folder / name, *([folder / plain] if bare else [])):
+        if kept.is_file() and (notes := _notes_of(kept)) is not None:
+            return load_rig(kept), notes
+    target = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
     if source.object:
         request["object"] = source.object
-    if bare:
-        request["bare"] = True
-    asking = ask_blender(request, blender=blender, hook=hook, folder=folder)
+    asking = ask_blender({**request, **wishes}, blender=blender, hook=hook, folder=folder)
     reply = yield from reporting(asking, "character")
-    return load_rig(target), [str(note) for note in reply.get("notes", ())]
+    notes = [str(note) for note in reply.get("notes", ())]
+    _keep_notes(target, notes, [Path(path) for path in reply.get("libraries", ())])
+    return load_rig(target), notes
+
+
+def _keep_notes(rig: Path, notes: list[str], libraries: list[Path]) -> None:
+    """Keep beside a rig what there is to say about it, and which other files it was read from."""
+    facts = {"notes": notes, "libraries": {str(path): content_key((path,), {}) for path in libraries}}
+    with atomic_path(rig.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+
+
+def _notes_of(rig: Path) -> list[str] | None:
+    """What there is to say about a kept rig; None if it must be read again: a library it came from has changed."""
+    beside = rig.with_suffix(".json")
+    if not beside.is_file():
+        return [] if rig.parent == CACHE else None
+    try:
+        facts = json.loads(beside.read_text(encoding="utf-8"))
+        if any(content_key((Path(path),), {}) != key for path, key in facts["libraries"].items()):
+            return None
+        return [str(note) for note in facts["notes"]]
+    except (OSError, ValueError, KeyError, FacecapError):
+        return None
 
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:

@@ -23,7 +23,7 @@ from ..takes.npz import save_take
 from .blender_process import BlenderHook, ask_blender
 from .character import character_source, embedding_of, read_rig
 from .generate_settings import GenerateSettings
-from .outputs import OutputFiles, write_blend, write_live_link
+from .outputs import OutputFiles, check_blend, write_blend, write_live_link
 from .progress import Progress
 from .retarget import played, retargeted
 from .stepwise import stepwise
@@ -96,8 +96,9 @@ def run(
             request |= {"take": str(take_path.resolve()), "out": str(blend.resolve())}
             request |= {"head": "object" if settings.head else "none", "loop": settings.loop}
             asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
-            has_blend = yield from write_blend(asking, settings.blender, lines)
-            blend = blend if has_blend else None
+            failure = yield from write_blend(asking, settings.blender, lines)
+            check_blend(failure, settings.blender)
+            blend = None if failure else blend
     else:
         points = out / f"{stem}.pc2"
         lines += yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import CancelledError, FacecapError
 from ..footage.footage import Footage
 from ..footage.read import read_frames
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
+from ..takes.contact_sheet import Thumbnail
 from ..takes.live_link import write_live_link_csv
 from ..takes.npz import save_take
 from ..takes.point_cache import write_point_cache
 from ..takes.preview import preview_steps
+from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting
 from .character import CharacterSource
@@ -146,17 +149,83 @@ def bake_ready(
     return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
 
 
-def write_blend(asking: Waiting, blender: Path | None, warnings: list[str]) -> Generator[Progress, None, bool]:
-    """Wait for the .blend; where that is not possible, a warning says why."""
+def write_blend(
+    asking: Waiting, blender: Path | None, warnings: list[str]
+) -> Generator[Progress, None, FacecapError | None]:
+    """Wait for the .blend; returns None when it was written, else why it was not, which the warnings say, too.
+
+    Whatever goes wrong in Blender must not cost what was found before it: see `check_blend`.
+    """
     try:
         facts = yield from reporting(asking, "blend")
-    except NoBlenderError as error:
-        if blender is not None:
-            raise
-        warnings.append(f"No .blend was written: {error.what} {error.way_out}")
-        return False
-    warnings += [str(note) for note in facts.get("notes", ())]
-    return True
+    except CancelledError:
+        raise
+    except FacecapError as error:
+        failure = error
+    except Exception as error:  # where this process is Blender's, its faults come as they are
+        failure = FacecapError(
+            f"Blender's part failed: {type(error).__name__}: {error}.", "Please report this.", exit_code=1
+        )
+    else:
+        warnings += [str(note) for note in facts.get("notes", ())]
+        return None
+    warnings.append(f"No .blend was written: {failure.what} {failure.way_out}")
+    return failure
+
+
+def check_blend(failure: FacecapError | None, blender: Path | None) -> None:
+    """Raise what kept the .blend from being written, now that all else is there.
+
+    That this machine has no Blender, and none was named, is no failure.
+    """
+    if failure is None or (isinstance(failure, NoBlenderError) and blender is None):
+        return
+    raise FacecapError(
+        f"All files but the .blend were written: {failure.what}", failure.way_out, exit_code=failure.exit_code
+    ) from failure
+
+
+def begun(asking: Waiting) -> Waiting:
+    """The same, after Blender was told to begin: it works on while this process does something else."""
+    next(asking)
+    return asking
+
+
+@dataclass(frozen=True)
+class Account:
+    """Writes what there is to say about a solve: summary and report.
+
+    Written before Blender and the preview are waited for, and again when these have added something, so that nothing
+    that goes wrong there costs them.
+
+    Attributes:
+        summary_path: where the summary goes.  report_path: where the report goes; None: not wished for.
+        take, rig, thumbnails, title: what the report shows.
+        summarise: the summary as it is now.
+    """
+
+    summary_path: Path
+    report_path: Path | None
+    take: Take
+    rig: BlendshapeRig
+    thumbnails: Sequence[Thumbnail]
+    title: str
+    summarise: Callable[[], dict[str, Any]]
+
+    def write(self, *, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write both, the report only if it says something else than `before`; returns the summary."""
+        summary = self.summarise()
+        if self.report_path is not None and (before is None or before["warnings"] != summary["warnings"]):
+            write_report(
+                self.report_path,
+                take=self.take,
+                rig=self.rig,
+                thumbnails=self.thumbnails,
+                summary=summary,
+                title=self.title,
+            )
+        write_summary(self.summary_path, summary)
+        return summary
 
 
 def summary_of(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool) -> dict[str, Any]:

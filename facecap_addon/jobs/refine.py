@@ -25,19 +25,20 @@ from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail
 from ..takes.npz import load_take
-from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of
 from .output_settings import OutputSettings
 from .outputs import (
+    Account,
     OutputFiles,
     bake_ready,
+    begun,
+    check_blend,
     result_of,
     summary_of,
     write_blend,
     write_preview,
-    write_summary,
     write_take,
 )
 from .pictures import PicturesByRow
@@ -110,27 +111,33 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     with clock.stage("files"):
         yield Progress("files", 0, 1)
         write_take(files, result, settings)
-    has_blend = False
-    with clock.stage("blend"), bake_ready(source, output_settings, footage, blender_hook, files) as baked:
-        if baked is not None:
-            has_blend = yield from write_blend(baked(), output_settings.blender, warnings)
-    with clock.stage("preview"):
-        if settings.preview:
-            yield from write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
-    summary = summary_of(result, clock, warnings, landmarks_reused=True)
-    summary["refinement"] = _facts(refined)
-    if settings.report:
-        write_report(
-            files.named("report.html"),
-            take=result,
-            rig=rig,
-            thumbnails=shown.thumbnails(),
-            summary=summary,
-            title=f"{solved_with.video.name}, refined",
-        )
     summary_path = files.named("summary.json")
-    write_summary(summary_path, summary)
+    account = Account(
+        summary_path,
+        files.named("report.html") if settings.report else None,
+        result,
+        rig,
+        shown.thumbnails(),
+        f"{solved_with.video.name}, refined",
+        lambda: {
+            **summary_of(result, clock, warnings, landmarks_reused=True),
+            "refinement": _facts(refined),
+        },
+    )
+    with bake_ready(source, output_settings, footage, blender_hook, files) as baked:
+        asking = None if baked is None else begun(baked())
+        summary = account.write()
+        with clock.stage("preview"):
+            if settings.preview:
+                yield from write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
+        failure: FacecapError | None = None
+        with clock.stage("blend"):
+            if asking is not None:
+                failure = yield from write_blend(asking, output_settings.blender, warnings)
+    summary = account.write(before=summary)
     kept.forget_others()
+    check_blend(failure, output_settings.blender)
+    has_blend = asking is not None and failure is None
     return result_of(files, settings, summary_path, summary, has_blend=has_blend)
 
 

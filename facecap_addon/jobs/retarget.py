@@ -28,7 +28,7 @@ from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
 from .blender_process import BlenderHook, ask_blender
 from .character import CharacterSource, character_source, embedding_of, read_rig
-from .outputs import write_blend
+from .outputs import check_blend, write_blend
 from .progress import Progress
 from .retarget_settings import RetargetSettings, WarpSettings
 from .stepwise import stepwise
@@ -186,8 +186,9 @@ def played(
     request = {"do": "play_points", "blend": str(source.path.resolve()), "object": source.object or rig.name}
     request |= {"points": str(points.resolve()), "out": str(blend.resolve()), "fps": fps}
     asking = ask_blender(request, blender=settings.blender, hook=hook, folder=folder)
-    has_blend = yield from write_blend(asking, settings.blender, lines)
-    return blend if has_blend else None
+    failure = yield from write_blend(asking, settings.blender, lines)
+    check_blend(failure, settings.blender)
+    return None if failure else blend
 
 
 def _with_head(frame: F32, placed: OnCharacter, index: int, axes: NDArray[np.float64]) -> F32:

@@ -22,7 +22,7 @@ from ..rig.key_sheet import key_sheet
 from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, ask_blender
 from .character import character_source, embedding_of, read_rig
-from .outputs import write_blend
+from .outputs import check_blend, write_blend
 from .progress import Progress
 from .shape_keys_settings import ShapeKeysSettings
 from .stepwise import in_stages, stepwise
@@ -98,8 +98,9 @@ def run(
         request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
         request |= {"out": str(blend.resolve()), "object": target_source.object or bare.name}
         asking = ask_blender(request, blender=blender, hook=hook, folder=kept)
-        has_blend = yield from write_blend(asking, blender, lines)
-        blend = blend if has_blend else None
+        failure = yield from write_blend(asking, blender, lines)
+        check_blend(failure, blender)
+        blend = None if failure else blend
     lines += [str(path) for path in (target, sheet, blend) if path is not None]
     return ShapeKeysResult(target, sheet, blend, tuple(lines))
 

@@ -23,7 +23,6 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
-from ..takes.report import write_report
 from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import CharacterSource, character_source, embedding_of, read_rig, rehearsal_of
@@ -33,13 +32,15 @@ from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
 from .output_settings import OutputSettings
 from .outputs import (
     REPORT_EVERY,
+    Account,
     OutputFiles,
     bake_ready,
+    begun,
+    check_blend,
     result_of,
     summary_of,
     write_blend,
     write_preview,
-    write_summary,
     write_take,
     write_vertices,
 )
@@ -75,6 +76,14 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         files = _prepare(settings, footage)
     warnings = list(footage.notes)
 
+    # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
+    with clock.stage("character"):
+        yield Progress("character", 0, 1)
+        rig, notes = yield from read_character(source, settings, blender_hook, files)
+        embedding: LandmarkEmbedding = yield from stepwise(
+            "character", lambda _: embedding_of(rig, landmarker, files.characters)
+        )
+    warnings += notes
     trained = is_trained(settings.method)
     cache = landmark_cache(footage, landmarker, files.job)
     reused = cache.complete
@@ -90,13 +99,6 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 "Check the clip, its trim range and whether it is upright.",
             )
 
-    with clock.stage("character"):
-        yield Progress("character", 0, 1)
-        rig, notes = yield from read_character(source, settings, blender_hook, files)
-        embedding: LandmarkEmbedding = yield from stepwise(
-            "character", lambda _: embedding_of(rig, landmarker, files.characters)
-        )
-    warnings += notes
     vertices: Vertices | None = None
     # Blender starts and opens the character on another core while the fit runs.
     with bake_ready(source, settings, footage, blender_hook, files) as baked:
@@ -114,32 +116,34 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             write_take(files, take, settings)
             if settings.point_cache != "none":
                 write_vertices(files, take, rig, settings, vertices, float(footage.frame_rate))
-        has_blend = False
-        with clock.stage("blend"):
-            if baked is not None:
-                has_blend = yield from write_blend(baked(), settings.blender, warnings)
-            elif settings.blend:
-                warnings.append("No .blend was written: the character is a rig file, not a .blend.")
-    with clock.stage("preview"):
-        if settings.preview:
-            yield from write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
-
-    summary = summary_of(take, clock, warnings, landmarks_reused=reused)
-    if settings.report:
-        write_report(
-            files.named("report.html"),
-            take=take,
-            rig=rig,
-            thumbnails=cache.thumbnails() if observations is not None else [],
-            summary=summary,
-            title=settings.video.name,
+        asking = None if baked is None else begun(baked())
+        if asking is None and settings.blend:
+            warnings.append("No .blend was written: the character is a rig file, not a .blend.")
+        account = Account(
+            files.out / "summary.json",
+            files.named("report.html") if settings.report else None,
+            take,
+            rig,
+            cache.thumbnails() if observations is not None else [],
+            settings.video.name,
+            lambda: summary_of(take, clock, warnings, landmarks_reused=reused),
         )
-    write_summary(files.out / "summary.json", summary)
+        summary = account.write()
+        with clock.stage("preview"):
+            if settings.preview:
+                yield from write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
+        failure: FacecapError | None = None
+        with clock.stage("blend"):
+            if asking is not None:
+                failure = yield from write_blend(asking, settings.blender, warnings)
+    summary = account.write(before=summary)
     if observations is not None:
         cache.forget_others()
+    check_blend(failure, settings.blender)
     if settings.method == "deep":
         return (yield from _refined(settings, files, blender_hook))
-    return result_of(files, settings, files.out / "summary.json", summary, has_blend=has_blend)
+    has_blend = asking is not None and failure is None
+    return result_of(files, settings, account.summary_path, summary, has_blend=has_blend)
 
 
 def _fitted(
@@ -286,7 +290,9 @@ def read_character(
     source: CharacterSource, settings: SolveSettings, hook: BlenderHook | None, files: OutputFiles
 ) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
     """The character's rig and what there is to say about it, reporting while Blender reads a .blend."""
-    return (yield from read_rig(source, blender=settings.blender, hook=hook, folder=files.characters))
+    return (
+        yield from read_rig(source, blender=settings.blender, hook=hook, folder=files.characters, to_key=settings.blend)
+    )
 
 
 def _fit_settings(settings: SolveSettings, footage: Footage) -> FitSettings:

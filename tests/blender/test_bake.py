@@ -91,3 +91,16 @@ def test_bake_twice_then_undo_of_the_first_is_possible_by_action() -> None:
         animation.action_slot = one.slots[0]
     frame = 1 + first.time_s[8] * 24
     np.testing.assert_allclose(evaluated(obj, frame), rig.vertices_at(first.weights[8]), atol=3e-5)
+
+
+def test_a_character_of_which_the_footage_shows_nothing_still_turns_its_head() -> None:
+    obj = make_face(("tongueOut",))
+    take = make_take(channels=("tongueOut",), not_observed=("tongueOut",))
+    report = apply_take(obj, take)
+    assert not report.keyed and any("only the head" in remark for remark in report.remarks)
+    bpy.context.scene.frame_set(1)
+    before = obj.matrix_world.copy()
+    bpy.context.scene.frame_set(30)
+    assert obj.matrix_world != before
+    with pytest.raises(FacecapError, match="nothing to key"):
+        apply_take(obj, take, STILL)

@@ -167,3 +167,19 @@ def test_unwritable_output_leaves_nothing(character: Path, tmp_path: Path) -> No
     reply, code = ask({"do": "extract", "blend": str(character), "out": str(blocked / "rig.npz")})
     assert code == 2
     assert reply["way_out"]
+
+
+def test_a_linked_head_is_refused_before_the_solve_if_it_shall_be_keyed(character: Path, tmp_path: Path) -> None:
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(character), link=True) as (_, wanted):
+        wanted.objects = ["Gesicht"]
+    bpy.context.scene.collection.objects.link(wanted.objects[0])
+    linked = tmp_path / "shot.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(linked))
+    request = {"do": "extract", "blend": str(linked), "out": str(tmp_path / "rig.npz")}
+    reply, code = ask({**request, "to_key": True})
+    assert code == 2 and "linked from another file" in reply["what"]
+    assert "Library Override" in reply["way_out"]
+    assert not (tmp_path / "rig.npz").exists()
+    reply, code = ask(request)
+    assert code == 0 and [Path(path) for path in reply["result"]["libraries"]] == [character]

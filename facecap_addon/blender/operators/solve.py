@@ -180,6 +180,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     from ...jobs.runner import ProcessRunner
     from ...rig.blendshapes import save_rig
     from ...takes.atomic import atomic_path
+    from ..scene.action import check_animatable
     from ..scene.character import extract_rig
 
     scene = context.scene
@@ -189,6 +190,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
         raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
     python = worker_python()
     rig = extract_rig(settings.character)
+    check_animatable(settings.character)
     folder = job_folder(video)
     rig_path = folder / RIG_NAME
     with atomic_path(rig_path) as temporary:

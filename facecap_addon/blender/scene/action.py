@@ -19,14 +19,14 @@ class KeyingReport:
     """What became of the channels.
 
     Attributes:
-        action: the action that holds the keys.
+        action: the action that holds the keys; None where no shape key was keyed.
         keyed: channels that got keys.
         unknown: channels for which the character has no shape key.
         locked: channels whose present curve is locked, left as they were.
         remarks: what keeps keys from being seen, one line each.
     """
 
-    action: bpy.types.Action
+    action: bpy.types.Action | None
     keyed: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
@@ -95,7 +95,8 @@ def key_channels(
     return report
 
 
-def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
+def check_animatable(obj: bpy.types.Object) -> bpy.types.Key:
+    """The object's shape keys. Raises FacecapError if they cannot be animated; nothing is changed."""
     keys = getattr(obj.data, "shape_keys", None)
     if keys is None:
         raise FacecapError(f"“{obj.name}” has no shape keys to animate.", "Pick the mesh that was solved.")
@@ -104,6 +105,11 @@ def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
             f"“{obj.name}” is linked from another file, so its shape keys cannot be animated here.",
             "Choose Object > Library Override > Make, and bake onto the override.",
         )
+    return keys
+
+
+def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
+    check_animatable(obj)
     if obj.data.library is not None:  # overriding an object leaves its mesh, and so its shape keys, linked
         mesh = obj.data.override_create(remap_local_usages=True)
         if mesh is None or obj.data != mesh:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import FacecapError
 from ...takes.take import Take
-from .action import KeyingReport, key_channels
+from .action import KeyingReport, check_animatable, key_channels
 from .character import rest_axes
 from .curves import SLOTTED
 from .footage import scene_rate
@@ -63,19 +63,29 @@ def apply_take(
     columns = [i for i, channel in enumerate(take.channels) if channel not in take.not_observed]
     weights = gained(obj, take, settings.gain)[solved][:, columns]
     name = take_name(take)
-    report = key_channels(
-        obj,
-        [take.channels[i] for i in columns],
-        frames,
-        weights,
-        mode=settings.mode,
-        name=name,
-        influence=settings.influence,
-    )
+    if not columns and target is None:
+        raise FacecapError(
+            "The footage shows nothing of what this character's shape keys do, so there is nothing to key.",
+            "Pick a character whose shape keys move brows, lids, lips or jaw.",
+        )
+    report = KeyingReport(None)
+    if columns:
+        report = key_channels(
+            obj,
+            [take.channels[i] for i in columns],
+            frames,
+            weights,
+            mode=settings.mode,
+            name=name,
+            influence=settings.influence,
+        )
+    else:
+        check_animatable(obj)
+        report.remarks.append("The footage shows nothing of what the shape keys do: only the head's pose was keyed")
     if target is not None:
         poses = camera_from_rig(take.head_rotation_wxyz[solved], take.head_translation_m[solved], head_from_rig(take))
         reference = int(np.searchsorted(np.flatnonzero(solved), reference_frame(take)))
-        key_head_pose(
+        action = key_head_pose(
             obj,
             target,
             frames,
@@ -85,8 +95,10 @@ def apply_take(
             name=f"{name} head",
             within=report.action if SLOTTED and settings.mode == "new" else None,
         )
+        report.action = report.action or action
     _key_jaw(obj, take, solved, frames, report, settings)
-    _sign(report.action, take)
+    if report.action is not None:
+        _sign(report.action, take)
     return report
 
 
