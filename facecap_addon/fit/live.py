@@ -34,7 +34,9 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 CALIBRATION_FRAMES = 24
-"""Frames with a face that are gathered before the first answer."""
+"""Frames with a face that what is constant is found from."""
+FIRST_FRAMES = 8
+"""Frames with a face before it is found for the first time, more roughly: nobody likes to wait for a face to move."""
 _ITERATIONS, _FIRST_ITERATIONS = 2, 4
 _KEPT = 30
 
@@ -91,11 +93,12 @@ class LiveFit:
         self._state: State | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="facecap-calibration")
         self._coming: Future[_Constants] | None = None
+        self._settled = False
 
     @property
-    def ready(self) -> bool:
-        """Whether enough was seen to answer."""
-        return self._calibration is not None
+    def known(self) -> float:
+        """0..1, how much of what is needed to answer was seen."""
+        return 1.0 if self._calibration is not None else min(len(self._recent) / (FIRST_FRAMES + 1), 0.99)
 
     def call_neutral(self) -> bool:
         """Take the face of the last second for the face at rest that looks ahead; False where none was seen.
@@ -105,6 +108,7 @@ class LiveFit:
         if len(self._recent) < CALIBRATION_FRAMES // 2:
             return False
         self._coming = self._pool.submit(self._calibrated, self._recent[-CALIBRATION_FRAMES:], at_rest=True)
+        self._settled = True
         return True
 
     def step(self, seen: FrameObservation) -> LivePose | None:
@@ -116,9 +120,11 @@ class LiveFit:
         if self._coming is not None and self._coming.done():
             self._calibration, self._neutral, self._ahead = self._coming.result()
             self._coming = self._state = None
+        needed = FIRST_FRAMES if self._calibration is None else CALIBRATION_FRAMES
+        if self._coming is None and not self._settled and len(self._recent) >= needed:
+            self._settled = len(self._recent) >= CALIBRATION_FRAMES
+            self._coming = self._pool.submit(self._calibrated, self._recent, at_rest=False)
         if self._calibration is None:
-            if self._coming is None and len(self._recent) >= CALIBRATION_FRAMES:
-                self._coming = self._pool.submit(self._calibrated, self._recent, at_rest=False)
             return None
         with threadpool_limits(1, user_api="blas"):
             return self._fit(seen)

@@ -203,7 +203,8 @@ def _show(events: Iterator[Event]) -> Event:
 
 def _live_text(face: FaceEvent) -> str:
     if not face.confidence:
-        return f"{face.time_s:7.1f} s  no face (or looking at it first)"
+        what = "no face" if face.known in (0, 1) else f"getting to know the face: {face.known:.0%}"
+        return f"{face.time_s:7.1f} s  {what}"
     recording = "  recording" if face.recording else ""
     return (
         f"{face.time_s:7.1f} s  {face.fps:5.1f} frames per second, {face.latency_ms:4.0f} ms late, "

@@ -56,6 +56,7 @@ class FaceEvent:
     Attributes:
         time_s: since the start.  captured_s: when it was captured, by the monotonic clock of this machine.
         weights: of the character's channels.  head_wxyz, head_m: see `Take`.  confidence: 0..1; 0: no face is seen.
+        known: 0..1, how far the performer is known; below 1 no face is given, however well it is seen.
         fps: solved per second.  latency_ms: from capture to here.  dropped: pictures left out so far.
         recording: whether this is being recorded.  note: what there is to say, or "".
         neutral: whether the face has just been called neutral.  take: the recording that has just been written, or "".
@@ -76,6 +77,7 @@ class FaceEvent:
     neutral: bool = False
     take: str = ""
     head_from_rig: tuple[float, ...] = ()
+    known: float = 1.0
 
 
 Event = Progress | FaceEvent | JobResult | JobError
@@ -143,4 +145,5 @@ def _face_of(facts: dict[str, Any]) -> FaceEvent:
         note=str(facts["note"]),
         neutral=bool(facts["neutral"]),
         take=str(facts["take"]),
+        known=float(facts["known"]),
     )

@@ -7,7 +7,6 @@ end.
 from __future__ import annotations
 
 import queue
-import socket
 import time
 from collections import deque
 from collections.abc import Generator
@@ -24,16 +23,16 @@ from ..landmarks.registry import open_landmarker
 from ..learn.bundle import load_bundle
 from ..learn.solver import TrainedSolver
 from ..live.face import LiveFace
+from ..live.kept import KeptRecordings
 from ..live.methods import LandmarkMethod, Method, PacketMethod, SolverMethod
 from ..live.neutral import Neutral
-from ..live.packets import FacePacket, encode_packet
+from ..live.picture_file import PictureFile
 from ..live.recording import Recording
+from ..live.sender import FaceSender, address_of
 from ..live.smooth import SmoothFace
-from ..live.sources import PacketSource, Source, open_source
+from ..live.sources import LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import matched
-from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_angles, head_angles
-from ..takes.npz import save_take
+from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig, rehearsal_of
 from .events import FaceEvent
@@ -77,14 +76,15 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
         FacecapError: the source, the character or the solver cannot be had, or the source breaks off.
     """
     choice = settings.choice(delay=settings.delay)
-    target = None if settings.send is None else _address(settings.send)
+    target = None if settings.send is None else address_of(settings.send)
     yield Progress("open", 0, 1)
     rig, notes = yield from read_rig(
         character_source(settings.character), blender=settings.blender, hook=blender_hook, folder=_kept(settings)
     )
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
     make, head_from_rig = yield from _prepared(settings, rig)
-    source = open_source(settings.source)
+    wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
+    source = open_source(settings.source, wishes)
     try:
         method = make(source)
         unknown = getattr(method, "unknown", ())
@@ -93,9 +93,11 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
             notes.append(f"The character has no shape key for: {named}.")
         waits = choice.delay_ms(_USUAL_FPS)
         if waits:
-            notes.append(f"The filter waits {settings.delay} frames: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
+            frames = f"{choice.waits} frame" + ("s" if choice.waits > 1 else "")
+            notes.append(f"The filter waits {frames}: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
         asked = controls or queue.SimpleQueue()
-        capture = _Capture(settings, rig, source, method, SmoothFace(choice), target, asked, head_from_rig)
+        smooth = SmoothFace(choice, rig.ranges)
+        capture = _Capture(settings, rig, source, method, smooth, target, asked, head_from_rig)
         return (yield from capture.run(notes))
     finally:
         source.close()
@@ -145,38 +147,42 @@ class _Capture:
         head_from_rig: np.ndarray | None,
     ) -> None:
         self._settings, self._rig, self._source, self._method = settings, rig, source, method
-        self._smooth, self._controls, self._neutral = smooth, controls, Neutral()
+        self._smooth, self._controls, self._neutral = smooth, controls, Neutral(rig.ranges)
         self._recording = Recording(rig.channels) if settings.record else None
-        self._takes: list[Path] = []
+        self._kept = KeptRecordings(settings.out, _write_csv)
+        self._told_takes = 0
         self._lines: list[str] = []
-        self._sender = None if target is None else _Sender(target, rig)
+        self._sender = None if target is None else FaceSender(target, rig)
+        self._picture = None if settings.picture is None else PictureFile(settings.picture)
         self._latency_ms: deque[float] = deque(maxlen=100_000)
         self._solved_s: deque[float] = deque(maxlen=_RATE_OVER)
         self._first_seen_s: float | None = None
-        self._just_recorded, self._just_neutral = "", False
+        self._just_neutral = False
         self._told = self._ending = False
         self._head_from_rig = head_from_rig
 
     def run(self, notes: list[str]) -> Steps:
         began, mailbox, note = time.monotonic(), self._source.mailbox, " ".join(notes)
         self._lines += notes
-        yield Progress("live", 0, 0, note)
+        yield Progress("live", 0, 0, note or self._source.waiting)
         last, solved = began, 0
         try:
             while not mailbox.ended:
                 if self._settings.seconds is not None and time.monotonic() - began > self._settings.seconds:
                     break
-                note = self._obey() or note
+                note = self._obey() or self._say(self._kept.try_again()) or note
                 if self._ending:
                     break
                 captured = mailbox.get(_WAIT_S)
                 if captured is None:
                     if time.monotonic() - last > 1.0:  # alive, and the owner may cancel
                         last = time.monotonic()
-                        waiting = "Waiting for the phone." if isinstance(self._source, PacketSource) else ""
-                        yield Progress("live", 0, 0, waiting)
+                        yield Progress("live", 0, 0, note or self._source.waiting)
+                        note = ""
                     continue
                 last = time.monotonic()
+                if self._picture is not None and isinstance(captured, LivePicture):
+                    self._picture.show(captured.image, last)
                 face = self._method.step(captured)
                 if face is not None:
                     solved += 1
@@ -191,8 +197,17 @@ class _Capture:
                 note = self._calm(captured.time_s, face) or note
                 yield self._event(captured, face, note)
                 note = ""
+        except FacecapError as error:  # the camera was unplugged: what was recorded until then is told with it
+            self._keep()
+            if not self._kept.written:
+                raise
+            places = ", ".join(str(path) for path in self._kept.written)
+            raise FacecapError(f"{error.what} Recorded until then: {places}", error.way_out) from error
         finally:
             self._keep()
+            if self._picture is not None:
+                self._picture.close()
+        self._kept.check()
         return self._result(time.monotonic() - began, solved)
 
     def _obey(self) -> str:
@@ -228,10 +243,9 @@ class _Capture:
         return self._call_neutral()
 
     def _keep(self) -> str:
-        """Write the recording, if there is one; returns what there is to say."""
-        recording, self._recording = self._recording, None
-        if recording is None:
-            return ""
+        """Write the recording, if there is one, and what is not written yet; returns what there is to say."""
+        if self._recording is None:
+            return self._say(self._kept.write())
         facts: dict[str, object] = {
             "method": f"live, {self._settings.method}",
             "source": self._settings.source,
@@ -240,31 +254,25 @@ class _Capture:
         if self._head_from_rig is not None:
             facts["head_from_rig"] = self._head_from_rig.tolist()
         try:
-            take = recording.take(facts, self._source.size_px)
+            take = self._recording.take(facts, self._source.size_px)
         except FacecapError as error:
-            self._lines.append(error.what)
-            return error.what
-        path = self._named()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_take(path, take)
-        write_live_link(OutputFiles(path.parent, path.name.removesuffix(".take.npz")), take)
-        self._takes.append(path)
-        self._just_recorded = str(path)
-        note = f"Recorded {take.time_s[-1]:.1f} s: {path}"
-        self._lines.append(note)
-        return note
+            self._recording = None
+            return self._say([error.what])
+        self._kept.hold(take)
+        self._recording = None
+        return self._say(self._kept.write())
 
-    def _named(self) -> Path:
-        stem = time.strftime("live-%Y%m%d-%H%M%S")
-        path, number = self._settings.out / f"{stem}.take.npz", 1
-        while path.exists():
-            number += 1
-            path = self._settings.out / f"{stem}-{number}.take.npz"
-        return path
+    def _say(self, lines: list[str]) -> str:
+        """Note what there is to say for the end, too; returns it."""
+        self._lines += [line for line in lines if line not in self._lines]
+        return " ".join(lines)
 
     def _event(self, captured: Any, face: LiveFace | None, note: str) -> FaceEvent:
         span = self._solved_s[-1] - self._solved_s[0]
-        take, self._just_recorded = self._just_recorded, ""
+        take = ""
+        if self._told_takes < len(self._kept.written):
+            take = str(self._kept.written[self._told_takes])
+            self._told_takes += 1
         neutral, self._just_neutral = self._just_neutral, False
         place: tuple[float, ...] = ()
         if face is not None and not self._told and self._head_from_rig is not None:
@@ -276,6 +284,7 @@ class _Capture:
             head_wxyz=() if face is None else tuple(float(v) for v in face.head_wxyz),
             head_m=() if face is None else tuple(float(v) for v in face.head_m),
             confidence=0.0 if face is None else face.confidence,
+            known=self._method.known,
             fps=(len(self._solved_s) - 1) / span if span > 0 else 0.0,
             latency_ms=self._latency_ms[-1],
             dropped=self._source.mailbox.dropped,
@@ -302,38 +311,11 @@ class _Capture:
             f"{mailbox.put_count} frames in {seconds:.1f} s, {solved} with a face, {mailbox.dropped} dropped "
             f"({share:.1%}); from capture to face {middle:.0f} ms, at the 95th percentile {high:.0f} ms."
         )
-        return LiveResult(tuple(self._takes), (*self._lines, *self._source.notes, line), facts)
+        return LiveResult(tuple(self._kept.written), (*self._lines, *self._source.notes, line), facts)
 
 
-class _Sender:
-    """Sends faces on as Live Link Face packets, to one address that the user named."""
-
-    def __init__(self, target: tuple[str, int], rig: BlendshapeRig) -> None:
-        self._target, self._socket = target, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        (self._places, self._columns), _ = matched(rig.channels, LIVE_LINK_CHANNELS)
-
-    def send(self, face: LiveFace) -> None:
-        values = np.zeros(len(LIVE_LINK_SHAPES) + 9, np.float32)
-        values[self._places] = face.weights[self._columns]
-        values[len(LIVE_LINK_SHAPES) :][:3] = head_angles(face.head_wxyz[None])[0]
-        values[len(LIVE_LINK_SHAPES) + 3 :] = eye_angles(face.gaze_rad[None])[0]
-        try:
-            self._socket.sendto(encode_packet(FacePacket("FaceCap", "FaceCap", face.time_s, values)), self._target)
-        except OSError:
-            return  # nobody listens, or the network is away: capture goes on
-
-
-def _address(text: str) -> tuple[str, int]:
-    """HOST:PORT, the host's address found out once."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise FacecapError(f"{text!r} is no address to send to.", "Write it as HOST:PORT, for example 127.0.0.1:11111.")
-    try:
-        found = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_DGRAM)
-    except OSError as error:
-        raise FacecapError(f"The computer {host} is not known here ({error}).", "Type its number instead.") from error
-    return (str(found[0][4][0]), int(port))
+def _write_csv(path: Path, take: Take) -> None:
+    write_live_link(OutputFiles(path.parent, path.name.removesuffix(".take.npz")), take)
 
 
 def _kept(settings: LiveSettings) -> Path:

@@ -8,6 +8,9 @@ from pathlib import Path
 from ..takes.filters.choice import FILTERS, FilterChoice
 from .schema import setting
 
+# Of `live.sources`, which imports what takes long to load.
+CAMERA_SIZES = ("as it is", "640x480", "800x600", "1280x720", "1920x1080", "2560x1440", "3840x2160")
+
 
 @dataclass(frozen=True, kw_only=True)
 class CurveFilterSettings:
@@ -46,6 +49,17 @@ class LiveSettings(CurveFilterSettings):
         choices=("landmarks",),
         or_file=".facecap",
     )
+    camera_size: str = setting("as it is", help="Size to ask a camera for", choices=CAMERA_SIZES)
+    camera_fps: float | None = setting(
+        None,
+        help="Pictures per second to ask a camera for; absent: its own",
+        unit="fps",
+        min=1,
+        max=1000,
+    )
+    local_only: bool = setting(
+        False, help="Listen for packets from this computer only, not from its networks (a phone is in one)"
+    )
     out: Path = setting(Path("live"), help="Folder for recordings, and for what is kept of the character")
     record: bool = setting(False, help="Record from the start")
     seconds: float | None = setting(None, help="Stop after so long", unit="s", min=0.1, max=86400)
@@ -59,6 +73,9 @@ class LiveSettings(CurveFilterSettings):
     send: str | None = setting(
         None,
         help="HOST:PORT to send the face to as Live Link Face packets, for other programs; absent: nothing is sent",
+    )
+    picture: Path | None = setting(
+        None, help="File that holds the newest picture while capture runs, small (.npy), for other programs to show"
     )
     precision: str = setting("fp32", help="Trained solvers: numbers in the network", choices=("fp32", "int8"))
     blender: Path | None = setting(None, help="Blender program to read .blend characters with")

@@ -27,6 +27,7 @@ from ..learn.to_weights import WeightsOfVertices
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .progress import Progress
 from .settings import SolveSettings
@@ -227,14 +228,15 @@ def take_from(
         away = np.linalg.norm(np.nan_to_num(missed_mm - usual), axis=2).astype(np.float64)
         confidence = region_confidence(away, observations.confidence[:, terms.used], observations.presence, terms)
     shown = (status == STATUS_SOLVED)[:, None]
+    weights = np.where(shown, found.weights, 0).astype(np.float32)
     quaternion = Rotation.from_matrix(rotation).as_quat()[:, [3, 0, 1, 2]]
     return Take(
         time_s=found.time_s,
         channels=rig.channels,
-        weights=np.where(shown, found.weights, 0).astype(np.float32),
+        weights=weights,
         head_rotation_wxyz=quaternion.astype(np.float32),
         head_translation_m=translation.astype(np.float32),
-        gaze_rad=np.zeros((frames, 2, 2), np.float32),
+        gaze_rad=look_gaze(rig.channels, weights).astype(np.float32),
         confidence=np.where(shown, confidence, 0).astype(np.float32),
         regions=REGIONS,
         status=status,

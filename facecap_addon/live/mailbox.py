@@ -18,7 +18,8 @@ class Mailbox(Generic[Item]):
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._item: Item | None = None
-        self._closed, self._error = False, None
+        self._closed = False
+        self._error: BaseException | None = None
         self.put_count = self.dropped = 0
 
     def put(self, item: Item) -> None:
@@ -43,9 +44,9 @@ class Mailbox(Generic[Item]):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left and nothing more will come."""
+        """Whether nothing is left and nothing more will come; an error that was not fetched yet is left."""
         with self._changed:
-            return self._closed and self._item is None
+            return self._closed and self._item is None and self._error is None
 
     def get(self, timeout_s: float) -> Item | None:
         """The newest, waiting for it; None if none comes in time or ever. Raises the capturing thread's error."""
@@ -54,5 +55,6 @@ class Mailbox(Generic[Item]):
                 self._changed.wait(timeout_s)
             item, self._item = self._item, None
             if item is None and self._error is not None:
-                raise self._error
+                error, self._error = self._error, None
+                raise error
             return item

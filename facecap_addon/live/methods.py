@@ -22,9 +22,9 @@ from ..learn.solver import TrainedSolver
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..takes.live_link import LIVE_LINK_CHANNELS, LIVE_LINK_SHAPES, eye_gaze, head_rotation
+from ..takes.live_link import eye_gaze, head_rotation, look_gaze
 from .face import HEAD_FRONT_WXYZ, LiveFace, wxyz_of
-from .packets import FacePacket
+from .packets import WIRE_CHANNELS, FacePacket
 from .sources import LivePacket, LivePicture
 
 F32 = NDArray[np.float32]
@@ -32,7 +32,14 @@ _AWAY_M = 0.6
 
 
 class Method(Protocol):
-    """What makes faces."""
+    """What makes faces.
+
+    Attributes:
+        known: 0..1, how far the performer is known; below 1 there are no faces yet.
+    """
+
+    @property
+    def known(self) -> float: ...
 
     def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
         """The face of what was captured; None where there is none (yet)."""
@@ -63,6 +70,10 @@ class LandmarkMethod:
     def call_neutral(self) -> bool:
         return self._fit.call_neutral()
 
+    @property
+    def known(self) -> float:
+        return self._fit.known
+
 
 def _nothing() -> Generator[LivePicture, None, None]:
     """What lies ahead of a live picture."""
@@ -70,7 +81,7 @@ def _nothing() -> Generator[LivePicture, None, None]:
 
 
 class SolverMethod:
-    """A trained solver of weights; the head's pose from its landmarks, where it finds some.
+    """A trained solver of weights; the head's pose from its landmarks, where it finds some, gaze from keys of looking.
 
     Args:
         solver: open.  rig: the character.  embedding: its landmarks, for the head's pose, or None.
@@ -100,6 +111,7 @@ class SolverMethod:
             self._used = np.array([i for i in range(IBUG_68.count) if i not in IBUG_68.outline])
             self._points = neutral[chosen][self._used], deltas[:, chosen][:, self._used]
         solver.start_shot()
+        self.known = 1.0
 
     def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
         assert isinstance(captured, LivePicture)
@@ -117,7 +129,8 @@ class SolverMethod:
             if np.isfinite(residual[0]):
                 turn = wxyz_of(Rotation.from_matrix(rotation[0]))
                 place = shift[0].astype(np.float32)
-        return LiveFace(captured.time_s, weights, turn, place, np.zeros((2, 2), np.float32), 1.0)
+        gaze = look_gaze(self._solver.facts.channels, found[None])[0].astype(np.float32)
+        return LiveFace(captured.time_s, weights, turn, place, gaze, 1.0)
 
     def call_neutral(self) -> bool:
         return False
@@ -127,8 +140,8 @@ class PacketMethod:
     """What a phone has solved already."""
 
     def __init__(self, rig: BlendshapeRig) -> None:
-        self._rig = rig
-        self.columns, self.unknown = matched(LIVE_LINK_CHANNELS, rig.channels)
+        self._rig, self.known = rig, 1.0
+        self.columns, self.unknown = matched(WIRE_CHANNELS, rig.channels)
         if not len(self.columns[0]):
             raise FacecapError(
                 "None of the character's shape keys is one that Live Link Face sends.", "Rename its keys to ARKit's."
@@ -142,7 +155,7 @@ class PacketMethod:
         """The character's face of a packet; None where the sender sees none."""
         if packet.values is None:
             return None
-        shapes, angles = packet.values[: len(LIVE_LINK_SHAPES)], packet.values[None, len(LIVE_LINK_SHAPES) :]
+        shapes, angles = packet.values[: len(WIRE_CHANNELS)], packet.values[None, len(WIRE_CHANNELS) :]
         weights = np.zeros(len(self._rig.channels), np.float32)
         weights[self.columns[0]] = shapes[self.columns[1]]
         weights = np.clip(weights, self._rig.ranges[:, 0], self._rig.ranges[:, 1])

@@ -13,13 +13,20 @@ from .face import HEAD_FRONT_WXYZ, LiveFace, rotation_of, wxyz_of
 F64 = NDArray[np.float64]
 _KEPT, _LEAST = 15, 3
 _MOST = 0.6
-"""A key that is up further than this at rest is an expression after all, or a fault; it is not taken for zero."""
+"""A key that is further towards its end than this at rest is an expression after all, or a fault; no more is taken for
+zero."""
 
 
 class Neutral:
-    """Takes the rest away from faces, once it is known."""
+    """Takes the rest away from faces, once it is known.
 
-    def __init__(self) -> None:
+    Args:
+        ranges: (K, 2) of the character's keys.
+    """
+
+    def __init__(self, ranges: NDArray[np.floating]) -> None:
+        self._low = np.minimum(np.asarray(ranges[:, 0], np.float64), 0)
+        self._high = np.maximum(np.asarray(ranges[:, 1], np.float64), 0)
         self._recent: list[LiveFace] = []
         self._rest: F64 | None = None
         self._turn = Rotation.identity()
@@ -33,15 +40,19 @@ class Neutral:
         if len(self._recent) < _LEAST:
             return False
         if weights:
-            self._rest = np.clip(np.mean([f.weights for f in self._recent], axis=0), 0, _MOST)
+            mean = np.mean([f.weights for f in self._recent], axis=0, dtype=np.float64)
+            self._rest = np.clip(mean, _MOST * self._low, _MOST * self._high)
         every = rotation_of(np.array([f.head_wxyz for f in self._recent]))
         self._turn = rotation_of(HEAD_FRONT_WXYZ) * every.mean().inv()
         return True
 
     def apply(self, face: LiveFace) -> LiveFace:
-        """A face, seen from its rest: a key goes from 0 at rest to 1 at its end as before."""
+        """A face, seen from its rest: a key goes from 0 at rest to its end, on either side, as before."""
         self._recent = [*self._recent[-_KEPT + 1 :], face]
         weights = face.weights
         if self._rest is not None:
-            weights = np.maximum((weights - self._rest) / (1 - self._rest), np.minimum(weights, 0)).astype(np.float32)
+            beyond = weights - self._rest
+            end = np.where(beyond > 0, self._high, self._low)
+            share = beyond / np.where(end == self._rest, 1, end - self._rest)
+            weights = np.where(share > 0, share * end, 0).astype(np.float32)
         return replace(face, weights=weights, head_wxyz=wxyz_of(self._turn * rotation_of(face.head_wxyz)))

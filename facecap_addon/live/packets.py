@@ -5,10 +5,14 @@
     subject            text
     frame, sub-frame   4 bytes integer, 4 bytes float
     rate               numerator, denominator, 4 bytes integers each
-    count              1 byte, 61
-    values             count floats of 4 bytes: 52 shapes, then nine angles, as in the CSV
+    count              1 byte, 61; absent where no face is seen: the packet ends before it
+    values             count floats of 4 bytes, in the order of WIRE_SHAPES, then of WIRE_ANGLES
 
 Integers and floats are big-endian. Whatever comes from a network is checked before it is believed.
+
+The order is that of the engine's enum of face curves, which is not that of the app's CSV: the CSV has JawRight before
+JawLeft and MouthRight before MouthLeft. (Apple names those four from the other side than eyes and brows: in the phone's
+own mirrored movie they agree with what is seen, while lids and brows are swapped. Names are taken as they come.)
 """
 
 from __future__ import annotations
@@ -20,9 +24,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
-from ..takes.live_link import LIVE_LINK_ANGLES, LIVE_LINK_SHAPES
 
-VERSION, COUNT = 6, len(LIVE_LINK_SHAPES) + len(LIVE_LINK_ANGLES)
+WIRE_SHAPES: tuple[str, ...] = (
+    *("EyeBlinkLeft", "EyeLookDownLeft", "EyeLookInLeft", "EyeLookOutLeft", "EyeLookUpLeft", "EyeSquintLeft"),
+    *("EyeWideLeft", "EyeBlinkRight", "EyeLookDownRight", "EyeLookInRight", "EyeLookOutRight", "EyeLookUpRight"),
+    *("EyeSquintRight", "EyeWideRight", "JawForward", "JawLeft", "JawRight", "JawOpen", "MouthClose", "MouthFunnel"),
+    *("MouthPucker", "MouthLeft", "MouthRight", "MouthSmileLeft", "MouthSmileRight", "MouthFrownLeft"),
+    *("MouthFrownRight", "MouthDimpleLeft", "MouthDimpleRight", "MouthStretchLeft", "MouthStretchRight"),
+    *("MouthRollLower", "MouthRollUpper", "MouthShrugLower", "MouthShrugUpper", "MouthPressLeft", "MouthPressRight"),
+    *("MouthLowerDownLeft", "MouthLowerDownRight", "MouthUpperUpLeft", "MouthUpperUpRight", "BrowDownLeft"),
+    *("BrowDownRight", "BrowInnerUp", "BrowOuterUpLeft", "BrowOuterUpRight", "CheekPuff", "CheekSquintLeft"),
+    *("CheekSquintRight", "NoseSneerLeft", "NoseSneerRight", "TongueOut"),
+)
+"""Unreal's EARFaceBlendShape, values 0 to 51."""
+WIRE_ANGLES: tuple[str, ...] = (
+    *("HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll"),
+    *("RightEyeYaw", "RightEyePitch", "RightEyeRoll"),
+)
+"""The same enum, values 52 to 60; radians, signs as in the CSV."""
+WIRE_CHANNELS = tuple(name[0].lower() + name[1:] for name in WIRE_SHAPES)
+"""ARKit's names of WIRE_SHAPES."""
+
+VERSION, COUNT = 6, len(WIRE_SHAPES) + len(WIRE_ANGLES)
 MOST_BYTES = 2048
 _MOST_TEXT, _MOST_RATE = 512, 1000
 _LARGEST = 100.0
@@ -34,8 +57,8 @@ class FacePacket:
 
     Attributes:
         device, subject: names.  time_s: of the sender's clock, seconds since its midnight.
-        values: (61,) float32: shapes in LIVE_LINK_SHAPES' order, then angles in rad in LIVE_LINK_ANGLES'; None where
-            the sender sees no face.
+        values: (61,) float32: shapes in WIRE_SHAPES' order, then angles in rad in WIRE_ANGLES'; None where the sender
+            sees no face.
     """
 
     device: str
@@ -50,7 +73,7 @@ def encode_packet(packet: FacePacket, *, fps: int = 60) -> bytes:
     head = bytes([VERSION]) + _text(packet.device) + _text(packet.subject)
     head += struct.pack("!ifii", int(whole) % (1 << 31), part, fps, 1)
     if packet.values is None:
-        return head + b"\0"
+        return head
     return head + bytes([COUNT]) + np.asarray(packet.values, ">f4").tobytes()
 
 
@@ -62,13 +85,13 @@ def decode_packet(data: bytes) -> FacePacket:
         device, at = _read_text(data, 1)
         subject, at = _read_text(data, at)
         frame, part, numerator, denominator = struct.unpack_from("!ifii", data, at)
-        count = data[at + 16]
+        rest = data[at + 16 :]
         if not (0 < numerator <= _MOST_RATE * denominator and 0 <= part <= 1):
             raise ValueError("absurd frame rate")
-        rest = data[at + 17 :]
-        if count not in (0, COUNT) or len(rest) != 4 * count:
+        # A phone that sees no face ends here; other senders write a count of zero.
+        if rest not in (b"", b"\0") and (rest[0] != COUNT or len(rest) != 1 + 4 * COUNT):
             raise ValueError("wrong number of values")
-        values = np.frombuffer(rest, ">f4").astype(np.float32) if count else None
+        values = np.frombuffer(rest[1:], ">f4").astype(np.float32) if len(rest) > 1 else None
         if values is not None and not (np.abs(values) < _LARGEST).all():  # NaN compares false, too
             raise ValueError("absurd values")
         return FacePacket(device, subject, (frame + part) * denominator / numerator, values)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..rig.channels import arkit_name
 from .atomic import atomic_path
 from .take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
@@ -52,6 +53,7 @@ LIVE_LINK_CHANNELS = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAP
 _COMMON_RATES = (24, 25, 30, 48, 50, 60, 120, 240)
 _TIMECODE = re.compile(r"(\d+)[:;](\d+)[:;](\d+)[:;.](\d+(?:\.\d+)?)")
 
+_YAW_PER_LOOK, _PITCH_PER_LOOK = 0.60, 0.56
 # Yaw, pitch and roll of the file from ARKit's right-handed ones.
 _SIGNS = np.array([-1.0, 1.0, -1.0])
 
@@ -256,6 +258,27 @@ def eye_angles(gaze_rad: NDArray[np.float32]) -> NDArray[np.float64]:
 def eye_gaze(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """(F, 2, 2) gaze, see `Take`, of (F, 6) angles; the inverse of `eye_angles`."""
     return -angles[:, [[3, 4], [0, 1]]]
+
+
+def look_gaze(channels: tuple[str, ...], weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Gaze that keys of looking stand for, as in recorded takes; zero where there are none.
+
+    Args:
+        channels: K names.  weights: (F, K).
+    Returns:
+        (F, 2, 2) rad, (right, left) × (yaw left, pitch up), see `Take`.
+    """
+    place = {arkit_name(name): k for k, name in enumerate(channels)}
+
+    def look(way: str, side: str) -> NDArray[np.float64]:
+        k = place.get(f"eyeLook{way}{side}")
+        return np.zeros(len(weights)) if k is None else np.asarray(weights[:, k], np.float64)
+
+    gaze = np.zeros((len(weights), 2, 2))
+    for eye, (side, to_her_left, to_her_right) in enumerate((("Right", "In", "Out"), ("Left", "Out", "In"))):
+        gaze[:, eye, 0] = _YAW_PER_LOOK * (look(to_her_left, side) - look(to_her_right, side))
+        gaze[:, eye, 1] = _PITCH_PER_LOOK * (look("Up", side) - look("Down", side))
+    return gaze
 
 
 def _matrices(wxyz: NDArray[np.float64]) -> NDArray[np.float64]:

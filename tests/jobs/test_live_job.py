@@ -16,8 +16,7 @@ from facecap_addon.jobs.cli import main
 from facecap_addon.jobs.events import FaceEvent
 from facecap_addon.jobs.live_settings import LiveSettings
 from facecap_addon.jobs.runner import ProcessRunner, Runner
-from facecap_addon.live.packets import COUNT, FacePacket, decode_packet, encode_packet
-from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
+from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
 from facecap_addon.takes.npz import load_take
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +31,7 @@ def free_port() -> int:
 
 def jaw(value: float) -> np.ndarray:
     values = np.zeros(COUNT, np.float32)
-    values[LIVE_LINK_SHAPES.index("JawOpen")] = value
+    values[WIRE_SHAPES.index("JawOpen")] = value
     return values
 
 
@@ -71,7 +70,7 @@ def test_a_phone_drives_is_recorded_and_sent_on(tmp_path: Path) -> None:
     drive(runner, send, lambda faces: len(faces) >= 5)
     heard = decode_packet(listener.recv(4096))
     assert heard.values is not None
-    assert heard.values[LIVE_LINK_SHAPES.index("JawOpen")] == pytest.approx(0.5, abs=1e-6)
+    assert heard.values[WIRE_SHAPES.index("JawOpen")] == pytest.approx(0.5, abs=1e-6)
     # A face that hangs open at rest is the performer's own: it becomes zero.
     runner.tell(b"n")
     drive(runner, send, lambda faces: any("neutral" in face.note for face in faces))

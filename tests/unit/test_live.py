@@ -5,31 +5,43 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.footage.footage import Footage
+from facecap_addon.footage.read import Frame, FrameReader
+from facecap_addon.live import kept, sources
 from facecap_addon.live.face import HEAD_FRONT_WXYZ, LiveFace
+from facecap_addon.live.kept import KeptRecordings
 from facecap_addon.live.mailbox import Mailbox
-from facecap_addon.live.methods import PacketMethod
+from facecap_addon.live.methods import PacketMethod, SolverMethod
 from facecap_addon.live.neutral import Neutral
-from facecap_addon.live.packets import COUNT, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.picture_file import PictureFile
+from facecap_addon.live.playback import Playback
 from facecap_addon.live.recording import Recording
 from facecap_addon.live.smooth import SmoothFace
-from facecap_addon.live.sources import CameraSource, PacketSource, VideoSource, open_source
+from facecap_addon.live.sources import CameraSource, LivePicture, PacketSource, SourceWishes, VideoSource, open_source
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.choice import FilterChoice
-from facecap_addon.takes.live_link import LIVE_LINK_SHAPES, head_angles
+from facecap_addon.takes.live_link import head_angles
+from facecap_addon.takes.npz import load_take, save_take
+from facecap_addon.takes.take import Take
 from facecap_addon.takes.video import video_steps
 
 
 def values(**shapes: float) -> np.ndarray:
     out = np.zeros(COUNT, np.float32)
     for name, value in shapes.items():
-        out[LIVE_LINK_SHAPES.index(name)] = value
+        out[WIRE_SHAPES.index(name)] = value
     return out
 
 
@@ -65,11 +77,14 @@ def test_packets_are_those_of_live_link_face() -> None:
     assert struct.unpack_from("!ifii", data, 51) == (210, 0.0, 60, 1)
     assert data[67] == 61
     assert len(data) == 68 + 61 * 4
-    assert struct.unpack_from("!f", data, 68 + 4 * LIVE_LINK_SHAPES.index("JawOpen"))[0] == 0.25
+    assert struct.unpack_from("!f", data, 68 + 4 * WIRE_SHAPES.index("JawOpen"))[0] == 0.25
     back = decode_packet(data)
     assert (back.device, back.subject, back.time_s) == (packet.device, "iPhone", 3.5)
     np.testing.assert_array_equal(back.values, packet.values)
-    assert decode_packet(encode_packet(FacePacket("a", "b", 1.0, None))).values is None
+    # A phone that sees no face sends nothing after the rate; a count of zero means the same.
+    assert encode_packet(FacePacket(packet.device, "iPhone", 3.5, None)) == data[:67]
+    assert decode_packet(data[:67]).values is None
+    assert decode_packet(data[:67] + b"\0").values is None
 
 
 def test_no_packet_can_do_harm() -> None:
@@ -195,7 +210,7 @@ def test_sources_that_cannot_be_had_say_so(tmp_path: Path) -> None:
 
 
 def test_the_face_at_rest_is_zero_afterwards_and_ends_stay_ends() -> None:
-    neutral = Neutral()
+    neutral = Neutral(np.float32([[0, 1], [0, 1]]))
     assert not neutral.call()
     for i in range(20):
         neutral.apply(face(i / 30, 0.2, 0.0, turn=0.3))
@@ -221,7 +236,7 @@ def test_a_recording_has_the_true_times_and_its_gaps() -> None:
 
 def test_live_faces_are_filtered_and_start_afresh_after_a_gap() -> None:
     random = np.random.default_rng(0)
-    smooth = SmoothFace(FilterChoice())
+    smooth = SmoothFace(FilterChoice(), np.float32([[0, 1]]))
     raw, found = [], []
     for i in range(200):
         one = face(i / 30, float(0.3 + random.normal(0, 0.03)), turn=float(random.normal(0, 0.01)))
@@ -234,3 +249,224 @@ def test_live_faces_are_filtered_and_start_afresh_after_a_gap() -> None:
     assert jitter(found) < 0.7 * jitter(raw)
     later = smooth.step(face(60.0, 0.9))
     np.testing.assert_allclose(later.weights, [0.9], atol=1e-6)
+
+
+def test_an_error_that_was_not_fetched_is_no_end() -> None:
+    box: Mailbox[int] = Mailbox()
+    box.put(1)
+    box.close(FacecapError("The camera stopped.", ""))
+    got = []
+    with pytest.raises(FacecapError):
+        while not box.ended:
+            got.append(box.get(0.01))
+    assert got == [1]
+    assert box.ended
+
+
+def test_a_slow_decoder_holds_a_video_back_instead_of_lagging() -> None:
+    playback, now, late = Playback(), 100.0, []
+    for index in range(200):  # 25 a second, decoded at 15 a second
+        now += 1 / 15
+        due = playback.due_s(index / 25, now)
+        if due is not None:
+            late.append(max(0.0, now - due))
+            now = max(now, due)
+    assert len(late) > 180
+    assert max(late) < 0.1
+    assert playback.held_s == pytest.approx(200 / 15 - 200 / 25, rel=0.1)
+
+
+def test_after_a_short_stall_a_video_is_on_time_again() -> None:
+    playback, now, shown = Playback(), 100.0, []
+    for index in range(100):
+        now += 0.2 if index == 50 else 0.002
+        due = playback.due_s(index / 25, now)
+        if due is not None:
+            assert now - due < 0.1
+            shown.append(index)
+            now = max(now, due)
+    assert playback.held_s == 0
+    assert 1 <= 100 - len(shown) <= 5
+    assert now == pytest.approx(100.002 + 99 / 25, abs=0.01)
+
+
+def test_frames_of_a_video_that_come_late_are_counted_as_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    list(video_steps(path, ((i / 25, np.full((48, 64, 3), 5 * i, np.uint8)) for i in range(30)), quality=10))
+    real = sources.read_frames
+
+    def stalling(footage: Footage) -> FrameReader:
+        reader = real(footage)
+        monkeypatch.setattr(reader, "_frames", stalled(reader._frames))  # pyright: ignore
+        return reader
+
+    def stalled(frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
+        for frame in frames:
+            if frame.index == 5:
+                time.sleep(0.24)
+            yield frame
+
+    monkeypatch.setattr(sources, "read_frames", stalling)
+    source = VideoSource(path)
+    got = 0
+    while not source.mailbox.ended:
+        got += source.mailbox.get(0.2) is not None
+    assert source.mailbox.dropped >= 1
+    assert source.mailbox.put_count == 30 == got + source.mailbox.dropped
+    source.close()
+
+
+class FakeCamera:
+    """A camera that can give two sizes, at 30 pictures a second."""
+
+    asked: ClassVar[dict[int, float]] = {}
+
+    def __init__(self, number: int) -> None:
+        FakeCamera.asked = {}
+        self.size = (640, 480)
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, what: int, value: float) -> bool:
+        self.asked[what] = value
+        if self.asked.get(cv2.CAP_PROP_FRAME_HEIGHT, 0) >= 720:
+            self.size = (1280, 720)
+        return True
+
+    def get(self, what: int) -> float:
+        return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        time.sleep(0.01)
+        return True, np.zeros((self.size[1], self.size[0], 3), np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_camera_is_asked_for_size_and_rate_and_what_it_gives_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources.cv2, "VideoCapture", FakeCamera)
+    plain = open_source("0")
+    assert plain.size_px == (640, 480)
+    assert cv2.CAP_PROP_FRAME_WIDTH not in FakeCamera.asked
+    assert plain.notes == []
+    plain.close()
+    asked = open_source("0", SourceWishes(camera_size="1920x1080", camera_fps=60))
+    assert (FakeCamera.asked[cv2.CAP_PROP_FRAME_WIDTH], FakeCamera.asked[cv2.CAP_PROP_FPS]) == (1920, 60)
+    assert asked.size_px == (1280, 720)
+    said = " ".join(asked.notes)
+    assert "1280x720 instead of 1920x1080" in said
+    assert "30 pictures per second instead of 60" in said
+    asked.close()
+
+
+def test_keys_that_go_further_than_one_keep_their_range_live() -> None:
+    """A character whose jaw opens to 2 and whose brow goes to −1."""
+    ranges = np.float32([[0, 2], [-1, 1]])
+    smooth, neutral = SmoothFace(FilterChoice(), ranges), Neutral(ranges)
+    for i in range(60):
+        found = smooth.step(neutral.apply(face(i / 30, 1.8, -0.7)))
+    np.testing.assert_allclose(found.weights, [1.8, -0.7], atol=0.01)
+    for i in range(20):
+        neutral.apply(face(2 + i / 30, 0.4, -0.2))
+    assert neutral.call()
+    for given, wanted in (((0.4, -0.2), (0, 0)), ((2.0, 1.0), (2, 1)), ((0.0, -1.0), (0, -1))):
+        np.testing.assert_allclose(neutral.apply(face(3.0, *given)).weights, wanted, atol=1e-6)
+
+
+def test_a_face_of_the_same_moment_gets_the_same_answer() -> None:
+    smooth = SmoothFace(FilterChoice("one-euro", cutoff_hz=1.0), np.float32([[0, 1]]))
+    for i in range(30):
+        last = smooth.step(face(i / 30, 0.2))
+    assert smooth.step(face(29 / 30, 0.9)) == last
+
+
+class Look:
+    """A trained solver that sees the eyes look to the performer's left and down."""
+
+    landmarks = None
+    facts = SimpleNamespace(
+        kind="weights",
+        cameras=1,
+        steady=None,
+        name="look",
+        channels=("jawOpen", "eyeLookOutLeft", "eyeLookInRight", "eyeLookDownLeft", "eyeLookDownRight"),
+    )
+
+    def start_shot(self) -> None:
+        pass
+
+    def solve(self, image: np.ndarray) -> np.ndarray:
+        return np.float32([0.1, 0.5, 0.5, 0.25, 0.25])
+
+
+def test_a_trained_solver_sends_where_the_eyes_look() -> None:
+    rig = character("jawOpen", "eyeLookOutLeft")
+    method = SolverMethod(Look(), rig, None, (64, 48), None)  # pyright: ignore[reportArgumentType]
+    found = method.step(LivePicture(0, 0.0, 0.0, np.zeros((48, 64, 3), np.uint8)))
+    assert found is not None
+    np.testing.assert_allclose(found.gaze_rad, [[0.3, -0.14], [0.3, -0.14]], atol=1e-6)
+
+
+def kept_take(seconds: float) -> Take:
+    recording = Recording(("jawOpen",))
+    for i in range(round(30 * seconds) + 1):
+        recording.add(i / 30, face(i / 30, 0.5))
+    return recording.take({}, (64, 48))
+
+
+def test_a_recording_that_cannot_be_written_goes_elsewhere_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked, home = tmp_path / "file", tmp_path / "home"
+    blocked.write_text("not a folder")
+    monkeypatch.setattr(kept, "other_folders", lambda: [home])
+    recordings = KeptRecordings(blocked / "live", lambda path, take: None)
+    recordings.hold(kept_take(2))
+    (said,) = recordings.write()
+    (path,) = recordings.written
+    assert path.parent == home
+    assert str(path) in said and "cannot be written" in said
+    assert load_take(path).frame_count == 61
+    recordings.check()
+
+
+def test_a_recording_is_held_until_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, take: Take) -> None:
+        raise FacecapError("The disk is full.", "Free some space.")
+
+    def broken_csv(path: Path, take: Take) -> None:
+        raise FacecapError("The CSV cannot be written.", "")
+
+    monkeypatch.setattr(kept, "save_take", full)
+    recordings = KeptRecordings(tmp_path, broken_csv)
+    recordings.hold(kept_take(1))
+    assert "disk is full" in recordings.write()[0]
+    recordings.hold(kept_take(2))
+    recordings.write()
+    assert recordings.written == []
+    assert recordings.try_again() == []  # not at every frame
+    with pytest.raises(FacecapError, match=r"3\.0 s of recording"):
+        recordings.check()
+    monkeypatch.setattr(kept, "save_take", save_take)
+    said = recordings.write()
+    assert [load_take(path).frame_count for path in recordings.written] == [31, 61]
+    assert any("CSV" in line for line in said)
+    recordings.check()
+
+
+def test_what_the_camera_sees_lies_in_a_file_while_capture_runs(tmp_path: Path) -> None:
+    path = tmp_path / "seen.npy"
+    shown = PictureFile(path)
+    shown.show(np.full((480, 640, 3), 200, np.uint8), 10.0)
+    shown.show(np.zeros((480, 640, 3), np.uint8), 10.01)  # too soon
+    picture = np.load(path)
+    assert picture.shape == (180, 240, 3)
+    assert picture.min() == 200
+    shown.show(np.zeros((480, 640, 3), np.uint8), 10.2)
+    assert np.load(path).max() == 0
+    shown.close()
+    assert not path.exists()
