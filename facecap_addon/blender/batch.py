@@ -2,8 +2,8 @@
 
     {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
-     "audio_offset_s": 0, "mode": "new", "gain": 1, "head": "object", "bone": "", "start_frame": 1,
-     "loop": false}
+     "audio_offset_s": 0, "whole_frames": false, "mode": "new", "gain": 1, "head": "object", "bone": "",
+     "start_frame": 1, "loop": false}
     {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
     {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
@@ -122,6 +122,7 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         head=request.get("head", "object"),
         bone=request.get("bone", ""),
         start_frame=start,
+        whole_frames=bool(request.get("whole_frames", False)),
     )
     report = apply_take(obj, take, settings, scene=scene)
     if request.get("loop"):
@@ -174,11 +175,11 @@ def play_points(request: dict[str, Any]) -> dict[str, Any]:
     target = out.with_suffix(".playing.pc2")
     fps = float(request["fps"])
     frames = play_cache(obj, Path(request["points"]), target, fps=fps, start_frame=start, scene=scene)
-    scene.frame_start, scene.frame_end = start, max(start, start + frames - 1)
+    scene.frame_start, scene.frame_end = start, max(start, frames[-1])
     scene.frame_set(start)
     with atomic_path(out) as temporary:
         save_blend(temporary)
-    return {"blend": str(out), "object": obj.name, "frames": frames}
+    return {"blend": str(out), "object": obj.name, "frames": len(frames)}
 
 
 def _new_file(request: dict[str, Any]) -> Path:

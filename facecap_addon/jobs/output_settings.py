@@ -18,6 +18,9 @@ class OutputSettings:
     )
     report: bool = setting(True, help="Write the HTML report")
     preview: bool = setting(False, help="Write the side-by-side preview video")
+    whole_frames: bool = setting(
+        False, help="Put keys in the .blend on whole frames only, resampled, instead of where each frame was filmed"
+    )
     blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
     blender: Path | None = setting(
         None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"

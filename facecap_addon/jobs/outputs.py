@@ -18,7 +18,9 @@ from ..footage.read import read_frames
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
+from ..rig.jaw import posed
 from ..takes.atomic import atomic_path
+from ..takes.between import between_rows, even_times
 from ..takes.contact_sheet import Thumbnail
 from ..takes.live_link import write_live_link_csv
 from ..takes.npz import save_take
@@ -80,16 +82,23 @@ def write_vertices(
     settings: OutputSettings,
     vertices: Callable[[int], NDArray[np.float32]] | None,
     fps: float,
+    head_from_rig: NDArray[np.floating],
 ) -> Path:
     """Write the point cache that is wished for, in rig space (metres, the scene's axes), frame by frame.
 
+    Samples are evenly spaced, `fps` a second; where no face was seen they go from the face before to the one after.
+
     Args:
-        vertices: (V, 3) m of a row, where a solver gave more than the keys can; else they are the keys' own.
+        vertices: (V, 3) m of a row, where a solver gave more than the keys can; else they are the keys' and the jaw's.
     """
     path = files.named(settings.point_cache)
-    rows = range(take.frame_count)
-    frames = (vertices(row) if vertices is not None else rig.vertices_at(take.weights[row]) for row in rows)
-    write_point_cache(path, frames, take.time_s, rig.vertex_count, fps=fps)
+    at_s = even_times(take.time_s, fps)
+
+    def of_keys(row: int) -> NDArray[np.float32]:
+        return posed(rig, take.weights[row], take.jaw[row], head_from_rig)
+
+    frames = between_rows(take.time_s, take.solved, at_s).mixed_meshes(vertices or of_keys)
+    write_point_cache(path, frames, at_s, rig.vertex_count, fps=fps)
     return path
 
 
@@ -141,6 +150,7 @@ def bake_ready(
         "take": str(files.named("take.npz").resolve()),
         "out": str(files.named("blend").resolve()),
         "audio_offset_s": footage.audio_offset_s,
+        "whole_frames": settings.whole_frames,
     }
     if source.object:
         request["object"] = source.object

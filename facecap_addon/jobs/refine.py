@@ -40,6 +40,7 @@ from .outputs import (
     write_blend,
     write_preview,
     write_take,
+    write_vertices,
 )
 from .pictures import PicturesByRow
 from .progress import Progress
@@ -111,6 +112,8 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     with clock.stage("files"):
         yield Progress("files", 0, 1)
         write_take(files, result, settings)
+        if settings.point_cache != "none":
+            write_vertices(files, result, rig, settings, None, float(footage.frame_rate), embedding.head_from_rig)
     summary_path = files.named("summary.json")
     account = Account(
         summary_path,
@@ -276,7 +279,12 @@ def _refine(
 
 def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:
     """The solve's settings with the refinement's wishes for files."""
-    return replace(solved, blend=settings.blend and solved.blend, blender=settings.blender or solved.blender)
+    return replace(
+        solved,
+        blend=settings.blend and solved.blend,
+        blender=settings.blender or solved.blender,
+        whole_frames=settings.whole_frames,
+    )
 
 
 def _key(settings: RefineSettings, take: Take, observations: Observations) -> str:

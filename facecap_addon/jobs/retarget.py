@@ -23,6 +23,7 @@ from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.between import between_rows, even_times, frame_rate
 from ..takes.npz import load_take
 from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
@@ -43,17 +44,19 @@ class RetargetResult:
     """A mesh that follows.
 
     Attributes:
-        points: the point cache.  blend: the .blend that plays it, or None.  lines: what there is to say.
+        points: the point cache.  fps: what its frames are counted in.  blend: the .blend that plays it, or None.
+        lines: what there is to say.
     """
 
     points: Path
+    fps: float
     blend: Path | None
     lines: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able facts."""
         blend = None if self.blend is None else str(self.blend)
-        return {"points": str(self.points), "blend": blend, "lines": list(self.lines)}
+        return {"points": str(self.points), "fps": self.fps, "blend": blend, "lines": list(self.lines)}
 
 
 def run(
@@ -69,7 +72,7 @@ def run(
     kept = settings.out / ".characters.facecap"
     landmarker = open_landmarker(threads=settings.threads)
     if settings.motion.name.endswith(ENDING):
-        sequence = load_sequence(settings.motion)
+        sequence, start_s = load_sequence(settings.motion), 0.0
         stem = settings.motion.name.removesuffix(ENDING)
     else:
         take = load_take(settings.motion)
@@ -78,43 +81,41 @@ def run(
             character_source(source), blender=settings.blender, hook=blender_hook, folder=kept
         )
         embedding = yield from stepwise("character", lambda _: embedding_of(theirs, landmarker, kept))
-        sequence = sequence_of(take, theirs, embedding)
+        sequence, start_s = sequence_of(take, theirs, embedding), float(take.time_s[0])
         stem = settings.motion.name.removesuffix(".npz").removesuffix(".take")
     target = character_source(settings.character)
     rig, _ = yield from read_rig(target, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
     points = settings.out / f"{stem}.{rig.name or target.path.stem}.{settings.points}"
-    lines = yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points)
+    lines = yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points, start_s=start_s)
     blend = None
     if settings.blend and target.is_blend:
         blend = yield from played(
             target, rig, points, points.with_suffix(".blend"), settings, blender_hook, kept, lines, fps=sequence.fps
         )
     lines += [str(path) for path in (points, blend) if path is not None]
-    return RetargetResult(points, blend, tuple(lines))
+    return RetargetResult(points, sequence.fps, blend, tuple(lines))
 
 
 def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
-    """What a take does to the landmarks of the character that it was solved on.
+    """What a take does to the landmarks of the character that it was solved on, from the take's first frame on.
 
     The head turns as it does before a camera that it faces, and moves about the middle of where it was seen.
 
     Raises FacecapError if the take moves none of the character's keys, or shows no face.
     """
     (columns, rows), _ = matched(rig.channels, take.channels)
-    solved = np.flatnonzero(take.solved)
-    if not len(columns) or not len(solved):
+    if not len(columns) or not take.solved.any():
         raise FacecapError(
             "The take moves none of this character's keys.", "Name the character that it was solved on with --source."
         )
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
-    # Frames without a face hold what the nearest frame with one has.
-    held = solved[np.abs(np.arange(take.frame_count)[:, None] - solved).argmin(axis=1)]
-    face = np.tensordot(take.weights[held][:, rows].astype(np.float64), deltas[columns], axes=1)
-    turned = Rotation.from_quat(take.head_rotation_wxyz[held][:, [1, 2, 3, 0]].astype(np.float64)).as_matrix()
-    seen = take.head_translation_m[held].astype(np.float64)
+    fps = frame_rate(take)
+    at = between_rows(take.time_s, take.solved, even_times(take.time_s, fps))
+    face = np.tensordot(at.mixed(take.weights[:, rows]), deltas[columns], axes=1)
+    turned = Rotation.from_quat(at.mixed_quaternions(take.head_rotation_wxyz)[:, [1, 2, 3, 0]]).as_matrix()
+    seen = at.mixed(take.head_translation_m)
     shift = (seen - np.median(seen, axis=0)) @ FRONT  # head space: where the camera's axes lie in a head that faces it
     moved = np.einsum("fij,flj->fli", FRONT.T @ turned, neutral + face) + shift[:, None]
-    fps = 1.0 / float(np.median(np.diff(take.time_s))) if take.frame_count > 1 else 25.0
     return LandmarkSequence(
         embedding.scheme,
         neutral.astype(np.float32),
@@ -132,11 +133,14 @@ def retargeted(
     warp_settings: WarpSettings,
     settings: Any,
     points: Path,
+    *,
+    start_s: float = 0.0,
 ) -> Generator[Progress, None, list[str]]:
     """Write the point cache of a mesh that follows a sequence; returns what there is to say.
 
     Args:
         folder: where landmarks of characters are kept.  settings: has `head`, `scale` and `each_frame`.
+        start_s: time of the sequence's first frame, from the start of the footage.
     """
     embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
     yield Progress("warp", 0, 1)
@@ -164,7 +168,7 @@ def retargeted(
                     say(count, total)
                 yield frame
 
-        write_point_cache(points, told(), sequence.time_s, rig.vertex_count, fps=sequence.fps)
+        write_point_cache(points, told(), start_s + sequence.time_s, rig.vertex_count, fps=sequence.fps)
 
     yield from stepwise("warp", write)
     return [f"{total} frames on {rig.vertex_count} vertices, {len(warp.rows)} of which follow", *warp.remarks]

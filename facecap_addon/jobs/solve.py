@@ -115,7 +115,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             yield Progress("files", 0, 1)
             write_take(files, take, settings)
             if settings.point_cache != "none":
-                write_vertices(files, take, rig, settings, vertices, float(footage.frame_rate))
+                fps = float(footage.frame_rate)
+                write_vertices(files, take, rig, settings, vertices, fps, embedding.head_from_rig)
         asking = None if baked is None else begun(baked())
         if asking is None and settings.blend:
             warnings.append("No .blend was written: the character is a rig file, not a .blend.")

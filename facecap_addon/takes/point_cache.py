@@ -22,6 +22,7 @@ _PC2 = struct.Struct("<12siiffi")
 _PC2_MAGIC = b"POINTCACHE2\0"
 _MDD = struct.Struct(">ii")
 _MOST_VERTICES, _MOST_FRAMES = 5_000_000, 10_000_000
+_UNEVEN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class PointCache:
     time_s: NDArray[np.float64] | None
     first_frame: float
     step_frames: float = 1.0
+
+    def times(self, fps: float) -> NDArray[np.float64]:
+        """(F,) float64 s of the samples: the file's own, else its frames at so many a second, frame 0 at zero."""
+        if self.time_s is not None:
+            return self.time_s
+        return (self.first_frame + np.arange(len(self.positions)) * self.step_frames) / fps
 
 
 def read_point_cache(path: Path) -> PointCache:
@@ -62,18 +69,23 @@ def write_point_cache(
 
     Args:
         frames: (V, 3) each, one per time, in the unit and axes that the mesh has where the file is used.
-        time_s: (F,) s.  vertices: V.  fps: of the scene; a PC2 holds frames, so a sample lies fps × its distance apart.
+        time_s: (F,) s; evenly spaced for a PC2, which holds no times of its own.  vertices: V.
+        fps: of the scene; a PC2 holds frames, so samples lie fps × their distance apart.
     Returns:
         frames written.
     Raises:
         FacecapError: frames are not (V, 3), not finite, or not as many as times; the disk is full.
+        ValueError: times of a PC2 are uneven.
     """
     kind, count, written = path.suffix.lower(), len(time_s), 0
+    step_s = np.diff(time_s)
     if kind not in (".pc2", ".mdd"):
         raise FacecapError(f"{path.name} is neither a PC2 nor an MDD file.", "Give it the ending .pc2 or .mdd.")
+    if kind == ".pc2" and count > 1 and np.ptp(step_s) > _UNEVEN * np.median(step_s):
+        raise ValueError("samples of a PC2 are evenly spaced: resample them by time")
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         if kind == ".pc2":
-            apart = float(np.median(np.diff(time_s))) * fps if count > 1 else 1.0
+            apart = float(np.median(step_s)) * fps if count > 1 else 1.0
             first = float(time_s[0]) * fps if count else 0.0
             stream.write(_PC2.pack(_PC2_MAGIC, 1, vertices, first, apart, count))
         else:
@@ -97,7 +109,8 @@ def _read_pc2(path: Path, size: int) -> PointCache:
         raise _damaged(path)
     _check(path, frames, vertices, _PC2.size, size)
     positions = np.memmap(path, "<f4", "r", _PC2.size, (frames, vertices, 3))
-    return PointCache(positions, None, float(first), float(step) if 0 < step < 1e6 else 1.0)
+    start = float(first) if abs(first) < _MOST_FRAMES else 0.0
+    return PointCache(positions, None, start, float(step) if 0 < step < 1e6 else 1.0)
 
 
 def _read_mdd(path: Path, size: int) -> PointCache:

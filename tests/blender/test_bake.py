@@ -44,6 +44,50 @@ def test_frames_without_a_face_get_no_keys() -> None:
     assert list(report.action["facecap_status"]) == take.status.tolist()
 
 
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(60)])
+def test_keys_lie_on_whole_frames_where_that_is_wished_for(rate: Fraction) -> None:
+    from facecap_addon.blender.scene.curves import curves_of
+
+    obj = make_face()
+    rig, take = extract_rig(obj), make_take(rate=27.3, missing=(10, 11, 12))
+    match_scene(bpy.context.scene, rate, float(take.time_s[-1]), start_frame=5)
+    apply_take(obj, take, BakeSettings(start_frame=5, whole_frames=True))
+    curves = [*curves_of(obj.data.shape_keys), *curves_of(obj)]
+    frames = np.array([point.co[0] for point in next(iter(curves)).keyframe_points])
+    for curve in curves:
+        assert [point.co[0] for point in curve.keyframe_points] == frames.tolist()
+    assert np.array_equal(frames, np.round(frames)) and (np.diff(frames) > 0).all()
+    times = (frames - 5) / float(rate)
+    assert take.time_s[-1] - 1 / float(rate) < times[-1] <= take.time_s[-1] + 1e-3
+    assert not ((times > take.time_s[9] + 1e-3) & (times < take.time_s[13] - 1e-3)).any()  # no face there
+    for frame, time_s in zip(frames[::5].tolist(), times[::5].tolist(), strict=True):
+        wanted = rig.vertices_at(expected_weights(take, time_s))
+        found = evaluated(obj, frame)
+        size = np.linalg.norm(wanted - wanted.mean(0))  # the head turns and moves, too
+        np.testing.assert_allclose(np.linalg.norm(found - found.mean(0)), size, rtol=1e-3)
+
+
+def test_the_head_rests_where_it_did_when_keys_are_on_whole_frames() -> None:
+    obj = make_face()
+    take = make_take(rate=25.0, neutral_index=20)
+    apply_take(obj, take, BakeSettings(start_frame=1))
+    at = 1 + float(take.time_s[20]) * 24
+    plain = evaluated(obj, at).mean(0)
+    apply_take(obj, take, BakeSettings(start_frame=1, whole_frames=True))
+    np.testing.assert_allclose(evaluated(obj, at).mean(0), plain, atol=3e-3)
+
+
+def test_a_clip_of_another_rate_than_the_scenes_is_spoken_of() -> None:
+    from facecap_addon.blender.operators.bake import rate_remark
+
+    scene, take = bpy.context.scene, make_take(fps="30000/1001")
+    scene.render.fps, scene.render.fps_base = 25, 1.0
+    assert "29.97 frames per second, the scene at 25" in rate_remark(take, scene, whole=False)[0]
+    assert "resampled" in rate_remark(take, scene, whole=True)[0]
+    match_scene(scene, Fraction(30000, 1001), 3.0)
+    assert rate_remark(take, scene, whole=False) == []
+
+
 def test_channels_that_were_not_observed_get_no_keys() -> None:
     obj = make_face()
     report = apply_take(obj, make_take(not_observed=("jawOpen",)), STILL)

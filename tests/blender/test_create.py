@@ -91,14 +91,27 @@ def test_a_cache_in_the_scenes_axes_plays_on_a_mesh_that_is_placed_and_scaled(tm
     write_point_cache(tmp_path / "a.pc2", iter(frames), np.arange(6) / 12.0, rig.vertex_count, fps=12.0)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = 24, 1.0
-    count = play_cache(obj, tmp_path / "a.pc2", tmp_path / "b.pc2", fps=12.0, start_frame=3, scene=scene)
-    assert count == 11
+    filled = play_cache(obj, tmp_path / "a.pc2", tmp_path / "b.pc2", fps=12.0, start_frame=3, scene=scene)
+    assert filled == range(3, 14)
     for row in range(6):  # twice the rate: every other scene frame is a sample
         np.testing.assert_allclose(evaluated(obj, 3 + 2 * row), frames[row], atol=2e-5)
     np.testing.assert_allclose(evaluated(obj, 4), 0.5 * (frames[0] + frames[1]), atol=2e-5)
     bpy.ops.mesh.primitive_cube_add()
     with pytest.raises(FacecapError, match="482 vertices"):
         play_cache(bpy.context.object, tmp_path / "a.pc2", tmp_path / "c.pc2", fps=12.0, start_frame=1, scene=scene)
+
+
+def test_a_cache_of_a_later_part_of_the_footage_plays_where_that_part_is(tmp_path: Path) -> None:
+    obj = make_face()
+    rig = extract_rig(obj)
+    random = np.random.default_rng(1)
+    frames = rig.neutral + random.normal(scale=0.003, size=(6, *rig.neutral.shape)).astype(np.float32)
+    write_point_cache(tmp_path / "a.pc2", iter(frames), 2.0 + np.arange(6) / 12.0, rig.vertex_count, fps=12.0)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    filled = play_cache(obj, tmp_path / "a.pc2", tmp_path / "b.pc2", fps=12.0, start_frame=3, scene=scene)
+    assert filled == range(51, 62)
+    np.testing.assert_allclose(evaluated(obj, 53), frames[1], atol=2e-5)
 
 
 def test_a_mesh_follows_empties(tmp_path: Path) -> None:

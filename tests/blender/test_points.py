@@ -53,16 +53,31 @@ def test_a_solvers_own_vertices_are_played(tmp_path: Path) -> None:
     take = make_take()
     random = np.random.default_rng(0)
     moved = rig.neutral + random.normal(scale=0.003, size=(take.frame_count, *rig.neutral.shape)).astype(np.float32)
-    write_point_cache(tmp_path / "solved.pc2", iter(moved), take.time_s, rig.vertex_count)
+    take = replace(take, time_s=np.arange(take.frame_count) / 25.0, provenance={"fps": "25"})
+    write_point_cache(tmp_path / "solved.pc2", iter(moved), take.time_s, rig.vertex_count, fps=25.0)
     scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 50, 1.0
     bake_points(obj, take, tmp_path / "a.pc2", start_frame=1.0, scene=scene, solved=tmp_path / "solved.pc2")
     np.testing.assert_allclose(evaluated(obj, 1), moved[0], atol=2e-5)
+    np.testing.assert_allclose(evaluated(obj, 61), moved[30], atol=2e-5)
+    np.testing.assert_allclose(evaluated(obj, 62), 0.5 * (moved[30] + moved[31]), atol=2e-5)
+
+
+def test_a_face_unseen_for_a_while_bends_as_keys_do(tmp_path: Path) -> None:
+    obj = make_face()
+    rig = extract_rig(obj)
+    take = make_take(missing=(0, 10, 11, 12))
+    bake_points(obj, take, tmp_path / "a.pc2", start_frame=1.0, scene=bpy.context.scene, solved=None)
+    for frame in (11, 12, 13):
+        wanted = rig.vertices_at(expected_weights(take, (frame - 1) / 24))
+        np.testing.assert_allclose(evaluated(obj, frame), wanted, atol=2e-5)
 
 
 def test_a_cache_of_another_mesh_is_refused(tmp_path: Path) -> None:
     obj = make_face()
     take = make_take()
-    write_point_cache(tmp_path / "s.pc2", (np.zeros((3, 3)) for _ in take.time_s), take.time_s, 3)
+    at_s = np.linspace(0, take.time_s[-1], 40)
+    write_point_cache(tmp_path / "s.pc2", (np.zeros((3, 3)) for _ in at_s), at_s, 3)
     with pytest.raises(FacecapError, match="another mesh"):
         bake_points(obj, take, tmp_path / "a.pc2", start_frame=1, scene=bpy.context.scene, solved=tmp_path / "s.pc2")
     assert not obj.modifiers and not (tmp_path / "a.pc2").exists()

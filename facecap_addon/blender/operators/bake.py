@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -10,6 +11,12 @@ from ...errors import FacecapError
 from .. import session
 from ..properties.derive import values_of
 from .base import FacecapOperator
+
+if TYPE_CHECKING:
+    from ...takes.take import Take
+
+_SAME_RATE = 1e-4
+"""Rates this near are one; 29.97 and 30 are not: after half a minute keys lie a frame apart."""
 
 
 class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
@@ -54,6 +61,7 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
         armature=bake.armature.name if bake.armature else "",
         bone=bake.bone,
         start_frame=settings.start_frame,
+        whole_frames=bake.whole_frames,
     )
     report = apply_take(character, take, wanted, scene=scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
@@ -62,10 +70,23 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
         lines.append(f"No shape key for {', '.join(report.unknown[:4])}{' …' if len(report.unknown) > 4 else ''}")
     if report.locked:
         lines.append(f"Locked curves left as they were: {', '.join(report.locked[:4])}")
+    lines += rate_remark(take, scene, whole=bake.whole_frames)
     last = settings.start_frame + float(take.time_s[-1]) * scene_rate(scene)
     if last > scene.frame_end + 1:
         lines.append(f"The take ends at frame {last:.0f}, after the scene's range; Match Scene sets it")
     return lines + report.remarks
+
+
+def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]:
+    """What to say where a take was filmed at another rate than the scene's."""
+    from ...takes.between import frame_rate
+    from ..scene.footage import scene_rate
+
+    own, rate = frame_rate(take), scene_rate(scene)
+    if abs(own - rate) <= _SAME_RATE * rate:
+        return []
+    keys = "keys were resampled to whole frames" if whole else "keys lie between frames; Whole Frames resamples them"
+    return [f"The footage runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}"]
 
 
 class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
@@ -121,10 +142,10 @@ class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
         stem = path.name.removesuffix(".take.npz")
         solved = next((p for p in (path.with_name(f"{stem}.{kind}") for kind in ("pc2", "mdd")) if p.is_file()), None)
         target = path.with_name(f"{stem}.{settings.character.name}.{self.cache_format.lower()}")
-        start = settings.start_frame
-        count = bake_points(
-            settings.character, load_take(path), target, start_frame=start, scene=context.scene, solved=solved
-        )
+        start, take = settings.start_frame, load_take(path)
+        if take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here
+            solved = None
+        count = bake_points(settings.character, take, target, start_frame=start, scene=context.scene, solved=solved)
         session.outcome = session.Outcome(True, [f"{count} frames as a point cache: {target.name}"])
         return {"FINISHED"}
 

@@ -113,13 +113,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         return worker_job(context, "retarget", from_json(RetargetSettings, request), target)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        from ...takes.npz import load_take
-
-        scene = _scene(job)
-        take = load_take(Path(bpy.path.abspath(scene.facecap.result.take)))
-        span = float(take.time_s[-1] - take.time_s[0])
-        fps = (take.frame_count - 1) / span if span > 0 else 25.0
-        lines = _play(scene, _object(job), Path(str(facts["points"])), fps)
+        lines = _play(_scene(job), _object(job), Path(str(facts["points"])), float(str(facts["fps"])))
         session.outcome = session.Outcome(True, lines + lines_of(facts)[1:-1])
         return {"FINISHED"}
 
@@ -197,7 +191,7 @@ def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: floa
     start = scene.facecap.start_frame
     target = points.with_suffix(".playing.pc2")
     frames = play_cache(obj, points, target, fps=fps, start_frame=start, scene=scene)
-    return [f"{frames} frames as a point cache: {target.name}"]
+    return [f"{len(frames)} frames as a point cache: {target.name}"]
 
 
 def _loop(obj: bpy.types.Object) -> None:

@@ -170,6 +170,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         if bake.mode == "mix":
             column.prop(bake, "influence", slider=True)
         column.prop(bake, "gain")
+        column.prop(bake, "whole_frames")
         column = layout.column()
         column.row().prop(bake, "head", expand=True)
         if bake.head == "bone":

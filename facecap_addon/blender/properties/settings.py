@@ -15,7 +15,10 @@ from ...jobs.train_settings import TrainSettings
 from .derive import annotations_of
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
-_NOT_DERIVED = ("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm")
+_NOT_DERIVED = (
+    *("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm"),
+    *("whole_frames",),
+)
 
 # From 4.5 a path that may be relative to the .blend has to say so.
 _PATH_OPTIONS = {"ANIMATABLE"} | ({"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set())
@@ -30,7 +33,7 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
 # Of the refinement's settings, what the panel gives in another form or takes from the solve.
 _NOT_DERIVED_REFINE = (
     *("folder", "take", "start", "end", "cameras", "flow_model", "blend", "blender"),
-    *("live_link", "report", "threads", "infill_frames"),
+    *("live_link", "report", "threads", "infill_frames", "whole_frames"),
 )
 
 
@@ -200,6 +203,11 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
         min=0.0,
         soft_max=2.0,
         max=10.0,
+    )
+    whole_frames: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Whole Frames",
+        description="Put keys on whole frames of the scene only, resampled; else each lies where its frame was filmed",
+        default=False,
     )
     head: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Head Pose",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
+from ...takes.between import resampled
 from ...takes.take import Take
 from .action import KeyingReport, check_animatable, key_channels
 from .character import rest_axes
@@ -17,6 +18,8 @@ from .curves import SLOTTED
 from .footage import scene_rate
 from .head_pose import camera_from_rig, key_bases, key_head_pose, world_motion
 from .jaw import jaw_bases, jaw_bone
+
+_SAME_FRAME = 1e-3
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class BakeSettings:
         head_location: whether the head's location is keyed too.
         armature, bone: names, for "bone"; without an armature's name, the one that deforms the character.
         start_frame: scene frame at which the footage starts.
+        whole_frames: whether keys lie on whole scene frames only, resampled, instead of where each frame was filmed.
     """
 
     mode: str = "new"
@@ -41,6 +45,7 @@ class BakeSettings:
     armature: str = ""
     bone: str = ""
     start_frame: float = 1.0
+    whole_frames: bool = False
 
 
 def apply_take(
@@ -59,7 +64,12 @@ def apply_take(
     if not solved.any():
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
     target = head_target(obj, settings)
-    frames = scene_frames(take, scene or bpy.context.scene, settings.start_frame)[solved]
+    scene = scene or bpy.context.scene
+    rest_s = float(take.time_s[reference_frame(take)])
+    if settings.whole_frames:
+        take = on_whole_frames(take, scene, settings.start_frame)
+        solved = np.asarray(take.solved)
+    frames = scene_frames(take, scene, settings.start_frame)[solved]
     columns = [i for i, channel in enumerate(take.channels) if channel not in take.not_observed]
     weights = gained(obj, take, settings.gain)[solved][:, columns]
     name = take_name(take)
@@ -84,12 +94,12 @@ def apply_take(
         report.remarks.append("The footage shows nothing of what the shape keys do: only the head's pose was keyed")
     if target is not None:
         poses = camera_from_rig(take.head_rotation_wxyz[solved], take.head_translation_m[solved], head_from_rig(take))
-        reference = int(np.searchsorted(np.flatnonzero(solved), reference_frame(take)))
+        reference = int(np.abs(take.time_s[solved] - rest_s).argmin())
         action = key_head_pose(
             obj,
             target,
             frames,
-            world_motion(obj, poses, min(reference, len(frames) - 1)),
+            world_motion(obj, poses, reference),
             location=settings.head_location,
             mode=settings.mode,
             name=f"{name} head",
@@ -139,6 +149,20 @@ def _owner(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Object | 
 def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
     """(F,) float64: the scene frame, with its fraction, at which each frame of the footage was filmed."""
     return start_frame + np.asarray(take.time_s, np.float64) * scene_rate(scene)
+
+
+def whole_frames(time_s: NDArray[np.float64], scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
+    """(N,) float64: the whole scene frames between the first and the last of (F,) times of the footage."""
+    rate = scene_rate(scene)
+    first = float(np.ceil(start_frame + time_s[0] * rate - _SAME_FRAME))
+    last = float(np.floor(start_frame + time_s[-1] * rate + _SAME_FRAME))
+    return np.arange(first, max(first, last) + 1)
+
+
+def on_whole_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> Take:
+    """A take at whole scene frames, between those at which its face was filmed."""
+    frames = whole_frames(take.time_s[take.solved], scene, start_frame)
+    return resampled(take, (frames - start_frame) / scene_rate(scene))
 
 
 def gained(obj: bpy.types.Object, take: Take, gain: float) -> NDArray[np.float64]:

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
-from ...takes.point_cache import read_point_cache, write_point_cache
+from ...takes.between import between_rows, frame_rate
+from ...takes.point_cache import PointCache, read_point_cache, write_point_cache
 from ...takes.take import Take
+from .bake import whole_frames
 from .character import rest_axes
 from .footage import scene_rate
 
@@ -29,46 +31,44 @@ def bake_points(
 
     Args:
         path: .pc2 or .mdd.  start_frame: scene frame at which the footage starts.
-        solved: point cache that a trained solver wrote, in rig space, one sample per row of the take; None: the keys.
+        solved: point cache that a trained solver wrote, in rig space, of the take's times; None: the keys.
     Returns:
         samples written.
     Raises:
         FacecapError: the take has no solved frame, or the cache belongs to another mesh.
     """
-    rows = np.flatnonzero(take.solved)
-    if not len(rows):
-        raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
     count, rate = len(obj.data.vertices), scene_rate(scene)
-    first = int(np.ceil(start_frame + take.time_s[rows[0]] * rate - 1e-6))
-    last = int(np.floor(start_frame + take.time_s[rows[-1]] * rate + 1e-6))
-    frames = np.arange(first, max(last, first) + 1)
-    at = np.interp((frames - start_frame) / rate, take.time_s[rows], np.arange(len(rows)))
-    of_row = _solved_vertices(obj, solved, take) if solved is not None else _keyed_vertices(obj, take)
-
-    def samples() -> Iterator[F32]:
-        for place in at:
-            low = int(place)
-            share = np.float32(place - low)
-            sample = of_row(int(rows[low]))
-            if share > 1e-6:
-                sample = sample * (1 - share) + of_row(int(rows[low + 1])) * share
-            yield sample
-
-    written = write_point_cache(path, samples(), (frames - first) / rate, count, fps=rate)
-    _play(obj, path, first, take.channels)
+    rows = np.flatnonzero(take.solved)
+    span = take.time_s[rows] if len(rows) else take.time_s
+    frames = whole_frames(span, scene, start_frame)
+    at_s = (frames - start_frame) / rate
+    # A face that no key can make lies in the solver's cache, whose samples have times of their own.
+    if solved is None:
+        samples = between_rows(take.time_s, take.solved, at_s).mixed_meshes(_keyed_vertices(obj, take))
+    else:
+        cache = read_point_cache(solved)
+        time_s = cache.times(frame_rate(take))
+        apart = np.abs([time_s[0] - take.time_s[0], time_s[-1] - take.time_s[-1]]).max() * frame_rate(take)
+        if cache.positions.shape[1] != count or apart > 1.0:
+            raise FacecapError(f"{solved.name} belongs to another mesh or take.", "Solve again.")
+        samples = _in_object_space(obj, cache, time_s, at_s)
+    written = write_point_cache(path, samples, (frames - frames[0]) / rate, count, fps=rate)
+    _play(obj, path, int(frames[0]), take.channels)
     return written
 
 
 def play_cache(
     obj: bpy.types.Object, points: Path, path: Path, *, fps: float, start_frame: float, scene: bpy.types.Scene
-) -> int:
+) -> range:
     """Let a mesh play a cache in rig space (metres, the scene's axes): a copy in the object's own space, at the
     scene's rate.
 
     Args:
-        points: the cache.  path: .pc2 to write.  fps: what the cache's frames are counted in, where it has no times.
+        points: the cache; its times count from the start of the footage.  path: .pc2 to write.
+        fps: what the cache's frames are counted in, where it has no times.
+        start_frame: scene frame at which the footage starts.
     Returns:
-        scene frames.
+        the scene frames that it fills.
     Raises:
         FacecapError: the cache is damaged or belongs to another mesh.
     """
@@ -79,25 +79,12 @@ def play_cache(
             f"{points.name} has {cache.positions.shape[1]} vertices, “{obj.name}” has {count}.",
             "Retarget onto this mesh again.",
         )
-    rate, back = scene_rate(scene), np.linalg.inv(rest_axes(obj)).astype(np.float32).T
-    time_s = cache.time_s
-    if time_s is None:
-        time_s = np.arange(len(cache.positions)) * cache.step_frames / fps
-    frames = max(1, int(np.floor((time_s[-1] - time_s[0]) * rate + 1e-6)) + 1)
-    at = np.interp(np.arange(frames) / rate, time_s - time_s[0], np.arange(len(time_s)))
-
-    def samples() -> Iterator[F32]:
-        for place in at:
-            low = int(place)
-            share = np.float32(place - low)
-            sample = np.asarray(cache.positions[low], np.float32)
-            if share > 1e-6:
-                sample = sample * (1 - share) + np.asarray(cache.positions[low + 1], np.float32) * share
-            yield sample @ back
-
-    write_point_cache(path, samples(), np.arange(frames) / rate, count, fps=rate)
-    play_written(obj, path, int(start_frame))
-    return frames
+    rate, time_s = scene_rate(scene), cache.times(fps)
+    frames = whole_frames(time_s, scene, start_frame)
+    samples = _in_object_space(obj, cache, time_s, (frames - start_frame) / rate)
+    write_point_cache(path, samples, (frames - frames[0]) / rate, count, fps=rate)
+    play_written(obj, path, int(frames[0]))
+    return range(int(frames[0]), int(frames[-1]) + 1)
 
 
 def play_written(obj: bpy.types.Object, path: Path, first: int) -> None:
@@ -122,13 +109,15 @@ def _keyed_vertices(obj: bpy.types.Object, take: Take) -> Callable[[int], F32]:
     return vertices
 
 
-def _solved_vertices(obj: bpy.types.Object, path: Path, take: Take) -> Callable[[int], F32]:
-    """(V, 3) object coordinates of a row, out of a cache in rig space."""
-    cache = read_point_cache(path).positions
-    if cache.shape[:2] != (take.frame_count, len(obj.data.vertices)):
-        raise FacecapError(f"{path.name} belongs to another mesh or take.", "Solve again.")
+def _in_object_space(
+    obj: bpy.types.Object, cache: PointCache, time_s: NDArray[np.float64], at_s: NDArray[np.float64]
+) -> Iterator[F32]:
+    """(V, 3) object coordinates at some times, out of a cache in rig space."""
     back = np.linalg.inv(rest_axes(obj)).astype(np.float32).T
-    return lambda row: np.asarray(cache[row], np.float32) @ back
+    every = np.ones(len(time_s), np.bool_)
+    return between_rows(time_s, every, at_s).mixed_meshes(
+        lambda row: np.asarray(cache.positions[row], np.float32) @ back
+    )
 
 
 def _coordinates(block: bpy.types.ShapeKey) -> F32:
