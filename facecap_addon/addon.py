@@ -21,6 +21,7 @@ MODULES = (
     "operators.result",
     "operators.installation",
     "overlay.landmarks",
+    "overlay.live_picture",
     "panels.sidebar",
     "panels.learn",
     "panels.live",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import bpy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..jobs.events import FaceEvent
     from ..jobs.runner import Runner
+
+_WRITING_S = 5.0
 
 
 @dataclass
@@ -55,6 +63,9 @@ class Live:
         runner: the worker's runner.  scene, character: names.  stage: what is being done, for people.
         face: the latest face, or None.  latency_ms: from capture to the key's value here, of the latest faces.
         note: what there is to say.  stopping: whether the user has asked to stop.
+        fraction: 0 to 1, of the stage; 0 while unknown.  picture_path: where the worker shows what it sees, or None.
+        picture: (h, w, 3) uint8 RGB, what it sees.  baked: recordings that were keyed.
+        problems: what came in the way of keying one.
     """
 
     runner: Runner
@@ -65,6 +76,11 @@ class Live:
     latency_ms: list[float] = field(default_factory=list)
     note: str = ""
     stopping: bool = False
+    fraction: float = 0.0
+    picture_path: Path | None = None
+    picture: NDArray[np.uint8] | None = None
+    baked: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 job: Job | None = None
@@ -83,10 +99,19 @@ def end_job() -> None:
 
 
 def end_live() -> None:
-    """End live capture's process, if there is one, and forget it."""
-    global live
+    """End live capture's process, if there is one, and forget it; what it records is written first."""
+    global live, outcome
     if live is not None:
         ended, live = live, None
+        if ended.face is not None and ended.face.recording and not ended.runner.done:
+            ended.runner.tell(b"q")
+            until_s = time.monotonic() + _WRITING_S
+            while not ended.runner.done and time.monotonic() < until_s:
+                ended.runner.poll()
+                time.sleep(0.02)
+            if ended.runner.result is not None:
+                outcome = Outcome(True, [str(line) for line in ended.runner.result.result["lines"]])
+                print("FaceCap:", *outcome.lines, sep="\n  ")
         getattr(ended.runner, "close", ended.runner.cancel)()
 
 

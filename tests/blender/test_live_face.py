@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 
 from facecap_addon.blender import session
+from facecap_addon.blender.operators.live import remember_take
+from facecap_addon.blender.overlay import live_picture
+from facecap_addon.blender.properties.derive import values_of
 from facecap_addon.blender.scene.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.live_face import LivePuppet
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.events import FaceEvent
+from facecap_addon.jobs.events import FaceEvent, JobResult
+from facecap_addon.jobs.live_settings import LiveSettings
 from facecap_addon.live.face import HEAD_FRONT_WXYZ
 from facecap_addon.takes.npz import save_take
+from facecap_addon.takes.take import STATUS_MISSING
 from tests.blender.faces import make_face
 from tests.blender.takes import make_take
 
@@ -114,3 +121,93 @@ def test_filter_and_bake_keeps_the_solve(tmp_path) -> None:
     settings.result.take = str(tmp_path / "gone.take.npz")
     with pytest.raises((RuntimeError, FacecapError)):
         bpy.ops.facecap.filter()
+
+
+class Runner:
+    """A worker that has been told to end once it hears it."""
+
+    def __init__(self) -> None:
+        self.told, self.done, self.result, self.error, self.closed = b"", False, None, None, False
+
+    def tell(self, control: bytes) -> None:
+        self.told += control
+
+    def poll(self) -> list[object]:
+        if self.told == b"q":
+            self.result = JobResult({"takes": ["x"], "lines": ["Recorded 1.0 s: x"]})
+            self.done = True
+        return []
+
+    def cancel(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def live_of(face: FaceEvent | None, **facts) -> session.Live:
+    live = session.Live(Runner(), "Scene", "Head", **facts)
+    live.face = face
+    return live
+
+
+def test_a_recording_is_written_when_another_file_is_loaded_meanwhile() -> None:
+    take = make_take(3)
+    for recording in (True, False):
+        session.outcome = None
+        session.live = live = live_of(replace(event_of(take, 1), recording=recording))
+        session.end_live()
+        assert session.live is None
+        assert live.runner.closed
+        assert (live.runner.told == b"q") is recording
+        assert (session.outcome is not None) is recording
+    session.outcome = None
+
+
+def test_it_is_said_what_goes_on_before_a_face_moves() -> None:
+    event = replace(event_of(make_take(3), 1), weights=(), confidence=0.0)
+    live = live_of(None, stage="Getting to know the character")
+    live.fraction = 0.4
+    assert live_picture.headline(live) == "Getting to know the character: 40%"
+    live.face = replace(event, known=0.0)
+    assert live_picture.headline(live) == "No face"
+    live.face = replace(event, known=0.5)
+    assert live_picture.headline(live) == "Getting to know the face: 50%"
+    live.face = replace(event, known=1.0, confidence=0.9)
+    assert live_picture.headline(live) == "30 frames per second"
+
+
+def test_what_the_camera_sees_is_read_as_it_changes(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "seen.npy"
+    live = live_of(None, picture_path=path)
+    assert not live_picture.read_picture(live)
+    np.save(path, np.full((9, 16, 3), 51, np.uint8))
+    monkeypatch.setattr(live_picture, "_read_s", 0.0)
+    assert live_picture.read_picture(live)
+    drawn = live_picture.rgba(live.picture)
+    assert drawn.shape == (9, 16, 4)
+    np.testing.assert_allclose(drawn[0, 0], [0.2, 0.2, 0.2, 1.0], atol=1e-6)
+    path.write_bytes(b"rubbish")
+    monkeypatch.setattr(live_picture, "_read_s", 0.0)
+    assert not live_picture.read_picture(live)
+    assert live.picture is not None  # the last good one stays
+
+
+def test_a_recording_says_how_many_frames_it_has(tmp_path) -> None:
+    result = bpy.context.scene.facecap.result
+    result.frames_solved, result.fps, result.warnings, result.report = 7, 99.0, "of the solve before", "report.html"
+    take = make_take(12)
+    take.status[3] = STATUS_MISSING
+    save_take(tmp_path / "live.take.npz", take)
+    remember_take(bpy.context.scene, tmp_path / "live.take.npz")
+    assert (result.frames_solved, result.frames_missing) == (11, 1)
+    assert (result.fps, result.warnings, result.report) == (0.0, "", "")
+
+
+def test_a_camera_can_be_asked_for_size_and_rate_and_the_network_left_out() -> None:
+    live = bpy.context.scene.facecap.live
+    live.camera_size, live.use_camera_fps, live.camera_fps, live.local_only = "1280x720", True, 60.0, True
+    asked = values_of(live, LiveSettings)
+    assert (asked["camera_size"], asked["camera_fps"], asked["local_only"]) == ("1280x720", 60.0, True)
+    live.use_camera_fps = False
+    assert "camera_fps" not in values_of(live, LiveSettings)

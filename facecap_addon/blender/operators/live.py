@@ -15,6 +15,7 @@ from ...jobs.live_settings import LiveSettings
 from ...jobs.progress import Progress
 from ...jobs.schema import from_json
 from .. import session
+from ..overlay import live_picture
 from ..package import work_folder
 from ..properties.derive import values_of
 from ..worker_python import worker_python
@@ -63,7 +64,9 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         rig = extract_rig(obj)
         target = head_target(obj, bake_choice(context))
         self._puppet = LivePuppet(obj, rig.channels, target, location=context.scene.facecap.live.location)
-        session.live = session.Live(start_live(context, rig), context.scene.name, obj.name)
+        runner, picture = start_live(context, rig)
+        session.live = session.Live(runner, context.scene.name, obj.name, picture_path=picture)
+        live_picture.show(True)
         self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         session.redraw()
@@ -82,7 +85,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
             self._listen(context, live)
             if time.monotonic() - self._drawn_s > _PANEL_S:
                 self._drawn_s = time.monotonic()
-                session.redraw()
+                session.redraw(viewport=live.face is None)  # until the face moves, the viewport says why
             if not live.runner.done:
                 return {"PASS_THROUGH"}
             error = live.runner.error
@@ -90,7 +93,11 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
                 session.outcome = session.Outcome(False, [error.what, error.way_out])
                 self.report({"ERROR"}, f"{error.what} {error.way_out}")
             elif live.runner.result is not None:
-                session.outcome = session.Outcome(True, [str(one) for one in live.runner.result.result["lines"]])
+                for take in live.runner.result.result["takes"]:  # what was still recording when it was stopped
+                    if take not in live.baked:
+                        self._bake(context, live, Path(take))
+                lines = [str(one) for one in live.runner.result.result["lines"]]
+                session.outcome = session.Outcome(True, [*lines, *live.problems])
         except Exception as error:  # a timer must never be left behind
             session.outcome = session.Outcome(False, [fault_message(error, self.bl_idname)])
             self.report({"ERROR"}, session.outcome.lines[0])
@@ -106,6 +113,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         for event in live.runner.poll():
             if isinstance(event, Progress):
                 live.stage = STAGES.get(event.stage, event.stage.capitalize())
+                live.fraction = event.done / event.total if event.total else 0.0
                 live.note = event.message or live.note
             elif isinstance(event, FaceEvent):
                 newest = event if event.weights or newest is None else newest
@@ -114,29 +122,31 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
                     self._puppet.rest_here()
                 if event.take:
                     self._bake(context, live, Path(event.take))
-        if newest is None:
-            return
-        live.face = newest
-        if newest.weights:
-            self._puppet.show(newest)
-            live.latency_ms = [*live.latency_ms[-_LATENCIES:], 1000 * (time.monotonic() - newest.captured_s)]
-            for window in context.window_manager.windows:
-                for area in window.screen.areas:
-                    if area.type == "VIEW_3D":
-                        area.tag_redraw()
+        changed = live_picture.read_picture(live)
+        if newest is not None:
+            live.face = newest
+            if newest.weights:
+                self._puppet.show(newest)
+                live.latency_ms = [*live.latency_ms[-_LATENCIES:], 1000 * (time.monotonic() - newest.captured_s)]
+                changed = True
+        if changed:
+            session.redraw(viewport=True)
 
     def _bake(self, context: bpy.types.Context, live: session.Live, take: Path) -> None:
         """Key a recording as an action of its own, as one undo step."""
+        live.baked.append(str(take))
         scene = bpy.data.scenes.get(live.scene)
         if scene is None:
+            live.problems.append(f"The scene is gone. The recording is {take}")
             return
-        scene.facecap.result.take = str(take)
         self._puppet.take_back()  # where the character rests is what its keys are relative to
         context.view_layer.update()
         try:
+            remember_take(scene, take)
             lines = bake_result(scene, bpy.data.objects.get(live.character))
         except FacecapError as error:
-            live.note = f"{error.what} {error.way_out}"
+            live.note = f"{error.what} {error.way_out} The recording is {take}"
+            live.problems.append(live.note)
             return
         live.note = f"Recorded: {lines[0]}"
         bpy.ops.ed.undo_push(message="FaceCap recording")
@@ -146,6 +156,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+            live_picture.show(False)
             with contextlib.suppress(ReferenceError):  # the character was deleted meanwhile
                 self._puppet.take_back()
         session.end_live()
@@ -194,8 +205,8 @@ class FACECAP_OT_live_stop(_LiveControl, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def start_live(context: bpy.types.Context, rig: Any) -> Any:
-    """Write the character into a folder and start the worker. Raises FacecapError."""
+def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
+    """Write the character into a folder and start the worker; also where it shows what it sees. Raises FacecapError."""
     from ...jobs.runner import ProcessRunner
     from ...rig.blendshapes import save_rig
     from ...takes.atomic import atomic_path
@@ -208,14 +219,28 @@ def start_live(context: bpy.types.Context, rig: Any) -> Any:
     sources = {"camera": str(live.camera), "phone": f"udp:{live.port}"}
     source = sources.get(live.kind) or str(footage_path(context))
     request = values_of(live, LiveSettings)
-    request |= {"source": source, "character": str(folder / RIG_NAME), "out": str(folder)}
+    picture = folder / ".seen.npy"
+    picture.unlink(missing_ok=True)
+    request |= {"source": source, "character": str(folder / RIG_NAME), "out": str(folder), "picture": str(picture)}
     if live.use_send:
         request["send"] = live.send
     else:
         request.pop("send", None)
     python = worker_python()
     asked = from_json(LiveSettings, request)
-    return ProcessRunner("live", asked, python=python.executable, sys_path=python.sys_path)
+    return ProcessRunner("live", asked, python=python.executable, sys_path=python.sys_path), picture
+
+
+def remember_take(scene: bpy.types.Scene, path: Path) -> None:
+    """Keep a recording with the scene, with what the Result section says of it. Raises FacecapError."""
+    from ...takes.npz import load_take
+
+    take, kept = load_take(path), scene.facecap.result
+    solved = int(take.solved.sum())
+    kept.take, kept.report = str(path), ""
+    kept.frames_solved, kept.frames_missing = solved, take.frame_count - solved
+    kept.residual_px = kept.fps = 0.0
+    kept.warnings = ""
 
 
 def bake_choice(context: bpy.types.Context) -> Any:

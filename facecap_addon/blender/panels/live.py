@@ -6,11 +6,10 @@ import bpy
 
 from ...takes.filters.choice import FilterChoice
 from .. import session
+from ..overlay.live_picture import headline
 from ..properties.derive import FILE_CHOICE
-from .section import FacecapPanel, draw_button, draw_failure, while_idle
+from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle
 from .text import wrapped
-
-_FILTER_RADIUS = FilterChoice().radius
 
 
 class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
@@ -29,16 +28,20 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         column.row().prop(live, "kind", expand=True)
         if live.kind == "camera":
             column.prop(live, "camera")
+            column.prop(live, "camera_size", text="Size")
+            draw_optional(column, live, "camera_fps", "Rate (fps)")
         elif live.kind == "phone":
             column.prop(live, "port")
+            column.prop(live, "local_only", text="This Computer Only")
         if live.kind != "phone":
             column.prop(live, "method")
             if live.method == FILE_CHOICE:
                 column.prop(live, "method_file")
         for name in ("filter", "cutoff_hz", "delay"):
             column.prop(live, name)
-        if live.delay and live.filter == "hybrid":
-            column.label(text=f"{1000 * min(live.delay, _FILTER_RADIUS) / 30:.0f} ms later at 30 frames per second")
+        late_ms = FilterChoice(live.filter, delay=live.delay).delay_ms(30)
+        if late_ms:
+            column.label(text=f"{late_ms:.0f} ms later at 30 frames per second")
         column = layout.column()
         column.prop(live, "location")
         row = column.row(heading="Send On", align=True)
@@ -54,12 +57,10 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: 
     """What goes on, and what can be done about it."""
     column = layout.column(align=True)
     face = live.face
-    if face is None:
-        column.label(text=live.stage, icon="TIME")
-    elif not face.confidence:
-        column.label(text="No face", icon="HIDE_ON")
-    else:
-        column.label(text=f"{face.fps:.0f} frames per second", icon="RADIOBUT_ON")
+    waits = face is None or 0 < face.known < 1
+    seen = face is not None and bool(face.confidence)
+    column.label(text=headline(live), icon="TIME" if waits else "RADIOBUT_ON" if seen else "HIDE_ON")
+    if face is not None and seen:
         late = live.latency_ms[-1] if live.latency_ms else face.latency_ms
         column.label(text=f"{late:.0f} ms late, {face.dropped} dropped", icon="BLANK1")
     if live.note:

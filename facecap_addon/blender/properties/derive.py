@@ -11,6 +11,8 @@ from ...jobs.schema import SettingField, fields_of
 
 _LIMIT = 1e9
 FILE_CHOICE = "FILE"
+_USUAL = {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 25.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0}
+"""What is filled in where nothing need be given."""
 
 
 def annotations_of(settings_type: type, *, skip: Collection[str] = ()) -> dict[str, Any]:
@@ -65,9 +67,7 @@ def _property(item: SettingField) -> Any:
 def _default(item: SettingField, low: float) -> float:
     if item.default is not None:
         return item.default
-    return {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 25.0, "duration_s": 5.0, "sigma_mm": 15.0}.get(
-        item.name, max(low, 0.0)
-    )
+    return _USUAL.get(item.name, max(low, 0.0))
 
 
 def _title(item: SettingField) -> str:

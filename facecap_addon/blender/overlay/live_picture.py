@@ -1,0 +1,110 @@
+"""What the camera or the video shows while capture runs, in the corner of the viewport, with a word on what goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .. import session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_WIDTH_PX, _MARGIN_PX, _TEXT_PX = 240, 16, 12
+_EVERY_S = 0.1
+_handle: object | None = None
+_read_s = 0.0
+_texture: tuple[int, object] | None = None
+
+
+def headline(live: session.Live) -> str:
+    """What goes on, in a few words."""
+    face = live.face
+    if face is None:
+        return f"{live.stage}: {live.fraction:.0%}" if live.fraction else live.stage
+    if 0 < face.known < 1:
+        return f"Getting to know the face: {face.known:.0%}"
+    if not face.confidence:
+        return "No face"
+    return f"{face.fps:.0f} frames per second"
+
+
+def read_picture(live: session.Live) -> bool:
+    """Read what the worker shows, if there is something newer; returns whether there is."""
+    global _read_s
+    import numpy as np
+
+    if live.picture_path is None or time.monotonic() - _read_s < _EVERY_S:
+        return False
+    _read_s = time.monotonic()
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        picture = np.load(live.picture_path, allow_pickle=False)
+        if picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size:
+            live.picture = picture
+            return True
+    return False
+
+
+def show(visible: bool) -> None:
+    """Start or stop drawing."""
+    global _handle, _texture
+    if visible and _handle is None and not bpy.app.background:
+        _handle = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")
+    elif not visible and _handle is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_handle, "WINDOW")
+        _handle = _texture = None
+
+
+def rgba(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w, 4) float32 0..1 as Blender draws it, from the bottom up, of (h, w, 3) uint8 from the top down."""
+    import numpy as np
+
+    out = np.ones((*picture.shape[:2], 4), np.float32)
+    out[..., :3] = picture[::-1] / np.float32(255)
+    return out
+
+
+def _draw() -> None:
+    live = session.live
+    if live is None:
+        return
+    import blf
+    import gpu
+    from gpu_extras.presets import draw_texture_2d
+
+    scale = bpy.context.preferences.system.ui_scale
+    margin = _MARGIN_PX * scale
+    bottom = margin
+    if live.picture is not None:
+        height, width = live.picture.shape[:2]
+        shown = (_WIDTH_PX * scale, _WIDTH_PX * scale * height / width)
+        gpu.state.blend_set("NONE")
+        draw_texture_2d(_texture_of(live.picture), (margin, margin), *shown)
+        bottom += shown[1] + 0.5 * margin
+    blf.size(0, _TEXT_PX * scale)
+    blf.color(0, 1.0, 1.0, 1.0, 0.9)
+    blf.position(0, margin, bottom, 0)
+    blf.draw(0, headline(live))
+
+
+def _texture_of(picture: NDArray[np.uint8]):
+    global _texture
+    import gpu
+
+    if _texture is None or _texture[0] != id(picture):
+        height, width = picture.shape[:2]
+        pixels = gpu.types.Buffer("FLOAT", height * width * 4, rgba(picture).ravel())
+        _texture = id(picture), gpu.types.GPUTexture((width, height), format="RGBA8", data=pixels)
+    return _texture[1]
+
+
+def register() -> None:
+    """Nothing is drawn until capture starts."""
+
+
+def unregister() -> None:
+    show(False)
