@@ -10,14 +10,17 @@ OUT ?= build/demo
 VIDEO ?=
 BPY ?= 4.5.15
 PYTEST := $(PY) -m pytest
+# One test process per core (at most eight); JOBS=1 runs them one after the other, in one process.
+JOBS ?= auto
+PARALLEL = $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist worksteal)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo test test-slow test-gui test-blender coverage lint format build bench models clean
 
 help:
 	@echo "make demo [VIDEO=clip.mp4] [OUT=folder]  solve a clip on the sample head"
-	@echo "make test                                the whole suite (slow and windowed tests excepted)"
-	@echo "make build                               installable zips, one per platform, in dist/"
+	@echo "make test [JOBS=1]                       the whole suite (slow and windowed tests excepted)"
+	@echo "make build                               installable zips per platform and Blender, in dist/"
 	@echo "make bench                               speed of a whole solve and of its parts"
 	@echo "make lint | format | coverage            ruff, pyright, import contracts"
 	@echo "make test-slow | test-gui                long tests | tests in a real Blender window"
@@ -44,11 +47,11 @@ demo: models
 
 test: models $(DEV)
 	@$(PY) -m tools.fetch_clip >/dev/null
-	$(PYTEST) -m "not slow and not gui" $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not slow and not gui" $(ARGS)
 
 test-slow: models $(DEV)
 	@$(PY) -m tools.fetch_clip >/dev/null
-	$(PYTEST) -m "slow and not gui" $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "slow and not gui" $(ARGS)
 
 test-gui: models $(DEV)
 	$(PYTEST) -m gui $(ARGS)
@@ -57,7 +60,7 @@ test-blender: models $(DEV)
 	tests/run_in_bpy.sh $(BPY) $(ARGS)
 
 coverage: models $(DEV)
-	$(PYTEST) -m "not slow and not gui" --cov --cov-report=term --cov-report=html $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not slow and not gui" --cov --cov-report=term --cov-report=html $(ARGS)
 
 lint: $(DEV)
 	$(PY) -m ruff check .

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.ground_truth import MOVING_M
 from benchmarks.learned_actor import RESULTS, ROOT
+from benchmarks.processor import processor
 from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import CLIP, TRUTH
 from facecap_addon.footage.footage import open_footage
@@ -80,6 +81,7 @@ def main() -> None:
     error = driven_rmse(take.weights, truth.weights[shown][:, columns], rig.deltas, moving)[take.solved]
     lines = [
         f"python -m benchmarks.live_capture --seconds {options.seconds:g} --method {Path(options.method).name}",
+        processor(),
         f"{facts['captured']:.0f} frames in {facts['seconds']:.1f} s, dropped {facts['dropped']:.0f} "
         f"({facts['dropped'] / facts['captured']:.2%})",
         f"due time to face in the worker: median {facts['latency_ms']:.1f} ms, p95 {facts['latency_p95_ms']:.1f} ms",

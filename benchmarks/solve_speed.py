@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import av
 import cv2
 import numpy as np
 
+from benchmarks.processor import processor
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 from tools.fetch_clip import fetch_clip
@@ -104,7 +104,7 @@ def main() -> int:
         folder = Path(name)
         clip, long_clip = folder / "talker.mp4", folder / "long.mp4"
         make_clip(source, clip, options.frames)
-        print(f"{source.name} at {SIZE[0]}×{SIZE[1]}, {os.cpu_count()} processors")
+        print(f"{source.name} at {SIZE[0]}×{SIZE[1]}, {processor()}")
         solve = measure(clip, folder / "default")
         report("whole solve            ", solve)
         report("with the preview video ", measure(clip, folder / "full", "--preview"))

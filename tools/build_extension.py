@@ -1,8 +1,9 @@
 """Validate the extension with Blender's own checker and build its installable zips: `python -m tools.build_extension`.
 
-One zip per platform lands in dist/, each with the wheels of that platform for every Python that Blender has there. What
-goes in is put together in build/extension/ first, so that nothing else of the working folder can slip in. Needs the bpy
-package (for Blender's extension tool), the built landmark models and the sample head's cache.
+For each platform, one zip with the wheels of every Python that Blender has there lands in dist/, and beside it one per
+line of Blender (`tools/blender_lines.py`) with those of its Python alone. What goes in is put together in
+build/extension/ first, so that nothing else of the working folder can slip in. Needs the bpy package (for Blender's
+extension tool), the built landmark models and the sample head's cache.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,41 +22,49 @@ from pathlib import Path
 from facecap_addon.generate.emotions import EXPRESSIONS
 
 from . import fetch_wheels
-from .fetch_wheels import PIP_PLATFORMS, LockedWheel, read_lock, this_platform
+from .blender_lines import LINES, BlenderLine, wheels_for
+from .fetch_wheels import PIP_PLATFORMS, PYTHONS, LockedWheel, read_lock, this_platform
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 STAGE = ROOT / "build" / "extension"
 
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md")
+NAMES = tuple(line.name for line in LINES)
 NETWORKS = ("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.build_extension", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--platform", action="append", choices=[*PIP_PLATFORMS, "this"], help="default: all")
+    parser.add_argument("--line", action="append", choices=["all", *NAMES], help="default: the all-in-one and each")
     parser.add_argument("--dist", type=Path, default=DIST)
     options = parser.parse_args(argv)
     platforms = [this_platform() if name == "this" else name for name in options.platform or PIP_PLATFORMS]
 
     for platform in platforms:
         fetch_wheels.main(["--platform", platform])
-        path = build(platform, options.dist)
-        print(f"{path}  {path.stat().st_size / 1e6:.0f} MB")
+        wanted = [line for line in (None, *LINES) if not options.line or (line.name if line else "all") in options.line]
+        for line in wanted:
+            if line is None or line.python in PYTHONS[platform]:
+                path = build(platform, line, options.dist)
+                print(f"{path}  {path.stat().st_size / 1e6:.0f} MB")
     return 0
 
 
-def build(platform: str, dist: Path) -> Path:
-    """Build one platform's zip; returns its path."""
+def build(platform: str, line: BlenderLine | None, dist: Path) -> Path:
+    """Build one platform's zip for a line of Blender, or for all of them; returns its path."""
     tool, tags = extension_tool()
-    stage(platform)
+    stage(platform, line)
     run([sys.executable, str(tool), "validate", f"--valid-tags={tags}", str(STAGE)])
     dist.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(tool), "build", "--split-platforms", f"--valid-tags={tags}"]
-    run([*command, "--source-dir", str(STAGE), "--output-dir", str(dist)])
-    path = next(dist.glob(f"facecap-*-{platform.replace('-', '_')}.zip"))
-    check_contents(path)
-    return path
+    with tempfile.TemporaryDirectory(dir=dist) as folder:
+        command = [sys.executable, str(tool), "build", "--split-platforms", f"--valid-tags={tags}"]
+        run([*command, "--source-dir", str(STAGE), "--output-dir", folder])
+        built = next(Path(folder).glob(f"facecap-*-{platform.replace('-', '_')}.zip"))
+        check_contents(built)
+        path = dist / (f"{built.stem}-{line.name}.zip" if line else built.name)
+        return built.replace(path)
 
 
 def extension_tool() -> tuple[Path, Path]:
@@ -67,29 +77,38 @@ def extension_tool() -> tuple[Path, Path]:
     return tool, scripts / "modules" / "_bpy_internal" / "extensions" / "tags.py"
 
 
-def stage(platform: str) -> None:
-    """Put together what goes into one platform's zip."""
+def stage(platform: str, line: BlenderLine | None) -> None:
+    """Put together what goes into one zip."""
     shutil.rmtree(STAGE, ignore_errors=True)
     STAGE.mkdir(parents=True)
     for name in FILES:
         shutil.copy2(ROOT / name, STAGE / name)
-    # Of the networks as graphs, deep energies need the landmarks'; the rest runs as ONNX.
+    # Of the networks as graphs, deep energies need the landmarks'; the rest runs as ONNX. The plain landmark network
+    # and that of the iris are parts of the one with attention.
     graphs = ("face_detection*.graph.npz", "face_landmarks.graph.npz", "iris.graph.npz")
-    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", *graphs, "*.part*")
+    parts = ("face_landmarks.onnx", "iris.onnx")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", *graphs, *parts, "*.part*")
     shutil.copytree(ROOT / "facecap_addon", STAGE / "facecap_addon", ignore=unwanted)
     (STAGE / "sample_scenes").mkdir()
     shutil.copy2(ROOT / "sample_scenes" / "head.blend", STAGE / "sample_scenes" / "head.blend")
     shutil.copytree(ROOT / "sample_scenes" / "cache", STAGE / "sample_scenes" / "cache", ignore=unwanted)
     (STAGE / "wheels").mkdir()
     wheels = [wheel for wheel in read_lock() if wheel.platform == platform]
+    if line:
+        served = wheels_for([wheel.file for wheel in wheels], line)
+        wheels = [wheel for wheel in wheels if wheel.file in served]
     for wheel in wheels:
         shutil.copy2(ROOT / "wheels" / wheel.file, STAGE / "wheels" / wheel.file)
     manifest = STAGE / "blender_manifest.toml"
-    manifest.write_text(manifest_for(platform, wheels, manifest.read_text(encoding="utf-8")), encoding="utf-8")
+    text = manifest_for(platform, line, wheels, manifest.read_text(encoding="utf-8"))
+    manifest.write_text(text, encoding="utf-8")
 
 
-def manifest_for(platform: str, wheels: Iterable[LockedWheel], manifest: str) -> str:
-    """The manifest with only one platform and its wheels."""
+def manifest_for(platform: str, line: BlenderLine | None, wheels: Iterable[LockedWheel], manifest: str) -> str:
+    """The manifest with only one platform and its wheels, and with the bounds of a line of Blender."""
+    if line:
+        bounds = f'blender_version_min = "{line.first}"\nblender_version_max = "{line.end}"'
+        manifest = re.sub(r'^blender_version_min = ".*?"', bounds, manifest, flags=re.MULTILINE)
     listed = fetch_wheels.manifest_list(list(wheels))
     manifest = re.sub(r"^wheels = \[.*?\]", lambda _: listed, manifest, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"^platforms = \[.*?\]", f'platforms = ["{platform}"]', manifest, flags=re.DOTALL | re.MULTILINE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import bpy
 import numpy as np
 import pytest
@@ -191,12 +189,12 @@ def test_bad_arrays_are_refused_and_nothing_is_touched(frames: np.ndarray, weigh
     assert obj.data.shape_keys.animation_data is None
 
 
-def test_ten_thousand_frames_of_52_channels_take_less_than_a_second(rng: np.random.Generator) -> None:
+def test_ten_thousand_frames_of_52_channels_all_have_their_key(rng: np.random.Generator) -> None:
+    """How long that takes on a machine says `python -m benchmarks.bake_speed`."""
     names = tuple(f"key{i}" for i in range(52))
     obj = make_face(names)
     frames, weights = 1 + np.arange(10_000) * 0.8, rng.uniform(0, 1, (10_000, 52))
-    began = time.perf_counter()
     key_channels(obj, names, frames, weights)
-    took = time.perf_counter() - began
-    assert len(curve_of(obj, "key51").keyframe_points) == 10_000
-    assert took < 1.0
+    found = np.empty(20_000, np.float32)
+    curve_of(obj, "key51").keyframe_points.foreach_get("co", found)
+    np.testing.assert_allclose(found.reshape(-1, 2), np.stack([frames, weights[:, 51]], 1), rtol=1e-6)

@@ -10,33 +10,29 @@ import bpy
 import pytest
 
 from facecap_addon import addon
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 ENABLE = """
-import sys, time
+import sys
 import bpy
 sys.path.insert(0, {root!r})
 before = set(sys.modules)
-began = time.process_time()  # not the wall clock: other tests may keep the machine busy
 from facecap_addon import addon
 addon.register()
-took = time.process_time() - began
-heavy = {{"numpy", "scipy", "cv2", "onnxruntime", "av", "torch"}} & (set(sys.modules) - before)
+print("NEW", *sorted(set(sys.modules) - before))
 addon.unregister()
-print("TOOK", took, sorted(heavy))
 """
 
 
-def test_enabling_is_quick_and_imports_nothing_heavy() -> None:
-    answers = [
-        subprocess.run(
-            [sys.executable, "-c", ENABLE.format(root=str(ROOT))], capture_output=True, text=True, timeout=120
-        ).stdout
-        for _ in range(2)
-    ]
-    lines = [next(line for line in answer.splitlines() if line.startswith("TOOK")) for answer in answers]
-    assert all(line.endswith("[]") for line in lines)
-    assert min(float(line.split()[1]) for line in lines) < 0.2
+def test_enabling_imports_nothing_heavy_and_little_else() -> None:
+    """What makes enabling quick; how quick it is on a machine says `python -m benchmarks.enabling`."""
+    command = [sys.executable, "-c", ENABLE.format(root=str(ROOT))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    new = next(line for line in done.stdout.splitlines() if line.startswith("NEW ")).split()[1:]
+    assert "facecap_addon.addon" in new
+    assert not {"numpy", "scipy", "cv2", "onnxruntime", "av", "torch"} & set(new)
+    assert len(new) < 150
 
 
 def test_register_and_unregister_leave_nothing_behind() -> None:
@@ -67,7 +63,7 @@ def test_importing_the_root_shim_imports_nothing() -> None:
         "module = importlib.util.module_from_spec(spec); before = set(sys.modules); spec.loader.exec_module(module); "
         "assert set(sys.modules) == before and module.register and module.unregister"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
 
 
 def test_every_solve_setting_of_choice_is_in_the_panel_group() -> None:

@@ -20,6 +20,7 @@ from facecap_addon.takes.npz import save_take
 from tests.blender.faces import ARKIT, evaluated, make_face
 from tests.blender.takes import make_take
 from tests.blender.test_footage_in_scene import HAS_SOUND, write_video
+from tests.patience import PATIENCE_S
 
 CHILD = Path(__file__).resolve().parents[2] / "facecap_addon" / "blender" / "child.py"
 
@@ -30,7 +31,7 @@ def ask(request: dict[str, object]) -> tuple[dict[str, object], int]:
         path = Path(folder) / "request.json"
         path.write_text(json.dumps(request), encoding="utf-8")
         command = [sys.executable, "-I", str(CHILD), "--", str(path)]
-        done = subprocess.run(command, input="go on\n", capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, input="go on\n", capture_output=True, text=True, timeout=PATIENCE_S)
     lines = done.stdout.splitlines()
     assert len(lines) == 1, done.stdout + done.stderr
     return json.loads(lines[0]), done.returncode
@@ -119,7 +120,7 @@ def test_a_blender_that_nobody_waits_for_ends(character: Path, tmp_path: Path) -
     path = tmp_path / "request.json"
     path.write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-I", str(CHILD), "--", str(path)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stdout) == (1, b"")
     assert not (tmp_path / "b.blend").exists()
 

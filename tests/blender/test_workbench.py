@@ -14,6 +14,7 @@ import pytest
 
 from facecap_addon.blender.scene.cameras import camera_from_world, pinhole_of
 from facecap_addon.blender.scene.character import extract_rig
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (200, 160)
@@ -24,9 +25,8 @@ def workbench(blend: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     if bpy.app.version >= (5, 0, 0):
         pytest.skip("Blender 5 has another compositor")
     script = Path(__file__).with_name("workbench_picture.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(blend), str(folder)], capture_output=True, text=True, timeout=300, check=False
-    )
+    command = [sys.executable, str(script), str(blend), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     paths = [next(folder.glob(f"{name}*.exr"), None) for name in ("depth", "alpha")]
     if paths[0] is None or paths[1] is None:
         pytest.skip(f"Workbench cannot render here: {done.stderr[-200:]}")

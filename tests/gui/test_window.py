@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.blender.face_video import write_face_video
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 BLENDER = shutil.which(os.environ.get("FACECAP_BLENDER", "blender"))
@@ -37,7 +38,7 @@ def drive(tmp_path: Path, **more: object) -> dict[str, object]:
     (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
     assert BLENDER is not None
     command = [BLENDER, "--window-geometry", "0", "0", "1600", "900", "--python", str(ROOT / "tests/gui/drive.py")]
-    subprocess.run([*command, "--", str(tmp_path / "request.json")], timeout=300, check=False)
+    subprocess.run([*command, "--", str(tmp_path / "request.json")], timeout=PATIENCE_S, check=False)
     seen = json.loads((tmp_path / "reply.json").read_text(encoding="utf-8"))
     assert "error" not in seen, seen["error"]
     return seen

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from facecap_addon.jobs.settings import SolveSettings
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,8 @@ QUICK_FLAGS = ("--focal-px", "500", "--no-preview", "--no-report", "--no-blend")
 def facecap(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run `python -m facecap_addon …` to its end."""
     command = [sys.executable, "-m", "facecap_addon", *(str(argument) for argument in arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300, check=False, **more)
+    told: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "timeout": PATIENCE_S, "check": False}
+    return subprocess.run(command, cwd=ROOT, **told, **more)
 
 
 def start_facecap(*arguments: object) -> subprocess.Popen[str]:
@@ -57,12 +58,3 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 def half_written(out: Path) -> list[Path]:
     """Files that should not be there: temporary names."""
     return [path for path in out.rglob("*") if ".part" in path.name] if out.exists() else []
-
-
-def wait_until(condition: Any, timeout_s: float = 120.0) -> None:
-    """Wait until `condition()` is true. Raises TimeoutError."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise TimeoutError
-        time.sleep(0.02)

@@ -16,7 +16,8 @@ from facecap_addon.jobs.cli import main
 from facecap_addon.jobs.events import JobError, JobResult, decode_event
 from facecap_addon.jobs.progress import Progress
 from facecap_addon.takes.npz import load_take
-from tests.jobs.solving import QUICK_FLAGS, facecap, half_written, interrupt, start_facecap, wait_until
+from tests.jobs.solving import QUICK_FLAGS, facecap, half_written, interrupt, start_facecap
+from tests.patience import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = ROOT / "sample_scenes" / "head.blend"
@@ -215,7 +216,7 @@ def test_ctrl_c_at_any_moment(stage: str, face_clip: Path, tmp_path: Path) -> No
                 break
             assert not isinstance(event, JobResult), f"the solve never came to {stage}"
     interrupt(process)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE_S)
     if stage or process.returncode != -2:  # before Python has our handler in place, the interpreter itself answers
         assert process.returncode == 130, said
     assert "Traceback" not in said or not stage

@@ -20,6 +20,7 @@ from facecap_addon.learn.training_set import open_set
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.jobs.solving import facecap, half_written
+from tests.patience import PATIENCE_S
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -204,6 +205,6 @@ def test_two_processes_train_together(drawn: Path, tmp_path: Path) -> None:
         *("-m", "facecap_addon", "train", str(drawn), "--out", str(out), "--preset", "preview", "--epochs", "1"),
         *("--no-compare", "--threads", "1", "--device", "cpu"),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert out.is_file() and done.stdout.count("components explain") == 1

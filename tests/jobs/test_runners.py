@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from facecap_addon.jobs.result import SolveResult
 from facecap_addon.jobs.runner import InlineRunner, ProcessRunner
 from facecap_addon.jobs.schema import to_json
 from facecap_addon.takes.npz import load_take
-from tests.jobs.solving import half_written, quick, wait_until
+from tests.jobs.solving import half_written, quick
+from tests.patience import PATIENCE_S, wait_until
 
 
 def run_to_stage(runner: ProcessRunner, stage: str) -> None:
@@ -35,27 +36,46 @@ def run_to_stage(runner: ProcessRunner, stage: str) -> None:
 
 
 def test_both_runners_give_the_same_take(face_clip: Path, tmp_path: Path) -> None:
-    inline = InlineRunner("solve", quick(face_clip, tmp_path / "inline")).wait(200)
-    process = ProcessRunner("solve", quick(face_clip, tmp_path / "process")).wait(200)
+    inline = InlineRunner("solve", quick(face_clip, tmp_path / "inline")).wait(PATIENCE_S)
+    process = ProcessRunner("solve", quick(face_clip, tmp_path / "process")).wait(PATIENCE_S)
     results = [SolveResult.from_json(done.result) for done in (inline, process)]
     assert results[0].summary_path.name == "summary.json"
     one, other = (load_take(result.take) for result in results)
     np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
-    np.testing.assert_array_equal(one.landmarks_px, other.landmarks_px)
+    np.testing.assert_allclose(one.landmarks_px, other.landmarks_px, atol=1e-3)  # threads may add up in another order
 
 
-def test_polling_never_blocks_and_shows_progress(face_clip: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="SIGSTOP is POSIX")
+def test_polling_does_not_wait_for_a_worker_that_says_nothing(face_clip: Path, tmp_path: Path) -> None:
     runner = ProcessRunner("solve", quick(face_clip, tmp_path))
-    longest_s, fractions = 0.0, [runner.fraction]
-    while not runner.done:
-        started = time.perf_counter()
+    run_to_stage(runner, "open")
+    os.kill(runner.pid, signal.SIGSTOP)
+    # Whoever waited for the worker would be let go only by this.
+    woken = threading.Timer(PATIENCE_S / 4, os.kill, (runner.pid, signal.SIGCONT))
+    woken.start()
+    while runner.poll():
+        pass  # what it had said before
+    for _ in range(100):
+        assert runner.poll() == [] and not runner.done
+    assert woken.is_alive()
+    woken.cancel()
+    os.kill(runner.pid, signal.SIGCONT)
+    runner.cancel()
+    with pytest.raises(CancelledError):
+        runner.wait(PATIENCE_S)
+
+
+def test_progress_of_a_worker_grows_to_its_end(face_clip: Path, tmp_path: Path) -> None:
+    runner = ProcessRunner("solve", quick(face_clip, tmp_path))
+    fractions = [runner.fraction]
+
+    def done() -> bool:
         runner.poll()
-        if not runner.done:
-            longest_s = max(longest_s, time.perf_counter() - started)
         fractions.append(runner.fraction)
-        time.sleep(0.02)
+        return runner.done
+
+    wait_until(done)
     assert runner.error is None
-    assert longest_s < 0.5
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
     assert len(set(fractions)) > 4
     assert runner.eta_s == 0.0
@@ -66,10 +86,8 @@ def test_cancel_ends_the_worker_at_any_moment(stage: str, face_clip: Path, tmp_p
     runner = ProcessRunner("solve", quick(face_clip, tmp_path))
     run_to_stage(runner, stage)
     runner.cancel()
-    asked = time.monotonic()
     with pytest.raises(CancelledError):
-        runner.wait(60)
-    assert time.monotonic() - asked < 10
+        runner.wait(PATIENCE_S)
     assert runner.error is not None and runner.error.cancelled
     assert half_written(tmp_path) == []
     assert not (tmp_path / "summary.json").exists()
@@ -93,16 +111,16 @@ def test_a_killed_worker_is_reported_with_a_way_out(face_clip: Path, tmp_path: P
     run_to_stage(runner, "landmarks")
     os.kill(runner.pid, signal.SIGKILL)
     with pytest.raises(FacecapError, match="SIGKILL") as caught:
-        runner.wait(20)
+        runner.wait(PATIENCE_S)
     assert "Run it again" in caught.value.way_out
-    assert ProcessRunner("solve", quick(face_clip, tmp_path)).wait(200).result["summary"]["frames_solved"] == 40
+    assert ProcessRunner("solve", quick(face_clip, tmp_path)).wait(PATIENCE_S).result["summary"]["frames_solved"] == 40
 
 
 def test_bad_input_arrives_as_the_same_error(tmp_path: Path) -> None:
     settings = quick(tmp_path / "missing.mp4", tmp_path / "out")
     for runner in (InlineRunner("solve", settings), ProcessRunner("solve", settings)):
         with pytest.raises(FacecapError, match=r"missing\.mp4") as caught:
-            runner.wait(60)
+            runner.wait(PATIENCE_S)
         assert caught.value.exit_code == 2
 
 
@@ -125,7 +143,7 @@ def test_the_worker_ends_when_its_owner_is_gone(face_clip: Path, tmp_path: Path)
     assert json.loads(process.stdout.readline())["event"] == "progress"
     process.stdin.close()
     rest = process.stdout.read().decode().splitlines()
-    assert process.wait(30) == 130
+    assert process.wait(PATIENCE_S) == 130
     assert json.loads(rest[-1])["exit_code"] == 130
     assert half_written(tmp_path) == []
 

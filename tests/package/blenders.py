@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools.quiet_pip import run_pip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def ready(name: str) -> Path:
 def _version_of(python: str) -> str | None:
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
-        found = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        found = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     except OSError:
         return None
     return found.stdout.strip() if found.returncode == 0 else None

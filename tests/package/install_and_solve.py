@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 archive, video, folder = (Path(argument) for argument in sys.argv[1:4])
@@ -36,9 +35,7 @@ def main() -> dict[str, object]:
     loaded = addon_utils.check(ADDON)[1]
     heavy = sorted({"torch", "scipy", "cv2", "onnxruntime", "av"} & set(sys.modules))
     addon_utils.disable(ADDON)
-    started = time.perf_counter()
     addon_utils.enable(ADDON)
-    enable_s = time.perf_counter() - started
 
     scene = bpy.context.scene
     bpy.ops.facecap.import_footage(filepath=str(video))
@@ -57,7 +54,6 @@ def main() -> dict[str, object]:
         "numpy": np.__version__,
         "loaded": loaded,
         "heavy_modules_after_enabling": heavy,
-        "enable_s": enable_s,
         "solved": sorted(solved),
         "frames_solved": scene.facecap.result.frames_solved,
         "moved_mm": moved_mm,

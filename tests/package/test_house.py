@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -72,3 +73,37 @@ def test_the_guide_lists_the_present_settings() -> None:
         text = page.read_text(encoding="utf-8")
         assert settings.__name__ in text
         assert updated(text, settings) == text, "run python -m tools.settings_table"
+
+
+CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "process_time_ns", "thread_time"}
+
+
+def speed_in(tree: ast.Module) -> list[int]:
+    """Lines of a test that a busy machine would fail: stopwatches, limits in seconds, upper bounds of a clock."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in CLOCKS:
+            found.append(node.lineno)
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            limits = [word.value for word in node.keywords if word.arg in ("timeout", "timeout_s")]
+            limits += node.args if name in ("wait", "settimeout") else []
+            found += [limit.lineno for limit in limits if isinstance(limit, ast.Constant) and limit.value]
+        if isinstance(node, ast.Assert):
+            for compared in (part for part in ast.walk(node.test) if isinstance(part, ast.Compare)):
+                below = any(isinstance(op, ast.Lt | ast.LtE) for op in compared.ops)
+                if below and "monotonic" in ast.dump(compared):
+                    found.append(node.lineno)
+    return sorted(found)
+
+
+def test_no_test_depends_on_speed() -> None:
+    """Times are measured in benchmarks/; a test waits PATIENCE_S for what must come (tests/patience.py)."""
+    assert speed_in(ast.parse("t.perf_counter()\nrun(timeout=5)\nx.wait(3)\nassert t.monotonic() - a < 2")) == [
+        1,
+        2,
+        3,
+        4,
+    ]
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        assert speed_in(ast.parse(path.read_text(encoding="utf-8"))) == [], path

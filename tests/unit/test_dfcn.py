@@ -191,7 +191,7 @@ def test_teacher_and_student_train_export_and_solve(spoilt: tuple[TrainingSet, n
     )  # fmt: skip
     out = tmp_path / "student.facecap"
     run = Run(settings, tmp_path / "training", out, "key", lambda *_: None, "cpu", Workers())
-    lines = train_faces(run, training_set, PRESET)
+    lines = train_faces(run, training_set, replace(PRESET, recipe=Recipe(2, 1, 1, 4e-3)))
     assert any("labels look wrong (further than 0.9" in line for line in lines)
     bundle = load_bundle(out)
     check_character(bundle, training_set.rig)
@@ -214,7 +214,8 @@ def test_teacher_and_student_train_export_and_solve(spoilt: tuple[TrainingSet, n
     assert face.weights[1] == pytest.approx(float(np.clip(found[1], 0, 1)), abs=1e-6)
     assert method.unknown == (channels[0],)
     # An LSTM's bundle knows no landmarks, this one does; nothing is kept from frame to frame.
-    np.testing.assert_array_equal(solver.solve(picture(weights)), found)
+    # Threads may add up in another order.
+    np.testing.assert_allclose(solver.solve(picture(weights)), found, atol=1e-5)
 
 
 def test_a_set_without_landmarks_is_refused(spoilt: tuple[TrainingSet, np.ndarray], tmp_path: Path) -> None:

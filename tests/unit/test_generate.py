@@ -200,9 +200,10 @@ def test_shipped_generators_tell_bounded_stories_that_differ(expression: str) ->
         assert furthest_mm(np.diff(sequence.displacements, axis=0)) < 6.0
     apart = [furthest_mm(a.displacements - b.displacements) for a in told for b in told if a is not b]
     assert min(apart) > 0.3
-    np.testing.assert_array_equal(told[2].displacements, generated(generator, seed=2).displacements)
+    # To a ten-thousandth of a millimetre: a network's products may be added up in another order.
+    np.testing.assert_allclose(told[2].displacements, generated(generator, seed=2).displacements, atol=1e-7)
     same = [generated(generator, seed=seed, variation=0.0).displacements for seed in (0, 1)]
-    np.testing.assert_array_equal(same[0], same[1])
+    np.testing.assert_allclose(same[0], same[1], atol=1e-7)
 
 
 def test_each_expression_does_what_it_is_known_for() -> None:

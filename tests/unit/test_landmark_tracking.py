@@ -21,6 +21,7 @@ from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.still import landmarks_in_image
 from facecap_addon.landmarks.track import FrameObservation, assemble, describe_choice, observe
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(
     not (MODELS_FOLDER / "models.json").is_file(), reason="needs the built landmark networks (tools.build_models)"
@@ -123,8 +124,9 @@ def test_landmarks_do_not_depend_on_the_number_of_processors(
         monkeypatch.setattr(os, "cpu_count", lambda count=processors: count)
         answers.append(np.stack([seen.landmarks_px for seen in observe(iter(frames), landmarker)]))
     assert np.isfinite(answers[0][:-3]).all()
-    np.testing.assert_array_equal(answers[0], answers[1])
-    np.testing.assert_array_equal(answers[0], answers[2])
+    # A region chosen otherwise moves landmarks by tenths of a pixel; another order of adding up does not.
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-3)
+    np.testing.assert_allclose(answers[0], answers[2], atol=1e-3)
 
 
 def test_a_jump_is_followed_within_the_frame(landmarker: Landmarker) -> None:
@@ -223,7 +225,7 @@ def test_stopping_early_closes_the_footage_and_reads_little_ahead(landmarker: La
     next(frames)
     next(frames)
     frames.close()
-    assert source.closed.wait(5.0)
+    assert source.closed.wait(PATIENCE_S)
     assert source.given < 20
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("facecap")]
 

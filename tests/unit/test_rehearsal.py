@@ -46,7 +46,7 @@ def test_mesh_without_a_face_keeps_its_own_geometry() -> None:
         replace(dark, neutral=dark.neutral.astype(np.float32)), found.embedding, open_landmarker(), pictures=16
     )
     assert kept.habits.shape[0] == 0
-    np.testing.assert_array_equal(kept.deltas, mesh_landmarks()[1])
+    np.testing.assert_allclose(kept.deltas, mesh_landmarks()[1], atol=1e-7)  # its own, to a float32's last bit
 
 
 def test_lips_are_sealed_only_over_an_open_jaw() -> None:

@@ -63,7 +63,8 @@ def test_keys_come_back_on_a_head_of_other_proportions(carried: tuple[Blendshape
 
 def test_the_neutral_and_the_back_of_the_head_stay(carried: tuple[BlendshapeRig, LandmarkEmbedding]) -> None:
     made, embedding = carried
-    np.testing.assert_array_equal(made.neutral, (some_keys().neutral @ STRETCH.T).astype(np.float32))
+    # To the last bit of a float32: how a product is added up is the processor's affair.
+    np.testing.assert_allclose(made.neutral, some_keys().neutral @ STRETCH.T, atol=1e-7)
     behind = (made.neutral @ embedding.head_from_rig[:3, :3].T + embedding.head_from_rig[:3, 3])[:, 1] > 0.06
     assert behind.sum() > 100
     assert np.abs(made.deltas[:, behind]).max() < 5e-4

@@ -197,7 +197,9 @@ def test_sequences_are_learned_and_solved_frame_by_frame(
     second = solver.solve(picture(np.array([0.5, 0.5])))
     assert np.abs(first - second).max() > 0  # it remembers
     solver.start_shot()
-    np.testing.assert_array_equal(solver.solve(picture(np.array([0.5, 0.5]))), first)
+    # What it would remember is much larger than what another order of adding up makes.
+    afresh = np.abs(solver.solve(picture(np.array([0.5, 0.5]))) - first).max()
+    assert afresh < 1e-5 and afresh < 0.01 * np.abs(first - second).max()
 
 
 def test_nothing_to_learn_is_said(training_set: TrainingSet, tmp_path: Path) -> None:

@@ -114,7 +114,8 @@ def test_an_iris_that_moves_turns_its_eye() -> None:
 
 def test_frame_by_frame_is_the_same_as_all_at_once() -> None:
     warp, moved = driven()
-    np.testing.assert_array_equal(np.stack(list(warp.play(moved))), warp.frames(moved))
+    # To a thousandth of a millimetre: products of other sizes are added up in another order, as the processor likes.
+    np.testing.assert_allclose(np.stack(list(warp.play(moved))), warp.frames(moved), atol=1e-6)
 
 
 def test_the_papers_way_agrees_where_motions_are_small() -> None:
