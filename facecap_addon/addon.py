@@ -13,6 +13,7 @@ MODULES = (
     "operators.footage",
     "operators.character",
     "operators.solve",
+    "operators.show_footage",
     "operators.refine",
     "operators.learn",
     "operators.bake",

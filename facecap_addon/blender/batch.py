@@ -2,7 +2,7 @@
 
     {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
-     "audio_offset_s": 0, "whole_frames": false, "mode": "new", "gain": 1, "head": "object", "bone": "",
+     "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "mode": "new", "gain": 1, "head": "object", "bone": "",
      "start_frame": 1, "loop": false}
     {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
@@ -129,7 +129,8 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         cycle(obj.data.shape_keys)
         cycle(obj)
     video = Path(request["video"]).resolve() if request.get("video") else None
-    has_audio = dress(scene, obj, take, video, start, float(request.get("audio_offset_s", 0.0)))
+    audio = Path(request["audio"]).resolve() if request.get("audio") else video
+    has_audio = dress(scene, obj, take, video, audio, start, float(request.get("audio_offset_s", 0.0)))
     scene.frame_set(start)
     with atomic_path(out) as temporary:
         save_blend(temporary)
@@ -190,14 +191,17 @@ def _new_file(request: dict[str, Any]) -> Path:
     return out
 
 
-def dress(scene: Any, obj: Any, take: Any, video: Path | None, start: int, audio_offset_s: float) -> bool:
+def dress(
+    scene: Any, obj: Any, take: Any, video: Path | None, audio: Path | None, start: int, audio_offset_s: float
+) -> bool:
     """Camera, light, footage and sound around a baked character; whether there is sound."""
     movie = video if video is not None and video.is_file() else None
     add_camera(scene, obj, take, movie, start)
     add_lights(scene, obj)
     if movie is not None:
-        add_plate(scene, obj, take, movie, start)
-    strip = add_audio(scene, movie, start_frame=start, offset_s=audio_offset_s) if movie is not None else None
+        add_plate(scene, obj, movie, take.image_size, start, take=take)
+    heard = audio is not None and audio.is_file()
+    strip = add_audio(scene, audio, start_frame=start, offset_s=audio_offset_s) if heard else None
     frame_views(scene, obj)
     return strip is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class Stamps:
         count: pictures that are there to be shown.
         announced: pictures that the file's index promises; more than `count` where the file was cut off.
         missing_s: how much earlier the file ends than it announces, seconds; 0 where it announces nothing.
+        hidden: pictures that an edit list hides.
     """
 
     times_s: NDArray[np.float64]
     count: int
     announced: int
     missing_s: float = 0.0
+    hidden: int = 0
 
     def corrected_rate(self, announced: Fraction) -> Fraction:
         """The announced frame rate, or that of the stamps where they contradict it.
@@ -88,8 +90,10 @@ def read_stamps(path: Path, first_timestamp_s: float, rate: Fraction) -> Stamps:
         if indexed and path.stat().st_size > _READ_THROUGH_BYTES:
             # Decoding times, not showing times: they differ in order only.
             ticks = np.sort(np.array([entry.timestamp for entry in shown], np.float64))
-            return Stamps((ticks - ticks[0]) * float(stream.time_base or 0), len(shown), len(shown))
-        return _read_through(container, stream, first_timestamp_s, float(rate), len(shown))
+            stamps = Stamps((ticks - ticks[0]) * float(stream.time_base or 0), len(shown), len(shown))
+        else:
+            stamps = _read_through(container, stream, first_timestamp_s, float(rate), len(shown))
+        return replace(stamps, hidden=len(indexed) - len(shown))
 
 
 def _read_through(

@@ -16,6 +16,7 @@ STAGE_TEXT = {
     "fit": "fitting the face",
     "files": "writing files",
     "preview": "drawing the preview",
+    "proxy": "copying the footage for Blender",
     "blend": "keying the character",
     "solve": "solving",
     "add": "adding to the set",

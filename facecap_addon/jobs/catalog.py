@@ -18,6 +18,7 @@ _JOBS = {
     "retarget": (".retarget", "RetargetSettings"),
     "shape-keys": (".shape_keys", "ShapeKeysSettings"),
     "generate": (".generate", "GenerateSettings"),
+    "proxy": (".proxy", "ProxySettings"),
     "train-generator": (".train_generator", "TrainGeneratorSettings"),
 }
 

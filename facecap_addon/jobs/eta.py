@@ -9,8 +9,9 @@ from .progress import Progress
 # Rough shares of a solve's time; they matter only until a stage has shown its own speed.
 SOLVE_STAGES: Mapping[str, float] = {
     "open": 0.02,
-    "landmarks": 0.60,
+    "landmarks": 0.55,
     "character": 0.05,
+    "proxy": 0.05,
     "fit": 0.15,
     "files": 0.03,
     "preview": 0.10,

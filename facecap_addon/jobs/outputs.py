@@ -33,6 +33,7 @@ from .character import CharacterSource
 from .crash import versions
 from .output_settings import OutputSettings
 from .progress import Progress
+from .proxy import shown_footage
 from .result import SolveResult
 from .settings import SolveSettings
 from .stopwatch import Stopwatch
@@ -138,10 +139,35 @@ def write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, 
         reader.close()
 
 
+def footage_for_blend(
+    source: CharacterSource, settings: SolveSettings, footage: Footage, files: OutputFiles, warnings: list[str]
+) -> Generator[Progress, None, Path | None]:
+    """What of the footage a .blend is to show, a proxy where it needs one; None if no .blend is wished for."""
+    if not (settings.blend and source.is_blend):
+        return None
+    try:
+        shown = yield from shown_footage(footage, files.out, footage.frame_rate)
+    except FacecapError as error:
+        warnings.append(f"The .blend shows no footage: {error.what}")
+        return None
+    if shown.note:
+        warnings.append(shown.note)
+    return shown.path
+
+
 def bake_ready(
-    source: CharacterSource, settings: SolveSettings, footage: Footage, hook: BlenderHook | None, files: OutputFiles
+    source: CharacterSource,
+    settings: SolveSettings,
+    footage: Footage,
+    shown: Path | None,
+    hook: BlenderHook | None,
+    files: OutputFiles,
 ) -> AbstractContextManager[Callable[[], Waiting] | None]:
-    """Blender, started to key the character in a copy of its .blend; None if there is nothing to key."""
+    """Blender, started to key the character in a copy of its .blend; None if there is nothing to key.
+
+    Args:
+        shown: the video that the .blend shows, from `footage_for_blend`.
+    """
     if not (settings.blend and source.is_blend):
         return nullcontext()
     request: dict[str, Any] = {
@@ -154,8 +180,10 @@ def bake_ready(
     }
     if source.object:
         request["object"] = source.object
-    if footage.kind == "video":
-        request["video"] = str(settings.video.resolve())
+    if shown is not None:
+        request["video"] = str(shown.resolve())
+    if footage.has_audio:
+        request["audio"] = str(settings.video.resolve())
     return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
 
 

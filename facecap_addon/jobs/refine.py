@@ -35,6 +35,7 @@ from .outputs import (
     bake_ready,
     begun,
     check_blend,
+    footage_for_blend,
     result_of,
     summary_of,
     write_blend,
@@ -127,7 +128,9 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             "refinement": _facts(refined),
         },
     )
-    with bake_ready(source, output_settings, footage, blender_hook, files) as baked:
+    with clock.stage("proxy"):
+        picture = yield from footage_for_blend(source, output_settings, footage, files, warnings)
+    with bake_ready(source, output_settings, footage, picture, blender_hook, files) as baked:
         asking = None if baked is None else begun(baked())
         summary = account.write()
         with clock.stage("preview"):

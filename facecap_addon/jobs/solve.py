@@ -37,6 +37,7 @@ from .outputs import (
     bake_ready,
     begun,
     check_blend,
+    footage_for_blend,
     result_of,
     summary_of,
     write_blend,
@@ -100,8 +101,10 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             )
 
     vertices: Vertices | None = None
+    with clock.stage("proxy"):
+        shown = yield from footage_for_blend(source, settings, footage, files, warnings)
     # Blender starts and opens the character on another core while the fit runs.
-    with bake_ready(source, settings, footage, blender_hook, files) as baked:
+    with bake_ready(source, settings, footage, shown, blender_hook, files) as baked:
         if trained:
             with clock.stage("solve"):
                 found = yield from solve_expressions(settings, footage, rig, files.job, observations)

@@ -17,9 +17,17 @@ from .atomic import atomic_path
 
 # Fine enough for any frame rate, and the finest that the fallback codec can hold.
 _TIME_BASE = Fraction(1, 60_000)
+# Pictures from one key frame to the next in a video that is jumped about in.
+_KEY_EVERY = 8
 
 
-def video_steps(path: Path, pictures: Iterable[tuple[float, NDArray[np.uint8]]], *, quality: int = 20) -> Iterator[int]:
+def video_steps(
+    path: Path,
+    pictures: Iterable[tuple[float, NDArray[np.uint8]]],
+    *,
+    quality: int = 20,
+    even_rate: Fraction | None = None,
+) -> Iterator[int]:
     """Write a video frame by frame; the file appears, complete, when the iterator is exhausted.
 
     H.264 in yuv420p; MPEG-4 where the H.264 encoder is missing.
@@ -27,6 +35,7 @@ def video_steps(path: Path, pictures: Iterable[tuple[float, NDArray[np.uint8]]],
     Args:
         path: an .mp4.  pictures: (time in s, (H, W, 3) uint8 RGB), in order, width and height even.
         quality: constant rate factor, smaller is better.
+        even_rate: pictures per second, where the times are even; the video is then quick to jump about in, too.
     Yields:
         Frames written so far.
     Raises:
@@ -34,15 +43,16 @@ def video_steps(path: Path, pictures: Iterable[tuple[float, NDArray[np.uint8]]],
     """
     written, first_s = 0, 0.0
     with atomic_path(path) as temporary:
-        container, stream = _open_encoder(temporary, quality)
+        container, stream = _open_encoder(temporary, quality, even_rate)
+        tick_s = 1 / even_rate if even_rate else _TIME_BASE
         try:
             for time_s, picture in pictures:
                 if not written:
                     stream.width, stream.height = picture.shape[1], picture.shape[0]
                     first_s = time_s
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                frame.pts = round((time_s - first_s) / _TIME_BASE)
-                frame.time_base = _TIME_BASE
+                frame.pts = round((time_s - first_s) / tick_s)
+                frame.time_base = tick_s
                 container.mux(stream.encode(frame))
                 written += 1
                 yield written
@@ -53,10 +63,11 @@ def video_steps(path: Path, pictures: Iterable[tuple[float, NDArray[np.uint8]]],
             container.close()
 
 
-def _open_encoder(path: Path, quality: int) -> tuple[OutputContainer, VideoStream]:
+def _open_encoder(path: Path, quality: int, even_rate: Fraction | None) -> tuple[OutputContainer, VideoStream]:
+    jumping = {"g": str(_KEY_EVERY), "bf": "0"} if even_rate else {}
     encoders = (
-        ("libx264", {"preset": "veryfast", "crf": str(quality)}),
-        ("mpeg4", {"qscale": "3"}),
+        ("libx264", {"preset": "veryfast", "crf": str(quality), **jumping}),
+        ("mpeg4", {"qscale": "3", **jumping}),
     )
     for name, options in encoders:
         try:
@@ -64,9 +75,9 @@ def _open_encoder(path: Path, quality: int) -> tuple[OutputContainer, VideoStrea
         except ValueError:
             continue
         container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        stream = container.add_stream(name, rate=30, options=options)
+        stream = container.add_stream(name, rate=even_rate or 30, options=options)
         assert isinstance(stream, VideoStream)
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = _TIME_BASE
+        stream.codec_context.time_base = 1 / even_rate if even_rate else _TIME_BASE
         return container, stream
     raise FacecapError("No video encoder is available.", "Do without the video, or reinstall FaceCap.")

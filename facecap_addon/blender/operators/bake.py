@@ -74,6 +74,8 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
     last = settings.start_frame + float(take.time_s[-1]) * scene_rate(scene)
     if last > scene.frame_end + 1:
         lines.append(f"The take ends at frame {last:.0f}, after the scene's range; Match Scene sets it")
+    if scene.use_preview_range and last > scene.frame_preview_end + 1:
+        lines.append("The preview range plays only a part of the keys; Match Scene switches it off")
     return lines + report.remarks
 
 

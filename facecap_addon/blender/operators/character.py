@@ -46,12 +46,36 @@ class FACECAP_OT_add_sample_head(FacecapOperator, bpy.types.Operator):
         for obj in added:
             context.collection.objects.link(obj)
         head = next(obj for obj in added if obj.type == "MESH" and obj.data.shape_keys is not None)
+        _set_beside(context, added)
+        _show_colors()
         if context.mode == "OBJECT":
             bpy.ops.object.select_all(action="DESELECT")
             head.select_set(True)
             context.view_layer.objects.active = head
         context.scene.facecap.character = head
         return {"FINISHED"}
+
+
+def _set_beside(context: bpy.types.Context, added: list[bpy.types.Object]) -> None:
+    """Move what was added to where nothing else is."""
+    from mathutils import Matrix
+
+    from ..scene.placing import box_of, way_to_a_free_place
+
+    context.view_layer.update()
+    low, high = box_of(obj for obj in added if obj.type == "MESH")
+    shift = way_to_a_free_place(context.scene, low, high, ours=added)
+    for obj in added:
+        if obj.parent is None:
+            obj.matrix_world = Matrix.Translation((shift, 0.0, 0.0)) @ obj.matrix_world
+
+
+def _show_colors() -> None:
+    """Let solid views show the head's painted colours: without them its eyes are blank."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D" and area.spaces.active.shading.color_type == "MATERIAL":
+                area.spaces.active.shading.color_type = "VERTEX"
 
 
 CLASSES = (FACECAP_OT_use_active, FACECAP_OT_add_sample_head)

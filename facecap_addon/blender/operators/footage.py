@@ -36,18 +36,25 @@ class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
         description="Give the scene the footage's frame rate and length, and put its sound into the sequencer",
         default=True,
     )
+    show_beside: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Show Beside Head",
+        description="Put the playing footage on a plate beside the head",
+        default=True,
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        footage = _opened(Path(bpy.path.abspath(self.filepath)), None)
+        footage = opened_footage(context.scene, self.filepath)
         context.scene.facecap.video = self.filepath  # looks into it, too
         if self.match_scene:
             _match(context.scene, footage)
         for note in footage.notes:
             self.report({"INFO"}, note)
+        if self.show_beside:
+            _show(self, context)
         return {"FINISHED"}
 
 
@@ -59,16 +66,59 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.facecap
-        footage = _opened(footage_path(context), settings.solve.fps if settings.solve.use_fps else None)
+        footage_path(context)
+        footage = opened_footage(context.scene)
         settings.facts = _facts(footage)
         _match(context.scene, footage)
+        from ..scene.stage import PLATE
+
+        if context.scene.objects.get(PLATE) is not None:
+            _show(self, context)
         return {"FINISHED"}
 
 
-def _opened(path: Path, fps: float | None):
+def opened_footage(scene: bpy.types.Scene, video: str = ""):
+    """The scene's footage or another, an image sequence at the rate that was given. Raises FacecapError."""
     from ...footage.footage import open_footage
 
-    return open_footage(path, fps=fps)
+    video = video or scene.facecap.video
+    return open_footage(Path(bpy.path.abspath(video)), fps=sequence_rate(scene.facecap, video))
+
+
+def is_sequence(video: str) -> bool:
+    """Whether a path, perhaps relative to the .blend, names an image sequence, which has no rate of its own."""
+    from ...footage.sequence import is_sequence_path
+
+    path = Path(bpy.path.abspath(video))
+    return bool(video) and (is_sequence_path(path) or "%" in path.name)
+
+
+def sequence_rate(settings: bpy.types.PropertyGroup, video: str = "") -> float | None:
+    """The frame rate given for an image sequence; None if none was given, or the footage is a video."""
+    return settings.solve.fps if settings.solve.use_fps and is_sequence(video or settings.video) else None
+
+
+def refresh_facts(settings: bpy.types.PropertyGroup) -> None:
+    """Show the footage's facts anew, after its rate was changed."""
+    if is_sequence(settings.video) and not settings.facts.startswith("! "):
+        settings.facts = _facts(opened_footage(settings.id_data))
+
+
+def _show(operator: FacecapOperator, context: bpy.types.Context) -> None:
+    """Show the footage beside the head, now or once a proxy is made; what goes wrong does not undo the rest."""
+    from .. import session
+    from .show_footage import show_if_ready
+
+    try:
+        if show_if_ready(context):
+            return
+    except FacecapError as error:
+        operator.report({"WARNING"}, f"{error.what} {error.way_out}")
+        return
+    if bpy.app.background or session.job is not None:
+        operator.report({"INFO"}, "Footage Beside Head shows it: a copy that Blender can play has to be made first")
+    else:
+        bpy.ops.facecap.show_footage("INVOKE_DEFAULT")
 
 
 def look_into(settings: bpy.types.PropertyGroup) -> None:
@@ -78,7 +128,7 @@ def look_into(settings: bpy.types.PropertyGroup) -> None:
     if not settings.video:
         return
     try:
-        footage = _opened(Path(bpy.path.abspath(settings.video)), None)
+        footage = opened_footage(settings.id_data)
     except FacecapError as error:
         settings.facts = f"! {error.what} {error.way_out}"
         return
@@ -103,8 +153,6 @@ def _match(scene: bpy.types.Scene, footage) -> None:
 
     start = scene.facecap.start_frame
     last_s = max(0.0, footage.duration_s - 1.0 / float(footage.frame_rate))
-    clip = scene_footage.load_clip(footage.paths[0], start_frame=start)
-    scene_footage.show_in_clip_editors(clip)
     if footage.has_audio:
         scene_footage.add_audio(scene, footage.paths[0], start_frame=start, offset_s=footage.audio_offset_s)
     scene_footage.match_scene(scene, footage.frame_rate, last_s, start_frame=start)

@@ -8,7 +8,6 @@ import bpy
 
 from ...errors import FacecapError
 from .base import FacecapOperator
-from .footage import footage_path
 
 
 class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
@@ -33,26 +32,6 @@ class FACECAP_OT_open_folder(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_show_footage(FacecapOperator, bpy.types.Operator):
-    bl_idname = "facecap.show_footage"
-    bl_label = "Footage Beside Head"
-    bl_description = "Put the playing footage on a plate beside the head, and a camera where the real one stood"
-    bl_options = {"REGISTER", "UNDO"}
-
-    def run(self, context: bpy.types.Context) -> set[str]:
-        from ...takes.npz import load_take
-        from ..scene.stage import add_camera, add_plate
-
-        settings = context.scene.facecap
-        if settings.character is None:
-            raise FacecapError("No character was chosen.", "Pick the mesh that was solved.")
-        take = load_take(_existing(settings.result.take, "take"))
-        footage = footage_path(context)
-        add_camera(context.scene, settings.character, take, footage, settings.start_frame, set_render=False)
-        add_plate(context.scene, settings.character, take, footage, settings.start_frame)
-        return {"FINISHED"}
-
-
 def _existing(stored: str, what: str) -> Path:
     path = Path(bpy.path.abspath(stored)) if stored else None
     if path is None or not path.is_file():
@@ -60,4 +39,4 @@ def _existing(stored: str, what: str) -> Path:
     return path
 
 
-CLASSES = (FACECAP_OT_open_report, FACECAP_OT_open_folder, FACECAP_OT_show_footage)
+CLASSES = (FACECAP_OT_open_report, FACECAP_OT_open_folder)

@@ -19,7 +19,7 @@ from ..properties.derive import values_of
 from ..worker_python import worker_python
 from .bake import bake_result
 from .base import FacecapOperator, fault_message
-from .footage import footage_path
+from .footage import footage_path, sequence_rate
 
 if TYPE_CHECKING:
     from ...jobs.runner import ProcessRunner
@@ -35,6 +35,7 @@ STAGES = {
     "files": "Writing files",
     "preview": "Writing the preview",
     "blend": "Writing the .blend",
+    "proxy": "Copying the footage for Blender",
 }
 
 
@@ -197,6 +198,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
         save_rig(temporary, rig)
     request = values_of(settings.solve, SolveSettings)
     request |= {"video": video, "out": folder, "character": str(rig_path), "blend": False}
+    request["fps"] = sequence_rate(settings)
     if settings.use_trim:
         request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
     return ProcessRunner("solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path)

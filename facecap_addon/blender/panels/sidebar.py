@@ -7,6 +7,7 @@ import bpy
 from ...errors import FacecapError
 from ...rig.channels import arkit_name
 from .. import session
+from ..operators.footage import is_sequence
 from ..operators.solve import progress_text
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
@@ -35,6 +36,8 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
             for number, line in enumerate(settings.facts.splitlines()):
                 column.label(text=line, icon="BLANK1" if number else "FILE_MOVIE")
         column = with_names(layout.column())
+        if is_sequence(settings.video):
+            draw_optional(column, settings.solve, "fps", "Frame Rate")
         row = column.row(heading="Trim", align=True)
         row.prop(settings, "use_trim", text="")
         part = row.row(align=True)
@@ -42,7 +45,9 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         part.prop(settings, "trim_start", text="")
         part.prop(settings, "trim_end", text="")
         column.prop(settings, "start_frame")
-        layout.operator("facecap.match_scene", icon="TIME")
+        column = layout.column(align=True)
+        column.operator("facecap.match_scene", icon="TIME")
+        column.operator("facecap.show_footage", icon="IMAGE_PLANE")
 
 
 class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
@@ -233,7 +238,6 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("facecap.open_report", icon="URL")
         row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
-        layout.operator("facecap.show_footage", icon="IMAGE_PLANE")
 
 
 def _keys_text(names: list[str]) -> str:

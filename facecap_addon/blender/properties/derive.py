@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import bpy
@@ -11,22 +11,30 @@ from ...jobs.schema import SettingField, fields_of
 
 _LIMIT = 1e9
 FILE_CHOICE = "FILE"
-_USUAL = {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 25.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0}
+_USUAL = {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 24.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0}
 """What is filled in where nothing need be given."""
 
 
-def annotations_of(settings_type: type, *, skip: Collection[str] = ()) -> dict[str, Any]:
+def annotations_of(
+    settings_type: type, *, skip: Collection[str] = (), updates: Mapping[str, Callable[..., None]] | None = None
+) -> dict[str, Any]:
     """Property annotations for every yes-or-no, number and choice field.
 
     A field that may be absent becomes two: `use_<name>`, off at first, and `<name>`.
+
+    Args:
+        skip: fields that get none.  updates: for some fields, what Blender calls when they are changed.
     """
     annotations: dict[str, Any] = {}
     for item in fields_of(settings_type):
-        made = None if item.name in skip or item.required else _property(item)
+        update = (updates or {}).get(item.name)
+        made = None if item.name in skip or item.required else _property(item, update)
         if made is None:
             continue
         if item.optional:
-            annotations[f"use_{item.name}"] = bpy.props.BoolProperty(name=f"Give {_title(item)}", default=False)
+            annotations[f"use_{item.name}"] = bpy.props.BoolProperty(
+                name=f"Give {_title(item)}", default=False, update=update
+            )
         annotations[item.name] = made
         if item.or_file:
             annotations[f"{item.name}_file"] = bpy.props.StringProperty(
@@ -46,8 +54,8 @@ def values_of(group: bpy.types.PropertyGroup, settings_type: type) -> dict[str, 
     return values
 
 
-def _property(item: SettingField) -> Any:
-    shared: dict[str, Any] = {"name": _title(item), "description": item.help}
+def _property(item: SettingField, update: Callable[..., None] | None = None) -> Any:
+    shared: dict[str, Any] = {"name": _title(item), "description": item.help, "update": update}
     if item.choices:
         items = [(choice, choice.capitalize(), "") for choice in item.choices]
         if item.or_file:

@@ -24,10 +24,17 @@ _NOT_DERIVED = (
 _PATH_OPTIONS = {"ANIMATABLE"} | ({"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set())
 
 
+def _rate_changed(solve: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Show what the image sequence is at its new rate."""
+    from ..operators.footage import refresh_facts
+
+    refresh_facts(solve.id_data.facecap)
+
+
 class FACECAP_PG_solve(bpy.types.PropertyGroup):
     """One property for every field of SolveSettings that is a matter of choice."""
 
-    __annotations__ = annotations_of(SolveSettings, skip=_NOT_DERIVED)
+    __annotations__ = annotations_of(SolveSettings, skip=_NOT_DERIVED, updates={"fps": _rate_changed})
 
 
 # Of the refinement's settings, what the panel gives in another form or takes from the solve.

@@ -34,6 +34,7 @@ def match_scene(scene: bpy.types.Scene, rate: Fraction, duration_s: float, *, st
     scene.render.fps_base = float(Fraction(whole) / rate)
     last = start_frame + math.ceil(duration_s * float(rate) - 1e-3)
     scene.frame_start, scene.frame_end = start_frame, min(max(last, start_frame), _MAX_FRAME)
+    scene.use_preview_range = False  # one that was set for something else would hide the footage
     scene.sync_mode = "FRAME_DROP" if scene.sequence_editor is None else "AUDIO_SYNC"
 
 
@@ -48,11 +49,13 @@ def load_clip(path: Path, *, start_frame: int = 1) -> bpy.types.MovieClip:
 
 
 def set_backdrop(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, alpha: float = 1.0) -> None:
-    """Show a clip behind everything in a camera's view, once."""
+    """Show a clip behind everything in a camera's view, in place of any other clip there."""
     data = camera.data
     data.show_background_images = True
-    shown = [image for image in data.background_images if image.source == "MOVIE_CLIP" and image.clip == clip]
-    image = shown[0] if shown else data.background_images.new()
+    clips = [image for image in data.background_images if image.source == "MOVIE_CLIP"]
+    image = clips[0] if clips else data.background_images.new()
+    for other in clips[1:]:
+        data.background_images.remove(other)
     image.source = "MOVIE_CLIP"
     image.clip = clip
     image.alpha = alpha

@@ -14,9 +14,11 @@ from .bake import head_from_rig, reference_frame
 from .character import metres_per_unit, rest_matrix
 from .footage import load_clip, set_backdrop
 from .head_pose import camera_from_rig, world_from_camera
+from .placing import way_to_a_free_place
 
 CAMERA, KEY_LIGHT, FILL_LIGHT, PLATE = "FaceCap camera", "FaceCap key light", "FaceCap fill light", "FaceCap footage"
 _SENSOR_MM = 36.0
+_LONE_HEAD_M = 0.3  # how tall a head is taken to be where there is none
 
 
 def add_camera(
@@ -70,29 +72,49 @@ def add_lights(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
         light.hide_set(True, view_layer=scene.view_layers[0])  # lights the render; its outline would cross the view
 
 
-def add_plate(scene: bpy.types.Scene, obj: bpy.types.Object, take: Take, footage: Path, start_frame: int) -> None:
-    """The footage, playing, on a plate beside the head, with the face about as tall as the head."""
+def add_plate(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object | None,
+    footage: Path,
+    size_px: tuple[int, int],
+    start_frame: int,
+    *,
+    take: Take | None = None,
+) -> bpy.types.Object | None:
+    """The footage, playing, on a plate beside the head, with the face about as tall as the head.
+
+    Made once; called again, it shows the other footage. None where Blender cannot show it: keys do not depend on it.
+
+    Args:
+        obj: the character; without one the plate stands alone.  footage: a video that Blender shows rightly.
+        size_px: (width, height) of its upright picture.  take: its solve, if there is one; tells the face's size.
+    """
     try:
         image = bpy.data.images.load(str(footage), check_existing=True)
     except RuntimeError:
-        return  # a format that Blender cannot show; the keys do not depend on it
+        return None
     plate = _object(scene, PLATE, lambda: None)
     plate.empty_display_type = "IMAGE"
     plate.data = image
     user = plate.image_user
-    user.frame_start = start_frame
+    user.frame_start, user.frame_offset = start_frame, 0
     user.frame_duration = max(1, int(image.frame_duration))
     user.use_auto_refresh = True
-    low, high = _bounds(obj)
+    half = _LONE_HEAD_M / 2 / metres_per_unit()
+    low, high = (Vector((-half, -half, 0)), Vector((half, half, 2 * half))) if obj is None else _bounds(obj)
     head_height = high.z - low.z
-    width, height = take.image_size
-    distance = float(np.median(take.head_translation_m[take.solved][:, 2])) / metres_per_unit()
-    plate_height = min(max(distance * height / take.focal_px, head_height), 1.3 * head_height)
-    longer = plate_height * max(width, height) / height
-    plate.empty_display_size = longer
+    width, height = size_px
+    plate_height = 1.3 * head_height
+    if take is not None and take.solved.any():
+        distance = float(np.median(take.head_translation_m[take.solved][:, 2])) / metres_per_unit()
+        plate_height = min(max(distance * height / take.focal_px, head_height), plate_height)
+    plate.empty_display_size = plate_height * max(width, height) / height
     plate_width = plate_height * width / height
     place = Vector((low.x - 0.55 * plate_width - 0.1 * head_height, (low.y + high.y) / 2, (low.z + high.z) / 2))
+    half = Vector((plate_width / 2, 0.01 * plate_width, plate_height / 2))
+    place.x += way_to_a_free_place(scene, place - half, place + half, side=-1)
     plate.matrix_world = Matrix.Translation(place) @ Matrix.Rotation(math.radians(90), 4, "X")
+    return plate
 
 
 def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

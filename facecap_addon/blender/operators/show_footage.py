@@ -1,0 +1,93 @@
+"""Footage beside the head, before and after a solve: the file, or a proxy where Blender would show it wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...errors import FacecapError
+from .. import session
+from ..package import job_folder
+from .footage import footage_path, opened_footage
+from .solve import JobOperator, worker_job
+
+
+class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
+    bl_idname = "facecap.show_footage"
+    bl_label = "Footage Beside Head"
+    bl_description = (
+        "Put the playing footage on a plate beside the head and, once it is solved, behind it in a camera where the "
+        "real one stood. Where Blender would show it wrongly, a copy is made first"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.guarded(lambda context: {"FINISHED"} if show_if_ready(context) else self._start(context), context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        return {"FINISHED"} if show_if_ready(context) else super().run(context)
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        from ...jobs.proxy import ProxySettings
+        from ..scene.footage import scene_rate
+
+        footage = opened_footage(context.scene)
+        video = footage_path(context)
+        fps = float(footage.frame_rate) if footage.kind == "sequence" else None
+        settings = ProxySettings(video=video, out=job_folder(video), rate=scene_rate(context.scene), fps=fps)
+        return worker_job(context, "proxy", settings, context.scene.facecap.character)
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        scene = bpy.data.scenes.get(job.scene)
+        if scene is None:
+            raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "Show the footage again.")
+        show(scene, Path(str(facts["path"])), opened_footage(scene).size_px)
+        session.outcome = session.Outcome(True, [str(facts["note"])])
+        return {"FINISHED"}
+
+
+def show_if_ready(context: bpy.types.Context) -> bool:
+    """Show the scene's footage if no proxy has to be made first; whether that was so. Raises FacecapError."""
+    from ...jobs.proxy import rate_of, ready_footage
+    from ..scene.footage import scene_rate
+
+    scene = context.scene
+    video = footage_path(context)
+    footage = opened_footage(scene)
+    ready = ready_footage(footage, job_folder(video), rate_of(scene_rate(scene)))
+    if ready is None:
+        return False
+    show(scene, ready.path, footage.size_px)
+    return True
+
+
+def show(scene: bpy.types.Scene, video: Path, size_px: tuple[int, int]) -> None:
+    """Put a video that Blender shows rightly beside the head, into clip editors and behind the solve's camera."""
+    from ..scene.footage import load_clip, show_in_clip_editors
+    from ..scene.stage import add_camera, add_plate
+
+    settings = scene.facecap
+    start = settings.start_frame
+    take = _take_of_footage(settings)
+    show_in_clip_editors(load_clip(video, start_frame=start))
+    if take is not None and settings.character is not None:
+        add_camera(scene, settings.character, take, video, start, set_render=False)
+    add_plate(scene, settings.character, video, size_px, start, take=take)
+
+
+def _take_of_footage(settings: bpy.types.PropertyGroup) -> Any:
+    """The scene's take if it was solved from the scene's footage, else None."""
+    from ...takes.npz import load_take
+
+    path = Path(bpy.path.abspath(settings.result.take)) if settings.result.take else None
+    if path is None or not path.is_file():
+        return None
+    take = load_take(path)
+    source, video = Path(str(take.provenance.get("source", ""))), Path(bpy.path.abspath(settings.video))
+    same = source.samefile(video) if source.exists() and video.exists() else source.name == video.name
+    return take if same else None
+
+
+CLASSES = (FACECAP_OT_show_footage,)
