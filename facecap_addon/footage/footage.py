@@ -40,6 +40,7 @@ class Footage:
         missing_s: how much earlier a video ends than it announces, seconds.
         rotation_deg: clockwise turn that makes the stored pictures upright: 0, 90, 180 or 270.
         mirrored: whether they are also mirrored left to right.
+        upside_down: whether they stand on their heads even so, and are turned by another half turn.
         has_audio: whether there is sound.
         audio_offset_s: when the sound starts, in seconds after the first picture (negative: before it).
         trim: the part to use.
@@ -60,6 +61,7 @@ class Footage:
     missing_s: float = 0.0
     rotation_deg: int = 0
     mirrored: bool = False
+    upside_down: bool = False
     has_audio: bool = False
     audio_offset_s: float = 0.0
     trim: Trim = Trim()
@@ -72,7 +74,8 @@ class Footage:
     @property
     def orientation(self) -> Orientation:
         """What turns its pictures upright."""
-        return Orientation(self.rotation_deg, self.mirrored)
+        said = Orientation(self.rotation_deg, self.mirrored)
+        return said.turned_over() if self.upside_down else said
 
     @property
     def expected_frame_count(self) -> int:

@@ -30,6 +30,10 @@ class Orientation:
         """(width, height) px of the upright picture made from a stored one."""
         return (height, width) if self.rotation_deg in (90, 270) else (width, height)
 
+    def turned_over(self) -> Orientation:
+        """The same, turned by another half turn."""
+        return Orientation((self.rotation_deg + 180) % 360, self.mirrored)
+
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn a picture upright.
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .container import open_container, video_stream
 from .footage import Footage
+from .orientation import Orientation
 from .read import Frame
 from .stamps import read_stamps
 
@@ -40,7 +41,7 @@ def why_proxy(footage: Footage, rate: Fraction) -> str:
     """
     if footage.kind == "sequence":
         return "it is an image sequence"
-    if footage.rotation_deg or footage.mirrored:
+    if footage.orientation != Orientation():
         return "it has to be turned to be upright"
     if footage.stored_size_px != footage.coded_size_px:
         return "its pixels are not square"

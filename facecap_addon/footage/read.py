@@ -161,6 +161,8 @@ class FrameReader(Iterator[Frame]):
             with open_container(path, is_image=True) as container:
                 stream = video_stream(container, path)
                 frame, orientation = first_frame(container, stream, path)
+                if footage.upside_down:
+                    orientation = orientation.turned_over()
                 shape = picture_shape(frame, stream, orientation)
         except FacecapError:
             self.frames_damaged += 1

@@ -14,6 +14,7 @@ from ..footage.footage import Footage, open_footage
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
+from ..landmarks.upright import stand_upright
 from ..learn.align import at_times, nearest_rows
 from ..learn.face_points import face_points, mark_up
 from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot
@@ -38,6 +39,8 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
 
     take = load_take(path)
     solved = settings_of(take, path)
+    if take.provenance.get("upside_down"):
+        raise _upside_down(solved.video)
     video, footage = _footage_of(settings, solved.video, solved.start, solved.end, solved.fps)
     wanted = _range(settings, take.time_s, footage)
     rows = np.flatnonzero((take.status == STATUS_SOLVED) & wanted)
@@ -192,10 +195,19 @@ def _observed(
     from .solve import find_landmarks, landmark_cache
 
     landmarker = open_landmarker(threads=settings.threads)
+    if stand_upright(footage, landmarker).upside_down:
+        raise _upside_down(footage.paths[0])
     files = OutputFiles(training_set.folder, "landmarks")
     cache = landmark_cache(footage, landmarker, files.job)
     yield from find_landmarks(footage, landmarker, cache)
     return cache.observations()
+
+
+def _upside_down(video: Path) -> FacecapError:
+    return FacecapError(
+        f"The faces in {video.name} are upside down, and a training set keeps its footage as it is.",
+        "Export the video turned by 180°, and solve and add that.",
+    )
 
 
 def _matched(curves: Take, training_set: TrainingSet) -> tuple[F32, int]:

@@ -30,6 +30,7 @@ class ProxySettings:
     out: Path = setting(help="Folder to write the proxy to; made if it does not exist")
     rate: float = setting(help="Frame rate of the scene", unit="fps", min=0.1, max=1000)
     fps: float | None = setting(None, help="Frame rate of an image sequence", unit="fps", min=0.1, max=1000)
+    upside_down: bool = setting(False, help="Turn the pictures by 180°, as the solve did")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Shown:
 
 def run(settings: ProxySettings) -> Generator[Progress, None, Shown]:
     """Write a proxy if the footage needs one and it is not there yet. Raises FacecapError."""
-    footage = open_footage(settings.video, fps=settings.fps)
+    footage = replace(open_footage(settings.video, fps=settings.fps), upside_down=settings.upside_down)
     return (yield from shown_footage(footage, settings.out, rate_of(settings.rate)))
 
 
@@ -102,7 +103,7 @@ def _proxy_path(footage: Footage, folder: Path, rate: Fraction) -> Path:
         "format": _FORMAT,
         "rate": str(rate),
         "frame_rate": str(footage.frame_rate) if footage.kind == "sequence" else "",
-        "turned": [footage.rotation_deg, footage.mirrored],
+        "turned": [footage.orientation.rotation_deg, footage.orientation.mirrored],
     }
     first = footage.paths[0]
     name = first.parent.name if footage.kind == "sequence" else first.stem

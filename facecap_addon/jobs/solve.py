@@ -19,6 +19,7 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.track import FrameObservation, observe
+from ..landmarks.upright import stand_upright
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
@@ -75,6 +76,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         source = character_source(settings.character)
         landmarker = open_landmarker(settings.landmarker, threads=settings.threads, model_path=settings.landmark_model)
         files = _prepare(settings, footage)
+        footage = stand_upright(footage, landmarker)
     warnings = list(footage.notes)
 
     # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
@@ -279,6 +281,7 @@ def landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) -> La
         "scheme": landmarker.scheme,
         "chunk": CHUNK_FRAMES,
         "format": FORMAT,
+        **({"upside_down": True} if footage.upside_down else {}),
     }
     return LandmarkCache(folder / f"landmarks-{content_key(footage.paths, facts)}")
 
@@ -311,6 +314,7 @@ def _with_provenance(take: Take, settings: SolveSettings, footage: Footage, embe
         **take.provenance,
         "source": str(settings.video),
         "fps": str(footage.frame_rate),
+        "upside_down": footage.upside_down,
         "head_from_rig": embedding.head_from_rig.tolist(),
         "settings": to_json(settings),
         "versions": versions(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,15 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
         from ...jobs.proxy import ProxySettings
         from ..scene.footage import scene_rate
 
-        footage = opened_footage(context.scene)
         video = footage_path(context)
-        fps = float(footage.frame_rate) if footage.kind == "sequence" else None
-        settings = ProxySettings(video=video, out=job_folder(video), rate=scene_rate(context.scene), fps=fps)
+        footage = _as_solved(context.scene)
+        settings = ProxySettings(
+            video=video,
+            out=job_folder(video),
+            rate=scene_rate(context.scene),
+            fps=float(footage.frame_rate) if footage.kind == "sequence" else None,
+            upside_down=footage.upside_down,
+        )
         return worker_job(context, "proxy", settings, context.scene.facecap.character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
@@ -55,7 +61,7 @@ def show_if_ready(context: bpy.types.Context) -> bool:
 
     scene = context.scene
     video = footage_path(context)
-    footage = opened_footage(scene)
+    footage = _as_solved(scene)
     ready = ready_footage(footage, job_folder(video), rate_of(scene_rate(scene)))
     if ready is None:
         return False
@@ -75,6 +81,14 @@ def show(scene: bpy.types.Scene, video: Path, size_px: tuple[int, int]) -> None:
     if take is not None and settings.character is not None:
         add_camera(scene, settings.character, take, video, start, set_render=False)
     add_plate(scene, settings.character, video, size_px, start, take=take)
+
+
+def _as_solved(scene: bpy.types.Scene) -> Any:
+    """The scene's footage, turned over if its solve found it upside down. Raises FacecapError."""
+    take = _take_of_footage(scene.facecap)
+    return replace(
+        opened_footage(scene), upside_down=take is not None and bool(take.provenance.get("upside_down", False))
+    )
 
 
 def _take_of_footage(settings: bpy.types.PropertyGroup) -> Any:
