@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
 class Mailbox(Generic[Item]):
-    """Room for one thing; what was not fetched when the next one comes is dropped, so that nothing ever lags.
+    """Room for the newest; what was not fetched when there is no room is dropped, so that nothing ever lags.
+
+    Args:
+        room: things that may wait: one, where each takes long to solve; more, where a burst is worked off at once and
+            a recording should miss none.
 
     Attributes:
         put_count: things put in.  dropped: things never fetched.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = 1) -> None:
         self._changed = threading.Condition()
-        self._item: Item | None = None
+        self._items: deque[Item] = deque(maxlen=room)
         self._closed = False
         self._error: BaseException | None = None
         self.put_count = self.dropped = 0
@@ -25,8 +30,8 @@ class Mailbox(Generic[Item]):
     def put(self, item: Item) -> None:
         """Put the newest in."""
         with self._changed:
-            self.dropped += self._item is not None
-            self._item = item
+            self.dropped += len(self._items) == self._items.maxlen
+            self._items.append(item)
             self.put_count += 1
             self._changed.notify()
 
@@ -46,15 +51,16 @@ class Mailbox(Generic[Item]):
     def ended(self) -> bool:
         """Whether nothing is left and nothing more will come; an error that was not fetched yet is left."""
         with self._changed:
-            return self._closed and self._item is None and self._error is None
+            return self._closed and not self._items and self._error is None
 
     def get(self, timeout_s: float) -> Item | None:
-        """The newest, waiting for it; None if none comes in time or ever. Raises the capturing thread's error."""
+        """The next, waiting for it; None if none comes in time or ever. Raises the capturing thread's error."""
         with self._changed:
-            if self._item is None and not self._closed:
+            if not self._items and not self._closed:
                 self._changed.wait(timeout_s)
-            item, self._item = self._item, None
-            if item is None and self._error is not None:
+            if self._items:
+                return self._items.popleft()
+            if self._error is not None:
                 error, self._error = self._error, None
                 raise error
-            return item
+            return None

@@ -30,6 +30,8 @@ _UDP = re.compile(r"udp(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
 AS_IT_IS = "as it is"
 _POLL_S = 0.1
 _FAILED_READS = 30
+_PACKETS_WAITING = 64
+"""Packets that may wait; a face is made of one in a thousandth of a second."""
 _DATAGRAM_BYTES = 65536
 """Room for any datagram: Windows calls one that does not fit an error."""
 _ELSEWHERE = ("192.0.2.1", "192.168.254.254", "10.254.254.254", "172.31.254.254")
@@ -117,8 +119,8 @@ def own_addresses() -> list[str]:
 class _Capturing:
     """A thread that captures until it is told to stop."""
 
-    def __init__(self) -> None:
-        self.mailbox: Mailbox[Any] = Mailbox()
+    def __init__(self, room: int = 1) -> None:
+        self.mailbox: Mailbox[Any] = Mailbox(room)
         self.size_px: tuple[int, int] = (0, 0)
         self.waiting = ""
         self._stop = threading.Event()
@@ -235,7 +237,7 @@ class PacketSource(_Capturing):
     """
 
     def __init__(self, port: int, *, local_only: bool = False) -> None:
-        super().__init__()
+        super().__init__(_PACKETS_WAITING)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             # A phone is another machine; the user switched this on.

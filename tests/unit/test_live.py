@@ -252,6 +252,14 @@ def test_live_faces_are_filtered_and_start_afresh_after_a_gap() -> None:
     np.testing.assert_allclose(later.weights, [0.9], atol=1e-6)
 
 
+def test_a_burst_of_packets_is_worked_off_in_order() -> None:
+    box: Mailbox[int] = Mailbox(room=3)
+    for number in range(5):
+        box.put(number)
+    assert [box.get(0.1) for _ in range(3)] == [2, 3, 4]
+    assert (box.put_count, box.dropped) == (5, 2)
+
+
 def test_an_error_that_was_not_fetched_is_no_end() -> None:
     box: Mailbox[int] = Mailbox()
     box.put(1)

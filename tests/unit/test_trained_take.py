@@ -62,3 +62,8 @@ def test_a_mouth_that_the_network_reads_wrongly_is_not_trusted_and_brows_are() -
     assert trust["mouth"][30:].max() < 0.5 and trust["brows"][30:].min() > 0.6
     without = take_from(settings, footage, rig, expressions, None, None)
     assert (without.confidence == 1).all()
+    # Where the keys of looking say that the eyes look to her left, the gaze, and so the CSV's angles, say it, too.
+    weights[5, rig.channels.index("eyeLookOutLeft")] = weights[5, rig.channels.index("eyeLookInRight")] = 0.5
+    looking = take_from(settings, footage, rig, expressions, None, None)
+    np.testing.assert_allclose(looking.gaze_rad[5], [[0.3, 0.0], [0.3, 0.0]], atol=1e-6)
+    assert not looking.gaze_rad[6].any()
