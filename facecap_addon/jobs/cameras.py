@@ -50,8 +50,7 @@ def further_shots(
     shots: list[Shot] = []
     readers: list[PicturesByRow] = []
     for facts in _read(path):
-        video = Path(str(facts["video"]))
-        footage = open_footage(video if video.is_absolute() else path.parent / video)
+        footage = open_footage(_video_of(path, facts))
         width, height = footage.size_px
         try:
             from_first = np.array(facts["from_first"], np.float64).reshape(4, 4)
@@ -65,7 +64,7 @@ def further_shots(
                 f"{path.name}: a camera is incomplete ({error}).", "Write it again from the panel."
             ) from error
         turn = from_first[:3, :3]
-        if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3) or camera.focal_px <= 0:
+        if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3) or not 0 < camera.focal_px < 1e7:
             raise FacecapError(f"{path.name}: a camera's place is no rigid one.", "Write it again from the panel.")
         found: list[FrameObservation] = []
         total = footage.expected_frame_count
@@ -96,6 +95,16 @@ class _Matched:
 
     def __call__(self, row: int) -> NDArray[np.uint8]:
         return self._reader(int(self._nearest[row]))
+
+
+def videos_of(path: Path) -> tuple[Path, ...]:
+    """The files of the further cameras' footage. Raises FacecapError if the list cannot be read."""
+    return tuple(file for facts in _read(path) for file in open_footage(_video_of(path, facts)).paths)
+
+
+def _video_of(path: Path, facts: dict[str, Any]) -> Path:
+    video = Path(str(facts["video"]))
+    return video if video.is_absolute() else path.parent / video
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -185,4 +185,6 @@ def _rig_key(rig: BlendshapeRig) -> str:
     digest = hashlib.sha256(f"{FORMAT} {rig.channels!r}".encode())
     for array in (rig.neutral, rig.triangles, rig.deltas, rig.colors):
         digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+    if not np.array_equal(rig.ranges, np.tile([0.0, 1.0], (len(rig.ranges), 1))):  # how far lips are parted
+        digest.update(np.ascontiguousarray(rig.ranges).data)
     return digest.hexdigest()[:20]

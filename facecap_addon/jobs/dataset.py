@@ -62,6 +62,7 @@ def run(
     if settings.stills is not None:
         return _look_at_stills(settings)
     training_set = yield from _opened(settings, blender_hook)
+    before = training_set.shots
     if settings.take is not None:
         training_set = yield from add_take(settings, training_set, settings.take)
     elif settings.draw_seconds is not None:
@@ -81,7 +82,9 @@ def run(
     sheet = settings.folder / "sheet.png"
     with atomic_path(sheet) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    return DatasetResult(settings.folder, sheet, (*describe(training_set), *check_set(training_set)))
+    added = [shot.name for shot in training_set.shots if shot not in before]
+    named = [f"Added {', '.join(added)}."] if added else []
+    return DatasetResult(settings.folder, sheet, (*named, *describe(training_set), *check_set(training_set)))
 
 
 def describe(training_set: TrainingSet) -> list[str]:

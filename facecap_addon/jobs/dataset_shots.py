@@ -17,7 +17,7 @@ from ..landmarks.registry import open_landmarker
 from ..landmarks.upright import stand_upright
 from ..learn.align import at_times, nearest_rows
 from ..learn.face_points import face_points, mark_up
-from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot
+from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
 from ..rig.channels import arkit_name
 from ..takes.live_link import read_live_link_csv
 from ..takes.npz import load_take
@@ -56,6 +56,7 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
         side_video=_side(settings), source=f"take {path.name}",
     )  # fmt: skip
     yield Progress("add", 0, 1)
+    check_name(settings, training_set, shot)
     return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box, points))
 
 
@@ -87,6 +88,7 @@ def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"curves {settings.curves.name}",
     )  # fmt: skip
+    check_name(settings, training_set, shot)
     return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box, points))
 
 
@@ -115,9 +117,18 @@ def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path)
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"point cache {settings.cache.name}",
     )  # fmt: skip
+    check_name(settings, training_set, shot)
     none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
     rows = ShotRows(keep, seen.time_s[keep], none, face, box, points)
     return add_shot(training_set, shot, rows, cache.positions[at[keep]])
+
+
+def check_name(settings: DatasetSettings, training_set: TrainingSet, shot: ShotFacts) -> None:
+    """Raises FacecapError where a name that someone chose is that of a shot of other footage."""
+    if settings.name and free_name(training_set, shot).casefold() != shot.name.casefold():
+        raise FacecapError(
+            f"The training set has a shot {shot.name} of other footage already.", "Choose another --name for this one."
+        )
 
 
 def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps:

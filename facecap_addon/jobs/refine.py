@@ -27,7 +27,9 @@ from ..takes.contact_sheet import Thumbnail
 from ..takes.npz import load_take
 from ..takes.take import Take
 from .blender_process import BlenderHook
+from .cameras import videos_of
 from .character import character_source, embedding_of
+from .footage_key import content_key
 from .output_settings import OutputSettings
 from .outputs import (
     Account,
@@ -57,6 +59,8 @@ from .torch_needed import check_torch
 if TYPE_CHECKING:
     from ..fit.deep.refine import Refined
 
+FORMAT = 2
+"""Raise it when what finished parts hold, or how they are found, changes."""
 _SHOWN = 12
 
 
@@ -98,7 +102,8 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         output_settings = _with_outputs(solved_with, settings)
         rig, warnings = yield from read_character(source, output_settings, blender_hook, source_files)
         embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, source_files.characters))
-    kept = KeptFolder(source_files.job / f"refine-{_key(settings, take, observations)}")
+    key = refinement_key(settings, take, observations, rig, embedding, (*footage.paths, *camera_videos(settings)))
+    kept = KeptFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
     with clock.stage("refine"):
         refined: Refined = yield from in_stages(
@@ -281,6 +286,11 @@ def _refine(
             reader.close()
 
 
+def camera_videos(settings: RefineSettings) -> tuple[Path, ...]:
+    """Videos of the further cameras. Raises FacecapError if their list cannot be read."""
+    return () if settings.cameras is None else videos_of(settings.cameras)
+
+
 def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:
     """The solve's settings with the refinement's wishes for files."""
     return replace(
@@ -291,16 +301,32 @@ def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSetti
     )
 
 
-def _key(settings: RefineSettings, take: Take, observations: Observations) -> str:
-    """Changes with everything that changes the finished parts."""
+def refinement_key(
+    settings: RefineSettings,
+    take: Take,
+    observations: Observations,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    videos: tuple[Path, ...],
+) -> str:
+    """Changes with everything that finished parts depend on: the solve, the character and its landmarks, what was
+    observed, the footage of every camera, and the settings.
+    """
     facts = to_json(settings)
     for name in ("folder", "take", "threads", *(item.name for item in fields(OutputSettings))):
         facts.pop(name, None)
+    facts |= {"format": FORMAT, "channels": rig.channels, "not observed": take.not_observed, "focal": take.focal_px}
+    facts |= {"model": observations.model_version, "neutral": take.provenance.get("neutral_index")}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    if settings.cameras is not None and settings.cameras.is_file():
-        digest.update(settings.cameras.read_bytes())
-    for array in (take.weights, take.head_translation_m, take.head_rotation_wxyz, observations.time_s):
-        digest.update(np.ascontiguousarray(array).data)
+    asked = (settings.cameras, settings.flow_model)
+    for path in (*videos, *(path for path in asked if path is not None and path.is_file())):
+        digest.update(content_key((path,), {}).encode())
+    for holder in (take, observations, rig, rig.jaw, embedding):
+        for item in () if holder is None else fields(holder):
+            value = getattr(holder, item.name)
+            if isinstance(value, np.ndarray):
+                digest.update(f"{item.name} {value.dtype} {value.shape}".encode())
+                digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()[:16]
 
 

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.registry import open_landmarker
+from ..learn.crop import footage_key
+from ..learn.stills import find_stills
+from ..learn.training_set import TrainingSet, open_set
 from .blender_process import BlenderHook
 from .compare import Comparison, against_fit
 from .progress import Progress
@@ -23,6 +26,8 @@ from .torch_needed import check_torch
 from .train_report import write_train_report
 from .train_settings import TrainSettings
 
+FORMAT = 2
+"""Raise it when the same set and settings would be learned from in another way."""
 _FREE = ("folder", "out", "threads", "checkpoint_minutes", "tensorboard", "int8", "device", "compare")
 
 
@@ -56,8 +61,6 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     del blender_hook
     check_torch()
     yield Progress("open", 0, 1)
-    from ..learn.training_set import open_set
-
     training_set = open_set(settings.folder)
     if not training_set.shots and settings.network != "meng":
         raise FacecapError("The training set has no shots yet.", "Add some with `facecap dataset`.")
@@ -88,7 +91,7 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
     preset = preset_of(settings.preset, settings.network)
     folder = training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(settings, folder, out, _key(settings, training_set), say, device_of(settings.device), workers)
+    run = Run(settings, folder, out, training_key(settings, training_set), say, device_of(settings.device), workers)
     if settings.network in ("meng", "vgg-lstm"):
         from ..learn.sequences import train_sequences
 
@@ -123,11 +126,25 @@ def _box_of(landmarker: Any) -> Callable[[NDArray[np.uint8]], tuple[float, float
     return find
 
 
-def _key(settings: TrainSettings, training_set: Any) -> str:
-    """Changes with everything that changes what is learned."""
-    facts = {name: value for name, value in to_json(settings).items() if name not in _FREE}
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    digest.update((training_set.folder / "set.json").read_bytes())
+def training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
+    """Changes with the content of everything that is learned from: character, shots, their point caches and footage,
+    stills, and with the settings that change what is learned.
+    """
+    facts: dict[str, Any] = {name: value for name, value in to_json(settings).items() if name not in _FREE}
+    folder = training_set.folder
+    files = [folder / "set.json", folder / "rig.npz"]
     for shot in training_set.shots:
-        digest.update((training_set.folder / "shots" / f"{shot.name}.npz").read_bytes())
+        files.append(folder / "shots" / f"{shot.name}.npz")
+        if shot.has_vertices:
+            files.append(folder / "shots" / f"{shot.name}.vertices.npy")
+        for side in (False, True) if shot.side_video else (False,):
+            facts[f"footage of {shot.name}, {side}"] = footage_key(training_set, shot, side=side)
+    if settings.stills is not None:  # their folders say what they show
+        facts["names of stills"] = [str(p.relative_to(settings.stills)) for p in find_stills(settings.stills).paths]
+        files += find_stills(settings.stills).paths
+    facts["format"] = FORMAT
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for path in files:
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:24]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..footage.content import content_key
 from ..footage.read import read_frames
 from ..takes.atomic import atomic_path
 from .training_set import Box, ShotFacts, TrainingSet
@@ -128,14 +129,19 @@ def pictures_of(
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+def footage_key(training_set: TrainingSet, shot: ShotFacts, *, side: bool = False) -> str:
+    """Changes with the content of a shot's footage, or of its second camera's. Raises FacecapError if it is gone."""
+    try:
+        return content_key(training_set.footage_of(shot, side=side).paths, {})
+    except (FacecapError, OSError) as error:
+        video = training_set.video_of(shot, side=side)
+        raise FacecapError(f"The footage {video} of the shot {shot.name} is gone.", "Put it back.") from error
+
+
 def _picture_path(training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, *, side: bool) -> Path:
     crop = training_set.side_crop if side else training_set.crop
-    video = training_set.video_of(shot, side=side)
-    try:
-        stamp = video.stat().st_size
-    except OSError as error:
-        raise FacecapError(f"The footage {video} of the shot {shot.name} is gone.", "Put it back.") from error
-    facts = [crop, kind.height, kind.width, kind.colour, str(video), stamp, shot.start, shot.end, shot.fps]
+    content = footage_key(training_set, shot, side=side)
+    facts = [crop, kind.height, kind.width, kind.colour, content, shot.start, shot.end, shot.fps]
     facts.append(hashlib.sha256(training_set.rows_of(shot).rows.tobytes()).hexdigest())
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     colour = "rgb" if kind.colour else "grey"

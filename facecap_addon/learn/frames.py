@@ -186,8 +186,12 @@ class MeshTargets:
         return np.stack([self._whole(frames, int(i))[self.moving].reshape(-1) for i in which]).astype(np.float32)
 
     def positions(self, targets: Tensor) -> Tensor:
-        """(B, 3 M) m."""
-        return torch.addmm(self.rest.to(targets), targets, self.deltas.to(targets)) if self.from_weights else targets
+        """(B, 3 M) float32 m, whatever the precision around it: what is learned from and judged by is not rounded."""
+        if not self.from_weights:
+            return targets
+        given = targets.float()
+        with torch.autocast(given.device.type, enabled=False):
+            return torch.addmm(self.rest.to(given), given, self.deltas.to(given))
 
     def mirrored(self, targets: Tensor, which: Tensor) -> Tensor:
         """Targets (B, …, K or 3 M), those of `which` (B,) of the face in a mirror."""

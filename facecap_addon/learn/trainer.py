@@ -171,7 +171,7 @@ def train(
         finally:
             batches.close()
         network.eval()
-        with torch.no_grad(), short():
+        with torch.no_grad():  # in 32 bits, as the network will be used
             judged = task.judge() if workers.first else {}
         seconds = time.monotonic() - began
         epochs.append(Epoch(epoch, float(np.mean(losses)), judged, waited / max(seconds, 1e-9), seconds))

@@ -31,6 +31,7 @@ from ..takes.atomic import atomic_path
 FORMAT = 1
 HELD_SHARE = 0.15
 """Of the frames, at least: what is held out to judge by, where nobody says which shots."""
+_LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Box = tuple[float, float, float, float]
 
@@ -200,18 +201,19 @@ def save_set(training_set: TrainingSet) -> None:
 def add_shot(
     training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices: NDArray[np.float32] | None = None
 ) -> TrainingSet:
-    """Add a shot, or replace the one of its name.
+    """Add a shot, or replace the one of its name if it shows the same part of the same footage.
+
+    A shot of other footage keeps its name, and the new one gets another, `take-2` beside `take`.
 
     Args:
         vertices: (F, V, 3) m where the target is a point cache; read as it is written, so it may be mapped from disk.
     Raises:
         FacecapError: the name cannot be a file's, targets are not finite, or do not fit the frames or the character.
     """
+    shot = replace(shot, name=free_name(training_set, shot))
     _check(training_set, shot, rows, vertices)
     folder = training_set.folder / "shots"
-    with atomic_path(folder / f"{shot.name}.npz") as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **vars(rows))
-    if vertices is not None:
+    if vertices is not None:  # first: what it refuses leaves the set as it was
         with atomic_path(folder / f"{shot.name}.vertices.npy") as temporary, temporary.open("wb") as stream:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows.rows), *vertices.shape[1:])}
             np.lib.format.write_array_header_2_0(stream, header)
@@ -219,10 +221,30 @@ def add_shot(
                 if not np.isfinite(frame).all():
                     raise FacecapError(f"The point cache of {shot.name} has vertices at infinity.", "Export it again.")
                 stream.write(np.ascontiguousarray(frame, "<f4").data)
+    with atomic_path(folder / f"{shot.name}.npz") as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **vars(rows))
     others = [one for one in training_set.shots if one.name != shot.name]
     grown = replace(training_set, shots=(*others, replace(shot, has_vertices=vertices is not None)))
     save_set(grown)
     return grown
+
+
+def free_name(training_set: TrainingSet, shot: ShotFacts) -> str:
+    """The shot's name, or one like it where footage of its own has that name already.
+
+    Names that differ in capitals only are one: so they are to file systems.
+    """
+    taken = {one.name.casefold(): one for one in training_set.shots}
+    name, number = shot.name, 1
+    while (other := taken.get(name.casefold())) is not None and not _same_footage(other, shot):
+        number += 1
+        ending = f"-{number}"
+        name = shot.name[: _LONGEST_NAME - len(ending)] + ending
+    return name if other is None else other.name
+
+
+def _same_footage(one: ShotFacts, other: ShotFacts) -> bool:
+    return (one.video, one.start, one.end, one.fps) == (other.video, other.start, other.end, other.fps)
 
 
 def _check(training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices: NDArray[np.float32] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -41,7 +42,8 @@ def face_motion(
     out = Motion(np.zeros((len(good) - 1, count, 2), np.float32), np.zeros((len(good) - 1, count), np.float32))
     for first in range(0, len(pairs), _PART):
         rows = pairs[first : first + _PART]
-        name = f"flow-{int(rows[0]):07d}"
+        # Where tracers lie changes from pass to pass, and with it what the flow says at them.
+        name = f"flow-{int(rows[0]):07d}-{_places_key(state.part(rows))}"
         found = kept.load(name)
         if found is None or not np.array_equal(found["rows"], rows) or found["trust"].shape[1] != count:
             found = _part(
@@ -50,6 +52,13 @@ def face_motion(
             kept.save(name, found)
         out.displacement[rows], out.trust[rows] = found["displacement"], found["trust"]
     return out
+
+
+def _places_key(state: DeepState) -> str:
+    digest = hashlib.sha256()
+    for array in (state.rotation, state.translation, state.weights, state.jaw):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:12]
 
 
 def _part(
