@@ -31,6 +31,7 @@ class Job:
         fraction: 0 to 1.
         eta_s: seconds until the end, None while unknown.
         cancelling: whether the user has asked to stop.
+        take: the take that it works on, where it works on one.
     """
 
     runner: Runner
@@ -40,6 +41,7 @@ class Job:
     fraction: float = 0.0
     eta_s: float | None = None
     cancelling: bool = False
+    take: str = ""
 
 
 @dataclass
@@ -49,10 +51,12 @@ class Outcome:
     Attributes:
         ok: whether it has a result.
         lines: what to tell the user.
+        take: the take that they are about; "" if about none. After undo the scene may have another.
     """
 
     ok: bool
     lines: list[str] = field(default_factory=list)
+    take: str = ""
 
 
 @dataclass

@@ -28,32 +28,36 @@ def take_of(
     rig_scale: float,
     *,
     with_gaze: bool,
+    rows: NDArray[np.bool_] | None = None,
 ) -> Take:
-    """A take of all observed frames; those without a face are missing and at rest.
+    """A take of all observed frames; those without a face, and those not asked for, are missing and at rest.
 
     Args:
         state: pose and weights (and habits, left out) of the seen frames, on a life-size head.
         rig_scale: size of the character's head in life sizes.
+        rows: (F,) bool, the frames asked for; absent: all.
     """
-    observations, rows = seen.observations, seen.rows
+    observations = seen.observations
     frames, count = observations.frame_count, len(seen.rows)
+    wanted = np.ones(count, bool) if rows is None else rows[seen.rows]
     confidence = np.zeros((count, len(REGIONS)), np.float32)
     residual_px, gaze = np.zeros(count), np.zeros((count, 2, 2), np.float32)
     for start in range(0, count, _AT_ONCE):
         part = slice(start, min(start + _AT_ONCE, count))
         confidence[part], residual_px[part], gaze[part] = measured(calibration, seen, state.part(part), part)
-    gaze = straight_ahead(gaze) if with_gaze else np.zeros_like(gaze)
+    gaze[wanted] = straight_ahead(gaze[wanted]) if with_gaze and wanted.any() else 0.0
+    solved = seen.rows[wanted]
 
     def spread(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
         full = np.full((frames, *values.shape[1:]), fill, np.float32)
-        full[rows] = values
+        full[solved] = values[wanted]
         return full
 
     status = np.full(frames, STATUS_MISSING, np.int8)
-    status[rows] = STATUS_SOLVED
+    status[solved] = STATUS_SOLVED
     quaternion = np.zeros((frames, 4), np.float32)
     quaternion[:, 0] = 1.0
-    quaternion[rows] = _continuous(Rotation.from_matrix(state.rotation).as_quat()[:, [3, 0, 1, 2]])
+    quaternion[solved] = _continuous(Rotation.from_matrix(state.rotation[wanted]).as_quat()[:, [3, 0, 1, 2]])
     return Take(
         time_s=observations.time_s,
         channels=rig.channels,
@@ -92,5 +96,7 @@ def measured(calibration: Calibration, seen: SeenFrames, state: State, frames: s
 
 def _continuous(quaternion: F64) -> F64:
     """Quaternions with signs chosen so that neighbours are close (a quaternion and its negative turn alike)."""
+    if not len(quaternion):
+        return quaternion
     flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0))
     return quaternion * np.concatenate([[1.0], flips])[:, None]

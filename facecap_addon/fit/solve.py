@@ -43,6 +43,7 @@ def solve_take(
     settings: FitSettings,
     *,
     rehearsal: Rehearsal | None = None,
+    rows: NDArray[np.bool_] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Take:
     """Fit head pose and shape-key weights to observed landmarks, all frames together.
@@ -52,9 +53,11 @@ def solve_take(
         rig: the character.  embedding: where the landmarks lie on it.
         settings: see FitSettings.
         rehearsal: what the landmark network sees of the character's keys; absent: the mesh's own geometry.
+        rows: (F,) bool, the frames to solve; all of them say how this actor looks at rest and how far the camera is.
+            Absent: all.
         on_progress: called with (frames done, frames in all); it may raise CancelledError.
     Returns:
-        A Take of F frames; frames without a face are STATUS_MISSING with zero weights.
+        A Take of F frames; frames without a face, and those not asked for, are STATUS_MISSING with zero weights.
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
@@ -76,8 +79,9 @@ def solve_take(
             energy.mean[neutral_frames] = 0.0
         activity = expectation.activity if expectation is not None else None
         calibration = _calibrate(geometry, terms, energy, activity, observations, settings, on_progress)
-        state = _solve_stretches(calibration, terms, energy, on_progress)
-    return take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze)
+        wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
+        state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
+    return take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
 
 
 @dataclass(frozen=True)
@@ -148,13 +152,21 @@ def _solve_stretches(
     calibration: Calibration,
     landmark_terms: LandmarkTerms,
     energy: Energy,
+    wanted: NDArray[np.bool_],
     on_progress: OnProgress | None,
 ) -> State:
-    """Solve overlapping stretches of frames; memory does not grow with the footage."""
+    """Solve overlapping stretches of frames; memory does not grow with the footage.
+
+    Args:
+        wanted: (N,) bool, frames whose state is asked for; the others' is anything.
+    """
     total, channels = energy.mean.shape
-    out = State(np.zeros((total, 3, 3)), np.zeros((total, 3)), np.zeros((total, channels)))
+    out = State(np.tile(np.eye(3), (total, 1, 1)), np.zeros((total, 3)), np.zeros((total, channels)))
+    out.translation[:, 2] = 1.0
     for start in range(0, total, STRETCH):
         stop = min(start + STRETCH, total)
+        if not wanted[start:stop].any():
+            continue
         window = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, total))
         terms = energy.terms(window, calibration.focal_px)
         state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)

@@ -174,14 +174,15 @@ def _kept_or_made(
 
 
 def _kept_name(kind: str, rig: BlendshapeRig, model_version: str) -> str:
-    return f"{kind}-{_rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
+    return f"{kind}-{rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
 
 
 def _kept(name: str, folder: Path) -> Path | None:
     return next((path for path in (CACHE / name, folder / name) if path.is_file()), None)
 
 
-def _rig_key(rig: BlendshapeRig) -> str:
+def rig_key(rig: BlendshapeRig) -> str:
+    """20 hexadecimal digits of a mesh, its keys and colours."""
     digest = hashlib.sha256(f"{FORMAT} {rig.channels!r}".encode())
     for array in (rig.neutral, rig.triangles, rig.deltas, rig.colors):
         digest.update(b"-" if array is None else np.ascontiguousarray(array).data)

@@ -225,7 +225,7 @@ def _print_result(result: dict[str, Any]) -> None:
         f"{summary['frames_missing']} without a face, {summary['fps']:.0f} frames per second"
         + ("" if summary["residual_px"] is None else f", residual {summary['residual_px']:.2f} px")
     )
-    for name in ("take", "live_link", "blend", "report", "preview", "summary_path"):
+    for name in ("take", "live_link", "blend", "report", "preview", "summary_path", "before"):
         if result[name] is not None:
             print(f"{name.removesuffix('_path').replace('_', ' '):>10}  {result[name]}")
 

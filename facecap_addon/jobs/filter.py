@@ -21,6 +21,7 @@ from ..takes.live_link import read_live_link_csv
 from ..takes.metrics import lid_distance_m, lip_distance_m
 from ..takes.npz import load_take, save_take
 from ..takes.take import Take
+from ..takes.versions import ID, home_of, identified
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig
 from .filter_settings import ENDING, FilterSettings
@@ -31,6 +32,7 @@ from .stepwise import stepwise
 
 F64 = NDArray[np.float64]
 _AT_ONCE = 512
+_WRITTEN = ("take.npz", "livelink.csv", "filter.svg")
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ def run(
     yield Progress("filter", 0, 1)
     after = filter_take(before, choice, gaps_of=gaps)
     stem = settings.take.name.removesuffix(".take.npz").removesuffix(".csv").removesuffix(".livelink")
-    out = settings.out or settings.take.with_name(f"{stem}{ENDING}.take.npz")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    facts: dict[str, object] = {"from": settings.take.name, "settings": to_json(settings)}
-    # A take that was solved says so under "settings": what is made of it later needs that.
-    save_take(out, _noted(after, facts))
+    out = settings.out or home_of(settings.take) / f"{stem}{ENDING}.take.npz"
     files = OutputFiles(out.parent, out.name.removesuffix(".take.npz"))
+    earlier = files.keep(_WRITTEN)
+    facts: dict[str, object] = {"from": settings.take.name, "id": before.provenance.get(ID, "")}
+    # A take that was solved says so under "settings": what is made of it later needs that.
+    save_take(out, identified(_noted(after, facts | {"settings": to_json(settings)})))
     if settings.live_link:
         write_live_link(files, after)
     plot = None
@@ -87,8 +89,12 @@ def run(
         plot = files.named("filter.svg")
         with atomic_path(plot) as temporary:
             temporary.write_text(before_and_after(before, after), encoding="utf-8")
+    files.keep(_WRITTEN)
     yield Progress("filter", 1, 1)
-    return FilterResult(out, plot, (_said(before, after), str(out)))
+    lines = [_said(before, after), str(out)]
+    if earlier is not None:
+        lines.append(f"The one that was there is kept: {earlier}")
+    return FilterResult(out, plot, tuple(lines))
 
 
 def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[str, ...]) -> GapsOf:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from ..errors import FacecapError
 from ..generate.emotions import EXPRESSIONS
@@ -17,16 +20,22 @@ from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
 from ..generate.shaping import chained, lasting, stronger
 from ..generate.to_keys import take_of
 from ..landmarks.registry import open_landmarker
+from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..takes.atomic import atomic_path
+from ..takes.names import made_stem
 from ..takes.npz import save_take
+from ..takes.versions import identified
 from .blender_process import BlenderHook, ask_blender
-from .character import character_source, embedding_of, read_rig
+from .character import character_source, embedding_of, read_rig, rig_key
 from .generate_settings import GenerateSettings
 from .outputs import OutputFiles, check_blend, write_blend, write_live_link
 from .progress import Progress
 from .retarget import played, retargeted
+from .schema import to_json
 from .stepwise import stepwise
+
+_WRITTEN = (ENDING.removeprefix("."), "png", "take.npz", "livelink.csv", "pc2", "blend")
 
 
 @dataclass(frozen=True)
@@ -65,17 +74,17 @@ def run(
     sequence = yield from stepwise("generate", lambda say: told(settings, say))
     out = settings.out
     out.mkdir(parents=True, exist_ok=True)
-    stem = f"{sequence.name}-{settings.seed}"
-    landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
-    save_sequence(landmarks, sequence)
-    with atomic_path(picture) as temporary:
-        strip = strip_of(sequence.scheme, sequence.rest, sequence.displacements)
-        cv2.imwrite(str(temporary), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
     lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
 
     kept = out / ".characters.facecap"
     source = character_source(settings.character)
     rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
+    stem = made_stem(out, f"{sequence.name}-{settings.seed}", _key(settings, sequence, rig), _WRITTEN, lines)
+    landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
+    save_sequence(landmarks, sequence)
+    with atomic_path(picture) as temporary:
+        strip = strip_of(sequence.scheme, sequence.rest, sequence.displacements)
+        cv2.imwrite(str(temporary), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
     landmarker = open_landmarker(threads=settings.threads)
     with_keys = settings.motion == "keys" or (settings.motion == "auto" and _has_face_keys(rig.channels))
     take_path = points = blend = None
@@ -87,7 +96,7 @@ def run(
         embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, kept))
         take = yield from stepwise("keys", lambda _: take_of(sequence, rig, embedding))
         take_path = out / f"{stem}.take.npz"
-        save_take(take_path, take)
+        save_take(take_path, identified(take))
         write_live_link(OutputFiles(out, stem), take)
         lines.append(f"Landmarks within {take.provenance['residual_mm']} mm of what was generated")
         if settings.blend and source.is_blend:
@@ -129,6 +138,14 @@ def told(settings: GenerateSettings, say: Any) -> LandmarkSequence:
         parts.append(sequence if settings.duration_s is None else lasting(sequence, settings.duration_s))
         say(number + 1, len(names) * settings.repeat)
     return chained(parts, settings.overlap_s)
+
+
+def _key(settings: GenerateSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:
+    """Changes with everything that changes what is generated."""
+    facts = {k: v for k, v in to_json(settings).items() if k not in ("out", "threads", "blender", "character")}
+    digest = hashlib.sha256(f"{json.dumps(facts, sort_keys=True)} {rig_key(rig)}".encode())
+    digest.update(np.ascontiguousarray(sequence.displacements).data)
+    return digest.hexdigest()[:20]
 
 
 def _has_face_keys(channels: tuple[str, ...]) -> bool:

@@ -166,11 +166,14 @@ class LandmarkCache:
             shots.append(Thumbnail(path.read_bytes(), times.get(int(frame), 0.0), int(frame), has_face == "1"))
         return shots
 
-    def forget_others(self) -> None:
-        """Remove landmarks of other footage, ranges or networks from the job folder: one set per job is kept."""
-        for folder in self._folder.parent.glob("landmarks-*"):
-            if folder != self._folder:
-                shutil.rmtree(folder, ignore_errors=True)
+    def forget_others(self, kept: int = 3) -> None:
+        """Remove landmarks of other cuts, ranges or networks from the job folder, but for the latest few.
+
+        A range that is looked at for itself must not cost the whole clip's landmarks.
+        """
+        others = [folder for folder in self._folder.parent.glob("landmarks-*") if folder != self._folder]
+        for folder in sorted(others, key=lambda folder: folder.stat().st_mtime, reverse=True)[kept:]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _load(self, name: str, *, mapped: bool = False) -> NDArray[Any]:
         return np.load(self._array(name), mmap_mode="r" if mapped else None, allow_pickle=False)

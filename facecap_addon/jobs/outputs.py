@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,13 @@ from ..takes.atomic import atomic_path
 from ..takes.between import between_rows, even_times
 from ..takes.contact_sheet import Thumbnail
 from ..takes.live_link import write_live_link_csv
+from ..takes.names import ENDINGS
 from ..takes.npz import save_take
 from ..takes.point_cache import write_point_cache
 from ..takes.preview import preview_steps
 from ..takes.report import write_report
 from ..takes.take import Take
+from ..takes.versions import ID, job_folder, keep
 from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting
 from .character import CharacterSource
 from .crash import versions
@@ -56,18 +58,24 @@ class OutputFiles:
 
     @property
     def job(self) -> Path:
-        return self.out / f".{self.stem}.facecap"
+        return job_folder(self.out, self.stem)
+
+    def keep(self, written: Iterable[str] = ENDINGS) -> Path | None:
+        """Keep the results of these endings as a version of their take; returns its take, if there is one."""
+        return keep(self.out, self.stem, [self.named(ending) for ending in written])
 
     @property
     def characters(self) -> Path:
         return self.out / ".characters.facecap"
 
 
-def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> None:
-    """Write the take and, where wished for, its Live Link CSV."""
+def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> Path | None:
+    """Write the take and, where wished for, its Live Link CSV; returns where what had their names is kept now."""
+    before = files.keep()
     save_take(files.named("take.npz"), take)
     if settings.live_link:
         write_live_link(files, take)
+    return before
 
 
 def write_live_link(files: OutputFiles, take: Take) -> None:
@@ -110,12 +118,27 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
 
 
 def result_of(
-    files: OutputFiles, settings: OutputSettings, summary_path: Path, summary: dict[str, Any], *, has_blend: bool
+    files: OutputFiles, settings: OutputSettings, summary: dict[str, Any], *, has_blend: bool, before: Path | None
 ) -> SolveResult:
-    """What was written."""
+    """What was written; it is kept as a version, too.
+
+    Args:
+        before: the kept version of the take that had its name, if there was one.
+    """
+    written = {
+        "take.npz": True,
+        "summary.json": True,
+        "livelink.csv": settings.live_link,
+        "report.html": settings.report,
+        "preview.mp4": settings.preview,
+        "blend": has_blend,
+        settings.point_cache: settings.point_cache != "none",
+    }
     return SolveResult(
         take=files.named("take.npz"),
-        summary_path=summary_path,
+        version=files.keep(ending for ending, there in written.items() if there),
+        before=before,
+        summary_path=files.named("summary.json"),
         live_link=files.named("livelink.csv") if settings.live_link else None,
         report=files.named("report.html") if settings.report else None,
         preview=files.named("preview.mp4") if settings.preview else None,
@@ -237,12 +260,12 @@ class Account:
     that goes wrong there costs them.
 
     Attributes:
-        summary_path: where the summary goes.  report_path: where the report goes; None: not wished for.
+        summary_paths: where the summary goes.  report_path: where the report goes; None: not wished for.
         take, rig, thumbnails, title: what the report shows.
         summarise: the summary as it is now.
     """
 
-    summary_path: Path
+    summary_paths: Sequence[Path]
     report_path: Path | None
     take: Take
     rig: BlendshapeRig
@@ -262,19 +285,27 @@ class Account:
                 summary=summary,
                 title=self.title,
             )
-        write_summary(self.summary_path, summary)
+        for path in self.summary_paths:
+            write_summary(path, summary)
         return summary
 
 
-def summary_of(take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool) -> dict[str, Any]:
-    """What `summary.json` holds."""
+def summary_of(
+    take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool, frames: int | None = None
+) -> dict[str, Any]:
+    """What `summary.json` holds.
+
+    Args:
+        frames: how many were worked on, where that is not all of the take.
+    """
     solved = int(take.solved.sum())
     seconds = clock.seconds()
     return {
+        "take": take.provenance.get(ID, ""),
         "frames_decoded": take.frame_count,
         "frames_solved": solved,
         "frames_missing": take.frame_count - solved,
-        "fps": take.frame_count / seconds["total"],
+        "fps": (take.frame_count if frames is None else frames) / seconds["total"],
         "seconds": seconds,
         "residual_px": float(np.nanmedian(take.residual_px)) if np.isfinite(take.residual_px).any() else None,
         "focal_px": take.focal_px,

@@ -26,6 +26,7 @@ from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail
 from ..takes.npz import load_take
 from ..takes.take import Take
+from ..takes.versions import ID, home_of, identified
 from .blender_process import BlenderHook
 from .cameras import videos_of
 from .character import character_source, embedding_of
@@ -82,8 +83,8 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         footage = open_footage(solved_with.video, start=solved_with.start, end=solved_with.end, fps=solved_with.fps)
         footage = replace(footage, upside_down=bool(take.provenance.get("upside_down")))
         stem = path.name.removesuffix(".take.npz").removesuffix(ENDING)
-        source_files = OutputFiles(path.parent, stem)
-        files = OutputFiles(path.parent, stem + ENDING)
+        source_files = OutputFiles(home_of(path), stem)
+        files = OutputFiles(source_files.out, stem + ENDING)
         landmarker = open_landmarker(
             solved_with.landmarker, threads=settings.threads, model_path=solved_with.landmark_model
         )
@@ -112,18 +113,15 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             )
         )
     warnings = [*warnings, *refined.notes]
-    result = replace(
-        refined.take,
-        provenance={**refined.take.provenance, "refined": {"from": path.name, "settings": to_json(settings)}},
-    )
+    facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
+    result = identified(replace(refined.take, provenance={**refined.take.provenance, "refined": facts}))
     with clock.stage("files"):
         yield Progress("files", 0, 1)
-        write_take(files, result, settings)
+        before = write_take(files, result, settings)
         if settings.point_cache != "none":
             write_vertices(files, result, rig, settings, None, float(footage.frame_rate), embedding.head_from_rig)
-    summary_path = files.named("summary.json")
     account = Account(
-        summary_path,
+        (files.named("summary.json"),),
         files.named("report.html") if settings.report else None,
         result,
         rig,
@@ -148,9 +146,10 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
                 failure = yield from write_blend(asking, output_settings.blender, warnings)
     summary = account.write(before=summary)
     kept.forget_others()
-    check_blend(failure, output_settings.blender)
     has_blend = asking is not None and failure is None
-    return result_of(files, settings, summary_path, summary, has_blend=has_blend)
+    finished = result_of(files, settings, summary, has_blend=has_blend, before=before)
+    check_blend(failure, output_settings.blender)
+    return finished
 
 
 def take_in(settings: RefineSettings) -> Path:
@@ -174,7 +173,7 @@ def settings_of(take: Take, path: Path) -> SolveSettings:
         raise FacecapError(
             f"{path.name} does not say what it was solved from.", "Solve the footage with FaceCap first."
         )
-    return from_json(SolveSettings, {**facts, "out": str(path.parent)})
+    return from_json(SolveSettings, {**facts, "out": str(home_of(path))})
 
 
 class KeptFolder:

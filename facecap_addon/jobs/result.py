@@ -14,7 +14,9 @@ class SolveResult:
 
     Attributes:
         take: `<stem>.take.npz`.
-        summary_path: `summary.json`.
+        version: the same take under its identity, where it stays when the clip is solved again.
+        before: that of the take that had this one's name before; None where there was none.
+        summary_path: `<stem>.summary.json`; `summary.json` beside it is the folder's latest.
         live_link, report, preview, blend: the other files; None where not asked for or, for the .blend, not possible.
         summary: what `summary.json` holds: frames_decoded, frames_solved, frames_missing, fps, seconds, residual_px,
             versions, warnings.
@@ -27,6 +29,8 @@ class SolveResult:
     preview: Path | None
     blend: Path | None
     summary: dict[str, Any]
+    version: Path | None = None
+    before: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able facts; paths become text."""
@@ -38,7 +42,7 @@ class SolveResult:
         """Turn `to_json`'s facts back."""
 
         def path(name: str) -> Path | None:
-            return None if facts[name] is None else Path(facts[name])
+            return None if facts.get(name) is None else Path(facts[name])
 
         return cls(
             take=Path(facts["take"]),
@@ -48,4 +52,6 @@ class SolveResult:
             preview=path("preview"),
             blend=path("blend"),
             summary=dict(facts["summary"]),
+            version=path("version"),
+            before=path("before"),
         )

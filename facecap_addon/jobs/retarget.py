@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +26,16 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.between import between_rows, even_times, frame_rate
+from ..takes.names import made_stem
 from ..takes.npz import load_take
 from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
 from .blender_process import BlenderHook, ask_blender
-from .character import CharacterSource, character_source, embedding_of, read_rig
+from .character import CharacterSource, character_source, embedding_of, read_rig, rig_key
 from .outputs import check_blend, write_blend
 from .progress import Progress
 from .retarget_settings import RetargetSettings, WarpSettings
+from .schema import to_json
 from .stepwise import stepwise
 
 F32 = NDArray[np.float32]
@@ -85,15 +89,29 @@ def run(
         stem = settings.motion.name.removesuffix(".npz").removesuffix(".take")
     target = character_source(settings.character)
     rig, _ = yield from read_rig(target, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
-    points = settings.out / f"{stem}.{rig.name or target.path.stem}.{settings.points}"
+    said: list[str] = []
+    wished = f"{stem}.{rig.name or target.path.stem}"
+    stem = made_stem(settings.out, wished, _key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
+    points = settings.out / f"{stem}.{settings.points}"
     lines = yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points, start_s=start_s)
+    lines += said
     blend = None
     if settings.blend and target.is_blend:
         blend = yield from played(
-            target, rig, points, points.with_suffix(".blend"), settings, blender_hook, kept, lines, fps=sequence.fps
+            target, rig, points, settings.out / f"{stem}.blend", settings, blender_hook, kept, lines, fps=sequence.fps
         )
     lines += [str(path) for path in (points, blend) if path is not None]
     return RetargetResult(points, sequence.fps, blend, tuple(lines))
+
+
+def _key(settings: RetargetSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:
+    """Changes with everything that changes how the mesh moves."""
+    left_out = ("motion", "source", "character", "out", "blend", "blender", "threads")
+    facts = {name: value for name, value in to_json(settings).items() if name not in left_out}
+    digest = hashlib.sha256(f"{json.dumps(facts, sort_keys=True)} {rig_key(rig)}".encode())
+    for array in (sequence.rest, sequence.displacements, sequence.time_s):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:20]
 
 
 def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:

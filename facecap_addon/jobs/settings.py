@@ -21,6 +21,10 @@ class SolveSettings(FitSettings, OutputSettings):
     )
     start: str | None = setting(None, help="First frame to solve: a frame number (120) or a time (4.5s, 00:01:02.5)")
     end: str | None = setting(None, help="Last frame to solve, written like the start")
+    merge: bool = setting(
+        True, help="Put a solved range into the take of the same footage, blended at its ends; off: it is its own take"
+    )
+    into: Path | None = setting(None, help="Take that a solved range goes into; absent: the clip's in the folder")
     neutral_frame: int | None = setting(
         None,
         help="Frame of the footage in which the face is at rest; absent: found automatically",

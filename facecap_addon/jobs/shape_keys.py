@@ -20,12 +20,15 @@ from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
 from ..rig.key_sheet import key_sheet
 from ..takes.atomic import atomic_path
+from ..takes.names import made_stem
 from .blender_process import BlenderHook, ask_blender
-from .character import character_source, embedding_of, read_rig
+from .character import character_source, embedding_of, read_rig, rig_key
 from .outputs import check_blend, write_blend
 from .progress import Progress
 from .shape_keys_settings import ShapeKeysSettings
 from .stepwise import in_stages, stepwise
+
+_WRITTEN = ("keys.npz", "keys.png", "keys.blend")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def run(
     if settings.symmetric:
         made = made_symmetric(made, ours)
     made = replace(made, deltas=made.deltas * factors[:, None, None])
-    stem = bare.name or target_source.path.stem
+    stem = made_stem(out, bare.name or target_source.path.stem, rig_key(made), _WRITTEN, lines)
     target = out / f"{stem}.keys.npz"
     with atomic_path(target) as temporary:
         save_rig(temporary, made)

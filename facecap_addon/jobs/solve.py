@@ -9,10 +9,14 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import FacecapError, NoFaceError
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
+from ..footage.position import TIME_TOLERANCE_S
 from ..footage.read import Frame, read_frames
 from ..geometry.camera import focal_px_from_lens
 from ..landmarks.observations import Observations
@@ -24,11 +28,15 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
+from ..takes.merge import rows_of
+from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
+from ..takes.versions import identified
 from .blender_process import BlenderHook
 from .character import CharacterSource, character_source, embedding_of, read_rig, rehearsal_of
 from .crash import versions
 from .footage_key import content_key
+from .into_take import CLIP, as_filmed, base_of, into, part_of, rows_in
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
 from .output_settings import OutputSettings
 from .outputs import (
@@ -75,9 +83,16 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
         source = character_source(settings.character)
         landmarker = open_landmarker(settings.landmarker, threads=settings.threads, model_path=settings.landmark_model)
-        files = _prepare(settings, footage)
-        footage = stand_upright(footage, landmarker)
-    warnings = list(footage.notes)
+        ranged = stand_upright(footage, landmarker)
+        origin = Origin(str(settings.video.resolve()), content_key(footage.paths, {}))
+        files, note = _prepare(settings, footage, source, origin)
+        # A range goes into the take that is there: with the take's neutral, camera and frames around it.
+        base, own = base_of(settings, ranged, files.named("take.npz"), origin)
+        footage, chosen = ranged, settings
+        if base is not None:
+            footage, chosen = base.footage, as_filmed(base)
+            ranged = replace(ranged, upside_down=footage.upside_down)
+    warnings = [*ranged.notes, *filter(None, (note, own))]
 
     # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
     with clock.stage("character"):
@@ -91,14 +106,16 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     cache = landmark_cache(footage, landmarker, files.job)
     reused = cache.complete
     observations: Observations | None = None
+    rows: NDArray[np.bool_] | None = None
     if settings.head or not trained:
         with clock.stage("landmarks"):
             yield from find_landmarks(footage, landmarker, cache)
             observations = cache.observations()
         warnings += [*cache.facts().notes, *_faces_note(cache)]
-        if not (observations.presence >= PRESENCE_THRESHOLD).any():
+        rows = rows_in(ranged, observations)
+        if not (observations.presence[rows] >= PRESENCE_THRESHOLD).any():
             raise NoFaceError(
-                f"None of the {observations.frame_count} frames of {settings.video.name} shows a face.",
+                f"None of the {rows.sum()} frames of {settings.video.name} shows a face.",
                 "Check the clip, its trim range and whether it is upright.",
             )
 
@@ -109,16 +126,21 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     with bake_ready(source, settings, footage, shown, blender_hook, files) as baked:
         if trained:
             with clock.stage("solve"):
-                found = yield from solve_expressions(settings, footage, rig, files.job, observations)
-                take = take_from(settings, footage, rig, found, embedding, observations)
-                vertices = found.vertices_of(rig)
+                seen = None if observations is None or rows is None else part_of(observations, rows)
+                found = yield from solve_expressions(chosen, ranged, rig, files.job, seen)
+                part = take_from(chosen, ranged, rig, found, embedding, seen)
+                # What is blended at a range's ends is weights.
+                vertices = found.vertices_of(rig) if base is None else None
         else:
-            assert observations is not None
-            take = yield from _fitted(settings, footage, observations, rig, embedding, landmarker, files, clock)
-        take = _with_provenance(take, settings, footage, embedding)
+            assert observations is not None and rows is not None
+            whole = yield from _fitted(chosen, footage, observations, rig, embedding, landmarker, files, clock, rows)
+            part = rows_of(whole, rows)
+        part = _with_provenance(part, settings, footage, embedding, origin)
+        given = _fit_settings(settings, footage).focal_px
+        take = identified(part if base is None else into(base, part, settings, origin, given, warnings))
         with clock.stage("files"):
             yield Progress("files", 0, 1)
-            write_take(files, take, settings)
+            before = write_take(files, take, settings)
             if settings.point_cache != "none":
                 fps = float(footage.frame_rate)
                 write_vertices(files, take, rig, settings, vertices, fps, embedding.head_from_rig)
@@ -126,13 +148,13 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         if asking is None and settings.blend:
             warnings.append("No .blend was written: the character is a rig file, not a .blend.")
         account = Account(
-            files.out / "summary.json",
+            (files.named("summary.json"), files.out / "summary.json"),
             files.named("report.html") if settings.report else None,
             take,
             rig,
             cache.thumbnails() if observations is not None else [],
             settings.video.name,
-            lambda: summary_of(take, clock, warnings, landmarks_reused=reused),
+            lambda: summary_of(take, clock, warnings, landmarks_reused=reused, frames=part.frame_count),
         )
         summary = account.write()
         with clock.stage("preview"):
@@ -145,11 +167,13 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     summary = account.write(before=summary)
     if observations is not None:
         cache.forget_others()
+    has_blend = asking is not None and failure is None
+    result = result_of(files, settings, summary, has_blend=has_blend, before=before)
     check_blend(failure, settings.blender)
     if settings.method == "deep":
-        return (yield from _refined(settings, files, blender_hook))
-    has_blend = asking is not None and failure is None
-    return result_of(files, settings, account.summary_path, summary, has_blend=has_blend)
+        refined = None if base is None else np.searchsorted(take.time_s, part.time_s[[0, -1]] - TIME_TOLERANCE_S)
+        return (yield from _refined(settings, files, blender_hook, refined))
+    return result
 
 
 def _fitted(
@@ -161,33 +185,47 @@ def _fitted(
     landmarker: Landmarker,
     files: OutputFiles,
     clock: Stopwatch,
+    rows: NDArray[np.bool_],
 ) -> Generator[Progress, None, Take]:
-    """The landmark fit."""
+    """The landmark fit of some rows, (F,) bool; the others are missing."""
     with clock.stage("character"):
         rehearsal = yield from stepwise(
             "character", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
         )
     with clock.stage("fit"):
         yield Progress("fit", 0, observations.frame_count)
+        asked = None if rows.all() else rows
         chosen = _fit_settings(settings, footage)
         return (
             yield from stepwise(
                 "fit",
-                lambda say: solve_take(observations, rig, embedding, chosen, rehearsal=rehearsal, on_progress=say),
+                lambda say: solve_take(
+                    observations, rig, embedding, chosen, rehearsal=rehearsal, rows=asked, on_progress=say
+                ),
             )
         )
 
 
 def _refined(
-    settings: SolveSettings, files: OutputFiles, hook: BlenderHook | None
+    settings: SolveSettings, files: OutputFiles, hook: BlenderHook | None, rows: NDArray[np.intp] | None
 ) -> Generator[Progress, None, SolveResult]:
-    """Go on with deep energies from the landmark fit that was just written."""
+    """Go on with deep energies from the landmark fit that was just written.
+
+    Args:
+        rows: (2,) first and last row to refine; None: all.
+    """
     from .refine import run as refine
     from .refine_settings import RefineSettings
 
     same = {item.name: getattr(settings, item.name) for item in fields(OutputSettings)}
+    first, last = (None, None) if rows is None else rows.tolist()
     deep = RefineSettings(
-        folder=files.out, take=files.named("take.npz"), reference_frame=settings.neutral_frame, **same
+        folder=files.out,
+        take=files.named("take.npz"),
+        reference_frame=settings.neutral_frame,
+        start=first,
+        end=last,
+        **same,
     )
     return (yield from refine(deep, blender_hook=hook))
 
@@ -251,16 +289,29 @@ class _ShownFrames:
         return shots
 
 
-def _prepare(settings: SolveSettings, footage: Footage) -> OutputFiles:
-    """Make the folders, so that an output that cannot be written shows before the work, not after it."""
-    files = OutputFiles(settings.out, _stem(settings.video, footage))
+def _prepare(
+    settings: SolveSettings, footage: Footage, source: CharacterSource, origin: Origin
+) -> tuple[OutputFiles, str]:
+    """Make the folders, so that an output that cannot be written shows before the work, not after it.
+
+    Returns the files and, where they cannot be called after the clip, a note.
+    """
+    wished = _stem(settings.video, footage)
     try:
-        files.job.mkdir(parents=True, exist_ok=True)
+        stem, taken_by = claim_stem(settings.out, wished, origin)
+        files = OutputFiles(settings.out, stem)
         with atomic_path(files.job / "settings.json") as temporary:
             temporary.write_text(json.dumps(to_json(settings), indent=1), encoding="utf-8")
     except (FileExistsError, NotADirectoryError) as error:
         raise FacecapError(f"{settings.out} is a file, not a folder.", "Name another folder with --out.") from error
-    return files
+    target = files.named("blend")
+    if settings.blend and source.is_blend and target.is_file() and target.samefile(source.path):
+        raise FacecapError(
+            f"The result would replace the character's own file, {target}.",
+            "Choose another folder, or do without the .blend.",
+        )
+    note = f"“{wished}” in this folder belongs to {taken_by}; this clip's results are called “{stem}”."
+    return files, note if taken_by else ""
 
 
 def _stem(video: Path, footage: Footage) -> str:
@@ -309,10 +360,13 @@ def _fit_settings(settings: SolveSettings, footage: Footage) -> FitSettings:
     return chosen
 
 
-def _with_provenance(take: Take, settings: SolveSettings, footage: Footage, embedding: LandmarkEmbedding) -> Take:
+def _with_provenance(
+    take: Take, settings: SolveSettings, footage: Footage, embedding: LandmarkEmbedding, origin: Origin
+) -> Take:
     facts: dict[str, object] = {
         **take.provenance,
         "source": str(settings.video),
+        CLIP: {"path": origin.path, "key": origin.key},
         "fps": str(footage.frame_rate),
         "upside_down": footage.upside_down,
         "head_from_rig": embedding.head_from_rig.tolist(),

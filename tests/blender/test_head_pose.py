@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take, reference_frame, scene_frames
+from facecap_addon.blender.scene.bake import BakeSettings, apply_take, scene_frames
 from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.scene.head_pose import camera_from_rig
 from facecap_addon.blender.scene.stage import add_camera
 from facecap_addon.errors import FacecapError
 from facecap_addon.geometry.camera import centered_camera, project
+from facecap_addon.takes.merge import reference_frame
 from facecap_addon.takes.take import Take
 from tests.blender.faces import evaluated_world, make_face
 from tests.blender.takes import make_take

@@ -175,6 +175,20 @@ def test_solve_puts_moving_keys_on_the_sample_head(tmp_path: Path) -> None:
     bpy.ops.facecap.show_footage()
     assert "FaceCap camera" in bpy.context.scene.objects
 
+    # A part that is solved anew goes into the take; undo brings back the whole one, which is still there.
+    whole = Path(bpy.path.abspath(result.take))
+    bpy.ops.ed.undo_push(message="whole")
+    settings.use_trim, settings.trim_start, settings.trim_end = True, 6, 13
+    assert bpy.ops.facecap.solve() == {"FINISHED"}
+    assert (result.frames_solved, len(settings.takes)) == (20, 2)
+    merged = load_take(Path(bpy.path.abspath(result.take)))
+    np.testing.assert_array_equal(merged.weights[14:], take.weights[14:])
+    bpy.ops.ed.undo_push(message="range")
+    bpy.ops.ed.undo()
+    result = bpy.context.scene.facecap.result
+    assert Path(bpy.path.abspath(result.take)) == whole
+    np.testing.assert_array_equal(load_take(whole).weights, take.weights)
+
 
 @needs_models
 def test_footage_without_a_face_ends_in_words(tmp_path: Path) -> None:

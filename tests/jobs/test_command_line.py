@@ -65,6 +65,7 @@ def test_everything_is_written_and_agrees(face_clip: Path, tmp_path: Path) -> No
         "Réplique №1.livelink.csv",
         "Réplique №1.preview.mp4",
         "Réplique №1.report.html",
+        "Réplique №1.summary.json",
         "Réplique №1.take.npz",
         "summary.json",
     ]
@@ -250,8 +251,10 @@ def test_landmarks_are_used_again_when_only_the_fit_changes(face_clip: Path, tmp
 
     assert summary()["landmarks_reused"] is False
     assert summary("--smoothness", "3")["landmarks_reused"] is True
-    assert summary("--end", "19")["frames_decoded"] == 20
-    assert len(list((tmp_path / ".face.facecap").glob("landmarks-*"))) == 1
+    merged = summary("--end", "19")
+    assert (merged["frames_decoded"], merged["landmarks_reused"]) == (40, True)
+    assert summary("--end", "19", "--no-merge")["frames_decoded"] == 20
+    assert summary()["landmarks_reused"] is True  # a range that was looked at for itself does not cost them
 
 
 def test_two_faces_are_reported(face_clip: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_both_runners_give_the_same_take(face_clip: Path, tmp_path: Path) -> Non
     inline = InlineRunner("solve", quick(face_clip, tmp_path / "inline")).wait(PATIENCE_S)
     process = ProcessRunner("solve", quick(face_clip, tmp_path / "process")).wait(PATIENCE_S)
     results = [SolveResult.from_json(done.result) for done in (inline, process)]
-    assert results[0].summary_path.name == "summary.json"
+    assert results[0].summary_path.name == "face.summary.json"
     one, other = (load_take(result.take) for result in results)
     np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
     np.testing.assert_allclose(one.landmarks_px, other.landmarks_px, atol=1e-3)  # threads may add up in another order

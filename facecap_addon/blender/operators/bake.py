@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import bpy
 from ...errors import FacecapError
 from .. import session
 from ..properties.derive import values_of
+from ..takes import add_take, choose_take, home_folder, kept_path, label_of, lines_about, made_from, take_file
 from .base import FacecapOperator
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _SAME_RATE = 1e-4
 """Rates this near are one; 29.97 and 30 are not: after half a minute keys lie a frame apart."""
+_ITEMS: list[tuple[str, str, str]] = []
 
 
 class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
@@ -36,12 +39,18 @@ class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        session.outcome = session.Outcome(True, bake_result(context.scene, context.scene.facecap.character))
+        lines = bake_result(context.scene, context.scene.facecap.character)
+        session.outcome = session.Outcome(True, lines, context.scene.facecap.result.take)
         return {"FINISHED"}
 
 
-def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> list[str]:
-    """Key the scene's take on a character; returns what to tell the user. Raises FacecapError."""
+def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None, path: Path | None = None) -> list[str]:
+    """Key a take on a character; returns what to tell the user. Raises FacecapError.
+
+    Args:
+        path: of the take; None: the one that the scene has chosen.
+    """
+    from ...takes.merge import solved_range
     from ...takes.npz import load_take
     from ..scene.bake import BakeSettings, apply_take
     from ..scene.footage import scene_rate
@@ -49,8 +58,9 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
     settings = scene.facecap
     if character is None:
         raise FacecapError("There is no character to key.", "Pick the mesh that was solved, and bake.")
-    take = load_take(Path(bpy.path.abspath(settings.result.take)))
-    settings.result.not_observed = "\n".join(take.not_observed)
+    take = load_take(take_file(settings.result) if path is None else path)
+    if path is None:
+        settings.result.not_observed = "\n".join(take.not_observed)
     bake = settings.bake
     wanted = BakeSettings(
         mode=bake.mode,
@@ -62,10 +72,12 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None) -> l
         bone=bake.bone,
         start_frame=settings.start_frame,
         whole_frames=bake.whole_frames,
+        # What was keyed around a range that was solved anew stays as it is.
+        within_s=solved_range(take) if bake.mode == "mix" else None,
     )
     report = apply_take(character, take, wanted, scene=scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-    lines = [f"{len(report.keyed)} shape keys keyed over {int(take.solved.sum())} frames"]
+    lines = [f"{len(report.keyed)} shape keys keyed over {report.frames} frames"]
     if report.unknown:
         lines.append(f"No shape key for {', '.join(report.unknown[:4])}{' …' if len(report.unknown) > 4 else ''}")
     if report.locked:
@@ -91,6 +103,29 @@ def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]
     return [f"The footage runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}"]
 
 
+def _takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+    """The scene's takes, latest first; Blender wants the texts to be kept alive."""
+    takes = context.scene.facecap.takes if context is not None else ()
+    _ITEMS[:] = [
+        (str(index), label_of(takes[index]), "\n".join((*lines_about(takes[index]), takes[index].clip)))
+        for index in reversed(range(len(takes)))
+    ]
+    return _ITEMS
+
+
+class FACECAP_OT_choose_take(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.choose_take"
+    bl_label = "Choose Take"
+    bl_description = "Choose which of the scene's takes Bake Again, Filter, Refine and the exports work on"
+    bl_options = {"REGISTER", "UNDO"}
+
+    take: bpy.props.EnumProperty(name="Take", items=_takes)  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        choose_take(context.scene, int(self.take))
+        return {"FINISHED"}
+
+
 class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.filter"
     bl_label = "Filter and Bake"
@@ -105,19 +140,29 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
         from ...jobs.schema import from_json
         from ...takes.filters.take_filter import filter_take
         from ...takes.npz import load_take, save_take
+        from ...takes.versions import ID, home_of, identified, keep
 
-        settings = context.scene.facecap
-        path = Path(bpy.path.abspath(settings.result.take))
+        scene, settings = context.scene, context.scene.facecap
         # Filtered again, a take is filtered from the solve.
-        path = path.with_name(path.name.replace(f"{ENDING}.take.npz", ".take.npz"))
+        path = made_from(take_file(settings.result), ENDING, "filtered")
+        take = load_take(path)
+        kinds = {entry.take: entry.kind for entry in settings.takes}
         choice = from_json(CurveFilterSettings, values_of(settings.filter, CurveFilterSettings)).choice()
         if choice.kind == "none":
-            settings.result.take = str(path)
+            add_take(scene, path, take, kinds.get(kept_path(path), "solved"), choose=True)
         else:
-            target = path.with_name(path.name.replace(".take.npz", f"{ENDING}.take.npz"))
-            save_take(target, filter_take(load_take(path), choice))
-            settings.result.take = str(target)
-        session.outcome = session.Outcome(True, bake_result(context.scene, settings.character))
+            stem = f"{path.name.removesuffix('.take.npz')}{ENDING}"
+            target = home_of(path) / f"{stem}.take.npz"
+            keep(target.parent, stem, [target])
+            facts = {"from": path.name, "id": take.provenance.get(ID, ""), "filter": choice.kind}
+            after = filter_take(take, choice)
+            after = identified(replace(after, provenance={**after.provenance, "filtered": facts}))
+            save_take(target, after)
+            kept = keep(target.parent, stem, [target]) or target
+            add_take(scene, kept, after, "filtered", choose=True, detail=f"Smoothed: {settings.filter.filter}")
+        lines = bake_result(scene, settings.character)
+        lines.append(f"Bake Again bakes {label_of(settings.result)}")
+        session.outcome = session.Outcome(True, lines, settings.result.take)
         return {"FINISHED"}
 
 
@@ -134,16 +179,19 @@ class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
     poll = FACECAP_OT_bake.poll
 
     def run(self, context: bpy.types.Context) -> set[str]:
+        from ...takes.names import free_path
         from ...takes.npz import load_take
         from ..scene.point_cache import bake_points
 
         settings = context.scene.facecap
         if settings.character is None:
             raise FacecapError("There is no character to move.", "Pick the mesh that was solved, and bake.")
-        path = Path(bpy.path.abspath(settings.result.take))
+        path = take_file(settings.result)
         stem = path.name.removesuffix(".take.npz")
         solved = next((p for p in (path.with_name(f"{stem}.{kind}") for kind in ("pc2", "mdd")) if p.is_file()), None)
-        target = path.with_name(f"{stem}.{settings.character.name}.{self.cache_format.lower()}")
+        # A cache that plays already is another take's, or was wished otherwise: it stays.
+        name = f"{stem}.{settings.character.name}.{self.cache_format.lower()}"
+        target = free_path(home_folder(settings.result) / name)
         start, take = settings.start_frame, load_take(path)
         if take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here
             solved = None
@@ -161,8 +209,9 @@ class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
     filter_glob: bpy.props.StringProperty(default="*.abc;*.usd;*.usda;*.usdc", options={"HIDDEN"})  # type: ignore[valid-type]
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        take = context.scene.facecap.result.take
-        self.filepath = str(Path(bpy.path.abspath(take)).with_suffix("").with_suffix(".abc")) if take else "face.abc"
+        result = context.scene.facecap.result
+        name = Path(bpy.path.abspath(result.take)).with_suffix("").with_suffix(".abc").name
+        self.filepath = str(home_folder(result) / name) if result.take else "face.abc"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -176,4 +225,4 @@ class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (FACECAP_OT_bake, FACECAP_OT_filter, FACECAP_OT_bake_points, FACECAP_OT_export_points)
+CLASSES = (FACECAP_OT_bake, FACECAP_OT_choose_take, FACECAP_OT_filter, FACECAP_OT_bake_points, FACECAP_OT_export_points)

@@ -15,9 +15,10 @@ from ...jobs.shape_keys_settings import ShapeKeysSettings
 from .. import session
 from ..package import work_folder
 from ..properties.derive import values_of
+from ..takes import add_take, still_baked, take_file
 from .bake import bake_result
 from .refine import show_picture
-from .solve import STAGES, JobOperator, lines_of, worker_job
+from .solve import STAGES, JobOperator, lines_of, worker_job, write_rig
 
 SHEET = "FaceCap shape keys"
 STAGES.update(
@@ -71,13 +72,17 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
         return worker_job(context, "generate", from_json(GenerateSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+        from ...takes.npz import load_take
+
         scene, obj = _scene(job), _object(job)
         if facts.get("take"):
-            scene.facecap.result.take = str(facts["take"])
+            path = Path(str(facts["take"]))
+            # What was solved is still what Bake Again bakes.
+            add_take(scene, path, load_take(path), "generated", choose=False)
             before = scene.facecap.bake.head
             scene.facecap.bake.head = before if scene.facecap.generate.head else "none"
             try:
-                lines = bake_result(scene, obj)
+                lines = bake_result(scene, obj, path)
             finally:
                 scene.facecap.bake.head = before
             if scene.facecap.generate.loop:
@@ -86,7 +91,7 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
                 _as_strips(obj, Path(str(facts["take"])).name.removesuffix(".take.npz"))
         else:
             lines = _play(scene, obj, Path(str(facts["points"])), 25.0)
-        session.outcome = session.Outcome(True, lines + lines_of(facts)[:2])
+        session.outcome = session.Outcome(True, lines + lines_of(facts)[:2] + still_baked(scene, facts.get("take")))
         return {"FINISHED"}
 
 
@@ -108,9 +113,12 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
             raise FacecapError("There is no character that the take belongs to.", "Pick the mesh that was solved.")
         out = work_folder("retargeted")
         request: dict[str, Any] = values_of(settings.retarget, RetargetSettings)
-        request |= {"motion": bpy.path.abspath(settings.result.take), "out": str(out), "blend": False}
+        motion = str(take_file(settings.result))
+        request |= {"motion": motion, "out": str(out), "blend": False}
         request |= {"source": str(exported(settings.character, out)), "character": str(exported(target, out))}
-        return worker_job(context, "retarget", from_json(RetargetSettings, request), target)
+        job = worker_job(context, "retarget", from_json(RetargetSettings, request), target)
+        job.take = motion
+        return job
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         lines = _play(_scene(job), _object(job), Path(str(facts["points"])), float(str(facts["fps"])))
@@ -131,13 +139,14 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
         return self.execute(context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
+        from ...takes.names import free_path
         from ..scene.empties import follow_empties
 
         target = context.object
         if target is None or target.type != "MESH":
             raise FacecapError("No mesh is active.", "Select the empties, then the mesh that shall follow.")
         empties = [obj for obj in context.selected_objects if obj.type == "EMPTY"]
-        path = work_folder("retargeted") / f"{bpy.path.clean_name(target.name)}.empties.pc2"
+        path = free_path(work_folder("retargeted") / f"{bpy.path.clean_name(target.name)}.empties.pc2")
         lines = follow_empties(context.scene, target, empties, path)
         session.outcome = session.Outcome(True, lines)
         self.report({"INFO"}, lines[0])
@@ -160,15 +169,9 @@ def _character(context: bpy.types.Context) -> bpy.types.Object:
 
 def exported(obj: bpy.types.Object, folder: Path) -> Path:
     """The mesh as a rig file for the worker."""
-    from ...rig.blendshapes import save_rig
-    from ...takes.atomic import atomic_path
     from ..scene.character import extract_rig
 
-    path = folder / f"{bpy.path.clean_name(obj.name)}.rig.npz"
-    rig = extract_rig(obj, bare=True)
-    with atomic_path(path) as temporary:
-        save_rig(temporary, rig)
-    return path
+    return write_rig(extract_rig(obj, bare=True), folder, bpy.path.clean_name(obj.name))
 
 
 def _scene(job: session.Job) -> bpy.types.Scene:

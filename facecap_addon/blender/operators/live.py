@@ -18,6 +18,7 @@ from .. import session
 from ..overlay import live_picture
 from ..package import work_folder
 from ..properties.derive import values_of
+from ..takes import add_take
 from ..worker_python import worker_python
 from .bake import bake_result
 from .base import FacecapOperator, fault_message
@@ -143,7 +144,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         context.view_layer.update()
         try:
             remember_take(scene, take)
-            lines = bake_result(scene, bpy.data.objects.get(live.character))
+            lines = bake_result(scene, bpy.data.objects.get(live.character), take)
         except FacecapError as error:
             live.note = f"{error.what} {error.way_out} The recording is {take}"
             live.problems.append(live.note)
@@ -232,15 +233,10 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
 
 
 def remember_take(scene: bpy.types.Scene, path: Path) -> None:
-    """Keep a recording with the scene, with what the Result section says of it. Raises FacecapError."""
+    """List a recording among the scene's takes; what was solved is still what Bake Again bakes. Raises FacecapError."""
     from ...takes.npz import load_take
 
-    take, kept = load_take(path), scene.facecap.result
-    solved = int(take.solved.sum())
-    kept.take, kept.report = str(path), ""
-    kept.frames_solved, kept.frames_missing = solved, take.frame_count - solved
-    kept.residual_px = kept.fps = 0.0
-    kept.warnings = ""
+    add_take(scene, path, load_take(path), "recorded", choose=False)
 
 
 def bake_choice(context: bpy.types.Context) -> Any:

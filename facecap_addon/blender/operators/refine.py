@@ -13,6 +13,7 @@ from ...jobs.refine_settings import ENDING, LIVE_NAME, RefineSettings
 from ...jobs.schema import from_json
 from .. import session
 from ..properties.derive import values_of
+from ..takes import home_folder, made_from, take_file
 from ..worker_python import worker_python
 from .solve import STAGES, JobOperator
 
@@ -44,6 +45,7 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
     bl_description = "Make the solve look like the footage: render, look, compare (slow; needs PyTorch)"
 
     needs_take = "Solve first"
+    kind = "refined"
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "TIMER":
@@ -59,19 +61,20 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
     """Start the worker on the scene's solve. Raises FacecapError."""
     from ...jobs.runner import ProcessRunner
     from ...takes.npz import load_take
+    from ...takes.versions import home_of
     from ..scene.cameras import write_cameras
 
     scene = context.scene
     settings = scene.facecap
     if settings.character is None:
         raise FacecapError("No character was chosen.", "Pick the mesh that was solved.")
-    path = Path(bpy.path.abspath(settings.result.take))
     # Refined again, a solve is refined from its beginning.
-    path = path.with_name(path.name.replace(f"{ENDING}.take.npz", ".take.npz"))
+    path = made_from(take_file(settings.result), ENDING, "refined")
+    folder = home_of(path)
     take = load_take(path)
     python = worker_python()
     chosen = settings.refine
-    request = values_of(chosen, RefineSettings) | {"folder": path.parent, "take": path, "blend": False}
+    request = values_of(chosen, RefineSettings) | {"folder": folder, "take": path, "blend": False}
     if chosen.use_timeline:
         request["start"], request["end"] = timeline_rows(scene, take)
     others = (
@@ -82,7 +85,7 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
     if others:
         if scene.camera is None:
             raise FacecapError("The scene has no camera.", "Make the camera of the solved footage the scene's camera.")
-        request["cameras"] = path.parent / CAMERAS_NAME
+        request["cameras"] = folder / CAMERAS_NAME
         write_cameras(request["cameras"], scene.camera, others, scene, settings.start_frame)
     request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
     asked = from_json(RefineSettings, request)
@@ -105,8 +108,9 @@ def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
 
 def show_live(context: bpy.types.Context) -> None:
     """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
-    take = Path(bpy.path.abspath(context.scene.facecap.result.take))
-    path = take.parent / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
+    result = context.scene.facecap.result
+    take = Path(bpy.path.abspath(result.take))
+    path = home_folder(result) / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
     show_picture(context, path, LIVE_IMAGE)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 
 from ...errors import FacecapError
+from ..takes import home_folder
 from .base import FacecapOperator
 
 
@@ -27,8 +28,7 @@ class FACECAP_OT_open_folder(FacecapOperator, bpy.types.Operator):
     bl_description = "Show the folder with the take, the Live Link CSV and the preview"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        path = _existing(context.scene.facecap.result.take, "take")
-        bpy.ops.wm.path_open(filepath=str(path.parent))
+        bpy.ops.wm.path_open(filepath=str(home_folder(context.scene.facecap.result)))
         return {"FINISHED"}
 
 

@@ -16,6 +16,7 @@ from ...jobs.settings import SolveSettings
 from .. import session
 from ..package import job_folder
 from ..properties.derive import values_of
+from ..takes import add_take, kept_path, made_from, take_file
 from ..worker_python import worker_python
 from .bake import bake_result
 from .base import FacecapOperator, fault_message
@@ -23,6 +24,8 @@ from .footage import footage_path, sequence_rate
 
 if TYPE_CHECKING:
     from ...jobs.runner import ProcessRunner
+    from ...rig.blendshapes import BlendshapeRig
+    from ...takes.take import Take
 
 POLL_S = 0.1
 RIG_NAME = "character.rig.npz"
@@ -45,6 +48,8 @@ class JobOperator(FacecapOperator):
     _timer: bpy.types.Timer | None = None
     needs_take = ""
     """What to say where the operator wants a solved take and there is none."""
+    kind = "solved"
+    """What became of the take that it makes."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -127,13 +132,13 @@ class JobOperator(FacecapOperator):
         scene = bpy.data.scenes.get(job.scene)
         if scene is None:
             raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "The take is kept in the job folder.")
-        remember(scene, SolveResult.from_json(facts))
+        remember(scene, SolveResult.from_json(facts), self.kind)
         try:
             lines = bake_result(scene, bpy.data.objects.get(job.character))
         except FacecapError as error:
             session.outcome = session.Outcome(False, [error.what, error.way_out])
             raise
-        session.outcome = session.Outcome(True, lines)
+        session.outcome = session.Outcome(True, lines, scene.facecap.result.take)
         return {"FINISHED"}
 
     def _finish(self, context: bpy.types.Context, verdict: set[str]) -> set[str]:
@@ -179,8 +184,6 @@ def new_job(context: bpy.types.Context) -> session.Job:
 def start_worker(context: bpy.types.Context) -> ProcessRunner:
     """Read the character, write it into the job folder and start the worker. Raises FacecapError."""
     from ...jobs.runner import ProcessRunner
-    from ...rig.blendshapes import save_rig
-    from ...takes.atomic import atomic_path
     from ..scene.action import check_animatable
     from ..scene.character import extract_rig
 
@@ -193,15 +196,45 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     rig = extract_rig(settings.character)
     check_animatable(settings.character)
     folder = job_folder(video)
-    rig_path = folder / RIG_NAME
-    with atomic_path(rig_path) as temporary:
-        save_rig(temporary, rig)
+    rig_path = write_rig(rig, folder, "character")
     request = values_of(settings.solve, SolveSettings)
     request |= {"video": video, "out": folder, "character": str(rig_path), "blend": False}
     request["fps"] = sequence_rate(settings)
     if settings.use_trim:
         request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
+        into = _take_to_merge_into(settings, video, rig) if request.get("merge") else None
+        request |= {"merge": False} if into is None else {"into": into}
+    request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
     return ProcessRunner("solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path)
+
+
+def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
+    """Write a mesh for the worker; its file says what it holds, for what was made of it stays tied to it."""
+    from ...jobs.character import rig_key
+    from ...rig.blendshapes import save_rig
+    from ...takes.atomic import atomic_path
+
+    path = folder / f"{name}.{rig_key(rig)[:8]}.rig.npz"
+    with atomic_path(path) as temporary:
+        save_rig(temporary, rig)
+    return path
+
+
+def _take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: BlendshapeRig) -> Path | None:
+    """The scene's take, if it is one of this footage and this character; a filtered one is merged into unfiltered."""
+    from ...jobs.filter_settings import ENDING
+    from ...jobs.into_take import origin_in
+    from ...takes.names import Origin
+    from ...takes.npz import load_take
+
+    try:
+        path = made_from(take_file(settings.result), ENDING, "filtered")
+        take = load_take(path)
+    except FacecapError:
+        return None
+    origin = origin_in(take)
+    same = origin is not None and Origin(str(video.resolve()), "-").is_same(origin)
+    return path if same and take.channels == rig.channels and "settings" in take.provenance else None
 
 
 def worker_job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.types.Object | None) -> session.Job:
@@ -246,41 +279,45 @@ def stop(job: session.Job) -> None:
     job.runner.cancel()
 
 
-def remember(scene: bpy.types.Scene, result: SolveResult) -> None:
+def remember(scene: bpy.types.Scene, result: SolveResult, kind: str = "solved") -> None:
     """Keep a solve's outcome with the scene, so that it can be baked again later."""
-    kept = scene.facecap.result
+    from ...takes.npz import load_take
+
     summary = result.summary
-    kept.take = _kept_path(result.take)
-    kept.report = _kept_path(result.report) if result.report else ""
-    kept.embedding = _embedding_of(result)
-    kept.frames_solved = int(summary.get("frames_solved", 0))
-    kept.frames_missing = int(summary.get("frames_missing", 0))
-    kept.residual_px = float(summary.get("residual_px") or 0.0)
-    kept.fps = float(summary.get("fps") or 0.0)
-    kept.warnings = "\n".join(str(warning) for warning in summary.get("warnings", ()))
+    path = result.version or result.take
+    report = result.report
+    if report is not None and path.with_name(report.name).is_file():
+        report = path.with_name(report.name)
+    take = load_take(path)
+    add_take(
+        scene,
+        path,
+        take,
+        kind,
+        choose=True,
+        report=kept_path(report) if report else "",
+        embedding=_embedding_of(take, path),
+        residual_px=float(summary.get("residual_px") or 0.0),
+        fps=float(summary.get("fps") or 0.0),
+        warnings="\n".join(str(warning) for warning in summary.get("warnings", ())),
+    )
 
 
-def _embedding_of(result: SolveResult) -> str:
+def _embedding_of(take: Take, path: Path) -> str:
     """Where the solve keeps the character's landmarks, for the overlay; "" if they are not there."""
     from ...jobs.character import kept_embedding
     from ...rig.blendshapes import load_rig
-    from ...takes.npz import load_take
+    from ...takes.versions import home_of
 
-    folder = result.take.parent
+    settings = take.provenance.get("settings")
     try:
-        model_version = str(load_take(result.take).provenance.get("landmarks"))
-        found = kept_embedding(load_rig(folder / RIG_NAME), model_version, folder / ".characters.facecap")
+        rig = load_rig(Path(str(settings["character"]))) if isinstance(settings, dict) else None
     except FacecapError:
         return ""
-    return "" if found is None else _kept_path(found)
-
-
-def _kept_path(path: Path) -> str:
-    """Relative to the .blend where it is saved, so that the folder can be moved."""
-    try:
-        return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
-    except ValueError:  # another drive
-        return str(path)
+    if rig is None:
+        return ""
+    found = kept_embedding(rig, str(take.provenance.get("landmarks")), home_of(path) / ".characters.facecap")
+    return "" if found is None else kept_path(found)
 
 
 @bpy.app.handlers.persistent

@@ -11,6 +11,7 @@ from ..operators.footage import is_sequence
 from ..operators.solve import progress_text
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
+from ..takes import label_of, lines_about
 from .create import draw_bare
 from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
 from .text import wrapped
@@ -44,6 +45,8 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         part.active = settings.use_trim
         part.prop(settings, "trim_start", text="")
         part.prop(settings, "trim_end", text="")
+        if settings.use_trim and settings.result.take:
+            column.prop(settings.solve, "merge", text="Merge into the Take")
         column.prop(settings, "start_frame")
         column = layout.column(align=True)
         column.operator("facecap.match_scene", icon="TIME")
@@ -219,16 +222,24 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         result = context.scene.facecap.result
+        row = layout.row()
+        row.enabled = len(context.scene.facecap.takes) > 1
+        row.operator_menu_enum("facecap.choose_take", "take", text=label_of(result), icon="ACTION")
         column = layout.column(align=True)
-        column.label(text=f"{result.frames_solved} frames solved", icon="CHECKMARK")
+        for line in lines_about(result):
+            wrapped(column, context, line, icon="BLANK1")
+        if result.frames_solved:
+            done = result.kind if result.kind in ("generated", "recorded") else "solved"
+            column.label(text=f"{result.frames_solved} frames {done}", icon="CHECKMARK")
         if result.frames_missing:
             column.label(text=f"{result.frames_missing} frames without a face", icon="ERROR")
         if result.residual_px > 0.0:
             column.label(text=f"Landmarks within {result.residual_px:.2f} px", icon="BLANK1")
         if result.fps >= 1.0:
             column.label(text=f"Solved at {result.fps:.0f} frames per second", icon="BLANK1")
-        if session.outcome is not None and session.outcome.ok:
-            for line in session.outcome.lines:
+        outcome = session.outcome
+        if outcome is not None and outcome.ok and outcome.take in ("", result.take):
+            for line in outcome.lines:
                 wrapped(column, context, line, icon="BLANK1")
         for warning in result.warnings.splitlines():
             wrapped(column, context, warning, icon="INFO")

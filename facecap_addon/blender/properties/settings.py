@@ -17,7 +17,7 @@ from .derive import annotations_of
 # What the panel gives in another form: the paths, the trim range, and which files are written.
 _NOT_DERIVED = (
     *("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm"),
-    *("whole_frames",),
+    *("whole_frames", "into"),
 )
 
 # From 4.5 a path that may be relative to the .blend has to say so.
@@ -237,8 +237,17 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
     bone: bpy.props.StringProperty(name="Bone", description="The head bone")  # type: ignore[valid-type]
 
 
-class FACECAP_PG_result(bpy.types.PropertyGroup):
+class FACECAP_PG_take(bpy.types.PropertyGroup):
+    """A take of the scene: its file, which stays, and what there is to say about it."""
+
     take: bpy.props.StringProperty()  # type: ignore[valid-type]
+    kind: bpy.props.StringProperty(default="solved")  # type: ignore[valid-type]
+    clip: bpy.props.StringProperty()  # type: ignore[valid-type]
+    made: bpy.props.StringProperty()  # type: ignore[valid-type]
+    detail: bpy.props.StringProperty()  # type: ignore[valid-type]
+    frames: bpy.props.IntProperty()  # type: ignore[valid-type]
+    first_s: bpy.props.FloatProperty()  # type: ignore[valid-type]
+    last_s: bpy.props.FloatProperty()  # type: ignore[valid-type]
     report: bpy.props.StringProperty()  # type: ignore[valid-type]
     embedding: bpy.props.StringProperty()  # type: ignore[valid-type]
     frames_solved: bpy.props.IntProperty()  # type: ignore[valid-type]
@@ -299,7 +308,8 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     generate: bpy.props.PointerProperty(type=FACECAP_PG_generate)  # type: ignore[valid-type]
     retarget: bpy.props.PointerProperty(type=FACECAP_PG_retarget)  # type: ignore[valid-type]
     bake: bpy.props.PointerProperty(type=FACECAP_PG_bake)  # type: ignore[valid-type]
-    result: bpy.props.PointerProperty(type=FACECAP_PG_result)  # type: ignore[valid-type]
+    result: bpy.props.PointerProperty(type=FACECAP_PG_take)  # type: ignore[valid-type]
+    takes: bpy.props.CollectionProperty(type=FACECAP_PG_take)  # type: ignore[valid-type]
 
 
 CLASSES = (
@@ -312,7 +322,7 @@ CLASSES = (
     FACECAP_PG_retarget,
     FACECAP_PG_filter,
     FACECAP_PG_bake,
-    FACECAP_PG_result,
+    FACECAP_PG_take,
     FACECAP_PG_scene,
 )
 

@@ -24,6 +24,7 @@ class KeyingReport:
         unknown: channels for which the character has no shape key.
         locked: channels whose present curve is locked, left as they were.
         remarks: what keeps keys from being seen, one line each.
+        frames: how many frames were keyed.
     """
 
     action: bpy.types.Action | None
@@ -31,6 +32,7 @@ class KeyingReport:
     unknown: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    frames: int = 0
 
 
 def key_channels(

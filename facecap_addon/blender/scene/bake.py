@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import FacecapError
 from ...takes.between import resampled
+from ...takes.merge import reference_pose
 from ...takes.take import Take
 from .action import KeyingReport, check_animatable, key_channels
 from .character import rest_axes
@@ -20,6 +21,7 @@ from .head_pose import camera_from_rig, key_bases, key_head_pose, world_motion
 from .jaw import jaw_bases, jaw_bone
 
 _SAME_FRAME = 1e-3
+_MOMENT_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class BakeSettings:
         armature, bone: names, for "bone"; without an armature's name, the one that deforms the character.
         start_frame: scene frame at which the footage starts.
         whole_frames: whether keys lie on whole scene frames only, resampled, instead of where each frame was filmed.
+        within_s: first and last time of the part of the take to key; None: all of it.
     """
 
     mode: str = "new"
@@ -46,6 +49,7 @@ class BakeSettings:
     bone: str = ""
     start_frame: float = 1.0
     whole_frames: bool = False
+    within_s: tuple[float, float] | None = None
 
 
 def apply_take(
@@ -65,10 +69,14 @@ def apply_take(
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
     target = head_target(obj, settings)
     scene = scene or bpy.context.scene
-    rest_s = float(take.time_s[reference_frame(take)])
+    rests = reference_pose(take)[None]  # the whole take's, however little of it is keyed
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)
         solved = np.asarray(take.solved)
+    if settings.within_s is not None:
+        first, last = settings.within_s
+        part = solved & (take.time_s >= first - _MOMENT_S) & (take.time_s <= last + _MOMENT_S)
+        solved = part if part.any() else solved
     frames = scene_frames(take, scene, settings.start_frame)[solved]
     columns = [i for i, channel in enumerate(take.channels) if channel not in take.not_observed]
     weights = gained(obj, take, settings.gain)[solved][:, columns]
@@ -93,13 +101,14 @@ def apply_take(
         check_animatable(obj)
         report.remarks.append("The footage shows nothing of what the shape keys do: only the head's pose was keyed")
     if target is not None:
-        poses = camera_from_rig(take.head_rotation_wxyz[solved], take.head_translation_m[solved], head_from_rig(take))
-        reference = int(np.abs(take.time_s[solved] - rest_s).argmin())
+        rotation = np.concatenate([take.head_rotation_wxyz[solved], rests[:, :4]])
+        translation = np.concatenate([take.head_translation_m[solved], rests[:, 4:]])
+        poses = camera_from_rig(rotation, translation, head_from_rig(take))
         action = key_head_pose(
             obj,
             target,
             frames,
-            world_motion(obj, poses, reference),
+            world_motion(obj, poses, len(frames))[:-1],
             location=settings.head_location,
             mode=settings.mode,
             name=f"{name} head",
@@ -107,6 +116,7 @@ def apply_take(
         )
         report.action = report.action or action
     _key_jaw(obj, take, solved, frames, report, settings)
+    report.frames = int(solved.sum())
     if report.action is not None:
         _sign(report.action, take)
     return report
@@ -194,18 +204,6 @@ def head_target(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Obje
             f"The armature “{armature.name}” has no bone called “{settings.bone}”.", "Pick the head bone."
         )
     return bone
-
-
-def reference_frame(take: Take) -> int:
-    """Index of the frame at which the head is where the character rests: the neutral frame, if the take knows it,
-    else the solved one whose head rotation is nearest to the mean."""
-    solved = np.flatnonzero(take.solved)
-    neutral = take.provenance.get("neutral_index")
-    if isinstance(neutral, int) and 0 <= neutral < take.frame_count:
-        return int(solved[np.abs(solved - neutral).argmin()])
-    rotations = np.asarray(take.head_rotation_wxyz[solved], np.float64)
-    mean = np.linalg.eigh(rotations.T @ rotations)[1][:, -1]  # the sign of a quaternion does not matter to it
-    return int(solved[np.abs(rotations @ mean).argmax()])
 
 
 def head_from_rig(take: Take) -> NDArray[np.float64] | None:

@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ...takes.merge import reference_pose
 from ...takes.take import Take
-from .bake import head_from_rig, reference_frame
+from .bake import head_from_rig
 from .character import metres_per_unit, rest_matrix
 from .footage import load_clip, set_backdrop
 from .head_pose import camera_from_rig, world_from_camera
@@ -42,10 +43,8 @@ def add_camera(
     camera.data.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
     camera.data.clip_start = 0.01 / metres_per_unit()
     camera.data.display_size = 0.012 / metres_per_unit()
-    index = reference_frame(take)
-    poses = camera_from_rig(
-        take.head_rotation_wxyz[index : index + 1], take.head_translation_m[index : index + 1], head_from_rig(take)
-    )
+    rests = reference_pose(take)[None]
+    poses = camera_from_rig(rests[:, :4], rests[:, 4:], head_from_rig(take))
     camera.matrix_world = world_from_camera(obj, poses[0])
     if set_render:
         scene.camera = camera

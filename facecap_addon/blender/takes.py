@@ -1,0 +1,173 @@
+"""The takes of a scene: everything that was solved, generated or recorded for it, and which of them is baked.
+
+`scene.facecap.result` is the take that Bake Again, Filter, Refine and the exports work on; `scene.facecap.takes` lists
+all there are. Both hold paths of kept versions, so that undo brings back takes that are still there, as they were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ..errors import FacecapError
+
+if TYPE_CHECKING:
+    from ..takes.take import Take
+
+KINDS = {
+    "solved": "solved",
+    "refined": "refined",
+    "filtered": "filtered",
+    "generated": "generated",
+    "recorded": "recorded",
+}
+
+
+def add_take(scene: bpy.types.Scene, path: Path, take: Take, kind: str, *, choose: bool, **facts: Any) -> None:
+    """Add a take to a scene's.
+
+    Args:
+        path: of the version that is kept.  kind: one of KINDS.
+        choose: whether it becomes the one that is baked; the first one does in any case.
+        facts: of `FACECAP_PG_take`, as far as they are known.
+    """
+    settings = scene.facecap
+    _list_present(settings)
+    given = {**facts_of(path, take, kind), **facts}
+    entry = next((one for one in settings.takes if _is_same(one.take, given["take"])), None) or settings.takes.add()
+    _fill(entry, given)
+    if choose or not settings.result.take:
+        _copy(entry, settings.result)
+
+
+def choose_take(scene: bpy.types.Scene, index: int) -> None:
+    """Make one of the scene's takes the one that is baked. Raises FacecapError if its file is gone."""
+    settings = scene.facecap
+    entry = settings.takes[index]
+    take_file(entry)
+    _list_present(settings)
+    _copy(settings.takes[index], settings.result)
+
+
+def take_file(entry: bpy.types.PropertyGroup) -> Path:
+    """Where the file of a take is. Raises FacecapError if there is none, or it is gone."""
+    from ..takes.versions import found
+
+    if not entry.take:
+        raise FacecapError("There is no take.", "Solve first.")
+    return found(Path(bpy.path.abspath(entry.take)))
+
+
+def made_from(path: Path, ending: str, made: str) -> Path:
+    """The take that a filtered or refined one was made from; any other is given back.
+
+    Args:
+        ending: of such a take's name.  made: "filtered" or "refined", under which its provenance says from what.
+    """
+    from ..takes.npz import load_take
+    from ..takes.versions import TAKE, home_of, version
+
+    if not path.name.endswith(f"{ending}{TAKE}"):
+        return path
+    stem = path.name.removesuffix(f"{ending}{TAKE}")
+    facts = load_take(path).provenance.get(made)
+    kept = version(home_of(path), stem, str(facts.get("id"))) if isinstance(facts, dict) and facts.get("id") else None
+    return kept or home_of(path) / f"{stem}{TAKE}"
+
+
+def home_folder(entry: bpy.types.PropertyGroup) -> Path:
+    """The folder with the named results of a take, in which what is made of it goes."""
+    from ..takes.versions import home_of
+
+    return home_of(Path(bpy.path.abspath(entry.take)))
+
+
+def label_of(entry: bpy.types.PropertyGroup) -> str:
+    """What a take is, in a line: its clip, what was done, and when."""
+    if not entry.name:
+        return Path(bpy.path.abspath(entry.take)).name.removesuffix(".take.npz")
+    day, _, clock = entry.made.partition(" ")
+    when = f" · {day[5:]} {clock[:5]}" if clock else ""
+    return f"{entry.name} · {KINDS.get(entry.kind, entry.kind)}{when}"
+
+
+def still_baked(scene: bpy.types.Scene, path: object) -> list[str]:
+    """A line that says which take is baked again, where it is not the one at a path that was just put on."""
+    result = scene.facecap.result
+    if path is None or not result.take or _is_same(result.take, str(path)):
+        return []
+    return [f"Bake Again bakes {label_of(result)}; Result has the others"]
+
+
+def lines_about(entry: bpy.types.PropertyGroup) -> list[str]:
+    """What else there is to say about a take: its length, its range, what it was made of."""
+    lines = []
+    if entry.frames:
+        lines.append(f"{entry.frames} frames, {entry.first_s:.2f} to {entry.last_s:.2f} s")
+    if entry.detail:
+        lines.append(entry.detail)
+    return lines
+
+
+def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
+    """What a scene remembers of a take."""
+    from ..takes.merge import solved_range
+    from ..takes.versions import MADE
+
+    provenance = take.provenance
+    source = str(provenance.get("source") or path.name.removesuffix(".take.npz"))
+    name = path.name.removesuffix(".take.npz") if kind in ("generated", "recorded") else Path(source).name
+    anew = solved_range(take)
+    detail = "" if anew is None else f"Solved anew from {anew[0]:.2f} to {anew[1]:.2f} s"
+    return {
+        "take": kept_path(path),
+        "kind": kind,
+        "name": name,
+        "clip": source,
+        "made": str(provenance.get(MADE, "")),
+        "detail": detail,
+        "frames": take.frame_count,
+        "frames_solved": int(take.solved.sum()),
+        "frames_missing": int((~take.solved).sum()),
+        "first_s": float(take.time_s[0]),
+        "last_s": float(take.time_s[-1]),
+        "not_observed": "\n".join(take.not_observed),
+    }
+
+
+def kept_path(path: Path) -> str:
+    """Relative to the .blend where it is saved, so that the folder can be moved."""
+    try:
+        return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
+    except ValueError:  # another drive
+        return str(path)
+
+
+def _list_present(settings: bpy.types.PropertyGroup) -> None:
+    """See that the take that is baked is on the list: files of earlier versions know no other."""
+    if settings.result.take and not any(_is_same(one.take, settings.result.take) for one in settings.takes):
+        _copy(settings.result, settings.takes.add())
+
+
+def _is_same(one: str, other: str) -> bool:
+    return bpy.path.abspath(one) == bpy.path.abspath(other)
+
+
+def _fill(entry: bpy.types.PropertyGroup, facts: dict[str, Any]) -> None:
+    for name in _names(entry):
+        entry.property_unset(name)
+    for name, value in facts.items():
+        setattr(entry, name, value)
+
+
+def _copy(source: bpy.types.PropertyGroup, target: bpy.types.PropertyGroup) -> None:
+    for name in _names(source):
+        setattr(target, name, getattr(source, name))
+
+
+def _names(entry: bpy.types.PropertyGroup) -> list[str]:
+    return [
+        item.identifier for item in entry.bl_rna.properties if not item.is_readonly and item.identifier != "rna_type"
+    ]
