@@ -225,21 +225,29 @@ def test_ctrl_c_at_any_moment(stage: str, face_clip: Path, tmp_path: Path) -> No
     assert not (out / "summary.json").exists()
 
 
+def killed_midway(video: Path, out: Path) -> bool:
+    """Kill a solve when the first landmarks are kept; whether it had not come to the last ones yet."""
+    process = start_facecap("solve", video, "--out", out, *QUICK_FLAGS)
+    wait_until(lambda: list(out.rglob("chunk-000000.npz")) or process.poll() is not None)
+    process.kill()
+    process.wait()
+    return bool(list(out.rglob("chunk-000000.npz")))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_killed_and_run_again_gives_the_same_take(models: Path, tmp_path: Path) -> None:
     from tests.blender.face_video import write_face_video
 
-    video = write_face_video(tmp_path / "long.mp4", frames=600)
+    video = write_face_video(tmp_path / "long.mp4", frames=400)
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     assert facecap("solve", video, "--out", whole, *QUICK_FLAGS).returncode == 0
-    process = start_facecap("solve", video, "--out", resumed, *QUICK_FLAGS)
-    wait_until(lambda: list(resumed.rglob("chunk-000000.npz")))
-    process.kill()
-    process.wait()
+    while not killed_midway(video, resumed):
+        shutil.rmtree(resumed)  # it was done before this process, on a busy machine, came to kill it
     again = facecap("solve", video, "--out", resumed, *QUICK_FLAGS)
     assert again.returncode == 0, again.stderr
-    assert "Going on from frame 256" in again.stderr or "Going on from frame 512" in again.stderr
+    assert "Going on from frame 256" in again.stderr
     one, other = (load_take(folder / "long.take.npz") for folder in (whole, resumed))
+    # Bit for bit, as promised: on one machine the same products of the same sizes, each on one thread.
     for name in ("time_s", "weights", "head_rotation_wxyz", "head_translation_m", "gaze_rad", "landmarks_px"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 

@@ -201,7 +201,7 @@ def test_a_training_is_cancelled_and_goes_on(drawn: Path, tmp_path: Path) -> Non
 def test_two_processes_train_together(drawn: Path, tmp_path: Path) -> None:
     out = tmp_path / "both.facecap"
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29531"),
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
         *("-m", "facecap_addon", "train", str(drawn), "--out", str(out), "--preset", "preview", "--epochs", "1"),
         *("--no-compare", "--threads", "1", "--device", "cpu"),
     ]
