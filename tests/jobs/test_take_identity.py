@@ -15,10 +15,11 @@ from facecap_addon.takes.merge import reference_pose
 from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import facecap, half_written, quick
 from tests.jobs.test_command_line import needs_bpy
+from tests.patience import PATIENCE_S
 
 
 def solve(video: Path, out: Path, **more: object) -> dict:
-    return InlineRunner("solve", quick(video, out, **more)).wait(900).result
+    return InlineRunner("solve", quick(video, out, **more)).wait(PATIENCE_S).result
 
 
 def shorter(video: Path, target: Path, frames: int) -> Path:
