@@ -118,16 +118,23 @@ class LiveFit:
             return None
         self._recent = [*self._recent[-_KEPT:], seen]
         if self._coming is not None and self._coming.done():
-            self._calibration, self._neutral, self._ahead = self._coming.result()
-            self._coming = self._state = None
+            self._take_in()
         needed = FIRST_FRAMES if self._calibration is None else CALIBRATION_FRAMES
         if self._coming is None and not self._settled and len(self._recent) >= needed:
             self._settled = len(self._recent) >= CALIBRATION_FRAMES
             self._coming = self._pool.submit(self._calibrated, self._recent, at_rest=False)
+            if self._calibration is None:  # until it is known there is nothing to answer, so nothing to do meanwhile
+                self._take_in()
         if self._calibration is None:
             return None
         with threadpool_limits(1, user_api="blas"):
             return self._fit(seen)
+
+    def _take_in(self) -> None:
+        """Go on with constants that were found, waiting for them."""
+        assert self._coming is not None
+        self._calibration, self._neutral, self._ahead = self._coming.result()
+        self._coming = self._state = None
 
     def _fit(self, seen: FrameObservation) -> LivePose:
         assert self._calibration is not None
