@@ -120,8 +120,9 @@ def check_contents(path: Path) -> None:
         names = archive.namelist()
     inside = [name.partition("facecap/")[2] if name.startswith("facecap/") else name for name in names]
     needed = [*FILES, "sample_scenes/head.blend", "facecap_addon/fit/models/arkit_prior.npz"]
-    needed += [f"facecap_addon/landmarks/models/{name}.onnx" for name in NETWORKS]
-    needed += [f"facecap_addon/generate/models/{name}.onnx" for name in EXPRESSIONS]
+    kinds = ("onnx", "probe.npz")
+    needed += [f"facecap_addon/landmarks/models/{name}.{kind}" for name in NETWORKS for kind in kinds]
+    needed += [f"facecap_addon/generate/models/{name}.{kind}" for name in EXPRESSIONS for kind in kinds]
     missing = [name for name in needed if name not in inside]
     kinds = tuple(f"sample_scenes/cache/{kind}-" for kind in ("rig", "landmarks", "rehearsal"))
     missing += [kind for kind in kinds if not any(name.startswith(kind) for name in inside)]

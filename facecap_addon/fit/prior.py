@@ -7,9 +7,11 @@ spread of its errors on people it had not seen is the prior's covariance.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,11 +19,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
+from ..landmarks.models_folder import WRONG_HERE
+from ..landmarks.probes import check_probe, load_probe
 from ..rig.channels import arkit_name
 from .features import alignment, network_points
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 MODEL_PATH = Path(__file__).parent / "models" / "arkit_prior.npz"
 CALIBRATION_FRAMES = 200
@@ -82,11 +87,15 @@ def load_prior() -> ExpressionPrior:
 
 @lru_cache(maxsize=1)
 def read_prior(path: Path) -> ExpressionPrior:
-    """Read a prior. Raises FacecapError if it is missing or damaged."""
+    """Read a prior, and see that its network gives here what it has to, where a probe lies beside it.
+
+    Raises:
+        FacecapError: it is missing or damaged, or this computer calculates it wrongly.
+    """
     try:
         with np.load(path, allow_pickle=False) as data:
             count = int(data["layer_count"])
-            return ExpressionPrior(
+            prior = ExpressionPrior(
                 scheme=str(data["scheme"]),
                 channels=tuple(str(c) for c in data["channels"]),
                 template=data["template"].astype(np.float64),
@@ -105,6 +114,14 @@ def read_prior(path: Path) -> ExpressionPrior:
         raise FacecapError(
             f"The expression prior {path.name} cannot be read ({error}).", "Install FaceCap again."
         ) from error
+    probe = load_probe(path)
+    if probe is not None:
+
+        def run(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            return {"weights": network_output(prior.layers, inputs["rows"])}
+
+        check_probe(probe, run, f"The expression prior {path.name}", WRONG_HERE)
+    return prior
 
 
 def poses_to_rehearse(channels: tuple[str, ...]) -> F32 | None:
@@ -146,11 +163,17 @@ def expected_weights(prior: ExpressionPrior, shape: F64, turn: F64, neutral: F64
     """
     identity = (neutral - prior.identity_mean) @ prior.identity_basis
     value = network_input(shape - neutral, np.broadcast_to(identity, (len(shape), len(identity))), turn)
-    for index, (weight, bias) in enumerate(prior.layers):
+    return np.clip(network_output(prior.layers, value).astype(np.float64), 0, 1)
+
+
+def network_output(layers: Sequence[tuple[FloatArray, FloatArray]], rows: FloatArray) -> FloatArray:
+    """(F, K) of the layers' kind, before clipping: what weights and biases in turn make of input rows (F, N)."""
+    value = rows
+    for index, (weight, bias) in enumerate(layers):
         value = value @ weight + bias
-        if index < len(prior.layers) - 1:
+        if index < len(layers) - 1:
             value = np.maximum(value, 0)
-    return np.clip(value.astype(np.float64), 0, 1)
+    return value
 
 
 def network_input(displacement: F64, identity: F64, turn: F64) -> F32:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.layout import layout_of
+from ..landmarks.models_folder import WRONG_HERE
+from ..landmarks.probes import check_session
 from ..learn.onnx_check import check_onnx
 from .sequence import LandmarkSequence, displacements_of
 from .shaping import settled
@@ -53,7 +55,11 @@ def shipped(expression: str) -> Path:
 
 
 def load_generator(path: Path) -> Generator:
-    """Open a generator. Raises FacecapError if it is missing, damaged, or no generator."""
+    """Open a generator, and see that it gives here what it has to, where a probe lies beside it.
+
+    Raises:
+        FacecapError: it is missing, damaged or no generator, or this computer calculates it wrongly.
+    """
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise FacecapError(f"{path.name} is too large for a generator.", "Train it again.")
@@ -83,6 +89,7 @@ def load_generator(path: Path) -> Generator:
     except Exception as error:
         # onnxruntime's exceptions have no base class of their own
         raise FacecapError(f"{path.name} cannot be run ({error}).", "Train it again.") from error
+    check_session(path, session, f"The generator {path.name}", WRONG_HERE)
     kept = {k: v for k, v in facts.items() if k not in ("rest_m", "styles")}
     return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, styles, kept, session)
 

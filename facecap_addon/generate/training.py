@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import FacecapError
+from ..landmarks.probes import Probe, run_session
 from ..learn.export import check_parity, parity, to_onnx
+from ..learn.probes import open_network
 from ..learn.recipe import Recipe
 from .network import HIDDEN, LAYERS, STYLE, OneStep, Predictor
 from .picture import strip_of
@@ -217,6 +219,18 @@ def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[byte
         **facts,
     }
     return _described(model, json.dumps(described)), difference
+
+
+def probe_of(model: bytes) -> Probe:
+    """A step of an exported generator, and what comes out of it where it is made.
+
+    It is half way between a first step and one that follows, so that style and memory both count.
+    """
+    session = open_network(model, 1)
+    random = np.random.default_rng(0)
+    inputs = {item.name: random.normal(scale=0.3, size=item.shape).astype(np.float32) for item in session.get_inputs()}
+    inputs["first"][:] = 0.5
+    return Probe(inputs, run_session(session, inputs))
 
 
 def _halved(model: bytes) -> bytes:

@@ -82,7 +82,7 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
         character_source(settings.character), blender=settings.blender, hook=blender_hook, folder=_kept(settings)
     )
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
-    make, head_from_rig = yield from _prepared(settings, rig)
+    make, head_from_rig = yield from _prepared(settings, rig, notes)
     wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
     source = open_source(settings.source, wishes)
     try:
@@ -103,8 +103,13 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
         source.close()
 
 
-def _prepared(settings: LiveSettings, rig: BlendshapeRig) -> Generator[Progress, None, tuple[Any, Any]]:
-    """What makes the method, once the source is open; and head space from rig space, where they differ."""
+def _prepared(
+    settings: LiveSettings, rig: BlendshapeRig, notes: list[str]
+) -> Generator[Progress, None, tuple[Any, Any]]:
+    """What makes the method, once the source is open; and head space from rig space, where they differ.
+
+    What there is to say about a solver is added to `notes`.
+    """
     if settings.source.lower().startswith("udp"):
 
         def listening(_: Source) -> Method:
@@ -118,6 +123,7 @@ def _prepared(settings: LiveSettings, rig: BlendshapeRig) -> Generator[Progress,
     if settings.method != "landmarks":
         bundle = load_bundle(Path(settings.method))
         solver = TrainedSolver(bundle, threads=settings.threads, precision=settings.precision)
+        notes += solver.notes
 
         def opened(source: Source) -> Method:
             return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px)

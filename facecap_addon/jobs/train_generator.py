@@ -15,6 +15,7 @@ from ..errors import FacecapError
 from ..generate.author import actor_of, authored_set
 from ..generate.bnd import read_bnd_folder
 from ..generate.sequence import ENDING, LandmarkSequence, as_learned, load_sequence
+from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..takes.atomic import atomic_path
 from ..takes.npz import load_take
@@ -100,6 +101,7 @@ def _train(
         FreeRunTask,
         NextStepTask,
         exported,
+        probe_of,
         seeded,
     )
     from ..learn.diary import PICTURE, Diary
@@ -162,6 +164,7 @@ def _train(
     target = settings.out / f"{settings.expression}.onnx"
     with atomic_path(target) as temporary:
         temporary.write_bytes(model)
+    save_probe(target, probe_of(model))
     log = settings.out / f"{settings.expression}.log.jsonl"
     with atomic_path(log) as temporary:
         temporary.write_bytes((folder / "log.jsonl").read_bytes())

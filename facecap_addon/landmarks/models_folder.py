@@ -10,12 +10,22 @@ from typing import Any
 import onnxruntime
 
 from ..errors import FacecapError
+from .probes import check_session
 
 MODELS_FOLDER = Path(__file__).resolve().parent / "models"
 
+WRONG_HERE = (
+    "Install FaceCap again. If that does not help, onnxruntime does not work on this processor: "
+    "solve on another computer, and report the processor's name with `facecap doctor`'s answer."
+)
+
 
 def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the CPU. Raises FacecapError if it is missing or cannot be read."""
+    """Open an ONNX file on the CPU, and see that it gives here what it has to, where a probe lies beside it.
+
+    Raises:
+        FacecapError: it is missing, cannot be read, or this computer calculates it wrongly.
+    """
     if not path.is_file():
         raise FacecapError(
             f"The landmark network {path.name} is missing from {path.parent}.",
@@ -28,12 +38,14 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that share no base
         raise FacecapError(
             f"The landmark network {path.name} cannot be read ({_first_line(error)}).",
             "Install the FaceCap extension again; from a source checkout, run `python -m tools.build_models --force`.",
         ) from error
+    check_session(path, session, f"The landmark network {path.name}", WRONG_HERE)
+    return session
 
 
 def version_of(folder: Path, names: tuple[str, ...]) -> str:

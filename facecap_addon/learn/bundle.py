@@ -2,7 +2,7 @@
 
 solver.json        kind, crop, pictures, whitening, channels, mesh, training report
 *.onnx             networks: "mesh", or "embedding" and "sequence"; "mesh.int8" where it was quantised
-arrays.npz         moving vertices and the neutral they belong to; no objects
+arrays.npz         moving vertices and the neutral they belong to, probes and their answers; no objects
 progress.png       how the training went
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,16 @@ from ..errors import FacecapError
 from ..takes.atomic import atomic_path
 from .crop import PictureKind
 from .onnx_check import check_onnx
+from .probes import FORMAT as PROBES_FORMAT
+from .probes import SolverProbes
 from .training_set import Box
 
 FORMAT = 1
 ENDING = ".facecap"
 KINDS = ("mesh", "weights")
 NETWORKS = ("mesh", "mesh.int8", "embedding", "embedding.int8", "sequence", "face", "face.int8")
-_MOST_BYTES, _MOST_VERTICES, _MOST_SIDE = 2 << 30, 2_000_000, 2048
+_PROBES = "probes"
+_MOST_BYTES, _MOST_VERTICES, _MOST_SIDE, _MOST_PROBES = 2 << 30, 2_000_000, 2048, 16
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class SolverBundle:
     Attributes:
         facts: what it is.  networks: name to ONNX bytes.
         moving: (M,) int32, vertices that a mesh solver gives.  neutral: (V, 3) float32 m, of its character.
-        picture: PNG of the training, or empty.
+        picture: PNG of the training, or empty.  probes: pictures with known answers, absent in older solvers.
     """
 
     facts: SolverFacts
@@ -78,13 +82,19 @@ class SolverBundle:
     moving: NDArray[np.int32]
     neutral: NDArray[np.float32]
     picture: bytes = b""
+    probes: SolverProbes | None = None
 
 
 def save_bundle(path: Path, bundle: SolverBundle) -> None:
     """Write a solver, completely or not at all."""
     arrays = io.BytesIO()
-    np.savez_compressed(arrays, moving=bundle.moving, neutral=bundle.neutral)
     facts = {"format": FORMAT, **asdict(bundle.facts)}
+    probed: dict[str, NDArray[Any]] = {}
+    if bundle.probes is not None:
+        facts["probes"] = {"format": PROBES_FORMAT, "networks": list(bundle.probes.answers)}
+        probed = {_PROBES: bundle.probes.pictures}
+        probed |= {f"{_PROBES}/{name}": answers for name, answers in bundle.probes.answers.items()}
+    np.savez_compressed(arrays, moving=bundle.moving, neutral=bundle.neutral, **probed)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("solver.json", json.dumps(facts, indent=1))
         archive.writestr("arrays.npz", arrays.getvalue())
@@ -99,9 +109,11 @@ def load_bundle(path: Path) -> SolverBundle:
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
-            facts = _facts(json.loads(members["solver.json"]))
+            given = json.loads(members["solver.json"])
+            facts = _facts(given)
             with np.load(io.BytesIO(members["arrays.npz"]), allow_pickle=False) as arrays:
                 moving, neutral = arrays["moving"].astype(np.int32), arrays["neutral"].astype(np.float32)
+                probes = _probes(given, arrays, facts)
             networks = {name: members[f"{name}.onnx"] for name in NETWORKS if f"{name}.onnx" in members}
     except FileNotFoundError as error:
         raise FacecapError(f"There is no solver {path}.", "Check the path.") from error
@@ -114,7 +126,28 @@ def load_bundle(path: Path) -> SolverBundle:
         raise FacecapError(f"{path.name} is incomplete or inconsistent.", "Export it again.")
     for name, model in networks.items():
         check_onnx(model, f"{name} of {path.name}")
-    return SolverBundle(facts, networks, moving, neutral, members.get("progress.png", b""))
+    return SolverBundle(facts, networks, moving, neutral, members.get("progress.png", b""), probes)
+
+
+def _probes(given: dict[str, Any], arrays: Mapping[str, NDArray[Any]], facts: SolverFacts) -> SolverProbes | None:
+    """Probes and their answers; None in solvers of versions that had none, or others."""
+    described = given.get("probes")
+    if described is None or described["format"] != PROBES_FORMAT:
+        return None
+    pictures = arrays[_PROBES]
+    shape = (facts.picture.channels * facts.cameras, facts.picture.height, facts.picture.width)
+    answers = {str(name): arrays[f"{_PROBES}/{name}"] for name in described["networks"]}
+    fits = (
+        0 < len(pictures) <= _MOST_PROBES
+        and pictures.dtype == np.uint8
+        and pictures.ndim == 4
+        and pictures.shape[1:] == shape
+    )
+    for found in answers.values():
+        fits = fits and found.ndim == 2 and len(found) == len(pictures) and bool(np.isfinite(found).all())
+    if not fits:
+        raise ValueError("absurd probes")
+    return SolverProbes(pictures, {name: found.astype(np.float32) for name, found in answers.items()})
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:

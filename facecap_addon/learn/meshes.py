@@ -21,6 +21,7 @@ from .mesh_tasks import DenseTask, MeshTask
 from .mirror import mirror_of
 from .networks.laine import LaineNetwork
 from .presets import Preset
+from .probes import probe_rows, solver_probes, whitening_table
 from .run import Say
 from .solver import TrainedSolver
 from .training_set import TrainingSet
@@ -134,10 +135,14 @@ def mesh_bundle(
         seen = examples(lambda rows: task.looked_at(task.learned, rows), task.learned.count, task.whitening)
         networks["mesh.int8"] = quantised(model, seen)
     moving = task.targets.moving.astype(np.int32)
-    bundle = SolverBundle(facts, networks, moving, training_set.rig.neutral.astype(np.float32))
+    probed = task.looked_at(task.learned, probe_rows(task.learned.count))
+    probes = solver_probes(networks, probed, whitening_table(facts.mean, facts.deviation))
+    neutral = training_set.rig.neutral.astype(np.float32)
+    bundle = SolverBundle(facts, networks, moving, neutral, probes=probes)
     if int8:
-        plain, small = (_judged(task, bundle, precision) for precision in ("fp32", "int8"))
-        lines.append(f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.")
+        solvers = [TrainedSolver(bundle, threads=2, precision=precision) for precision in ("fp32", "int8")]
+        plain, small = (_judged(task, solver) for solver in solvers)
+        lines += [f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
         facts.report["rmse_mm_int8"] = small
     return bundle, lines
 
@@ -147,10 +152,9 @@ def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.
     return task.whitening(torch.from_numpy(task.looked_at(frames, which)).float() / 255)
 
 
-def _judged(task: MeshTask, bundle: SolverBundle, precision: str) -> float:
-    """RMSE, mm, of the bundle on held-out frames, through onnxruntime."""
+def _judged(task: MeshTask, solver: TrainedSolver) -> float:
+    """RMSE, mm, of a solver on held-out frames, through onnxruntime."""
     frames = task.held or task.learned
-    solver = TrainedSolver(bundle, threads=2, precision=precision)
     some = np.unique(np.linspace(0, frames.count - 1, min(_JUDGED, frames.count)).astype(np.intp))
     found = np.stack(
         [solver.solve_crop(task.looked_at(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))]

@@ -23,6 +23,7 @@ from .mirror import mirror_of
 from .networks.facenet import EMBEDDING, FaceNet
 from .networks.sequence import HIDDEN, WeightLstm
 from .presets import Preset
+from .probes import probe_rows, solver_probes, whitening_table
 from .run import Run, report_lines
 from .sequence_tasks import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
 from .solver import TrainedSolver
@@ -98,19 +99,31 @@ def train_sequences(
     run.say("export", 0, 1)
     bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
     if run.settings.int8:
-        bundle, line = _with_int8(bundle, learned, held or learned, targets)
-        more.append(line)
+        bundle, said = _with_int8(bundle, learned, held or learned, targets)
+        more += said
+    else:
+        bundle = _with_probes(bundle, learned)
     run.save(bundle)
     return [*lines, *more]
 
 
-def _with_int8(bundle: SolverBundle, learned: Frames, judged: Frames, targets: MeshTargets) -> tuple[SolverBundle, str]:
-    """The bundle with its embedding quantised, too, and what that costs."""
+def _with_probes(bundle: SolverBundle, learned: Frames) -> SolverBundle:
+    """The bundle with pictures of the footage learned and what its networks give for them."""
+    table = whitening_table(bundle.facts.mean, bundle.facts.deviation)
+    pictures = learned.pictures_at(probe_rows(learned.count))
+    return replace(bundle, probes=solver_probes(bundle.networks, pictures, table))
+
+
+def _with_int8(
+    bundle: SolverBundle, learned: Frames, judged: Frames, targets: MeshTargets
+) -> tuple[SolverBundle, list[str]]:
+    """The bundle with its embedding quantised, too, and its probes; and what that costs."""
     facts = bundle.facts
     seen = examples(learned.pictures_at, learned.count, Whitening(facts.mean, facts.deviation))
     small = quantised(bundle.networks["embedding"], seen)
-    bundle = replace(bundle, networks={**bundle.networks, "embedding.int8": small})
-    errors = []
+    bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), learned)
+    errors: list[float] = []
+    notes: tuple[str, ...] = ()
     for precision in ("fp32", "int8"):
         solver, found = TrainedSolver(bundle, threads=2, precision=precision), []
         rows = np.arange(min(_INT8_JUDGED, judged.count))
@@ -119,8 +132,10 @@ def _with_int8(bundle: SolverBundle, learned: Frames, judged: Frames, targets: M
                 solver.start_shot()
             found.append(solver.solve_crop(judged.pictures_at(rows[i : i + 1])[0]))
         errors.append(weights_rmse_mm(targets, np.stack(found), judged.weights[rows]))
+        notes = solver.notes
     facts.report["rmse_mm_int8"] = errors[1]
-    return bundle, f"Held-out error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
+    line = f"Held-out error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
+    return bundle, [line, *notes]
 
 
 class _Embedding(nn.Module):

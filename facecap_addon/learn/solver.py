@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
@@ -13,6 +13,16 @@ from ..landmarks.layout import IBUG_68
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
 from .crop import cut
+from .probes import (
+    EIGHT_BITS,
+    drawn_pictures,
+    eight_bits_right,
+    followed,
+    looked,
+    open_network,
+    right,
+    whitening_table,
+)
 from .steady import stabilising, steadied
 
 F32 = NDArray[np.float32]
@@ -24,24 +34,30 @@ class TrainedSolver:
     Attributes:
         landmarks: (68, 2) float32, iBUG's mark-up in parts of the picture of the frame solved last, where the solver
             finds landmarks; else None.
+        notes: what there is to say about how it runs here, for people.
 
     Args:
-        bundle: what to run.  threads: for onnxruntime.  precision: "fp32", or "int8" where the bundle has it.
+        bundle: what to run.  threads: for onnxruntime.
+        precision: "fp32", or "int8" where the bundle has it and this processor calculates it rightly.
     Raises:
-        FacecapError: onnxruntime cannot open a network, or its shapes are not those the bundle announces.
+        FacecapError: onnxruntime cannot open a network, its shapes are not those the bundle announces, or it does not
+            give here what it gave where it was made.
     """
 
     def __init__(self, bundle: SolverBundle, *, threads: int = 1, precision: str = "fp32") -> None:
         self.bundle, self.facts = bundle, bundle.facts
-        self._table = ((np.arange(256) / 255 - self.facts.mean) / self.facts.deviation).astype(np.float32)
+        self._table = whitening_table(self.facts.mean, self.facts.deviation)
+        self.notes: tuple[str, ...] = ()
         self._channels = self.facts.picture.channels * self.facts.cameras
         self._state: tuple[F32, F32] | None = None
         size = (1, self._channels, self.facts.picture.height, self.facts.picture.width)
         self.landmarks: F32 | None = None
         self._sequence: Any = None
         first = "mesh" if self.facts.kind == "mesh" else "face" if "face" in bundle.networks else "embedding"
-        name = f"{first}.int8" if precision == "int8" and f"{first}.int8" in bundle.networks else first
-        self._network = _open(bundle, name, threads)
+        self._network = self._eight_bits(first, threads, size) if precision == "int8" else None
+        if self._network is None:
+            self._network = _open(bundle, first, threads)
+            self._check_answers(first, lambda: looked(self._network, self._probed()))
         if first == "face":
             self._face(np.zeros(size, np.float32))
             self.landmarks = None
@@ -50,11 +66,62 @@ class TrainedSolver:
         else:
             # The LSTM is small: a second pool of waiting threads would only take time from the first.
             self._sequence = _open(bundle, "sequence", 1)
+            self._check_answers("sequence", lambda: followed(self._sequence, self._answers("embedding")))
             self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
             if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
                 raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")
             self._check(self._step(self._run(self._network, np.zeros(size, np.float32))[0]), len(self.facts.channels))
             self.start_shot()
+
+    def _eight_bits(self, first: str, threads: int, size: tuple[int, int, int, int]) -> Any:
+        """The 8-bit network where there is one that runs rightly here; else None, and a note why not."""
+        name = first + EIGHT_BITS
+        if name not in self.bundle.networks:
+            self.notes += (f"The solver {self.facts.name} holds no 8-bit network: 32 bits are used.",)
+            return None
+        network = _open(self.bundle, name, threads)
+        try:
+            if self.bundle.probes is not None and {first, name} <= set(self.bundle.probes.answers):
+                seen, exact, plain = self._probed(), self._answers(name), self._answers(first)
+            else:  # of an older version: what it has to give is found here, once slowly
+                seen = self._table[drawn_pictures(size[1:], self.facts.mean, self.facts.deviation)]
+                exact = looked(_open(self.bundle, name, threads, exact=True), seen)
+                plain = looked(_open(self.bundle, first, threads), seen)
+            agrees = eight_bits_right(looked(network, seen), exact, plain)
+        except Exception as error:  # onnxruntime has no error class of its own to name
+            raise self._not_run() from error
+        if agrees:
+            return network
+        self.notes += (
+            f"This processor calculates the 8-bit network of {self.facts.name} wrongly: 32 bits are used, which are "
+            "slower. Train or export it again with this version of FaceCap for 8 bits that are right everywhere.",
+        )
+        return None
+
+    def _check_answers(self, name: str, answers: Callable[[], F32]) -> None:
+        """Raises FacecapError where a 32-bit network does not give what it gave where it was made."""
+        if self.bundle.probes is None or name not in self.bundle.probes.answers:
+            return
+        try:
+            found = answers()
+        except Exception as error:  # as above
+            raise self._not_run() from error
+        if not right(found, self._answers(name)):
+            raise FacecapError(
+                f"The solver {self.facts.name} gives other faces on this computer than where it was made.",
+                "Export it again. If that does not help, onnxruntime does not work on this processor: solve on another "
+                "computer, or with the landmark fit.",
+            )
+
+    def _probed(self) -> F32:
+        """(P, C, H, W) float32: the bundle's probes, whitened."""
+        assert self.bundle.probes is not None
+        return self._table[self.bundle.probes.pictures]
+
+    def _answers(self, name: str) -> F32:
+        """(P, N) float32: what a network has to give for the bundle's probes."""
+        assert self.bundle.probes is not None
+        return self.bundle.probes.answers[name]
 
     def start_shot(self) -> None:
         """Forget the frames before: the next one begins a shot."""
@@ -131,8 +198,11 @@ class TrainedSolver:
     def _run(self, network: Any, pictures: F32) -> list[F32]:
         try:
             return [np.asarray(found, np.float32) for found in network.run(None, {"picture": pictures})]
-        except Exception as error:  # onnxruntime has no error class of its own to name
-            raise FacecapError(f"The solver {self.facts.name} cannot be run.", "Export it again.") from error
+        except Exception as error:  # as above
+            raise self._not_run() from error
+
+    def _not_run(self) -> FacecapError:
+        return FacecapError(f"The solver {self.facts.name} cannot be run.", "Export it again.")
 
     def _check(self, found: F32, wanted: int) -> None:
         if found.size != wanted:
@@ -142,11 +212,8 @@ class TrainedSolver:
             )
 
 
-def _open(bundle: SolverBundle, name: str, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+def _open(bundle: SolverBundle, name: str, threads: int, *, exact: bool = False) -> Any:
     try:
-        return onnxruntime.InferenceSession(bundle.networks[name], options, providers=["CPUExecutionProvider"])
+        return open_network(bundle.networks[name], threads, exact=exact)
     except Exception as error:
         raise FacecapError(f"The solver {bundle.facts.name} cannot be opened.", "Export it again.") from error

@@ -20,6 +20,7 @@ from .mirror import mirror_of
 from .networks.inception_resnet import InceptionResNet
 from .networks.mobilenet import MobileNet
 from .presets import Preset
+from .probes import probe_rows, solver_probes, whitening_table
 from .run import Run, report_lines
 from .sequence_tasks import weights_rmse_mm
 from .solver import TrainedSolver
@@ -129,10 +130,14 @@ def face_bundle(
     if int8:
         seen = examples(task.learned.pictures_at, task.learned.count, task.whitening)
         networks["face.int8"] = quantised(model, seen)
-    bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), training_set.rig.neutral.astype(np.float32))
+    probed = task.learned.pictures_at(probe_rows(task.learned.count))
+    probes = solver_probes(networks, probed, whitening_table(facts.mean, facts.deviation))
+    neutral = training_set.rig.neutral.astype(np.float32)
+    bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), neutral, probes=probes)
     if int8:
-        plain, small = (_judged(task, bundle, precision) for precision in ("fp32", "int8"))
-        lines.append(f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.")
+        solvers = [TrainedSolver(bundle, threads=2, precision=precision) for precision in ("fp32", "int8")]
+        plain, small = (_judged(task, solver) for solver in solvers)
+        lines += [f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
         facts.report["rmse_mm_int8"] = small
     return bundle, lines
 
@@ -160,10 +165,9 @@ def _begin_at_mean(task: FaceTask) -> None:
         output.bias.copy_(torch.from_numpy(task.labels(task.learned, rows).mean(0)))
 
 
-def _judged(task: FaceTask, bundle: SolverBundle, precision: str) -> float:
-    """RMSE in mm of a bundle at work on some held-out frames."""
+def _judged(task: FaceTask, solver: TrainedSolver) -> float:
+    """RMSE in mm of a solver at work on some held-out frames."""
     frames = task.held or task.learned
     some = np.unique(np.linspace(0, frames.count - 1, _JUDGED).astype(np.intp))
-    solver = TrainedSolver(bundle, threads=2, precision=precision)
     found = np.stack([solver.solve_crop(frames.pictures_at(some[i : i + 1])[0]) for i in range(len(some))])
     return weights_rmse_mm(task.targets, found, frames.weights[some])

@@ -66,7 +66,8 @@ def test_a_graph_survives_its_file_without_pickles(tmp_path: Path) -> None:
 @needs_models
 def test_what_is_built_is_complete_and_says_how_near_it_is() -> None:
     manifest = json.loads((BUILT / "models.json").read_text())
-    assert {f"{name}.onnx" for name in NAMES} | {f"{name}.graph.npz" for name in NAMES} == set(manifest["files"])
+    kinds = ("onnx", "graph.npz", "probe.npz")
+    assert {f"{name}.{kind}" for name in NAMES for kind in kinds} == set(manifest["files"])
     assert set(manifest["parity"]) == set(NAMES)
     assert max(manifest["parity"].values()) <= 1e-3
     assert "Apache License" in (BUILT / "NOTICE.md").read_text()

@@ -18,7 +18,7 @@ MODELS_FOLDER = ROOT / "facecap_addon" / "landmarks" / "models"
 WHEEL_FOLDER = ROOT / ".cache" / "wheels"
 MANIFEST_NAME = "models.json"
 # Raise it when the converter changes what it writes: models of an older recipe are then built again.
-RECIPE = 2
+RECIPE = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def is_up_to_date(folder: Path) -> bool:
 
 
 def build(wheel: Path, folder: Path) -> None:
-    """Convert every network of the wheel, check it, and write ONNX files, torch graphs and the manifest.
+    """Convert every network of the wheel, check it, and write ONNX files, torch graphs, probes and the manifest.
 
     Raises ParityError if a network differs from the stored reference by more than the tolerance.
     """

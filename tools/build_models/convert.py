@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from facecap_addon.fit.deep.graph_module import GraphModule
 from facecap_addon.landmarks.graph import load_graph, save_graph
+from facecap_addon.landmarks.probes import Probe, save_probe
 
 from .networks import NETWORKS, Network, OnnxNetwork
 from .onnx_export import export_onnx
-from .reference import TOLERANCE, parity_error, reference_pictures
+from .reference import TOLERANCE, drawn_picture, parity_error, reference_pictures
 from .tflite_reader import output_labels, read_tflite
 
 
@@ -32,7 +33,7 @@ class Converted:
 
 
 def convert(read_member: Callable[[str], bytes], folder: Path) -> Iterator[Converted]:
-    """Write `<name>.onnx` and `<name>.graph.npz` for each network into `folder`, yielding each as it is done."""
+    """Write `<name>.onnx`, `.graph.npz` and `.probe.npz` for each network into `folder`; yields each when done."""
     for network in NETWORKS:
         data = read_member(network.member)
         if output_labels(data) != network.labels:
@@ -40,7 +41,17 @@ def convert(read_member: Callable[[str], bytes], folder: Path) -> Iterator[Conve
         graph_path, onnx_path = folder / f"{network.name}.graph.npz", folder / f"{network.name}.onnx"
         save_graph(graph_path, read_tflite(data))
         export_onnx(onnx_path, network, load_graph(graph_path))
-        yield Converted(network.name, (onnx_path, graph_path), parity(network, graph_path, onnx_path))
+        probe_path = save_probe(onnx_path, probe_of(network, graph_path))
+        yield Converted(network.name, (onnx_path, graph_path, probe_path), parity(network, graph_path, onnx_path))
+
+
+def probe_of(network: Network, graph_path: Path) -> Probe:
+    """A drawn picture and torch's answers to it: what onnxruntime has to give on every computer."""
+    picture = drawn_picture(network)[None]
+    with torch.no_grad():
+        answers = OnnxNetwork(network, load_graph(graph_path))(torch.from_numpy(picture))
+    outputs = {name: answer.numpy() for name, answer in zip(network.onnx_outputs, answers, strict=True)}
+    return Probe({"image": picture}, outputs)
 
 
 def parity(network: Network, graph_path: Path, onnx_path: Path) -> float:

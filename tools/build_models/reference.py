@@ -28,7 +28,7 @@ _EYE_CORNER = (44, 56)
 
 def reference_pictures(network: Network) -> NDArray[np.uint8]:
     """The pictures that a network's parity is checked on: (N, H, W, 3) uint8 RGB, the last one synthetic."""
-    side = _SIDES.get(network.name, 192)
+    side = _side(network)
     pictures: list[NDArray[np.uint8]] = []
     for name in _FRAMES:
         frame = cv2.cvtColor(cv2.imread(str(DATA_FOLDER / name)), cv2.COLOR_BGR2RGB)
@@ -38,9 +38,18 @@ def reference_pictures(network: Network) -> NDArray[np.uint8]:
             pictures.append(_window(frame, _EYE_CORNER, side // 2).repeat(2, axis=0).repeat(2, axis=1))
         else:
             pictures += [_window(frame, c, side // 2).repeat(2, axis=0).repeat(2, axis=1) for c in _FACE_CORNERS]
-    rows, columns = np.indices((side, side))
+    return np.stack([*pictures, drawn_picture(network)])
+
+
+def drawn_picture(network: Network) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB: waves, of nobody, that use all of a network."""
+    rows, columns = np.indices((_side(network), _side(network)))
     waves = [(rows * 3 + columns * 5) % 256, (rows * columns) // 7 % 256, (rows * rows // 9 + columns) % 256]
-    return np.stack([*pictures, np.stack(waves, axis=2).astype(np.uint8)])
+    return np.stack(waves, axis=2).astype(np.uint8)
+
+
+def _side(network: Network) -> int:
+    return _SIDES.get(network.name, 192)
 
 
 def _window(frame: NDArray[Any], corner: tuple[int, int], side: int) -> NDArray[np.uint8]:
@@ -70,4 +79,4 @@ def parity_error(network: Network, outputs: tuple[NDArray[Any], ...]) -> float:
     return worst
 
 
-__all__ = ["NETWORKS", "REFERENCE_FILE", "TOLERANCE", "parity_error", "reference_pictures"]
+__all__ = ["NETWORKS", "REFERENCE_FILE", "TOLERANCE", "drawn_picture", "parity_error", "reference_pictures"]

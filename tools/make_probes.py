@@ -1,0 +1,39 @@
+"""Known answers for the networks that are committed: `python -m tools.make_probes`.
+
+Writes a `.probe.npz` beside each generator and beside the expression prior. The prior's answers are
+calculated in 64 bits, the generators' by onnxruntime on the computer this runs on; of a generator that is trained they
+are written with it, right after it was compared with torch. The landmark networks' are written by `tools.build_models`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facecap_addon.fit.prior import MODEL_PATH, network_output
+from facecap_addon.generate.emotions import EXPRESSIONS
+from facecap_addon.generate.generator import shipped
+from facecap_addon.generate.training import probe_of
+from facecap_addon.landmarks.probes import Probe, save_probe
+
+ROWS = 4
+
+
+def prior_probe(path: Path) -> Probe:
+    """Some rows into a prior's network, and what it makes of them."""
+    with np.load(path, allow_pickle=False) as data:
+        layers = [(data[f"weight_{i}"], data[f"bias_{i}"]) for i in range(int(data["layer_count"]))]
+    rows = np.random.default_rng(0).normal(scale=0.3, size=(ROWS, len(layers[0][0]))).astype(np.float32)
+    in_64 = [(weight.astype(np.float64), bias.astype(np.float64)) for weight, bias in layers]
+    return Probe({"rows": rows}, {"weights": network_output(in_64, rows.astype(np.float64)).astype(np.float32)})
+
+
+def main() -> None:
+    for expression in EXPRESSIONS:
+        print(save_probe(shipped(expression), probe_of(shipped(expression).read_bytes())))
+    print(save_probe(MODEL_PATH, prior_probe(MODEL_PATH)))
+
+
+if __name__ == "__main__":
+    main()
