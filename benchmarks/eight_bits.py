@@ -45,7 +45,7 @@ SCHEMES = {
     "signed, 7-bit weights": Scheme(signed=True, bits=7),
     "unsigned, 8-bit weights": Scheme(signed=False, bits=8),
 }
-VERTICES, COMPONENTS, ROUNDS, CALIBRATED, JUDGED = 5000, 160, 12, 24, 120
+VERTICES, COMPONENTS, ROUNDS, CALIBRATED, JUDGED = 5000, 160, 60, 24, 120
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,9 @@ def main() -> None:
         for line in report(case):
             print(line, flush=True)
             lines.append(line)
-    before = RESULTS.read_text(encoding="utf-8") if given and RESULTS.is_file() else "python -m benchmarks.eight_bits\n"
-    RESULTS.write_text(before + "\n".join(lines) + "\n", encoding="utf-8")
+    before = RESULTS.read_text(encoding="utf-8") + "\n" if given and RESULTS.is_file() else ""
+    command = " ".join(["python -m benchmarks.eight_bits", *(path.name for path in given)])
+    RESULTS.write_text("\n".join([before + command, *lines]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

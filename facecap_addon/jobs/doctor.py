@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import platform
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,18 @@ def checks() -> list[Check]:
             "" if sys.version_info[:2] >= OLDEST_PYTHON else "Install Python 3.11 or newer.",
         ),
     ]
+    found.append(Check("processor", True, True, _processor()))
     found += [_package(module, name) for module, name in (*NEEDED, ("av", "av"))]
-    return [*found, _models(), _sample_head(), _blender(), _torch()]
+    return [*found, _models(), _other_networks(), _sample_head(), _blender(), _torch()]
+
+
+def _processor() -> str:
+    """Its name, where the system tells it; networks may be calculated wrongly on one and rightly on another."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()} ({platform.machine()})"
+    return f"{platform.processor() or 'unknown'} ({platform.machine()})"
 
 
 def _package(module: str, name: str) -> Check:
@@ -74,6 +85,20 @@ def _models() -> Check:
     except FacecapError as error:
         return Check("landmark networks", False, True, error.what, error.way_out)
     return Check("landmark networks", True, True, landmarker.model_version)
+
+
+def _other_networks() -> Check:
+    from ..fit.prior import load_prior
+    from ..generate.emotions import EXPRESSIONS
+    from ..generate.generator import load_generator, shipped
+
+    try:
+        load_prior()
+        for expression in EXPRESSIONS:
+            load_generator(shipped(expression))
+    except FacecapError as error:
+        return Check("prior and generators", False, True, error.what, error.way_out)
+    return Check("prior and generators", True, True, "answer as they have to")
 
 
 def _sample_head() -> Check:

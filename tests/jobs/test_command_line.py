@@ -285,6 +285,7 @@ def test_doctor_finds_everything(models: Path) -> None:
     assert done.returncode == 0, done.stdout
     found = {check["name"]: check for check in json.loads(done.stdout)}
     assert found["onnxruntime"]["ok"] and found["landmark networks"]["ok"] and found["sample head"]["ok"]
+    assert found["prior and generators"]["ok"] and found["processor"]["detail"]
 
 
 def test_help_names_every_flag_and_exit_code() -> None:
