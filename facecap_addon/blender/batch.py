@@ -1,8 +1,9 @@
 """Extract and bake without a window: a request in, a rig or a .blend out. The source file is never changed.
 
-    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false}
+    {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false,
+     "head": "auto", "bone": ""}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
-     "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "mode": "new", "gain": 1, "head": "object", "bone": "",
+     "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "mode": "new", "gain": 1, "head": "auto", "bone": "",
      "start_frame": 1, "loop": false}
     {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
@@ -26,19 +27,21 @@ import bpy
 
 from ..errors import FacecapError
 from ..rig.blendshapes import load_rig, save_rig
-from ..rig.channels import arkit_name
 from ..takes.atomic import atomic_path
 from ..takes.npz import load_take
 from .scene.action import check_animatable
-from .scene.bake import BakeSettings, apply_take
+from .scene.bake import BakeSettings, apply_take, head_carrier
 from .scene.character import character_notes, extract_rig
 from .scene.footage import add_audio, match_scene
+from .scene.likely import choice_note, rank_heads
 from .scene.nla import cycle
+from .scene.parts import parts_of
 from .scene.point_cache import play_cache
 from .scene.shape_keys import write_shape_keys
 from .scene.stage import add_camera, add_lights, add_plate, frame_views
 
 Wait = Callable[[], None]
+MOST_OTHERS = 3
 
 
 def answer(request_text: str, *, wait: Wait | None = None) -> tuple[dict[str, Any], int]:
@@ -83,11 +86,12 @@ def answer_request(request: dict[str, Any], *, wait: Wait | None = None) -> dict
 def extract(request: dict[str, Any]) -> dict[str, Any]:
     """Write the rig of a character in a .blend file to an `.npz`. Raises FacecapError where it cannot be used so."""
     bare = bool(request.get("bare", False))
-    obj, notes = open_character(request)
+    obj, notes, others = open_character(request)
     if not bare:
         notes = notes + character_notes(obj)
     if request.get("to_key"):  # it will be keyed later: what would keep it from that is said before the long work
         check_animatable(obj)
+        notes = notes + head_carrier(obj, BakeSettings(**head_choice(request)), parts_of(obj, _scene_of(obj))).remarks
     rig = extract_rig(obj, bare=bare)
     out = Path(request["out"])
     with atomic_path(out) as temporary:
@@ -98,6 +102,7 @@ def extract(request: dict[str, Any]) -> dict[str, Any]:
         "vertices": rig.vertex_count,
         "channels": list(rig.channels),
         "notes": notes,
+        "others": others,
         "libraries": [bpy.path.abspath(library.filepath) for library in bpy.data.libraries],
     }
 
@@ -109,7 +114,7 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         wait: returns when the take's file is there; Blender has opened the character by then.
     """
     out = _new_file(request)
-    obj, notes = open_character(request)
+    obj, notes, _ = open_character(request)
     if wait is not None:
         wait()
     take = load_take(Path(request["take"]))
@@ -119,15 +124,14 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
     settings = BakeSettings(
         mode=request.get("mode", "new"),
         gain=float(request.get("gain", 1.0)),
-        head=request.get("head", "object"),
-        bone=request.get("bone", ""),
+        **head_choice(request),
         start_frame=start,
         whole_frames=bool(request.get("whole_frames", False)),
     )
     report = apply_take(obj, take, settings, scene=scene)
     if request.get("loop"):
-        cycle(obj.data.shape_keys)
-        cycle(obj)
+        for animated in report.animated:
+            cycle(animated)
     video = Path(request["video"]).resolve() if request.get("video") else None
     audio = Path(request["audio"]).resolve() if request.get("audio") else video
     has_audio = dress(scene, obj, take, video, audio, start, float(request.get("audio_offset_s", 0.0)))
@@ -145,6 +149,20 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
     }
 
 
+def head_choice(request: dict[str, Any]) -> dict[str, Any]:
+    """What a request wants the head's pose keyed on, as BakeSettings has it: BONE, or ARMATURE:BONE, or neither.
+
+    Raises FacecapError if there is no such armature.
+    """
+    text = str(request.get("bone") or "")
+    choice: dict[str, Any] = {"head": "bone" if text else request.get("head", "auto"), "bone": text}
+    armature, colon, bone = text.partition(":")
+    named = bpy.data.objects.get(armature) if colon else None
+    if named is not None and named.type == "ARMATURE":  # else the bone's own name holds a colon
+        choice |= {"armature": named, "bone": bone}
+    return choice
+
+
 def read_alembic(request: dict[str, Any]) -> dict[str, Any]:
     """Write the vertices of the mesh in an Alembic file to a point cache, in the scene's axes, metres."""
     from .scene.alembic import write_alembic_points
@@ -160,7 +178,7 @@ def read_alembic(request: dict[str, Any]) -> dict[str, Any]:
 def add_keys(request: dict[str, Any]) -> dict[str, Any]:
     """Put a rig's shape keys on a character and save the scene around it as a new .blend file."""
     out = _new_file(request)
-    obj, _ = open_character({**request, "bare": True})
+    obj, _, _ = open_character({**request, "bare": True})
     added = write_shape_keys(obj, load_rig(Path(request["rig"])))
     with atomic_path(out) as temporary:
         save_blend(temporary)
@@ -170,7 +188,7 @@ def add_keys(request: dict[str, Any]) -> dict[str, Any]:
 def play_points(request: dict[str, Any]) -> dict[str, Any]:
     """Let a character play a point cache in rig space and save the scene around it as a new .blend file."""
     out = _new_file(request)
-    obj, _ = open_character({**request, "bare": True})
+    obj, _, _ = open_character({**request, "bare": True})
     scene = _scene_of(obj)
     start = int(request.get("start_frame", 1))
     target = out.with_suffix(".playing.pc2")
@@ -206,8 +224,11 @@ def dress(
     return strip is not None
 
 
-def open_character(request: dict[str, Any]) -> tuple[Any, list[str]]:
-    """Open the .blend of a request and find its character; says which mesh was chosen if none was named."""
+def open_character(request: dict[str, Any]) -> tuple[Any, list[str], list[str]]:
+    """Open the .blend of a request and find its character.
+
+    Returns the object, what to say of the choice if none was named, and the names of other meshes that it might be.
+    """
     path = Path(request["blend"])
     if not path.is_file():
         raise FacecapError(f"There is no file {path}.", "Check the path of the character's .blend file.")
@@ -227,37 +248,29 @@ def open_character(request: dict[str, Any]) -> tuple[Any, list[str]]:
             raise FacecapError(
                 f"{path.name} has no object called “{name}”.", f"Its meshes are: {', '.join(meshes[:12]) or 'none'}."
             )
-        return obj, []
+        return obj, [], []
     return most_likely_character(path, bare=bool(request.get("bare", False)))
 
 
-def most_likely_character(path: Path, *, bare: bool = False) -> tuple[Any, list[str]]:
-    """The mesh with the most ARKit-named shape keys, then with the most shape keys.
+def most_likely_character(path: Path, *, bare: bool = False) -> tuple[Any, list[str], list[str]]:
+    """The mesh that is most like a head, what to say about the choice, and the names of the next likely ones.
 
     Args:
-        bare: whether a mesh without any will do; then it is the one with the most vertices.
+        bare: whether a mesh without shape keys will do.
     """
-    meshes = [o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys is not None]
+    every = [o for o in bpy.data.objects if o.type == "MESH"]
+    meshes = [o for o in every if o.data.shape_keys is not None and len(o.data.shape_keys.key_blocks) > 1]
     if bare and not meshes:
-        every = [o for o in bpy.data.objects if o.type == "MESH" and len(o.data.polygons)]
-        if every:
-            return max(every, key=lambda o: len(o.data.vertices)), []
+        meshes = [o for o in every if len(o.data.polygons)]
     if not meshes:
         raise FacecapError(
             f"No mesh in {path.name} has shape keys, so there is nothing to animate.",
             "Choose a file whose head has facial shape keys.",
         )
-
-    def likeness(obj: Any) -> tuple[int, int]:
-        names = [block.name for block in obj.data.shape_keys.key_blocks]
-        return len({arkit_name(name) for name in names} - {None}), len(names)
-
-    best = max(meshes, key=likeness)
-    if len(meshes) == 1:
-        return best, []
-    arkit = likeness(best)[0]
-    why = f"{arkit} of its shape keys have ARKit names" if arkit else "it has the most shape keys"
-    return best, [f"Chose the mesh “{best.name}” of {len(meshes)} with shape keys: {why}"]
+    ranked = rank_heads(meshes)
+    others = [obj.name for obj, like in ranked[1:] if like.seen and (like.keys or bare)]
+    notes = [choice_note(ranked)] if len(ranked) > 1 and ranked[0][1].keys else []
+    return ranked[0][0], notes, others[:MOST_OTHERS]
 
 
 def save_blend(path: Path) -> None:
@@ -273,10 +286,10 @@ def save_blend(path: Path) -> None:
 def _scene_of(obj: Any) -> Any:
     """The scene to bake in: the active one if the object is in it."""
     present = bpy.context.scene
-    if obj.name in present.objects:
+    if present in obj.users_scene:
         return present
     for scene in bpy.data.scenes:
-        if obj.name in scene.objects:
+        if scene in obj.users_scene:
             bpy.context.window.scene = scene
             return scene
     return present

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,36 @@ if TYPE_CHECKING:
 _WRITING_S = 5.0
 
 
+@dataclass(frozen=True)
+class Handle:
+    """A datablock that outlives renaming, undo and another of its name; not loading another file.
+
+    Attributes:
+        uid: Blender's own number of it in this session; None where Blender has none.  name: when it was taken.
+    """
+
+    uid: int | None
+    name: str
+
+    @classmethod
+    def of(cls, datablock: bpy.types.ID | None) -> Handle:
+        """The handle of a datablock; of None, one that finds nothing."""
+        return cls(None, "") if datablock is None else cls(getattr(datablock, "session_uid", None), datablock.name)
+
+    def find(self, collection: Iterable[bpy.types.ID]) -> bpy.types.ID | None:
+        """The datablock among those of its type; None if it was deleted."""
+        if self.uid is None:
+            return next((one for one in collection if one.name == self.name), None)
+        return next((one for one in collection if one.session_uid == self.uid), None)
+
+
 @dataclass
 class Job:
     """A job that the panel shows.
 
     Attributes:
         runner: the worker's runner.
-        scene, character: names of what was being solved when it began; the user may have moved on since.
+        scene, character: what was being solved when it began; the user may have moved on since.
         stage: what is being done, for people.
         fraction: 0 to 1.
         eta_s: seconds until the end, None while unknown.
@@ -35,8 +59,8 @@ class Job:
     """
 
     runner: Runner
-    scene: str
-    character: str
+    scene: Handle
+    character: Handle
     stage: str = "Starting"
     fraction: float = 0.0
     eta_s: float | None = None
@@ -64,7 +88,7 @@ class Live:
     """Live capture that the panel shows.
 
     Attributes:
-        runner: the worker's runner.  scene, character: names.  stage: what is being done, for people.
+        runner: the worker's runner.  scene, character: what it is for.  stage: what is being done, for people.
         face: the latest face, or None.  latency_ms: from capture to the key's value here, of the latest faces.
         note: what there is to say.  stopping: whether the user has asked to stop.
         fraction: 0 to 1, of the stage; 0 while unknown.  picture_path: where the worker shows what it sees, or None.
@@ -73,8 +97,8 @@ class Live:
     """
 
     runner: Runner
-    scene: str
-    character: str
+    scene: Handle
+    character: Handle
     stage: str = "Starting"
     face: FaceEvent | None = None
     latency_ms: list[float] = field(default_factory=list)

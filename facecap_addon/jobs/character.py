@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import FacecapError
+from ..errors import CancelledError, FacecapError
 from ..fit.prior import poses_to_rehearse
 from ..landmarks.protocol import Landmarker
 from ..rig.blendshapes import BlendshapeRig, load_rig
@@ -23,6 +23,7 @@ from .blender_process import BlenderHook, ask_blender, reporting
 from .footage_key import content_key
 from .progress import Progress
 from .sample import CACHE, sample_head
+from .stepwise import stepwise
 
 Made = TypeVar("Made")
 # Raise it when what is read from a .blend, or how landmarks are placed, changes.
@@ -45,6 +46,21 @@ class CharacterSource:
     @property
     def is_blend(self) -> bool:
         return self.path.suffix.lower() == ".blend"
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character that can be solved.
+
+    Attributes:
+        source: where it comes from, with the object that was chosen.  rig: its mesh and keys.
+        embedding: where its landmarks lie.  notes: what there is to say about it.
+    """
+
+    source: CharacterSource
+    rig: BlendshapeRig
+    embedding: LandmarkEmbedding
+    notes: tuple[str, ...]
 
 
 def character_source(text: str | None) -> CharacterSource:
@@ -75,21 +91,20 @@ def read_rig(
     hook: BlenderHook | None,
     folder: Path,
     bare: bool = False,
-    to_key: bool = False,
+    to_key: Mapping[str, Any] | None = None,
 ) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
     """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
     Args:
         blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
         bare: whether a mesh without shape keys will do.
-        to_key: whether it will be keyed in a copy of its .blend; what cannot be is refused.
+        to_key: how it will be keyed in a copy of its .blend (see `OutputSettings.keying`); what cannot be is refused.
     Raises FacecapError if the character cannot be animated or read.
     """
     if not source.is_blend:
         return load_rig(source.path), []
-    wishes = {name: True for name, wished in (("bare", bare), ("to_key", to_key)) if wished}
-    facts: dict[str, Any] = {"object": source.object, "format": FORMAT}
-    name, plain = (f"rig-{content_key((source.path,), found)}.npz" for found in ({**facts, **wishes}, facts))
+    wishes = _wishes(bare, to_key)
+    name, plain = _rig_name(source, wishes), _rig_name(source, {})
     # One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
     for kept in (CACHE / plain, folder / name, *([folder / plain] if bare else [])):
         if kept.is_file() and (notes := _notes_of(kept)) is not None:
@@ -102,13 +117,73 @@ def read_rig(
     asking = ask_blender({**request, **wishes}, blender=blender, hook=hook, folder=folder)
     reply = yield from reporting(asking, "character")
     notes = [str(note) for note in reply.get("notes", ())]
-    _keep_notes(target, notes, [Path(path) for path in reply.get("libraries", ())])
+    _keep_facts(target, notes, reply)
     return load_rig(target), notes
 
 
-def _keep_notes(rig: Path, notes: list[str], libraries: list[Path]) -> None:
+def _wishes(bare: bool, to_key: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a request to read a rig says besides where it is."""
+    wishes: dict[str, Any] = {"bare": True} if bare else {}
+    return wishes if to_key is None else wishes | {"to_key": True, **to_key}
+
+
+def _rig_name(source: CharacterSource, wishes: Mapping[str, Any]) -> str:
+    return f"rig-{content_key((source.path,), {'object': source.object, 'format': FORMAT, **wishes})}.npz"
+
+
+def find_character(
+    source: CharacterSource,
+    landmarker: Landmarker,
+    *,
+    blender: Path | None,
+    hook: BlenderHook | None,
+    folder: Path,
+    bare: bool = False,
+    to_key: Mapping[str, Any] | None = None,
+) -> Generator[Progress, None, Character]:
+    """A character's rig and landmarks; of a file with several meshes, the likeliest on which a face is seen when drawn.
+
+    Args and errors: as `read_rig`; FacecapError if a face is seen on none.
+    """
+    wishes: dict[str, Any] = {"blender": blender, "hook": hook, "folder": folder, "bare": bare, "to_key": to_key}
+    rig, notes = yield from read_rig(source, **wishes)
+    chosen = replace(source, object=source.object or rig.name or None) if source.is_blend else source
+    try:
+        embedding = yield from _placed(rig, landmarker, folder)
+    except CancelledError:
+        raise
+    except FacecapError as refused:
+        for name in [] if source.object or not source.is_blend else _others(source, folder, wishes):
+            try:
+                other = replace(source, object=name)
+                rig, more = yield from read_rig(other, **wishes)
+                embedding = yield from _placed(rig, landmarker, folder)
+            except CancelledError:
+                raise
+            except FacecapError:
+                continue
+            note = f"Chose the mesh “{name}”: no face is seen on “{chosen.object}”, which has more of a face's keys"
+            return Character(other, rig, embedding, (note, *more))
+        raise refused
+    return Character(chosen, rig, embedding, tuple(notes))
+
+
+def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Generator[Progress, None, LandmarkEmbedding]:
+    return (yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder)))
+
+
+def _others(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
+    """Names of other meshes of a file that might be the head, as Blender said when it was read."""
+    beside = (folder / _rig_name(source, _wishes(wishes["bare"], wishes["to_key"]))).with_suffix(".json")
+    if not beside.is_file():
+        return []
+    return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
+
+
+def _keep_facts(rig: Path, notes: list[str], reply: Mapping[str, Any]) -> None:
     """Keep beside a rig what there is to say about it, and which other files it was read from."""
-    facts = {"notes": notes, "libraries": {str(path): content_key((path,), {}) for path in libraries}}
+    libraries = {str(path): content_key((Path(path),), {}) for path in reply.get("libraries", ())}
+    facts = {"notes": notes, "libraries": libraries, "others": list(reply.get("others", ()))}
     with atomic_path(rig.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 

@@ -103,7 +103,7 @@ def run(
             blend = out / f"{stem}.blend"
             request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
             request |= {"take": str(take_path.resolve()), "out": str(blend.resolve())}
-            request |= {"head": "object" if settings.head else "none", "loop": settings.loop}
+            request |= {"head": "auto" if settings.head else "none", "bone": settings.head_bone, "loop": settings.loop}
             asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
             failure = yield from write_blend(asking, settings.blender, lines)
             check_blend(failure, settings.blender)

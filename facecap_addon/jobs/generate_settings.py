@@ -37,6 +37,9 @@ class GenerateSettings(WarpSettings):
         choices=("auto", "keys", "points"),
     )
     head: bool = setting(True, help="Move the head, too")
+    head_bone: str | None = setting(
+        None, help="Bone that the head's motion is keyed on, as BONE or ARMATURE:BONE; absent: found, else the object"
+    )
     scale: bool = setting(True, help="Scale the motion to the character's proportions, region by region")
     each_frame: bool = setting(False, help="Point cache: solve the warp anew in each frame, as the paper does")
     blend: bool = setting(True, help="Write a copy of the character's .blend that shows it")

@@ -200,6 +200,7 @@ def bake_ready(
         "out": str(files.named("blend").resolve()),
         "audio_offset_s": footage.audio_offset_s,
         "whole_frames": settings.whole_frames,
+        **settings.keying(),
     }
     if source.object:
         request["object"] = source.object

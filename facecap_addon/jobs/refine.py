@@ -29,7 +29,7 @@ from ..takes.take import Take
 from ..takes.versions import ID, home_of, identified
 from .blender_process import BlenderHook
 from .cameras import videos_of
-from .character import character_source, embedding_of
+from .character import character_source
 from .footage_key import content_key
 from .output_settings import OutputSettings
 from .outputs import (
@@ -53,7 +53,7 @@ from .result import SolveResult
 from .schema import from_json, to_json
 from .settings import SolveSettings
 from .solve import find_landmarks, landmark_cache, read_character
-from .stepwise import in_stages, stepwise
+from .stepwise import in_stages
 from .stopwatch import Stopwatch
 from .torch_needed import check_torch
 
@@ -99,10 +99,11 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             )
     with clock.stage("character"):
         yield Progress("character", 0, 1)
-        source = character_source(solved_with.character)
         output_settings = _with_outputs(solved_with, settings)
-        rig, warnings = yield from read_character(source, output_settings, blender_hook, source_files)
-        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, source_files.characters))
+        character = yield from read_character(
+            character_source(solved_with.character), output_settings, landmarker, blender_hook, source_files
+        )
+        source, rig, embedding = character.source, character.rig, character.embedding
     key = refinement_key(settings, take, observations, rig, embedding, (*footage.paths, *camera_videos(settings)))
     kept = KeptFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
@@ -112,7 +113,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
                 settings, solved_with, take, observations, footage, rig, embedding, landmarker, kept, shown, say
             )
         )
-    warnings = [*warnings, *refined.notes]
+    warnings = [*character.notes, *refined.notes]
     facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
     result = identified(replace(refined.take, provenance={**refined.take.provenance, "refined": facts}))
     with clock.stage("files"):
@@ -292,11 +293,14 @@ def camera_videos(settings: RefineSettings) -> tuple[Path, ...]:
 
 def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:
     """The solve's settings with the refinement's wishes for files."""
+    pose = solved.head_pose if settings.head_pose == "auto" else settings.head_pose
     return replace(
         solved,
         blend=settings.blend and solved.blend,
         blender=settings.blender or solved.blender,
         whole_frames=settings.whole_frames,
+        head_pose=pose,
+        head_bone=settings.head_bone or solved.head_bone,
     )
 
 

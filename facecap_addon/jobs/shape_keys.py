@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from ..rig.key_sheet import key_sheet
 from ..takes.atomic import atomic_path
 from ..takes.names import made_stem
 from .blender_process import BlenderHook, ask_blender
-from .character import character_source, embedding_of, read_rig, rig_key
+from .character import character_source, embedding_of, find_character, read_rig, rig_key
 from .outputs import check_blend, write_blend
 from .progress import Progress
 from .shape_keys_settings import ShapeKeysSettings
@@ -65,16 +66,17 @@ def run(
     kept = out / ".characters.facecap"
     target_source = character_source(settings.character)
     blender, hook = settings.blender, blender_hook
-    bare, _ = yield from read_rig(target_source, blender=blender, hook=hook, folder=kept, bare=True)
-    bare = _without_keys(bare)
+    landmarker = open_landmarker(threads=settings.threads)
+    target_head = yield from find_character(
+        target_source, landmarker, blender=blender, hook=hook, folder=kept, bare=True
+    )
+    bare, ours = _without_keys(target_head.rig), target_head.embedding
     source, _ = yield from read_rig(character_source(settings.source), blender=blender, hook=hook, folder=kept)
     source = _chosen(source, settings.only)
     factors = settings.strength * _factors(source.channels, settings.strengths)
-    landmarker = open_landmarker(threads=settings.threads)
     theirs = yield from stepwise("character", lambda _: embedding_of(source, landmarker, kept))
-    ours = yield from stepwise("character", lambda _: embedding_of(bare, landmarker, kept))
     made = yield from stepwise("keys", lambda say: carried_over(source, theirs, bare, ours, say))
-    lines = [f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
+    lines = [*target_head.notes, f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
     if settings.contact:
 
         def mend(_: object) -> tuple[BlendshapeRig, list[str]]:
@@ -88,7 +90,9 @@ def run(
     if settings.symmetric:
         made = made_symmetric(made, ours)
     made = replace(made, deltas=made.deltas * factors[:, None, None])
-    stem = made_stem(out, bare.name or target_source.path.stem, rig_key(made), _WRITTEN, lines)
+    # An object may be called anything; a file may not.
+    name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", bare.name or target_source.path.stem)[:80].strip(". ") or "head"
+    stem = made_stem(out, name, rig_key(made), _WRITTEN, lines)
     target = out / f"{stem}.keys.npz"
     with atomic_path(target) as temporary:
         save_rig(temporary, made)
@@ -99,7 +103,7 @@ def run(
     if settings.blend and target_source.is_blend:
         blend = out / f"{stem}.keys.blend"
         request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
-        request |= {"out": str(blend.resolve()), "object": target_source.object or bare.name}
+        request |= {"out": str(blend.resolve()), "object": target_head.source.object or bare.name}
         asking = ask_blender(request, blender=blender, hook=hook, folder=kept)
         failure = yield from write_blend(asking, blender, lines)
         check_blend(failure, blender)

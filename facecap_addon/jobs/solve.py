@@ -33,7 +33,7 @@ from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
 from ..takes.versions import identified
 from .blender_process import BlenderHook
-from .character import CharacterSource, character_source, embedding_of, read_rig, rehearsal_of
+from .character import Character, CharacterSource, character_source, find_character, rehearsal_of
 from .crash import versions
 from .footage_key import content_key
 from .into_take import CLIP, as_filmed, base_of, into, part_of, rows_in
@@ -97,11 +97,9 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
     with clock.stage("character"):
         yield Progress("character", 0, 1)
-        rig, notes = yield from read_character(source, settings, blender_hook, files)
-        embedding: LandmarkEmbedding = yield from stepwise(
-            "character", lambda _: embedding_of(rig, landmarker, files.characters)
-        )
-    warnings += notes
+        character = yield from read_character(source, settings, landmarker, blender_hook, files)
+        source, rig, embedding = character.source, character.rig, character.embedding
+    warnings += character.notes
     trained = is_trained(settings.method)
     cache = landmark_cache(footage, landmarker, files.job)
     reused = cache.complete
@@ -345,11 +343,22 @@ def _faces_note(cache: LandmarkCache) -> list[str]:
 
 
 def read_character(
-    source: CharacterSource, settings: SolveSettings, hook: BlenderHook | None, files: OutputFiles
-) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
-    """The character's rig and what there is to say about it, reporting while Blender reads a .blend."""
+    source: CharacterSource,
+    settings: SolveSettings,
+    landmarker: Landmarker,
+    hook: BlenderHook | None,
+    files: OutputFiles,
+) -> Generator[Progress, None, Character]:
+    """The character, reporting while Blender reads a .blend and while its landmarks are placed."""
     return (
-        yield from read_rig(source, blender=settings.blender, hook=hook, folder=files.characters, to_key=settings.blend)
+        yield from find_character(
+            source,
+            landmarker,
+            blender=settings.blender,
+            hook=hook,
+            folder=files.characters,
+            to_key=settings.keying() if settings.blend else None,
+        )
     )
 
 

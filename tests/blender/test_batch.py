@@ -184,3 +184,58 @@ def test_a_linked_head_is_refused_before_the_solve_if_it_shall_be_keyed(characte
     assert not (tmp_path / "rig.npz").exists()
     reply, code = ask(request)
     assert code == 0 and [Path(path) for path in reply["result"]["libraries"]] == [character]
+
+
+def _avatar_file(path: Path) -> Path:
+    """An avatar whose meshes all carry the 52 names, an orphan copy of its head, and one in an excluded collection."""
+    from tests.blender.avatars import make_avatar, make_part
+
+    make_avatar("empty")
+    orphan = make_part("Actor_old", (0, 0, 0), 0.12, segments=32)
+    bpy.context.collection.objects.unlink(orphan)
+    orphan.use_fake_user = True
+    attic = bpy.data.collections.new("OLD do not use")
+    bpy.context.scene.collection.children.link(attic)
+    attic.objects.link(make_part("Backup", (0, 0, 0), 0.15, segments=32))
+    for obj in list(attic.objects):
+        for collection in obj.users_collection:
+            if collection != attic:
+                collection.objects.unlink(obj)
+    bpy.context.view_layer.layer_collection.children["OLD do not use"].exclude = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+def test_the_head_of_an_avatar_is_chosen_not_its_eye_and_no_old_copy(tmp_path: Path) -> None:
+    path = _avatar_file(tmp_path / "avatar.blend")
+    reply, code = ask({"do": "extract", "blend": str(path), "out": str(tmp_path / "rig.npz"), "to_key": True})
+    assert code == 0, reply
+    result = reply["result"]
+    assert result["object"] == "Head"
+    assert result["others"][:2] == ["EyeRight", "EyeLeft"] or result["others"][:2] == ["EyeLeft", "EyeRight"]
+    said = result["notes"][0]
+    assert "Chose the mesh “Head” of 6" in said and "52 of its shape keys" in said
+    assert "“Actor_old” (in no scene)" in said and "“Backup” (hidden or in an excluded collection)" in said
+    assert any("“Avatar”, which carries" in note for note in result["notes"])
+
+
+def test_the_command_lines_bone_is_keyed(tmp_path: Path) -> None:
+    from tests.blender.avatars import make_avatar
+
+    make_avatar("armature")
+    path = tmp_path / "avatar.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    save_take(tmp_path / "a.take.npz", make_take())
+    request = {"do": "bake", "blend": str(path), "take": str(tmp_path / "a.take.npz"), "object": "Head"}
+    for bone, said in (("Spine", 0), ("Rig:Head", 0), ("Rig:Nose", 2)):
+        out = tmp_path / f"{bone.replace(':', '-')}.blend"
+        reply, code = ask({**request, "out": str(out), "bone": bone})
+        assert code == said, reply
+        if said:
+            assert "no bone called “Nose”" in reply["what"]
+            continue
+        bpy.ops.wm.open_mainfile(filepath=str(out))
+        bpy.context.scene.frame_set(30)
+        bones = bpy.data.objects["Rig"].pose.bones
+        turned = {name for name in ("Spine", "Head") if bones[name].matrix_basis.to_quaternion().angle > 0.05}
+        assert turned == {bone.rpartition(":")[2]}

@@ -67,7 +67,7 @@ def test_blender_shows_the_jaw_as_it_was_solved(turned: bool, head: str) -> None
     take = replace(take, jaw=jaw, provenance={})
     still = replace(take, head_rotation_wxyz=take.head_rotation_wxyz[:1].repeat(len(jaw), 0))
     still = replace(still, head_translation_m=take.head_translation_m[:1].repeat(len(jaw), 0))
-    apply_take(obj, still, BakeSettings(head=head, bone="head", armature="Bones"))
+    apply_take(obj, still, BakeSettings(head=head, bone="head", armature=bpy.data.objects["Bones"]))
     for frame in (0, 17, 39):
         shown = evaluated(obj, 1 + float(take.time_s[frame]) * 24)
         expected = skinned(rig, expected_weights(take, float(take.time_s[frame])), jaw[frame])

@@ -45,7 +45,14 @@ class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
 
 
 def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None, path: Path | None = None) -> list[str]:
-    """Key a take on a character; returns what to tell the user. Raises FacecapError.
+    """Key a take on a character; returns what to tell the user; the rest as in `bake_take`."""
+    return bake_take(scene, character, path)[0]
+
+
+def bake_take(
+    scene: bpy.types.Scene, character: bpy.types.Object | None, path: Path | None = None
+) -> tuple[list[str], list[bpy.types.ID]]:
+    """Key a take on a character; returns what to tell the user, and whatever got keys. Raises FacecapError.
 
     Args:
         path: of the take; None: the one that the scene has chosen.
@@ -68,7 +75,7 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None, path
         gain=bake.gain,
         head=bake.head,
         head_location=bake.head_location,
-        armature=bake.armature.name if bake.armature else "",
+        armature=bake.armature,
         bone=bake.bone,
         start_frame=settings.start_frame,
         whole_frames=bake.whole_frames,
@@ -88,7 +95,7 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None, path
         lines.append(f"The take ends at frame {last:.0f}, after the scene's range; Match Scene sets it")
     if scene.use_preview_range and last > scene.frame_preview_end + 1:
         lines.append("The preview range plays only a part of the keys; Match Scene switches it off")
-    return lines + report.remarks
+    return lines + report.remarks, report.animated
 
 
 def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]:
@@ -190,7 +197,7 @@ class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
         stem = path.name.removesuffix(".take.npz")
         solved = next((p for p in (path.with_name(f"{stem}.{kind}") for kind in ("pc2", "mdd")) if p.is_file()), None)
         # A cache that plays already is another take's, or was wished otherwise: it stays.
-        name = f"{stem}.{settings.character.name}.{self.cache_format.lower()}"
+        name = f"{stem}.{bpy.path.clean_name(settings.character.name)[:40]}.{self.cache_format.lower()}"
         target = free_path(home_folder(settings.result) / name)
         start, take = settings.start_frame, load_take(path)
         if take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here

@@ -16,11 +16,12 @@ from .. import session
 from ..package import work_folder
 from ..properties.derive import values_of
 from ..takes import add_take, still_baked, take_file
-from .bake import bake_result
+from .bake import bake_take
 from .refine import show_picture
-from .solve import STAGES, JobOperator, lines_of, worker_job, write_rig
+from .solve import STAGES, JobOperator, lines_of, object_of, scene_of, worker_job, write_rig
 
 SHEET = "FaceCap shape keys"
+NAME_LENGTH = 40
 STAGES.update(
     {
         "keys": "Making shape keys",
@@ -48,7 +49,7 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
         from ...rig.blendshapes import load_rig
         from ..scene.shape_keys import write_shape_keys
 
-        added = write_shape_keys(_object(job), load_rig(Path(str(facts["rig"]))))
+        added = write_shape_keys(object_of(job), load_rig(Path(str(facts["rig"]))))
         mended = [line for line in lines_of(facts) if " off by " in line]
         session.outcome = session.Outcome(True, [f"{len(added)} shape keys added", *mended])
         show_picture(bpy.context, Path(str(facts["sheet"])), SHEET)
@@ -74,7 +75,7 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         from ...takes.npz import load_take
 
-        scene, obj = _scene(job), _object(job)
+        scene, obj = scene_of(job), object_of(job)
         if facts.get("take"):
             path = Path(str(facts["take"]))
             # What was solved is still what Bake Again bakes.
@@ -82,13 +83,13 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
             before = scene.facecap.bake.head
             scene.facecap.bake.head = before if scene.facecap.generate.head else "none"
             try:
-                lines = bake_result(scene, obj, path)
+                lines, animated = bake_take(scene, obj, path)
             finally:
                 scene.facecap.bake.head = before
             if scene.facecap.generate.loop:
-                _loop(obj)
+                _loop(animated)
             if scene.facecap.generate.as_strip:
-                _as_strips(obj, Path(str(facts["take"])).name.removesuffix(".take.npz"))
+                _as_strips(animated, Path(str(facts["take"])).name.removesuffix(".take.npz"))
         else:
             lines = _play(scene, obj, Path(str(facts["points"])), 25.0)
         session.outcome = session.Outcome(True, lines + lines_of(facts)[:2] + still_baked(scene, facts.get("take")))
@@ -121,7 +122,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         return job
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        lines = _play(_scene(job), _object(job), Path(str(facts["points"])), float(str(facts["fps"])))
+        lines = _play(scene_of(job), object_of(job), Path(str(facts["points"])), float(str(facts["fps"])))
         session.outcome = session.Outcome(True, lines + lines_of(facts)[1:-1])
         return {"FINISHED"}
 
@@ -146,7 +147,7 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
         if target is None or target.type != "MESH":
             raise FacecapError("No mesh is active.", "Select the empties, then the mesh that shall follow.")
         empties = [obj for obj in context.selected_objects if obj.type == "EMPTY"]
-        path = free_path(work_folder("retargeted") / f"{bpy.path.clean_name(target.name)}.empties.pc2")
+        path = free_path(work_folder("retargeted") / f"{bpy.path.clean_name(target.name)[:NAME_LENGTH]}.empties.pc2")
         lines = follow_empties(context.scene, target, empties, path)
         session.outcome = session.Outcome(True, lines)
         self.report({"INFO"}, lines[0])
@@ -171,21 +172,9 @@ def exported(obj: bpy.types.Object, folder: Path) -> Path:
     """The mesh as a rig file for the worker."""
     from ..scene.character import extract_rig
 
-    return write_rig(extract_rig(obj, bare=True), folder, bpy.path.clean_name(obj.name))
-
-
-def _scene(job: session.Job) -> bpy.types.Scene:
-    scene = bpy.data.scenes.get(job.scene)
-    if scene is None:
-        raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "Run it again.")
-    return scene
-
-
-def _object(job: session.Job) -> bpy.types.Object:
-    obj = bpy.data.objects.get(job.character)
-    if obj is None:
-        raise FacecapError(f"“{job.character}” was deleted meanwhile.", "Run it again.")
-    return obj
+    # Cut short, and with a number of its own: names may be long, and alike once they are clean.
+    name = f"{bpy.path.clean_name(obj.name)[:NAME_LENGTH]}.{getattr(obj, 'session_uid', 0)}"
+    return write_rig(extract_rig(obj, bare=True), folder, name)
 
 
 def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: float) -> list[str]:
@@ -197,18 +186,18 @@ def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: floa
     return [f"{len(frames)} frames as a point cache: {target.name}"]
 
 
-def _loop(obj: bpy.types.Object) -> None:
+def _loop(animated: list[bpy.types.ID]) -> None:
     from ..scene.nla import cycle
 
-    cycle(obj.data.shape_keys)
-    cycle(obj)
+    for datablock in animated:
+        cycle(datablock)
 
 
-def _as_strips(obj: bpy.types.Object, name: str) -> None:
+def _as_strips(animated: list[bpy.types.ID], name: str) -> None:
     from ..scene.nla import push_down
 
-    push_down(obj.data.shape_keys, name)
-    push_down(obj, name)
+    for datablock in dict.fromkeys(animated):
+        push_down(datablock, name)
 
 
 CLASSES = (FACECAP_OT_make_keys, FACECAP_OT_generate, FACECAP_OT_retarget, FACECAP_OT_follow_empties)

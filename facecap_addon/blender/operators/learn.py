@@ -114,7 +114,7 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         session.outcome = session.Outcome(True, lines_of(facts))
-        scene = bpy.data.scenes.get(job.scene)
+        scene = job.scene.find(bpy.data.scenes)
         if scene is not None:  # the next solve uses it
             scene.facecap.solve.method = FILE_CHOICE
             scene.facecap.solve.method_file = str(facts["solver"])

@@ -54,19 +54,23 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         )
 
     def _start(self, context: bpy.types.Context) -> set[str]:
-        from ..scene.bake import head_target
+        from ..scene.bake import head_carrier
         from ..scene.character import extract_rig
         from ..scene.live_face import LivePuppet
+        from ..scene.parts import parts_of, with_keys
 
         session.outcome = None
         obj = context.scene.facecap.character
         if obj is None:
             raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
         rig = extract_rig(obj)
-        target = head_target(obj, bake_choice(context))
-        self._puppet = LivePuppet(obj, rig.channels, target, location=context.scene.facecap.live.location)
+        parts = parts_of(obj, context.scene)
+        target = head_carrier(obj, bake_choice(context), parts).target
+        others, location = with_keys(parts, rig.channels), context.scene.facecap.live.location
+        self._puppet = LivePuppet(obj, rig.channels, target, location=location, parts=others)
         runner, picture = start_live(context, rig)
-        session.live = session.Live(runner, context.scene.name, obj.name, picture_path=picture)
+        scene, character = session.Handle.of(context.scene), session.Handle.of(obj)
+        session.live = session.Live(runner, scene, character, picture_path=picture)
         live_picture.show(True)
         self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -136,7 +140,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
     def _bake(self, context: bpy.types.Context, live: session.Live, take: Path) -> None:
         """Key a recording as an action of its own, as one undo step."""
         live.baked.append(str(take))
-        scene = bpy.data.scenes.get(live.scene)
+        scene = live.scene.find(bpy.data.scenes)
         if scene is None:
             live.problems.append(f"The scene is gone. The recording is {take}")
             return
@@ -144,7 +148,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         context.view_layer.update()
         try:
             remember_take(scene, take)
-            lines = bake_result(scene, bpy.data.objects.get(live.character), take)
+            lines = bake_result(scene, live.character.find(bpy.data.objects), take)
         except FacecapError as error:
             live.note = f"{error.what} {error.way_out} The recording is {take}"
             live.problems.append(live.note)
@@ -244,7 +248,7 @@ def bake_choice(context: bpy.types.Context) -> Any:
     from ..scene.bake import BakeSettings
 
     bake = context.scene.facecap.bake
-    return BakeSettings(head=bake.head, armature=bake.armature.name if bake.armature else "", bone=bake.bone)
+    return BakeSettings(head=bake.head, armature=bake.armature, bone=bake.bone)
 
 
 def stop(live: session.Live) -> None:

@@ -15,7 +15,7 @@ from .. import session
 from ..properties.derive import values_of
 from ..takes import home_folder, made_from, take_file
 from ..worker_python import worker_python
-from .solve import STAGES, JobOperator
+from .solve import STAGES, JobOperator, job_of
 
 if TYPE_CHECKING:
     from ...jobs.runner import ProcessRunner
@@ -54,7 +54,7 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start a refinement of the scene's solve. Raises FacecapError."""
-        return session.Job(start_refining(context), context.scene.name, context.scene.facecap.character.name)
+        return job_of(context, start_refining(context), context.scene.facecap.character)
 
 
 def start_refining(context: bpy.types.Context) -> ProcessRunner:

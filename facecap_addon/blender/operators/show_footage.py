@@ -8,11 +8,10 @@ from typing import Any
 
 import bpy
 
-from ...errors import FacecapError
 from .. import session
 from ..package import job_folder
 from .footage import footage_path, opened_footage
-from .solve import JobOperator, worker_job
+from .solve import JobOperator, scene_of, worker_job
 
 
 class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
@@ -46,9 +45,7 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
         return worker_job(context, "proxy", settings, context.scene.facecap.character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        scene = bpy.data.scenes.get(job.scene)
-        if scene is None:
-            raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "Show the footage again.")
+        scene = scene_of(job)
         show(scene, Path(str(facts["path"])), opened_footage(scene).size_px)
         session.outcome = session.Outcome(True, [str(facts["note"])])
         return {"FINISHED"}

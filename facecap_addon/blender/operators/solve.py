@@ -129,12 +129,10 @@ class JobOperator(FacecapOperator):
         return {"CANCELLED"}
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
-        scene = bpy.data.scenes.get(job.scene)
-        if scene is None:
-            raise FacecapError(f"The scene “{job.scene}” was deleted meanwhile.", "The take is kept in the job folder.")
+        scene = scene_of(job)
         remember(scene, SolveResult.from_json(facts), self.kind)
         try:
-            lines = bake_result(scene, bpy.data.objects.get(job.character))
+            lines = bake_result(scene, object_of(job))
         except FacecapError as error:
             session.outcome = session.Outcome(False, [error.what, error.way_out])
             raise
@@ -178,7 +176,33 @@ class FACECAP_OT_cancel(bpy.types.Operator):
 
 def new_job(context: bpy.types.Context) -> session.Job:
     """Start a solve of the present scene. Raises FacecapError."""
-    return session.Job(start_worker(context), context.scene.name, context.scene.facecap.character.name)
+    return job_of(context, start_worker(context), context.scene.facecap.character)
+
+
+def job_of(context: bpy.types.Context, runner: Any, obj: bpy.types.Object | None) -> session.Job:
+    """A running worker as the job of the present scene and an object."""
+    return session.Job(runner, session.Handle.of(context.scene), session.Handle.of(obj))
+
+
+def scene_of(job: session.Job) -> bpy.types.Scene:
+    """The scene of a job, whatever it is called by now. Raises FacecapError if it was deleted."""
+    scene = job.scene.find(bpy.data.scenes)
+    if scene is None:
+        raise FacecapError(
+            f"The scene “{job.scene.name}” was deleted meanwhile.", "What was found is kept in the job's folder."
+        )
+    return scene
+
+
+def object_of(job: session.Job) -> bpy.types.Object:
+    """The object of a job, whatever it is called by now. Raises FacecapError if it was deleted."""
+    obj = job.character.find(bpy.data.objects)
+    if obj is None:
+        raise FacecapError(
+            f"“{job.character.name}” was deleted meanwhile, so there is nothing to key.",
+            "Pick another mesh with the same shape keys, and Bake Again.",
+        )
+    return obj
 
 
 def start_worker(context: bpy.types.Context) -> ProcessRunner:
@@ -243,7 +267,7 @@ def worker_job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.ty
 
     python = worker_python()
     runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
-    return session.Job(runner, context.scene.name, obj.name if obj is not None else "")
+    return job_of(context, runner, obj)
 
 
 def lines_of(facts: dict[str, object]) -> list[str]:

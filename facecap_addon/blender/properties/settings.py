@@ -15,9 +15,10 @@ from ...jobs.train_settings import TrainSettings
 from .derive import annotations_of
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
+_BAKED = ("head_pose", "head_bone", "whole_frames")  # the Bake section says these
 _NOT_DERIVED = (
     *("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm"),
-    *("whole_frames", "into"),
+    *("into", *_BAKED),
 )
 
 # From 4.5 a path that may be relative to the .blend has to say so.
@@ -40,7 +41,8 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
 # Of the refinement's settings, what the panel gives in another form or takes from the solve.
 _NOT_DERIVED_REFINE = (
     *("folder", "take", "start", "end", "cameras", "flow_model", "blend", "blender"),
-    *("live_link", "report", "threads", "infill_frames", "whole_frames"),
+    *("live_link", "report", "threads", "infill_frames"),
+    *_BAKED,
 )
 
 
@@ -148,7 +150,18 @@ class FACECAP_PG_live(bpy.types.PropertyGroup):
 
 
 # The character and the scene say where it goes; the rest is the command line's.
-_NOT_DERIVED_CREATE = ("out", "character", "source", "blend", "blender", "threads", "only", "generators", "each_frame")
+_NOT_DERIVED_CREATE = (
+    "out",
+    "character",
+    "source",
+    "blend",
+    "blender",
+    "threads",
+    "only",
+    "generators",
+    "each_frame",
+    "head_bone",
+)
 
 
 class FACECAP_PG_keys(bpy.types.PropertyGroup):
@@ -219,8 +232,13 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
     head: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Head Pose",
         items=[
-            ("object", "Object", "Turn and move the whole object, as the head moved in front of the camera"),
-            ("bone", "Bone", "Turn and move a bone"),
+            ("auto", "Auto", "The bone that turns the head where there is one, else as Object"),
+            (
+                "object",
+                "Object",
+                "Turn and move the head's object, or what carries all where eyes, teeth or hair are separate meshes",
+            ),
+            ("bone", "Bone", "Turn and move a bone; without a name, the one that turns the head"),
             ("none", "None", "Leave the head where it is; only the face moves"),
         ],
         description="What follows the head's motion",
@@ -265,6 +283,14 @@ def _video_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context
     look_into(settings)
 
 
+def _character_chosen(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """A duplicated head gets a jaw of its own before anything is done with it."""
+    from ..scene.jaw import give_own_jaw
+
+    if settings.character is not None and settings.character.library is None:
+        give_own_jaw(settings.character)
+
+
 def _show_landmarks(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     from ..overlay import landmarks
 
@@ -295,6 +321,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         poll=lambda _, obj: obj.type == "MESH",
         description="The mesh whose shape keys are animated",
+        update=_character_chosen,
     )
     show_landmarks: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Show Landmarks", description="Dots where the landmarks lie on the character", update=_show_landmarks

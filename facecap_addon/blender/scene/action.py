@@ -25,6 +25,7 @@ class KeyingReport:
         locked: channels whose present curve is locked, left as they were.
         remarks: what keeps keys from being seen, one line each.
         frames: how many frames were keyed.
+        animated: whatever got keys.
     """
 
     action: bpy.types.Action | None
@@ -33,6 +34,7 @@ class KeyingReport:
     locked: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     frames: int = 0
+    animated: list[bpy.types.ID] = field(default_factory=list)
 
 
 def key_channels(
@@ -46,6 +48,7 @@ def key_channels(
     influence: float = 1.0,
     interpolation: str = "LINEAR",
     mute_drivers: bool = True,
+    within: bpy.types.Action | None = None,
 ) -> KeyingReport:
     """Key shape keys over time.
 
@@ -60,6 +63,7 @@ def key_channels(
         influence: 0 to 1, how far mixing goes from the present value to the new one.
         interpolation: "CONSTANT", "LINEAR" or "BEZIER".
         mute_drivers: whether drivers on keyed channels are muted; they would hide the keys.
+        within: an action that shall hold these keys, too, where actions have slots; see `new_action`.
     Raises:
         FacecapError: the mesh cannot be animated, or there is nothing to key.
     """
@@ -75,7 +79,7 @@ def key_channels(
         )
     action = present_action(keys) if mode == "mix" else None
     if action is None:
-        action = new_action(keys, name)
+        action = new_action(keys, name, within=within)
     report = KeyingReport(action, unknown=[c for c in channels if c not in keys.key_blocks])
     curves = curves_of(keys)
     present = {curve.data_path: curve for curve in curves}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
@@ -15,10 +16,13 @@ from ...takes.merge import reference_pose
 from ...takes.take import Take
 from .action import KeyingReport, check_animatable, key_channels
 from .character import rest_axes
-from .curves import SLOTTED
+from .curves import SLOTTED, curves_of
+from .followed import head_follows, keys_that_stay
 from .footage import scene_rate
-from .head_pose import camera_from_rig, key_bases, key_head_pose, world_motion
+from .head_pose import bases_of, camera_from_rig, check_movable, key_bases, world_motion
 from .jaw import jaw_bases, jaw_bone
+from .parts import Carried, carried_by_bone, carried_by_object, follows, head_bone, parts_of, with_keys
+from .rest import carriers, holding, take_off
 
 _SAME_FRAME = 1e-3
 _MOMENT_S = 1e-3
@@ -32,9 +36,9 @@ class BakeSettings:
         mode: "new" (an action of its own) or "mix" (into the present action, inside the take's range only).
         influence: 0 to 1, how far a mix goes from the present values to the take's.
         gain: factor on every weight; values stay inside each key's range.
-        head: "object", "bone" or "none": what the head pose is keyed on.
+        head: "auto", "object", "bone" or "none": what the head pose is keyed on; see `head_carrier`.
         head_location: whether the head's location is keyed too.
-        armature, bone: names, for "bone"; without an armature's name, the one that deforms the character.
+        armature, bone: for "bone"; without them, the armature that deforms the character and the bone of its head.
         start_frame: scene frame at which the footage starts.
         whole_frames: whether keys lie on whole scene frames only, resampled, instead of where each frame was filmed.
         within_s: first and last time of the part of the take to key; None: all of it.
@@ -43,9 +47,9 @@ class BakeSettings:
     mode: str = "new"
     influence: float = 1.0
     gain: float = 1.0
-    head: str = "object"
+    head: str = "auto"
     head_location: bool = True
-    armature: str = ""
+    armature: bpy.types.Object | None = None
     bone: str = ""
     start_frame: float = 1.0
     whole_frames: bool = False
@@ -58,17 +62,18 @@ def apply_take(
     """Key a take on a character. Frames without a face and channels that were not observed get no keys.
 
     Args:
-        obj: a mesh object whose shape keys have the names of the take's channels.
+        obj: a mesh object whose shape keys have the names of the take's channels; other meshes of the same character
+            that have such keys are keyed with it.
         scene: gives the frame rate; the present scene if left out.
     Raises:
         FacecapError: the take holds no solved frame, fits no key of this mesh, or the mesh cannot be animated.
     """
-    settings = settings or BakeSettings()
+    settings, scene = settings or BakeSettings(), scene or bpy.context.scene
     solved = np.asarray(take.solved)
     if not solved.any():
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
-    target = head_target(obj, settings)
-    scene = scene or bpy.context.scene
+    parts = parts_of(obj, scene)
+    carried = head_carrier(obj, settings, parts)
     rests = reference_pose(take)[None]  # the whole take's, however little of it is keyed
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)
@@ -78,48 +83,140 @@ def apply_take(
         part = solved & (take.time_s >= first - _MOMENT_S) & (take.time_s <= last + _MOMENT_S)
         solved = part if part.any() else solved
     frames = scene_frames(take, scene, settings.start_frame)[solved]
-    columns = [i for i, channel in enumerate(take.channels) if channel not in take.not_observed]
-    weights = gained(obj, take, settings.gain)[solved][:, columns]
-    name = take_name(take)
-    if not columns and target is None:
-        raise FacecapError(
-            "The footage shows nothing of what this character's shape keys do, so there is nothing to key.",
-            "Pick a character whose shape keys move brows, lids, lips or jaw.",
-        )
-    report = KeyingReport(None)
-    if columns:
-        report = key_channels(
-            obj,
-            [take.channels[i] for i in columns],
-            frames,
-            weights,
-            mode=settings.mode,
-            name=name,
-            influence=settings.influence,
-        )
+    report = _key_faces(obj, parts, take, solved, frames, settings, has_pose=carried.target is not None)
+    report.remarks += carried.remarks
+    motion: list[Matrix] = []
+    if carried.target is None:
+        if settings.mode == "new":
+            _take_off(carriers(obj), report)
     else:
-        check_animatable(obj)
-        report.remarks.append("The footage shows nothing of what the shape keys do: only the head's pose was keyed")
-    if target is not None:
         rotation = np.concatenate([take.head_rotation_wxyz[solved], rests[:, :4]])
         translation = np.concatenate([take.head_translation_m[solved], rests[:, 4:]])
         poses = camera_from_rig(rotation, translation, head_from_rig(take))
-        action = key_head_pose(
-            obj,
-            target,
-            frames,
-            world_motion(obj, poses, len(frames))[:-1],
-            location=settings.head_location,
-            mode=settings.mode,
-            name=f"{name} head",
-            within=report.action if SLOTTED and settings.mode == "new" else None,
-        )
+        motion = world_motion(obj, poses, len(frames))[:-1]
+        action = _key_head(obj, carried, frames, motion, report, settings, f"{take_name(take)} head")
         report.action = report.action or action
-    _key_jaw(obj, take, solved, frames, report, settings)
+    _key_jaw(obj, take, solved, frames, report, settings, carried.target)
     report.frames = int(solved.sum())
+    if scene == bpy.context.scene:
+        _look(obj, scene, frames, motion, carried.target, report)
     if report.action is not None:
         _sign(report.action, take)
     return report
+
+
+def _key_faces(
+    obj: bpy.types.Object,
+    parts: list[bpy.types.Object],
+    take: Take,
+    solved: NDArray[np.bool_],
+    frames: NDArray[np.float64],
+    settings: BakeSettings,
+    *,
+    has_pose: bool,
+) -> KeyingReport:
+    """Key the shape keys of a character's meshes."""
+    columns = [i for i, channel in enumerate(take.channels) if channel not in take.not_observed]
+    if not columns:
+        if not has_pose:
+            raise FacecapError(
+                "The footage shows nothing of what this character's shape keys do, so there is nothing to key.",
+                "Pick a character whose shape keys move brows, lids, lips or jaw.",
+            )
+        check_animatable(obj)
+        said = "The footage shows nothing of what the shape keys do: only the head's pose was keyed"
+        return KeyingReport(None, remarks=[said])
+    channels = [take.channels[i] for i in columns]
+    report: KeyingReport | None = None
+    for mesh in (obj, *with_keys(parts, channels)):
+        keyed = key_channels(
+            mesh,
+            channels,
+            frames,
+            gained(mesh, take, settings.gain)[solved][:, columns],
+            mode=settings.mode,
+            name=take_name(take),
+            influence=settings.influence,
+            within=report.action if report is not None and settings.mode == "new" else None,
+        )
+        keyed.animated.append(mesh.data.shape_keys)
+        if report is None:
+            report = keyed
+            continue
+        report.animated += keyed.animated
+        report.remarks.append(f"“{mesh.name}” has {len(keyed.keyed)} of these shape keys, too, and they were keyed")
+        report.remarks += [f"{mesh.name}: {remark}" for remark in keyed.remarks]
+    assert report is not None
+    return report
+
+
+def _key_head(
+    obj: bpy.types.Object,
+    carried: Carried,
+    frames: NDArray[np.float64],
+    motion: list[Matrix],
+    report: KeyingReport,
+    settings: BakeSettings,
+    name: str,
+) -> bpy.types.Action:
+    """Key the head's motion on what carries the head, and on parts that nothing carries together with it."""
+    target, within = carried.target, report.action if SLOTTED and settings.mode == "new" else None
+    assert target is not None
+    for thing in (target, *carried.riders):
+        check_movable(thing)
+    bases = [bases_of(thing, motion) for thing in (target, *carried.riders)]
+    stays = target.id_data if settings.mode == "mix" else None
+    _take_off([owner for owner in carriers(obj) if owner != stays], report)
+    if settings.mode == "new":
+        _take_off(carried.riders, report)
+    actions = [
+        key_bases(
+            thing,
+            frames,
+            basis,
+            location=settings.head_location,
+            mode=settings.mode,
+            name=name,
+            within=within,
+        )
+        for thing, basis in zip((target, *carried.riders), bases, strict=True)
+    ]
+    report.animated += [thing.id_data for thing in (target, *carried.riders)]
+    return actions[0]
+
+
+def _look(
+    obj: bpy.types.Object,
+    scene: bpy.types.Scene,
+    frames: NDArray[np.float64],
+    motion: list[Matrix],
+    target: bpy.types.Object | bpy.types.PoseBone | None,
+    report: KeyingReport,
+) -> None:
+    """Say what Blender does not show of what was keyed, whatever the reason."""
+    if report.keyed:
+        keys = obj.data.shape_keys
+        values = np.array([[curve.evaluate(frame) for frame in frames] for curve in curves_of(keys)])
+        stay = keys_that_stay(scene, keys, report.keyed, float(frames[np.abs(values).sum(axis=0).argmax()]))
+        if stay:
+            report.remarks.append(f"{len(stay)} shape keys do not move as keyed ({', '.join(stay[:4])})")
+    if target is not None and not head_follows(scene, target, frames, motion) and not holding(target):
+        report.remarks.append(
+            f"“{target.name}” does not turn as the head does: something else decides where it is (a constraint, a "
+            "driver, an NLA track), so the head's pose is not seen"
+        )
+
+
+def _take_off(owners: list[bpy.types.Object], report: KeyingReport) -> None:
+    for name in take_off(owners):
+        report.remarks.append(f"“{name}” still moves by an earlier mix into an action of its own")
+
+
+def _held_text(target: bpy.types.Object | bpy.types.PoseBone, held: list[str]) -> str:
+    return (
+        f"{' and '.join(held)} of “{target.name}” decides where it is, so the head's pose is not seen: turn it off, "
+        "or key the head's pose on another object or bone"
+    )
 
 
 def _key_jaw(
@@ -129,6 +226,7 @@ def _key_jaw(
     frames: NDArray[np.float64],
     report: KeyingReport,
     settings: BakeSettings,
+    target: bpy.types.Object | bpy.types.PoseBone | None,
 ) -> None:
     """Key the jaw's bone where the take moves it."""
     if not take.jaw.any():
@@ -141,7 +239,7 @@ def _key_jaw(
     rig_from_head = np.eye(4) if head is None else np.linalg.inv(head)
     bases = jaw_bases(obj, bone, take.jaw[solved], rest_axes(obj), rig_from_head)
     # Into the armature's present action: the head's keys may be there already.
-    present = settings.mode == "mix" or (settings.head == "bone" and bone.id_data == _owner(obj, settings))
+    present = settings.mode == "mix" or (target is not None and target.id_data == bone.id_data)
     key_bases(
         bone,
         frames,
@@ -150,10 +248,7 @@ def _key_jaw(
         name=f"{take_name(take)} jaw",
         within=report.action if SLOTTED and settings.mode == "new" else None,
     )
-
-
-def _owner(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Object | None:
-    return bpy.data.objects.get(settings.armature) if settings.armature else obj.find_armature()
+    report.animated.append(bone.id_data)
 
 
 def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
@@ -186,13 +281,30 @@ def gained(obj: bpy.types.Object, take: Take, gain: float) -> NDArray[np.float64
     return weights
 
 
-def head_target(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Object | bpy.types.PoseBone | None:
-    """What the head pose is keyed on. Raises FacecapError if the armature or bone named does not exist."""
+def head_carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.types.Object]) -> Carried:
+    """What the head pose is keyed on.
+
+    "auto" is the bone that turns the head where there is one, else as "object": the head's mesh or, where other meshes
+    belong to it, what they all hang on.
+
+    Raises FacecapError if the armature or bone named does not exist.
+    """
+    carried = _carrier(obj, settings, parts)
+    held = [] if carried.target is None else holding(carried.target)
+    if carried.target is not None and held:
+        carried.remarks.append(_held_text(carried.target, held))
+    return carried
+
+
+def _carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.types.Object]) -> Carried:
     if settings.head == "none":
-        return None
-    if settings.head == "object":
-        return obj
-    armature = _owner(obj, settings)
+        return Carried(None)
+    found = head_bone(obj) if settings.head == "auto" or (settings.head == "bone" and not settings.bone) else None
+    if settings.head == "object" or (settings.head == "auto" and (found is None or not follows(obj, found))):
+        return carried_by_object(obj, parts)
+    if found is not None:
+        return carried_by_bone(obj, found, parts)
+    armature = settings.armature or obj.find_armature()
     if armature is None or armature.type != "ARMATURE":
         raise FacecapError(
             f"No armature was found that “{obj.name}” belongs to.",
@@ -203,7 +315,7 @@ def head_target(obj: bpy.types.Object, settings: BakeSettings) -> bpy.types.Obje
         raise FacecapError(
             f"The armature “{armature.name}” has no bone called “{settings.bone}”.", "Pick the head bone."
         )
-    return bone
+    return carried_by_bone(obj, bone, parts)
 
 
 def head_from_rig(take: Take) -> NDArray[np.float64] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
@@ -12,9 +11,9 @@ from ...rig.blendshapes import MAX_CHANNELS, MAX_VERTICES, BlendshapeRig
 from .colors import vertex_colors
 from .jaw import jaw_weights
 from .modifiers import blocking_modifiers, modifier_notes
+from .rest import holding, rest_matrix
 
 MAX_DELTA_BYTES = 2 * 1024**3
-REST_MATRIX = "facecap_rest_matrix"  # on the action of a baked head pose: the placement the character had before
 _STILL_M = 1e-9  # a key that moves no vertex by more than this is a divider in the list, not a shape
 
 
@@ -104,8 +103,11 @@ def character_notes(obj: bpy.types.Object) -> list[str]:
         notes.append(f"{_listed(muted)} muted: will not be seen moving until unmuted")
     if obj.show_only_shape_key:
         notes.append("“Solo active shape key” is on: no other key is seen moving until it is off")
+    held = holding(obj)
+    if held:
+        notes.append(f"{' and '.join(held)} decides where it is: the head's pose is not seen on it until that is off")
     if not is_editable(obj):
-        notes.append("Linked from a library: solving works, baking needs a library override")
+        notes.append("Linked from a library: it cannot be keyed before a library override is made")
     return notes
 
 
@@ -146,28 +148,6 @@ def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.typ
 def rest_axes(obj: bpy.types.Object) -> NDArray[np.float64]:
     """(3, 3) float64: rig space (metres, world axes) from the object's own coordinates."""
     return np.array(rest_matrix(obj))[:3, :3] * metres_per_unit()
-
-
-def rest_matrix(obj: bpy.types.Object) -> Matrix:
-    """The object's placement in the world when no head pose is applied.
-
-    While a head pose that was baked moves the object, this is the placement it had before.
-    """
-    for owner in (obj, obj.parent):
-        for action in _actions_of(owner):
-            stored = action.get(f"{REST_MATRIX}:{obj.name}")
-            if stored is not None:
-                return Matrix([tuple(stored[4 * row : 4 * row + 4]) for row in range(4)])
-    return obj.matrix_world.copy()
-
-
-def _actions_of(obj: bpy.types.Object | None) -> list[bpy.types.Action]:
-    """The actions that move an object: its active one and those in its NLA strips."""
-    animation = None if obj is None else obj.animation_data
-    if animation is None:
-        return []
-    strips = [strip.action for track in animation.nla_tracks for strip in track.strips]
-    return [action for action in (animation.action, *strips) if action is not None]
 
 
 def metres_per_unit() -> float:

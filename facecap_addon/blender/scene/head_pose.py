@@ -11,8 +11,9 @@ from mathutils import Euler, Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
-from .character import REST_MATRIX, metres_per_unit, rest_matrix
+from .character import metres_per_unit
 from .curves import curves_of, new_action, present_action, write_keys
+from .rest import Target, mark_rest, rest_matrix, rest_pose, standing
 
 _BLENDER_FROM_CV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z with Y up
 
@@ -74,44 +75,23 @@ def world_motion(
     return [Matrix(m.tolist()) for m in motion]
 
 
-def key_head_pose(
-    obj: bpy.types.Object,
-    target: bpy.types.Object | bpy.types.PoseBone,
-    frames: NDArray[np.floating],
-    motion: list[Matrix],
-    *,
-    location: bool = True,
-    mode: str = "new",
-    name: str = "FaceCap",
-    within: bpy.types.Action | None = None,
-) -> bpy.types.Action:
-    """Key the head's motion onto an object or a pose bone, relative to its rest.
+def bases_of(target: Target, motion: list[Matrix]) -> list[Matrix]:
+    """The own transform (before parents) of an object or a pose bone for each world motion from its rest."""
+    return _bone_bases(target, motion) if isinstance(target, bpy.types.PoseBone) else _object_bases(target, motion)
 
-    Args:
-        obj: the character (its rest placement is remembered, so that a later solve is not turned by these keys).
-        target: the object or pose bone to move.
-        frames: (F,) ascending scene frames.
-        motion: F world transforms from `world_motion`.
-        location: whether to key the location too, not only the rotation.
-        mode: "new" or "mix", as in `key_channels`.
-        within: the shape keys' action; where actions have slots, the pose goes into it.
-    """
-    is_bone = isinstance(target, bpy.types.PoseBone)
-    owner: bpy.types.Object = target.id_data if is_bone else target
+
+def check_movable(target: Target) -> None:
+    """Raise FacecapError if an object or a pose bone cannot be animated."""
+    owner: bpy.types.Object = target.id_data
     if owner.library is not None and owner.override_library is None:
         raise FacecapError(
             f"“{owner.name}” is linked from another file, so it cannot be animated here.",
             "Make a library override of it, or bake the head pose to nothing.",
         )
-    rest = rest_matrix(obj)
-    bases = _bone_bases(target, motion) if is_bone else _object_bases(target, motion)
-    action = key_bases(target, frames, bases, location=location, mode=mode, name=name, within=within)
-    action[f"{REST_MATRIX}:{obj.name}"] = [value for row in rest for value in row]
-    return action
 
 
 def key_bases(
-    target: bpy.types.Object | bpy.types.PoseBone,
+    target: Target,
     frames: NDArray[np.floating],
     bases: list[Matrix],
     *,
@@ -120,11 +100,24 @@ def key_bases(
     name: str = "FaceCap",
     within: bpy.types.Action | None = None,
 ) -> bpy.types.Action:
-    """Key an object's or a pose bone's own transforms (before its parents); the rest as in `key_head_pose`."""
+    """Key an object's or a pose bone's own transforms (before its parents).
+
+    How it stood before is remembered, so that a later solve is not turned by these keys.
+
+    Args:
+        target: the object or pose bone to move.
+        frames: (F,) ascending scene frames.
+        bases: F own transforms.
+        location: whether to key the location too, not only the rotation.
+        mode: "new" or "mix", as in `key_channels`.
+        within: the shape keys' action; where actions have slots, the keys go into it.
+    """
     is_bone = isinstance(target, bpy.types.PoseBone)
-    owner: bpy.types.Object = target.id_data if is_bone else target
+    owner: bpy.types.Object = target.id_data
     curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
+    stood = standing(target)
     action = present_action(owner) if mode == "mix" else None
+    made = action is None
     if action is None:
         action = new_action(owner, name, within=within)
     prefix = target.path_from_id() + "." if is_bone else ""
@@ -132,6 +125,7 @@ def key_bases(
     for (path, index), values in curves_by_path.items():
         curve = curves.find(prefix + path, index=index) or curves.new(prefix + path, index=index)
         write_keys(curve, np.asarray(frames, np.float64), values)
+    mark_rest(target, stood, made=made)
     owner.update_tag()
     return action
 
@@ -149,10 +143,8 @@ def placement_of(target: bpy.types.Object) -> Placement:
     return Placement(rest_matrix(target), parent.inverted_safe())
 
 
-def place_head(
-    target: bpy.types.Object | bpy.types.PoseBone, motion: Matrix, placed: Placement, *, location: bool = True
-) -> None:
-    """Turn and move an object or a pose bone as `key_head_pose` would, without keys.
+def place_head(target: Target, motion: Matrix, placed: Placement, *, location: bool = True) -> None:
+    """Turn and move an object or a pose bone as `key_bases` would, without keys.
 
     Args:
         placed: the object's placement before it was first moved so: what has no keys has no other memory of its rest.
@@ -182,12 +174,11 @@ def _object_bases(target: bpy.types.Object, motion: list[Matrix], placed: Placem
 
 def _bone_bases(target: bpy.types.PoseBone, motion: list[Matrix]) -> list[Matrix]:
     """The pose bone's own transform for each world motion; its rest is the unposed bone under its present parent."""
-    world = target.id_data.matrix_world
+    world = rest_matrix(target.id_data)
     undo = world.inverted_safe()
-    parent = target.parent
+    parent, bone = target.parent, target.bone
     local = {"parent_matrix": parent.matrix, "parent_matrix_local": parent.bone.matrix_local} if parent else {}
-    bone = target.bone
-    rest = bone.convert_local_to_pose(Matrix.Identity(4), bone.matrix_local, **local)
+    rest = rest_pose(target)
     return [
         bone.convert_local_to_pose(undo @ moved @ world @ rest, bone.matrix_local, invert=True, **local)
         for moved in motion
@@ -195,7 +186,7 @@ def _bone_bases(target: bpy.types.PoseBone, motion: list[Matrix]) -> list[Matrix
 
 
 def _channel_values(
-    target: bpy.types.Object | bpy.types.PoseBone, bases: list[Matrix], *, location: bool
+    target: Target, bases: list[Matrix], *, location: bool
 ) -> dict[tuple[str, int], NDArray[np.float64]]:
     """Values over time of each transform channel, in the target's own rotation mode, without jumps."""
     path, rows = _rotation_rows(target.rotation_mode, [basis.to_quaternion() for basis in bases])

@@ -32,6 +32,36 @@ def jaw_bone(obj: bpy.types.Object) -> bpy.types.PoseBone | None:
     return min(middle or named, key=lambda bone: len(bone.name), default=None)
 
 
+def give_own_jaw(obj: bpy.types.Object) -> bool:
+    """Give a duplicated head a jaw of its own, where its mouth is still hooked to the jaw of the head it came from.
+
+    Returns whether there was something to do: else the mouth stretches to where the other head is.
+    """
+    given = False
+    for modifier in obj.modifiers:
+        handle = modifier.object if modifier.type == "HOOK" else None
+        other = None if handle is None else handle.parent
+        if other is None or other == obj or other.type != "MESH" or not _hooked(other, modifier.name, handle):
+            continue
+        own = handle.copy()
+        if handle.animation_data is not None:
+            own.animation_data_clear()
+        for collection in obj.users_collection:
+            collection.objects.link(own)
+        own.parent = obj
+        own.matrix_parent_inverse = handle.matrix_parent_inverse.copy()
+        inverse, center = modifier.matrix_inverse.copy(), modifier.center.copy()
+        modifier.object = own
+        modifier.matrix_inverse, modifier.center = inverse, center
+        given = True
+    return given
+
+
+def _hooked(obj: bpy.types.Object, name: str, handle: bpy.types.Object) -> bool:
+    """Whether an object, too, is hooked to a handle."""
+    return any(m.type == "HOOK" and m.name == name and m.object == handle for m in obj.modifiers)
+
+
 def jaw_weights(obj: bpy.types.Object, axes: NDArray[np.floating]) -> JawWeights | None:
     """How much of its jaw bone's motion each vertex makes, as Blender's Armature modifier has it.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 
 from ...jobs.events import FaceEvent
 from ...live.face import HEAD_FRONT_WXYZ
-from .character import rest_matrix
 from .head_pose import camera_from_rig, place_head, placement_of, world_motion
-
-_TRANSFORMS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")
+from .rest import TRANSFORMS, rest_matrix
 
 
 class LivePuppet:
@@ -19,6 +19,7 @@ class LivePuppet:
     Args:
         obj: a mesh object with shape keys.  channels: their names, in the order of the faces' weights.
         target: what the head's pose moves: an object, a pose bone or None.  location: whether it is moved, too.
+        parts: other meshes of the character that have such keys.
     """
 
     def __init__(
@@ -28,12 +29,13 @@ class LivePuppet:
         target: bpy.types.Object | bpy.types.PoseBone | None,
         *,
         location: bool,
+        parts: Sequence[bpy.types.Object] = (),
     ) -> None:
-        blocks = obj.data.shape_keys.key_blocks
+        every = [mesh.data.shape_keys.key_blocks for mesh in (obj, *parts)]
         self._obj, self._target, self._location = obj, target, location
-        self._blocks = [blocks.get(channel) for channel in channels]
-        self._before = [None if block is None else block.value for block in self._blocks]
-        self._pose_before = [] if target is None else [(name, tuple(getattr(target, name))) for name in _TRANSFORMS]
+        self._blocks = [[b for blocks in every if (b := blocks.get(channel)) is not None] for channel in channels]
+        self._before = [[block.value for block in blocks] for blocks in self._blocks]
+        self._pose_before = [] if target is None else [(name, tuple(getattr(target, name))) for name in TRANSFORMS]
         self._placed = placement_of(target if isinstance(target, bpy.types.Object) else obj)
         self._rest = rest_matrix(obj)
         self._head_from_rig: np.ndarray | None = None
@@ -43,8 +45,8 @@ class LivePuppet:
         """Give the character a face."""
         if face.head_from_rig:
             self._head_from_rig = np.array(face.head_from_rig).reshape(4, 4)
-        for block, weight in zip(self._blocks, face.weights, strict=False):
-            if block is not None:
+        for blocks, weight in zip(self._blocks, face.weights, strict=False):
+            for block in blocks:
                 block.value = min(max(weight, block.slider_min), block.slider_max)
         if self._target is not None and face.head_wxyz:
             pose = camera_from_rig(np.array([face.head_wxyz]), np.array([face.head_m]), self._head_from_rig)[0]
@@ -60,8 +62,8 @@ class LivePuppet:
 
     def take_back(self) -> None:
         """Put everything back as it was."""
-        for block, value in zip(self._blocks, self._before, strict=True):
-            if block is not None and value is not None:
+        for blocks, values in zip(self._blocks, self._before, strict=True):
+            for block, value in zip(blocks, values, strict=True):
                 block.value = value
         for name, values in self._pose_before:
             setattr(self._target, name, values)
