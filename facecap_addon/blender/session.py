@@ -76,11 +76,13 @@ class Outcome:
         ok: whether it has a result.
         lines: what to tell the user.
         take: the take that they are about; "" if about none. After undo the scene may have another.
+        of: the operator whose it is, as "facecap.solve"; it is told in that one's section only.
     """
 
     ok: bool
     lines: list[str] = field(default_factory=list)
     take: str = ""
+    of: str = ""
 
 
 @dataclass

@@ -88,6 +88,7 @@ def test_solve_without_footage_or_character_says_what_is_missing(tmp_path: Path)
     with pytest.raises(RuntimeError, match="No character was chosen"):
         bpy.ops.facecap.solve()
     video.unlink()
+    choose(video, make_face())  # Solve is not even offered before both are chosen
     with pytest.raises(RuntimeError, match="is not there"):
         bpy.ops.facecap.solve()
     assert session.job is None

@@ -8,11 +8,23 @@ import time
 import bpy
 
 from ...errors import FacecapError
+from .. import session
 from ..package import user_folder
 
 
 class FacecapOperator:
-    """Mixin: implement `run(context)`; raise FacecapError for what the user can mend."""
+    """Mixin: implement `run(context)`; raise FacecapError for what the user can mend.
+
+    Where somebody pressed a button, a failure is told in the button's section of the panel and in the status bar: error
+    windows would pile up, and take the keys that are pressed meanwhile. To a script it is an error.
+    """
+
+    pressed = False
+    """Whether a user started it, not a script."""
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.pressed = True
+        return self.execute(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self.guarded(self.run, context)
@@ -23,12 +35,27 @@ class FacecapOperator:
     def guarded(self, step, context: bpy.types.Context) -> set[str]:
         """Call `step(context)`; an exception becomes a message and {"CANCELLED"}."""
         try:
-            return step(context)
+            before = session.outcome
+            verdict = step(context)
+            if session.outcome is not None and session.outcome is not before:
+                session.outcome.of = session.outcome.of or name_of(self)
+            return verdict
         except FacecapError as error:
-            self.report({"ERROR"}, f"{error.what} {error.way_out}".strip())
+            self.fail(error.what, error.way_out)
         except Exception as error:  # the user gets a file to send; Blender goes on
-            self.report({"ERROR"}, fault_message(error, self.bl_idname))
+            self.fail(fault_message(error, self.bl_idname))
         return {"CANCELLED"}
+
+    def fail(self, *lines: str) -> None:
+        """Tell that it failed, and why."""
+        session.outcome = session.Outcome(False, [line for line in lines if line], of=name_of(self))
+        self.report({"WARNING"} if self.pressed else {"ERROR"}, " ".join(session.outcome.lines))
+        session.redraw()
+
+
+def name_of(operator: object) -> str:
+    """What scripts call an operator: "facecap.solve"; Blender changes it on instances to FACECAP_OT_solve."""
+    return str(getattr(operator, "bl_idname", "")).lower().replace("_ot_", ".")
 
 
 def fault_message(error: Exception, during: str) -> str:

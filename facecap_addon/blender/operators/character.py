@@ -23,8 +23,11 @@ class FACECAP_OT_use_active(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         from ..scene.character import character_notes, checked_mesh
 
-        checked_mesh(context.object)
+        mesh = checked_mesh(context.object, bare=True)  # a head without keys can get some: Make Shape Keys
         context.scene.facecap.character = context.object
+        if mesh.shape_keys is None or len(mesh.shape_keys.key_blocks) < 2:
+            self.report({"INFO"}, "It has no shape keys yet: Make Shape Keys gives it the 52 of ARKit")
+            return {"FINISHED"}
         for note in character_notes(context.object):
             self.report({"INFO"}, note)
         return {"FINISHED"}

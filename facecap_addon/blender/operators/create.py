@@ -137,6 +137,7 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.pressed = True
         return self.execute(context)
 
     def run(self, context: bpy.types.Context) -> set[str]:

@@ -11,6 +11,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
+from ..torch_there import forget
 from ..worker_python import WorkerPython, worker_python
 from .base import FacecapOperator
 
@@ -31,6 +32,7 @@ class FACECAP_OT_check_installation(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         report, complete = describe(probe(worker_python()))
         session.installation_report = report
+        forget()
         self.report({"INFO"} if complete else {"ERROR"}, report[-1])
         return {"FINISHED"}
 

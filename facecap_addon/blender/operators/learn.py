@@ -72,6 +72,8 @@ class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
     bl_label = "Draw"
     bl_description = "Add drawings of the character under varied curves to the training set (needs PyTorch)"
 
+    needs_torch = True
+
     def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """Drawings of the scene's character. Raises FacecapError without one."""
         from .create import exported
@@ -96,6 +98,8 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.train"
     bl_label = "Train"
     bl_description = "Train a solver on the training set (needs PyTorch); a training that was stopped goes on"
+
+    needs_torch = True
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "TIMER":

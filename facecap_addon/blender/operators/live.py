@@ -21,7 +21,7 @@ from ..properties.derive import values_of
 from ..takes import add_take
 from ..worker_python import worker_python
 from .bake import bake_result
-from .base import FacecapOperator, fault_message
+from .base import FacecapOperator, fault_message, name_of
 from .footage import footage_path
 from .solve import RIG_NAME
 
@@ -46,6 +46,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.pressed = True
         return self.guarded(self._start, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -95,17 +96,15 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
                 return {"PASS_THROUGH"}
             error = live.runner.error
             if error is not None and not error.cancelled:
-                session.outcome = session.Outcome(False, [error.what, error.way_out])
-                self.report({"ERROR"}, f"{error.what} {error.way_out}")
+                self.fail(error.what, error.way_out)
             elif live.runner.result is not None:
                 for take in live.runner.result.result["takes"]:  # what was still recording when it was stopped
                     if take not in live.baked:
                         self._bake(context, live, Path(take))
                 lines = [str(one) for one in live.runner.result.result["lines"]]
-                session.outcome = session.Outcome(True, [*lines, *live.problems])
+                session.outcome = session.Outcome(True, [*lines, *live.problems], of=name_of(self))
         except Exception as error:  # a timer must never be left behind
-            session.outcome = session.Outcome(False, [fault_message(error, self.bl_idname)])
-            self.report({"ERROR"}, session.outcome.lines[0])
+            self.fail(fault_message(error, self.bl_idname))
         return self._finish(context)
 
     def cancel(self, context: bpy.types.Context) -> None:

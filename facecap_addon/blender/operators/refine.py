@@ -44,7 +44,7 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
     bl_description = "Make the solve look like the footage: render, look, compare (slow; needs PyTorch)"
 
-    needs_take = "Solve first"
+    needs_take, needs_torch = "Solve first", True
     kind = "refined"
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

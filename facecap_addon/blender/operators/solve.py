@@ -17,9 +17,10 @@ from .. import session
 from ..package import job_folder
 from ..properties.derive import values_of
 from ..takes import add_take, kept_path, made_from, take_file
+from ..torch_there import what_torch_lacks
 from ..worker_python import worker_python
 from .bake import bake_result
-from .base import FacecapOperator, fault_message
+from .base import FacecapOperator, fault_message, name_of
 from .footage import footage_path, sequence_rate
 
 if TYPE_CHECKING:
@@ -50,11 +51,17 @@ class JobOperator(FacecapOperator):
     """What to say where the operator wants a solved take and there is none."""
     kind = "solved"
     """What became of the take that it makes."""
+    needs_torch = False
+    """Whether its job needs what only some Pythons have."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if cls.needs_take and not context.scene.facecap.result.take:
             cls.poll_message_set(cls.needs_take)
+            return False
+        lacking = what_torch_lacks() if cls.needs_torch else ""
+        if lacking:
+            cls.poll_message_set(lacking)
             return False
         if session.job is not None:
             cls.poll_message_set("A solve is running")
@@ -62,6 +69,7 @@ class JobOperator(FacecapOperator):
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.pressed = True
         return self.guarded(self._start, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -92,8 +100,7 @@ class JobOperator(FacecapOperator):
                 return {"PASS_THROUGH"}
             return self._finish(context, self._conclude(context, job))
         except Exception as error:  # a timer must never be left behind
-            session.outcome = session.Outcome(False, [fault_message(error, self.bl_idname)])
-            self.report({"ERROR"}, session.outcome.lines[0])
+            self.fail(fault_message(error, self.bl_idname))
             return self._finish(context, {"CANCELLED"})
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -120,22 +127,17 @@ class JobOperator(FacecapOperator):
             return self.guarded(lambda _: self._apply(job, facts), context)
         if error.cancelled:
             session.outcome = session.Outcome(
-                False, ["Cancelled. What was finished is kept: Solve goes on from there."]
+                False, ["Cancelled. What was finished is kept: it goes on from there."], of=name_of(self)
             )
             self.report({"INFO"}, session.outcome.lines[0])
         else:
-            session.outcome = session.Outcome(False, [error.what, error.way_out])
-            self.report({"ERROR"}, f"{error.what} {error.way_out}")
+            self.fail(error.what, error.way_out)
         return {"CANCELLED"}
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         scene = scene_of(job)
         remember(scene, SolveResult.from_json(facts), self.kind)
-        try:
-            lines = bake_result(scene, object_of(job))
-        except FacecapError as error:
-            session.outcome = session.Outcome(False, [error.what, error.way_out])
-            raise
+        lines = bake_result(scene, object_of(job))
         session.outcome = session.Outcome(True, lines, scene.facecap.result.take)
         return {"FINISHED"}
 
@@ -155,8 +157,29 @@ class FACECAP_OT_solve(JobOperator, bpy.types.Operator):
     bl_description = "Animate the character from the footage; you can go on working meanwhile"
     bl_options = {"UNDO"}
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        lacking = what_a_solve_lacks(context)
+        if lacking:
+            cls.poll_message_set(lacking)
+            return False
+        return super().poll(context)
+
     def new_job(self, context: bpy.types.Context) -> session.Job:
         return new_job(context)
+
+
+def what_a_solve_lacks(context: bpy.types.Context) -> str:
+    """What has to be chosen before a solve can start; "" if everything is there."""
+    settings = context.scene.facecap
+    if not settings.video:
+        return "No footage was chosen: import a video of a face first"
+    if settings.character is None:
+        return "No character was chosen: pick the mesh that has the facial shape keys"
+    keys = settings.character.data.shape_keys
+    if keys is None or len(keys.key_blocks) < 2:
+        return "The character has no shape keys yet: Make Shape Keys gives it some"
+    return what_torch_lacks() if settings.solve.method == "deep" else ""
 
 
 class FACECAP_OT_cancel(bpy.types.Operator):

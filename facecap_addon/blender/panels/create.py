@@ -15,7 +15,7 @@ def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     for name in ("strength", "symmetric", "contact"):
         column.prop(keys, name)
     draw_button(layout, "facecap.make_keys", "SHAPEKEY_DATA")
-    draw_failure(layout, context)
+    draw_failure(layout, context, "facecap.make_keys")
 
 
 class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
@@ -40,7 +40,7 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
         for name in ("motion", "head", "as_strip", "loop"):
             column.prop(chosen, name)
         draw_button(layout, "facecap.generate", "FORCE_TURBULENCE")
-        draw_failure(layout, context)
+        draw_failure(layout, context, "facecap.generate")
 
 
 class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
@@ -59,6 +59,7 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
             column.prop(chosen, name)
         layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
         layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
+        draw_failure(layout, context, "facecap.retarget", "facecap.follow_empties")
 
 
 CLASSES = (FACECAP_PT_generate, FACECAP_PT_retarget)

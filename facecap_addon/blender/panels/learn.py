@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .section import FacecapPanel, draw_button, draw_optional, while_idle
+from .section import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
@@ -33,6 +33,9 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         for name in ("preset", "patience", "int8", "device"):
             column.prop(learn, name)
         draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
+        draw_torch(layout, context)
+        names = ("add_to_set", "draw_set", "check_set", "train")
+        draw_failure(layout, context, *(f"facecap.{name}" for name in names))
 
 
 class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):

@@ -50,7 +50,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         address.active = live.use_send
         address.prop(live, "send", text="")
         draw_button(layout, "facecap.live", "RADIOBUT_ON")
-        draw_failure(layout, context)
+        draw_failure(layout, context, "facecap.live")
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import session
+from ..torch_there import what_torch_lacks
 from .text import wrapped
 
 
@@ -36,11 +37,18 @@ def draw_button(layout: bpy.types.UILayout, operator: str, icon: str) -> None:
     row.operator(operator, icon=icon)
 
 
-def draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Why the latest job has no result."""
-    if session.outcome is not None and not session.outcome.ok:
+def draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context, *names: str) -> None:
+    """Why the latest thing that was asked for has no result, if it was asked of one of this section's operators."""
+    if session.outcome is not None and not session.outcome.ok and session.outcome.of in names:
         for number, line in enumerate(session.outcome.lines):
             wrapped(layout, context, line, icon="BLANK1" if number else "ERROR")
+
+
+def draw_torch(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What a section that needs PyTorch lacks."""
+    lacking = what_torch_lacks()
+    if lacking:
+        wrapped(layout, context, lacking, icon="INFO")
 
 
 def draw_optional(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str, heading: str) -> None:

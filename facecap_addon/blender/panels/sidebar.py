@@ -13,7 +13,7 @@ from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
 from ..takes import label_of, lines_about
 from .create import draw_bare
-from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
+from .section import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle, with_names
 from .text import wrapped
 
 
@@ -28,6 +28,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
             row = layout.row()
             row.scale_y = 1.4
             row.operator("facecap.import_footage", text="Import Video …", icon="FILE_MOVIE")
+            draw_failure(layout, context, "facecap.import_footage")
             return
         layout.prop(settings, "video", text="")
         if settings.facts.startswith("! "):
@@ -51,6 +52,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.operator("facecap.match_scene", icon="TIME")
         column.operator("facecap.show_footage", icon="IMAGE_PLANE")
+        draw_failure(layout, context, "facecap.match_scene", "facecap.show_footage")
 
 
 class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
@@ -67,6 +69,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             column = layout.column(align=True)
             column.operator("facecap.use_active", icon="RESTRICT_SELECT_OFF")
             column.operator("facecap.add_sample_head", icon="USER")
+            draw_failure(layout, context, "facecap.use_active", "facecap.add_sample_head")
             return
         from ..scene.character import character_notes, checked_mesh
 
@@ -107,7 +110,7 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.6
         row.operator("facecap.solve", icon="PLAY")
-        draw_failure(layout, context)
+        draw_failure(layout, context, "facecap.solve")
 
 
 class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
@@ -144,6 +147,8 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
         layout = self.layout
         layout.active = session.job is None
         draw_button(layout, "facecap.refine", "SHADING_RENDERED")
+        draw_torch(layout, context)
+        draw_failure(layout, context, "facecap.refine")
         with_names(layout)
         refine = context.scene.facecap.refine
         column = layout.column()
@@ -193,6 +198,8 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
         row.operator("facecap.export_points", text="Export …", icon="EXPORT")
+        names = ("bake", "filter", "bake_points", "export_points")
+        draw_failure(layout, context, *(f"facecap.{name}" for name in names))
 
 
 class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
@@ -249,6 +256,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("facecap.open_report", icon="URL")
         row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
+        draw_failure(layout, context, "facecap.open_report", "facecap.open_folder")
 
 
 def _keys_text(names: list[str]) -> str:

@@ -1,0 +1,87 @@
+"""What the panel offers can be done, what cannot be says why, and failures stay with what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import pytest
+
+from facecap_addon.blender import session, torch_there
+from facecap_addon.blender.operators.base import FacecapOperator
+from facecap_addon.blender.operators.solve import what_a_solve_lacks
+from facecap_addon.errors import FacecapError
+from tests.blender.faces import make_face
+
+NEEDS_TORCH = ("refine", "draw_set", "train")
+
+
+def bare_head() -> bpy.types.Object:
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.1)
+    return bpy.context.object
+
+
+def test_solve_is_offered_when_there_is_something_to_solve() -> None:
+    settings = bpy.context.scene.facecap
+    assert not bpy.ops.facecap.solve.poll()
+    assert "No footage" in what_a_solve_lacks(bpy.context)
+    settings.video = "//anything.mp4"
+    assert "No character" in what_a_solve_lacks(bpy.context)
+    settings.character = bare_head()
+    assert "Make Shape Keys" in what_a_solve_lacks(bpy.context)
+    assert not bpy.ops.facecap.solve.poll()
+    settings.character = make_face()
+    assert bpy.ops.facecap.solve.poll()
+
+
+def test_a_head_without_keys_can_be_chosen_and_is_offered_some() -> None:
+    head = bare_head()
+    assert bpy.ops.facecap.use_active() == {"FINISHED"}
+    assert bpy.context.scene.facecap.character == head
+    assert bpy.ops.facecap.make_keys.poll()
+    head.shape_key_add(name="Basis")  # nothing but a basis is no key either
+    assert bpy.ops.facecap.use_active() == {"FINISHED"}
+
+
+def test_what_needs_pytorch_is_not_offered_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = bpy.context.scene.facecap
+    settings.video, settings.character = "//a.mp4", make_face()
+    settings.result.take = str(tmp_path / "a.take.npz")
+    monkeypatch.setattr(torch_there, "_own", [])
+    assert all(getattr(bpy.ops.facecap, name).poll() for name in NEEDS_TORCH)
+    monkeypatch.setattr(torch_there, "_own", ["PyTorch"])
+    assert not any(getattr(bpy.ops.facecap, name).poll() for name in NEEDS_TORCH)
+    assert "PyTorch" in torch_there.what_torch_lacks()
+    assert bpy.ops.facecap.solve.poll()
+    settings.solve.method = "deep"
+    assert not bpy.ops.facecap.solve.poll()
+
+
+def test_a_failure_is_an_error_to_scripts_and_no_window_to_who_pressed(tmp_path: Path) -> None:
+    settings = bpy.context.scene.facecap
+    settings.character, settings.result.take = make_face(), str(tmp_path / "gone.take.npz")
+    with pytest.raises(RuntimeError):
+        bpy.ops.facecap.bake()
+    assert session.outcome is not None and not session.outcome.ok
+    assert session.outcome.of == "facecap.bake"  # so it is not told under Solve
+    pressed = _Failing()
+    for _ in range(2):
+        assert pressed.invoke(bpy.context, None) == {"CANCELLED"}
+    assert pressed.reported == ["WARNING", "WARNING"]  # an ERROR is a window that waits for a click
+    assert session.outcome.lines == ["It broke.", "Mend it."] and session.outcome.of == "facecap.failing"
+    by_script = _Failing()
+    by_script.execute(bpy.context)
+    assert by_script.reported == ["ERROR"]
+
+
+class _Failing(FacecapOperator):
+    bl_idname = "FACECAP_OT_failing"
+
+    def __init__(self) -> None:
+        self.reported: list[str] = []
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.reported += kind
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        raise FacecapError("It broke.", "Mend it.")
