@@ -64,9 +64,10 @@ def find_entry(footage: Footage, skip: int) -> Entry | None:
         for packet in container.demux(stream):
             if not packet.size or packet.is_discard:
                 continue
-            if packet.pts is None or packet.pts < latest - RESTART_S / tick_s:
+            # Decoding times never go back by themselves; showing times do, across a pause.
+            if packet.pts is None or (packet.dts is not None and packet.dts < latest - RESTART_S / tick_s):
                 return None
-            latest = max(latest, packet.pts)
+            latest = latest if packet.dts is None else max(latest, packet.dts)
             timestamps.append(packet.pts)
             if packet.is_keyframe:
                 keyframes.append(packet.pts)

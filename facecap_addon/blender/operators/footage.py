@@ -11,6 +11,8 @@ from .base import FacecapOperator
 
 _PATTERN = "*.mp4;*.mov;*.m4v;*.avi;*.mkv;*.webm;*.mpg;*.mpeg;*.mts;*.wmv;*.flv;*.png;*.jpg;*.jpeg;*.tif;*.tiff;*.exr"
 
+_COPIED_AT_ONCE_S = 60.0
+
 
 def footage_path(context: bpy.types.Context) -> Path:
     """The scene's footage. Raises FacecapError if none was chosen or it is gone."""
@@ -54,7 +56,7 @@ class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
         for note in footage.notes:
             self.report({"INFO"}, note)
         if self.show_beside:
-            _show(self, context)
+            _show(self, context, footage)
         return {"FINISHED"}
 
 
@@ -73,7 +75,7 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
         from ..scene.stage import PLATE
 
         if context.scene.objects.get(PLATE) is not None:
-            _show(self, context)
+            _show(self, context, footage)
         return {"FINISHED"}
 
 
@@ -104,7 +106,7 @@ def refresh_facts(settings: bpy.types.PropertyGroup) -> None:
         settings.facts = _facts(opened_footage(settings.id_data))
 
 
-def _show(operator: FacecapOperator, context: bpy.types.Context) -> None:
+def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> None:
     """Show the footage beside the head, now or once a proxy is made; what goes wrong does not undo the rest."""
     from .. import session
     from .show_footage import show_if_ready
@@ -115,7 +117,8 @@ def _show(operator: FacecapOperator, context: bpy.types.Context) -> None:
     except FacecapError as error:
         operator.report({"WARNING"}, f"{error.what} {error.way_out}")
         return
-    if bpy.app.background or session.job is not None:
+    # Solving waits for a copy, so a long one is made only when it is asked for.
+    if bpy.app.background or session.job is not None or footage.duration_s > _COPIED_AT_ONCE_S:
         operator.report({"INFO"}, "Footage Beside Head shows it: a copy that Blender can play has to be made first")
     else:
         bpy.ops.facecap.show_footage("INVOKE_DEFAULT")
