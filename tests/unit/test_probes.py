@@ -118,7 +118,8 @@ def test_eight_bits_that_do_not_agree_are_left_with_a_note(bundle: SolverBundle,
     wrong = replace(bundle, networks=bundle.networks | {"mesh.int8": loaded.SerializeToString()})
     solver = TrainedSolver(wrong, precision="int8")
     assert len(solver.notes) == 1 and "32 bits are used" in solver.notes[0]
-    np.testing.assert_array_equal(solved(solver, pictures), solved(TrainedSolver(bundle), pictures))
+    # The same network of 32 bits: nothing but the order of adding up may differ.
+    np.testing.assert_allclose(solved(solver, pictures), solved(TrainedSolver(bundle), pictures), atol=1e-6)
 
 
 def test_older_solvers_are_right_on_every_processor(
