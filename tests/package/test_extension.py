@@ -112,10 +112,10 @@ def test_the_readme_says_how_large_each_zip_is(zips: dict[str, Path]) -> None:
         {w.file: w.size for w in read_lock() if w.platform == this_platform()}.values()
     )
     column = {"windows-x64": 1, "linux-x64": 2, "macos-arm64": 3, "macos-x64": 4}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip() for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
     for line in (None, *LINES):
         ending = f"-{line.name}.zip`" if line else "no ending"
-        row = next(row for row in readme.splitlines() if row.startswith("|") and ending in row)
+        row = next(row for row in rows if row.startswith("|") and ending in row)
         said = [cell.strip() for cell in row.strip("|").split("|")]
         for platform in PIP_PLATFORMS:
             wheels = {wheel.file: wheel.size for wheel in read_lock() if wheel.platform == platform}
