@@ -7,16 +7,20 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.jobs import live
 from facecap_addon.jobs.cli import main
 from facecap_addon.jobs.events import FaceEvent
 from facecap_addon.jobs.live_settings import LiveSettings
 from facecap_addon.jobs.runner import ProcessRunner, Runner
+from facecap_addon.live.mailbox import Mailbox
 from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.sources import LivePacket
 from facecap_addon.takes.npz import load_take
 from tests.patience import PATIENCE_S, wait_until
 
@@ -112,6 +116,22 @@ def test_a_video_is_captured_at_its_own_rate(tmp_path: Path, capsys: pytest.Capt
     k = take.channels.index("jawOpen")
     true = truth.weights[np.minimum(rows, truth.frame_count - 1), truth.channels.index("jawOpen")]
     assert np.corrcoef(take.weights[take.solved, k], true[take.solved])[0, 1] > 0.6
+
+
+def test_a_source_that_breaks_off_is_a_failure_that_says_where_the_recording_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box: Mailbox[LivePacket] = Mailbox(room=64)
+    for number in range(10):
+        box.put(LivePacket(number / 60, time.monotonic(), FacePacket("d", "s", number / 60, jaw(0.5))))
+    box.close(FacecapError("The phone is gone.", "Look for it."))
+    source = SimpleNamespace(mailbox=box, size_px=(0, 0), waiting="", notes=[], close=lambda: None)
+    monkeypatch.setattr(live, "open_source", lambda name, wishes: source)
+    with pytest.raises(FacecapError, match=r"The phone is gone\. Recorded until then: ") as caught:
+        list(live.run(LiveSettings(source="udp", out=tmp_path, record=True, filter="none")))
+    (path,) = tmp_path.glob("*.take.npz")
+    assert str(path) in caught.value.what
+    assert load_take(path).frame_count == 10
 
 
 def test_what_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

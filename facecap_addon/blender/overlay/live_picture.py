@@ -78,17 +78,24 @@ def _draw() -> None:
 
     scale = bpy.context.preferences.system.ui_scale
     margin = _MARGIN_PX * scale
-    bottom = margin
+    left = margin + _toolbar_width()
     if live.picture is not None:
         height, width = live.picture.shape[:2]
-        shown = (_WIDTH_PX * scale, _WIDTH_PX * scale * height / width)
         gpu.state.blend_set("NONE")
-        draw_texture_2d(_texture_of(live.picture), (margin, margin), *shown)
-        bottom += shown[1] + 0.5 * margin
+        above = margin + 1.5 * _TEXT_PX * scale
+        draw_texture_2d(_texture_of(live.picture), (left, above), _WIDTH_PX * scale, _WIDTH_PX * scale * height / width)
     blf.size(0, _TEXT_PX * scale)
     blf.color(0, 1.0, 1.0, 1.0, 0.9)
-    blf.position(0, margin, bottom, 0)
+    blf.position(0, left, margin, 0)
     blf.draw(0, headline(live))
+
+
+def _toolbar_width() -> int:
+    """Pixels that the toolbar covers of the viewport's left side."""
+    if not bpy.context.preferences.system.use_region_overlap:
+        return 0
+    tools = [region for region in bpy.context.area.regions if region.type == "TOOLS" and region.alignment == "LEFT"]
+    return tools[0].width if tools and tools[0].width > 1 else 0
 
 
 def _texture_of(picture: NDArray[np.uint8]):
