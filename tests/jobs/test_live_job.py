@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import queue
 import socket
 import time
 from collections.abc import Callable
@@ -99,20 +99,28 @@ def test_a_phone_drives_is_recorded_and_sent_on(tmp_path: Path) -> None:
     listener.close()
 
 
-def test_a_video_is_captured_at_its_own_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
-    code = main(["live", str(CLIP), "--out", str(tmp_path), "--record", "--seconds", "4", "--json"])
-    assert code == 0
-    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    faces = [event for event in events if event["event"] == "face" and event["weights"]]
-    facts = events[-1]["result"]["facts"]
-    assert time.monotonic() - began > 4
+def test_a_video_is_captured_and_recorded_as_it_plays(tmp_path: Path) -> None:
+    controls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    faces: list[FaceEvent] = []
+
+    steps = live.run(LiveSettings(source=str(CLIP), out=tmp_path, record=True), controls=controls)
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as stop:
+            result: live.LiveResult = stop.value
+            break
+        if isinstance(event, FaceEvent) and event.weights:
+            faces.append(event)
+            if len(faces) == 50:  # a busy machine finds fewer before the clip ends
+                controls.put(b"q")
     # How many frames a machine leaves out and how late faces are is measured by `benchmarks.live_capture`.
-    assert 0 < facts["captured"] <= 4.5 * 25 + 25 and facts["latency_ms"] > 0
+    assert 0 < result.facts["captured"] <= 25 * (result.facts["seconds"] + 1)
     assert len(faces) > 3
-    take = load_take(Path(events[-1]["result"]["takes"][0]))
+    (path,) = result.takes
+    take = load_take(path)
     truth = load_take(CLIP.with_suffix(".npz"))
-    rows = np.searchsorted(truth.time_s, take.time_s + faces[0]["time_s"] - take.time_s[take.solved][0])
+    rows = np.searchsorted(truth.time_s, take.time_s + faces[0].time_s - take.time_s[take.solved][0])
     k = take.channels.index("jawOpen")
     true = truth.weights[np.minimum(rows, truth.frame_count - 1), truth.channels.index("jawOpen")]
     assert np.corrcoef(take.weights[take.solved, k], true[take.solved])[0, 1] > 0.6
