@@ -11,8 +11,9 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.create import FACECAP_OT_generate
-from facecap_addon.blender.operators.solve import remember
+from facecap_addon.blender.operators.solve import remember, take_to_merge_into
 from facecap_addon.blender.scene.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.takes import label_of, lines_about
 from facecap_addon.jobs.output_settings import OutputSettings
 from facecap_addon.jobs.outputs import OutputFiles, result_of, write_take
@@ -155,6 +156,24 @@ def test_a_range_is_mixed_in_without_a_jump_and_the_keys_around_it_stay(tmp_path
     assert np.linalg.norm(now[30] - where[30]) > 0.011
     usual = np.linalg.norm(np.diff(where, axis=0), axis=1).max()
     assert np.linalg.norm(np.diff(now, axis=0), axis=1).max() < usual + 0.005
+
+
+def test_a_range_is_merged_into_a_take_of_its_own_clip_and_character_only(tmp_path: Path) -> None:
+    rig = extract_rig(make_face())
+    for folder in "xy":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "take.mp4").write_text(folder)
+    mine, other = tmp_path / "x" / "take.mp4", tmp_path / "y" / "take.mp4"
+    facts = {"source": str(mine), "clip": {"path": str(mine), "key": "x"}, "settings": {"video": str(mine)}}
+    remember(bpy.context.scene, written(tmp_path, make_take(20, channels=rig.channels, **facts)))
+    settings = scene_settings()
+    assert take_to_merge_into(settings, mine, rig) == Path(settings.result.take)
+    assert take_to_merge_into(settings, other, rig) is None
+    assert take_to_merge_into(settings, mine, replace(rig, channels=rig.channels[::-1])) is None
+    recorded = tmp_path / "live.take.npz"
+    save_take(recorded, make_take(20, channels=rig.channels, source="0"))
+    settings.result.take = str(recorded)
+    assert take_to_merge_into(settings, mine, rig) is None
 
 
 def head_places(obj: bpy.types.Object, frames: int) -> np.ndarray:

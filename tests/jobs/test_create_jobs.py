@@ -71,6 +71,9 @@ def test_seed_intensity_duration_and_chains_reach_the_landmarks(models: Path, tm
     assert np.abs(plain - told(expressions="anger", seed=2)).max() > 3e-4
     np.testing.assert_allclose(told(expressions="anger", seed=1, intensity=0.5), 0.5 * plain, atol=1e-6)
     assert len(told(expressions="anger", seed=1, duration_s=2.0)) == 51
+    # The same name and number, but other performances: none replaces another.
+    kept = [load_sequence(path).displacements for path in sorted(tmp_path.glob("anger-1*.landmarks.npz"))]
+    assert len(kept) == 3 and any(np.array_equal(one, plain) for one in kept if one.shape == plain.shape)
     assert len(told(expressions="anger, happiness", seed=1, overlap_s=1.0, repeat=2)) == 4 * 135 - 3 * 25
 
 

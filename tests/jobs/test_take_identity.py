@@ -10,12 +10,14 @@ import av
 import numpy as np
 import pytest
 
+from facecap_addon.jobs.filter_settings import FilterSettings
 from facecap_addon.jobs.runner import InlineRunner
 from facecap_addon.takes.merge import reference_pose
-from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.npz import load_take, save_take
 from tests.jobs.solving import facecap, half_written, quick
 from tests.jobs.test_command_line import needs_bpy
 from tests.patience import PATIENCE_S
+from tests.unit.test_take_versions import make_take
 
 
 def solve(video: Path, out: Path, **more: object) -> dict:
@@ -129,3 +131,17 @@ def test_the_result_never_replaces_the_characters_own_file(
     done = facecap("solve", face_clip, "--out", tmp_path, "--character", own, "--end", "3", "--no-report")
     assert own.read_bytes() == before
     assert done.returncode == 0 and "face-2" in done.stdout, done.stderr
+
+
+def test_a_filtered_take_replaces_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "talk.take.npz"
+    save_take(path, make_take(60))
+    solve = path.read_bytes()
+    first = InlineRunner("filter", FilterSettings(take=path, cutoff_hz=4.0, plot=False)).wait().result
+    smooth = load_take(Path(first["take"])).weights
+    second = InlineRunner("filter", FilterSettings(take=path, cutoff_hz=1.0, plot=False)).wait().result
+    assert second["take"] == first["take"] == str(tmp_path / "talk.filtered.take.npz")
+    kept = Path(second["lines"][-1].partition("kept: ")[2])
+    np.testing.assert_array_equal(load_take(kept).weights, smooth)
+    assert (kept.parent / "talk.filtered.livelink.csv").is_file()
+    assert path.read_bytes() == solve

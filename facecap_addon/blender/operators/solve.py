@@ -249,7 +249,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     request["fps"] = sequence_rate(settings)
     if settings.use_trim:
         request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
-        into = _take_to_merge_into(settings, video, rig) if request.get("merge") else None
+        into = take_to_merge_into(settings, video, rig) if request.get("merge") else None
         request |= {"merge": False} if into is None else {"into": into}
     request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
     return ProcessRunner("solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path)
@@ -267,7 +267,7 @@ def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
     return path
 
 
-def _take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: BlendshapeRig) -> Path | None:
+def take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: BlendshapeRig) -> Path | None:
     """The scene's take, if it is one of this footage and this character; a filtered one is merged into unfiltered."""
     from ...jobs.filter_settings import ENDING
     from ...jobs.into_take import origin_in
@@ -357,10 +357,11 @@ def _embedding_of(take: Take, path: Path) -> str:
     from ...takes.versions import home_of
 
     settings = take.provenance.get("settings")
+    character = settings.get("character") if isinstance(settings, dict) else None
     try:
-        rig = load_rig(Path(str(settings["character"]))) if isinstance(settings, dict) else None
+        rig = load_rig(Path(str(character))) if character else None
     except FacecapError:
-        return ""
+        rig = None
     if rig is None:
         return ""
     found = kept_embedding(rig, str(take.provenance.get("landmarks")), home_of(path) / ".characters.facecap")
