@@ -37,6 +37,11 @@ def scene_settings() -> bpy.types.PropertyGroup:
     return bpy.context.scene.facecap
 
 
+def job_on(obj: bpy.types.Object) -> session.Job:
+    """A job that has come to its end."""
+    return session.Job(None, session.Handle.of(bpy.context.scene), session.Handle.of(obj))  # type: ignore[arg-type]
+
+
 def baked_frames() -> int:
     assert bpy.ops.facecap.bake() == {"FINISHED"}
     return int(session.outcome.lines[0].split(" over ")[1].split()[0])
@@ -66,7 +71,7 @@ def test_what_is_generated_is_baked_once_and_the_solve_stays_the_take(tmp_path: 
     solved = settings.result.take
     path = tmp_path / "happiness-0.take.npz"
     save_take(path, identified(make_take(12, source="happiness")))
-    job = session.Job(None, bpy.context.scene.name, character.name)  # type: ignore[arg-type]
+    job = job_on(character)
     FACECAP_OT_generate._apply(None, job, {"take": str(path), "lines": ["happiness"]})  # type: ignore[arg-type]
     assert "over 12 frames" in session.outcome.lines[0]
     assert any("Bake Again bakes" in line for line in session.outcome.lines)
@@ -87,7 +92,7 @@ def test_the_first_take_is_the_one_that_is_baked_whatever_made_it(tmp_path: Path
     settings.character, settings.bake.head = make_face(), "none"
     path = tmp_path / "happiness-0.take.npz"
     save_take(path, identified(make_take(12, source="happiness")))
-    job = session.Job(None, bpy.context.scene.name, settings.character.name)  # type: ignore[arg-type]
+    job = job_on(settings.character)
     FACECAP_OT_generate._apply(None, job, {"take": str(path), "lines": []})  # type: ignore[arg-type]
     assert (settings.result.kind, settings.result.frames_solved) == ("generated", 12)
     assert baked_frames() == 12
