@@ -310,7 +310,11 @@ def _where_to_send(port: int, *, local_only: bool) -> str:
     addresses = own_addresses()
     if not addresses:
         return "This computer has no network address: connect it to the network that the phone is in."
-    return f"Waiting for the phone: in Live Link Face, add the target {' or '.join(addresses)}, port {port}."
+    where = " or ".join(addresses)
+    return (
+        f"Waiting for the phone: in Live Link Face, add the target {where}, port {port}. "
+        "Every network of this computer is listened to."
+    )
 
 
 def _ask(camera: cv2.VideoCapture, wishes: SourceWishes) -> None:

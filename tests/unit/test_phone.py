@@ -157,6 +157,7 @@ def test_it_is_said_where_to_send_and_who_is_listened_to(monkeypatch: pytest.Mon
     source = PacketSource(0)
     assert source.address == "0.0.0.0"
     assert f"192.168.1.20 or 10.0.0.4, port {source.port}" in source.waiting
+    assert "Every network of this computer is listened to" in source.waiting
     assert any("Every network" in note for note in source.notes)
     source.close()
     alone = PacketSource(0, local_only=True)
