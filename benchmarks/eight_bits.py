@@ -2,7 +2,7 @@
 
 The same networks quantised three ways: signed 8-bit weights, signed 7-bit weights (what FaceCap writes), unsigned 8-bit
 weights. For each: how far its answers are off those of 32-bit numbers; how far they are off what a processor gives that
-cuts nothing off; and its speed, in multiples of 32 bits, taken in turns so that a busy machine slows all alike.
+cuts nothing off; and its speed, in multiples of 32 bits: the processor's own time, taken in turns.
 
 What a processor gives that cuts nothing off is found on any: with 128 added to weights and their zero points the
 numbers are the same, and onnxruntime adds products of unsigned weights in 32 bits everywhere, as VNNI does all.
@@ -173,9 +173,9 @@ def report(case: Case) -> Iterator[str]:
     for turn in range(ROUNDS):
         picture = case.judge[turn % len(case.judge)][None]
         for name, session in sessions.items():
-            began = time.perf_counter()
+            began = time.thread_time()
             session.run(None, {"picture": picture})
-            seconds[name] = min(seconds[name], time.perf_counter() - began)
+            seconds[name] = min(seconds[name], time.thread_time() - began)
     for name in sessions:
         yield f"{case.name}, {name}: {seconds['32 bits'] / seconds[name]:.2f} times the speed; {said.get(name, '')}"
 

@@ -74,12 +74,11 @@ def missed(
 
 
 def _solve(points: F64, seen: F64, camera: F64, before: tuple[F64, F64] | None) -> tuple[bool, F64, F64]:
-    if before is None:
-        found, turn, shift = cv2.solvePnP(points, seen, camera, _NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP)
-    else:
-        turn, shift = before[0].copy(), before[1].copy()
-        found, turn, shift = cv2.solvePnP(
-            points, seen, camera, _NO_DISTORTION, turn, shift, True, cv2.SOLVEPNP_ITERATIVE
-        )
+    turn, shift = (np.zeros((3, 1)), np.zeros((3, 1))) if before is None else (before[0].copy(), before[1].copy())
+    method = cv2.SOLVEPNP_SQPNP if before is None else cv2.SOLVEPNP_ITERATIVE
+    try:
+        found, turn, shift = cv2.solvePnP(points, seen, camera, _NO_DISTORTION, turn, shift, before is not None, method)
+    except cv2.error:
+        return False, turn, shift  # landmarks in one place, as from a network that has learned nothing: no pose
     turn, shift = np.asarray(turn, np.float64), np.asarray(shift, np.float64)
     return bool(found) and float(shift[2, 0]) > 0, turn, shift

@@ -209,6 +209,13 @@ def test_heads_are_found_when_the_face_is_known() -> None:
     assert np.isnan(residual[7]) and np.isfinite(residual[good]).all()
 
 
+def test_landmarks_in_one_place_are_no_head() -> None:
+    points = RANDOM.normal(scale=0.06, size=(2, 60, 3))
+    seen = np.full((2, 60, 2), 200.0) + RANDOM.normal(scale=1e-6, size=(2, 60, 2))
+    residual = head_poses(points, seen, 900.0, (640, 480))[2]
+    assert np.isnan(residual).all()
+
+
 def test_drawn_performances_stay_in_range_and_reach_far() -> None:
     ranges = np.tile([0.0, 1.0], (52, 1))
     shots = [shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, seed) for seed in range(4)]
