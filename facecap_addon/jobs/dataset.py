@@ -62,7 +62,7 @@ def run(
     if settings.stills is not None:
         return _look_at_stills(settings)
     training_set = yield from _opened(settings, blender_hook)
-    before = training_set.shots
+    before, notes = training_set.shots, list[str]()
     if settings.take is not None:
         training_set = yield from add_take(settings, training_set, settings.take)
     elif settings.draw_seconds is not None:
@@ -73,7 +73,7 @@ def run(
         if settings.cache is not None and settings.cache.suffix.lower() == ".abc":
             settings = yield from _with_points(settings, training_set, video, blender_hook)
         adding = add_curves if settings.curves is not None else add_cache
-        training_set = yield from adding(settings, training_set, video)
+        training_set = yield from adding(settings, training_set, video, notes)
     elif not (settings.folder / "set.json").is_file():
         raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
     training_set = with_crop(training_set, settings.crop)
@@ -84,7 +84,7 @@ def run(
         cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     added = [shot.name for shot in training_set.shots if shot not in before]
     named = [f"Added {', '.join(added)}."] if added else []
-    return DatasetResult(settings.folder, sheet, (*named, *describe(training_set), *check_set(training_set)))
+    return DatasetResult(settings.folder, sheet, (*notes, *named, *describe(training_set), *check_set(training_set)))
 
 
 def describe(training_set: TrainingSet) -> list[str]:

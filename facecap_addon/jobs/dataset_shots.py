@@ -19,7 +19,7 @@ from ..learn.align import at_times, nearest_rows
 from ..learn.face_points import face_points, mark_up
 from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
 from ..rig.channels import arkit_name
-from ..takes.live_link import read_live_link_csv
+from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.npz import load_take
 from ..takes.point_cache import read_point_cache
 from ..takes.take import STATUS_SOLVED, Take
@@ -60,12 +60,13 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box, points))
 
 
-def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path) -> Steps:
-    """Footage with curves that were recorded or animated elsewhere."""
+def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path, notes: list[str]) -> Steps:
+    """Footage with curves that were recorded or animated elsewhere; what there is to say goes into `notes`."""
     assert settings.curves is not None
     curves = (
         load_take(settings.curves) if settings.curves.suffix.lower() == ".npz" else read_live_link_csv(settings.curves)
     )
+    notes += notes_of(curves)
     weights, known_any = _matched(curves, training_set)
     if not known_any:
         raise FacecapError(
@@ -92,7 +93,7 @@ def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path
     return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box, points))
 
 
-def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path) -> Steps:
+def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path, notes: list[str]) -> Steps:
     """Footage with a point cache of the character."""
     assert settings.cache is not None
     cache = read_point_cache(settings.cache)

@@ -17,7 +17,7 @@ from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.atomic import atomic_path
 from ..takes.filters.plot import before_and_after
 from ..takes.filters.take_filter import GapsOf, filter_take
-from ..takes.live_link import read_live_link_csv
+from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.metrics import lid_distance_m, lip_distance_m
 from ..takes.npz import load_take, save_take
 from ..takes.take import Take
@@ -91,7 +91,7 @@ def run(
             temporary.write_text(before_and_after(before, after), encoding="utf-8")
     files.keep(_WRITTEN)
     yield Progress("filter", 1, 1)
-    lines = [_said(before, after), str(out)]
+    lines = [*notes_of(before), _said(before, after), str(out)]
     if earlier is not None:
         lines.append(f"The one that was there is kept: {earlier}")
     return FilterResult(out, plot, tuple(lines))

@@ -13,9 +13,7 @@ Timecodes are HH:MM:SS:FF.fff, FF whole frames at 60 per second and fff thousand
 
 from __future__ import annotations
 
-import csv
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,36 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
-from ..rig.channels import arkit_name
+from ..rig.channels import arkit_name, pair_side
 from .atomic import atomic_path
+from .live_link_columns import LIVE_LINK_ANGLES as LIVE_LINK_ANGLES
+from .live_link_columns import LIVE_LINK_CHANNELS as LIVE_LINK_CHANNELS
+from .live_link_columns import LIVE_LINK_COLUMNS, TIMECODE_FPS
+from .live_link_columns import LIVE_LINK_SHAPES as LIVE_LINK_SHAPES
+from .live_link_rows import performance_of
+from .spreadsheet import read_spreadsheet
 from .take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
-TIMECODE_FPS = 60
-_ALL_SIDES = ("Left", "Right")
-
-LIVE_LINK_SHAPES: tuple[str, ...] = (
-    *(
-        f"Eye{part}{side}"
-        for side in _ALL_SIDES
-        for part in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")
-    ),
-    *("JawForward", "JawRight", "JawLeft", "JawOpen", "MouthClose", "MouthFunnel", "MouthPucker"),
-    *("MouthRight", "MouthLeft"),
-    *(f"Mouth{part}{side}" for part in ("Smile", "Frown", "Dimple", "Stretch") for side in _ALL_SIDES),
-    *("MouthRollLower", "MouthRollUpper", "MouthShrugLower", "MouthShrugUpper"),
-    *(f"Mouth{part}{side}" for part in ("Press", "LowerDown", "UpperUp") for side in _ALL_SIDES),
-    *("BrowDownLeft", "BrowDownRight", "BrowInnerUp", "BrowOuterUpLeft", "BrowOuterUpRight"),
-    *("CheekPuff", "CheekSquintLeft", "CheekSquintRight", "NoseSneerLeft", "NoseSneerRight", "TongueOut"),
-)
-LIVE_LINK_ANGLES: tuple[str, ...] = tuple(
-    f"{what}{axis}" for what in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")
-)
-_COLUMNS = ("Timecode", "BlendShapeCount", *LIVE_LINK_SHAPES, *LIVE_LINK_ANGLES)
-LIVE_LINK_CHANNELS = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
-_COMMON_RATES = (24, 25, 30, 48, 50, 60, 120, 240)
-_TIMECODE = re.compile(r"(\d+)[:;](\d+)[:;](\d+)[:;.](\d+(?:\.\d+)?)")
-
 _YAW_PER_LOOK, _PITCH_PER_LOOK = 0.60, 0.56
+
 # Yaw, pitch and roll of the file from ARKit's right-handed ones.
 _SIGNS = np.array([-1.0, 1.0, -1.0])
 
@@ -94,65 +74,68 @@ def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str
     columns = {name.lower(): column for column, name in enumerate(LIVE_LINK_SHAPES)}
     shapes = np.zeros((take.frame_count, len(LIVE_LINK_SHAPES)))
     left_out: list[str] = []
-    found: set[int] = set()
+    keys_of: dict[int, dict[str | None, list[int]]] = {}
     for k, channel in enumerate(take.channels):
         column = columns.get((arkit_names or {}).get(channel, channel).lower())
         if column is None:
             left_out.append(channel)
         else:
-            shapes[:, column] = take.weights[:, k]
-            found.add(column)
+            keys_of.setdefault(column, {}).setdefault(pair_side(channel), []).append(k)
+    for column, sides in keys_of.items():  # keys that do the same share a weight; halves of a pair have one each
+        halves = [take.weights[:, keys].sum(axis=1) for side, keys in sides.items() if side is not None]
+        shapes[:, column] = take.weights[:, sides.get(None, [])].sum(axis=1) + (
+            np.mean(halves, axis=0) if halves else 0
+        )
     angles = np.concatenate([head_angles(take.head_rotation_wxyz), eye_angles(take.gaze_rad)], axis=1)
     values = np.nan_to_num(np.concatenate([shapes, angles], axis=1))
     rows = np.flatnonzero(take.solved)
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="") as stream:
-        stream.write(",".join(_COLUMNS) + "\n")
+        stream.write(",".join(LIVE_LINK_COLUMNS) + "\n")
         for row in rows:
             numbers = ",".join(f"{value:.10f}" for value in values[row])
-            stream.write(f"{format_timecode(float(take.time_s[row]))},{len(_COLUMNS) - 2},{numbers}\n")
-    not_in_take = tuple(name for column, name in enumerate(LIVE_LINK_CHANNELS) if column not in found)
+            stream.write(f"{format_timecode(float(take.time_s[row]))},{len(LIVE_LINK_COLUMNS) - 2},{numbers}\n")
+    not_in_take = tuple(name for column, name in enumerate(LIVE_LINK_CHANNELS) if column not in keys_of)
     return LiveLinkExport(len(rows), tuple(left_out), not_in_take)
 
 
 def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_origin_s: float | None = None) -> Take:
-    """Read a recording of Live Link Face, or what `write_live_link_csv` wrote.
+    """Read a recording of Live Link Face, or what `write_live_link_csv` wrote, whatever program saved it since.
+
+    What can be read is read: rows that are cut off, or whose timecode cannot be, are left out, single cells without a
+    number are bent over, a column that is missing gives no channel. `provenance["notes"]` says so in sentences.
 
     Args:
         path: the CSV.
         timecode_fps: frames per second of the timecode; None: the smallest usual rate that its frame numbers fit.
         time_origin_s: the time of day that becomes time 0; None: the first row.
     Returns:
-        A take with the 52 ARKit channels, head rotation and gaze; no landmarks, residuals or head position. Rows
-        without shapes (BlendShapeCount 0) are missing frames.
+        A take with the ARKit channels of the file, head rotation and gaze; no landmarks, residuals or head position.
+        Rows without shapes (BlendShapeCount 0, or nothing but empty cells) are missing frames.
     Raises:
-        FacecapError: it is no such file.
+        FacecapError: it is no such file, or no row of it can be read.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            table = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
+        table = read_spreadsheet(path)
     except FileNotFoundError as error:
         raise FacecapError(f"There is no file {path}.", "Check the path.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _not_live_link(path, "it is not text") from error
-    if not table:
-        raise _not_live_link(path, "it is empty")
-    header = {name.strip().lower(): column for column, name in enumerate(table[0])}
-    missing = [name for name in ("Timecode", *LIVE_LINK_SHAPES) if name.lower() not in header]
-    if missing:
-        raise _not_live_link(path, f"it has no column {missing[0]}")
-    rows = table[1:]
-    if not rows:
-        raise _not_live_link(path, "it has no rows")
+    except (OSError, ValueError) as error:
+        reason = "it is not text" if isinstance(error, (OSError, UnicodeDecodeError)) else str(error)
+        raise _not_live_link(path, reason) from error
     try:
-        values, has_face = _numbers(rows, header)
-        time_s = _times([row[header["timecode"]] for row in rows], timecode_fps)
-    except (ValueError, IndexError) as error:
+        found = performance_of(table, timecode_fps)
+    except ValueError as error:
         raise _not_live_link(path, str(error)) from error
-    shapes, angles = values[:, : len(LIVE_LINK_SHAPES)], values[:, len(LIVE_LINK_SHAPES) :]
-    frames = len(rows)
+    shapes, angles, time_s, has_face = found.shapes, found.angles, found.time_s, found.has_face
+    frames = len(time_s)
+    facts: dict[str, object] = {
+        "source": path.name,
+        "kind": "Live Link Face CSV",
+        "first_timecode": found.first_timecode,
+        "notes": [f"{path.name}: {note}" for note in found.notes],
+    }
     return Take(
         time_s=time_s - (time_s[0] if time_origin_s is None else time_origin_s),
-        channels=LIVE_LINK_CHANNELS,
+        channels=tuple(LIVE_LINK_CHANNELS[column] for column in found.columns),
         weights=np.where(has_face[:, None], shapes, 0.0).astype(np.float32),
         head_rotation_wxyz=head_rotation(angles[:, :3]).astype(np.float32),
         head_translation_m=np.zeros((frames, 3), np.float32),
@@ -164,8 +147,14 @@ def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_or
         residual_px=np.full(frames, np.nan, np.float32),
         image_size=(0, 0),
         focal_px=0.0,
-        provenance={"source": path.name, "kind": "Live Link Face CSV", "first_timecode": rows[0][header["timecode"]]},
+        provenance=facts,
     )
+
+
+def notes_of(take: Take) -> list[str]:
+    """What there was to say when a take was read, a sentence each."""
+    notes = take.provenance.get("notes")
+    return [str(note) for note in notes] if isinstance(notes, list) else []
 
 
 def format_timecode(time_s: float) -> str:
@@ -175,44 +164,6 @@ def format_timecode(time_s: float) -> str:
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours % 24:02d}:{minute:02d}:{second:02d}:{part // 1000:02d}.{part % 1000:03d}"
-
-
-def _numbers(rows: list[list[str]], header: dict[str, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(F, 61) shapes and angles, and (F,) whether there was a face."""
-    columns = [header.get(name.lower(), -1) for name in (*LIVE_LINK_SHAPES, *LIVE_LINK_ANGLES)]
-    count_column = header.get("blendshapecount", -1)
-    values = np.zeros((len(rows), len(columns)))
-    has_face = np.ones(len(rows), np.bool_)
-    for i, row in enumerate(rows):
-        if count_column >= 0 and float(row[count_column] or 0) == 0:
-            has_face[i] = False
-            continue
-        values[i] = [0.0 if column < 0 else float(row[column]) for column in columns]
-    if not np.isfinite(values).all():
-        raise ValueError("it holds numbers that are not finite")
-    return values, has_face
-
-
-def _times(timecodes: list[str], timecode_fps: float | None) -> NDArray[np.float64]:
-    """(F,) seconds since midnight of the first row's day, from timecodes; midnight may pass."""
-    matches = [_TIMECODE.fullmatch(code.strip()) for code in timecodes]
-    parts = np.zeros((len(matches), 4))
-    for i, match in enumerate(matches):
-        if match is None:
-            raise ValueError(f"“{timecodes[i]}” is no timecode")
-        parts[i] = [float(group) for group in match.groups()]
-    if timecode_fps is None:
-        whole_seconds = len(np.unique(parts[:, 2])) > 2
-        highest = math.floor(float(parts[:, 3].max()))
-        # A recording of under two seconds need not show its highest frame number; the app's own rate is 60.
-        candidates = _COMMON_RATES if whole_seconds else (TIMECODE_FPS, *_COMMON_RATES)
-        timecode_fps = next((rate for rate in candidates if highest < rate), highest + 1)
-    time_s = parts @ np.array([3600.0, 60.0, 1.0, 1.0 / timecode_fps])
-    days = np.cumsum(np.diff(time_s, prepend=time_s[0]) < -43_200.0)
-    time_s = time_s + days * 86_400.0
-    if (np.diff(time_s) < 0).any():
-        raise ValueError("its timecodes run backwards")
-    return time_s
 
 
 def head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -12,7 +12,13 @@ from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.live_link import LIVE_LINK_SHAPES, format_timecode, read_live_link_csv, write_live_link_csv
+from facecap_addon.takes.live_link import (
+    LIVE_LINK_SHAPES,
+    format_timecode,
+    notes_of,
+    read_live_link_csv,
+    write_live_link_csv,
+)
 from facecap_addon.takes.take import REGIONS, Take
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "curves" / "alex_rom_3.csv"
@@ -174,14 +180,108 @@ def test_rows_without_a_face_are_missing_frames(tmp_path: Path) -> None:
     assert take.weights[2].max() == 0
 
 
-@pytest.mark.parametrize("content", ["", "Timecode,BlendShapeCount\n", "a,b\n1,2\n", "\x00\x01", "ROW", "TIME"])
+@pytest.mark.parametrize("content", ["", "Timecode,BlendShapeCount\n", "a,b\n1,2\n", "\x00\x01", "ROW"])
 def test_what_is_no_recording(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.csv"
     path.write_text(content)
     if content == "ROW":
         rows_at(path, ["00:00:00:00.000"])
-        path.write_text(path.read_text().replace("0.5", "half", 1))
-    if content == "TIME":
-        rows_at(path, ["00:00:05:00.000", "00:00:04:00.000"])
+        path.write_text(path.read_text().replace("0.5", "half"))
     with pytest.raises(FacecapError, match=r"x\.csv"):
         read_live_link_csv(path)
+
+
+TRUTH = np.sin(np.arange(60) / 7.0) ** 2
+
+
+def table(decimal: str = ".", separator: str = ",") -> list[list[str]]:
+    """A header and sixty rows whose jaw opens and shuts."""
+    rows = [["Timecode", "BlendShapeCount", *LIVE_LINK_SHAPES]]
+    for i, opened in enumerate(TRUTH):
+        values = [f"{opened:.6f}".replace(".", decimal) if n == "JawOpen" else "0" for n in LIVE_LINK_SHAPES]
+        rows.append([f"00:00:{i // 25:02d}:{i % 25:02d}.000", "52", *values])
+    return rows
+
+
+def saved(path: Path, rows: list[list[str]], separator: str = ",", encoding: str = "utf-8") -> Path:
+    path.write_text("\n".join(separator.join(row) for row in rows) + "\n", encoding=encoding)
+    return path
+
+
+def jaw(take: Take) -> np.ndarray:
+    return take.weights[:, take.channels.index("jawOpen")]
+
+
+@pytest.mark.parametrize(
+    ("separator", "decimal", "encoding"),
+    [(";", ",", "utf-8"), ("\t", ".", "utf-16"), ("\t", ",", "utf-16-le"), (",", ".", "utf-8-sig")],
+)
+def test_what_a_spreadsheet_program_saves_is_read(tmp_path: Path, separator: str, decimal: str, encoding: str) -> None:
+    take = read_live_link_csv(saved(tmp_path / "a.csv", table(decimal), separator, encoding))
+    assert_allclose(jaw(take), TRUTH, atol=1e-6)
+    assert_allclose(take.time_s, np.arange(60) / 25, atol=1e-9)
+    assert notes_of(take) == []
+
+
+def test_rows_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> None:
+    rows = table()
+    rows[10] = rows[10][:20]  # cut off
+    rows[20][0] = "soon"
+    rows[30][0] = "00:00:00:03.000"  # backwards
+    rows[40][0] = "00:59:00:00.000"  # leaps ahead; what follows runs backwards from it, and is right
+    rows[50][rows[0].index("JawOpen")] = ""
+    rows[55][1:] = [""] * len(rows[55][1:])
+    take = read_live_link_csv(saved(tmp_path / "a.csv", rows))
+    there = np.setdiff1d(np.arange(60), [9, 19, 29, 39])
+    assert_allclose(take.time_s, there / 25, atol=1e-9)
+    wanted = np.where(there == 49, 0.5 * (TRUTH[48] + TRUTH[50]), TRUTH[there])
+    assert_allclose(jaw(take)[there != 54], wanted[there != 54], atol=1e-6)
+    assert there[~take.solved].tolist() == [54]
+    said = " ".join(notes_of(take))
+    for part in (
+        "line 11) cut off",
+        "line 21) without a timecode",
+        "lines 31, 41) whose timecode",
+        "line 51)",
+        "line 56)",
+    ):
+        assert part in said, said
+
+
+def test_a_missing_column_gives_no_channel(tmp_path: Path) -> None:
+    rows = table()
+    gone = rows[0].index("TongueOut")
+    take = read_live_link_csv(saved(tmp_path / "a.csv", [row[:gone] + row[gone + 1 :] for row in rows]))
+    assert len(take.channels) == 51 and "tongueOut" not in take.channels
+    assert_allclose(jaw(take), TRUTH, atol=1e-6)
+    assert "no column TongueOut" in notes_of(take)[0]
+
+
+def test_of_two_recordings_in_one_file_the_longer_is_read_unless_they_follow_each_other(tmp_path: Path) -> None:
+    rows = table()
+    take = read_live_link_csv(saved(tmp_path / "a.csv", [*rows[:21], rows[0], *rows[21:]]))
+    assert_allclose(jaw(take), TRUTH, atol=1e-6)
+    take = read_live_link_csv(saved(tmp_path / "b.csv", [*rows[:21], rows[0], *rows[11:]]))
+    assert_allclose(jaw(take), TRUTH[10:], atol=1e-6)
+    assert "lines 2-21" in " ".join(notes_of(take))
+
+
+def test_the_files_of_the_field_are_read(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2].parent / "shared" / "field"
+    found = sorted(folder.glob("ll_*.csv"))
+    if not found:
+        pytest.skip("the files of the field are not here")
+    assert all(read_live_link_csv(path).frame_count >= 198 for path in found)
+
+
+def test_two_keys_of_one_channel_give_it_together(tmp_path: Path) -> None:
+    """Two spellings share a weight; two halves of a pair are its two sides."""
+    take = read_live_link_csv(saved(tmp_path / "a.csv", table()))
+    channels = ("jawOpen", "Jaw_Open", "browInnerUp_L", "browInnerUp_R")
+    weights = np.stack([TRUTH / 2, TRUTH / 2, np.full(60, 0.2), np.full(60, 0.6)], axis=1)
+    names = {"Jaw_Open": "jawOpen", "browInnerUp_L": "browInnerUp", "browInnerUp_R": "browInnerUp"}
+    twice = replace(take, channels=channels, weights=weights.astype(np.float32))
+    write_live_link_csv(tmp_path / "b.csv", twice, arkit_names=names)
+    found = read_live_link_csv(tmp_path / "b.csv")
+    assert_allclose(jaw(found), TRUTH, atol=1e-5)
+    assert_allclose(found.weights[:, found.channels.index("browInnerUp")], 0.4, atol=1e-6)
