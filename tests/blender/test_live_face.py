@@ -184,9 +184,12 @@ def test_what_the_camera_sees_is_read_as_it_changes(tmp_path, monkeypatch) -> No
     np.save(path, np.full((9, 16, 3), 51, np.uint8))
     monkeypatch.setattr(live_picture, "_read_s", 0.0)
     assert live_picture.read_picture(live)
-    drawn = live_picture.rgba(live.picture)
+    drawn = live_picture.rgba(live.picture, linear=False)
     assert drawn.shape == (9, 16, 4)
     np.testing.assert_allclose(drawn[0, 0], [0.2, 0.2, 0.2, 1.0], atol=1e-6)
+    np.testing.assert_allclose(
+        live_picture.rgba(live.picture, linear=True)[0, 0], [0.0331, 0.0331, 0.0331, 1], atol=1e-4
+    )
     path.write_bytes(b"rubbish")
     monkeypatch.setattr(live_picture, "_read_s", 0.0)
     assert not live_picture.read_picture(live)

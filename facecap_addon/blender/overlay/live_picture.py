@@ -59,12 +59,19 @@ def show(visible: bool) -> None:
         _handle = _texture = None
 
 
-def rgba(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(h, w, 4) float32 0..1 as Blender draws it, from the bottom up, of (h, w, 3) uint8 from the top down."""
+def rgba(picture: NDArray[np.uint8], *, linear: bool) -> NDArray[np.float32]:
+    """(h, w, 4) float32 0..1 as Blender draws it, from the bottom up.
+
+    Args:
+        picture: (h, w, 3) uint8 sRGB, from the top down.  linear: give scene-linear values, alpha apart.
+    """
     import numpy as np
 
     out = np.ones((*picture.shape[:2], 4), np.float32)
     out[..., :3] = picture[::-1] / np.float32(255)
+    if linear:
+        colors = out[..., :3]
+        out[..., :3] = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     return out
 
 
@@ -104,8 +111,10 @@ def _texture_of(picture: NDArray[np.uint8]):
 
     if _texture is None or _texture[0] != id(picture):
         height, width = picture.shape[:2]
-        pixels = gpu.types.Buffer("FLOAT", height * width * 4, rgba(picture).ravel())
-        _texture = id(picture), gpu.types.GPUTexture((width, height), format="RGBA8", data=pixels)
+        # Before 5.0 textures are taken for scene-linear in the viewport.
+        values = rgba(picture, linear=bpy.app.version < (5, 0, 0)).ravel()
+        pixels = gpu.types.Buffer("FLOAT", len(values), values)
+        _texture = id(picture), gpu.types.GPUTexture((width, height), format="RGBA16F", data=pixels)
     return _texture[1]
 
 
