@@ -119,7 +119,7 @@ def subject_of(scheme: str, rig: BlendshapeRig, embedding: LandmarkEmbedding, re
         habits = rehearsal.habits * np.float32(HABIT_SCALE / scale)
         terms = with_errors(terms, rehearsal.error_m / scale)
     used = terms.used
-    terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.ranges[:, 1])
+    terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.usual_ranges[:, 1])
     geometry = make_geometry(neutral[used], deltas[:, used], habits[:, used], terms.gap_upper, terms.gap_lower, shut)
     return Subject(terms, geometry, scale, not_observed, len(habits))
 

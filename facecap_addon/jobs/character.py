@@ -27,7 +27,7 @@ from .stepwise import stepwise
 
 Made = TypeVar("Made")
 # Raise it when what is read from a .blend, or how landmarks are placed, changes.
-FORMAT = 2
+FORMAT = 3
 _BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
 
 

@@ -183,7 +183,7 @@ def _draw(
     assert isinstance(embedding, LandmarkEmbedding)
     use_threads(settings.threads)
     rig = training_set.rig
-    weights = shot_curves(rig.channels, rig.ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
+    weights = shot_curves(rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
     head = head_curves(seconds, DRAWN_FPS, seed)
     actor = actor_of(rig, embedding)
     time_s = np.arange(len(weights)) / DRAWN_FPS

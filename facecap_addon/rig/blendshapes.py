@@ -78,6 +78,11 @@ class BlendshapeRig:
     def vertex_count(self) -> int:
         return int(self.neutral.shape[0])
 
+    @property
+    def usual_ranges(self) -> NDArray[np.float32]:
+        """(K, 2) float32: the ranges within -1..1. A slider may go to 10; the shape that was sculpted is at 1."""
+        return np.clip(self.ranges, -1.0, 1.0).astype(np.float32)
+
     def vertices_at(self, weights: NDArray[np.floating]) -> NDArray[np.float32]:
         """Vertices under given weights.
 

@@ -14,11 +14,13 @@ from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
 from .blendshapes import BlendshapeRig
 from .eye_paint import paint_eyes
-from .facing import Found, find_face
+from .face_parts import covers, levelled, parts_of, still_vertices, straightened
+from .facing import find_face, positions_in
+from .mean_face import face_pose
 from .mouth_pose import parted_lips
-from .placement import Bools, Placement, Target, nearest_pixel, place, symmetry_of, unproject
+from .placement import Placement, Target, place
 from .portrait import Mesh, look
-from .surface import loose_parts, points_on
+from .surface import points_on
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
@@ -29,8 +31,6 @@ OUTER_EYE_CORNERS_M = 0.090
 """Distance of the outer eye corners of a life-size head (adults: 80 to 100 mm)."""
 # Only this many face sizes around the face are looked at closely.
 _REACH = 1.6
-# A face that is turned against its rig's axes by less than this is meant to be straight.
-_STRAIGHT_DEG = 4.0
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
     layout = layout_of(landmarker.scheme)
     whole = Mesh(rig.neutral, rig.triangles, rig.colors)
     found = find_face(rig, whole, landmarker)
-    rough = _rough_positions(found, whole)
-    near = _triangles_near(whole, rough)
-    mesh = Mesh(rig.neutral, rig.triangles[near], rig.colors)
-    skin, eyes = _parts(mesh, found, layout)
-    rotation = _upright(found.view.rotation, rough, layout)
+    near = _triangles_near(whole, found.positions)
+    mesh = replace(whole, triangles=rig.triangles[near])
+    near = near[~covers(mesh, found.view, found.landmarks_px, layout, still_vertices(rig))]
+    mesh = replace(whole, triangles=rig.triangles[near])
+    rough = positions_in(look(mesh, found.view), found.landmarks_px)
+    skin, eyes = parts_of(mesh, found.view, found.landmarks_px, layout)
+    rotation, plane = straightened(found.view.rotation, mesh, skin, rough, layout)
     if rig.colors is None and eyes.any():
         width = float(np.linalg.norm(rough[layout.upper_lid_left[0]] - rough[layout.upper_lid_right[0]]))
         mesh = replace(mesh, colors=paint_eyes(mesh.vertices, mesh.triangles, eyes, rotation, width))
-    sideways = rotation[0]
-    middle = float(np.median(0.5 * (rough + rough[layout.mirror]) @ sideways))
-    target = Target(mesh, skin, eyes, layout, symmetry_of(mesh, skin, sideways, middle))
+    target = Target(mesh, skin, eyes, layout, plane)
     placed = place(target, rotation, rough, landmarker)
     if placed is None:
         raise FacecapError(
@@ -98,6 +98,8 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
             "Choose the mesh that holds the face, or place its landmarks by hand.",
         )
     placed = _with_lips_parted(rig, target, placed, rotation, landmarker)
+    rotation = face_pose(placed.position, layout).rotation
+    rotation = rotation if plane is None else levelled(rotation, plane[0])
     head_from_rig, rig_scale = head_space(rotation, placed.position, layout)
     return LandmarkEmbedding(
         landmarker.scheme,
@@ -161,53 +163,12 @@ def load_embedding(path: Path) -> LandmarkEmbedding:
         ) from error
 
 
-def _rough_positions(found: Found, mesh: Mesh) -> F64:
-    """(L, 3) m, rig space: landmarks of one view on whatever it shows."""
-    fragments = look(mesh, found.view).fragments
-    pixel = nearest_pixel(fragments.triangle >= 0, found.landmarks_px)
-    depth = fragments.depth_m[pixel[:, 1], pixel[:, 0]].astype(np.float64)
-    return unproject(pixel.astype(np.float64), depth, found.view)
-
-
 def _triangles_near(mesh: Mesh, around: F64) -> NDArray[np.intp]:
     """Triangles around the face; bodies can be large."""
     low, high = np.quantile(around, (0.02, 0.98), axis=0)
     size = float(np.linalg.norm(high - low))
     centre = mesh.vertices[mesh.triangles[:, 0]]
     return np.flatnonzero(np.linalg.norm(centre - 0.5 * (low + high), axis=1) < _REACH * size)
-
-
-def _parts(mesh: Mesh, found: Found, layout: Layout) -> tuple[Bools, Bools]:
-    """(T,) triangles of the face's skin, and of the eyeballs where these are loose parts."""
-    fragments = look(mesh, found.view).fragments
-    part = loose_parts(mesh.vertices, mesh.triangles)
-    pixel = nearest_pixel(fragments.triangle >= 0, found.landmarks_px)
-    at_landmark = part[fragments.triangle[pixel[:, 1], pixel[:, 0]]]
-    face = at_landmark[[*layout.nose, *layout.cheek_right, *layout.cheek_left, *layout.jaw]]
-    skin = int(np.bincount(face).argmax())
-    middles = np.array([found.landmarks_px[list(eye)].mean(axis=0) for eye in layout.keypoints[:2]])
-    eyes = np.zeros(len(part), bool)
-    for middle, iris in zip(middles, (layout.iris_right, layout.iris_left), strict=True):
-        at = nearest_pixel(fragments.triangle >= 0, np.concatenate([middle[None], found.landmarks_px[list(iris)]]))
-        within = part[fragments.triangle[at[:, 1], at[:, 0]]]
-        within = within[within != skin]
-        # Lashes may hang over an iris; most of what it shows is the eyeball.
-        if len(within):
-            eyes |= part == np.bincount(within).argmax()
-    return part == skin, eyes
-
-
-def _upright(rotation: F64, positions: F64, layout: Layout) -> F64:
-    """A frontal view's rotation, turned level with the face if that stands askew on the rig."""
-    across = positions - positions[layout.mirror]
-    towards = across * np.sign(across @ rotation[0])[:, None]
-    right = towards.sum(axis=0)
-    right /= max(float(np.linalg.norm(right)), 1e-12)
-    if right @ rotation[0] > np.cos(np.radians(_STRAIGHT_DEG)):
-        return rotation
-    forward = rotation[2] - (rotation[2] @ right) * right
-    forward /= np.linalg.norm(forward)
-    return np.stack([right, np.cross(forward, right), forward])
 
 
 def _with_lips_parted(

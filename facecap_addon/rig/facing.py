@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
-from ..landmarks.layout import layout_of
-from ..landmarks.protocol import Landmarker
-from ..landmarks.still import StillLandmarks, landmarks_in_image
+from ..geometry.camera import project
+from ..landmarks.layout import Layout, layout_of
+from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
+from ..landmarks.regions import Region
 from .blendshapes import BlendshapeRig
-from .channels import arkit_name
-from .portrait import Direction, Mesh, View, frame, look, view_px
+from .face_clues import FaceClues, read_clues
+from .mean_face import FacePose, anchors, face_pose
+from .placement import nearest_pixel, unproject
+from .portrait import Direction, Mesh, Sight, View, frame, look, view_px
+from .symmetry import mirror_share
 
 F64 = NDArray[np.float64]
 
 FRONT_LIGHT: Direction = (-0.25, -0.45, -0.86)
-_SIZE = 896
-# A view that scores this well is taken at once; otherwise all sides are looked at.
-_CERTAIN = 0.85
+# Sizes of a view that is searched, and of one in which a face is looked at.
+_SEARCH_SIZE, _LOOK_SIZE = 384, 448
+_ALONG_AXES, _AROUND = 4, 6
+_DIRECTIONS = 48
+# How much of the picture is filled by what the keys move, by all of the mesh, and by a face that was found.
+_MOVING_FILL, _WHOLE_FILL, _FACE_FILL = 0.4, 0.9, 0.5
+# A face is looked at again from the front until that turns by less than this.
+_ROUNDS, _SETTLED_DEG, _UNSETTLED_DEG = 6, 0.5, 6.0
+_FACES_IN_A_VIEW, _LOOKS = 2, 40
+# A face that scores this well is taken at once; below the least it is one that the network imagines.
+_CERTAIN, _LEAST = 0.9, 0.5
+# Rays through the slit between lids or lips hit what lies behind: a landmark's depth is the least within this square.
+_SLIT_PX = 7
 _NOT_FOUND = "No face was found on the character."
 _WAY_OUT = "Choose the mesh that holds the face, or place its landmarks by hand."
 
@@ -30,77 +47,154 @@ class Found:
     """A face seen on a mesh.
 
     Attributes:
-        view: the view that shows it best.  landmarks_px: (L, 2) float64, pixels of that view.
-        score: 0..1, presence times how frontal it is.
+        view: looks it in the face.  landmarks_px: (L, 2) float64, pixels of that view.
+        positions: (L, 3) float64 m, rig space, of the landmarks on whatever the view shows.
+        score: 0..1, how much like a face it is, and how well it agrees with the keys and the mesh's symmetry.
     """
 
     view: View
     landmarks_px: F64
+    positions: F64
     score: float
 
 
 def find_face(rig: BlendshapeRig, mesh: Mesh, landmarker: Landmarker) -> Found:
-    """Look at a mesh along its axes until a face looks back.
+    """Look at a mesh from all sides until a face looks back, then turn until it is seen from the front.
+
+    The network imagines faces on skulls and ears, and is sure of them. What it finds is therefore measured in space:
+    it has to be of a face's shape, lie where the keys move the mesh, and be as symmetric as the mesh.
 
     Args:
-        rig: the character; what its shape keys move shows where the face is.
-        mesh: its neutral shape.  landmarker: an open backend.
+        rig: the character, in any orientation and size.  mesh: its neutral shape.  landmarker: an open backend.
     Raises:
         FacecapError: no side shows a face.
     """
     if not len(mesh.triangles):
         raise FacecapError(_NOT_FOUND, _WAY_OUT)
-    drawn = mesh.vertices[np.unique(mesh.triangles)]
-    moving = face_vertices(rig)
-    framings = [(moving, 0.4)] if len(moving) else []
-    framings.append((drawn, 0.9))
+    clues = read_clues(rig)
     best: Found | None = None
-    for rotation in axis_rotations():
-        for points, fill in framings:
-            seen = _look_from(mesh, frame(points, rotation, fill, _SIZE), landmarker)
-            if seen is not None and (best is None or seen.score > best.score):
-                best = seen
-        if best is not None and best.score > _CERTAIN:
-            break
-    if best is None or best.score < 0.2:
+    for views in _searches(mesh, clues, landmarker):
+        for view in views:
+            for found in _faces_from(view, mesh, clues, landmarker):
+                if best is None or found.score > best.score:
+                    best = found
+            if best is not None and best.score >= _CERTAIN:
+                return best
+    if best is None or best.score < _LEAST:
         raise FacecapError(_NOT_FOUND, _WAY_OUT)
     return best
 
 
-def axis_rotations() -> list[F64]:
-    """The 24 ways a face can look along an axis with its top along another, Blender's front view first."""
-    axes = [np.array(v, np.float64) for v in ((0, 0, 1), (0, 1, 0), (0, 0, -1), (1, 0, 0), (0, -1, 0), (-1, 0, 0))]
-    fronts = [np.array(v, np.float64) for v in ((0, -1, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (-1, 0, 0), (0, 0, -1))]
-    return [np.stack([np.cross(up, front), -up, -front]) for up in axes for front in fronts if not abs(up @ front)]
+def _searches(mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Iterable[View]]:
+    """Views to look from: as the keys say, then along the mesh's axes, then from everywhere; likely ones first."""
+    drawn = mesh.vertices[np.unique(mesh.triangles)]
+    framings = [(clues.moving, _MOVING_FILL)] if len(clues.moving) else []
+    if clues.rotation is not None:
+        yield [frame(clues.moving, clues.rotation, _MOVING_FILL, _LOOK_SIZE)]
+    framings.append((drawn, _WHOLE_FILL))
+    axes = np.array([(0, 1, 0), (0, 0, -1), (0, -1, 0), (-1, 0, 0), (1, 0, 0), (0, 0, 1)], np.float64)
+    for directions, rolls in ((axes, _ALONG_AXES), (_everywhere(_DIRECTIONS), _AROUND)):
+        yield _likely_views(mesh, framings, directions, rolls, landmarker)
 
 
-def face_vertices(rig: BlendshapeRig) -> NDArray[np.float32]:
-    """(N, 3) neutral positions of what the facial keys move most; all keys count if none has an ARKit name."""
-    named = [k for k, channel in enumerate(rig.channels) if arkit_name(channel) is not None]
-    moved = np.zeros(rig.vertex_count, bool)
-    for k in named or range(len(rig.channels)):
-        reach = np.einsum("vd,vd->v", rig.deltas[k], rig.deltas[k])
-        if reach.max(initial=0.0) > 0:
-            moved |= reach > 0.09 * reach.max()
-    return rig.neutral[moved]
+def _likely_views(
+    mesh: Mesh, framings: list[tuple[NDArray[np.float32], float]], directions: F64, rolls: int, landmarker: Landmarker
+) -> list[View]:
+    """Views in which the detector sees a face, the surest first.
+
+    Args:
+        framings: points (N, 3) and how much of the picture they fill.  directions: (D, 3), lines of sight.
+        rolls: how many ways the camera is held.
+    """
+    seen: list[tuple[float, View]] = []
+    middle = (_SEARCH_SIZE / 2 - 1) / 2
+    for direction in directions:
+        upright = _looking_along(direction)
+        for points, fill in framings:
+            picture = look(mesh, frame(points, upright, fill, _SEARCH_SIZE)).picture(FRONT_LIGHT)
+            for turn in 2 * np.pi * np.arange(rolls) / rolls:
+                matrix = cv2.getRotationMatrix2D((middle, middle), float(np.degrees(turn)), 1.0)
+                held = cv2.warpAffine(picture, matrix, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+                faces = landmarker.find_faces(np.asarray(held, np.uint8))
+                if faces:
+                    rotation = _rolled(upright, -float(turn))
+                    seen.append((max(f.score for f in faces), frame(points, rotation, fill, _LOOK_SIZE)))
+    order = sorted(range(len(seen)), key=lambda number: -seen[number][0])
+    return [seen[number][1] for number in order[:_LOOKS]]
 
 
-def frontality(landmarks_px: NDArray[np.floating], scheme: str) -> float:
-    """0..1: 1 for an upright face seen from the front, 0 from 40 degrees to the side or more than 40 askew."""
-    right, left, nose, mouth = (landmarks_px[list(part)].mean(axis=0) for part in layout_of(scheme).keypoints)
-    across, down = left - right, mouth - 0.5 * (left + right)
-    width = float(np.hypot(*across))
-    if width < 1.0:
-        return 0.0
-    roll = abs(float(np.arctan2(across[1], across[0])))
-    side = abs(float((nose - 0.5 * (left + right)) @ across)) / width**2
-    lean = abs(float(down @ across)) / width**2
-    return float(np.clip(1.4 - roll / 0.5, 0, 1) * np.clip(1.3 - 2 * side - lean, 0, 1))
+def _everywhere(count: int) -> F64:
+    """(count, 3) directions spread evenly over the sphere (a Fibonacci lattice)."""
+    number = np.arange(count) + 0.5
+    height, around = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
+    aside = np.sqrt(1 - height**2)
+    return np.stack([aside * np.cos(around), aside * np.sin(around), height], axis=1).astype(np.float64)
 
 
-def _look_from(mesh: Mesh, view: View, landmarker: Landmarker) -> Found | None:
-    seen: StillLandmarks | None = landmarks_in_image(look(mesh, view).picture(FRONT_LIGHT), landmarker)
-    if seen is None:
+def _looking_along(direction: F64) -> F64:
+    """(3, 3) axes of a camera that looks along a direction, its top towards +z, or +y if it looks along z."""
+    top = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(direction, top)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(direction, right), direction])
+
+
+def _rolled(rotation: F64, angle_rad: float) -> F64:
+    return np.asarray(Rotation.from_rotvec([0.0, 0.0, -angle_rad]).as_matrix() @ rotation, np.float64)
+
+
+def _faces_from(view: View, mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Found]:
+    """The faces that a view shows, each seen from its front."""
+    sight = look(mesh, view)
+    picture = sight.picture(FRONT_LIGHT)
+    for face in landmarker.find_faces(picture)[:_FACES_IN_A_VIEW]:
+        found = _from_the_front(sight, picture, landmarker.region_of_face(face), clues, landmarker)
+        if found is not None:
+            yield found
+
+
+def _from_the_front(
+    sight: Sight, picture: NDArray[np.uint8], region: Region, clues: FaceClues, landmarker: Landmarker
+) -> Found | None:
+    """A face in a region of a picture, looked at again from where it looks to, until that stays the same."""
+    layout = layout_of(landmarker.scheme)
+    found, pose, turned_deg = None, None, np.inf
+    for _ in range(_ROUNDS):
+        seen = landmarker.landmarks_in_regions(picture, [region])[0]
+        if seen.presence < PRESENCE_THRESHOLD:
+            return None
+        landmarks_px = view_px(seen.landmarks_px)
+        positions = positions_in(sight, landmarks_px)
+        pose = face_pose(positions, layout)
+        turned_deg = _angle_deg(pose.rotation @ sight.view.rotation.T)
+        found = Found(sight.view, landmarks_px, positions, float(seen.presence))
+        if turned_deg < _SETTLED_DEG:
+            break
+        view = frame(positions, pose.rotation, _FACE_FILL, _LOOK_SIZE)
+        sight = look(sight.mesh, view)
+        picture = sight.picture(FRONT_LIGHT)
+        region = landmarker.region_of_landmarks((project(view.camera_space(positions), view.camera) - 0.5) / 2)
+    if found is None or pose is None or turned_deg > _UNSETTLED_DEG:
         return None
-    landmarks = view_px(seen.landmarks_px)
-    return Found(view, landmarks, seen.presence * frontality(landmarks, landmarker.scheme))
+    return replace(found, score=found.score * _likeness(pose, found.positions, layout, clues, sight.mesh))
+
+
+def positions_in(sight: Sight, landmarks_px: F64) -> F64:
+    """(L, 3) float64 m, rig space: landmarks (L, 2), pixels of a view, on whatever it shows."""
+    fragments = sight.fragments
+    pixel = nearest_pixel(fragments.triangle >= 0, landmarks_px)
+    nearest = cv2.erode(fragments.depth_m, np.ones((_SLIT_PX, _SLIT_PX), np.uint8))
+    depth = np.asarray(nearest, np.float64)[pixel[:, 1], pixel[:, 0]]
+    return unproject(pixel.astype(np.float64), depth, sight.view)
+
+
+def _likeness(pose: FacePose, positions: F64, layout: Layout, clues: FaceClues, mesh: Mesh) -> float:
+    """0..1: how much a face found in space is like a face, where the keys move the mesh, and as symmetric as that."""
+    shape = float(np.clip(1.4 - pose.misfit_mm / 15.0, 0.0, 1.0))
+    places = anchors(positions, layout)
+    symmetric = mirror_share(mesh.vertices, mesh.triangles, places.mean(axis=0), pose.rotation[0], 0.09 * pose.scale)
+    return shape * clues.agreement(places, pose.scale) * (0.4 + 0.6 * symmetric)
+
+
+def _angle_deg(rotation: F64) -> float:
+    return float(np.degrees(Rotation.from_matrix(rotation).magnitude()))

@@ -30,7 +30,7 @@ def key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.ui
     for number, name in enumerate(names):
         vertices = rig.neutral
         if number:
-            vertices = rig.neutral + rig.ranges[number - 1, 1] * rig.deltas[number - 1]
+            vertices = rig.neutral + rig.usual_ranges[number - 1, 1] * rig.deltas[number - 1]
         sight = look(Mesh(vertices.astype(np.float32), rig.triangles, rig.colors), view)
         top, left = number // _COLUMNS * (_SIDE + _LABEL), number % _COLUMNS * _SIDE
         out[top : top + _SIDE, left : left + _SIDE] = sight.picture(_LIGHT)

@@ -38,11 +38,12 @@ def parted_lips(
     corners = triangles[placed.triangle[pair]]
     moved = np.einsum("lc,klcd->kld", placed.barycentric[pair], rig.deltas[:, corners].astype(np.float64))
     parting = (moved[:, 1] - moved[:, 0]) @ down
-    reach = parting * rig.ranges[:, 1]
+    most = rig.usual_ranges[:, 1]
+    reach = parting * most
     named = [k for k, channel in enumerate(rig.channels) if arkit_name(channel) == "jawOpen"]
     able = [k for k in named if reach[k] > _LEAST * width]
     best = able[0] if able else int(reach.argmax()) if len(reach) else -1
     if best < 0 or reach[best] <= _LEAST * width:
         return None
-    weight = min(_PARTED * width / parting[best], float(rig.ranges[best, 1]))
+    weight = min(_PARTED * width / parting[best], float(most[best]))
     return (rig.neutral + np.float32(weight) * rig.deltas[best]).astype(np.float32)

@@ -13,7 +13,6 @@ from ..landmarks.protocol import Landmarker
 from ..landmarks.still import landmarks_in_image
 from .portrait import Direction, Mesh, Sight, View, frame, look, turned, view_px
 from .surface import nearest_on, points_on
-from .symmetry import mirror_plane
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -223,15 +222,6 @@ def reflect(points: F64, plane: tuple[F64, float]) -> F64:
     """Points mirrored in a plane (unit normal, offset)."""
     normal, offset = plane
     return points + np.outer(2 * (offset - points @ normal), normal)
-
-
-def symmetry_of(mesh: Mesh, skin: Bools, normal: F64, guess: float) -> tuple[F64, float] | None:
-    """The plane in which the skin mirrors onto itself, or None."""
-    triangles = mesh.triangles[skin]
-    edges = mesh.vertices[triangles[:, 0]] - mesh.vertices[triangles[:, 1]]
-    typical = float(np.median(np.linalg.norm(edges, axis=1)))
-    offset = mirror_plane(mesh.vertices[np.unique(triangles)], typical, normal, guess)
-    return None if offset is None else (normal, offset)
 
 
 def is_iris(layout: Layout) -> Bools:

@@ -26,6 +26,7 @@ from .blendshapes import BlendshapeRig
 from .channels import arkit_name, mirrored
 from .embedding import LandmarkEmbedding, landmark_geometry
 from .eye_paint import paint_eyes
+from .face_parts import covers, still_vertices
 from .portrait import Direction, Mesh, frame, look, turned, view_px
 from .surface import loose_parts, points_on
 
@@ -81,7 +82,7 @@ def rehearse(
         What is seen; the mesh's own geometry where the network sees no face.
     """
     rest, deltas = landmark_geometry(rig, embedding)
-    reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.ranges).max(1) * _MM
+    reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.usual_ranges).max(1) * _MM
     acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
     mesh = face_mesh(rig, embedding)
     count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST))
@@ -119,7 +120,7 @@ def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random
         if name is not None and mirrored(name) in names and random.random() < 0.65:
             members.append(names.index(mirrored(name)))
         for member in members:
-            low, high = rig.ranges[member]
+            low, high = rig.usual_ranges[member]
             weights[member] = level * (high if high > 0 else low)
     if "mouthClose" in names and "jawOpen" in names:
         jaw, close = names.index("jawOpen"), names.index("mouthClose")
@@ -212,11 +213,15 @@ def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
 
 
 def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
-    """The character's mesh around its face; if it has no colours, its eyeballs are painted."""
-    near = _near_face(rig, embedding)
+    """The character's mesh around its face, without what hides its eyes; with painted eyeballs if it has no colours."""
+    layout, near = layout_of(embedding.scheme), _near_face(rig, embedding)
+    placed = points_on(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
+    front = frame(placed[embedding.valid], _frontal(embedding), _FILL, _SIZE)
+    landmarks_px = project(front.camera_space(placed), front.camera)
+    around = Mesh(rig.neutral, rig.triangles[near], None)
+    near = near[~covers(around, front, landmarks_px, layout, still_vertices(rig))]
     if rig.colors is not None:
         return Mesh(rig.neutral, rig.triangles[near], rig.colors)
-    layout = layout_of(embedding.scheme)
     irises = [*layout.iris_right, *layout.iris_left]
     if not irises:
         return Mesh(rig.neutral, rig.triangles[near], None)
@@ -224,8 +229,7 @@ def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     skin = int(np.bincount(part[embedding.triangle[list(layout.nose)]]).argmax())
     eyes = np.isin(part, np.setdiff1d(part[embedding.triangle[irises]], [skin]))
     corners = [layout.upper_lid_left[0], layout.upper_lid_right[0]]
-    at = points_on(rig.neutral, rig.triangles, embedding.triangle[corners], embedding.barycentric[corners])
-    width = float(np.linalg.norm(at[0] - at[1]))
+    width = float(np.linalg.norm(placed[corners[0]] - placed[corners[1]]))
     colors = paint_eyes(rig.neutral, rig.triangles, eyes, _frontal(embedding), width)
     return Mesh(rig.neutral, rig.triangles[near], colors)
 

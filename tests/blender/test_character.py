@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import bmesh
 import bpy
 import numpy as np
 import pytest
+from mathutils import Matrix
 
 from facecap_addon.blender.scene.character import character_notes, extract_rig
 from facecap_addon.errors import FacecapError
@@ -295,3 +297,93 @@ def test_an_override_of_a_linked_character_is_baked_and_saved(tmp_path: Path, rn
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
     obj = next(o for o in bpy.data.objects if o.override_library is not None)
     np.testing.assert_allclose(evaluated(obj, 2), rig.vertices_at(weights[1]), atol=2e-6)
+
+
+def test_a_vertex_that_is_no_number_is_named_and_such_a_key_is_left_out_in_words() -> None:
+    obj = make_face()
+    block = obj.data.shape_keys.key_blocks["mouthSmileLeft"]
+    block.data[5].co.z = float("nan")
+    assert "mouthSmileLeft" not in extract_rig(obj).channels
+    assert "mouthSmileLeft is left out: not all of its values are numbers" in " ".join(character_notes(obj))
+    only = make_face(("jawOpen",), name="Only")
+    only.data.shape_keys.key_blocks["jawOpen"].data[5].co.z = float("nan")
+    with pytest.raises(FacecapError, match="moves a vertex: jawOpen is left out, as not all of its values are numbers"):
+        extract_rig(only)
+    obj.data.shape_keys.reference_key.data[7].co.x = float("nan")
+    with pytest.raises(FacecapError, match="vertex 7 has coordinates that are no numbers"):
+        extract_rig(obj)
+
+
+def half_of(obj: bpy.types.Object, *, offset: float = 0.0) -> bpy.types.Object:
+    """The half x ≥ 0 of a face under a Mirror modifier, moved along x in its own space by an offset."""
+    mesh = bmesh.new()
+    mesh.from_mesh(obj.data)
+    bmesh.ops.delete(mesh, geom=[v for v in mesh.verts if v.co.x < -1e-4], context="VERTS")
+    mesh.to_mesh(obj.data)
+    mesh.free()
+    middle = np.abs(coordinates(obj.data.shape_keys.reference_key.data)[:, 0]) < 1e-4
+    for block in obj.data.shape_keys.key_blocks:
+        moved = coordinates(block.data)
+        moved[middle, 0] = 0.0
+        block.data.foreach_set("co", (moved + np.float32([offset, 0, 0])).ravel())
+    obj.data.vertices.foreach_set("co", coordinates(obj.data.shape_keys.reference_key.data).ravel())
+    obj.data.update()
+    obj.modifiers.new("Mirror", "MIRROR")
+    return obj
+
+
+@pytest.mark.parametrize("about", ["own origin", "another object"])
+def test_half_a_head_under_a_mirror_is_read_whole_as_blender_shows_it(about: str) -> None:
+    obj = make_face()
+    obj.rotation_euler, obj.scale = (0.2, 0.3, -0.5), (2, 2, 2)
+    if about == "own origin":
+        half_of(obj)
+    else:
+        half_of(obj, offset=0.3)
+        centre = bpy.data.objects.new("Centre", None)
+        bpy.context.collection.objects.link(centre)
+        bpy.context.view_layer.update()
+        centre.matrix_world = obj.matrix_world @ Matrix.Translation((0.3, 0, 0))
+        obj.modifiers["Mirror"].mirror_object = centre
+    bpy.context.view_layer.update()
+    own = len(obj.data.vertices)
+    rig = extract_rig(obj)
+    assert own < rig.vertex_count < 2 * own
+    weights = np.float32([0.3, 0.9, 0.2, 1.0, 0.5])
+    set_weights(obj, rig.channels, weights)
+    shown = evaluated(obj)
+    posed = rig.vertices_at(weights)
+    assert len(shown) == rig.vertex_count
+    distance = np.linalg.norm(shown[:, None] - posed[None], axis=2).min(axis=1)
+    assert distance.max() < 1e-5
+    a, b, c = (rig.neutral[rig.triangles[:, i]] - rig.neutral.mean(0) for i in range(3))
+    assert ((np.cross(b - a, c - a) * (a + b + c)).sum(1) > 0).all()
+    assert "keys move both sides alike" in " ".join(character_notes(obj))
+    with pytest.raises(FacecapError, match="is half a head"):
+        extract_rig(obj, bare=True)
+
+
+def test_a_whole_head_under_a_mirror_is_read_as_it_is() -> None:
+    obj = make_face()
+    obj.modifiers.new("Mirror", "MIRROR")
+    assert extract_rig(obj).vertex_count == len(obj.data.vertices)
+
+
+def test_a_head_stretched_by_its_parent_keeps_its_own_proportions() -> None:
+    obj = make_face()
+    plain = extract_rig(obj)
+    parent = bpy.data.objects.new("Stretch", None)
+    bpy.context.collection.objects.link(parent)
+    parent.scale, obj.parent, obj.rotation_euler.z = (1, 1, 1.4), parent, np.pi / 6
+    bpy.context.view_layer.update()
+    rig = extract_rig(obj)
+    turn = np.array(obj.matrix_local)[:3, :3]
+    size = np.linalg.norm(rig.neutral, axis=1).max() / np.linalg.norm(plain.neutral, axis=1).max()
+    assert size == pytest.approx(1.4 ** (1 / 3), rel=1e-3)
+    np.testing.assert_allclose(rig.neutral @ turn / size, plain.neutral, atol=1e-5)
+    np.testing.assert_allclose(rig.deltas @ turn / size, plain.deltas, atol=1e-5)
+    assert "Stretched 1.4 times" in " ".join(character_notes(obj))
+    obj.scale = (1, 1, 1.3)  # its own scale is part of its shape
+    bpy.context.view_layer.update()
+    longer = extract_rig(obj).neutral @ turn / size
+    np.testing.assert_allclose(longer, plain.neutral * (1, 1, 1.3), atol=1e-5)

@@ -176,3 +176,16 @@ def test_mixing_a_head_pose_keeps_keys_outside() -> None:
     apply_take(obj, make_take(), BakeSettings(mode="mix"))
     bpy.context.scene.frame_set(100)
     np.testing.assert_allclose(obj.location.x, 100, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+def test_the_camera_shows_a_dolls_head_and_a_giants(size: float) -> None:
+    obj = make_face()
+    obj.scale = (size, size, size)
+    bpy.context.view_layer.update()
+    take = make_take()
+    take = replace(take, head_translation_m=take.head_translation_m * np.float32(size))
+    camera = add_camera(bpy.context.scene, obj, take, None, 1)
+    bpy.context.view_layer.update()
+    away = [-(camera.matrix_world.inverted() @ obj.matrix_world @ v.co).z for v in obj.data.vertices]
+    assert camera.data.clip_start < min(away) and max(away) < camera.data.clip_end

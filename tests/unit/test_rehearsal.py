@@ -66,3 +66,14 @@ def test_rehearsal_survives_its_file_and_damage_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(FacecapError, match="rehearsal"):
         load_rehearsal(path)
+
+
+def test_sliders_that_go_to_ten_rehearse_what_those_to_one_do() -> None:
+    rig = sample().rig
+    ends = np.tile(np.float32([-1, 1]), (len(rig.channels), 1))
+    acting = np.arange(len(rig.channels))
+    one, ten = (
+        draw_weights(replace(rig, ranges=by * ends), acting, np.random.default_rng(5)) for by in np.float32([1, 10])
+    )
+    np.testing.assert_array_equal(one, ten)
+    assert 0 < np.abs(ten).max() <= 1

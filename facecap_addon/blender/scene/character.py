@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
 from ...rig.blendshapes import MAX_CHANNELS, MAX_VERTICES, BlendshapeRig
+from ...rig.other_half import is_half, with_other_half
 from .colors import vertex_colors
 from .jaw import jaw_weights
-from .modifiers import blocking_modifiers, modifier_notes
+from .modifiers import blocking_modifiers, modifier_notes, reflections
 from .rest import holding, rest_matrix
 
 MAX_DELTA_BYTES = 2 * 1024**3
+_STRETCHED = 1.1  # a character that its parent draws out more than this is solved in its own proportions
 _STILL_M = 1e-9  # a key that moves no vertex by more than this is a divider in the list, not a shape
 
 
@@ -22,7 +25,8 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
 
     What each key does is computed from the key blocks' own coordinates, the way Blender does it (difference to the
     key's own "relative to" key, times the vertex group), so drivers, animation, muting and the present slider values
-    play no part. Keys that move nothing are left out.
+    play no part. Keys that move nothing are left out, and so are keys with values that are no numbers. Of half a head
+    under a Mirror modifier the whole is read, its own vertices first.
 
     Args:
         obj: a mesh object, local, linked or overridden; it is not changed.
@@ -45,6 +49,7 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
             "Solve on a lighter copy of the mesh, and drive the heavy one with a Surface Deform modifier.",
         )
     coordinates = {block.name: _coordinates(block, count) for block in keys.key_blocks}
+    _check_numbers(obj, coordinates[keys.reference_key.name])
     deltas = np.empty((len(blocks), count, 3), np.float32)
     moving = np.zeros(len(blocks), bool)
     for row, block in enumerate(blocks):
@@ -54,13 +59,17 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
             if mask is not None:
                 difference *= mask[:, None]
         np.matmul(difference, axes.T, out=deltas[row])
-        moving[row] = bool(np.abs(deltas[row]).max(initial=0.0) > _STILL_M)
+        # A key that is no number moves nothing, as comparisons with it are false.
+        moving[row] = bool(np.abs(deltas[row]).max(initial=0.0) > _STILL_M) and bool(np.isfinite(deltas[row]).all())
     if not moving.any() and not bare:
+        damaged = damaged_keys(obj)
+        because = f": {_listed(damaged)} left out, as not all of its values are numbers (NaN)" if damaged else ""
         raise FacecapError(
-            f"None of the shape keys of “{obj.name}” moves a vertex.", "Sculpt the shape keys, or pick another mesh."
+            f"None of the shape keys of “{obj.name}” moves a vertex{because}.",
+            "Sculpt the shape keys, or pick another mesh.",
         )
     kept = [block for block, moves in zip(blocks, moving, strict=True) if moves]
-    return BlendshapeRig(
+    rig = BlendshapeRig(
         neutral=coordinates[keys.reference_key.name] @ axes.T,
         triangles=_triangles(mesh, mirrored=bool(np.linalg.det(axes) < 0)),
         deltas=deltas if moving.all() else deltas[moving],
@@ -70,6 +79,7 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
         jaw=jaw_weights(obj, axes),
         name=obj.name,
     )
+    return _whole(rig, obj, bare=bare)
 
 
 def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
@@ -78,10 +88,10 @@ def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
     count = len(mesh.vertices)
     if count > MAX_VERTICES:
         raise FacecapError(f"“{obj.name}” has {count:,} vertices, more than can be held.", "Use a lighter copy.")
-    flat = np.empty(count * 3, np.float32)
-    mesh.vertices.foreach_get("co", flat)
-    return BlendshapeRig(
-        neutral=flat.reshape(count, 3) @ axes.T,
+    rest = _own_rest(obj)
+    _check_numbers(obj, rest)
+    rig = BlendshapeRig(
+        neutral=rest @ axes.T,
         triangles=_triangles(mesh, mirrored=bool(np.linalg.det(axes) < 0)),
         deltas=np.zeros((0, count, 3), np.float32),
         channels=(),
@@ -89,18 +99,60 @@ def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
         colors=vertex_colors(obj),
         name=obj.name,
     )
+    return _whole(rig, obj, bare=True)
+
+
+def _whole(rig: BlendshapeRig, obj: bpy.types.Object, *, bare: bool) -> BlendshapeRig:
+    """The rig with the halves that Mirror modifiers add. Raises FacecapError where one is added to a bare mesh."""
+    for reflection in reflections(obj, rest_axes(obj)):
+        if not is_half(rig.neutral, reflection):
+            continue
+        if bare:
+            raise FacecapError(
+                f"“{obj.name}” is half a head: a Mirror modifier adds the other half, where every key does the same.",
+                "Apply the Mirror modifier to a copy without shape keys, and use that.",
+            )
+        rig = with_other_half(rig, reflection)
+    return rig
+
+
+def _check_numbers(obj: bpy.types.Object, coordinates: NDArray[np.float32]) -> None:
+    """Raise FacecapError if coordinates (V, 3) of a mesh at rest are not all numbers."""
+    bad = np.flatnonzero(~np.isfinite(coordinates).all(axis=1))
+    if len(bad):
+        some = f"vertex {bad[0]} has" if len(bad) == 1 else f"{len(bad)} vertices (number {bad[0]} is the first) have"
+        raise FacecapError(
+            f"On “{obj.name}”, {some} coordinates that are no numbers (NaN or infinite).",
+            "Delete them in edit mode, or take the mesh from an earlier version of the file.",
+        )
+
+
+def damaged_keys(obj: bpy.types.Object) -> list[str]:
+    """Names of the shape keys that hold values which are no numbers."""
+    keys, count = obj.data.shape_keys, len(obj.data.vertices)
+    blocks = [] if keys is None else [block for block in keys.key_blocks if block != keys.reference_key]
+    return [block.name for block in blocks if not np.isfinite(_coordinates(block, count)).all()]
 
 
 def character_notes(obj: bpy.types.Object) -> list[str]:
     """What the user should know about a character that can be solved: modifiers, drivers, dividers; one line each."""
     mesh = checked_mesh(obj)
-    notes = modifier_notes(obj)
+    halved = any(is_half(_own_rest(obj), mirror) for mirror in reflections(obj, np.eye(3)))
+    notes = modifier_notes(obj, halved=halved)
     driven = driven_keys(obj)
     if driven:
         notes.append(f"{_listed(driven)} driven: the driver is muted when keys are baked")
     muted = [block.name for block in mesh.shape_keys.key_blocks if block.mute]
     if muted:
         notes.append(f"{_listed(muted)} muted: will not be seen moving until unmuted")
+    damaged = damaged_keys(obj)
+    if damaged:
+        notes.append(f"{_listed(damaged)} left out: not all of its values are numbers (NaN); sculpt it anew")
+    stretch = parents_stretch(obj)
+    if stretch > _STRETCHED:
+        notes.append(f"Stretched {stretch:.1f} times by its parent: solved in its own proportions")
+    if halved:
+        notes.append("Half a head: solved with the half that the Mirror modifier adds; keys move both sides alike")
     if obj.show_only_shape_key:
         notes.append("“Solo active shape key” is on: no other key is seen moving until it is off")
     held = holding(obj)
@@ -146,8 +198,37 @@ def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.typ
 
 
 def rest_axes(obj: bpy.types.Object) -> NDArray[np.float64]:
-    """(3, 3) float64: rig space (metres, world axes) from the object's own coordinates."""
-    return np.array(rest_matrix(obj))[:3, :3] * metres_per_unit()
+    """(3, 3) float64: rig space (metres, world axes) from the object's own coordinates.
+
+    A stretch by a parent, beyond what a face can be, is left out: it shears the face, and is none of its shape.
+    """
+    axes = np.array(rest_matrix(obj))[:3, :3] * metres_per_unit()
+    if parents_stretch(obj) <= _STRETCHED:
+        return axes
+    outer = np.array(_parents(obj))[:3, :3]
+    u, scale, v = np.linalg.svd(outer)
+    return (u @ v) * np.cbrt(np.prod(scale)) @ np.linalg.inv(outer) @ axes
+
+
+def parents_stretch(obj: bpy.types.Object) -> float:
+    """How many times longer its parents draw the object in one direction than in another; 1 if they flatten it."""
+    scale = np.linalg.svd(np.array(_parents(obj))[:3, :3], compute_uv=False)
+    return float(scale[0] / scale[2]) if scale[2] > 1e-9 * scale[0] else 1.0
+
+
+def _parents(obj: bpy.types.Object) -> Matrix:
+    """What the object's parents add to its own transform."""
+    return Matrix() if obj.parent is None else obj.parent.matrix_world @ obj.matrix_parent_inverse
+
+
+def _own_rest(obj: bpy.types.Object) -> NDArray[np.float32]:
+    """(V, 3) float32: the mesh at rest, the object's own space."""
+    keys, count = obj.data.shape_keys, len(obj.data.vertices)
+    if keys is not None:
+        return _coordinates(keys.reference_key, count)
+    flat = np.empty(count * 3, np.float32)
+    obj.data.vertices.foreach_get("co", flat)
+    return flat.reshape(count, 3)
 
 
 def metres_per_unit() -> float:

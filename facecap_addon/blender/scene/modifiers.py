@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ...rig.other_half import Reflection
 
 # These put other coordinates in the place of what the shape keys say.
 _REPLACING = {"MESH_CACHE": "a Mesh Cache", "MESH_SEQUENCE_CACHE": "a Mesh Sequence Cache"}
@@ -30,10 +35,40 @@ def blocking_modifiers(obj: bpy.types.Object) -> list[str]:
     return reasons
 
 
-def modifier_notes(obj: bpy.types.Object) -> list[str]:
-    """What the user should know about the modifiers of a character that can be solved; one line each."""
+def reflections(obj: bpy.types.Object, axes: NDArray[np.float64]) -> list[Reflection]:
+    """The mirrors of the Mirror modifiers that are seen, in their order.
+
+    Args:
+        axes: (3, 3) rig space (metres) from the object's own coordinates.
+    """
+    found: list[Reflection] = []
+    for modifier in obj.modifiers:
+        if modifier.type != "MIRROR" or not modifier.show_viewport:
+            continue
+        by = modifier.mirror_object
+        to_mirror = Matrix() if by is None else by.matrix_world.inverted_safe() @ obj.matrix_world
+        merge_m = (
+            modifier.merge_threshold * float(np.cbrt(abs(np.linalg.det(axes)))) if modifier.use_mirror_merge else 0.0
+        )
+        for axis in range(3):
+            if not modifier.use_axis[axis]:
+                continue
+            flip = Matrix()
+            flip[axis][axis] = -1.0
+            own = np.array(to_mirror.inverted_safe() @ flip @ to_mirror)
+            linear = axes @ own[:3, :3] @ np.linalg.inv(axes)
+            found.append(Reflection(linear, axes @ own[:3, 3], merge_m))
+    return found
+
+
+def modifier_notes(obj: bpy.types.Object, *, halved: bool = False) -> list[str]:
+    """What the user should know about the modifiers of a character that can be solved; one line each.
+
+    Args:
+        halved: whether the half that a Mirror modifier adds is solved, too.
+    """
     notes: list[str] = []
-    shown = [modifier for modifier in obj.modifiers if modifier.show_viewport]
+    shown = [m for m in obj.modifiers if m.show_viewport and not (halved and m.type == "MIRROR")]
     generating = [modifier.name for modifier in shown if modifier.type in _GENERATING]
     if generating:
         notes.append(f"{', '.join(generating)}: solved on the mesh before it, keys show through it")

@@ -42,8 +42,9 @@ def add_camera(
     camera.data.sensor_fit = "AUTO"
     camera.data.sensor_width = _SENSOR_MM
     camera.data.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
-    camera.data.clip_start = 0.01 / metres_per_unit()
-    camera.data.display_size = 0.012 / metres_per_unit()
+    away = float(np.median(take.head_translation_m[take.solved][:, 2])) / metres_per_unit()
+    _clip(camera.data, away)
+    camera.data.display_size = 0.02 * away
     rests = reference_pose(take)[None]
     poses = camera_from_rig(rests[:, :4], rests[:, 4:], head_from_rig(take))
     camera.matrix_world = world_from_camera(obj, poses[0])
@@ -130,7 +131,7 @@ def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
             if area.type != "VIEW_3D":
                 continue
             space = area.spaces.active
-            space.clip_start = 0.01 / metres_per_unit()
+            _clip(space, extent)
             space.shading.type = "SOLID"
             space.shading.color_type = "VERTEX" if len(obj.data.color_attributes) else "MATERIAL"
             view = space.region_3d
@@ -140,6 +141,12 @@ def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
             view.view_distance = 1.35 * extent
             overlay = space.overlay
             overlay.show_floor = overlay.show_axis_x = overlay.show_axis_y = overlay.show_cursor = False
+
+
+def _clip(shows: bpy.types.Camera | bpy.types.SpaceView3D, away: float) -> None:
+    """Let a camera or view show what is some distance away, be it a doll's head or a giant's."""
+    shows.clip_start = min(0.01 / metres_per_unit(), 0.02 * away)
+    shows.clip_end = max(shows.clip_end, 20.0 * away)
 
 
 def _bounds(obj: bpy.types.Object) -> tuple[Vector, Vector]:
