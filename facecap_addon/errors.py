@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
+import zipfile
+import zlib
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError, RecursionError),
+    *(MemoryError, NotImplementedError, RuntimeError, SystemError, SyntaxError, tokenize.TokenError, struct.error),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged or foreign file can raise: zips with odd members raise NotImplementedError or RuntimeError,
+headers that announce absurd sizes MemoryError, text outside of Unicode SystemError, deep JSON RecursionError. Whoever
+reads a file from outside catches these and says which file it is."""
+
 
 class FacecapError(Exception):
     """Something the user can understand and mend.

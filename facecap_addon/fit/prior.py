@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..landmarks.models_folder import WRONG_HERE
 from ..landmarks.probes import check_probe, load_probe
 from ..rig.channels import arkit_name
@@ -110,7 +109,7 @@ def read_prior(path: Path) -> ExpressionPrior:
                 covariance=data["covariance"].astype(np.float64),
                 poses=data["poses"].astype(np.float32) / 255,
             )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"The expression prior {path.name} cannot be read ({error}).", "Install FaceCap again."
         ) from error

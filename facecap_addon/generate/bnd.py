@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..retarget.head_motion import rigid_motion
 from .emotions import EXPRESSIONS
 from .sequence import FPS, LandmarkSequence
@@ -85,7 +85,7 @@ def read_bnd(path: Path) -> F64:
         values = np.array([[float(value) for value in row[-3:]] for row in rows])
         if values.shape != (COUNT, 3) or not np.isfinite(values).all():
             raise ValueError(f"it has {len(rows)} landmarks")
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"{path.parent.name}/{path.name} holds no {COUNT} landmarks ({error}).", "Restore the file."
         ) from error

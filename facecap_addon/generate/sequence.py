@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import layout_of, mediapipe_of
 from ..takes.atomic import atomic_path
 
@@ -94,7 +94,7 @@ def load_sequence(path: Path) -> LandmarkSequence:
                 str(data["name"]),
                 dict(zip(names, [str(v) for v in data["fact_values"]], strict=True)),
             )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise FacecapError(f"{path.name} is no landmark sequence ({error}).", "Make it again.") from error
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..footage.footage import open_footage
 from ..footage.read import read_frames
 from ..geometry.camera import PinholeCamera
@@ -59,7 +59,7 @@ def further_shots(
                 width, height, float(facts["focal_px"]), (x, y), float(facts.get("pixel_aspect", 1.0))
             )
             offset_s = float(facts.get("offset_s", 0.0))
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise FacecapError(
                 f"{path.name}: a camera is incomplete ({error}).", "Write it again from the panel."
             ) from error
@@ -112,7 +112,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
         if not isinstance(cameras, list) or not all(isinstance(c, dict) and "video" in c for c in cameras):
             raise ValueError("it lists no cameras")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise FacecapError(f"{path.name} cannot be read as a list of cameras ({error}).", "Write it again.") from error
     if len(cameras) > MOST_CAMERAS:
         raise FacecapError(f"{path.name} lists {len(cameras)} cameras.", f"Use at most {MOST_CAMERAS}.")

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
+from ..errors import UNREADABLE
 from ..landmarks.observations import Observations
 from ..landmarks.track import FrameObservation
 from ..takes.atomic import atomic_path
@@ -106,7 +106,7 @@ class LandmarkCache:
                 with np.load(self._chunk(count - 1), allow_pickle=False) as data:
                     if all(len(data[name]) == CHUNK_FRAMES for name in (*_PER_FRAME, *_PER_LANDMARK)):
                         return count
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            except UNREADABLE:
                 pass
             count -= 1
             self._chunk(count).unlink()

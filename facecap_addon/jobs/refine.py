@@ -8,13 +8,12 @@ from collections.abc import Generator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..fit.deep.settings import DeepSettings
 from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
@@ -188,7 +187,7 @@ class KeptFolder:
         try:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as data:
                 return {key: data[key] for key in data.files}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except UNREADABLE:
             return None
 
     def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:

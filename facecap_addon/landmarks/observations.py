@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def load_observations(path: Path) -> Observations:
                 image_size=(width, height),
                 model_version=str(data["model_version"]),
             )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"The landmark cache {path.name} cannot be read ({error}).", "Delete it and solve again."
         ) from error

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..takes.atomic import atomic_path
 from .crop import PictureKind
 from .onnx_check import check_onnx
@@ -117,7 +117,7 @@ def load_bundle(path: Path) -> SolverBundle:
             networks = {name: members[f"{name}.onnx"] for name in NETWORKS if f"{name}.onnx" in members}
     except FileNotFoundError as error:
         raise FacecapError(f"There is no solver {path}.", "Check the path.") from error
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
+    except UNREADABLE as error:
         raise FacecapError(f"{path.name} is damaged or no solver.", "Export it again.") from error
     needed = ("mesh",) if facts.kind == "mesh" else ("face",) if "face" in networks else ("embedding", "sequence")
     missing = [name for name in needed if name not in networks]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..takes.atomic import atomic_path
 
 _FACTS = "facecap"
@@ -61,5 +61,5 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {})[_FACTS])
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 (not a dict)
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise FacecapError(f"The checkpoint {path.name} is damaged.", "Delete it and train again.") from error

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..footage.content import content_key
 from ..footage.read import read_frames
 from ..takes.atomic import atomic_path
@@ -98,7 +98,7 @@ def pictures_of(
             if kept.shape == shape and kept.dtype == np.uint8:
                 on_done(shot.frames)
                 return kept
-        except (OSError, ValueError):
+        except UNREADABLE:
             path.unlink(missing_ok=True)
     crop = training_set.side_crop if side else training_set.crop
     if crop is None:

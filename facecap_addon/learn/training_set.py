@@ -18,12 +18,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..footage.footage import Footage, open_footage
 from ..rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from ..takes.atomic import atomic_path
@@ -122,7 +121,7 @@ class TrainingSet:
                     data["box"].astype(np.float32),
                     data["points"].astype(np.float32) if "points" in data else np.zeros((0, 0, 2), np.float32),
                 )
-        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        except UNREADABLE as error:
             raise FacecapError(f"The shot {shot.name} of the training set is damaged.", "Add it again.") from error
 
     def vertices_of(self, shot: ShotFacts) -> NDArray[np.float32] | None:
@@ -131,7 +130,7 @@ class TrainingSet:
             return None
         try:
             found = np.load(self.folder / "shots" / f"{shot.name}.vertices.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except UNREADABLE as error:
             raise FacecapError(f"The point cache of the shot {shot.name} is damaged.", "Add it again.") from error
         if found.shape != (shot.frames, self.rig.vertex_count, 3):
             raise FacecapError(f"The point cache of the shot {shot.name} does not fit its frames.", "Add it again.")
@@ -177,7 +176,7 @@ def open_set(folder: Path) -> TrainingSet:
         return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, crop, side, bool(facts["crop_is_own"]))
     except FileNotFoundError as error:
         raise FacecapError(f"{folder} is no training set.", "Make one with `facecap dataset`.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise FacecapError(f"The training set {folder.name} is damaged ({error}).", "Make it again.") from error
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 
 MAX_VERTICES = 2_000_000
 MAX_CHANNELS = 2_000
@@ -130,7 +129,7 @@ def load_rig(path: Path) -> BlendshapeRig:
                 name=str(data["name"]),
                 jaw=jaw,
             )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"{path.name} is not a FaceCap character ({error}).", "Choose a .blend file or a rig .npz."
         ) from error

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
 from .blendshapes import BlendshapeRig
@@ -157,7 +156,7 @@ def load_embedding(path: Path) -> LandmarkEmbedding:
                 head_from_rig=data["head_from_rig"].astype(np.float64),
                 rig_scale=float(data["rig_scale"]),
             )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"The character's landmarks in {path.name} cannot be read ({error}).", "Place the landmarks again."
         ) from error

@@ -13,12 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from ..geometry.camera import project
 from ..landmarks.layout import layout_of
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
@@ -265,7 +264,7 @@ def load_rehearsal(path: Path) -> Rehearsal:
     try:
         with np.load(path, allow_pickle=False) as data:
             return Rehearsal(*(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m")))
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"The character's rehearsal in {path.name} cannot be read ({error}).", "Solve again; it is made anew."
         ) from error

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from .atomic import atomic_path
 from .take import Take
 
@@ -92,7 +90,7 @@ def load_take(path: Path) -> Take:
             )
     except FileNotFoundError as error:
         raise FacecapError(f"There is no take {path}.", "Check the path, or solve again.") from error
-    except (OSError, KeyError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise FacecapError(
             f"{path.name} is not a FaceCap take, or it is damaged ({error}).", "Choose a .take.npz, or solve again."
         ) from error

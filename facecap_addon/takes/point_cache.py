@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
+from ..errors import UNREADABLE, FacecapError
 from .atomic import atomic_path
 
 _PC2 = struct.Struct("<12siiffi")
@@ -58,7 +58,7 @@ def read_point_cache(path: Path) -> PointCache:
         return reader(path, path.stat().st_size)
     except FileNotFoundError as error:
         raise FacecapError(f"There is no file {path}.", "Check the path.") from error
-    except (OSError, struct.error) as error:
+    except UNREADABLE as error:
         raise _damaged(path) from error
 
 
