@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.jobs import character as characters
 from facecap_addon.jobs import solve
-from facecap_addon.jobs.character import CharacterSource, read_rig
+from facecap_addon.jobs.character import CharacterSource, find_character, read_rig
 from facecap_addon.rig.blendshapes import BlendshapeRig, save_rig
 from tests.jobs.solving import quick
 
@@ -74,7 +75,9 @@ def test_what_there_is_to_say_about_a_character_is_said_every_time(tmp_path: Pat
         return {"notes": ["Chose the mesh “Head” of 4"], "libraries": [str(library)]}
 
     def read() -> list[str]:
-        reading = read_rig(CharacterSource(blend, None), blender=None, hook=hook, folder=tmp_path / "kept", to_key=True)
+        reading = read_rig(
+            CharacterSource(blend, None), blender=None, hook=hook, folder=tmp_path / "kept", to_key={"head": "auto"}
+        )
         return run(reading)[1][1]
 
     assert read() == read() == ["Chose the mesh “Head” of 4"]
@@ -82,3 +85,42 @@ def test_what_there_is_to_say_about_a_character_is_said_every_time(tmp_path: Pat
     library.write_bytes(b"two")  # the head itself lies there
     read()
     assert len(asked) == 2
+
+
+def test_where_no_face_is_seen_the_next_likely_mesh_is_tried_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blend = tmp_path / "avatar.blend"
+    blend.write_bytes(b"avatar")
+    corners = np.eye(3, dtype=np.float32)
+    seen_on = {"Head"}
+
+    def hook(request: dict[str, Any]) -> dict[str, Any]:
+        name = request.get("object", "Body")
+        value = np.array([[0, 1, 2]], np.int32)
+        rig = BlendshapeRig(corners, value, corners[None], ("jawOpen",), np.array([[0.0, 1.0]]), name=name)
+        save_rig(Path(request["out"]), rig)
+        others = [] if "object" in request else ["Hair", "Head"]
+        return {"notes": [] if others == [] else ["Chose the mesh “Body” of 3"], "others": others, "libraries": []}
+
+    def place(rig: BlendshapeRig, *_: object) -> str:
+        if rig.name not in seen_on:
+            raise FacecapError(f"No face is seen on {rig.name}.", "Pick another.")
+        return f"landmarks of {rig.name}"
+
+    monkeypatch.setattr(characters, "embedding_of", place)
+
+    def find(name: str | None = None) -> characters.Character:
+        source, landmarker = CharacterSource(blend, name), None
+        return run(find_character(source, landmarker, blender=None, hook=hook, folder=tmp_path / "kept"))[1]  # type: ignore[arg-type]
+
+    found = find()
+    assert (found.source.object, found.embedding) == ("Head", "landmarks of Head")
+    assert "no face is seen on “Body”" in found.notes[0]
+    seen_on.add("Body")
+    assert find().source.object == "Body"  # so that the same mesh is keyed in the end
+    with pytest.raises(FacecapError, match="No face is seen on Hair"):
+        find("Hair")  # what was named is not replaced
+    seen_on.clear()
+    with pytest.raises(FacecapError, match="No face is seen on Body"):
+        find()

@@ -215,6 +215,13 @@ class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
     filepath: bpy.props.StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
     filter_glob: bpy.props.StringProperty(default="*.abc;*.usd;*.usda;*.usdc", options={"HIDDEN"})  # type: ignore[valid-type]
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.scene.facecap.character is None:
+            cls.poll_message_set("No character was chosen")
+            return False
+        return True
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         result = context.scene.facecap.result
         name = Path(bpy.path.abspath(result.take)).with_suffix("").with_suffix(".abc").name

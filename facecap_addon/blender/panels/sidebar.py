@@ -8,7 +8,7 @@ from ...errors import FacecapError
 from ...rig.channels import arkit_name
 from .. import session
 from ..operators.footage import is_sequence
-from ..operators.solve import progress_text
+from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
 from ..takes import label_of, lines_about
@@ -110,6 +110,9 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.6
         row.operator("facecap.solve", icon="PLAY")
+        lacking = what_a_solve_lacks(context)
+        if lacking:
+            wrapped(layout, context, lacking, icon="INFO")
         draw_failure(layout, context, "facecap.solve")
 
 
@@ -185,7 +188,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         column.prop(bake, "gain")
         column.prop(bake, "whole_frames")
         column = layout.column()
-        column.row().prop(bake, "head", expand=True)
+        column.prop(bake, "head")
         if bake.head == "bone":
             column.prop(bake, "armature")
             armature = bake.armature or (settings.character.find_armature() if settings.character else None)
