@@ -39,6 +39,11 @@ class DatasetSettings:
     cache_fps: float | None = setting(
         None, help="Frame rate of a point cache without times; absent: the footage's", unit="fps", min=0.1, max=1000
     )
+    cache_start: float | None = setting(
+        None, help="PC2: scene frame at which the footage starts; absent: the cache's first, where that is 0 or 1"
+    )
+    cache_unit: str = setting("m", help="Unit of the point cache", choices=("m", "cm", "mm", "in", "ft"))
+    cache_up: str = setting("z", help="Axis of the point cache that points up", choices=("z", "y"))
     blender: Path | None = setting(None, help="Blender program to read .blend characters and Alembic with")
     offset_s: float = setting(
         0.0, help="Time that is added to the curves' or the cache's", unit="s", min=-3600, max=3600, flag="--offset"

@@ -16,6 +16,7 @@ from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..landmarks.upright import stand_upright
 from ..learn.align import at_times, nearest_rows
+from ..learn.cache_targets import check_likeness, in_scene_axes, sample_times
 from ..learn.face_points import face_points, mark_up
 from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
 from ..rig.channels import arkit_name
@@ -100,16 +101,14 @@ def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path,
     name, footage = _footage_of(settings, video, settings.start, settings.end, settings.fps)
     seen = yield from _observed(settings, training_set, footage)
     count = len(cache.positions)
-    if cache.time_s is not None:
-        time_s = cache.time_s
-    else:
-        rate = settings.cache_fps or float(footage.frame_rate)
-        if settings.cache_fps is None and abs(count - seen.frame_count) > 2:
-            raise FacecapError(
-                f"{settings.cache.name} has {count} frames, {video.name} {seen.frame_count}.",
-                "Say the cache's rate with --cache-fps, or trim the footage with --start and --end.",
-            )
-        time_s = seen.time_s[0] + np.arange(count) / rate
+    rate, file = settings.cache_fps or float(footage.frame_rate), settings.cache.name
+    time_s = sample_times(cache, file, rate, settings.cache_start, float(seen.time_s[0]))
+    guessed = cache.time_s is None and settings.cache_fps is None and settings.cache_start is None
+    if guessed and abs(count * cache.step_frames - seen.frame_count) > 2:
+        raise FacecapError(
+            f"{file} has {count} frames, {video.name} {seen.frame_count}.",
+            "Say the cache's rate with --cache-fps, or trim the footage with --start and --end.",
+        )
     at, known = nearest_rows(seen.time_s, time_s + settings.offset_s)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
     found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
@@ -121,7 +120,9 @@ def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path,
     check_name(settings, training_set, shot)
     none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
     rows = ShotRows(keep, seen.time_s[keep], none, face, box, points)
-    return add_shot(training_set, shot, rows, cache.positions[at[keep]])
+    positions = in_scene_axes(cache.positions[at[keep]], settings.cache_unit, settings.cache_up)
+    check_likeness(positions, training_set.rig, file)
+    return add_shot(training_set, shot, rows, positions)
 
 
 def check_name(settings: DatasetSettings, training_set: TrainingSet, shot: ShotFacts) -> None:

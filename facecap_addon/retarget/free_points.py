@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
 from .geodesic import distance_from, edge_graph
-from .rbf import fit_rbf, influence, merged
+from .rbf import SPACINGS, fit_rbf, influence, merged, spacing
 from .spread import spread_out
 from .warp import SkinPlan, Warp
 
@@ -55,7 +55,9 @@ def follow_points(
     fade = share * share * (3 - 2 * share)
     anchors = spread_out(places, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
     centres = np.concatenate([points[used], places[anchors]])
-    interpolant = fit_rbf(centres, kernel=kernel, sigma=sigma_m, anchors=len(anchors))
+    # By the points' own distances: anchors stand closer to each other, and few points would pull narrow cones.
+    width = sigma_m if sigma_m is not None else SPACINGS[kernel] * spacing(points[used])
+    interpolant = fit_rbf(centres, kernel=kernel, sigma=width, anchors=len(anchors))
     rows = np.flatnonzero(fade > 0)
     part = influence(interpolant, places[rows]) * fade[rows].astype(np.float32)[:, None]
     matrix = np.zeros((len(rows), len(points)), np.float32)

@@ -134,7 +134,7 @@ def test_a_cache_of_another_length_is_refused_until_its_rate_is_said(models: Pat
     truth = load_take(CLIP.with_suffix(".npz"))
     time_s = np.arange(0, 1.0, 1 / 50)
     frames = (rig.neutral for _ in time_s)
-    write_point_cache(tmp_path / "fast.pc2", frames, time_s, rig.vertex_count)
+    write_point_cache(tmp_path / "fast.pc2", frames, time_s, rig.vertex_count, fps=50.0)
     settings = DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24")
     with pytest.raises(FacecapError, match="has 50 frames"):
         InlineRunner("dataset", settings).wait()

@@ -14,6 +14,7 @@ from facecap_addon.retarget.each_frame import solved_in_each_frame
 from facecap_addon.retarget.free_points import follow_points
 from facecap_addon.retarget.geodesic import distance_from, edge_graph
 from facecap_addon.retarget.head_motion import on_bone, without_head_motion
+from facecap_addon.retarget.rbf import SPACINGS, spacing
 from facecap_addon.retarget.scaling import region_scales
 from facecap_addon.retarget.warp import Warp, make_warp
 from facecap_addon.rig.surface import points_on
@@ -223,3 +224,18 @@ def test_distances_go_along_the_surface() -> None:
     distance = distance_from(edge_graph(vertices, triangles), np.array([2]))
     assert distance[20 * 5 + 2] == pytest.approx(2.0 * np.sqrt(2.0), rel=0.02)
     assert np.isinf(distance_from(edge_graph(vertices, triangles), np.array([2]), limit=1.0)[-1])
+
+
+def test_few_points_are_as_wide_as_they_are_apart() -> None:
+    """Not as narrow as the many anchors around them would have it."""
+    side = np.linspace(-1, 1, 61)
+    x, y = (axis.ravel() for axis in np.meshgrid(side, side))
+    vertices = np.stack([0.1 * x, 0.02 * (x**2 + y**2), 0.1 * y], axis=1)
+    index = np.arange(61 * 61).reshape(61, 61)
+    corners = [index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]]
+    triangles = np.concatenate([np.stack(c, -1).reshape(-1, 3) for c in (corners[:3], [corners[0], *corners[2:]])])
+    points = vertices[index[[20, 20, 40, 40, 30], [20, 40, 20, 40, 30]]]
+    width = SPACINGS["gaussian-printed"] * spacing(points)
+    warp, _ = follow_points(vertices, triangles, points)
+    told, _ = follow_points(vertices, triangles, points, sigma_m=width)
+    np.testing.assert_allclose(warp.matrix, told.matrix, atol=1e-6)
