@@ -14,6 +14,7 @@ from facecap_addon.geometry.camera import project
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.retarget.shape_keys import carried_over
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding
 from facecap_addon.rig.face_clues import read_clues
@@ -24,7 +25,7 @@ from facecap_addon.rig.portrait import Mesh, frame
 from facecap_addon.rig.rehearsal import face_mesh
 from facecap_addon.rig.surface import points_on
 from facecap_addon.rig.symmetry import mirror_normal
-from tests.unit.sample import Sample, sample
+from tests.unit.sample import sample
 
 L = MEDIAPIPE_478
 MM = 1000.0
@@ -72,18 +73,39 @@ def test_so_is_one_without_keys(seed: int, landmarker: Landmarker) -> None:
     assert angle_deg(found.view.rotation @ turn @ FRONTAL.T) < 2
 
 
-def test_landmarks_and_the_heads_axes_do_not_depend_on_how_it_stands(landmarker: Landmarker) -> None:
-    head: Sample = sample()
-    turn = Rotation.from_euler("zxy", (45, 20, -10), degrees=True).as_matrix()
-    other = turned(head.rig, turn)
-    found = find_embedding(other, landmarker)
+TURN = Rotation.from_euler("zxy", (45, 20, -10), degrees=True).as_matrix()
+
+
+@pytest.fixture(scope="module")
+def turned_landmarks(landmarker: Landmarker) -> LandmarkEmbedding:
+    """Landmarks of the sample head without its keys, turned."""
+    return find_embedding(bare(turned(sample().rig, TURN)), landmarker)
+
+
+def test_landmarks_and_the_heads_axes_do_not_depend_on_how_it_stands(turned_landmarks: LandmarkEmbedding) -> None:
+    head, found, turn = sample(), turned_landmarks, TURN
     # The same landmark of two pictures differs by the network's own jitter, most where the outline slides.
-    apart = np.linalg.norm(placed(head.rig, replace(found)) - placed(head.rig, head.embedding), axis=1) * MM
+    apart = np.linalg.norm(placed(head.rig, found) - placed(head.rig, head.embedding), axis=1) * MM
     assert np.median(apart) < 0.4 and np.quantile(apart, 0.95) < 1.5
     assert_allclose(found.rig_scale, head.embedding.rig_scale, rtol=0.01)
     assert angle_deg(found.head_from_rig[:3, :3] @ turn @ head.embedding.head_from_rig[:3, :3].T) < 0.5
     # Both sides of the head are the same: this axis is exact.
     assert_allclose(found.head_from_rig[0, :3] @ turn, (1, 0, 0), atol=1e-4)
+
+
+def test_keys_made_on_a_turned_head_move_it_as_they_should(turned_landmarks: LandmarkEmbedding) -> None:
+    head = sample()
+    chosen = [head.rig.channels.index(name) for name in ("jawOpen", "mouthSmileRight", "browInnerUp")]
+    few = replace(
+        head.rig,
+        deltas=head.rig.deltas[chosen],
+        channels=tuple(head.rig.channels[k] for k in chosen),
+        ranges=head.rig.ranges[chosen],
+    )
+    true = turned(few, TURN)
+    made = carried_over(few, head.embedding, bare(true), turned_landmarks)
+    for ours, theirs in zip(made.deltas, true.deltas, strict=True):
+        assert float((ours * theirs).sum()) > 0.9 * float(np.linalg.norm(ours) * np.linalg.norm(theirs))
 
 
 def test_a_head_without_its_face_has_none(landmarker: Landmarker) -> None:
