@@ -18,6 +18,7 @@ from ..landmarks.track import FrameObservation
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.rehearsal import Rehearsal
+from ..rig.twins import key_shares
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
 from .channel_priors import channel_priors
 from .energy import Energy, energy_of
@@ -85,7 +86,7 @@ class LiveFit:
         self._subject = subject_of(embedding.scheme, rig, embedding, rehearsal)
         prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
         self._prior = prior
-        self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0)
+        self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0, key_shares(rig))
         self._recent: list[FrameObservation] = []
         self._calibration: Calibration | None = None
         self._neutral: F64 | None = None

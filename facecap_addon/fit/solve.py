@@ -14,6 +14,7 @@ from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.rehearsal import Rehearsal
+from ..rig.twins import key_shares
 from ..takes.take import Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .channel_priors import channel_priors
@@ -73,7 +74,7 @@ def solve_take(
             expectation = find_expectation(
                 trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
             )
-        priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
+        priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness, key_shares(rig))
         energy = energy_of(rig, priors, seen, expectation, not_observed, subject.habits)
         if neutral_frames is not None:
             energy.mean[neutral_frames] = 0.0

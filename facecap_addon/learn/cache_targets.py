@@ -69,14 +69,11 @@ def check_likeness(positions: F32, rig: BlendshapeRig, name: str) -> None:
     angle = _angle(turn)
     off += [f"turned by {np.degrees(angle):.0f}° against it"] if angle > _SAME_TURN else []
     if off:
-        asked = [
-            f"--cache-unit {unit}" for unit, size in UNITS.items() if abs(np.log(scale * size)) < np.log(_SAME_SIZE)
-        ]
-        asked = asked if len(off) == 2 or scale > _SAME_SIZE or scale < 1 / _SAME_SIZE else []
+        near = np.log(_SAME_SIZE)
+        asked = [f"--cache-unit {u}" for u, size in UNITS.items() if u != "m" and abs(np.log(scale * size)) < near]
         asked += ["--cache-up y"] if _angle(_Z_FROM_Y_UP.astype(np.float64) @ turn) < _SAME_TURN else []
-        way_out = (
-            f"Add {' '.join(asked)}." if asked else "Export it in metres, Z up, or say its --cache-unit and --cache-up."
-        )
+        otherwise = "Export it in metres, Z up, or say its --cache-unit and --cache-up."
+        way_out = f"Add {' '.join(asked)}." if asked else otherwise
         raise FacecapError(f"{name} is {' and '.join(off)}.", way_out)
 
 

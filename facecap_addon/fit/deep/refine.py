@@ -14,6 +14,7 @@ from ...landmarks.observations import Observations
 from ...render.picture import Appearance
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.embedding import LandmarkEmbedding
+from ...rig.twins import key_shares
 from ...takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
 from ..channel_priors import channel_priors
 from ..prior import load_prior
@@ -116,7 +117,7 @@ class Refinement:
         self.start = state_of(take, self.actor)
         self.tracers = spread_tracers(self.actor)
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
-        self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
+        self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness, key_shares(rig))
         expected = expected_weights(take, observations, rig.ranges, trained, self.priors)
         looks = Looks(network, settings.looks, device)
         trust, precision = weights_of(network.scheme), self.priors.precision
