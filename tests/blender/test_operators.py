@@ -194,7 +194,7 @@ def test_solve_puts_moving_keys_on_the_sample_head(tmp_path: Path) -> None:
 @needs_models
 def test_footage_without_a_face_ends_in_words(tmp_path: Path) -> None:
     video = write_video(tmp_path / "grey.mp4")
-    choose(video, make_face())
+    choose(video, open_sample_head(tmp_path))  # a mesh that is no face would be refused before
     with pytest.raises(RuntimeError, match="shows a face"):
         bpy.ops.facecap.solve()
     assert session.job is None

@@ -80,7 +80,7 @@ def test_everything_is_written_and_agrees(face_clip: Path, tmp_path: Path) -> No
     with av.open(str(out / "Réplique №1.preview.mp4")) as preview:
         assert sum(1 for _ in preview.decode(video=0)) == 20
     stages = {name: seconds for name, seconds in summary["seconds"].items() if name != "total"}
-    assert set(stages) == {"open", "landmarks", "character", "fit", "files", "preview", "blend"}
+    assert set(stages) == {"open", "landmarks", "character", "fit", "files", "preview", "proxy", "blend"}
     assert sum(stages.values()) == pytest.approx(summary["seconds"]["total"], rel=0.05)
     assert summary["fps"] == pytest.approx(20 / summary["seconds"]["total"])
     assert 0 < summary["residual_px"] < 10
