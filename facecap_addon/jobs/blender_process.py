@@ -133,9 +133,10 @@ def _answer_of(child: subprocess.Popen[bytes], reply_path: Path, log_path: Path)
     with suppress(OSError):  # it has ended already: its reply says why
         child.stdin.write(GO_ON)
         child.stdin.flush()
+    yield  # at least once, so that telling it to go on never raises: what it says is for the one who waits
     while child.poll() is None:
-        yield
         time.sleep(_POLL_S)
+        yield
     return _result_of(reply_path.read_bytes(), child.returncode, log_path)
 
 

@@ -9,13 +9,13 @@ from .progress import Progress
 # Rough shares of a solve's time; they matter only until a stage has shown its own speed.
 SOLVE_STAGES: Mapping[str, float] = {
     "open": 0.02,
-    "landmarks": 0.55,
     "character": 0.05,
+    "landmarks": 0.55,
     "proxy": 0.05,
     "fit": 0.15,
     "files": 0.03,
-    "preview": 0.10,
     "blend": 0.05,
+    "preview": 0.10,
 }
 
 

@@ -257,9 +257,6 @@ def begun(asking: Waiting) -> Waiting:
 class Account:
     """Writes what there is to say about a solve: summary and report.
 
-    Written before Blender and the preview are waited for, and again when these have added something, so that nothing
-    that goes wrong there costs them.
-
     Attributes:
         summary_paths: where the summary goes.  report_path: where the report goes; None: not wished for.
         take, rig, thumbnails, title: what the report shows.
@@ -274,10 +271,10 @@ class Account:
     title: str
     summarise: Callable[[], dict[str, Any]]
 
-    def write(self, *, before: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write both, the report only if it says something else than `before`; returns the summary."""
+    def write(self) -> dict[str, Any]:
+        """Write both; returns the summary."""
         summary = self.summarise()
-        if self.report_path is not None and (before is None or before["warnings"] != summary["warnings"]):
+        if self.report_path is not None:
             write_report(
                 self.report_path,
                 take=self.take,
@@ -289,6 +286,42 @@ class Account:
         for path in self.summary_paths:
             write_summary(path, summary)
         return summary
+
+
+def finish(
+    account: Account,
+    preview: Generator[Progress, None, None] | None,
+    asking: Waiting | None,
+    *,
+    blender: Path | None,
+    clock: Stopwatch,
+    warnings: list[str],
+) -> Generator[Progress, None, tuple[dict[str, Any], FacecapError | None]]:
+    """Make the preview and wait for the .blend, then write the account, which no fault in either may cost.
+
+    A job that is cancelled leaves no account: a summary says that all is there.
+
+    Args:
+        preview: makes the preview; None: not wished for.  asking: the .blend, begun; None: there is nothing to key.
+    Returns:
+        the summary, and what kept the .blend from being written, for `check_blend`.
+    """
+    failure: FacecapError | None = None
+    try:
+        if asking is not None:
+            yield Progress("blend", 0, 1)
+        with clock.stage("preview"):
+            if preview is not None:
+                yield from preview
+        with clock.stage("blend"):
+            if asking is not None:
+                failure = yield from write_blend(asking, blender, warnings)
+    except CancelledError:
+        raise
+    except Exception:
+        account.write()
+        raise
+    return account.write(), failure
 
 
 def summary_of(

@@ -37,10 +37,10 @@ from .outputs import (
     bake_ready,
     begun,
     check_blend,
+    finish,
     footage_for_blend,
     result_of,
     summary_of,
-    write_blend,
     write_preview,
     write_take,
     write_vertices,
@@ -136,15 +136,12 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         picture = yield from footage_for_blend(source, output_settings, footage, files, warnings)
     with bake_ready(source, output_settings, footage, picture, blender_hook, files) as baked:
         asking = None if baked is None else begun(baked())
-        summary = account.write()
-        with clock.stage("preview"):
-            if settings.preview:
-                yield from write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
-        failure: FacecapError | None = None
-        with clock.stage("blend"):
-            if asking is not None:
-                failure = yield from write_blend(asking, output_settings.blender, warnings)
-    summary = account.write(before=summary)
+        preview = None
+        if settings.preview:
+            preview = write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
+        summary, failure = yield from finish(
+            account, preview, asking, blender=output_settings.blender, clock=clock, warnings=warnings
+        )
     kept.forget_others()
     has_blend = asking is not None and failure is None
     finished = result_of(files, settings, summary, has_blend=has_blend, before=before)

@@ -46,10 +46,10 @@ from .outputs import (
     bake_ready,
     begun,
     check_blend,
+    finish,
     footage_for_blend,
     result_of,
     summary_of,
-    write_blend,
     write_preview,
     write_take,
     write_vertices,
@@ -154,15 +154,12 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             settings.video.name,
             lambda: summary_of(take, clock, warnings, landmarks_reused=reused, frames=part.frame_count),
         )
-        summary = account.write()
-        with clock.stage("preview"):
-            if settings.preview:
-                yield from write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
-        failure: FacecapError | None = None
-        with clock.stage("blend"):
-            if asking is not None:
-                failure = yield from write_blend(asking, settings.blender, warnings)
-    summary = account.write(before=summary)
+        preview = None
+        if settings.preview:
+            preview = write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
+        summary, failure = yield from finish(
+            account, preview, asking, blender=settings.blender, clock=clock, warnings=warnings
+        )
     if observations is not None:
         cache.forget_others()
     has_blend = asking is not None and failure is None

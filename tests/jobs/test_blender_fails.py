@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from facecap_addon.errors import FacecapError
+from facecap_addon.errors import CancelledError, FacecapError
 from facecap_addon.jobs import character as characters
 from facecap_addon.jobs import solve
 from facecap_addon.jobs.character import CharacterSource, find_character, read_rig
+from facecap_addon.jobs.outputs import Account, finish
+from facecap_addon.jobs.progress import Progress
+from facecap_addon.jobs.stopwatch import Stopwatch
 from facecap_addon.rig.blendshapes import BlendshapeRig, save_rig
+from tests.blender.takes import make_take
 from tests.jobs.solving import quick
 
 
@@ -41,6 +46,21 @@ def test_a_fault_in_blenders_part_costs_only_the_blend(face_clip: Path, tmp_path
     assert any("No .blend was written" in line for line in summary["warnings"])
     assert "No .blend was written" in (tmp_path / "face.report.html").read_text(encoding="utf-8")
     assert (tmp_path / "face.take.npz").is_file() and not (tmp_path / "face.blend").exists()
+
+
+@pytest.mark.parametrize(("fault", "kept"), [(RuntimeError("codec"), True), (CancelledError(), False)])
+def test_a_fault_in_the_preview_costs_not_the_summary(tmp_path: Path, fault: Exception, kept: bool) -> None:
+    def preview() -> Iterator[Progress]:
+        yield Progress("preview", 0, 1)
+        raise fault
+
+    corners = np.eye(3, dtype=np.float32)
+    rig = BlendshapeRig(corners, np.array([[0, 1, 2]], np.int32), corners[None], ("jawOpen",), np.array([[0.0, 1.0]]))
+    path = tmp_path / "summary.json"
+    account = Account((path,), None, make_take(2, channels=("jawOpen",)), rig, [], "talk", lambda: {"frames": 2})
+    with pytest.raises(type(fault)):
+        run(finish(account, preview(), None, blender=None, clock=Stopwatch(), warnings=[]))
+    assert path.exists() == kept  # a summary says that all is there, which a cancelled job must not
 
 
 def test_what_keeps_a_character_from_being_keyed_is_said_before_the_work(face_clip: Path, tmp_path: Path) -> None:
