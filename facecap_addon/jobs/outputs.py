@@ -261,6 +261,7 @@ class Account:
         summary_paths: where the summary goes.  report_path: where the report goes; None: not wished for.
         take, rig, thumbnails, title: what the report shows.
         summarise: the summary as it is now.
+        clock: counts what the report takes.
     """
 
     summary_paths: Sequence[Path]
@@ -270,19 +271,21 @@ class Account:
     thumbnails: Sequence[Thumbnail]
     title: str
     summarise: Callable[[], dict[str, Any]]
+    clock: Stopwatch
 
     def write(self) -> dict[str, Any]:
         """Write both; returns the summary."""
-        summary = self.summarise()
         if self.report_path is not None:
-            write_report(
-                self.report_path,
-                take=self.take,
-                rig=self.rig,
-                thumbnails=self.thumbnails,
-                summary=summary,
-                title=self.title,
-            )
+            with self.clock.stage("files"):
+                write_report(
+                    self.report_path,
+                    take=self.take,
+                    rig=self.rig,
+                    thumbnails=self.thumbnails,
+                    summary=self.summarise(),
+                    title=self.title,
+                )
+        summary = self.summarise()
         for path in self.summary_paths:
             write_summary(path, summary)
         return summary
@@ -294,7 +297,6 @@ def finish(
     asking: Waiting | None,
     *,
     blender: Path | None,
-    clock: Stopwatch,
     warnings: list[str],
 ) -> Generator[Progress, None, tuple[dict[str, Any], FacecapError | None]]:
     """Make the preview and wait for the .blend, then write the account, which no fault in either may cost.
@@ -310,10 +312,10 @@ def finish(
     try:
         if asking is not None:
             yield Progress("blend", 0, 1)
-        with clock.stage("preview"):
+        with account.clock.stage("preview"):
             if preview is not None:
                 yield from preview
-        with clock.stage("blend"):
+        with account.clock.stage("blend"):
             if asking is not None:
                 failure = yield from write_blend(asking, blender, warnings)
     except CancelledError:

@@ -131,6 +131,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             **summary_of(result, clock, warnings, landmarks_reused=True),
             "refinement": _facts(refined),
         },
+        clock,
     )
     with clock.stage("proxy"):
         picture = yield from footage_for_blend(source, output_settings, footage, files, warnings)
@@ -140,7 +141,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         if settings.preview:
             preview = write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
         summary, failure = yield from finish(
-            account, preview, asking, blender=output_settings.blender, clock=clock, warnings=warnings
+            account, preview, asking, blender=output_settings.blender, warnings=warnings
         )
     kept.forget_others()
     has_blend = asking is not None and failure is None

@@ -153,13 +153,12 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             cache.thumbnails() if observations is not None else [],
             settings.video.name,
             lambda: summary_of(take, clock, warnings, landmarks_reused=reused, frames=part.frame_count),
+            clock,
         )
         preview = None
         if settings.preview:
             preview = write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
-        summary, failure = yield from finish(
-            account, preview, asking, blender=settings.blender, clock=clock, warnings=warnings
-        )
+        summary, failure = yield from finish(account, preview, asking, blender=settings.blender, warnings=warnings)
     if observations is not None:
         cache.forget_others()
     has_blend = asking is not None and failure is None

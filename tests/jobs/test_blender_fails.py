@@ -57,9 +57,11 @@ def test_a_fault_in_the_preview_costs_not_the_summary(tmp_path: Path, fault: Exc
     corners = np.eye(3, dtype=np.float32)
     rig = BlendshapeRig(corners, np.array([[0, 1, 2]], np.int32), corners[None], ("jawOpen",), np.array([[0.0, 1.0]]))
     path = tmp_path / "summary.json"
-    account = Account((path,), None, make_take(2, channels=("jawOpen",)), rig, [], "talk", lambda: {"frames": 2})
+    account = Account(
+        (path,), None, make_take(2, channels=("jawOpen",)), rig, [], "talk", lambda: {"frames": 2}, Stopwatch()
+    )
     with pytest.raises(type(fault)):
-        run(finish(account, preview(), None, blender=None, clock=Stopwatch(), warnings=[]))
+        run(finish(account, preview(), None, blender=None, warnings=[]))
     assert path.exists() == kept  # a summary says that all is there, which a cancelled job must not
 
 
