@@ -23,6 +23,7 @@ from ..footage.read import read_frames
 from ..geometry.camera import PinholeCamera
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.track import FrameObservation, observe
+from ..takes.take import usual_step_s
 from .outputs import REPORT_EVERY
 from .pictures import PicturesByRow
 
@@ -74,7 +75,7 @@ def further_shots(
                 say("landmarks", len(found), max(total, len(found)))
         times = np.array([seen.time_s for seen in found]) - offset_s
         nearest = np.abs(times[None] - time_s[:, None]).argmin(1)
-        step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+        step = usual_step_s(times) or 1 / 25
         apart = np.abs(times[nearest] - time_s) > 0.51 * step
         landmarks = np.stack([found[i].landmarks_px for i in nearest]).astype(np.float32)
         absent = np.array([found[i].presence < PRESENCE_THRESHOLD for i in nearest]) | apart

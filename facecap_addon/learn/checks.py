@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..takes.take import usual_step_s
 from .training_set import ShotRows, TrainingSet
 
 _FEW = 300
@@ -74,7 +75,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _apart(rows: ShotRows) -> float:
-    return float(np.median(np.diff(rows.time_s))) if len(rows.time_s) > 1 else 1 / 30
+    return usual_step_s(rows.time_s) or 1 / 30
 
 
 def _longest_still(weights: NDArray[np.float32]) -> int:

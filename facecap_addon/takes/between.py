@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
-from .take import STATUS_MISSING, Take
+from .take import STATUS_MISSING, Take, usual_step_s
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -89,7 +89,7 @@ def frame_rate(take: Take) -> float:
             return given
     except (ValueError, ZeroDivisionError):
         pass
-    apart = float(np.median(np.diff(take.time_s))) if take.frame_count > 1 else 0.0
+    apart = usual_step_s(take.time_s)
     return 1.0 / apart if apart > 0 else 25.0
 
 

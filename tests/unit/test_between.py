@@ -161,6 +161,9 @@ def test_a_take_says_its_own_rate() -> None:
     steady = replace(make_take(np.arange(9) / 50.0), provenance={})
     assert frame_rate(steady) == pytest.approx(50.0)
     assert frame_rate(replace(steady, provenance={"fps": "no/number"})) == pytest.approx(50.0)
+    # Coarse timecodes give most frames a time that another one has, too.
+    coarse = replace(make_take(np.repeat(np.arange(10) / 10.0, 3)), provenance={})
+    assert frame_rate(coarse) == pytest.approx(10.0)
 
 
 def test_quaternions_turn_the_shorter_way() -> None:
