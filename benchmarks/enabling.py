@@ -1,6 +1,6 @@
 """How long enabling the add-on takes: `python -m benchmarks.enabling [--rounds 5]`.
 
-In a fresh Python with bpy each time, beside importing what a solve runs on and enabling does not (OpenCV, onnxruntime,
+In a fresh Python with bpy each time, beside importing what a solve runs on and enabling does not (Pillow, onnxruntime,
 scipy's rotations, PyAV); the least of some rounds counts, in seconds of the processor. Asked for: 0.2 s.
 """
 
@@ -26,7 +26,7 @@ def seconds(work):
     return time.process_time() - began
 
 enabling = seconds(lambda: importlib.import_module("facecap_addon.addon").register())
-heavy = ("cv2", "onnxruntime", "scipy.spatial.transform", "av")
+heavy = ("PIL.Image", "onnxruntime", "scipy.spatial.transform", "av")
 assert not set(heavy) & set(sys.modules)
 print("SECONDS", enabling, seconds(lambda: [importlib.import_module(name) for name in heavy]))
 sys.modules["facecap_addon.addon"].unregister()

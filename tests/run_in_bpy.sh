@@ -14,7 +14,7 @@ else
   python=$home/bin/python
   if ! "$python" -c 'import bpy, pytest, threadpoolctl' 2>/dev/null; then
     "${PYTHON:-$default}" -m venv "$home"
-    "$python" -m pip install -qq "bpy==$bpy" pytest scipy onnxruntime av threadpoolctl 'opencv-python-headless==4.11.0.86'
+    "$python" -m pip install -qq "bpy==$bpy" pytest scipy onnxruntime av threadpoolctl 'pillow==13.0.0'
   fi
 fi
 cd "$root"

@@ -35,14 +35,13 @@ PIP_PLATFORMS = {
     "macos-x64": tuple(f"macosx_{version}_x86_64" for version in ("14_0", "13_0", "12_0", "11_0", "10_14", "10_13")),
 }
 STABLE_ABI = (
-    "opencv-python-headless==4.11.0.86",
     "av==18.1.0",
     "threadpoolctl==3.6.0",
 )  # one wheel serves every Python
 PINS = {
-    "3.11": (*STABLE_ABI, "onnxruntime==1.23.2", "scipy==1.15.3"),
-    "3.13": ("onnxruntime==1.23.2", "scipy==1.17.1"),
-    "3.14": ("onnxruntime==1.24.4", "scipy==1.17.1"),
+    "3.11": (*STABLE_ABI, "onnxruntime==1.23.2", "pillow==13.0.0", "scipy==1.15.3"),
+    "3.13": ("onnxruntime==1.23.2", "pillow==13.0.0", "scipy==1.17.1"),
+    "3.14": ("onnxruntime==1.24.4", "pillow==13.0.0", "scipy==1.17.1"),
 }
 PYTHONS = {
     "windows-x64": ("3.11", "3.13"),

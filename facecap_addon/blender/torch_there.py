@@ -67,4 +67,5 @@ def _missing_there(python: WorkerPython) -> list[str]:
 
 
 def _names() -> list[tuple[str, str]]:
-    return [(module, "PyTorch" if module == "torch" else module) for module, _ in PACKAGES]
+    spoken = {"torch": "PyTorch", "cv2": "OpenCV"}
+    return [(module, spoken.get(module, module)) for module, _ in PACKAGES]

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import av
-import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
@@ -42,9 +41,8 @@ class Orientation:
         Returns:
             (H', W', 3) uint8, contiguous.
         """
-        turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-        turned = cv2.rotate(image, turns[self.rotation_deg]) if self.rotation_deg else image
-        turned = cv2.flip(turned, 1) if self.mirrored else turned
+        turned = np.rot90(image, -self.rotation_deg // 90)
+        turned = turned[:, ::-1] if self.mirrored else turned
         return np.ascontiguousarray(turned, dtype=np.uint8)
 
 

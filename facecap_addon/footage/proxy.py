@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.resample import resize
 from .container import open_container, video_stream
 from .footage import Footage
 from .orientation import Orientation
@@ -83,7 +83,7 @@ def proxy_pictures(
     size = (max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2)))
     for step, image in _held(frames, float(rate)):
         if image.shape[1::-1] != size:
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+            image = resize(image, size)
         yield step / float(rate), image
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.draw import draw_dots, draw_polyline
 from ..landmarks.layout import Layout, layout_of
 
 _SIDE, _MOMENTS = 150, 8
@@ -42,10 +42,8 @@ def _draw(tile: NDArray[np.uint8], points: NDArray[np.floating], layout: Layout,
         (*layout.upper_lid_right, *reversed(layout.lower_lid_right)),
         (*layout.upper_lid_left, *reversed(layout.lower_lid_left)),
     )
-    pixels = np.round(points * 16).astype(np.int32)
     for loop in loops:
-        cv2.polylines(tile, [pixels[list(loop)][:, None]], True, ink, 1, cv2.LINE_AA, 4)
+        draw_polyline(tile, points[list(loop)], ink, closed=True)
     for line in (layout.jaw, layout.brow_right, layout.brow_left):
-        cv2.polylines(tile, [pixels[list(line)][:, None]], False, ink, 1, cv2.LINE_AA, 4)
-    for index in layout.nose:
-        cv2.circle(tile, (int(pixels[index, 0]), int(pixels[index, 1])), 16, ink, -1, cv2.LINE_AA, 4)
+        draw_polyline(tile, points[list(line)], ink)
+    draw_dots(tile, points[list(layout.nose)], 1.0, ink)

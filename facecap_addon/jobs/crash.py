@@ -16,7 +16,7 @@ from typing import Any
 from .. import __version__
 from .schema import to_json
 
-REPORTED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "onnxruntime", "av", "bpy")
+REPORTED_PACKAGES = ("numpy", "scipy", "pillow", "onnxruntime", "av", "bpy")
 
 
 def write_crash_report(error: BaseException, job_name: str, settings: Any) -> Path | None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..errors import FacecapError
 from ..footage.footage import open_footage
+from ..images.encode import write_image
 from ..learn.checks import check_set
 from ..learn.crop import proposed_crop
 from ..learn.sheet import contact_sheet
@@ -81,7 +81,7 @@ def run(
     picture = yield from stepwise("sheet", lambda say: contact_sheet(training_set, say))
     sheet = settings.folder / "sheet.png"
     with atomic_path(sheet) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        write_image(temporary, picture)
     added = [shot.name for shot in training_set.shots if shot not in before]
     named = [f"Added {', '.join(added)}."] if added else []
     return DatasetResult(settings.folder, sheet, (*notes, *named, *describe(training_set), *check_set(training_set)))

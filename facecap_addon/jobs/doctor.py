@@ -19,7 +19,7 @@ NEEDED = (
     ("numpy", "numpy"),
     ("scipy", "scipy"),
     ("threadpoolctl", "threadpoolctl"),
-    ("cv2", "opencv-python-headless"),
+    ("PIL", "pillow"),
     ("onnxruntime", "onnxruntime"),
 )
 

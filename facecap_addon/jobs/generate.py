@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..errors import FacecapError
@@ -19,6 +18,7 @@ from ..generate.picture import strip_of
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
 from ..generate.shaping import chained, lasting, stronger
 from ..generate.to_keys import take_of
+from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
@@ -84,7 +84,7 @@ def run(
     save_sequence(landmarks, sequence)
     with atomic_path(picture) as temporary:
         strip = strip_of(sequence.scheme, sequence.rest, sequence.displacements)
-        cv2.imwrite(str(temporary), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR))
+        write_image(temporary, strip)
     landmarker = open_landmarker(threads=settings.threads)
     with_keys = settings.motion == "keys" or (settings.motion == "auto" and _has_face_keys(rig.channels))
     take_path = points = blend = None

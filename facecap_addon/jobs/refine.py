@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from ..errors import UNREADABLE, FacecapError
 from ..fit.deep.settings import DeepSettings
 from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
+from ..images.encode import encode_jpeg
 from ..landmarks.observations import Observations
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
@@ -211,8 +211,7 @@ class _Pictures:
     def take_in(self, row: int, plate: NDArray[np.float32], render: NDArray[np.float32]) -> None:
         """Show footage, render and both over each other; crops (S, S, 3) in 0..1."""
         three = np.concatenate([plate, render, 0.5 * (plate + render)], axis=1)
-        picture = cv2.cvtColor((np.clip(three, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
-        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+        data = encode_jpeg((np.clip(three, 0, 1) * 255).astype(np.uint8))
         for path in (self._live, self._folder / f"compare-{row:07d}.jpg"):
             with atomic_path(path) as temporary:
                 temporary.write_bytes(data)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..retarget.contact import close_lids_and_lips
 from ..retarget.shape_keys import carried_over, made_symmetric
@@ -98,7 +98,7 @@ def run(
         save_rig(temporary, made)
     sheet = out / f"{stem}.keys.png"
     with atomic_path(sheet) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(key_sheet(made, ours), cv2.COLOR_RGB2BGR))
+        write_image(temporary, key_sheet(made, ours))
     blend = None
     if settings.blend and target_source.is_blend:
         blend = out / f"{stem}.keys.blend"

@@ -6,7 +6,7 @@ import importlib.util
 
 from ..errors import FacecapError
 
-PACKAGES = (("torch", "torch==2.13.0"), ("numba", "numba"))
+PACKAGES = (("torch", "torch==2.13.0"), ("numba", "numba"), ("cv2", "opencv-python-headless"))
 
 
 def check_torch() -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ..images.resample import resize, warp_affine
 from .models_folder import open_session
 from .protocol import Face
 
@@ -92,16 +92,14 @@ def _letterbox(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """The picture in the middle of a black square, (size, size, 3)."""
     height, width = rgb.shape[:2]
     scale = size / max(height, width)
-    matrix = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
-    matrix[:, 2] = (size - np.array([width, height]) * scale) / 2
-    # Averaging keeps a small face from falling between the samples of a large picture.
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    across, down = scale, scale
     if scale < 1.0:
-        small = cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA)
-        matrix[0, 0], matrix[1, 1] = width * scale / inner[0], height * scale / inner[1]
-    else:
-        small = rgb
-    return cv2.warpAffine(small, matrix, (size, size), flags=cv2.INTER_LINEAR)  # pyright: ignore[reportReturnType]
+        # Averaging keeps a small face from falling between the samples of a large picture.
+        rgb = resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))))
+        across, down = width * scale / rgb.shape[1], height * scale / rgb.shape[0]
+    left, top = (size - width * scale) / 2, (size - height * scale) / 2
+    image_from_square = np.array([[1 / across, 0.0, -left / across], [0.0, 1 / down, -top / down]])
+    return warp_affine(rgb, image_from_square, (size, size), border=(0, 0, 0))
 
 
 def _merge_overlapping(

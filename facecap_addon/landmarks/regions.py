@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ..images.resample import average_blocks, source_window, warp_affine
 
 # The bilinear step after block averaging still shrinks by at least this much: it must not see single blocks as pixels.
 _LEFT_TO_THE_WARP = 1.5
@@ -65,27 +66,13 @@ def crop(rgb: NDArray[np.uint8], region: Region, size: int) -> NDArray[np.uint8]
     matrix = image_from_crop(region, size)
     block = max(1, int(region.side_px / size / _LEFT_TO_THE_WARP))
     if block > 1:
-        left, top, right, bottom = _window(matrix, size, rgb.shape[1], rgb.shape[0])
+        left, top, right, bottom = source_window(matrix, (size, size), rgb.shape[1], rgb.shape[0])
+        block = min(block, right - left, bottom - top)
         # Whole blocks only: a block of 1.5 pixels would shift the picture.
-        columns, rows = max(1, (right - left) // block), max(1, (bottom - top) // block)
-        window = rgb[top : top + rows * block, left : left + columns * block]
-        rgb = cv2.resize(window, (columns, rows), interpolation=cv2.INTER_AREA)  # pyright: ignore[reportAssignmentType]
+        rgb = average_blocks(rgb[top:bottom, left:right], block)
         matrix[:, 2] -= (left + (block - 1) / 2, top + (block - 1) / 2)
         matrix /= block
-    return cv2.warpAffine(  # pyright: ignore[reportReturnType]
-        rgb, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-
-
-def _window(matrix: NDArray[np.float64], size: int, width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) of the pixels that a crop can read: never empty, inside the picture."""
-    (ax, bx, x), (ay, by, y) = matrix.tolist()
-    xs, ys = (0.0, ax * size, bx * size, (ax + bx) * size), (0.0, ay * size, by * size, (ay + by) * size)
-    left = min(max(math.floor(x + min(xs)) - 1, 0), width - 1)
-    top = min(max(math.floor(y + min(ys)) - 1, 0), height - 1)
-    right = min(max(math.ceil(x + max(xs)) + 2, left + 1), width)
-    bottom = min(max(math.ceil(y + max(ys)) + 2, top + 1), height)
-    return left, top, right, bottom
+    return warp_affine(rgb, matrix, (size, size))
 
 
 def to_image(points: NDArray[np.floating], region: Region, size: int) -> NDArray[np.float64]:

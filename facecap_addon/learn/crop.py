@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UNREADABLE, FacecapError
 from ..footage.content import content_key
 from ..footage.read import read_frames
+from ..images.resample import resize_part
 from ..takes.atomic import atomic_path
 from .training_set import Box, ShotFacts, TrainingSet
 
@@ -69,15 +69,9 @@ def cut(picture: NDArray[np.uint8], crop: Box, kind: PictureKind) -> NDArray[np.
     """(C, H, W) uint8: the rectangle of an RGB picture (h, w, 3), scaled; beyond the border, the border repeated."""
     height, width = picture.shape[:2]
     left, top, wide, high = crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height
-    grey = picture if kind.colour else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    shrink = min(wide / kind.width, high / kind.height)
-    if shrink > 1.5:  # averaging, so that fine texture does not flicker
-        grey = cv2.GaussianBlur(grey, (0, 0), 0.4 * shrink)
-    x, y = wide / kind.width, high / kind.height
-    matrix = np.array([[x, 0, left + 0.5 * x - 0.5], [0, y, top + 0.5 * y - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    out = cv2.warpAffine(grey, matrix, (kind.width, kind.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(out.transpose(2, 0, 1) if kind.colour else out[None], np.uint8)
+    box = (left, top, left + wide, top + high)
+    out = resize_part(picture, box, (kind.width, kind.height), grey=not kind.colour)
+    return np.ascontiguousarray(out.transpose(2, 0, 1) if kind.colour else out[None])
 
 
 def pictures_of(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.encode import write_image
 from ..takes.atomic import atomic_path
 from .progress_picture import curves, stacked
 from .trainer import Epoch, Task, write_log
@@ -42,7 +42,7 @@ class Diary:
         if shown is not None:
             parts.append(shown)
         with atomic_path(self._folder / PICTURE) as temporary:
-            cv2.imwrite(str(temporary), cv2.cvtColor(stacked(parts), cv2.COLOR_RGB2BGR))
+            write_image(temporary, stacked(parts))
 
     def close(self) -> None:
         """Finish the event file."""

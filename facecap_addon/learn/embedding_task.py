@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import FacecapError
+from ..images.draw import draw_text
+from ..images.encode import read_image
 from .augment import Augmentation, augmented
 from .crop import PictureKind, cut
 from .frames import Whitening
@@ -24,6 +24,7 @@ Rows = NDArray[np.intp]
 MARGIN = 0.2
 """FaceNet's; Meng and Wen leave theirs open."""
 _PER_CLASS, _AT_ONCE = 4, 64
+_NEAR, _FAR = np.array([52.0, 28.0, 92.0]), np.array([248.0, 230.0, 60.0])
 
 
 class Labelled(NamedTuple):
@@ -149,13 +150,13 @@ def distance_picture(
     cell, left = max(12, min(28, 640 // len(classes))), 150
     out = np.full((cell * len(classes) + 8, left + cell * len(classes) + 8, 3), 250, np.uint8)
     high = np.nanmax(matrix) if np.isfinite(matrix).any() else 1.0
-    shade = np.nan_to_num(matrix / max(float(high), 1e-9) * 255, nan=128).astype(np.uint8)
-    colored = cv2.cvtColor(cv2.applyColorMap(shade, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
-    big = cv2.resize(colored, None, fx=cell, fy=cell, interpolation=cv2.INTER_NEAREST)
+    share = np.nan_to_num(matrix / max(float(high), 1e-9), nan=0.5)[..., None]
+    colored = np.round(_NEAR + share * (_FAR - _NEAR)).astype(np.uint8)
+    big = colored.repeat(cell, axis=0).repeat(cell, axis=1)
     out[: big.shape[0], left : left + big.shape[1]] = big
     for i, name in enumerate(classes):
         place = (4, i * cell + cell // 2 + 4)
-        cv2.putText(out, name[:20], place, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (40, 40, 40), 1, cv2.LINE_AA)
+        draw_text(out, place, name[:20], 12, (40, 40, 40))
     return out
 
 
@@ -171,7 +172,7 @@ def read_stills(
     kept: list[int] = []
     notes: list[str] = []
     for i, path in enumerate(stills.paths):
-        picture = _read_picture(path)
+        picture = read_image(path)
         box = None if picture is None else find_box(picture)
         if picture is None or box is None:
             notes.append(f"{path.name}: {'cannot be read' if picture is None else 'no face is seen'}; it is not used.")
@@ -196,13 +197,3 @@ def _random_triplets(labels: Tensor, generator: torch.Generator) -> tuple[Tensor
     negative = torch.where(~same, chance, -1.0).max(1)
     good = (positive.values >= 0) & (negative.values >= 0)
     return torch.nonzero(good)[:, 0], positive.indices[good], negative.indices[good]
-
-
-def _read_picture(path: Path) -> NDArray[np.uint8] | None:
-    """(H, W, 3) uint8 RGB, or None."""
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError:
-        return None
-    found: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    return None if found is None else np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.resample import warp_affine
 from ..rig.channels import arkit_name, region_of
 from .frames import Frames
 
@@ -76,16 +76,11 @@ def _joined(upper: NDArray[np.uint8], lower: NDArray[np.uint8], here: NDArray, t
     """(C, H, W): the lower picture moved, turned and scaled so that its eyes (there, px) lie where the upper's do."""
     height, width = upper.shape[1:]
     (a, b), (c, d) = (points[:2] @ (1, 1j) for points in (there, here))
-    turn = (d - c) / (b - a) if abs(b - a) > 1 else 1.0 + 0j
-    shift = c - turn * a
-    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-    brought = cv2.warpAffine(
-        np.ascontiguousarray(lower.transpose(1, 2, 0)),
-        matrix,
-        (width, height),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    turn = (b - a) / (d - c) if min(abs(b - a), abs(d - c)) > 1 else 1.0 + 0j
+    shift = a - turn * c
+    there_from_here = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    seen = lower[0] if len(lower) == 1 else lower.transpose(1, 2, 0)
+    brought = warp_affine(seen, there_from_here, (width, height))
     eyes = here[:2].mean(0)
     down = here[2] - eyes
     length = max(float(np.hypot(*down)), 1e-6)

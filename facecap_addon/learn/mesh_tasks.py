@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
 from .augment import Augmentation, augmented
 from .basis import Basis, basis_of
@@ -161,6 +161,6 @@ def sheet_of(pictures: NDArray[np.uint8], faces: list[NDArray[np.uint8]]) -> NDA
             if picture.shape[0] in (3, 6)
             else np.repeat(picture[:1], 3, 0).transpose(1, 2, 0)
         )
-        seen = cv2.resize(np.ascontiguousarray(seen), (width, height), interpolation=cv2.INTER_AREA)
+        seen = resize(seen, (width, height))
         columns.append(np.concatenate([seen.reshape(height, width, 3), *(row[i] for row in faces)]))
     return np.concatenate(columns, axis=1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.draw import draw_polyline, draw_text
+
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _BELOW, _TOP = 1000, 420, 70, 200, 40, 30
+_TEXT_PX = 12
 _PAPER, _INK, _GRID = (250, 250, 248), (50, 50, 50), (222, 222, 218)
 _COLORS = ((40, 100, 200), (210, 90, 30), (60, 140, 70), (140, 70, 160), (120, 120, 40), (30, 150, 160))
 
@@ -24,7 +26,7 @@ def curves(
     out = np.full((height, _WIDTH, 3), _PAPER, np.uint8)
     values = np.concatenate([np.asarray(v, np.float64) for v in lines.values()]) if lines else np.zeros(0)
     good = values[np.isfinite(values) & (values > 0)]
-    cv2.putText(out, title, (_LEFT, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _INK, 1, cv2.LINE_AA)
+    draw_text(out, (_LEFT, 20), title, 14, _INK)
     if not len(good):
         return out
     low, high = np.log10(good.min()) - 0.05, np.log10(good.max()) + 0.05
@@ -38,20 +40,20 @@ def curves(
 
     for value in _ticks(low, high):
         y = round(y_of(value))
-        cv2.line(out, (_LEFT, y), (_WIDTH - _RIGHT, y), _GRID, 1)
-        cv2.putText(out, f"{value:g}", (8, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
+        out[y, _LEFT : _WIDTH - _RIGHT] = _GRID
+        draw_text(out, (8, y + 4), f"{value:g}", _TEXT_PX, _INK)
     for epoch in np.unique(np.linspace(first_epoch, first_epoch + count - 1, 6).round().astype(int)):
         place = (round(x_of(epoch)) - 8, height - 20)
-        cv2.putText(out, str(epoch), place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
-    cv2.putText(out, "epoch", (_WIDTH // 2 - 60, height - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
+        draw_text(out, place, str(epoch), _TEXT_PX, _INK)
+    draw_text(out, (_WIDTH // 2 - 60, height - 5), "epoch", _TEXT_PX, _INK)
     for number, (name, line) in enumerate(lines.items()):
         color = _COLORS[number % len(_COLORS)]
         points = [(x_of(first_epoch + i), y_of(v)) for i, v in enumerate(line) if np.isfinite(v) and v > 0]
         if points:
-            cv2.polylines(out, [np.round(points).astype(np.int32)[:, None]], False, color, 1, cv2.LINE_AA)
+            draw_polyline(out, np.array(points), color)
         label = f"{name} {line[-1]:.3g}" if len(line) else name
         place = (_WIDTH - _RIGHT + 5, _TOP + 14 + 18 * number)
-        cv2.putText(out, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
+        draw_text(out, place, label, _TEXT_PX, color)
     return out
 
 

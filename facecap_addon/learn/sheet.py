@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..footage.read import read_frames
+from ..images.draw import draw_polyline, draw_text
 from .crop import PictureKind, cut
 from .training_set import ShotFacts, TrainingSet
 
 _KIND = PictureKind(160, 120, colour=True)
-_COLUMNS, _LABEL_PX, _CURVE_PX = 8, 20, 44
+_COLUMNS, _LABEL_PX, _TEXT_PX, _CURVE_PX = 8, 20, 12, 44
 _PAPER, _INK, _HELD, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
 
 
@@ -49,7 +49,7 @@ def _strip(training_set: TrainingSet, shot: ShotFacts, held: bool) -> NDArray[np
     finally:
         reader.close()
     words = f"{shot.name}  {shot.frames} frames  {'held out' if held else 'learned from'}  {shot.source}"
-    cv2.putText(out, words, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _HELD if held else _INK, 1, cv2.LINE_AA)
+    draw_text(out, (4, 14), words, _TEXT_PX, _HELD if held else _INK)
     _draw_curve(out[-_CURVE_PX:], _activity(training_set, shot, rows.weights))
     return out
 
@@ -67,5 +67,4 @@ def _draw_curve(strip: NDArray[np.uint8], values: NDArray[np.float64]) -> None:
     height, width = strip.shape[:2]
     x = np.linspace(2, width - 3, len(values))
     y = height - 4 - (height - 8) * values / max(float(values.max(initial=0.0)), 1e-9)
-    points = np.round(np.stack([x, y], 1)).astype(np.int32)
-    cv2.polylines(strip, [points[:, None]], False, _CURVE, 1, cv2.LINE_AA)
+    draw_polyline(strip, np.stack([x, y], 1), _CURVE)

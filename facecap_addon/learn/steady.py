@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ..images.resample import warp_affine
 
 
 def stabilising(face: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,9 +36,8 @@ def stabilising(face: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[n
 def steadied(pictures: NDArray[np.uint8], matrices: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(B, C, H, W) uint8: pictures (B, C, H, W) under matrices (B, 2, 3) of `stabilising`."""
     height, width = pictures.shape[2:]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     out = np.empty_like(pictures)
     for picture, matrix, turned in zip(pictures, matrices, out, strict=True):
         for plane, into in zip(picture, turned, strict=True):
-            into[:] = cv2.warpAffine(plane, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            into[:] = warp_affine(plane, matrix, (width, height))
     return out

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..images.resample import resize
 from ..takes.atomic import atomic_path
 
 _WIDTH_PX, _EVERY_S = 240, 0.1
@@ -31,7 +31,7 @@ class PictureFile:
             return
         self._next_s = now_s + _EVERY_S
         height = max(1, round(_WIDTH_PX * image.shape[0] / image.shape[1]))
-        small = cv2.resize(image, (_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
+        small = resize(image, (_WIDTH_PX, height))
         with contextlib.suppress(OSError, FacecapError), atomic_path(self._path) as temporary:
             np.save(temporary, small, allow_pickle=False)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
 from ..geometry.camera import project
+from ..images.resample import warp_affine
 from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.regions import Region
@@ -107,20 +108,25 @@ def _likely_views(
         rolls: how many ways the camera is held.
     """
     seen: list[tuple[float, View]] = []
-    middle = (_SEARCH_SIZE / 2 - 1) / 2
     for direction in directions:
         upright = _looking_along(direction)
         for points, fill in framings:
             picture = look(mesh, frame(points, upright, fill, _SEARCH_SIZE)).picture(FRONT_LIGHT)
             for turn in 2 * np.pi * np.arange(rolls) / rolls:
-                matrix = cv2.getRotationMatrix2D((middle, middle), float(np.degrees(turn)), 1.0)
-                held = cv2.warpAffine(picture, matrix, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-                faces = landmarker.find_faces(np.asarray(held, np.uint8))
+                faces = landmarker.find_faces(_turned(picture, float(turn)))
                 if faces:
                     rotation = _rolled(upright, -float(turn))
                     seen.append((max(f.score for f in faces), frame(points, rotation, fill, _LOOK_SIZE)))
     order = sorted(range(len(seen)), key=lambda number: -seen[number][0])
     return [seen[number][1] for number in order[:_LOOKS]]
+
+
+def _turned(picture: NDArray[np.uint8], turn: float) -> NDArray[np.uint8]:
+    """A square picture turned about its middle, anticlockwise as seen by rad."""
+    cosine, sine, middle = np.cos(turn), np.sin(turn), (len(picture) - 1) / 2
+    matrix = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
+    matrix[:, 2] = middle - matrix[:, :2].sum(axis=1) * middle
+    return warp_affine(picture, matrix, (len(picture), len(picture)))
 
 
 def _everywhere(count: int) -> F64:
@@ -183,7 +189,7 @@ def positions_in(sight: Sight, landmarks_px: F64) -> F64:
     """(L, 3) float64 m, rig space: landmarks (L, 2), pixels of a view, on whatever it shows."""
     fragments = sight.fragments
     pixel = nearest_pixel(fragments.triangle >= 0, landmarks_px)
-    nearest = cv2.erode(fragments.depth_m, np.ones((_SLIT_PX, _SLIT_PX), np.uint8))
+    nearest = ndimage.minimum_filter(fragments.depth_m, _SLIT_PX, mode="nearest")
     depth = np.asarray(nearest, np.float64)[pixel[:, 1], pixel[:, 0]]
     return unproject(pixel.astype(np.float64), depth, sight.view)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.draw import draw_text
 from .blendshapes import BlendshapeRig
 from .embedding import LandmarkEmbedding, landmark_geometry
 from .portrait import Mesh, frame, look, turned
 
-_SIDE, _COLUMNS, _LABEL = 160, 9, 18
+_SIDE, _COLUMNS, _LABEL, _TEXT_PX = 160, 9, 18, 12
 _LIGHT = (0.3, -0.5, -1.0)
 _PAPER, _INK = (250, 250, 248), (50, 50, 50)
 _FROM_RIG = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -35,5 +35,5 @@ def key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.ui
         top, left = number // _COLUMNS * (_SIDE + _LABEL), number % _COLUMNS * _SIDE
         out[top : top + _SIDE, left : left + _SIDE] = sight.picture(_LIGHT)
         place = (left + 4, top + _SIDE + 13)
-        cv2.putText(out, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
+        draw_text(out, place, name, _TEXT_PX, _INK)
     return out

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from ..landmarks.layout import Layout
 from ..landmarks.protocol import Landmarker
@@ -160,10 +161,9 @@ def surfaces_in(sight: Sight, target: Target) -> Surfaces:
 def _largest_patch(mask: Bools, depth: NDArray[np.float32], step: float) -> Bools:
     """The largest connected part of a mask, cut where a pixel lies deeper than its neighbour by more than a step."""
     known = np.where(mask, depth, np.float32(1e9))
-    nearest = cv2.erode(known, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))
-    even = (mask & (known - nearest <= step)).astype(np.uint8)
-    count, label, statistics, _ = cv2.connectedComponentsWithStats(even, connectivity=4)
-    return label == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax()) if count > 1 else mask
+    nearest = ndimage.grey_erosion(known, footprint=ndimage.generate_binary_structure(2, 1), mode="nearest")
+    label, count = ndimage.label(mask & (known - nearest <= step))
+    return label == 1 + int(np.bincount(label.ravel())[1:].argmax()) if count else mask
 
 
 def cast(sight: Sight, landmarks_px: F64, surfaces: Surfaces, layout: Layout) -> tuple[F64, F64]:
@@ -234,17 +234,16 @@ def is_iris(layout: Layout) -> Bools:
 def nearest_pixel(shown: Bools, points_px: F64) -> NDArray[np.intp]:
     """(N, 2) x and y of the pixels in a mask nearest to points."""
     height, width = shown.shape
-    _, label = cv2.distanceTransformWithLabels(
-        (~shown).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    # Every pixel of the mask has a label of its own; find which.
-    masked = np.flatnonzero(shown)
-    pixel_of_label = np.zeros(len(masked) + 1, np.intp)
-    pixel_of_label[label.ravel()[masked]] = masked
     x = np.clip(np.round(points_px[:, 0]), 0, width - 1).astype(np.intp)
     y = np.clip(np.round(points_px[:, 1]), 0, height - 1).astype(np.intp)
-    found = pixel_of_label[np.asarray(label[y, x], dtype=np.intp)]
-    return np.stack([found % width, found // width], axis=1)
+    pixel = np.stack([x, y], axis=1)
+    outside = ~shown[y, x]
+    if outside.any() and shown.any():
+        # The nearest pixel of a mask to one outside of it lies on the mask's border.
+        rows, columns = np.nonzero(shown & ~ndimage.binary_erosion(shown))
+        border = np.stack([columns, rows], axis=1)
+        pixel[outside] = border[cKDTree(border).query(pixel[outside])[1]]
+    return pixel
 
 
 def _snap(position: F64, valid: Bools, visible: Bools, target: Target) -> Placement:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.camera import PinholeCamera, centered_camera, project
 from ..geometry.raster import Fragments, rasterise, shade
+from ..images.resample import average_blocks
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
@@ -89,8 +89,7 @@ class Sight:
             ambient=ambient,
             background=_BACKGROUND,
         )
-        half = self.view.size_px // 2
-        return np.asarray(cv2.resize(rgb, (half, half), interpolation=cv2.INTER_AREA), np.uint8)
+        return average_blocks(rgb, 2)
 
 
 def view_px(picture_px: NDArray[np.floating]) -> F64:

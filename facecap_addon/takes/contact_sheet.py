@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.draw import draw_dots
+from ..images.encode import encode_jpeg
+from ..images.resample import average_blocks, warp_affine
 from .take import Take
 
 THUMBNAIL_PX = 224
@@ -16,6 +17,7 @@ _FACE_MARGIN = 1.6
 _JPEG_QUALITY = 82
 _DOT_COLOR = (64, 224, 208)
 _SHADOW_COLOR = (10, 30, 40)
+_PAPER_COLOR = (24, 24, 26)
 
 
 @dataclass(frozen=True)
@@ -59,35 +61,21 @@ def make_thumbnail(
         center, side = (low + high) / 2, float((high - low).max()) * _FACE_MARGIN
     else:
         center, side = np.array([width - 1, height - 1]) / 2, float(min(width, height))
-    scale = THUMBNAIL_PX / max(side, 1.0)
+    scale = max(side, 1.0) / THUMBNAIL_PX
     # Pixel centres are whole numbers on both sides of the crop.
-    offset = (THUMBNAIL_PX - 1) / 2 - center * scale
-    transform = np.array([[scale, 0.0, offset[0]], [0.0, scale, offset[1]]])
-    shrink = image
-    while scale < 0.5 and min(shrink.shape[:2]) > 64:
-        # Halving first keeps a strong reduction free of aliasing.
-        shrink = cv2.resize(shrink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        scale *= 2
-    factor_x, factor_y = width / shrink.shape[1], height / shrink.shape[0]
-    to_shrunk = np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2], [0, 0, 1]])
-    crop = cv2.warpAffine(
-        shrink,
-        np.asarray((transform @ to_shrunk)[:2], dtype=np.float64),
-        (THUMBNAIL_PX, THUMBNAIL_PX),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(24, 24, 26),
-    )
+    corner = center - (THUMBNAIL_PX - 1) / 2 * scale
+    # Averaging first keeps a strong reduction free of aliasing.
+    block = max(1, min(int(scale), min(height, width) // 32))
+    shrunk = average_blocks(image, block) if block > 1 else image
+    x, y = (corner - (block - 1) / 2) / block
+    placed = np.array([[scale / block, 0.0, x], [0.0, scale / block, y]])
+    crop = warp_affine(shrunk, placed, (THUMBNAIL_PX, THUMBNAIL_PX), border=_PAPER_COLOR)
     if has_face and landmarks_px is not None:
-        draw_landmarks(
-            cast("NDArray[np.uint8]", crop), landmarks_px @ transform[:, :2].T + transform[:, 2], radius_px=0.9
-        )
-    ok, encoded = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    assert ok
-    return Thumbnail(encoded.tobytes(), float(time_s), int(frame), has_face)
+        draw_landmarks(crop, (landmarks_px - corner) / scale, radius_px=1.3)
+    return Thumbnail(encode_jpeg(crop, _JPEG_QUALITY), float(time_s), int(frame), has_face)
 
 
-def draw_landmarks(image: NDArray[np.uint8], landmarks_px: NDArray[np.floating], radius_px: float = 1.2) -> None:
+def draw_landmarks(image: NDArray[np.uint8], landmarks_px: NDArray[np.floating], radius_px: float = 1.5) -> None:
     """Draw landmarks into a picture as dots with a dark rim.
 
     Args:
@@ -97,12 +85,8 @@ def draw_landmarks(image: NDArray[np.uint8], landmarks_px: NDArray[np.floating],
     height, width = image.shape[:2]
     inside = np.isfinite(landmarks_px).all(axis=1)
     inside[inside] &= (np.abs(landmarks_px[inside] - (width / 2, height / 2)) < (width, height)).all(axis=1)
-    sixteenths = np.round(landmarks_px[inside] * 16).astype(np.int32)
-    radius = max(1, round(radius_px * 16))
-    for x, y in sixteenths.tolist():
-        cv2.circle(image, (x, y), radius + 8, _SHADOW_COLOR, cv2.FILLED, cv2.LINE_8, 4)
-    for x, y in sixteenths.tolist():
-        cv2.circle(image, (x, y), radius, _DOT_COLOR, cv2.FILLED, cv2.LINE_AA, 4)
+    draw_dots(image, landmarks_px[inside], radius_px + 0.5, _SHADOW_COLOR)
+    draw_dots(image, landmarks_px[inside], radius_px, _DOT_COLOR)
 
 
 def thumbnail_of(take: Take, row: int, image: NDArray[np.uint8], frame: int | None = None) -> Thumbnail:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.camera import PinholeCamera, project
 from ..geometry.raster import rasterise, shade
+from ..images.draw import draw_text, text_width
+from ..images.resample import to_grey
 from ..rig.blendshapes import BlendshapeRig
 from .take import Take
 
@@ -108,13 +109,12 @@ def _signed_volume(rig: BlendshapeRig) -> float:
 
 
 def _greyed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    grey = to_grey(picture)
     faded = np.repeat((grey * 0.45 + 22).astype(np.uint8)[..., None], 3, axis=2)
     height, width = grey.shape
-    size = max(0.4, height / 600)
-    (text_width, _), _ = cv2.getTextSize(_LABEL, cv2.FONT_HERSHEY_DUPLEX, size, 1)
-    place = ((width - text_width) // 2, height - round(height * 0.06))
-    cv2.putText(faded, _LABEL, place, cv2.FONT_HERSHEY_DUPLEX, size, (205, 205, 205), 1, cv2.LINE_AA)
+    size = max(10.0, height / 25)
+    place = ((width - text_width(_LABEL, size)) / 2, height - round(height * 0.06))
+    draw_text(faded, place, _LABEL, size, (205, 205, 205))
     return faded
 
 

@@ -6,9 +6,10 @@ import base64
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ..images.encode import encode_png
 
 MAX_COLUMNS = 300
 
@@ -96,11 +97,9 @@ def heat_strip_png(
     source = np.maximum.accumulate(np.where(filled, np.arange(columns_count), 0))
     alpha = np.clip(np.nan_to_num(opacity[source]), 0.0, 1.0) * 255
     picture = np.zeros((values.shape[1], columns_count, 4), np.uint8)
-    picture[..., :3] = color[::-1]
+    picture[..., :3] = color
     picture[..., 3] = alpha.T.round()
-    ok, encoded = cv2.imencode(".png", picture)
-    assert ok
-    return data_uri("image/png", encoded.tobytes())
+    return data_uri("image/png", encode_png(picture))
 
 
 def data_uri(kind: str, content: bytes) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..footage.read import Frame
 from ..geometry.camera import PinholeCamera, centered_camera
+from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
 from .contact_sheet import draw_landmarks
 from .head_picture import HeadPicture
@@ -136,8 +136,6 @@ class _Panels:
         self._take, self._landmarks_px = take, landmarks_px
         self._width, self._height = _panel_size(full_width, full_height, *heights)
         self._scale = self._height / full_height
-        # Averaging areas is slow and only needed for a strong reduction.
-        self._interpolation = cv2.INTER_LINEAR if self._scale > 0.6 else cv2.INTER_AREA
         full = camera or centered_camera(full_width, full_height, _focal_px(take, first))
         panel_camera = _scaled(full, self._width, self._height, self._scale)
         self._head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
@@ -145,10 +143,10 @@ class _Panels:
     def draw(self, frame: Frame, row: int | None) -> NDArray[np.uint8]:
         """(H, 2 W, 3) uint8 RGB."""
         width, height = self._width, self._height
-        left = np.asarray(cv2.resize(frame.image, (width, height), interpolation=self._interpolation), np.uint8)
+        left = resize(frame.image, (width, height)).copy()
         if row is not None and self._take.status[row] and self._landmarks_px.shape[1]:
             shown = (self._landmarks_px[row] + 0.5) * (width / frame.image.shape[1], self._scale) - 0.5
-            draw_landmarks(left, shown, radius_px=max(0.6, height / 480))
+            draw_landmarks(left, shown, radius_px=max(0.9, height / 400))
         return np.concatenate([left, self._head.at(row)], axis=1)
 
 

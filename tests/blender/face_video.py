@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
+from PIL import Image
 
 PICTURE = Path(__file__).resolve().parents[1] / "data" / "carphone_000.png"
 
 
 def write_face_video(path: Path, frames: int = 20) -> Path:
     """The same face drifting slowly across the picture."""
-    picture = cv2.cvtColor(cv2.imread(str(PICTURE)), cv2.COLOR_BGR2RGB)
-    picture = cv2.resize(picture, (352, 288), interpolation=cv2.INTER_CUBIC)
+    picture = np.array(Image.open(PICTURE).convert("RGB").resize((352, 288), Image.Resampling.BICUBIC))
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 352, 288, "yuv420p", 4_000_000

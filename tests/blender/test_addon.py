@@ -31,7 +31,7 @@ def test_enabling_imports_nothing_heavy_and_little_else() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     new = next(line for line in done.stdout.splitlines() if line.startswith("NEW ")).split()[1:]
     assert "facecap_addon.addon" in new
-    assert not {"numpy", "scipy", "cv2", "onnxruntime", "av", "torch"} & set(new)
+    assert not {"numpy", "scipy", "PIL", "onnxruntime", "av", "torch"} & set(new)
     assert len(new) < 150
 
 

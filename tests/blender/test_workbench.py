@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import bpy
-import cv2
 import numpy as np
 import pytest
 
@@ -30,6 +29,7 @@ def workbench(blend: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     paths = [next(folder.glob(f"{name}*.exr"), None) for name in ("depth", "alpha")]
     if paths[0] is None or paths[1] is None:
         pytest.skip(f"Workbench cannot render here: {done.stderr[-200:]}")
+    cv2 = pytest.importorskip("cv2")
     depth, alpha = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., 0] for path in paths)
     return depth, alpha > 0.5
 

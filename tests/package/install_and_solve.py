@@ -33,7 +33,7 @@ def main() -> dict[str, object]:
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.extensions.package_install_files(repo="user_default", filepath=str(archive), enable_on_install=True)
     loaded = addon_utils.check(ADDON)[1]
-    heavy = sorted({"torch", "scipy", "cv2", "onnxruntime", "av"} & set(sys.modules))
+    heavy = sorted({"torch", "scipy", "PIL", "onnxruntime", "av"} & set(sys.modules))
     addon_utils.disable(ADDON)
     addon_utils.enable(ADDON)
 

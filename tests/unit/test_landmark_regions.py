@@ -44,7 +44,8 @@ def test_the_crop_shows_what_the_mapping_says(side: float, mirrored: bool) -> No
     # The picture's own rounding down takes half a step on average.
     error = cut[..., :2] - (source * 0.15 - 0.45)
     assert np.abs(error).max() < 1.3
-    assert np.abs(error.mean(axis=(0, 1))).max() < 0.12
+    # A mean of four whole numbers is a tie one time in four, and ties go up: an eighth of a level.
+    assert np.abs(error.mean(axis=(0, 1))).max() < 0.13
 
 
 def test_a_region_outside_the_picture_repeats_its_border() -> None:
