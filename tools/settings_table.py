@@ -5,61 +5,33 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from facecap_addon.jobs.dataset_settings import DatasetSettings
-from facecap_addon.jobs.filter_settings import FilterSettings
-from facecap_addon.jobs.generate_settings import GenerateSettings, TrainGeneratorSettings
-from facecap_addon.jobs.live_settings import LiveSettings
-from facecap_addon.jobs.refine_settings import RefineSettings
-from facecap_addon.jobs.retarget_settings import RetargetSettings
+from facecap_addon.jobs.registry import JOBS, Job
 from facecap_addon.jobs.schema import SettingField, fields_of
-from facecap_addon.jobs.settings import SolveSettings
-from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
-from facecap_addon.jobs.train_settings import TrainSettings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-TABLES: tuple[tuple[Path, type], ...] = (
-    (DOCS / "guide.md", SolveSettings),
-    (DOCS / "refine.md", RefineSettings),
-    (DOCS / "learn.md", DatasetSettings),
-    (DOCS / "learn.md", TrainSettings),
-    (DOCS / "live.md", LiveSettings),
-    (DOCS / "live.md", FilterSettings),
-    (DOCS / "retarget.md", ShapeKeysSettings),
-    (DOCS / "retarget.md", RetargetSettings),
-    (DOCS / "generate.md", GenerateSettings),
-    (DOCS / "generate.md", TrainGeneratorSettings),
-)
+COMMANDS = [job for job in JOBS if job.page]
 END = "<!-- end of settings -->"
 
 
-def table(settings: type) -> str:
-    """The settings as a Markdown table."""
+def table(job: Job) -> str:
+    """A job's settings as a Markdown table."""
     rows = ["| flag | meaning | default | range |", "| --- | --- | --- | --- |"]
-    rows += [f"| {_flag(f)} | {f.help} | {_default(f)} | {_range(f)} |" for f in fields_of(settings)]
+    for item in fields_of(job.settings_type):
+        rows.append(f"| {_flag(item, job.positional)} | {item.help} | {_default(item)} | {_range(item)} |")
     return "\n".join(rows)
 
 
-def updated(text: str, settings: type) -> str:
+def updated(text: str, job: Job) -> str:
     """A page's text with the present table."""
-    begin = f"<!-- {settings.__name__}: python -m tools.settings_table -->"
-    block = f"{begin}\n{table(settings)}\n{END}"
+    begin = f"<!-- {job.settings_type.__name__}: python -m tools.settings_table -->"
+    block = f"{begin}\n{table(job)}\n{END}"
     return re.sub(f"{re.escape(begin)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
 
 
-def _flag(item: SettingField) -> str:
+def _flag(item: SettingField, positional: str) -> str:
     if item.kind == "bool":
         return f"`{item.flag}`, `--no-{item.flag[2:]}`"
-    positional = item.required and item.name in (
-        "video",
-        "folder",
-        "take",
-        "source",
-        "motion",
-        "expressions",
-        "expression",
-        "character",
-    )
-    return f"`{item.name.upper()}`" if positional else f"`{item.flag}`"
+    return f"`{item.name.upper()}`" if item.name == positional and item.required else f"`{item.flag}`"
 
 
 def _default(item: SettingField) -> str:
@@ -79,5 +51,6 @@ def _range(item: SettingField) -> str:
 
 
 if __name__ == "__main__":
-    for page, kind in TABLES:
-        page.write_text(updated(page.read_text(encoding="utf-8"), kind), encoding="utf-8")
+    for command in COMMANDS:
+        page = DOCS / command.page
+        page.write_text(updated(page.read_text(encoding="utf-8"), command), encoding="utf-8")

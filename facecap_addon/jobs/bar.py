@@ -8,46 +8,23 @@ from typing import TextIO
 
 from .eta import StageClock, duration_text
 from .progress import Progress
+from .registry import Stages, caption_of
 
-STAGE_TEXT = {
-    "open": "opening",
-    "character": "reading the character",
-    "landmarks": "finding landmarks",
-    "fit": "fitting the face",
-    "files": "writing files",
-    "preview": "drawing the preview",
-    "proxy": "copying the footage for Blender",
-    "blend": "keying the character",
-    "solve": "solving",
-    "add": "adding to the set",
-    "alembic": "reading Alembic",
-    "draw": "drawing the character",
-    "sheet": "making the contact sheet",
-    "pictures": "cutting out faces",
-    "embed": "learning expressions",
-    "train": "training",
-    "export": "writing the solver",
-    "compare": "comparing with the landmark fit",
-    "teach": "training the teacher",
-    "filter": "filtering",
-    "generate": "telling the expression",
-    "keys": "making shape keys",
-    "warp": "moving the mesh",
-    "data": "gathering sequences",
-    "free": "learning to tell freely",
-    "live": "capturing; Ctrl-C ends it",
-}
 _REDRAW_S = 0.1
 _BAR_WIDTH = 24
 
 
 class ProgressBar:
-    """Shows a job's progress on `stream`: one line that is redrawn on a terminal, one line per stage elsewhere."""
+    """Shows a job's progress on `stream`: one line that is redrawn on a terminal, one line per stage elsewhere.
 
-    def __init__(self, stream: TextIO) -> None:
+    Args:
+        stages: of the job, see `stages_of`.
+    """
+
+    def __init__(self, stream: TextIO, stages: Stages) -> None:
         self._stream = stream
         self._live = stream.isatty()
-        self._clock = StageClock()
+        self._clock = StageClock(stages)
         self._stage = ""
         self._drawn_s = float("-inf")
         self._shown = False
@@ -63,7 +40,7 @@ class ProgressBar:
         self._stage = progress.stage
         if not self._live:
             if new_stage:
-                self._write(STAGE_TEXT.get(progress.stage, progress.stage) + "\n")
+                self._write(caption_of(progress.stage) + "\n")
             return
         if new_stage or now_s - self._drawn_s >= _REDRAW_S:
             self._drawn_s = now_s
@@ -91,7 +68,7 @@ class ProgressBar:
         parts = [
             "█" * filled + "░" * (_BAR_WIDTH - filled),
             f"{self._clock.fraction:4.0%}",
-            STAGE_TEXT.get(progress.stage, progress.stage),
+            caption_of(progress.stage),
         ]
         if progress.total > 1:
             parts.append(f"{progress.done}/{progress.total}")

@@ -20,18 +20,10 @@ from ..errors import CancelledError, FacecapError
 from .bar import ProgressBar
 from .blender_process import BlenderHook
 from .claim import claimed_stdout
-from .dataset_settings import DatasetSettings
 from .events import Event, FaceEvent, JobError, JobResult, encode_event
-from .filter_settings import FilterSettings
-from .generate_settings import GenerateSettings, TrainGeneratorSettings
-from .live_settings import LiveSettings
 from .progress import Progress
-from .refine_settings import RefineSettings
-from .retarget_settings import RetargetSettings
+from .registry import JOBS, Job, Stages, job_named, stages_of
 from .schema import add_arguments, from_arguments
-from .settings import SolveSettings
-from .shape_keys_settings import ShapeKeysSettings
-from .train_settings import TrainSettings
 
 
 def main(argv: Sequence[str] | None = None, *, blender_hook: BlenderHook | None = None) -> int:
@@ -60,117 +52,38 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
     parser = argparse.ArgumentParser(prog="facecap", description="Facial performance capture from any video of a face.")
     parser.add_argument("--version", action="version", version=f"facecap {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_job(
-        commands,
-        "solve",
-        SolveSettings,
-        "video",
-        "solve a video onto a character",
-        "Turn a video of a face into keys on a head with shape keys.",
-    )
-    _add_job(
-        commands,
-        "refine",
-        RefineSettings,
-        "folder",
-        "refine a finished solve by deep energies (needs torch)",
-        "Render the character, look at the render as at the footage, and make both look the same.",
-    )
-    _add_job(
-        commands,
-        "dataset",
-        DatasetSettings,
-        "folder",
-        "make, extend or check a training set",
-        "Gather footage and what the face does in it, for a network of one actor; see docs/learn.md.",
-    )
-    _add_job(
-        commands,
-        "train",
-        TrainSettings,
-        "folder",
-        "train a solver for one actor (needs torch)",
-        "Train a network on a training set; what comes out solves the actor's other footage, without torch.",
-    )
-    _add_job(
-        commands,
-        "filter",
-        FilterSettings,
-        "take",
-        "smooth a take without opening its lips or blunting its blinks",
-        "Filter the curves of a finished take; the take stays, the filtered one lies beside it.",
-    )
-    _add_job(
-        commands,
-        "live",
-        LiveSettings,
-        "source",
-        "capture live from a camera, a video or a phone",
-        "Solve a camera, a video at its own rate or Live Link Face packets as they come; Ctrl-C ends it.",
-    )
-    _add_job(
-        commands,
-        "retarget",
-        RetargetSettings,
-        "motion",
-        "move any mesh by landmarks",
-        "Let a mesh follow the landmarks of a take or of a generated sequence; it needs no shape keys.",
-    )
-    _add_job(
-        commands,
-        "shape-keys",
-        ShapeKeysSettings,
-        "character",
-        "give a head the 52 ARKit shape keys",
-        "Carry the sample head's shape keys over to another head; nothing but its face has to be found.",
-    )
-    _add_job(
-        commands,
-        "generate",
-        GenerateSettings,
-        "expressions",
-        "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
-        "Let a recurrent network show an expression, and a character follow it; see docs/generate.md.",
-    )
-    _add_job(
-        commands,
-        "train-generator",
-        TrainGeneratorSettings,
-        "expression",
-        "train a generator of an expression (needs torch)",
-        "Train the network behind `facecap generate` on sequences of your own, or on authored ones.",
-    )
+    for job in JOBS:
+        if job.on_command_line:
+            _add_job(commands, job)
     doctor = commands.add_parser("doctor", help="check the installation")
     doctor.add_argument("--json", action="store_true", help="Print the findings as JSON")
 
     arguments = parser.parse_args(argv)
     if arguments.command == "doctor":
         return _doctor(as_json=arguments.json)
-    settings = from_arguments(arguments.settings_type, arguments)
-    return _perform(arguments.command, settings, blender_hook, as_json=arguments.json)
+    job = job_named(arguments.command)
+    return _perform(job, from_arguments(job.settings_type, arguments), blender_hook, as_json=arguments.json)
 
 
-def _add_job(commands: Any, name: str, settings: type, positional: str, short: str, long: str) -> None:
+def _add_job(commands: Any, job: Job) -> None:
     """A command whose flags are a job's settings."""
     parser = commands.add_parser(
-        name,
-        help=short,
-        description=long,
+        job.name,
+        help=job.summary,
+        description=job.description,
         epilog="Exit codes: 0 done, 2 bad input, 3 no face found, 130 cancelled, 1 a fault of FaceCap's own.",
     )
-    add_arguments(parser, settings, positional=(positional,))
+    add_arguments(parser, job.settings_type, positional=(job.positional,))
     parser.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
-    parser.set_defaults(settings_type=settings)
 
 
-def _perform(job: str, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+def _perform(job: Job, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
     from .threads import limit_native_threads
 
     limit_native_threads(settings.threads)  # before numpy comes in with the job
-    from .catalog import open_job
     from .performing import events_of
 
-    events = events_of(open_job(job), settings, blender_hook=blender_hook)
+    events = events_of(job, settings, blender_hook=blender_hook)
     event: Event = Progress("open", 0, 0)
     if as_json:
         with claimed_stdout() as stream:
@@ -178,13 +91,13 @@ def _perform(job: str, settings: Any, blender_hook: BlenderHook | None, *, as_js
                 stream.write(encode_event(event) + "\n")
                 stream.flush()
     else:
-        event = _show(events)
+        event = _show(events, stages_of(job, settings))
     return event.exit_code if isinstance(event, JobError) else 0
 
 
-def _show(events: Iterator[Event]) -> Event:
+def _show(events: Iterator[Event], stages: Stages) -> Event:
     """Show a job's events to a person; returns the last one."""
-    bar = ProgressBar(sys.stderr)
+    bar = ProgressBar(sys.stderr, stages)
     last: Event = Progress("open", 0, 0)
     try:
         for last in events:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from .progress import Progress
+from .registry import Stages
 
-# Rough shares of a solve's time; they matter only until a stage has shown its own speed.
-SOLVE_STAGES: Mapping[str, float] = {
-    "open": 0.02,
-    "character": 0.05,
-    "landmarks": 0.55,
-    "proxy": 0.05,
-    "fit": 0.15,
-    "files": 0.03,
-    "blend": 0.05,
-    "preview": 0.10,
-}
+# Of a job of which less is done, nothing is known yet.
+_LEAST_DONE = 0.03
 
 
 class StageClock:
     """Estimates from progress events: `fraction` of the whole job, and `eta_s`, seconds until its end or None.
 
     Within a stage the mean speed since its start is used; the stages still to come are assumed to keep their usual
-    proportion to the present one.
+    proportion to the present one. A stage that says nothing of its own progress is judged by the whole job's.
+
+    Args:
+        stages: of the job, see `Job`.
     """
 
-    def __init__(self, shares: Mapping[str, float] = SOLVE_STAGES) -> None:
-        self._shares = shares
-        self._order = list(shares)
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._place = -1
+        self._done, self._left = 0.0, sum(share for _, share in stages)
         self._stage = ""
+        self._began_s: float | None = None
         self._stage_start_s = 0.0
         self._stage_first = 0
         self.fraction = 0.0
@@ -37,21 +32,34 @@ class StageClock:
 
     def update(self, progress: Progress, now_s: float) -> None:
         """Take a progress event in; `now_s` is any clock that only goes forward, in seconds."""
+        if self._began_s is None:
+            self._began_s = now_s
         if progress.stage != self._stage:
             self._stage, self._stage_start_s, self._stage_first = progress.stage, now_s, progress.done
-        share = self._shares.get(progress.stage, 0.0)
-        position = self._order.index(progress.stage) if progress.stage in self._shares else 0
-        before = sum(self._shares[name] for name in self._order[:position])
-        later = sum(self._shares[name] for name in self._order[position + 1 :])
+            self._enter(progress.stage)
+        share = self._stages[self._place][1] if self._place >= 0 else 0.0
         inside = min(1.0, progress.done / progress.total) if progress.total > 0 else 0.0
-        self.fraction = max(self.fraction, min(1.0, before + share * inside))
+        whole = self._done + share + self._left
+        if whole > 0:
+            self.fraction = max(self.fraction, min(1.0, (self._done + share * inside) / whole))
 
-        worked = progress.done - self._stage_first
-        elapsed_s = now_s - self._stage_start_s
-        if worked <= 0 or progress.total <= 0 or elapsed_s <= 0.0 or share <= 0.0:
+        worked, elapsed_s = progress.done - self._stage_first, now_s - self._stage_start_s
+        if worked > 0 and progress.total > 0 and elapsed_s > 0 and share > 0:
+            per_unit_s = elapsed_s / worked
+            later = self._left / share
+            self.eta_s = per_unit_s * (progress.total - progress.done) + per_unit_s * progress.total * later
+        elif self.fraction > _LEAST_DONE and now_s > self._began_s and share > 0:
+            self.eta_s = (now_s - self._began_s) * (1 - self.fraction) / self.fraction
+
+    def _enter(self, stage: str) -> None:
+        """Go on to a stage: those passed over take no time. One that lies behind, or is unknown, changes nothing."""
+        after = [place for place in range(self._place + 1, len(self._stages)) if self._stages[place][0] == stage]
+        if not after:
             return
-        per_unit_s = elapsed_s / worked
-        self.eta_s = per_unit_s * (progress.total - progress.done) + per_unit_s * progress.total * later / share
+        if self._place >= 0:
+            self._done += self._stages[self._place][1]
+        self._place = after[0]
+        self._left = sum(share for _, share in self._stages[self._place + 1 :])
 
 
 def duration_text(seconds: float) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import CancelledError, FacecapError
-from .catalog import Job, open_job
 from .crash import write_crash_report
 from .events import Event, JobError, JobResult, encode_event
+from .registry import Job, job_named
 from .schema import from_json
 
 # EDQUOT does not exist on Windows.
@@ -81,7 +81,7 @@ def perform(
     settings: Any = None
     code = 1
     try:
-        job = open_job(job_name)
+        job = job_named(job_name)
         settings = from_json(job.settings_type, settings_json)
         extras = {"controls": controls} if job.has_controls else {}
         for event in events_of(job, settings, **extras):

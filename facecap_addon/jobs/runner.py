@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CancelledError, FacecapError
-from .catalog import open_job
 from .eta import StageClock
 from .events import Event, JobError, JobResult, decode_event
 from .performing import events_of
 from .progress import Progress
+from .registry import Stages, job_named, stages_of
 from .schema import to_json
 
 TERMINATE_AFTER_S = 2.0
@@ -39,11 +39,11 @@ class Runner:
         error: why the job ended without a result, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stages: Stages) -> None:
         self.progress: Progress | None = None
         self.result: JobResult | None = None
         self.error: JobError | None = None
-        self._clock = StageClock()
+        self._clock = StageClock(stages)
 
     @property
     def done(self) -> bool:
@@ -100,8 +100,8 @@ class InlineRunner(Runner):
     """Runs the job in this process, one step per poll. For tests, `--background` and the command line."""
 
     def __init__(self, job_name: str, settings: Any) -> None:
-        super().__init__()
-        self._events = events_of(open_job(job_name), settings)
+        super().__init__(stages_of(job_named(job_name), settings))
+        self._events = events_of(job_named(job_name), settings)
 
     def poll(self) -> list[Event]:
         if self.done:
@@ -124,7 +124,7 @@ class ProcessRunner(Runner):
     `poll` reads on from where it was.
 
     Args:
-        job_name: see `catalog`.
+        job_name: see `registry`.
         settings: the job's settings.
         python: interpreter for the worker; None means this one.
         sys_path: folders the worker may import from; None means this process's own for this interpreter, and nothing
@@ -134,7 +134,7 @@ class ProcessRunner(Runner):
     def __init__(
         self, job_name: str, settings: Any, *, python: Path | None = None, sys_path: Sequence[str] | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(stages_of(job_named(job_name), settings))
         if sys_path is None:
             sys_path = [entry for entry in sys.path if entry and Path(entry).exists()] if python is None else []
         request = {"job": job_name, "settings": to_json(settings), "sys_path": list(sys_path)}

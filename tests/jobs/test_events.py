@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError
+from facecap_addon.jobs import registry
 from facecap_addon.jobs.bar import ProgressBar
-from facecap_addon.jobs.catalog import Job
 from facecap_addon.jobs.eta import StageClock, duration_text
 from facecap_addon.jobs.events import Event, JobError, JobResult, decode_event, encode_event
 from facecap_addon.jobs.performing import events_of
 from facecap_addon.jobs.progress import Progress
+from facecap_addon.jobs.registry import CAPTIONS, JOBS, Job, job_named, stages_of
 from facecap_addon.jobs.settings import SolveSettings
 from facecap_addon.jobs.stepwise import stepwise
 
@@ -45,7 +49,7 @@ def test_a_line_that_is_no_event_is_ignored(line: str) -> None:
 
 
 def test_the_estimate_follows_the_real_speed() -> None:
-    clock = StageClock({"landmarks": 0.75, "fit": 0.25})
+    clock = StageClock((("landmarks", 0.75), ("fit", 0.25)))
     for done in range(0, 101, 10):
         clock.update(Progress("landmarks", done, 100), now_s=done * 0.3)
     # 100 frames took 30 s, and the fit usually takes a third of that.
@@ -58,10 +62,68 @@ def test_the_estimate_follows_the_real_speed() -> None:
 
 
 def test_a_resumed_stage_is_not_taken_for_a_fast_one() -> None:
-    clock = StageClock({"landmarks": 1.0})
+    clock = StageClock((("landmarks", 1.0),))
     clock.update(Progress("landmarks", 900, 1000), now_s=0.0)
     clock.update(Progress("landmarks", 910, 1000), now_s=1.0)
     assert clock.eta_s == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("job", [job for job in JOBS if job.name != "live"], ids=lambda job: job.name)
+def test_the_bar_of_every_job_runs_from_nothing_to_all_with_an_estimate(job: Job) -> None:
+    """Each stage takes a second; the last estimate before the end is of no more than a few."""
+    stages = [name for name, _ in job.stages]
+    clock, now_s, fractions, estimates = StageClock(job.stages), 0.0, [], []
+    for name in stages:
+        for done in (0, 5, 10):
+            clock.update(Progress(name, done, 10), now_s)
+            now_s += 0.5
+            fractions.append(clock.fraction)
+            estimates.append(clock.eta_s)
+    assert fractions[0] == 0 and fractions[-1] == pytest.approx(1.0)
+    assert fractions == sorted(fractions) and len(set(fractions)) > len(stages)
+    assert all(eta is not None and eta >= 0 for eta in estimates[1:])
+    assert estimates[-1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_stages_that_are_passed_over_take_no_time_and_one_that_comes_again_no_more() -> None:
+    clock = StageClock((("open", 1), ("landmarks", 50), ("fit", 20), ("files", 9), ("open", 1), ("face", 19)))
+    clock.update(Progress("open", 0, 1), 0.0)
+    clock.update(Progress("fit", 0, 10), 1.0)
+    assert clock.fraction == pytest.approx(1 / 50)
+    clock.update(Progress("fit", 10, 10), 2.0)
+    clock.update(Progress("landmarks", 0, 10), 2.0)  # lies behind
+    assert clock.fraction == pytest.approx(21 / 50)
+    clock.update(Progress("open", 0, 1), 2.0)
+    assert clock.fraction == pytest.approx(21 / 41)
+    clock.update(Progress("elsewhere", 1, 1), 2.5)  # unknown
+    assert clock.fraction <= 22 / 41 + 1e-9
+
+
+def test_a_stage_without_progress_of_its_own_has_an_estimate() -> None:
+    clock = StageClock((("landmarks", 50), ("blend", 50)))
+    clock.update(Progress("landmarks", 0, 10), 0.0)
+    clock.update(Progress("landmarks", 10, 10), 8.0)
+    clock.update(Progress("blend", 0, 1), 9.0)
+    assert clock.eta_s == pytest.approx(9.0)
+
+
+def test_a_job_has_the_stages_of_its_settings() -> None:
+    job = job_named("solve")
+    plain = SolveSettings(video=Path("a.mp4"), out=Path("o"), preview=False, blend=False)
+    names = [name for name, _ in stages_of(job, plain)]
+    assert "fit" in names and not {"solve", "preview", "blend", "face"} & set(names)
+    assert "solve" in dict(stages_of(job, replace(plain, method="x.facecap")))
+    assert "face" in dict(stages_of(job, replace(plain, method="deep")))
+
+
+def test_every_stage_that_a_job_reports_has_a_caption() -> None:
+    """Those named in the code of jobs and of what they run; and each stage of the registry is reported somewhere."""
+    rooms = Path(registry.__file__).parent.parent
+    code = "\n".join(path.read_text(encoding="utf-8") for path in rooms.rglob("*.py") if path.name != "registry.py")
+    reported = set(re.findall(r'(?:\bProgress|\bstepwise|\bsay|\.progress|\bPass)\(\s*"([a-z ]+)"', code))
+    assert len(reported) > 25
+    assert reported <= set(CAPTIONS)
+    assert {name for job in JOBS for name, _ in job.stages} == set(CAPTIONS)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (125, "2:05"), (3725, "1:02:05")])
@@ -69,12 +131,12 @@ def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
-def job_that(raises: BaseException) -> Job:
+def job_that(raises: BaseException) -> SimpleNamespace:
     def run(settings: Any) -> Generator[Progress, None, Any]:
         yield Progress("open", 0, 1)
         raise raises
 
-    return Job("solve", SolveSettings, run)
+    return SimpleNamespace(name="solve", run=run)
 
 
 def test_a_fault_is_written_to_a_report_that_the_message_names(tmp_path: Path) -> None:
@@ -161,9 +223,9 @@ def test_a_closed_stepwise_ends_its_work() -> None:
 
 def test_the_bar_without_a_terminal_says_each_stage_once() -> None:
     stream = io.StringIO()
-    bar = ProgressBar(stream)
+    bar = ProgressBar(stream, (("landmarks", 3), ("fit", 1)))
     for done in range(5):
         bar.show(Progress("landmarks", done, 5))
     bar.show(Progress("fit", 0, 5, "Going on from frame 3"))
     bar.clear()
-    assert stream.getvalue().splitlines() == ["finding landmarks", "Going on from frame 3", "fitting the face"]
+    assert stream.getvalue().splitlines() == ["Finding landmarks", "Going on from frame 3", "Fitting the face"]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError
-from facecap_addon.jobs.catalog import open_job
 from facecap_addon.jobs.performing import events_of
 from facecap_addon.jobs.progress import Progress
 from facecap_addon.jobs.refine_settings import RefineSettings
+from facecap_addon.jobs.registry import job_named
 from facecap_addon.jobs.runner import InlineRunner
 from facecap_addon.jobs.settings import SolveSettings
 from facecap_addon.takes.npz import load_take
@@ -104,7 +104,7 @@ def test_a_refinement_that_was_stopped_goes_on(solved: Path) -> None:
     runner.cancel()
     with pytest.raises(CancelledError):
         runner.wait()
-    stages = [e.stage for e in events_of(open_job("refine"), settings) if isinstance(e, Progress)]
+    stages = [e.stage for e in events_of(job_named("refine"), settings) if isinstance(e, Progress)]
     assert stages.count("head") == 2  # begun and done: its part was kept
     assert not half_written(solved)
 

@@ -67,12 +67,12 @@ def test_what_is_developed_with_is_what_ships() -> None:
 
 
 def test_the_guide_lists_the_present_settings() -> None:
-    from tools.settings_table import TABLES, updated
+    from tools.settings_table import COMMANDS, DOCS, updated
 
-    for page, settings in TABLES:
-        text = page.read_text(encoding="utf-8")
-        assert settings.__name__ in text
-        assert updated(text, settings) == text, "run python -m tools.settings_table"
+    for command in COMMANDS:
+        text = (DOCS / command.page).read_text(encoding="utf-8")
+        assert command.settings_type.__name__ in text
+        assert updated(text, command) == text, "run python -m tools.settings_table"
 
 
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "process_time_ns", "thread_time"}

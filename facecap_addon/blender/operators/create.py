@@ -18,17 +18,10 @@ from ..properties.derive import values_of
 from ..takes import add_take, still_baked, take_file
 from .bake import bake_take
 from .refine import show_picture
-from .solve import STAGES, JobOperator, lines_of, object_of, scene_of, worker_job, write_rig
+from .solve import JobOperator, lines_of, object_of, scene_of, worker_job, write_rig
 
 SHEET = "FaceCap shape keys"
 NAME_LENGTH = 40
-STAGES.update(
-    {
-        "keys": "Making shape keys",
-        "generate": "Generating",
-        "warp": "Moving the mesh",
-    }
-)
 
 
 class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):

@@ -15,21 +15,9 @@ from .. import session
 from ..package import work_folder
 from ..properties.derive import FILE_CHOICE, values_of
 from .refine import show_picture
-from .solve import STAGES, JobOperator, lines_of, worker_job
+from .solve import JobOperator, lines_of, worker_job
 
 LIVE_IMAGE = "FaceCap training"
-STAGES.update(
-    {
-        "add": "Adding to the training set",
-        "draw": "Drawing the character",
-        "sheet": "Making the contact sheet",
-        "pictures": "Cutting out faces",
-        "embed": "Learning expressions",
-        "train": "Training",
-        "export": "Writing the solver",
-        "compare": "Comparing with the landmark fit",
-    }
-)
 
 
 class SetOperator(JobOperator):

@@ -13,6 +13,7 @@ from ...errors import FacecapError
 from ...jobs.events import FaceEvent
 from ...jobs.live_settings import LiveSettings
 from ...jobs.progress import Progress
+from ...jobs.registry import caption_of
 from ...jobs.schema import from_json
 from .. import session
 from ..overlay import live_picture
@@ -27,7 +28,6 @@ from .solve import RIG_NAME
 
 POLL_S = 1 / 60
 _PANEL_S, _LATENCIES = 0.25, 5000
-STAGES = {"open": "Opening", "character": "Getting to know the character", "live": "Waiting for a face"}
 
 
 class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
@@ -116,7 +116,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         newest: FaceEvent | None = None
         for event in live.runner.poll():
             if isinstance(event, Progress):
-                live.stage = STAGES.get(event.stage, event.stage.capitalize())
+                live.stage = caption_of(event.stage)
                 live.fraction = event.done / event.total if event.total else 0.0
                 live.note = event.message or live.note
             elif isinstance(event, FaceEvent):

@@ -15,7 +15,7 @@ from .. import session
 from ..properties.derive import values_of
 from ..takes import home_folder, made_from, take_file
 from ..worker_python import worker_python
-from .solve import STAGES, JobOperator, job_of
+from .solve import JobOperator, job_of
 
 if TYPE_CHECKING:
     from ...jobs.runner import ProcessRunner
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
 
 LIVE_IMAGE = "FaceCap refinement"
 CAMERAS_NAME = "cameras.json"
-STAGES.update(
-    {
-        "look": "Looking at skin and light",
-        "head": "Refining the head",
-        "shape": "Refining the face",
-        "head again": "Refining the head again",
-        "face": "Refining the face again",
-        "infill": "Filling gaps by optical flow",
-        "flow": "Following the footage's motion",
-        "time": "Making neighbours consistent",
-        "expression": "Refining the expression",
-    }
-)
 
 
 class FACECAP_OT_refine(JobOperator, bpy.types.Operator):

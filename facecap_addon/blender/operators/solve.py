@@ -10,6 +10,7 @@ import bpy
 from ...errors import FacecapError
 from ...jobs.eta import duration_text
 from ...jobs.progress import Progress
+from ...jobs.registry import caption_of
 from ...jobs.result import SolveResult
 from ...jobs.schema import from_json
 from ...jobs.settings import SolveSettings
@@ -30,17 +31,6 @@ if TYPE_CHECKING:
 
 POLL_S = 0.1
 RIG_NAME = "character.rig.npz"
-STAGES = {
-    "open": "Opening the footage",
-    "character": "Placing landmarks on the character",
-    "landmarks": "Finding landmarks",
-    "fit": "Solving",
-    "solve": "Solving",
-    "files": "Writing files",
-    "preview": "Writing the preview",
-    "blend": "Writing the .blend",
-    "proxy": "Copying the footage for Blender",
-}
 
 
 class JobOperator(FacecapOperator):
@@ -303,7 +293,7 @@ def listen(job: session.Job) -> None:
     """Take in what the worker has said since the last call."""
     for event in job.runner.poll():
         if isinstance(event, Progress):
-            job.stage = STAGES.get(event.stage, event.stage.capitalize())
+            job.stage = caption_of(event.stage)
             if event.total > 1:
                 job.stage += f" {event.done} of {event.total}"
     job.fraction = job.runner.fraction

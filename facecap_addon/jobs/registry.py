@@ -1,0 +1,267 @@
+"""The jobs there are: what each is called, takes and does, and how its time is usually spent.
+
+Command line, worker, the tables in docs/, the bars of terminal and panel and their estimates derive from it. A job's
+module, and its settings, are imported only when they are asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CAPTIONS: Mapping[str, str] = {
+    "open": "Opening",
+    "character": "Placing landmarks on the character",
+    "landmarks": "Finding landmarks",
+    "proxy": "Copying the footage for Blender",
+    "fit": "Fitting the face",
+    "solve": "Solving",
+    "files": "Writing files",
+    "blend": "Writing the .blend",
+    "preview": "Writing the preview",
+    "look": "Looking at skin and light",
+    "head": "Refining the head",
+    "shape": "Refining the face",
+    "head again": "Refining the head again",
+    "face": "Refining the face again",
+    "infill": "Filling gaps by optical flow",
+    "flow": "Following the footage's motion",
+    "time": "Making neighbours consistent",
+    "expression": "Refining the expression",
+    "add": "Adding to the training set",
+    "alembic": "Reading Alembic",
+    "draw": "Drawing the character",
+    "sheet": "Making the contact sheet",
+    "pictures": "Cutting out faces",
+    "embed": "Learning expressions",
+    "teach": "Training the teacher",
+    "train": "Training",
+    "free": "Training on its own predictions",
+    "export": "Writing the network",
+    "compare": "Comparing with the landmark fit",
+    "filter": "Filtering",
+    "live": "Waiting for a face",
+    "generate": "Generating",
+    "keys": "Making shape keys",
+    "warp": "Moving the mesh",
+    "data": "Gathering sequences",
+}
+"""What a stage is called in front of people, in terminal and panel."""
+
+Stages = tuple[tuple[str, float], ...]
+_SOLVE: Stages = (
+    ("open", 2),
+    ("character", 5),
+    ("landmarks", 55),
+    ("proxy", 5),
+    ("fit", 15),
+    ("solve", 15),
+    ("files", 3),
+    ("blend", 5),
+    ("preview", 10),
+)
+_REFINE: Stages = (
+    ("open", 1),
+    ("landmarks", 3),
+    ("character", 3),
+    ("look", 5),
+    ("head", 10),
+    ("shape", 10),
+    ("head again", 5),
+    ("face", 40),
+    ("infill", 8),
+    ("flow", 5),
+    ("time", 5),
+    ("expression", 10),
+    ("files", 1),
+    ("proxy", 2),
+    ("blend", 3),
+    ("preview", 5),
+)
+_REFINED = 20
+"""A refinement takes so many times as long as the solve before it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that can be run.
+
+    Attributes:
+        name: as it is typed.
+        module: of its `run`, a generator function of the settings that yields Progress and returns an object with
+            `to_json()`; relative to this room.
+        settings: module and class of its settings.
+        stages: in their usual order, with their usual shares of a job's time, of any sum; a job leaves out what does
+            not concern it, and a stage may come twice.
+        positional: the setting that is given without a flag.
+        summary, description: a line, and a sentence or two, for --help.
+        page: of docs/ that holds the table of its settings.
+        on_command_line: whether it is a command; else Blender alone asks for it.
+        has_controls: whether `run` takes `controls`, bytes that tell it things while it runs.
+    """
+
+    name: str
+    module: str
+    settings: tuple[str, str]
+    stages: Stages
+    positional: str = ""
+    summary: str = ""
+    description: str = ""
+    page: str = ""
+    on_command_line: bool = True
+    has_controls: bool = False
+
+    @property
+    def settings_type(self) -> type[Any]:
+        """Its settings dataclass."""
+        module, name = self.settings
+        return getattr(importlib.import_module(module, __package__), name)
+
+    @property
+    def run(self) -> Callable[..., Generator[Any, None, Any]]:
+        """Its generator function; see `module`."""
+        return importlib.import_module(self.module, __package__).run
+
+
+JOBS: tuple[Job, ...] = (
+    Job(
+        "solve",
+        ".solve",
+        (".settings", "SolveSettings"),
+        _SOLVE,
+        "video",
+        "solve a video onto a character",
+        "Turn a video of a face into keys on a head with shape keys.",
+        "guide.md",
+    ),
+    Job(
+        "refine",
+        ".refine",
+        (".refine_settings", "RefineSettings"),
+        _REFINE,
+        "folder",
+        "refine a finished solve by deep energies (needs torch)",
+        "Render the character, look at the render as at the footage, and make both look the same.",
+        "refine.md",
+    ),
+    Job(
+        "dataset",
+        ".dataset",
+        (".dataset_settings", "DatasetSettings"),
+        (("open", 2), ("add", 5), ("alembic", 10), ("character", 5), ("draw", 60), ("landmarks", 30), ("sheet", 10)),
+        "folder",
+        "make, extend or check a training set",
+        "Gather footage and what the face does in it, for a network of one actor; see docs/learn.md.",
+        "learn.md",
+    ),
+    Job(
+        "train",
+        ".train",
+        (".train_settings", "TrainSettings"),
+        (
+            ("open", 1),
+            ("embed", 30),
+            ("pictures", 5),
+            ("teach", 30),
+            ("train", 90),
+            ("export", 2),
+            ("character", 1),
+            ("compare", 3),
+        ),
+        "folder",
+        "train a solver for one actor (needs torch)",
+        "Train a network on a training set; what comes out solves the actor's other footage, without torch.",
+        "learn.md",
+    ),
+    Job(
+        "filter",
+        ".filter",
+        (".filter_settings", "FilterSettings"),
+        (("open", 10), ("character", 30), ("filter", 60), ("files", 10), ("blend", 20)),
+        "take",
+        "smooth a take without opening its lips or blunting its blinks",
+        "Filter the curves of a finished take; the take stays, the filtered one lies beside it.",
+        "live.md",
+    ),
+    Job(
+        "live",
+        ".live",
+        (".live_settings", "LiveSettings"),
+        (("open", 5), ("character", 95), ("live", 0)),
+        "source",
+        "capture live from a camera, a video or a phone",
+        "Solve a camera, a video at its own rate or Live Link Face packets as they come; Ctrl-C ends it.",
+        "live.md",
+        has_controls=True,
+    ),
+    Job(
+        "retarget",
+        ".retarget",
+        (".retarget_settings", "RetargetSettings"),
+        (("open", 10), ("character", 30), ("warp", 60), ("blend", 15)),
+        "motion",
+        "move any mesh by landmarks",
+        "Let a mesh follow the landmarks of a take or of a generated sequence; it needs no shape keys.",
+        "retarget.md",
+    ),
+    Job(
+        "shape-keys",
+        ".shape_keys",
+        (".shape_keys_settings", "ShapeKeysSettings"),
+        (("open", 3), ("character", 12), ("keys", 80), ("blend", 5)),
+        "character",
+        "give a head the 52 ARKit shape keys",
+        "Carry the sample head's shape keys over to another head; nothing but its face has to be found.",
+        "retarget.md",
+    ),
+    Job(
+        "generate",
+        ".generate",
+        (".generate_settings", "GenerateSettings"),
+        (("open", 5), ("generate", 20), ("character", 30), ("keys", 20), ("warp", 20), ("files", 3), ("blend", 15)),
+        "expressions",
+        "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
+        "Let a recurrent network show an expression, and a character follow it; see docs/generate.md.",
+        "generate.md",
+    ),
+    Job(
+        "train-generator",
+        ".train_generator",
+        (".generate_settings", "TrainGeneratorSettings"),
+        (("open", 1), ("character", 4), ("data", 5), ("train", 60), ("free", 28), ("export", 2)),
+        "expression",
+        "train a generator of an expression (needs torch)",
+        "Train the network behind `facecap generate` on sequences of your own, or on authored ones.",
+        "generate.md",
+    ),
+    Job(
+        "proxy",
+        ".proxy",
+        (".proxy", "ProxySettings"),
+        (("open", 2), ("proxy", 98)),
+        on_command_line=False,
+    ),
+)
+
+
+def job_named(name: str) -> Job:
+    """The job of that name. Raises KeyError if there is none: names come from our own code."""
+    return {job.name: job for job in JOBS}[name]
+
+
+def stages_of(job: Job, settings: Any) -> Stages:
+    """A job's stages under some settings: without outputs that are not wanted; a deep solve ends in a refinement."""
+    stages = [(name, share) for name, share in job.stages if getattr(settings, name, True) is not False]
+    if job.name == "solve":
+        left_out = "solve" if settings.method in ("landmarks", "deep") else "fit"
+        stages = [stage for stage in stages if stage[0] != left_out]
+        if settings.method == "deep":
+            stages += [(name, _REFINED * share) for name, share in _REFINE]
+    return tuple(stages)
+
+
+def caption_of(stage: str) -> str:
+    """What a stage is called in front of people."""
+    return CAPTIONS.get(stage, stage.capitalize())
