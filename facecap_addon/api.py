@@ -1,0 +1,223 @@
+"""FaceCap from Python: the jobs as functions.
+
+    from facecap_addon import api as facecap
+
+    take = facecap.solve("talk.mp4", character="hero.blend:Head")
+    print(take.channels, take.weights.shape)
+
+Every function takes the settings of its job by name, as the tables in docs/ list them (without the dashes, underscores
+inside), calls `on_progress` as it goes, and raises `FacecapError` with what happened and what to do about it. Importing
+this module imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import CancelledError, FacecapError, NoFaceError
+
+if TYPE_CHECKING:
+    from .jobs.dataset import DatasetResult
+    from .jobs.generate import GenerateResult
+    from .jobs.progress import Progress
+    from .jobs.retarget import RetargetResult
+    from .jobs.shape_keys import ShapeKeysResult
+    from .jobs.train import TrainResult
+    from .rig.blendshapes import BlendshapeRig
+    from .takes.take import Take
+
+    OnProgress = Callable[[Progress, float], None]
+
+__all__ = [
+    "CancelledError",
+    "FacecapError",
+    "NoFaceError",
+    "extend_dataset",
+    "filter_take",
+    "generate",
+    "load_rig",
+    "load_take",
+    "make_shape_keys",
+    "refine",
+    "retarget",
+    "run_job",
+    "save_take",
+    "solve",
+    "train",
+]
+
+
+def solve(
+    video: str | Path,
+    *,
+    character: str | Path | None = None,
+    out: str | Path | None = None,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> Take:
+    """Turn a video of a face into weights of a character's shape keys and the motion of its head.
+
+    Args:
+        video: a video file, or a folder, picture or pattern of an image sequence.
+        character: FILE.blend, FILE.blend:OBJECT or a rig .npz; None: the sample head.
+        out: folder for the take, the .blend and the other files; None: nothing is left on disk.
+        on_progress: called with the progress and the fraction of the whole, 0 to 1; it may raise to stop.
+        settings: see docs/guide.md, as `start="12.5s"`, `method="deep"`, `preview=True`.
+    Returns:
+        The take: weights (F, K) by `take.channels`, head rotation and translation, status and time of each frame.
+    Raises:
+        NoFaceError: no frame shows a face.  FacecapError: anything else that can be mended.
+    """
+    if out is not None:
+        result = run_job("solve", {**settings, "video": video, "character": character, "out": out}, on_progress)
+        return load_take(result.version or result.take)
+    with tempfile.TemporaryDirectory(prefix="facecap-") as folder:
+        quiet = {"blend": False, "report": False, **settings}
+        result = run_job("solve", {**quiet, "video": video, "character": character, "out": folder}, on_progress)
+        return load_take(result.take)
+
+
+def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> Take:
+    """Make a finished solve look like its footage; needs PyTorch. Settings: docs/refine.md.
+
+    Args:
+        folder: that a solve was written to, or its take.
+    Raises:
+        FacecapError: PyTorch is missing, or the folder holds no solve.
+    """
+    result = run_job("refine", {**settings, "folder": folder}, on_progress)
+    return load_take(result.version or result.take)
+
+
+def filter_take(take: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> Take:
+    """Smooth a take without opening its lips or blunting its blinks; settings: docs/live.md.
+
+    Args:
+        take: its file; it stays, the filtered one lies beside it.
+    Raises:
+        FacecapError: it is no take.
+    """
+    return load_take(run_job("filter", {**settings, "take": take}, on_progress).take)
+
+
+def retarget(
+    motion: str | Path,
+    *,
+    character: str | Path,
+    out: str | Path,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> RetargetResult:
+    """Let any mesh follow the landmarks of a take or of a generated sequence; settings: docs/retarget.md.
+
+    Args:
+        motion: a take or a .landmarks.npz.  character: the mesh; it needs no shape keys.  out: folder.
+    Raises:
+        FacecapError: the motion cannot be read, or no face is found on the mesh.
+    """
+    return run_job("retarget", {**settings, "motion": motion, "character": character, "out": out}, on_progress)
+
+
+def make_shape_keys(
+    character: str | Path, *, out: str | Path, on_progress: OnProgress | None = None, **settings: Any
+) -> ShapeKeysResult:
+    """Give a head the 52 ARKit shape keys; settings: docs/retarget.md.
+
+    Raises:
+        FacecapError: no face is found on it.
+    """
+    return run_job("shape-keys", {**settings, "character": character, "out": out}, on_progress)
+
+
+def generate(
+    expressions: str | Sequence[str],
+    *,
+    out: str | Path,
+    character: str | Path | None = None,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> GenerateResult:
+    """Invent an expression, or several one after the other, that nobody performed; settings: docs/generate.md.
+
+    Args:
+        expressions: "anger", "disgust", "fear", "happiness", "sadness" or "surprise".  out: folder.
+        character: as for `solve`.
+    Raises:
+        FacecapError: there is no such expression.
+    """
+    named = expressions if isinstance(expressions, str) else ",".join(expressions)
+    return run_job("generate", {**settings, "expressions": named, "character": character, "out": out}, on_progress)
+
+
+def extend_dataset(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> DatasetResult:
+    """Make, extend or check a training set; settings: docs/learn.md.
+
+    Raises:
+        FacecapError: what is to be added cannot be read or does not fit.
+    """
+    return run_job("dataset", {**settings, "folder": folder}, on_progress)
+
+
+def train(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> TrainResult:
+    """Train a solver for one actor on a training set; needs PyTorch. Settings: docs/learn.md.
+
+    Raises:
+        FacecapError: PyTorch is missing, or the set is damaged or too small.
+    """
+    return run_job("train", {**settings, "folder": folder}, on_progress)
+
+
+def load_take(path: str | Path) -> Take:
+    """Read a take. Raises FacecapError if it is damaged or none."""
+    from .takes.npz import load_take as read
+
+    return read(Path(path))
+
+
+def save_take(path: str | Path, take: Take) -> None:
+    """Write a take, completely or not at all. Raises FacecapError if it cannot be written."""
+    from .takes.npz import save_take as write
+
+    write(Path(path), take)
+
+
+def load_rig(path: str | Path) -> BlendshapeRig:
+    """Read a rig .npz: a mesh and its shape keys. Raises FacecapError if it is damaged or none."""
+    from .rig.blendshapes import load_rig as read
+
+    return read(Path(path))
+
+
+def run_job(name: str, settings: dict[str, Any], on_progress: OnProgress | None = None) -> Any:
+    """Run any job to its end, in this process.
+
+    Args:
+        name: as on the command line.  settings: by name.  on_progress: see `solve`.
+    Returns:
+        The job's result.
+    Raises:
+        FacecapError: a setting is unknown or out of range, or what the job raises.
+    """
+    from .jobs.eta import StageClock
+    from .jobs.registry import job_named, stages_of
+    from .jobs.schema import from_json
+
+    job = job_named(name)
+    given = {key: str(value) if isinstance(value, Path) else value for key, value in settings.items()}
+    request = from_json(job.settings_type, given)
+    clock = StageClock(stages_of(job, request))
+    steps = job.run(request)
+    try:
+        while True:
+            progress = next(steps)
+            clock.update(progress, time.monotonic())
+            if on_progress is not None:
+                on_progress(progress, clock.fraction)
+    except StopIteration as finished:
+        return finished.value
+    finally:
+        steps.close()
