@@ -15,7 +15,7 @@ JOBS ?= auto
 PARALLEL = $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist worksteal)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow test-gui test-blender coverage lint format build bench models clean
+.PHONY: help demo test test-slow test-gui test-blender coverage lint format docs build bench models clean
 
 help:
 	@echo "make demo [VIDEO=clip.mp4] [OUT=folder]  solve a clip on the sample head"
@@ -23,6 +23,7 @@ help:
 	@echo "make build                               installable zips per platform and Blender, in dist/"
 	@echo "make bench                               speed of a whole solve and of its parts"
 	@echo "make lint | format | coverage            ruff, pyright, import contracts"
+	@echo "make docs                                the pages of docs/ as a site, in build/docs"
 	@echo "make test-slow | test-gui                long tests | tests in a real Blender window"
 	@echo "make test-blender BPY=5.0.1              Blender tests with another bpy (version or Python)"
 
@@ -71,6 +72,10 @@ lint: $(DEV)
 format: $(DEV)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: $(READY)
+	$(PY) -m pip install -qq -r requirements-docs.txt
+	$(PY) -m mkdocs build --strict --quiet
 
 build: models
 	$(PY) -m tools.build_extension
