@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
+from ..geometry.quaternions import wxyz_of
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.track import FrameObservation
@@ -150,7 +151,7 @@ class LiveFit:
         self._state = state
         confidence, _, gaze = measured(calibration, energy.seen, state, slice(0, 1))
         ahead = np.clip(gaze[0] - self._ahead, -MAX_GAZE_RAD, MAX_GAZE_RAD) if self._settings.gaze else 0 * gaze[0]
-        turned = Rotation.from_matrix(state.rotation[0]).as_quat()[[3, 0, 1, 2]]
+        turned = wxyz_of(Rotation.from_matrix(state.rotation[0]))
         weights = state.weights[0, : len(self._rig.channels)].astype(np.float32)
         place = state.translation[0] * subject.scale
         return LivePose(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..geometry.quaternions import wxyz_of
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .calibrate import Calibration
@@ -57,7 +58,7 @@ def take_of(
     status[solved] = STATUS_SOLVED
     quaternion = np.zeros((frames, 4), np.float32)
     quaternion[:, 0] = 1.0
-    quaternion[solved] = _continuous(Rotation.from_matrix(state.rotation[wanted]).as_quat()[:, [3, 0, 1, 2]])
+    quaternion[solved] = _continuous(wxyz_of(Rotation.from_matrix(state.rotation[wanted])))
     return Take(
         time_s=observations.time_s,
         channels=rig.channels,

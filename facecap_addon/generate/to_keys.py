@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
+from ..geometry.quaternions import FRONT, wxyz_of
 from ..landmarks.layout import mediapipe_of
 from ..retarget.head_motion import on_bone, without_head_motion
 from ..retarget.scaling import region_scales
@@ -24,8 +25,6 @@ _RIDGE = 3e-4
 """Price of a key at full strength, against a landmark off by its own share of the face; keeps weights few."""
 _STILL_M = 1e-4
 _UNSEEN = ("eyeLook", "tongue")
-FRONT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-"""Camera space from head space of a head that faces the camera."""
 _AWAY_M = 0.6
 
 
@@ -93,7 +92,7 @@ def take_of(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkE
     keys[[k for k, channel in enumerate(rig.channels) if (arkit_name(channel) or "").startswith(_UNSEEN)]] = 0.0
     weights, left = weights_of(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins])
     count = sequence.frame_count
-    quaternion = Rotation.from_matrix(FRONT @ placed.rotation).as_quat()[:, [3, 0, 1, 2]]
+    quaternion = wxyz_of(Rotation.from_matrix(FRONT @ placed.rotation))
     translation = placed.shift @ FRONT.T + (0.0, 0.0, _AWAY_M)
     return Take(
         time_s=sequence.time_s,

@@ -27,8 +27,14 @@ from .stepwise import stepwise
 
 Made = TypeVar("Made")
 # Raise it when what is read from a .blend, or how landmarks are placed, changes.
-FORMAT = 3
+FORMAT = 4
+_FOLDER = ".characters.facecap"
 _BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
+
+
+def characters_in(out: Path) -> Path:
+    """Where rigs read for results in a folder are kept, with their landmarks; it may be deleted at any time."""
+    return out / _FOLDER
 
 
 @dataclass(frozen=True)

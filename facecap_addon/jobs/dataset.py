@@ -19,7 +19,7 @@ from ..learn.stills import find_stills
 from ..learn.training_set import Box, TrainingSet, open_set, save_set
 from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, ask_blender, reporting
-from .character import character_source, read_rig
+from .character import character_source, characters_in, read_rig
 from .dataset_settings import DatasetSettings
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
 from .progress import Progress
@@ -124,7 +124,7 @@ def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Generator[Pr
 
         character = settings_of(load_take(settings.take), settings.take).character
     rig, _ = yield from read_rig(
-        character_source(character), blender=settings.blender, hook=hook, folder=settings.folder / ".characters.facecap"
+        character_source(character), blender=settings.blender, hook=hook, folder=characters_in(settings.folder)
     )
     return TrainingSet(settings.folder, rig)
 

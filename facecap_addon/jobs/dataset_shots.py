@@ -139,10 +139,10 @@ def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: flo
 
     check_torch()
     landmarker = open_landmarker(threads=settings.threads)
-    from .character import embedding_of
+    from .character import characters_in, embedding_of
 
     embedding = yield from stepwise(
-        "character", lambda _: embedding_of(training_set.rig, landmarker, settings.folder / ".characters.facecap")
+        "character", lambda _: embedding_of(training_set.rig, landmarker, characters_in(settings.folder))
     )
     shots = max(1, round(seconds / SHOT_S))
     each = seconds / shots

@@ -23,7 +23,7 @@ from ..takes.npz import load_take, save_take
 from ..takes.take import Take
 from ..takes.versions import ID, home_of, identified
 from .blender_process import BlenderHook
-from .character import character_source, embedding_of, read_rig
+from .character import character_source, characters_in, embedding_of, read_rig
 from .filter_settings import ENDING, FilterSettings
 from .outputs import OutputFiles, write_live_link
 from .progress import Progress
@@ -67,7 +67,7 @@ def run(
     before = read_live_link_csv(settings.take) if is_csv else load_take(settings.take)
     gaps: GapsOf | None = None
     if settings.character is not None:
-        folder = settings.take.parent / ".characters.facecap"
+        folder = characters_in(settings.take.parent)
         source = character_source(settings.character)
         rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=folder)
         landmarker = open_landmarker(threads=settings.threads)

@@ -27,7 +27,7 @@ from ..takes.names import made_stem
 from ..takes.npz import save_take
 from ..takes.versions import identified
 from .blender_process import BlenderHook, ask_blender
-from .character import character_source, embedding_of, read_rig, rig_key
+from .character import character_source, characters_in, embedding_of, read_rig, rig_key
 from .generate_settings import GenerateSettings
 from .outputs import OutputFiles, check_blend, write_blend, write_live_link
 from .progress import Progress
@@ -76,7 +76,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
 
-    kept = out / ".characters.facecap"
+    kept = characters_in(out)
     source = character_source(settings.character)
     rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
     stem = made_stem(out, f"{sequence.name}-{settings.seed}", _key(settings, sequence, rig), _WRITTEN, lines)

@@ -34,7 +34,7 @@ from ..live.sources import LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import Take
 from .blender_process import BlenderHook
-from .character import character_source, embedding_of, read_rig, rehearsal_of
+from .character import character_source, characters_in, embedding_of, read_rig, rehearsal_of
 from .events import FaceEvent
 from .live_settings import LiveSettings
 from .outputs import OutputFiles, write_live_link
@@ -325,4 +325,4 @@ def _write_csv(path: Path, take: Take) -> None:
 
 
 def _kept(settings: LiveSettings) -> Path:
-    return settings.out / ".characters.facecap"
+    return characters_in(settings.out)

@@ -31,7 +31,7 @@ from ..takes.report import write_report
 from ..takes.take import Take
 from ..takes.versions import ID, job_folder, keep
 from .blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting
-from .character import CharacterSource
+from .character import CharacterSource, characters_in
 from .crash import versions
 from .output_settings import OutputSettings
 from .progress import Progress
@@ -66,7 +66,7 @@ class OutputFiles:
 
     @property
     def characters(self) -> Path:
-        return self.out / ".characters.facecap"
+        return characters_in(self.out)
 
 
 def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> Path | None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import CancelledError, FacecapError
+from ..takes.atomic import DISK_FULL
 from .crash import write_crash_report
 from .events import Event, JobError, JobResult, encode_event
 from .registry import Job, job_named
 from .schema import from_json
 
-# EDQUOT does not exist on Windows.
-DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 

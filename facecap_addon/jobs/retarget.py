@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
-from ..generate.to_keys import FRONT, OnCharacter, on_character
+from ..generate.to_keys import OnCharacter, on_character
+from ..geometry.quaternions import FRONT, rotation_of
 from ..landmarks.layout import mediapipe_of
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
@@ -31,7 +31,7 @@ from ..takes.npz import load_take
 from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
 from .blender_process import BlenderHook, ask_blender
-from .character import CharacterSource, character_source, embedding_of, read_rig, rig_key
+from .character import CharacterSource, character_source, characters_in, embedding_of, read_rig, rig_key
 from .outputs import check_blend, write_blend
 from .progress import Progress
 from .retarget_settings import RetargetSettings, WarpSettings
@@ -73,7 +73,7 @@ def run(
     """
     yield Progress("open", 0, 1)
     settings.out.mkdir(parents=True, exist_ok=True)
-    kept = settings.out / ".characters.facecap"
+    kept = characters_in(settings.out)
     landmarker = open_landmarker(threads=settings.threads)
     if settings.motion.name.endswith(ENDING):
         sequence, start_s = load_sequence(settings.motion), 0.0
@@ -130,7 +130,7 @@ def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) ->
     fps = frame_rate(take)
     at = between_rows(take.time_s, take.solved, even_times(take.time_s, fps))
     face = np.tensordot(at.mixed(take.weights[:, rows]), deltas[columns], axes=1)
-    turned = Rotation.from_quat(at.mixed_quaternions(take.head_rotation_wxyz)[:, [1, 2, 3, 0]]).as_matrix()
+    turned = rotation_of(at.mixed_quaternions(take.head_rotation_wxyz)).as_matrix()
     seen = at.mixed(take.head_translation_m)
     shift = (seen - np.median(seen, axis=0)) @ FRONT  # head space: where the camera's axes lie in a head that faces it
     moved = np.einsum("fij,flj->fli", FRONT.T @ turned, neutral + face) + shift[:, None]

@@ -23,7 +23,7 @@ from ..rig.key_sheet import key_sheet
 from ..takes.atomic import atomic_path
 from ..takes.names import made_stem
 from .blender_process import BlenderHook, ask_blender
-from .character import character_source, embedding_of, find_character, read_rig, rig_key
+from .character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key
 from .outputs import check_blend, write_blend
 from .progress import Progress
 from .shape_keys_settings import ShapeKeysSettings
@@ -63,7 +63,7 @@ def run(
     yield Progress("open", 0, 1)
     out = settings.out
     out.mkdir(parents=True, exist_ok=True)
-    kept = out / ".characters.facecap"
+    kept = characters_in(out)
     target_source = character_source(settings.character)
     blender, hook = settings.blender, blender_hook
     landmarker = open_landmarker(threads=settings.threads)

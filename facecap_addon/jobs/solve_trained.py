@@ -18,6 +18,7 @@ from ..fit.landmark_terms import terms_for
 from ..footage.footage import Footage, open_footage
 from ..footage.read import FrameReader, read_frames
 from ..geometry.camera import focal_px_from_lens
+from ..geometry.quaternions import wxyz_of
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..learn.bundle import SolverBundle, load_bundle
@@ -229,7 +230,7 @@ def take_from(
         confidence = region_confidence(away, observations.confidence[:, terms.used], observations.presence, terms)
     shown = (status == STATUS_SOLVED)[:, None]
     weights = np.where(shown, found.weights, 0).astype(np.float32)
-    quaternion = Rotation.from_matrix(rotation).as_quat()[:, [3, 0, 1, 2]]
+    quaternion = wxyz_of(Rotation.from_matrix(rotation))
     return Take(
         time_s=found.time_s,
         channels=rig.channels,

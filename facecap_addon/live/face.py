@@ -6,21 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 F32 = NDArray[np.float32]
-HEAD_FRONT_WXYZ = (0.7071068, 0.7071068, 0.0, 0.0)
-"""Camera from head of a head that looks into the camera."""
-
-
-def rotation_of(wxyz: NDArray[np.floating] | tuple[float, ...]) -> Rotation:
-    """A rotation from quaternions (…, 4), real part first."""
-    return Rotation.from_quat(np.asarray(wxyz)[..., [1, 2, 3, 0]])
-
-
-def wxyz_of(rotation: Rotation) -> F32:
-    """(4,) quaternion, real part first."""
-    return rotation.as_quat()[[3, 0, 1, 2]].astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from ..errors import FacecapError
 from ..fit.head_only import FOCAL_WIDTHS, head_poses
 from ..fit.live import LiveFit
+from ..geometry.quaternions import HEAD_FRONT_WXYZ, wxyz_of
 from ..landmarks.follow import Follower
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
 from ..landmarks.protocol import Landmarker
@@ -23,7 +24,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
-from .face import HEAD_FRONT_WXYZ, LiveFace, wxyz_of
+from .face import LiveFace
 from .packets import WIRE_CHANNELS, FacePacket
 from .sources import LivePacket, LivePicture
 
@@ -127,7 +128,7 @@ class SolverMethod:
                 points[None].astype(np.float64), seen[None].astype(np.float64), self._focal, self._size
             )
             if np.isfinite(residual[0]):
-                turn = wxyz_of(Rotation.from_matrix(rotation[0]))
+                turn = wxyz_of(Rotation.from_matrix(rotation[0])).astype(np.float32)
                 place = shift[0].astype(np.float32)
         gaze = look_gaze(self._solver.facts.channels, found[None])[0].astype(np.float32)
         return LiveFace(captured.time_s, weights, turn, place, gaze, 1.0)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .face import HEAD_FRONT_WXYZ, LiveFace, rotation_of, wxyz_of
+from ..geometry.quaternions import HEAD_FRONT_WXYZ, rotation_of, wxyz_of
+from .face import LiveFace
 
 F64 = NDArray[np.float64]
 _KEPT, _LEAST = 15, 3
@@ -55,4 +56,6 @@ class Neutral:
             end = np.where(beyond > 0, self._high, self._low)
             share = beyond / np.where(end == self._rest, 1, end - self._rest)
             weights = np.where(share > 0, share * end, 0).astype(np.float32)
-        return replace(face, weights=weights, head_wxyz=wxyz_of(self._turn * rotation_of(face.head_wxyz)))
+        return replace(
+            face, weights=weights, head_wxyz=wxyz_of(self._turn * rotation_of(face.head_wxyz)).astype(np.float32)
+        )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import FacecapError
+from ..geometry.quaternions import HEAD_FRONT_WXYZ
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
-from .face import HEAD_FRONT_WXYZ, LiveFace
+from .face import LiveFace
 
 
 class Recording:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..geometry.quaternions import HEAD_FRONT_WXYZ, rotation_of, wxyz_of
 from ..takes.filters.choice import FilterChoice
 from ..takes.filters.filtering import OnlineFilter, online
 from ..takes.filters.take_filter import TENFOLD
-from .face import HEAD_FRONT_WXYZ, LiveFace, rotation_of, wxyz_of
+from .face import LiveFace
 
 _AGAIN_S = 0.5
 _FRONT = rotation_of(HEAD_FRONT_WXYZ)
@@ -47,7 +48,7 @@ class SmoothFace:
             face,
             time_s=time_s,
             weights=np.clip(found[:k], self._ranges[:, 0], self._ranges[:, 1]).astype(np.float32),
-            head_wxyz=wxyz_of(_FRONT * Rotation.from_rotvec(found[k : k + 3])),
+            head_wxyz=wxyz_of(_FRONT * Rotation.from_rotvec(found[k : k + 3])).astype(np.float32),
             head_m=(found[k + 3 : k + 6] / TENFOLD).astype(np.float32),
             gaze_rad=found[k + 6 :].reshape(2, 2).astype(np.float32),
         )

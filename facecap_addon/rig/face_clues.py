@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.quaternions import FRONT
 from .blendshapes import BlendshapeRig
 from .channels import arkit_name
-from .mean_face import FRONTAL
 
 F64 = NDArray[np.float64]
 
@@ -96,4 +96,4 @@ def _facing(eyes: F64, mouth: F64) -> F64 | None:
     if height < 0.3 * width or width < 0.1 * height:
         return None  # they are no eyes and no mouth
     left, up = left / width, up / height
-    return np.asarray(FRONTAL @ np.stack([left, np.cross(up, left), up]), np.float64)
+    return np.asarray(FRONT @ np.stack([left, np.cross(up, left), up]), np.float64)

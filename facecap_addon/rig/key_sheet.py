@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.quaternions import FRONT
 from ..images.draw import draw_text
 from .blendshapes import BlendshapeRig
 from .embedding import LandmarkEmbedding, landmark_geometry
@@ -13,8 +14,6 @@ from .portrait import Mesh, frame, look, turned
 _SIDE, _COLUMNS, _LABEL, _TEXT_PX = 160, 9, 18, 12
 _LIGHT = (0.3, -0.5, -1.0)
 _PAPER, _INK = (250, 250, 248), (50, 50, 50)
-_FROM_RIG = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-"""Camera axes (right, down, forward) of one who looks the head in the face, in head axes."""
 _YAW_RAD = 0.25
 
 
@@ -23,7 +22,7 @@ def key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.ui
     neutral, _ = landmark_geometry(rig, embedding)
     turn, shift = embedding.head_from_rig[:3, :3], embedding.head_from_rig[:3, 3]
     seen = (neutral[np.asarray(embedding.valid)].astype(np.float64) - shift) @ turn
-    view = frame(seen, turned(_FROM_RIG @ turn, _YAW_RAD, 0.0), 0.86, 2 * _SIDE)
+    view = frame(seen, turned(FRONT @ turn, _YAW_RAD, 0.0), 0.86, 2 * _SIDE)
     names = ("neutral", *rig.channels)
     rows = -(-len(names) // _COLUMNS)
     out = np.full((rows * (_SIDE + _LABEL), _COLUMNS * _SIDE, 3), _PAPER, np.uint8)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.quaternions import FRONT
 from ..landmarks.layout import Layout
 
 F64 = NDArray[np.float64]
@@ -23,8 +24,6 @@ _MEAN_MM = np.array(
 """The sample head's own, head axes (x the character's left, y towards the back, z up): it says what straight ahead is.
 Another face's nod differs from it by about a degree."""
 _MEAN = _MEAN_MM / 1000.0
-FRONTAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-"""Camera axes (right, down, forward) of one who looks a head in the face, in head axes."""
 
 
 @dataclass(frozen=True)
@@ -68,4 +67,4 @@ def face_pose(positions: NDArray[np.floating], layout: Layout) -> FacePose:
     rotation = (u * signs) @ v
     scale = max(float(stretch @ signs) / float((mean**2).sum()), 1e-12)
     left = ours / scale - mean @ rotation.T
-    return FacePose(FRONTAL @ rotation.T, scale, 1000.0 * float(np.sqrt((left**2).sum(axis=1).mean())))
+    return FacePose(FRONT @ rotation.T, scale, 1000.0 * float(np.sqrt((left**2).sum(axis=1).mean())))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import FacecapError
 
-_DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _BAD_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL}
 
@@ -55,7 +55,7 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def _explain(error: OSError, target: Path, temporary: Path) -> FacecapError | None:
-    if error.errno in _DISK_FULL:
+    if error.errno in DISK_FULL:
         return FacecapError(
             f"The disk is full: {target.name} could not be written.", "Free some space and run it again."
         )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.camera import PinholeCamera, project
+from ..geometry.poses import pose_matrices
 from ..geometry.raster import rasterise, shade
 from ..images.draw import draw_text, text_width
 from ..images.resample import to_grey
@@ -72,9 +73,8 @@ class HeadPicture:
         return int(self._solved_rows[max(0, before)])
 
     def _draw(self, picture: NDArray[np.uint8], vertices: NDArray[np.float32], row: int) -> None:
-        camera_from_head = np.eye(4)
-        camera_from_head[:3, :3] = _matrix(self._take.head_rotation_wxyz[row].astype(np.float64))
-        camera_from_head[:3, 3] = self._take.head_translation_m[row]
+        take = self._take
+        camera_from_head = pose_matrices(take.head_rotation_wxyz[row, None], take.head_translation_m[row, None])[0]
         camera_from_rig = (camera_from_head @ self._head_from_rig).astype(np.float32)
         points = vertices @ camera_from_rig[:3, :3].T + camera_from_rig[:3, 3]
         if points[:, 2].min() < _NEAREST_M:
@@ -116,15 +116,3 @@ def _greyed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     place = ((width - text_width(_LABEL, size)) / 2, height - round(height * 0.06))
     draw_text(faded, place, _LABEL, size, (205, 205, 205))
     return faded
-
-
-def _matrix(wxyz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, 3) rotation matrix from a (4,) unit quaternion."""
-    w, x, y, z = wxyz / max(float(np.linalg.norm(wxyz)), 1e-12)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )

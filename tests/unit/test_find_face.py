@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.geometry.camera import project
+from facecap_addon.geometry.quaternions import FRONT
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
@@ -20,7 +21,7 @@ from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding
 from facecap_addon.rig.face_clues import read_clues
 from facecap_addon.rig.face_parts import covers, parts_of, still_vertices
 from facecap_addon.rig.facing import Found, find_face
-from facecap_addon.rig.mean_face import FRONTAL, anchors, face_pose
+from facecap_addon.rig.mean_face import anchors, face_pose
 from facecap_addon.rig.portrait import Mesh, frame
 from facecap_addon.rig.rehearsal import face_mesh
 from facecap_addon.rig.surface import points_on
@@ -62,7 +63,7 @@ def seen(rig: BlendshapeRig, landmarker: Landmarker) -> Found:
 def test_a_turned_head_is_seen_from_its_front(degrees: tuple, landmarker: Landmarker) -> None:
     turn = Rotation.from_euler("zxy", degrees, degrees=True).as_matrix()
     found = seen(turned(sample().rig, turn, 0.01), landmarker)
-    assert angle_deg(found.view.rotation @ turn @ FRONTAL.T) < 2
+    assert angle_deg(found.view.rotation @ turn @ FRONT.T) < 2
     assert found.score > 0.9
 
 
@@ -70,7 +71,7 @@ def test_a_turned_head_is_seen_from_its_front(degrees: tuple, landmarker: Landma
 def test_so_is_one_without_keys(seed: int, landmarker: Landmarker) -> None:
     turn = Rotation.random(random_state=seed).as_matrix()
     found = seen(bare(turned(sample().rig, turn, 100.0)), landmarker)
-    assert angle_deg(found.view.rotation @ turn @ FRONTAL.T) < 2
+    assert angle_deg(found.view.rotation @ turn @ FRONT.T) < 2
 
 
 TURN = Rotation.from_euler("zxy", (45, 20, -10), degrees=True).as_matrix()
@@ -153,7 +154,7 @@ def test_glasses_are_looked_through(models: object) -> None:
     rig = with_glasses(head.rig, np.array([at[eye].mean(axis=0) for eye in lids]))
     worn = rig.triangles.min(axis=1) >= head.rig.vertex_count
     mesh = Mesh(rig.neutral, rig.triangles, rig.colors)
-    view = frame(at, FRONTAL, 0.5, 448)
+    view = frame(at, FRONT, 0.5, 448)
     landmarks_px = project(view.camera_space(at), view.camera)
     hides = covers(mesh, view, landmarks_px, L, still_vertices(rig))
     assert (hides == worn).all()
@@ -170,7 +171,7 @@ def test_glasses_are_looked_through(models: object) -> None:
 def test_keys_say_where_the_face_is() -> None:
     head = sample()
     clues = read_clues(head.rig)
-    assert clues.rotation is not None and angle_deg(clues.rotation @ FRONTAL.T) < 15
+    assert clues.rotation is not None and angle_deg(clues.rotation @ FRONT.T) < 15
     places = anchors(placed(head.rig, head.embedding), L)
     assert clues.agreement(places, 1.0) == 1.0
     behind = places + np.array([0.0, 0.2, 0.0])
@@ -186,7 +187,7 @@ def test_the_pose_of_a_face_is_found_from_its_landmarks() -> None:
     head = sample()
     turn = Rotation.from_euler("zxy", (100, 20, 50), degrees=True).as_matrix()
     pose = face_pose(3.0 * placed(head.rig, head.embedding) @ turn.T + 7.0, L)
-    assert angle_deg(pose.rotation @ turn @ FRONTAL.T) < 1
+    assert angle_deg(pose.rotation @ turn @ FRONT.T) < 1
     assert pose.scale == pytest.approx(3.0, rel=0.06)
     assert pose.misfit_mm < 3
     flat = placed(head.rig, head.embedding) * (1.0, 0.0, 1.0)

@@ -18,8 +18,9 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import Footage
 from facecap_addon.footage.read import Frame, FrameReader
+from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
 from facecap_addon.live import kept, sources
-from facecap_addon.live.face import HEAD_FRONT_WXYZ, LiveFace
+from facecap_addon.live.face import LiveFace
 from facecap_addon.live.kept import KeptRecordings
 from facecap_addon.live.mailbox import Mailbox
 from facecap_addon.live.methods import PacketMethod, SolverMethod

@@ -11,6 +11,7 @@ from mathutils import Euler, Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
+from ...geometry.poses import pose_matrices
 from .character import metres_per_unit
 from .curves import curves_of, new_action, present_action, write_keys
 from .rest import Target, mark_rest, rest_matrix, rest_pose, standing
@@ -22,21 +23,7 @@ def camera_from_rig(
     rotation_wxyz: NDArray[np.floating], translation_m: NDArray[np.floating], head_from_rig: NDArray[np.floating] | None
 ) -> NDArray[np.float64]:
     """(F, 4, 4) float64: rig space (metres) to camera space (metres), from head poses (F, 4) and (F, 3)."""
-    w, x, y, z = np.asarray(rotation_wxyz, np.float64).T / np.linalg.norm(rotation_wxyz, axis=1)
-    pose = np.zeros((len(w), 4, 4))
-    pose[:, :3, :3] = np.moveaxis(
-        np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-                [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-                [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-            ]
-        ),
-        -1,
-        0,
-    )
-    pose[:, :3, 3] = translation_m
-    pose[:, 3, 3] = 1.0
+    pose = pose_matrices(rotation_wxyz, translation_m)
     return pose if head_from_rig is None else pose @ np.asarray(head_from_rig, np.float64)
 
 

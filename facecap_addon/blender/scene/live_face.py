@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
+from ...geometry.quaternions import HEAD_FRONT_WXYZ
 from ...jobs.events import FaceEvent
-from ...live.face import HEAD_FRONT_WXYZ
 from .head_pose import camera_from_rig, place_head, placement_of, world_motion
 from .rest import TRANSFORMS, rest_matrix
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ...errors import FacecapError
+from ...geometry.quaternions import rotation_of, wxyz_of
 from ...takes.take import Take
 from .actor import Actor
 from .state import DeepState
@@ -16,7 +17,7 @@ from .state import DeepState
 
 def state_of(take: Take, actor: Actor) -> DeepState:
     """The unknowns of all frames of a take, life size."""
-    rotation = Rotation.from_quat(take.head_rotation_wxyz[:, [1, 2, 3, 0]].astype(np.float64)).as_matrix()
+    rotation = rotation_of(take.head_rotation_wxyz.astype(np.float64)).as_matrix()
     jaw = take.jaw.astype(np.float64).copy()
     jaw[:, 3:] /= actor.scale
     return DeepState(
@@ -30,7 +31,7 @@ def state_of(take: Take, actor: Actor) -> DeepState:
 def with_state(take: Take, state: DeepState, rows: NDArray[np.bool_], actor: Actor) -> Take:
     """The take with some rows (F,) replaced by the refinement's."""
     quaternion = take.head_rotation_wxyz.copy()
-    found = Rotation.from_matrix(state.rotation[rows]).as_quat()[:, [3, 0, 1, 2]]
+    found = wxyz_of(Rotation.from_matrix(state.rotation[rows]))
     quaternion[rows] = found
     flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0))
     quaternion[1:] *= flips[:, None]

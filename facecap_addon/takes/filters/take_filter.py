@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...geometry.quaternions import rotation_of, wxyz_of
 from ...rig.channels import arkit_name
 from ..plots import runs
 from ..take import Take
@@ -62,7 +63,7 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
         found = [piece / scale for piece, (_, scale) in zip(np.split(smooth, ends[:-1], 1), parts, strict=True)]
         for target, values in zip(out, found, strict=False):
             target[rows] = values
-        rotation[rows] = (mean * Rotation.from_rotvec(found[4])).as_quat()[:, [3, 0, 1, 2]]
+        rotation[rows] = wxyz_of(mean * Rotation.from_rotvec(found[4]))
     low, high = weights.min(0, initial=0.0), weights.max(0, initial=1.0)
     kept = kept_closed(take.channels, weights, np.clip(out[0], low, high), take.solved, gaps_of)
     edits = [*_edits_of(take), {"edit": "filter", **asdict(choice)}]
@@ -128,7 +129,7 @@ def _closings(channels: tuple[str, ...], raw: F64, smooth: F64, gaps_of: GapsOf 
 
 def _about_mean(wxyz: F64) -> tuple[F64, Rotation]:
     """Rotation vectors (F, 3) about the mean rotation, and that."""
-    every = Rotation.from_quat(wxyz[:, [1, 2, 3, 0]])
+    every = rotation_of(wxyz)
     mean = every.mean()
     return (mean.inv() * every).as_rotvec(), mean
 
