@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ..geometry.perspective_n_point import Poses, find_poses, refine_poses
 
 F64 = NDArray[np.float64]
 _LEAST = 12
 FOCAL_WIDTHS = 1.2
 """Where nobody knows the lens: a phone's, in picture widths."""
-_NO_DISTORTION = np.zeros(4)
-# Landmarks off by more than this share of the face's width have little to say.
-_ROBUST_SHARE, _ROUNDS = 0.03, 2
+_SMALLEST_PX = 2.0
+"""Landmarks that are nowhere further apart are no face."""
+_CHUNK = 32
+"""Frames at once: their planes stay in the processor's cache."""
+_ROBUST_SHARE, _ROUNDS = 0.03, 3
+"""A landmark off by more than this share of the face's width, and half as much again as the median, is left out of the
+next round: steps of least trimmed squares, which soon settle."""
 
 
 def head_poses(points: F64, landmarks_px: F64, focal_px: float, image_size: tuple[int, int]) -> tuple[F64, F64, F64]:
-    """Pose of each frame by perspective-n-point, outliers counted less in a second round.
+    """Pose of each frame by perspective-n-point, each for itself; outliers are left out step by step.
 
     Args:
         points: (F, L, 3) m, head space, landmarks on the surface.  landmarks_px: (F, L, 2), NaN where missing.
@@ -28,26 +33,13 @@ def head_poses(points: F64, landmarks_px: F64, focal_px: float, image_size: tupl
     rotation, translation = np.tile(np.eye(3), (frames, 1, 1)), np.zeros((frames, 3))
     residual = np.full(frames, np.nan)
     centre = np.array([(image_size[0] - 1) / 2, (image_size[1] - 1) / 2])
-    camera = np.array([[focal_px, 0, centre[0]], [0, focal_px, centre[1]], [0, 0, 1]])
-    before: tuple[F64, F64] | None = None
-    for f in range(frames):
-        seen = np.flatnonzero(np.isfinite(landmarks_px[f]).all(1))
-        if len(seen) < _LEAST:
-            continue
-        wide = float(np.ptp(landmarks_px[f, seen, 0]))
-        good = seen
-        for _ in range(_ROUNDS):
-            found, turn, shift = _solve(points[f, good], landmarks_px[f, good], camera, before)
-            if not found:
-                break
-            placed, _ = cv2.projectPoints(points[f, seen], turn, shift, camera, _NO_DISTORTION)
-            away = np.linalg.norm(placed[:, 0] - landmarks_px[f, seen], axis=1)
-            good = seen[away < max(_ROBUST_SHARE * wide, 1.5 * float(np.median(away)))]
-            before = (turn, shift)
-            rotation[f], translation[f] = cv2.Rodrigues(turn)[0], shift[:, 0]
-            residual[f] = float(np.sqrt((away**2).mean()))
-            if len(good) < _LEAST:
-                break
+    for first in range(0, frames, _CHUNK):
+        rows = slice(first, first + _CHUNK)
+        sights = (landmarks_px[rows] - centre) / focal_px
+        poses, away = _poses(np.asarray(points[rows], np.float64), sights, focal_px)
+        rotation[rows][poses.found] = poses.rotation[poses.found]
+        translation[rows][poses.found] = poses.translation[poses.found]
+        residual[rows][poses.found] = np.sqrt(np.nanmean(away[poses.found] ** 2, axis=1))
     return rotation, translation, residual
 
 
@@ -73,12 +65,27 @@ def missed(
     return (1000 * (wanted_m - placed[..., :2])).astype(np.float32)
 
 
-def _solve(points: F64, seen: F64, camera: F64, before: tuple[F64, F64] | None) -> tuple[bool, F64, F64]:
-    turn, shift = (np.zeros((3, 1)), np.zeros((3, 1))) if before is None else (before[0].copy(), before[1].copy())
-    method = cv2.SOLVEPNP_SQPNP if before is None else cv2.SOLVEPNP_ITERATIVE
-    try:
-        found, turn, shift = cv2.solvePnP(points, seen, camera, _NO_DISTORTION, turn, shift, before is not None, method)
-    except cv2.error:
-        return False, turn, shift  # landmarks in one place, as from a network that has learned nothing: no pose
-    turn, shift = np.asarray(turn, np.float64), np.asarray(shift, np.float64)
-    return bool(found) and float(shift[2, 0]) > 0, turn, shift
+def _poses(points: F64, sights: F64, focal_px: float) -> tuple[Poses, F64]:
+    """Poses of some frames, and how far (F, L) px landmarks are from there, NaN where one is missing."""
+    seen = np.isfinite(sights).all(-1) & np.isfinite(points).all(-1)
+    known = seen[..., None]
+    extent_px = focal_px * (np.where(known, sights, -np.inf).max(1) - np.where(known, sights, np.inf).min(1))
+    posable = (seen.sum(1) >= _LEAST) & (extent_px.max(1) > _SMALLEST_PX)
+    poses = find_poses(points, sights, seen & posable[:, None])
+    away_px = _away_px(points, sights, poses, focal_px, seen)
+    for _ in range(_ROUNDS):
+        rows = np.flatnonzero(poses.found)
+        near_px = np.maximum(_ROBUST_SHARE * extent_px[rows, 0], 1.5 * np.nanmedian(away_px[rows], axis=1))
+        good = away_px[rows] < near_px[:, None]
+        enough = good.sum(1) >= _LEAST
+        rows, good = rows[enough], good[enough]
+        poses.put(rows, refine_poses(points[rows], sights[rows], good, poses.part(rows)))
+        away_px = _away_px(points, sights, poses, focal_px, seen)
+    return poses, away_px
+
+
+def _away_px(points: F64, sights: F64, poses: Poses, focal_px: float, seen: NDArray[np.bool_]) -> F64:
+    placed = points @ poses.rotation.transpose(0, 2, 1) + poses.translation[:, None]
+    there = seen & poses.found[:, None] & (placed[..., 2] > 0)
+    depth = np.where(there, placed[..., 2], np.nan)
+    return focal_px * np.linalg.norm(placed[..., :2] / depth[..., None] - sights, axis=-1)
