@@ -37,8 +37,8 @@ class LiveSettings(CurveFilterSettings):
     """Settings of live capture."""
 
     source: str = setting(
-        help="Where the face comes from: a camera's number (0), a video file played at its own rate, or udp[:PORT] for "
-        "Live Link Face on a phone"
+        help="Where the face comes from: a camera's number (0) or name, a video file played at its own rate, or "
+        "udp[:PORT] for Live Link Face on a phone"
     )
     character: str | None = setting(
         None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"

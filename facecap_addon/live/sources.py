@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
+import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..footage.read import read_frames
+from .camera import CameraSource, find_camera, listed_cameras, no_picture
+from .capturing import POLL_S, Capturing, LivePicture, SourceWishes
 from .mailbox import Mailbox
 from .packet_stream import PacketStream
 from .packets import FacePacket
@@ -27,8 +24,6 @@ from .playback import Playback
 PORT = 11111
 """Live Link Face's own."""
 _UDP = re.compile(r"udp(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
-AS_IT_IS = "as it is"
-_POLL_S = 0.1
 _FAILED_READS = 30
 _PACKETS_WAITING = 64
 """Packets that may wait; a face is made of one in a thousandth of a second."""
@@ -36,21 +31,6 @@ _DATAGRAM_BYTES = 65536
 """Room for any datagram: Windows calls one that does not fit an error."""
 _ELSEWHERE = ("192.0.2.1", "192.168.254.254", "10.254.254.254", "172.31.254.254")
 """Addresses in the networks that phones are in; asking for the way there sends nothing."""
-
-
-@dataclass(frozen=True)
-class LivePicture:
-    """A captured picture.
-
-    Attributes:
-        index: number since the start.  time_s: since the start, true time.  captured_s: of the monotonic clock.
-        image: (H, W, 3) uint8 RGB.
-    """
-
-    index: int
-    time_s: float
-    captured_s: float
-    image: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -80,30 +60,38 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class SourceWishes:
-    """How a source is to be opened.
-
-    Attributes:
-        camera_size: to ask a camera for, as 1280x720, or AS_IT_IS.
-        camera_fps: pictures per second to ask a camera for, or None.
-        local_only: whether to listen to programs on this computer only, not to the network.
-    """
-
-    camera_size: str = AS_IT_IS
-    camera_fps: float | None = None
-    local_only: bool = False
-
-
 def open_source(name: str, wishes: SourceWishes | None = None) -> Source:
-    """A camera by number, a video file by path, or `udp[:PORT]`. Raises FacecapError if it cannot be had."""
-    wishes = wishes or SourceWishes()
-    match = _UDP.fullmatch(name.strip())
+    """A camera by number or name, a video file by path, or `udp[:PORT]`. Raises FacecapError if it cannot be had.
+
+    What is no number, no file that is there and no name of a camera is not opened: no address of the network is.
+    """
+    wishes, name = wishes or SourceWishes(), name.strip()
+    match = _UDP.fullmatch(name)
     if match:
         return PacketSource(int(match["port"] or PORT), local_only=wishes.local_only)
-    if name.strip().isdigit():
-        return CameraSource(int(name), wishes)
-    return VideoSource(Path(name))
+    path = Path(name)
+    if name.isdecimal() or not _is_footage(path):
+        cameras = listed_cameras(sys.platform)
+        camera = find_camera(name, sys.platform, cameras)
+        if camera is not None:
+            return CameraSource(camera, wishes)
+        if name.isdecimal():
+            raise no_picture(f"Camera {name}")
+        if not path.suffix and len(path.parts) < 2:
+            known = ", ".join(dict.fromkeys(listed.description for listed in cameras))
+            raise FacecapError(
+                f"There is no camera and no video called {name}.",
+                f"The cameras here are: {known}." if known else "No camera was found; plug one in, or choose a video.",
+            )
+    return VideoSource(path)
+
+
+def _is_footage(path: Path) -> bool:
+    """Whether a file or a folder is there; /dev/video0 is neither."""
+    try:
+        return path.is_file() or path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def own_addresses() -> list[str]:
@@ -116,87 +104,7 @@ def own_addresses() -> list[str]:
     return [address for address in dict.fromkeys(found) if not address.startswith(("127.", "0."))]
 
 
-class _Capturing:
-    """A thread that captures until it is told to stop."""
-
-    def __init__(self, room: int = 1) -> None:
-        self.mailbox: Mailbox[Any] = Mailbox(room)
-        self.size_px: tuple[int, int] = (0, 0)
-        self.waiting = ""
-        self._stop = threading.Event()
-        self._notes: list[str] = []
-
-    @property
-    def notes(self) -> list[str]:
-        return list(self._notes)
-
-    def _begin(self, work: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException as error:
-                self.mailbox.close(error)
-            else:
-                self.mailbox.close()
-
-        self._thread = threading.Thread(target=guarded, name="facecap-live", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=2.0)
-
-
-class CameraSource(_Capturing):
-    """A camera of this machine; the size and rate asked for are wishes, and it is said what came of them."""
-
-    def __init__(self, number: int, wishes: SourceWishes | None = None) -> None:
-        super().__init__()
-        wishes = wishes or SourceWishes()
-        self._camera = cv2.VideoCapture(number)
-        if self._camera.isOpened():
-            _ask(self._camera, wishes)
-        found, picture = self._camera.read() if self._camera.isOpened() else (False, np.zeros((1, 1, 3)))
-        if not found:
-            self._camera.release()
-            raise FacecapError(
-                f"Camera {number} gives no picture.",
-                "Check that it is plugged in, that no other program uses it, and that programs may use the camera.",
-            )
-        self.size_px = (picture.shape[1], picture.shape[0])
-        self._camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._tell(wishes)
-        self._begin(self._capture)
-
-    def _tell(self, wishes: SourceWishes) -> None:
-        """Say what the camera gives where that is not what was asked for."""
-        size, fps = "{}x{}".format(*self.size_px), float(self._camera.get(cv2.CAP_PROP_FPS))
-        if wishes.camera_size not in (AS_IT_IS, size):
-            self._notes.append(f"The camera gives {size} instead of {wishes.camera_size}.")
-        if wishes.camera_fps is not None and fps > 0 and abs(fps - wishes.camera_fps) > 0.5:
-            self._notes.append(f"The camera gives {fps:.3g} pictures per second instead of {wishes.camera_fps:.3g}.")
-
-    def _capture(self) -> None:
-        began, index, failed = time.monotonic(), 0, 0
-        try:
-            while not self._stop.is_set():
-                found, picture = self._camera.read()
-                now = time.monotonic()
-                if not found:
-                    failed += 1
-                    if failed >= _FAILED_READS:
-                        raise FacecapError("The camera stopped sending pictures.", "Plug it in and start again.")
-                    time.sleep(0.02)
-                    continue
-                failed = 0
-                rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-                self.mailbox.put(LivePicture(index, now - began, now, rgb))
-                index += 1
-        finally:
-            self._camera.release()
-
-
-class VideoSource(_Capturing):
+class VideoSource(Capturing):
     """A video file, each frame at the time it has in the file, see `Playback`."""
 
     def __init__(self, path: Path) -> None:
@@ -216,7 +124,7 @@ class VideoSource(_Capturing):
                     self.mailbox.skip()
                     continue
                 while (wait := due - time.monotonic()) > 0:
-                    if self._stop.wait(min(wait, _POLL_S)):
+                    if self._stop.wait(min(wait, POLL_S)):
                         return
                 if self._stop.is_set():
                     return
@@ -229,7 +137,7 @@ class VideoSource(_Capturing):
                 )
 
 
-class PacketSource(_Capturing):
+class PacketSource(Capturing):
     """Live Link Face packets, see `PacketStream`.
 
     Args:
@@ -248,7 +156,7 @@ class PacketSource(_Capturing):
                 f"The network port {port} cannot be listened to ({error}).",
                 "Another program may use it: choose another one here and on the phone, as udp:11112.",
             ) from error
-        self._socket.settimeout(_POLL_S)
+        self._socket.settimeout(POLL_S)
         self._stream = PacketStream()
         self.waiting = _where_to_send(self.port, local_only=local_only)
         self._notes.append(
@@ -315,17 +223,3 @@ def _where_to_send(port: int, *, local_only: bool) -> str:
         f"Waiting for the phone: in Live Link Face, add the target {where}, port {port}. "
         "Every network of this computer is listened to."
     )
-
-
-def _ask(camera: cv2.VideoCapture, wishes: SourceWishes) -> None:
-    """Ask a camera for a size and a rate."""
-    if wishes.camera_size == AS_IT_IS and wishes.camera_fps is None:
-        return
-    # Uncompressed, most cameras give large pictures at a few frames per second only.
-    camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-    if wishes.camera_size != AS_IT_IS:
-        width, height = wishes.camera_size.split("x")
-        camera.set(cv2.CAP_PROP_FRAME_WIDTH, int(width))
-        camera.set(cv2.CAP_PROP_FRAME_HEIGHT, int(height))
-    if wishes.camera_fps is not None:
-        camera.set(cv2.CAP_PROP_FPS, wishes.camera_fps)

@@ -8,9 +8,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
 
-import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -30,7 +28,7 @@ from facecap_addon.live.picture_file import PictureFile
 from facecap_addon.live.playback import Playback
 from facecap_addon.live.recording import Recording
 from facecap_addon.live.smooth import SmoothFace
-from facecap_addon.live.sources import CameraSource, LivePicture, PacketSource, SourceWishes, VideoSource, open_source
+from facecap_addon.live.sources import LivePicture, PacketSource, VideoSource, open_source
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.choice import FilterChoice
 from facecap_addon.takes.live_link import head_angles
@@ -200,7 +198,7 @@ def test_one_sender_is_listened_to_and_rubbish_is_left_out() -> None:
 
 def test_sources_that_cannot_be_had_say_so(tmp_path: Path) -> None:
     with pytest.raises(FacecapError, match="gives no picture"):
-        CameraSource(97)
+        open_source("97")
     with pytest.raises(FacecapError):
         open_source(str(tmp_path / "none.mp4"))
     taken = PacketSource(0)
@@ -326,51 +324,6 @@ def test_frames_of_a_video_that_come_late_are_counted_as_left_out(
     assert source.mailbox.dropped >= 1
     assert source.mailbox.put_count == 30 == got + source.mailbox.dropped
     source.close()
-
-
-class FakeCamera:
-    """A camera that can give two sizes, at 30 pictures a second."""
-
-    asked: ClassVar[dict[int, float]] = {}
-
-    def __init__(self, number: int) -> None:
-        FakeCamera.asked = {}
-        self.size = (640, 480)
-
-    def isOpened(self) -> bool:
-        return True
-
-    def set(self, what: int, value: float) -> bool:
-        self.asked[what] = value
-        if self.asked.get(cv2.CAP_PROP_FRAME_HEIGHT, 0) >= 720:
-            self.size = (1280, 720)
-        return True
-
-    def get(self, what: int) -> float:
-        return 30.0 if what == cv2.CAP_PROP_FPS else 0.0
-
-    def read(self) -> tuple[bool, np.ndarray]:
-        time.sleep(0.01)
-        return True, np.zeros((self.size[1], self.size[0], 3), np.uint8)
-
-    def release(self) -> None:
-        pass
-
-
-def test_a_camera_is_asked_for_size_and_rate_and_what_it_gives_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources.cv2, "VideoCapture", FakeCamera)
-    plain = open_source("0")
-    assert plain.size_px == (640, 480)
-    assert cv2.CAP_PROP_FRAME_WIDTH not in FakeCamera.asked
-    assert plain.notes == []
-    plain.close()
-    asked = open_source("0", SourceWishes(camera_size="1920x1080", camera_fps=60))
-    assert (FakeCamera.asked[cv2.CAP_PROP_FRAME_WIDTH], FakeCamera.asked[cv2.CAP_PROP_FPS]) == (1920, 60)
-    assert asked.size_px == (1280, 720)
-    said = " ".join(asked.notes)
-    assert "1280x720 instead of 1920x1080" in said
-    assert "30 pictures per second instead of 60" in said
-    asked.close()
 
 
 def test_keys_that_go_further_than_one_keep_their_range_live() -> None:
