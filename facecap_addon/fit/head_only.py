@@ -73,14 +73,17 @@ def _poses(points: F64, sights: F64, focal_px: float) -> tuple[Poses, F64]:
     posable = (seen.sum(1) >= _LEAST) & (extent_px.max(1) > _SMALLEST_PX)
     poses = find_poses(points, sights, seen & posable[:, None])
     away_px = _away_px(points, sights, poses, focal_px, seen)
+    used = seen
     for _ in range(_ROUNDS):
+        near_px = np.full(len(points), np.nan)
         rows = np.flatnonzero(poses.found)
-        near_px = np.maximum(_ROBUST_SHARE * extent_px[rows, 0], 1.5 * np.nanmedian(away_px[rows], axis=1))
-        good = away_px[rows] < near_px[:, None]
-        enough = good.sum(1) >= _LEAST
-        rows, good = rows[enough], good[enough]
-        poses.put(rows, refine_poses(points[rows], sights[rows], good, poses.part(rows)))
-        away_px = _away_px(points, sights, poses, focal_px, seen)
+        near_px[rows] = np.maximum(_ROBUST_SHARE * extent_px[rows, 0], 1.5 * np.nanmedian(away_px[rows], axis=1))
+        good = away_px < near_px[:, None]
+        rows = np.flatnonzero((good.sum(1) >= _LEAST) & (good != used).any(1))
+        if not len(rows):
+            break
+        poses.put(rows, refine_poses(points[rows], sights[rows], good[rows], poses.part(rows)))
+        used, away_px = good, _away_px(points, sights, poses, focal_px, seen)
     return poses, away_px
 
 

@@ -101,7 +101,7 @@ def test_microphones_and_screens_are_no_cameras() -> None:
 def test_what_is_asked_of_a_camera_gives_way_step_by_step() -> None:
     def asked(system: str, size: str = "as it is", fps: float | None = None) -> list[dict[str, str]]:
         ways = options_to_try(system, SourceWishes(camera_size=size, camera_fps=fps))
-        assert all(way.pop("fflags") == "nobuffer" for way in ways)
+        assert all((way.pop("fflags"), way.pop("fpsprobesize")) == ("nobuffer", "0") for way in ways)
         return ways
 
     assert asked("v4l2") == [{}]
