@@ -25,7 +25,7 @@ _OPENING_S, _SILENT_S = 15.0, 5.0
 """So long a camera may take for its first picture, and may be silent afterwards."""
 _DAMAGED_PICTURES = 30
 _NOTHING_YET_S = 0.002
-# What is read to learn about the stream is not kept for later; the rate is told by the device and need not be found out.
+# What is read to learn about the stream is not kept for later, and the rate is told by the device.
 _ALWAYS = {"fflags": "nobuffer", "fpsprobesize": "0"}
 # Of DirectShow's room for pictures that were not fetched yet, 3 MB, one large uncompressed picture is more.
 _OF_FORMAT = {"dshow": {"rtbufsize": str(64 << 20)}}
