@@ -72,9 +72,11 @@ def run(
     )
     bare, ours = _without_keys(target_head.rig), target_head.embedding
     source, _ = yield from read_rig(character_source(settings.source), blender=blender, hook=hook, folder=kept)
+    whole = source
     source = _chosen(source, settings.only)
     factors = settings.strength * _factors(source.channels, settings.strengths)
-    theirs = yield from stepwise("character", lambda _: embedding_of(source, landmarker, kept))
+    # Placed on the head with all its keys: they help to find its face, and its landmarks may be kept already.
+    theirs = yield from stepwise("character", lambda _: embedding_of(whole, landmarker, kept))
     made = yield from stepwise("keys", lambda say: carried_over(source, theirs, bare, ours, say))
     lines = [*target_head.notes, f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
     if settings.contact:

@@ -238,7 +238,7 @@ def killed_midway(video: Path, out: Path) -> bool:
 def test_killed_and_run_again_gives_the_same_take(models: Path, tmp_path: Path) -> None:
     from tests.blender.face_video import write_face_video
 
-    video = write_face_video(tmp_path / "long.mp4", frames=400)
+    video = write_face_video(tmp_path / "long.mp4", frames=320)
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     assert facecap("solve", video, "--out", whole, *QUICK_FLAGS).returncode == 0
     while not killed_midway(video, resumed):

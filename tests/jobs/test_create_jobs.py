@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,26 +14,48 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.author import actor_of, authored
 from facecap_addon.generate.sequence import load_sequence, save_sequence
+from facecap_addon.jobs.character import embedding_of
 from facecap_addon.jobs.generate_settings import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.retarget_settings import RetargetSettings
 from facecap_addon.jobs.runner import InlineRunner
 from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
+from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.retarget.head_motion import rigid_motion
+from facecap_addon.rig import facing
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache
 from tests.jobs.solving import facecap, half_written
+from tests.once import made_once, shared_folder
 from tests.unit.sample import sample
 
 ROOT = Path(__file__).resolve().parents[2]
 TAKE = ROOT / "sample_scenes" / "take_01.npz"
+KEPT = ".characters.facecap"
 
 
 @pytest.fixture
 def bare_head(models: Path, tmp_path: Path) -> Path:
     """The sample head without its keys, narrower, as a rig file."""
+    return without_keys(tmp_path)
+
+
+@pytest.fixture
+def placed_head(models: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, beside which an earlier job into `tmp_path` has left its landmarks."""
+
+    def place(folder: Path) -> None:
+        rig = load_rig(without_keys(folder))
+        embedding_of(rig, open_landmarker(), folder / KEPT)
+
+    shared = made_once(shared_folder(tmp_path_factory) / "bare-head", place)
+    shutil.copytree(shared / KEPT, tmp_path / KEPT)
+    return Path(shutil.copy(shared / "bare.npz", tmp_path))
+
+
+def without_keys(folder: Path) -> Path:
     rig = sample().rig
-    path = tmp_path / "bare.npz"
+    path = folder / "bare.npz"
     save_rig(
         path,
         replace(
@@ -77,21 +100,21 @@ def test_seed_intensity_duration_and_chains_reach_the_landmarks(models: Path, tm
     assert len(told(expressions="anger, happiness", seed=1, overlap_s=1.0, repeat=2)) == 4 * 135 - 3 * 25
 
 
-def test_a_head_without_keys_follows_as_a_point_cache(bare_head: Path, tmp_path: Path) -> None:
-    facts = run("generate", GenerateSettings(expressions="surprise", out=tmp_path, character=str(bare_head)))
+def test_a_head_without_keys_follows_as_a_point_cache(placed_head: Path, tmp_path: Path) -> None:
+    facts = run("generate", GenerateSettings(expressions="surprise", out=tmp_path, character=str(placed_head)))
     assert facts["take"] is None
     cache = read_point_cache(Path(str(facts["points"])))
-    rest = load_rig(bare_head).neutral
+    rest = load_rig(placed_head).neutral
     assert cache.positions.shape == (135, len(rest), 3)
     np.testing.assert_allclose(cache.positions[0], rest, atol=1e-5)
     moved = np.linalg.norm(cache.positions - rest, axis=2)
     assert 0.005 < moved.max() < 0.06
     with pytest.raises(FacecapError, match="no shape keys"):
-        run("generate", GenerateSettings(expressions="fear", out=tmp_path, character=str(bare_head), motion="keys"))
+        run("generate", GenerateSettings(expressions="fear", out=tmp_path, character=str(placed_head), motion="keys"))
 
 
-def test_a_take_moves_another_head(bare_head: Path, tmp_path: Path) -> None:
-    settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(bare_head), points="mdd", head=False)
+def test_a_take_moves_another_head(placed_head: Path, tmp_path: Path) -> None:
+    settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(placed_head), points="mdd", head=False)
     facts = run("retarget", settings)
     take, rig = load_take(TAKE), sample().rig
     cache = read_point_cache(Path(str(facts["points"])))
@@ -104,16 +127,16 @@ def test_a_take_moves_another_head(bare_head: Path, tmp_path: Path) -> None:
     weights[:, columns] = take.weights[:, [take.channels.index(rig.channels[k]) for k in columns]]
     frame = int(weights.sum(axis=1).argmax())
     wanted = 0.93 * (weights[frame] @ rig.deltas.reshape(len(weights[0]), -1)).reshape(-1, 3)
-    found = cache.positions[frame] - load_rig(bare_head).neutral
+    found = cache.positions[frame] - load_rig(placed_head).neutral
     lively = np.linalg.norm(wanted, axis=1) > 0.002
     assert lively.sum() > 100
     error = np.linalg.norm((found - wanted)[lively], axis=1)
     assert np.median(error) < 0.35 * np.median(np.linalg.norm(wanted[lively], axis=1))
 
 
-def test_a_take_turns_another_head_as_the_actor_turned(bare_head: Path, tmp_path: Path) -> None:
-    take, rest = load_take(TAKE), load_rig(bare_head).neutral.astype(np.float64)
-    settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(bare_head), blend=False)
+def test_a_take_turns_another_head_as_the_actor_turned(placed_head: Path, tmp_path: Path) -> None:
+    take, rest = load_take(TAKE), load_rig(placed_head).neutral.astype(np.float64)
+    settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(placed_head), blend=False)
     cache = read_point_cache(Path(str(run("retarget", settings)["points"])))
     skull = rest[:, 2] > np.quantile(rest[:, 2], 0.97)  # the crown, which no expression moves
     turned, _ = rigid_motion(rest[skull], np.asarray(cache.positions[:], np.float64)[:, skull])
@@ -169,7 +192,10 @@ def test_a_bare_head_gets_keys(bare_head: Path, tmp_path: Path) -> None:
         run("shape-keys", ShapeKeysSettings(character=str(bare_head), out=tmp_path, strengths="jawOpen=much"))
 
 
-def test_a_mesh_without_a_face_is_refused_and_nothing_is_left(models: Path, tmp_path: Path) -> None:
+def test_a_mesh_without_a_face_is_refused_and_nothing_is_left(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facing, "_DIRECTIONS", 4)  # a long look from everywhere is taken in test_find_face
     x, y = np.meshgrid(np.linspace(-0.1, 0.1, 12), np.linspace(-0.1, 0.1, 12), indexing="ij")
     vertices = np.stack([x, 0 * x, y], -1).reshape(-1, 3).astype(np.float32)
     cell = (np.arange(11)[:, None] * 12 + np.arange(11)).ravel()

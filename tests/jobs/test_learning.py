@@ -34,8 +34,8 @@ CURVES = CLIP.with_suffix(".csv")
 def drawn(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set of two short shots of the sample head, drawn by our own renderer."""
     folder = tmp_path_factory.mktemp("learn") / "set"
-    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=3.0)).wait()
-    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=2.0, seed=1, use="held")).wait()
+    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=1.6)).wait()
+    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=1.0, seed=1, use="held")).wait()
     return folder
 
 
@@ -53,7 +53,7 @@ def solver(drawn: Path) -> Path:
 
 def test_a_drawn_set_knows_its_truth(drawn: Path) -> None:
     training_set = open_set(drawn)
-    assert [shot.frames for shot in training_set.shots] == [90, 60]
+    assert [shot.frames for shot in training_set.shots] == [48, 30]
     assert training_set.held() == {"drawn-0001"}
     rows = training_set.rows_of(training_set.shots[0])
     assert np.isfinite(rows.box).all() and rows.weights.max() > 0.3
@@ -69,7 +69,7 @@ def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Pa
     settings = SolveSettings(video=video, out=tmp_path, method=str(solver), blend=False, point_cache="pc2", report=True)
     facts = InlineRunner("solve", settings).wait().result
     take = load_take(Path(facts["take"]))
-    assert take.frame_count == 60 and take.solved.all()
+    assert take.frame_count == 30 and take.solved.all()
     truth = open_set(drawn)
     rows = truth.rows_of(truth.shot("drawn-0001"))
     cache = read_point_cache(tmp_path / "drawn-0001.pc2")
@@ -82,7 +82,7 @@ def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Pa
     keys = truth.rig.deltas[:, moving].reshape(len(truth.rig.channels), -1).T.astype(np.float64)
     q, r = np.linalg.qr(keys)
     kept = truth.rig.vertices_at(take.weights)[:, moving]
-    for row in (0, 25, 59):
+    for row in (0, 14, 29):
         given = (cache.positions[row] - truth.rig.neutral)[moving].ravel().astype(np.float64)
         best = lsq_linear(r, q.T @ given, tuple(truth.rig.ranges.T.astype(np.float64)))
         nearest = np.sqrt(((keys @ best.x - given) ** 2).mean())

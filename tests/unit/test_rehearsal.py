@@ -31,9 +31,9 @@ def test_what_the_network_sees_is_near_the_mesh_but_not_the_same() -> None:
 def test_fewer_pictures_tell_much_the_same_and_progress_is_told() -> None:
     heard: list[tuple[int, int]] = []
     short = rehearse(
-        sample().rig, sample().embedding, open_landmarker(), pictures=96, on_progress=lambda *at: heard.append(at)
+        sample().rig, sample().embedding, open_landmarker(), pictures=72, on_progress=lambda *at: heard.append(at)
     )
-    assert heard and all(done < total == 96 for done, total in heard)
+    assert heard and all(done < total == 72 for done, total in heard)
     jaw = sample().rig.channels.index("jawOpen")
     lips = [0, 13, 14, 17, 61, 291]
     np.testing.assert_allclose(short.deltas[jaw, lips], sample().rehearsal.deltas[jaw, lips], atol=0.004)
