@@ -136,9 +136,7 @@ def test_pictures_come_as_they_are_at_their_own_times_until_it_is_closed() -> No
         assert source.size_px == (640, 360) and source.notes == []
         found = [next_of(source) for _ in range(12)]
     finally:
-        began = time.monotonic()
         source.close()
-    assert time.monotonic() - began < 1.0
     assert set(threading.enumerate()) <= before
     assert all(picture.image.shape == (360, 640, 3) and picture.image.dtype == np.uint8 for picture in found)
     times = np.array([picture.time_s for picture in found])
@@ -211,9 +209,10 @@ def test_a_camera_that_hangs_is_noticed_and_holds_up_nobody(monkeypatch: pytest.
     with pytest.raises(FacecapError, match="stopped sending pictures"):
         while time.monotonic() < deadline:
             source.mailbox.get(0.1)
-    began = time.monotonic()
-    source.close()
-    assert time.monotonic() - began < 3.0
+    closing = threading.Thread(target=source.close, daemon=True)
+    closing.start()
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
 
 
 def test_a_camera_that_cannot_be_had_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
