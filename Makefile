@@ -27,15 +27,16 @@ help:
 	@echo "make test-slow | test-gui                long tests | tests in a real Blender window"
 	@echo "make test-blender BPY=5.0.1              Blender tests with another bpy (version or Python)"
 
+# Python compiles what is imported; compiling all of torch and Blender takes pip longer than it takes to unpack them.
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f"Python 3.11 is needed, this is {v}: make PYTHON=/path/to/python3.11")'
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install -qq -r requirements.txt
+	$(PY) -m pip install -qq --no-compile -r requirements.txt
 	$(PY) -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): $(READY) requirements-dev.txt
-	$(PY) -m pip install -qq -r requirements-dev.txt
+	$(PY) -m pip install -qq --no-compile -r requirements-dev.txt
 	@touch $@
 
 models: $(READY)

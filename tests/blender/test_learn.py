@@ -21,7 +21,7 @@ def test_the_character_is_drawn_into_the_set_and_the_crop_is_kept(tmp_path: Path
     settings = bpy.context.scene.facecap
     settings.character = head
     settings.learn.folder = str(tmp_path / "set")
-    settings.learn.draw_seconds = 2.0
+    settings.learn.draw_seconds = 1.2
     settings.learn.side = True
     assert bpy.ops.facecap.draw_set() == {"FINISHED"}
     made = open_set(tmp_path / "set")

@@ -272,8 +272,9 @@ def _crossing(points: np.ndarray, lips: tuple[list[tuple[int, ...]], list[tuple[
     bvhtree = pytest.importorskip("mathutils.bvhtree")
     trees = []
     for triangles, up in zip(lips, (drawn_apart / 2, -drawn_apart / 2), strict=True):
-        at = [(float(x), float(y), float(z) + up) for x, y, z in points]
-        trees.append(bvhtree.BVHTree.FromPolygons(at, triangles))
+        used, corners = np.unique(np.array(triangles), return_inverse=True)  # of the whole head, these alone
+        at = points[used].astype(np.float64) + np.array([0.0, 0.0, up])
+        trees.append(bvhtree.BVHTree.FromPolygons(at.tolist(), corners.reshape(len(triangles), -1).tolist()))
     return len(trees[0].overlap(trees[1]))
 
 

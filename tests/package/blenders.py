@@ -69,7 +69,7 @@ def ready(name: str) -> Path:
         shutil.rmtree(blender.folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", str(blender.folder)], check=True)
         wanted = [f"bpy=={blender.bpy}", *blender.extra]
-        run_pip("install", *wanted, python=blender.executable)
+        run_pip("install", "--no-compile", *wanted, python=blender.executable)
         done.touch()
     return blender.executable
 
