@@ -55,6 +55,7 @@ class FACECAP_OT_add_sample_head(FacecapOperator, bpy.types.Operator):
             bpy.ops.object.select_all(action="DESELECT")
             head.select_set(True)
             context.view_layer.objects.active = head
+            _look_at_selected(context)
         context.scene.facecap.character = head
         return {"FINISHED"}
 
@@ -71,6 +72,17 @@ def _set_beside(context: bpy.types.Context, added: list[bpy.types.Object]) -> No
     for obj in added:
         if obj.parent is None:
             obj.matrix_world = Matrix.Translation((shift, 0.0, 0.0)) @ obj.matrix_world
+
+
+def _look_at_selected(context: bpy.types.Context) -> None:
+    """Turn the view that the button stands in to what is selected: a head is small beside Blender's cube."""
+    area = context.area
+    if area is None or area.type != "VIEW_3D":
+        return
+    region = next((region for region in area.regions if region.type == "WINDOW"), None)
+    if region is not None:
+        with context.temp_override(area=area, region=region):
+            bpy.ops.view3d.view_selected()
 
 
 def _show_colors() -> None:
