@@ -204,10 +204,16 @@ def rest_axes(obj: bpy.types.Object) -> NDArray[np.float64]:
     """
     axes = np.array(rest_matrix(obj))[:3, :3] * metres_per_unit()
     if parents_stretch(obj) <= _STRETCHED:
-        return axes
+        return _without_rounding(axes)
     outer = np.array(_parents(obj))[:3, :3]
     u, scale, v = np.linalg.svd(outer)
-    return (u @ v) * np.cbrt(np.prod(scale)) @ np.linalg.inv(outer) @ axes
+    return _without_rounding((u @ v) * np.cbrt(np.prod(scale)) @ np.linalg.inv(outer) @ axes)
+
+
+def _without_rounding(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axes to a millionth: what poses and their undoing leave behind would make a head look like another one."""
+    step = 2.0 ** (np.floor(np.log2(max(float(np.abs(axes).max()), 1e-30))) - 20)
+    return np.round(axes / step) * step
 
 
 def parents_stretch(obj: bpy.types.Object) -> float:
