@@ -59,7 +59,7 @@ from .torch_needed import check_torch
 if TYPE_CHECKING:
     from ..fit.deep.refine import Refined
 
-FORMAT = 3
+FORMAT = 2
 """Raise it when what finished parts hold, or how they are found, changes."""
 _SHOWN = 12
 

@@ -39,8 +39,6 @@ _DARKEST = 0.05
 _PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 3e-6
 # How far on the surface what light does not explain is taken to be the same.
 _SPREAD_M, _MARGIN = 0.006, 4
-_CELLS = 2.0
-"""Cells of space to that distance: what varies as slowly needs no finer ones."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor)
     Args:
         color, explained: (S, V, 3) linear.  weight: (S, V).
     """
-    cell = _SPREAD_M / _CELLS
+    cell = _SPREAD_M / 3
     places = actor.neutral.cpu().numpy()
     at = (places - places.min(0)) / cell + _MARGIN
     size = tuple(int(n) + _MARGIN for n in np.ceil(at.max(0)))
@@ -139,7 +137,7 @@ def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor)
 
     def around(values: Tensor) -> NDArray[np.float64]:
         spread = np.bincount(number, values.cpu().numpy(), int(np.prod(size))).reshape(size)
-        return gaussian_filter(spread, _CELLS)
+        return gaussian_filter(spread, 3.0)
 
     factor = torch.ones_like(explained[0])
     # Colours of the character's own are near the truth; where paint stands for them, everything counts at first.
