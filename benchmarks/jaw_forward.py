@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.learned_actor import SET
 from facecap_addon.fit.deep.actor import actor_of
+from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.sample import CACHE
 from facecap_addon.learn.bundle import load_bundle
@@ -25,7 +26,6 @@ from facecap_addon.learn.frames import read_frames_of
 from facecap_addon.learn.solver import TrainedSolver
 from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
 from facecap_addon.rig.embedding import load_embedding
-from facecap_addon.takes.video import video_steps
 
 RESULTS = Path(__file__).resolve().parent / "results" / "laine_jaw_forward.txt"
 LOOKS = (901, 902, 903)

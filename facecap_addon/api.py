@@ -204,7 +204,7 @@ def run_job(name: str, settings: dict[str, Any], on_progress: OnProgress | None 
     """
     from .jobs.eta import StageClock
     from .jobs.registry import job_named, stages_of
-    from .jobs.schema import from_json
+    from .settings_schema import from_json
 
     job = job_named(name)
     given = {key: str(value) if isinstance(value, Path) else value for key, value in settings.items()}

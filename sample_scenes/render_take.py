@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from facecap_addon.atomic_file import atomic_path  # noqa: E402
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.landmarks.layout import MEDIAPIPE_478  # noqa: E402
 from facecap_addon.rig.embedding import head_space  # noqa: E402
-from facecap_addon.takes.atomic import atomic_path  # noqa: E402
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
 from facecap_addon.takes.npz import load_take, save_take  # noqa: E402
 from facecap_addon.takes.take import REGIONS, STATUS_SOLVED, Take  # noqa: E402

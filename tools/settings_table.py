@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from facecap_addon.jobs.registry import JOBS, Job
-from facecap_addon.jobs.schema import SettingField, fields_of
+from facecap_addon.settings_schema import SettingField, fields_of
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 COMMANDS = [job for job in JOBS if job.page]

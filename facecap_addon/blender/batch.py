@@ -25,9 +25,9 @@ from typing import Any
 
 import bpy
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..rig.blendshapes import load_rig, save_rig
-from ..takes.atomic import atomic_path
 from ..takes.npz import load_take
 from .scene.action import check_animatable
 from .scene.bake import BakeSettings, apply_take, head_carrier

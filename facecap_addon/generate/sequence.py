@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import layout_of, mediapipe_of
-from ..takes.atomic import atomic_path
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..atomic_file import atomic_path
 from ..errors import CancelledError, FacecapError
 from ..fit.prior import poses_to_rehearse
 from ..landmarks.protocol import Landmarker
 from ..rig.blendshapes import BlendshapeRig, load_rig
 from ..rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
 from ..rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
-from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, ask_blender, reporting
 from .footage_key import content_key
 from .progress import Progress

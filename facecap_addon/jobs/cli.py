@@ -17,13 +17,13 @@ from typing import Any, TextIO
 
 from .. import __version__
 from ..errors import CancelledError, FacecapError
+from ..settings_schema import add_arguments, from_arguments
 from .bar import ProgressBar
 from .blender_process import BlenderHook
 from .claim import claimed_stdout
 from .events import Event, FaceEvent, JobError, JobResult, encode_event
 from .progress import Progress
 from .registry import JOBS, Job, Stages, job_named, stages_of
-from .schema import add_arguments, from_arguments
 
 
 def main(argv: Sequence[str] | None = None, *, blender_hook: BlenderHook | None = None) -> int:

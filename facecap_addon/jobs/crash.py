@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from .schema import to_json
+from ..settings_schema import to_json
 
 REPORTED_PACKAGES = ("numpy", "scipy", "pillow", "onnxruntime", "av", "bpy")
 

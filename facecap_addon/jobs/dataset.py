@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..images.encode import write_image
@@ -17,7 +18,6 @@ from ..learn.crop import proposed_crop
 from ..learn.sheet import contact_sheet
 from ..learn.stills import find_stills
 from ..learn.training_set import Box, TrainingSet, open_set, save_set
-from ..takes.atomic import atomic_path
 from .blender_process import BlenderHook, ask_blender, reporting
 from .character import character_source, characters_in, read_rig
 from .dataset_settings import DatasetSettings

@@ -175,11 +175,11 @@ def _draw(
     on_frame: Callable[[int], None],
 ) -> ShotRows:
     from ..fit.deep.actor import actor_of
+    from ..footage.write import video_steps
     from ..learn.draw import drawn, landmarks_drawn, look_of
     from ..learn.performance import head_curves, shot_curves
     from ..render.device import use_threads
     from ..rig.embedding import LandmarkEmbedding
-    from ..takes.video import video_steps
 
     assert isinstance(embedding, LandmarkEmbedding)
     use_threads(settings.threads)

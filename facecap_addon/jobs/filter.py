@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..takes.atomic import atomic_path
+from ..settings_schema import to_json
 from ..takes.filters.plot import before_and_after
 from ..takes.filters.take_filter import GapsOf, filter_take
 from ..takes.live_link import notes_of, read_live_link_csv
@@ -27,7 +28,6 @@ from .character import character_source, characters_in, embedding_of, read_rig
 from .filter_settings import ENDING, FilterSettings
 from .outputs import OutputFiles, write_live_link
 from .progress import Progress
-from .schema import to_json
 from .stepwise import stepwise
 
 F64 = NDArray[np.float64]

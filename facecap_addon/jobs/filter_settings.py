@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..settings_schema import setting
 from .live_settings import CurveFilterSettings
-from .schema import setting
 
 ENDING = ".filtered"
 """What stands between a filtered take's name and its ending."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..generate.emotions import EXPRESSIONS
 from ..generate.generator import generated, load_generator, shipped
@@ -22,7 +23,7 @@ from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
-from ..takes.atomic import atomic_path
+from ..settings_schema import to_json
 from ..takes.names import made_stem
 from ..takes.npz import save_take
 from ..takes.versions import identified
@@ -32,7 +33,6 @@ from .generate_settings import GenerateSettings
 from .outputs import OutputFiles, check_blend, write_blend, write_live_link
 from .progress import Progress
 from .retarget import played, retargeted
-from .schema import to_json
 from .stepwise import stepwise
 
 _WRITTEN = (ENDING.removeprefix("."), "png", "take.npz", "livelink.csv", "pc2", "blend")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..generate.emotions import EXPRESSIONS
+from ..settings_schema import setting
 from .retarget_settings import WarpSettings
-from .schema import setting
 
 
 @dataclass(frozen=True, kw_only=True)

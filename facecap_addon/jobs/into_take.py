@@ -12,13 +12,13 @@ from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
 from ..footage.position import Position, parse_position
 from ..landmarks.observations import Observations
+from ..settings_schema import from_json, to_json
 from ..takes.merge import merged
 from ..takes.names import Origin
 from ..takes.npz import load_take
 from ..takes.take import Take
 from ..takes.versions import MADE
 from .crash import versions
-from .schema import from_json, to_json
 from .settings import SolveSettings
 
 CLIP = "clip"

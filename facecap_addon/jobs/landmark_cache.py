@@ -17,10 +17,10 @@ import numpy as np
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE
 from ..landmarks.observations import Observations
 from ..landmarks.track import FrameObservation
-from ..takes.atomic import atomic_path
 from ..takes.contact_sheet import Thumbnail
 
 CHUNK_FRAMES = 256

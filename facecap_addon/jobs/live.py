@@ -32,6 +32,7 @@ from ..live.sender import FaceSender, address_of
 from ..live.smooth import SmoothFace
 from ..live.sources import LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
+from ..settings_schema import to_json
 from ..takes.take import Take
 from .blender_process import BlenderHook
 from .character import character_source, characters_in, embedding_of, read_rig, rehearsal_of
@@ -39,7 +40,6 @@ from .events import FaceEvent
 from .live_settings import LiveSettings
 from .outputs import OutputFiles, write_live_link
 from .progress import Progress
-from .schema import to_json
 from .stepwise import stepwise
 
 Controls = queue.SimpleQueue[bytes]

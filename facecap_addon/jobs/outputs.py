@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import CancelledError, FacecapError
 from ..footage.footage import Footage
 from ..footage.read import read_frames
@@ -19,7 +20,6 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.jaw import posed
-from ..takes.atomic import atomic_path
 from ..takes.between import between_rows, even_times
 from ..takes.contact_sheet import Thumbnail
 from ..takes.live_link import write_live_link_csv

@@ -8,12 +8,12 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..atomic_file import DISK_FULL
 from ..errors import CancelledError, FacecapError
-from ..takes.atomic import DISK_FULL
+from ..settings_schema import from_json
 from .crash import write_crash_report
 from .events import Event, JobError, JobResult, encode_event
 from .registry import Job, job_named
-from .schema import from_json
 
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 

@@ -12,10 +12,10 @@ from ..footage.footage import Footage, open_footage
 from ..footage.position import Trim
 from ..footage.proxy import proxy_pictures, why_proxy
 from ..footage.read import read_frames
-from ..takes.video import video_steps
+from ..footage.write import video_steps
+from ..settings_schema import setting
 from .footage_key import content_key
 from .progress import Progress
-from .schema import setting
 
 _FORMAT = 1
 _QUALITY = 18

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
 from ..fit.deep.settings import DeepSettings
 from ..footage.footage import Footage, open_footage
@@ -21,7 +22,7 @@ from ..landmarks.observations import Observations
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
-from ..takes.atomic import atomic_path
+from ..settings_schema import from_json, to_json
 from ..takes.contact_sheet import Thumbnail
 from ..takes.npz import load_take
 from ..takes.take import Take
@@ -49,7 +50,6 @@ from .pictures import PicturesByRow
 from .progress import Progress
 from .refine_settings import ENDING, LIVE_NAME, RefineSettings
 from .result import SolveResult
-from .schema import from_json, to_json
 from .settings import SolveSettings
 from .solve import find_landmarks, landmark_cache, read_character
 from .stepwise import in_stages

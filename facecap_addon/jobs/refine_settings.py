@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..fit.deep.settings import DeepSettings
+from ..settings_schema import setting
 from .output_settings import OutputSettings
-from .schema import setting
 
 ENDING = ".refined"
 """What stands between a refined take's name and its ending."""

@@ -25,6 +25,7 @@ from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..settings_schema import to_json
 from ..takes.between import between_rows, even_times, frame_rate
 from ..takes.names import made_stem
 from ..takes.npz import load_take
@@ -35,7 +36,6 @@ from .character import CharacterSource, character_source, characters_in, embeddi
 from .outputs import check_blend, write_blend
 from .progress import Progress
 from .retarget_settings import RetargetSettings, WarpSettings
-from .schema import to_json
 from .stepwise import stepwise
 
 F32 = NDArray[np.float32]

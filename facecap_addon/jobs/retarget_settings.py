@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..retarget.choice import KERNELS
-from .schema import setting
+from ..settings_schema import setting
 
 
 @dataclass(frozen=True, kw_only=True)

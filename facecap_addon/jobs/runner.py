@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CancelledError, FacecapError
+from ..settings_schema import to_json
 from .eta import StageClock
 from .events import Event, JobError, JobResult, decode_event
 from .performing import events_of
 from .progress import Progress
 from .registry import Stages, job_named, stages_of
-from .schema import to_json
 
 TERMINATE_AFTER_S = 2.0
 KILL_AFTER_S = 4.0

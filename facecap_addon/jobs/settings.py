@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..fit.settings import FitSettings
+from ..settings_schema import setting
 from .output_settings import OutputSettings
-from .schema import setting
 
 
 @dataclass(frozen=True, kw_only=True)

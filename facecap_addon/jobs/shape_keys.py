@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
@@ -20,7 +21,6 @@ from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
 from ..rig.key_sheet import key_sheet
-from ..takes.atomic import atomic_path
 from ..takes.names import made_stem
 from .blender_process import BlenderHook, ask_blender
 from .character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key

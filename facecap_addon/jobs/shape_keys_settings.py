@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .schema import setting
+from ..settings_schema import setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError, NoFaceError
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
@@ -26,7 +27,7 @@ from ..landmarks.track import FrameObservation, observe
 from ..landmarks.upright import stand_upright
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
-from ..takes.atomic import atomic_path
+from ..settings_schema import to_json
 from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
 from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
@@ -56,7 +57,6 @@ from .outputs import (
 )
 from .progress import Progress
 from .result import SolveResult
-from .schema import to_json
 from .settings import SolveSettings
 from .solve_trained import Vertices, is_trained, solve_expressions, take_from
 from .stepwise import stepwise

@@ -17,10 +17,10 @@ from ..landmarks.registry import open_landmarker
 from ..learn.crop import footage_key
 from ..learn.stills import find_stills
 from ..learn.training_set import TrainingSet, open_set
+from ..settings_schema import to_json
 from .blender_process import BlenderHook
 from .compare import Comparison, against_fit
 from .progress import Progress
-from .schema import to_json
 from .stepwise import in_stages
 from .torch_needed import check_torch
 from .train_report import write_train_report

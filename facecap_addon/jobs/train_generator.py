@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..generate.author import actor_of, authored_set
 from ..generate.bnd import read_bnd_folder
 from ..generate.sequence import ENDING, LandmarkSequence, as_learned, load_sequence
 from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
-from ..takes.atomic import atomic_path
+from ..settings_schema import to_json
 from ..takes.npz import load_take
 from .blender_process import BlenderHook
 from .character import character_source, embedding_of, read_rig
 from .generate_settings import TrainGeneratorSettings
 from .progress import Progress
 from .retarget import sequence_of
-from .schema import to_json
 from .stepwise import in_stages, stepwise
 from .torch_needed import check_torch
 

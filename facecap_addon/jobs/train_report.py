@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..takes.atomic import atomic_path
+from ..atomic_file import atomic_path
 from ..takes.plots import data_uri, line_path, x_positions
 from ..takes.report_style import STYLE
 from .compare import Comparison, ShotErrors, rms

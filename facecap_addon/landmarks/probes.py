@@ -17,8 +17,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from ..takes.atomic import atomic_path
 
 Arrays = Mapping[str, NDArray[Any]]
 

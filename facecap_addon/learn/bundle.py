@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from ..takes.atomic import atomic_path
 from .crop import PictureKind
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT

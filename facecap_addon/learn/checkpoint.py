@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from ..takes.atomic import atomic_path
 
 _FACTS = "facecap"
 _MOST_BYTES = 8 << 30

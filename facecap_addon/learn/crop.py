@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
 from ..footage.content import content_key
 from ..footage.read import read_frames
 from ..images.resample import resize_part
-from ..takes.atomic import atomic_path
 from .training_set import Box, ShotFacts, TrainingSet
 
 # The crop leaves this much of the height from brows to chin around them.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..images.encode import write_image
-from ..takes.atomic import atomic_path
 from .progress_picture import curves, stacked
 from .trainer import Epoch, Task, write_log
 

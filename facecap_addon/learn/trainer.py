@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from ..takes.atomic import atomic_path
 from .checkpoint import load_checkpoint, save_checkpoint
 from .recipe import BETA2, Recipe, augmentation_at, beta1_at, rate_at
 from .workers import Workers

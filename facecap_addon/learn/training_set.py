@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
 from ..footage.footage import Footage, open_footage
 from ..rig.blendshapes import BlendshapeRig, load_rig, save_rig
-from ..takes.atomic import atomic_path
 
 FORMAT = 1
 HELD_SHARE = 0.15

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..images.resample import resize
-from ..takes.atomic import atomic_path
 
 _WIDTH_PX, _EVERY_S = 240, 0.1
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..rig.channels import arkit_name, pair_side
-from .atomic import atomic_path
 from .live_link_columns import LIVE_LINK_ANGLES as LIVE_LINK_ANGLES
 from .live_link_columns import LIVE_LINK_CHANNELS as LIVE_LINK_CHANNELS
 from .live_link_columns import LIVE_LINK_COLUMNS, TIMECODE_FPS

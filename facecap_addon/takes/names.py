@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from .atomic import atomic_path
 from .npz import load_take
 from .versions import TAKE, job_folder
 

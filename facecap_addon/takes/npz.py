@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from .atomic import atomic_path
 from .take import Take
 
 FORMAT_VERSION = 1

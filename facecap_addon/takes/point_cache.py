@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from .atomic import atomic_path
 
 _PC2 = struct.Struct("<12siiffi")
 _PC2_MAGIC = b"POINTCACHE2\0"

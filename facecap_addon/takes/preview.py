@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..footage.read import Frame
+from ..footage.write import video_steps
 from ..geometry.camera import PinholeCamera, centered_camera
 from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
 from .contact_sheet import draw_landmarks
 from .head_picture import HeadPicture
 from .take import Take
-from .video import video_steps
 
 MAX_HEIGHT_PX = 480
 _THREADS, _AHEAD = 2, 3

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..rig.blendshapes import BlendshapeRig
-from .atomic import atomic_path
 from .contact_sheet import Thumbnail
 from .metrics import jitter
 from .plots import MAX_COLUMNS as _MAX_COLUMNS

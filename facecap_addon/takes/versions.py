@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from .atomic import atomic_path
 from .npz import load_take
 from .take import Take
 

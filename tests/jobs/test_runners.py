@@ -18,7 +18,7 @@ from facecap_addon.jobs import worker
 from facecap_addon.jobs.progress import Progress
 from facecap_addon.jobs.result import SolveResult
 from facecap_addon.jobs.runner import InlineRunner, ProcessRunner
-from facecap_addon.jobs.schema import to_json
+from facecap_addon.settings_schema import to_json
 from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import half_written, quick
 from tests.patience import PATIENCE_S, wait_until

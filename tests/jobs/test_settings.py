@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.schema import (
+from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.settings_schema import (
     SettingField,
     add_arguments,
     fields_of,
@@ -19,7 +20,6 @@ from facecap_addon.jobs.schema import (
     from_json_text,
     to_json,
 )
-from facecap_addon.jobs.settings import SolveSettings
 
 FIELDS = fields_of(SolveSettings)
 SMALL = {"video": "clip.mp4", "out": "results"}

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
+from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
 from facecap_addon.learn.augment import Augmentation, moved_points, varied  # noqa: E402
 from facecap_addon.learn.bundle import load_bundle  # noqa: E402
@@ -35,7 +36,6 @@ from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, a
 from facecap_addon.learn.workers import Workers  # noqa: E402
 from facecap_addon.live.methods import SolverMethod  # noqa: E402
 from facecap_addon.live.sources import LivePicture  # noqa: E402
-from facecap_addon.takes.video import video_steps  # noqa: E402
 from tests.unit.test_training import picture  # noqa: E402
 from tests.unit.test_training_set import rig  # noqa: E402
 

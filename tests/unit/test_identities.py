@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.refine_settings import RefineSettings
 from facecap_addon.jobs.train import training_key
 from facecap_addon.jobs.train_settings import TrainSettings
 from facecap_addon.learn.crop import PictureKind, pictures_of
 from facecap_addon.learn.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig
-from facecap_addon.takes.video import video_steps
 from tests.unit.test_between import face_of, make_rig, make_take
 from tests.unit.test_training_set import rig, rows, shot
 

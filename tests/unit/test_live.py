@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import Footage
 from facecap_addon.footage.read import Frame, FrameReader
+from facecap_addon.footage.write import video_steps
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
 from facecap_addon.live import kept, sources
 from facecap_addon.live.face import LiveFace
@@ -34,7 +35,6 @@ from facecap_addon.takes.filters.choice import FilterChoice
 from facecap_addon.takes.live_link import head_angles
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
-from facecap_addon.takes.video import video_steps
 from tests.patience import PATIENCE_S
 
 

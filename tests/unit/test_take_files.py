@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facecap_addon.atomic_file import atomic_path
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.atomic import atomic_path
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import REGIONS, Take
 

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
+from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.learn.bundle import load_bundle  # noqa: E402
 from facecap_addon.learn.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from facecap_addon.learn.crop import PictureKind  # noqa: E402
@@ -29,7 +30,6 @@ from facecap_addon.learn.train_meshes import train_meshes  # noqa: E402
 from facecap_addon.learn.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.workers import Workers  # noqa: E402
-from facecap_addon.takes.video import video_steps  # noqa: E402
 from tests.unit.test_training_set import rig  # noqa: E402
 
 PRESET = Preset(

@@ -144,7 +144,7 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         from ...jobs.filter_settings import ENDING
         from ...jobs.live_settings import CurveFilterSettings
-        from ...jobs.schema import from_json
+        from ...settings_schema import from_json
         from ...takes.filters.take_filter import filter_take
         from ...takes.npz import load_take, save_take
         from ...takes.versions import ID, home_of, identified, keep

@@ -10,8 +10,8 @@ import bpy
 from ...errors import FacecapError
 from ...jobs.generate_settings import GenerateSettings
 from ...jobs.retarget_settings import RetargetSettings
-from ...jobs.schema import from_json
 from ...jobs.shape_keys_settings import ShapeKeysSettings
+from ...settings_schema import from_json
 from .. import session
 from ..package import work_folder
 from ..properties.derive import values_of

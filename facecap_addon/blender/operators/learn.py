@@ -9,8 +9,8 @@ import bpy
 
 from ...errors import FacecapError
 from ...jobs.dataset_settings import DatasetSettings
-from ...jobs.schema import from_json
 from ...jobs.train_settings import TrainSettings
+from ...settings_schema import from_json
 from .. import session
 from ..package import work_folder
 from ..properties.derive import FILE_CHOICE, values_of

@@ -14,7 +14,7 @@ from ...jobs.events import FaceEvent
 from ...jobs.live_settings import LiveSettings
 from ...jobs.progress import Progress
 from ...jobs.registry import caption_of
-from ...jobs.schema import from_json
+from ...settings_schema import from_json
 from .. import session
 from ..overlay import live_picture
 from ..package import work_folder
@@ -211,9 +211,9 @@ class FACECAP_OT_live_stop(_LiveControl, bpy.types.Operator):
 
 def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     """Write the character into a folder and start the worker; also where it shows what it sees. Raises FacecapError."""
+    from ...atomic_file import atomic_path
     from ...jobs.runner import ProcessRunner
     from ...rig.blendshapes import save_rig
-    from ...takes.atomic import atomic_path
 
     live = context.scene.facecap.live
     folder = work_folder("live")

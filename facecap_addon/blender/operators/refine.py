@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import FacecapError
 from ...jobs.refine_settings import ENDING, LIVE_NAME, RefineSettings
-from ...jobs.schema import from_json
+from ...settings_schema import from_json
 from .. import session
 from ..properties.derive import values_of
 from ..takes import home_folder, made_from, take_file

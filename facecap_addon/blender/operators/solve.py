@@ -12,8 +12,8 @@ from ...jobs.eta import duration_text
 from ...jobs.progress import Progress
 from ...jobs.registry import caption_of
 from ...jobs.result import SolveResult
-from ...jobs.schema import from_json
 from ...jobs.settings import SolveSettings
+from ...settings_schema import from_json
 from .. import session
 from ..package import job_folder
 from ..properties.derive import values_of
@@ -247,9 +247,9 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
 
 def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
     """Write a mesh for the worker; its file says what it holds, for what was made of it stays tied to it."""
+    from ...atomic_file import atomic_path
     from ...jobs.character import rig_key
     from ...rig.blendshapes import save_rig
-    from ...takes.atomic import atomic_path
 
     path = folder / f"{name}.{rig_key(rig)[:8]}.rig.npz"
     with atomic_path(path) as temporary:

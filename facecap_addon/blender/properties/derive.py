@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ...jobs.schema import SettingField, fields_of
+from ...settings_schema import SettingField, fields_of
 
 _LIMIT = 1e9
 FILE_CHOICE = "FILE"

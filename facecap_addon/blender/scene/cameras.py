@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from ...geometry.camera import PinholeCamera, camera_from_blender
-from ...takes.atomic import atomic_path
 from .character import metres_per_unit
 from .footage import scene_rate
 

@@ -12,8 +12,8 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from .atomic import atomic_path
 
 # Fine enough for any frame rate, and the finest that the fallback codec can hold.
 _TIME_BASE = Fraction(1, 60_000)

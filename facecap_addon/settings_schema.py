@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import FacecapError
+from .errors import FacecapError
 
 Settings = TypeVar("Settings")
 _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str", Path: "path"}
