@@ -32,7 +32,7 @@ from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.pictures import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker

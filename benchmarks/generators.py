@@ -21,7 +21,7 @@ from facecap_addon.generate.generator import Generator, free_run, generated, loa
 from facecap_addon.generate.network import STYLE, Predictor
 from facecap_addon.generate.sequence import displacements_of, steps_of
 from facecap_addon.generate.style import drawn_style
-from facecap_addon.jobs.sample import CACHE
+from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.embedding import load_embedding
 

@@ -23,7 +23,7 @@ from facecap_addon.fit.deep.views import first_view
 from facecap_addon.fit.prior import load_prior
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.pictures import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import PicturesByRow
 
 LENGTHS, PLACES = (3, 10), 10
 

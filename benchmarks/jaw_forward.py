@@ -18,7 +18,7 @@ from benchmarks.learned_actor import SET
 from facecap_addon.fit.deep.actor import actor_of
 from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
-from facecap_addon.jobs.sample import CACHE
+from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.draw import drawn, landmarks_drawn, look_of
 from facecap_addon.learn.face_points import face_points, mark_up

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from facecap_addon.jobs.dataset import run as make_set
-from facecap_addon.jobs.dataset_settings import DatasetSettings
+from facecap_addon.jobs.settings.dataset import DatasetSettings
+from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
-from facecap_addon.jobs.train_settings import TrainSettings
 from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.frames import read_frames_of
 from facecap_addon.learn.solver import TrainedSolver

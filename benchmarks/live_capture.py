@@ -22,9 +22,9 @@ from benchmarks.sample_take import CLIP, TRUTH
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 from facecap_addon.footage.write import video_steps
-from facecap_addon.jobs.events import FaceEvent
-from facecap_addon.jobs.live_settings import LiveSettings
-from facecap_addon.jobs.runner import ProcessRunner
+from facecap_addon.jobs.runtime.events import FaceEvent
+from facecap_addon.jobs.runtime.runner import ProcessRunner
+from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.takes.metrics import driven_rmse, moving_vertices
 from facecap_addon.takes.npz import load_take
 

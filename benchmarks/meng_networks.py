@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.drawn_stills import draw_stills
 from benchmarks.learned_actor import RESULTS, SET, actor_set, finished
+from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
-from facecap_addon.jobs.train_settings import TrainSettings
 from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.frames import Frames, read_frames_of
 from facecap_addon.learn.progress_picture import curves

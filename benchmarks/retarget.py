@@ -19,7 +19,7 @@ from scipy.interpolate import RBFInterpolator
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.generate.generator import generated, load_generator, shipped
 from facecap_addon.generate.to_keys import on_character
-from facecap_addon.jobs.sample import CACHE
+from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.layout import mediapipe_of
 from facecap_addon.retarget.choice import KERNELS, WarpOptions
 from facecap_addon.retarget.each_frame import solved_in_each_frame

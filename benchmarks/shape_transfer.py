@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ict import load_ict_rig
-from facecap_addon.jobs.runner import InlineRunner
-from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
+from facecap_addon.jobs.runtime.runner import InlineRunner
+from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
 from facecap_addon.rig.blendshapes import load_rig, save_rig
 from facecap_addon.rig.channels import arkit_name
 

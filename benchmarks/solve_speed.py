@@ -32,7 +32,7 @@ SIZE = (1280, 720)
 FPS = 25
 MEASURE = """
 import json, resource, sys
-from facecap_addon.jobs.cli import main
+from facecap_addon.jobs.cli.main import main
 code = main(sys.argv[2:])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 open(sys.argv[1], "w").write(json.dumps({"code": code, "peak": peak}))

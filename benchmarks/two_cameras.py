@@ -21,7 +21,7 @@ from facecap_addon.fit.deep.shots import Shot
 from facecap_addon.fit.deep.views import View
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.pictures import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.registry import open_landmarker
 
 F64 = NDArray[np.float64]

@@ -23,8 +23,8 @@ from .errors import CancelledError, FacecapError, NoFaceError
 if TYPE_CHECKING:
     from .jobs.dataset import DatasetResult
     from .jobs.generate import GenerateResult
-    from .jobs.progress import Progress
     from .jobs.retarget import RetargetResult
+    from .jobs.runtime.progress import Progress
     from .jobs.shape_keys import ShapeKeysResult
     from .jobs.train import TrainResult
     from .rig.blendshapes import BlendshapeRig
@@ -202,8 +202,8 @@ def run_job(name: str, settings: dict[str, Any], on_progress: OnProgress | None 
     Raises:
         FacecapError: a setting is unknown or out of range, or what the job raises.
     """
-    from .jobs.eta import StageClock
     from .jobs.registry import job_named, stages_of
+    from .jobs.runtime.eta import StageClock
     from .settings_schema import from_json
 
     job = job_named(name)

@@ -5,8 +5,8 @@ With these files a solve on the sample head needs no Blender for the rig, and no
 
 from __future__ import annotations
 
-from facecap_addon.jobs.character import character_source, embedding_of, read_rig, rehearsal_of
-from facecap_addon.jobs.sample import CACHE
+from facecap_addon.jobs.steps.character import character_source, embedding_of, read_rig, rehearsal_of
+from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.registry import open_landmarker
 
 

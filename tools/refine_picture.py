@@ -21,7 +21,7 @@ from facecap_addon.fit.deep.take_state import state_of
 from facecap_addon.fit.deep.views import first_view, seen_in_crop
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.pictures import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.regions import Region, crop, image_from_crop
 from facecap_addon.render.picture import background_of, render
 from facecap_addon.render.shading import vertex_normals

@@ -15,7 +15,7 @@ import numpy as np
 
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.jobs.cli import main as facecap
+from facecap_addon.jobs.cli.main import main as facecap
 
 from .fetch_clip import ROOT, fetch_clip
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..jobs.events import FaceEvent
-    from ..jobs.runner import Runner
+    from ..jobs.runtime.events import FaceEvent
+    from ..jobs.runtime.runner import Runner
 
 _WRITING_S = 5.0
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import FacecapError
-from ..jobs.torch_needed import PACKAGES
+from ..jobs.runtime.require_torch import PACKAGES
 from .worker_python import WorkerPython, worker_python
 
 _asked: dict[Path, subprocess.Popen[bytes]] = {}

@@ -18,12 +18,12 @@ from ..learn.crop import proposed_crop
 from ..learn.sheet import contact_sheet
 from ..learn.stills import find_stills
 from ..learn.training_set import Box, TrainingSet, open_set, save_set
-from .blender_process import BlenderHook, ask_blender, reporting
-from .character import character_source, characters_in, read_rig
-from .dataset_settings import DatasetSettings
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
-from .progress import Progress
-from .stepwise import stepwise
+from .runtime.blender_process import BlenderHook, ask_blender, reporting
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .settings.dataset import DatasetSettings
+from .steps.character import character_source, characters_in, read_rig
 
 ASPECT = 3 / 4
 """Width by height of the crop: the paper's 240 × 320."""

@@ -24,10 +24,10 @@ from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.npz import load_take
 from ..takes.point_cache import read_point_cache
 from ..takes.take import STATUS_SOLVED, Take
-from .dataset_settings import DatasetSettings
-from .outputs import OutputFiles
-from .progress import Progress
-from .stepwise import stepwise
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .settings.dataset import DatasetSettings
+from .steps.outputs import OutputFiles
 
 F32 = NDArray[np.float32]
 Steps = Generator[Progress, None, TrainingSet]
@@ -135,11 +135,11 @@ def check_name(settings: DatasetSettings, training_set: TrainingSet, shot: ShotF
 
 def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps:
     """The character drawn under varied curves."""
-    from .torch_needed import check_torch
+    from .runtime.require_torch import check_torch
 
     check_torch()
     landmarker = open_landmarker(threads=settings.threads)
-    from .character import characters_in, embedding_of
+    from .steps.character import characters_in, embedding_of
 
     embedding = yield from stepwise(
         "character", lambda _: embedding_of(training_set.rig, landmarker, characters_in(settings.folder))

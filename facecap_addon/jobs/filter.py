@@ -23,12 +23,12 @@ from ..takes.metrics import lid_distance_m, lip_distance_m
 from ..takes.npz import load_take, save_take
 from ..takes.take import Take
 from ..takes.versions import ID, home_of, identified
-from .blender_process import BlenderHook
-from .character import character_source, characters_in, embedding_of, read_rig
-from .filter_settings import ENDING, FilterSettings
-from .outputs import OutputFiles, write_live_link
-from .progress import Progress
-from .stepwise import stepwise
+from .runtime.blender_process import BlenderHook
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .settings.filter import ENDING, FilterSettings
+from .steps.character import character_source, characters_in, embedding_of, read_rig
+from .steps.outputs import OutputFiles, write_live_link
 
 F64 = NDArray[np.float64]
 _AT_ONCE = 512

@@ -27,13 +27,13 @@ from ..settings_schema import to_json
 from ..takes.names import made_stem
 from ..takes.npz import save_take
 from ..takes.versions import identified
-from .blender_process import BlenderHook, ask_blender
-from .character import character_source, characters_in, embedding_of, read_rig, rig_key
-from .generate_settings import GenerateSettings
-from .outputs import OutputFiles, check_blend, write_blend, write_live_link
-from .progress import Progress
 from .retarget import played, retargeted
-from .stepwise import stepwise
+from .runtime.blender_process import BlenderHook, ask_blender
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .settings.generate import GenerateSettings
+from .steps.character import character_source, characters_in, embedding_of, read_rig, rig_key
+from .steps.outputs import OutputFiles, check_blend, write_blend, write_live_link
 
 _WRITTEN = (ENDING.removeprefix("."), "png", "take.npz", "livelink.csv", "pc2", "blend")
 

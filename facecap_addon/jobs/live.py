@@ -34,13 +34,13 @@ from ..live.sources import LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..settings_schema import to_json
 from ..takes.take import Take
-from .blender_process import BlenderHook
-from .character import character_source, characters_in, embedding_of, read_rig, rehearsal_of
-from .events import FaceEvent
-from .live_settings import LiveSettings
-from .outputs import OutputFiles, write_live_link
-from .progress import Progress
-from .stepwise import stepwise
+from .runtime.blender_process import BlenderHook
+from .runtime.events import FaceEvent
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .settings.live import LiveSettings
+from .steps.character import character_source, characters_in, embedding_of, read_rig, rehearsal_of
+from .steps.outputs import OutputFiles, write_live_link
 
 Controls = queue.SimpleQueue[bytes]
 Steps = Generator[Progress | FaceEvent, None, "LiveResult"]

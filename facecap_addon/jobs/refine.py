@@ -27,12 +27,19 @@ from ..takes.contact_sheet import Thumbnail
 from ..takes.npz import load_take
 from ..takes.take import Take
 from ..takes.versions import ID, home_of, identified
-from .blender_process import BlenderHook
-from .cameras import videos_of
-from .character import character_source
-from .footage_key import content_key
-from .output_settings import OutputSettings
-from .outputs import (
+from .runtime.blender_process import BlenderHook
+from .runtime.progress import Progress
+from .runtime.require_torch import check_torch
+from .runtime.stage_timer import Stopwatch
+from .runtime.threaded_progress import in_stages
+from .settings.output import OutputSettings
+from .settings.refine import ENDING, LIVE_NAME, RefineSettings
+from .settings.solve import SolveSettings
+from .solve import find_landmarks, landmark_cache, read_character
+from .steps.character import character_source
+from .steps.content_hash import content_key
+from .steps.frame_access import PicturesByRow
+from .steps.outputs import (
     Account,
     OutputFiles,
     bake_ready,
@@ -46,15 +53,8 @@ from .outputs import (
     write_take,
     write_vertices,
 )
-from .pictures import PicturesByRow
-from .progress import Progress
-from .refine_settings import ENDING, LIVE_NAME, RefineSettings
-from .result import SolveResult
-from .settings import SolveSettings
-from .solve import find_landmarks, landmark_cache, read_character
-from .stepwise import in_stages
-from .stopwatch import Stopwatch
-from .torch_needed import check_torch
+from .steps.refine_cameras import videos_of
+from .steps.result import SolveResult
 
 if TYPE_CHECKING:
     from ..fit.deep.refine import Refined
@@ -245,7 +245,7 @@ def _refine(
     from ..fit.deep.shots import Shot
     from ..fit.deep.views import first_view
     from ..render.device import device_of, use_threads
-    from .cameras import further_shots
+    from .steps.refine_cameras import further_shots
 
     use_threads(settings.threads)
     device = device_of(settings.device)

@@ -129,7 +129,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "solve",
         ".solve",
-        (".settings", "SolveSettings"),
+        (".settings.solve", "SolveSettings"),
         _SOLVE,
         "video",
         "solve a video onto a character",
@@ -139,7 +139,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "refine",
         ".refine",
-        (".refine_settings", "RefineSettings"),
+        (".settings.refine", "RefineSettings"),
         _REFINE,
         "folder",
         "refine a finished solve by deep energies (needs torch)",
@@ -149,7 +149,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "dataset",
         ".dataset",
-        (".dataset_settings", "DatasetSettings"),
+        (".settings.dataset", "DatasetSettings"),
         (("open", 2), ("add", 5), ("alembic", 10), ("character", 5), ("draw", 60), ("landmarks", 30), ("sheet", 10)),
         "folder",
         "make, extend or check a training set",
@@ -159,7 +159,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "train",
         ".train",
-        (".train_settings", "TrainSettings"),
+        (".settings.train", "TrainSettings"),
         (
             ("open", 1),
             ("embed", 30),
@@ -178,7 +178,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "filter",
         ".filter",
-        (".filter_settings", "FilterSettings"),
+        (".settings.filter", "FilterSettings"),
         (("open", 10), ("character", 30), ("filter", 60), ("files", 10), ("blend", 20)),
         "take",
         "smooth a take without opening its lips or blunting its blinks",
@@ -188,7 +188,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "live",
         ".live",
-        (".live_settings", "LiveSettings"),
+        (".settings.live", "LiveSettings"),
         (("open", 5), ("character", 95), ("live", 0)),
         "source",
         "capture live from a camera, a video or a phone",
@@ -199,7 +199,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "retarget",
         ".retarget",
-        (".retarget_settings", "RetargetSettings"),
+        (".settings.retarget", "RetargetSettings"),
         (("open", 10), ("character", 30), ("warp", 60), ("blend", 15)),
         "motion",
         "move any mesh by landmarks",
@@ -209,7 +209,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "shape-keys",
         ".shape_keys",
-        (".shape_keys_settings", "ShapeKeysSettings"),
+        (".settings.shape_keys", "ShapeKeysSettings"),
         (("open", 3), ("character", 12), ("keys", 80), ("blend", 5)),
         "character",
         "give a head the 52 ARKit shape keys",
@@ -219,7 +219,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "generate",
         ".generate",
-        (".generate_settings", "GenerateSettings"),
+        (".settings.generate", "GenerateSettings"),
         (("open", 5), ("generate", 20), ("character", 30), ("keys", 20), ("warp", 20), ("files", 3), ("blend", 15)),
         "expressions",
         "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
@@ -229,7 +229,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "train-generator",
         ".train_generator",
-        (".generate_settings", "TrainGeneratorSettings"),
+        (".settings.generate", "TrainGeneratorSettings"),
         (("open", 1), ("character", 4), ("data", 5), ("train", 60), ("free", 28), ("export", 2)),
         "expression",
         "train a generator of an expression (needs torch)",
@@ -238,8 +238,8 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "proxy",
-        ".proxy",
-        (".proxy", "ProxySettings"),
+        ".steps.proxy",
+        (".steps.proxy", "ProxySettings"),
         (("open", 2), ("proxy", 98)),
         on_command_line=False,
     ),

@@ -31,12 +31,12 @@ from ..takes.names import made_stem
 from ..takes.npz import load_take
 from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
-from .blender_process import BlenderHook, ask_blender
-from .character import CharacterSource, character_source, characters_in, embedding_of, read_rig, rig_key
-from .outputs import check_blend, write_blend
-from .progress import Progress
-from .retarget_settings import RetargetSettings, WarpSettings
-from .stepwise import stepwise
+from .runtime.blender_process import BlenderHook, ask_blender
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .settings.retarget import RetargetSettings, WarpSettings
+from .steps.character import CharacterSource, character_source, characters_in, embedding_of, read_rig, rig_key
+from .steps.outputs import check_blend, write_blend
 
 F32 = NDArray[np.float32]
 

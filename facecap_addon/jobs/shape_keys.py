@@ -22,12 +22,12 @@ from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
 from ..rig.key_sheet import key_sheet
 from ..takes.names import made_stem
-from .blender_process import BlenderHook, ask_blender
-from .character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key
-from .outputs import check_blend, write_blend
-from .progress import Progress
-from .shape_keys_settings import ShapeKeysSettings
-from .stepwise import in_stages, stepwise
+from .runtime.blender_process import BlenderHook, ask_blender
+from .runtime.progress import Progress
+from .runtime.threaded_progress import in_stages, stepwise
+from .settings.shape_keys import ShapeKeysSettings
+from .steps.character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key
+from .steps.outputs import check_blend, write_blend
 
 _WRITTEN = ("keys.npz", "keys.png", "keys.blend")
 

@@ -33,14 +33,20 @@ from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
 from ..takes.versions import identified
-from .blender_process import BlenderHook
-from .character import Character, CharacterSource, character_source, find_character, rehearsal_of
-from .crash import versions
-from .footage_key import content_key
-from .into_take import CLIP, as_filmed, base_of, into, part_of, rows_in
-from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
-from .output_settings import OutputSettings
-from .outputs import (
+from .runtime.blender_process import BlenderHook
+from .runtime.crash_report import versions
+from .runtime.progress import Progress
+from .runtime.require_torch import check_torch
+from .runtime.stage_timer import Stopwatch
+from .runtime.threaded_progress import stepwise
+from .settings.output import OutputSettings
+from .settings.solve import SolveSettings
+from .solve_trained import Vertices, is_trained, solve_expressions, take_from
+from .steps.character import Character, CharacterSource, character_source, find_character, rehearsal_of
+from .steps.content_hash import content_key
+from .steps.into_take import CLIP, as_filmed, base_of, into, part_of, rows_in
+from .steps.landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
+from .steps.outputs import (
     REPORT_EVERY,
     Account,
     OutputFiles,
@@ -55,13 +61,7 @@ from .outputs import (
     write_take,
     write_vertices,
 )
-from .progress import Progress
-from .result import SolveResult
-from .settings import SolveSettings
-from .solve_trained import Vertices, is_trained, solve_expressions, take_from
-from .stepwise import stepwise
-from .stopwatch import Stopwatch
-from .torch_needed import check_torch
+from .steps.result import SolveResult
 
 Steps = Generator[Progress, None, None]
 
@@ -209,7 +209,7 @@ def _refined(
         rows: (2,) first and last row to refine; None: all.
     """
     from .refine import run as refine
-    from .refine_settings import RefineSettings
+    from .settings.refine import RefineSettings
 
     same = {item.name: getattr(settings, item.name) for item in fields(OutputSettings)}
     first, last = (None, None) if rows is None else rows.tolist()

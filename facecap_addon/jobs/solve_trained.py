@@ -30,8 +30,8 @@ from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
-from .progress import Progress
-from .settings import SolveSettings
+from .runtime.progress import Progress
+from .settings.solve import SolveSettings
 
 F32 = NDArray[np.float32]
 Vertices = Callable[[int], F32]

@@ -18,13 +18,13 @@ from ..learn.crop import footage_key
 from ..learn.stills import find_stills
 from ..learn.training_set import TrainingSet, open_set
 from ..settings_schema import to_json
-from .blender_process import BlenderHook
-from .compare import Comparison, against_fit
-from .progress import Progress
-from .stepwise import in_stages
-from .torch_needed import check_torch
+from .runtime.blender_process import BlenderHook
+from .runtime.progress import Progress
+from .runtime.require_torch import check_torch
+from .runtime.threaded_progress import in_stages
+from .settings.train import TrainSettings
+from .train_evaluation import Comparison, against_fit
 from .train_report import write_train_report
-from .train_settings import TrainSettings
 
 FORMAT = 2
 """Raise it when the same set and settings would be learned from in another way."""

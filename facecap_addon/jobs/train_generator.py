@@ -20,13 +20,13 @@ from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..settings_schema import to_json
 from ..takes.npz import load_take
-from .blender_process import BlenderHook
-from .character import character_source, embedding_of, read_rig
-from .generate_settings import TrainGeneratorSettings
-from .progress import Progress
 from .retarget import sequence_of
-from .stepwise import in_stages, stepwise
-from .torch_needed import check_torch
+from .runtime.blender_process import BlenderHook
+from .runtime.progress import Progress
+from .runtime.require_torch import check_torch
+from .runtime.threaded_progress import in_stages, stepwise
+from .settings.generate import TrainGeneratorSettings
+from .steps.character import character_source, embedding_of, read_rig
 
 _FREE = ("out", "threads", "tensorboard", "device", "precision", "blender")
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..atomic_file import atomic_path
 from ..takes.plots import data_uri, line_path, x_positions
 from ..takes.report_style import STYLE
-from .compare import Comparison, ShotErrors, rms
+from .train_evaluation import Comparison, ShotErrors, rms
 
 _WIDE, _HIGH = 1000.0, 150.0
 _COLORS = ("var(--accent)", "var(--warn)")

@@ -68,7 +68,7 @@ def test_importing_the_root_shim_imports_nothing() -> None:
 
 def test_every_solve_setting_of_choice_is_in_the_panel_group() -> None:
     from facecap_addon.blender.properties.derive import values_of
-    from facecap_addon.jobs.settings import SolveSettings
+    from facecap_addon.jobs.settings.solve import SolveSettings
     from facecap_addon.settings_schema import fields_of, from_json
 
     group = bpy.context.scene.facecap.solve

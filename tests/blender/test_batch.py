@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.jobs.blender_process import blender_ready
+from facecap_addon.jobs.runtime.blender_process import blender_ready
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.takes.npz import save_take
 from tests.blender.faces import ARKIT, evaluated, make_face

@@ -16,8 +16,8 @@ from facecap_addon.blender.scene.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.live_face import LivePuppet
 from facecap_addon.errors import FacecapError
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
-from facecap_addon.jobs.events import FaceEvent, JobResult
-from facecap_addon.jobs.live_settings import LiveSettings
+from facecap_addon.jobs.runtime.events import FaceEvent, JobResult
+from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.takes.npz import save_take
 from facecap_addon.takes.take import STATUS_MISSING
 from tests.blender.faces import make_face

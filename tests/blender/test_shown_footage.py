@@ -18,7 +18,7 @@ from facecap_addon.blender.scene.placing import box_of
 from facecap_addon.blender.scene.stage import PLATE, add_plate
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.jobs.proxy import Shown, shown_footage
+from facecap_addon.jobs.steps.proxy import Shown, shown_footage
 from tests.blender.faces import make_face
 from tests.blender.test_footage_in_scene import write_video
 

@@ -15,9 +15,9 @@ from facecap_addon.blender.operators.solve import remember, take_to_merge_into
 from facecap_addon.blender.scene.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.character import extract_rig
 from facecap_addon.blender.takes import label_of, lines_about
-from facecap_addon.jobs.output_settings import OutputSettings
-from facecap_addon.jobs.outputs import OutputFiles, result_of, write_take
-from facecap_addon.jobs.result import SolveResult
+from facecap_addon.jobs.settings.output import OutputSettings
+from facecap_addon.jobs.steps.outputs import OutputFiles, result_of, write_take
+from facecap_addon.jobs.steps.result import SolveResult
 from facecap_addon.takes.merge import merged, rows_of
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.settings.solve import SolveSettings
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]

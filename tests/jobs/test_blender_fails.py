@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError
-from facecap_addon.jobs import character as characters
 from facecap_addon.jobs import solve
-from facecap_addon.jobs.character import CharacterSource, find_character, read_rig
-from facecap_addon.jobs.outputs import Account, finish
-from facecap_addon.jobs.progress import Progress
-from facecap_addon.jobs.stopwatch import Stopwatch
+from facecap_addon.jobs.runtime.progress import Progress
+from facecap_addon.jobs.runtime.stage_timer import Stopwatch
+from facecap_addon.jobs.steps import character as characters
+from facecap_addon.jobs.steps.character import CharacterSource, find_character, read_rig
+from facecap_addon.jobs.steps.outputs import Account, finish
 from facecap_addon.rig.blendshapes import BlendshapeRig, save_rig
 from tests.blender.takes import make_take
 from tests.jobs.solving import quick

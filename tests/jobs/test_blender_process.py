@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.blender_process import ask_blender, blender_command
-from facecap_addon.jobs.character import character_source
+from facecap_addon.jobs.runtime.blender_process import ask_blender, blender_command
+from facecap_addon.jobs.steps.character import character_source
 
 
 def answer(asking: Generator[None, None, dict[str, Any]]) -> dict[str, Any]:

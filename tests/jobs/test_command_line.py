@@ -12,9 +12,9 @@ import av
 import numpy as np
 import pytest
 
-from facecap_addon.jobs.cli import main
-from facecap_addon.jobs.events import JobError, JobResult, decode_event
-from facecap_addon.jobs.progress import Progress
+from facecap_addon.jobs.cli.main import main
+from facecap_addon.jobs.runtime.events import JobError, JobResult, decode_event
+from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import QUICK_FLAGS, facecap, half_written, interrupt, start_facecap
 from tests.patience import PATIENCE_S, wait_until

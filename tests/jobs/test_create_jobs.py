@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.author import actor_of, authored
 from facecap_addon.generate.sequence import load_sequence, save_sequence
-from facecap_addon.jobs.character import embedding_of
-from facecap_addon.jobs.generate_settings import GenerateSettings, TrainGeneratorSettings
-from facecap_addon.jobs.retarget_settings import RetargetSettings
-from facecap_addon.jobs.runner import InlineRunner
-from facecap_addon.jobs.shape_keys_settings import ShapeKeysSettings
+from facecap_addon.jobs.runtime.runner import InlineRunner
+from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
+from facecap_addon.jobs.settings.retarget import RetargetSettings
+from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
+from facecap_addon.jobs.steps.character import embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.retarget.head_motion import rigid_motion
 from facecap_addon.rig import facing

@@ -16,14 +16,14 @@ import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError
 from facecap_addon.jobs import registry
-from facecap_addon.jobs.bar import ProgressBar
-from facecap_addon.jobs.eta import StageClock, duration_text
-from facecap_addon.jobs.events import Event, JobError, JobResult, decode_event, encode_event
-from facecap_addon.jobs.performing import events_of
-from facecap_addon.jobs.progress import Progress
+from facecap_addon.jobs.cli.progress_bar import ProgressBar
 from facecap_addon.jobs.registry import CAPTIONS, JOBS, Job, job_named, stages_of
-from facecap_addon.jobs.settings import SolveSettings
-from facecap_addon.jobs.stepwise import stepwise
+from facecap_addon.jobs.runtime.eta import StageClock, duration_text
+from facecap_addon.jobs.runtime.events import Event, JobError, JobResult, decode_event, encode_event
+from facecap_addon.jobs.runtime.progress import Progress
+from facecap_addon.jobs.runtime.run_job import events_of
+from facecap_addon.jobs.runtime.threaded_progress import stepwise
+from facecap_addon.jobs.settings.solve import SolveSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -170,7 +170,7 @@ def test_expected_failures_are_told_in_words(raised: BaseException, code: int, w
 def test_nothing_but_events_reaches_stdout() -> None:
     code = (
         "import os, sys\n"
-        "from facecap_addon.jobs.claim import claimed_stdout\n"
+        "from facecap_addon.jobs.runtime.stdout_redirect import claimed_stdout\n"
         "with claimed_stdout() as stream:\n"
         "    print('a stray print'); os.write(1, b'a native library\\n')\n"
         "    stream.write('{}\\n')\n"

@@ -12,10 +12,10 @@ import pytest
 from scipy.optimize import lsq_linear
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.dataset_settings import DatasetSettings
-from facecap_addon.jobs.runner import InlineRunner
-from facecap_addon.jobs.settings import SolveSettings
-from facecap_addon.jobs.train_settings import TrainSettings
+from facecap_addon.jobs.runtime.runner import InlineRunner
+from facecap_addon.jobs.settings.dataset import DatasetSettings
+from facecap_addon.jobs.settings.solve import SolveSettings
+from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.learn.training_set import open_set
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
@@ -148,7 +148,7 @@ def test_a_cache_of_another_length_is_refused_until_its_rate_is_said(models: Pat
 
 
 def open_rig():  # type: ignore[no-untyped-def]
-    from facecap_addon.jobs.sample import CACHE
+    from facecap_addon.jobs.steps.sample_head import CACHE
     from facecap_addon.rig.blendshapes import load_rig
 
     return load_rig(sorted(CACHE.glob("rig-*.npz"))[-1])

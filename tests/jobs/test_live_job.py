@@ -14,10 +14,10 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.jobs import live
-from facecap_addon.jobs.cli import main
-from facecap_addon.jobs.events import FaceEvent
-from facecap_addon.jobs.live_settings import LiveSettings
-from facecap_addon.jobs.runner import ProcessRunner, Runner
+from facecap_addon.jobs.cli.main import main
+from facecap_addon.jobs.runtime.events import FaceEvent
+from facecap_addon.jobs.runtime.runner import ProcessRunner, Runner
+from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.live.mailbox import Mailbox
 from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
 from facecap_addon.live.sources import LivePacket

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError
-from facecap_addon.jobs.events import JobResult, decode_event
-from facecap_addon.jobs.progress import Progress
-from facecap_addon.jobs.refine_settings import RefineSettings
-from facecap_addon.jobs.runner import InlineRunner
-from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.runtime.events import JobResult, decode_event
+from facecap_addon.jobs.runtime.progress import Progress
+from facecap_addon.jobs.runtime.runner import InlineRunner
+from facecap_addon.jobs.settings.refine import RefineSettings
+from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.take import STATUS_INFILLED, STATUS_SOLVED
 from tests.jobs.solving import facecap, half_written
@@ -48,7 +48,7 @@ def quick(folder: Path, **more: object) -> RefineSettings:
 
 def lip_error_mm(folder: Path, name: str, rows: slice) -> float:
     """RMSE of the jaw's and the lips' keys' effect against the truth of the sample take."""
-    from facecap_addon.jobs.sample import CACHE
+    from facecap_addon.jobs.steps.sample_head import CACHE
     from facecap_addon.rig.blendshapes import load_rig
 
     rig = load_rig(sorted(CACHE.glob("rig-*.npz"))[-1])

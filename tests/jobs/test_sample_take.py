@@ -10,7 +10,7 @@ import pytest
 from benchmarks.sample_take import CLIP, TRUTH, compare
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.jobs.cli import main
+from facecap_addon.jobs.cli.main import main
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.track import observe
 from facecap_addon.takes.live_link import read_live_link_csv

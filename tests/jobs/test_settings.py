@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.settings_schema import (
     SettingField,
     add_arguments,

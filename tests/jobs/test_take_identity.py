@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from facecap_addon.jobs.filter_settings import FilterSettings
-from facecap_addon.jobs.runner import InlineRunner
+from facecap_addon.jobs.runtime.runner import InlineRunner
+from facecap_addon.jobs.settings.filter import FilterSettings
 from facecap_addon.takes.merge import reference_pose
 from facecap_addon.takes.npz import load_take, save_take
 from tests.jobs.solving import facecap, half_written, quick

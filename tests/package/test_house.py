@@ -28,7 +28,7 @@ def test_rooms_import_one_way() -> None:
 
 def test_a_solve_loads_neither_blender_nor_torch() -> None:
     code = (
-        "import json, sys; import facecap_addon.jobs.solve, facecap_addon.jobs.doctor; "
+        "import json, sys; import facecap_addon.jobs.solve, facecap_addon.jobs.cli.doctor; "
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -38,7 +38,7 @@ def test_a_solve_loads_neither_blender_nor_torch() -> None:
 
 
 def test_the_command_line_starts_without_anything_heavy() -> None:
-    code = "import sys; import facecap_addon.jobs.cli; print(' '.join(sys.modules))"
+    code = "import sys; import facecap_addon.jobs.cli.main; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()).isdisjoint({"numpy", "scipy", "PIL", "onnxruntime", "av"})
 

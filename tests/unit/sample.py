@@ -10,8 +10,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.character import embedding_of, rehearsal_of
-from facecap_addon.jobs.sample import CACHE
+from facecap_addon.jobs.steps.character import embedding_of, rehearsal_of
+from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig

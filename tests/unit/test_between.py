@@ -10,9 +10,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.output_settings import OutputSettings
-from facecap_addon.jobs.outputs import OutputFiles, write_vertices
 from facecap_addon.jobs.retarget import sequence_of
+from facecap_addon.jobs.settings.output import OutputSettings
+from facecap_addon.jobs.steps.outputs import OutputFiles, write_vertices
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.jaw import posed

@@ -20,7 +20,7 @@ import pytest
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.bnd import read_bnd
 from facecap_addon.generate.sequence import LandmarkSequence, load_sequence, save_sequence
-from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.landmarks.layout import layout_of
 from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.training_set import TrainingSet, add_shot, open_set

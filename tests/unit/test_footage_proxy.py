@@ -15,7 +15,7 @@ import pytest
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.proxy import why_proxy
 from facecap_addon.footage.read import read_frames
-from facecap_addon.jobs.proxy import Shown, ready_footage, shown_footage
+from facecap_addon.jobs.steps.proxy import Shown, ready_footage, shown_footage
 from tests.unit.test_footage_sequence import write_pictures
 from tests.unit.test_footage_video import (
     HEIGHT,
@@ -170,8 +170,8 @@ def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
 def test_a_blend_is_given_the_pictures_and_the_sound(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
-    from facecap_addon.jobs.outputs import OutputFiles, footage_for_blend
-    from facecap_addon.jobs.settings import SolveSettings
+    from facecap_addon.jobs.settings.solve import SolveSettings
+    from facecap_addon.jobs.steps.outputs import OutputFiles, footage_for_blend
 
     write_pictures(tmp_path / "shot", [1, 2, 3])
     footage = open_footage(tmp_path / "shot", fps=25)

@@ -12,9 +12,9 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.write import video_steps
-from facecap_addon.jobs.refine_settings import RefineSettings
+from facecap_addon.jobs.settings.refine import RefineSettings
+from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import training_key
-from facecap_addon.jobs.train_settings import TrainSettings
 from facecap_addon.learn.crop import PictureKind, pictures_of
 from facecap_addon.learn.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig

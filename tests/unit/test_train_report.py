@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facecap_addon.jobs.compare import Comparison, ShotErrors
+from facecap_addon.jobs.train_evaluation import Comparison, ShotErrors
 from facecap_addon.jobs.train_report import write_train_report
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.jobs.settings import SolveSettings
+from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.jobs.solve_trained import Expressions, take_from
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.rig.embedding import landmark_geometry

@@ -142,8 +142,8 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
     poll = FACECAP_OT_bake.poll
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        from ...jobs.filter_settings import ENDING
-        from ...jobs.live_settings import CurveFilterSettings
+        from ...jobs.settings.filter import ENDING
+        from ...jobs.settings.live import CurveFilterSettings
         from ...settings_schema import from_json
         from ...takes.filters.take_filter import filter_take
         from ...takes.npz import load_take, save_take

@@ -8,9 +8,9 @@ from typing import Any
 import bpy
 
 from ...errors import FacecapError
-from ...jobs.generate_settings import GenerateSettings
-from ...jobs.retarget_settings import RetargetSettings
-from ...jobs.shape_keys_settings import ShapeKeysSettings
+from ...jobs.settings.generate import GenerateSettings
+from ...jobs.settings.retarget import RetargetSettings
+from ...jobs.settings.shape_keys import ShapeKeysSettings
 from ...settings_schema import from_json
 from .. import session
 from ..package import work_folder

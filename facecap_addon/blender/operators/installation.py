@@ -19,7 +19,7 @@ _TIMEOUT_S = 60
 _PROBE = """
 import json, sys
 sys.path[:0] = json.loads(sys.stdin.readline())
-from facecap_addon.jobs.cli import main
+from facecap_addon.jobs.cli.main import main
 sys.exit(main(["doctor", "--json"]))
 """
 
@@ -38,7 +38,7 @@ class FACECAP_OT_check_installation(FacecapOperator, bpy.types.Operator):
 
 
 def probe(python: WorkerPython) -> list[dict[str, Any]]:
-    """What `facecap doctor` finds in the worker's Python: a `jobs.doctor.Check` each. Raises FacecapError."""
+    """What `facecap doctor` finds in the worker's Python: a `jobs.cli.doctor.Check` each. Raises FacecapError."""
     package_root = str(Path(__file__).resolve().parents[3])
     try:
         answer = subprocess.run(

@@ -8,8 +8,8 @@ from typing import Any
 import bpy
 
 from ...errors import FacecapError
-from ...jobs.dataset_settings import DatasetSettings
-from ...jobs.train_settings import TrainSettings
+from ...jobs.settings.dataset import DatasetSettings
+from ...jobs.settings.train import TrainSettings
 from ...settings_schema import from_json
 from .. import session
 from ..package import work_folder

@@ -10,10 +10,10 @@ from typing import Any
 import bpy
 
 from ...errors import FacecapError
-from ...jobs.events import FaceEvent
-from ...jobs.live_settings import LiveSettings
-from ...jobs.progress import Progress
 from ...jobs.registry import caption_of
+from ...jobs.runtime.events import FaceEvent
+from ...jobs.runtime.progress import Progress
+from ...jobs.settings.live import LiveSettings
 from ...settings_schema import from_json
 from .. import session
 from ..overlay import live_picture
@@ -212,7 +212,7 @@ class FACECAP_OT_live_stop(_LiveControl, bpy.types.Operator):
 def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     """Write the character into a folder and start the worker; also where it shows what it sees. Raises FacecapError."""
     from ...atomic_file import atomic_path
-    from ...jobs.runner import ProcessRunner
+    from ...jobs.runtime.runner import ProcessRunner
     from ...rig.blendshapes import save_rig
 
     live = context.scene.facecap.live

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ...errors import FacecapError
-from ...jobs.refine_settings import ENDING, LIVE_NAME, RefineSettings
+from ...jobs.settings.refine import ENDING, LIVE_NAME, RefineSettings
 from ...settings_schema import from_json
 from .. import session
 from ..properties.derive import values_of
@@ -18,7 +18,7 @@ from ..worker_python import worker_python
 from .solve import JobOperator, job_of
 
 if TYPE_CHECKING:
-    from ...jobs.runner import ProcessRunner
+    from ...jobs.runtime.runner import ProcessRunner
     from ...takes.take import Take
 
 LIVE_IMAGE = "FaceCap refinement"
@@ -46,7 +46,7 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
 
 def start_refining(context: bpy.types.Context) -> ProcessRunner:
     """Start the worker on the scene's solve. Raises FacecapError."""
-    from ...jobs.runner import ProcessRunner
+    from ...jobs.runtime.runner import ProcessRunner
     from ...takes.npz import load_take
     from ...takes.versions import home_of
     from ..scene.cameras import write_cameras

@@ -30,7 +30,7 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
         return {"FINISHED"} if show_if_ready(context) else super().run(context)
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
-        from ...jobs.proxy import ProxySettings
+        from ...jobs.steps.proxy import ProxySettings
         from ..scene.footage import scene_rate
 
         video = footage_path(context)
@@ -53,7 +53,7 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
 
 def show_if_ready(context: bpy.types.Context) -> bool:
     """Show the scene's footage if no proxy has to be made first; whether that was so. Raises FacecapError."""
-    from ...jobs.proxy import rate_of, ready_footage
+    from ...jobs.steps.proxy import rate_of, ready_footage
     from ..scene.footage import scene_rate
 
     scene = context.scene

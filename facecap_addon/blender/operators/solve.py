@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...errors import FacecapError
-from ...jobs.eta import duration_text
-from ...jobs.progress import Progress
 from ...jobs.registry import caption_of
-from ...jobs.result import SolveResult
-from ...jobs.settings import SolveSettings
+from ...jobs.runtime.eta import duration_text
+from ...jobs.runtime.progress import Progress
+from ...jobs.settings.solve import SolveSettings
+from ...jobs.steps.result import SolveResult
 from ...settings_schema import from_json
 from .. import session
 from ..package import job_folder
@@ -25,7 +25,7 @@ from .base import FacecapOperator, fault_message, name_of
 from .footage import footage_path, sequence_rate
 
 if TYPE_CHECKING:
-    from ...jobs.runner import ProcessRunner
+    from ...jobs.runtime.runner import ProcessRunner
     from ...rig.blendshapes import BlendshapeRig
     from ...takes.take import Take
 
@@ -220,7 +220,7 @@ def object_of(job: session.Job) -> bpy.types.Object:
 
 def start_worker(context: bpy.types.Context) -> ProcessRunner:
     """Read the character, write it into the job folder and start the worker. Raises FacecapError."""
-    from ...jobs.runner import ProcessRunner
+    from ...jobs.runtime.runner import ProcessRunner
     from ..scene.action import check_animatable
     from ..scene.character import extract_rig
 
@@ -248,7 +248,7 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
 def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
     """Write a mesh for the worker; its file says what it holds, for what was made of it stays tied to it."""
     from ...atomic_file import atomic_path
-    from ...jobs.character import rig_key
+    from ...jobs.steps.character import rig_key
     from ...rig.blendshapes import save_rig
 
     path = folder / f"{name}.{rig_key(rig)[:8]}.rig.npz"
@@ -259,8 +259,8 @@ def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
 
 def take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: BlendshapeRig) -> Path | None:
     """The scene's take, if it is one of this footage and this character; a filtered one is merged into unfiltered."""
-    from ...jobs.filter_settings import ENDING
-    from ...jobs.into_take import origin_in
+    from ...jobs.settings.filter import ENDING
+    from ...jobs.steps.into_take import origin_in
     from ...takes.names import Origin
     from ...takes.npz import load_take
 
@@ -276,7 +276,7 @@ def take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: Blen
 
 def worker_job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.types.Object | None) -> session.Job:
     """Start a job in the worker process, for the present scene and an object."""
-    from ...jobs.runner import ProcessRunner
+    from ...jobs.runtime.runner import ProcessRunner
 
     python = worker_python()
     runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
@@ -342,7 +342,7 @@ def remember(scene: bpy.types.Scene, result: SolveResult, kind: str = "solved") 
 
 def _embedding_of(take: Take, path: Path) -> str:
     """Where the solve keeps the character's landmarks, for the overlay; "" if they are not there."""
-    from ...jobs.character import characters_in, kept_embedding
+    from ...jobs.steps.character import characters_in, kept_embedding
     from ...rig.blendshapes import load_rig
     from ...takes.versions import home_of
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import bpy
 
 from ...generate.emotions import EXPRESSIONS
-from ...jobs.generate_settings import GenerateSettings
-from ...jobs.live_settings import CurveFilterSettings, LiveSettings
-from ...jobs.refine_settings import RefineSettings
-from ...jobs.retarget_settings import RetargetSettings
-from ...jobs.settings import SolveSettings
-from ...jobs.shape_keys_settings import ShapeKeysSettings
-from ...jobs.train_settings import TrainSettings
+from ...jobs.settings.generate import GenerateSettings
+from ...jobs.settings.live import CurveFilterSettings, LiveSettings
+from ...jobs.settings.refine import RefineSettings
+from ...jobs.settings.retarget import RetargetSettings
+from ...jobs.settings.shape_keys import ShapeKeysSettings
+from ...jobs.settings.solve import SolveSettings
+from ...jobs.settings.train import TrainSettings
 from .derive import annotations_of
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...geometry.quaternions import HEAD_FRONT_WXYZ
-from ...jobs.events import FaceEvent
+from ...jobs.runtime.events import FaceEvent
 from .head_pose import camera_from_rig, place_head, placement_of, world_motion
 from .rest import TRANSFORMS, rest_matrix
 

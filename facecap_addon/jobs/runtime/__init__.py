@@ -1,0 +1,1 @@
+"""How a job is run, anywhere: runners, the worker process, progress, faults."""

@@ -1,0 +1,98 @@
+"""Run one job to its end, and turn whatever happens into exactly one result or one error."""
+
+from __future__ import annotations
+
+import errno
+import queue
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from ...atomic_file import DISK_FULL
+from ...errors import CancelledError, FacecapError
+from ...settings_schema import from_json
+from ..registry import Job, job_named
+from .crash_report import write_crash_report
+from .events import Event, JobError, JobResult, encode_event
+
+NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def events_of(job: Job, settings: Any, **extras: Any) -> Generator[Event, None, None]:
+    """Run a job; yields its progress and, last, one JobResult or one JobError. Raises nothing.
+
+    KeyboardInterrupt counts as a cancel. `extras` go to the job's `run` besides its settings.
+    """
+    try:
+        result = yield from job.run(settings, **extras)
+        yield JobResult(result.to_json())
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        yield error_event(error, job.name, settings)
+
+
+def error_event(error: BaseException, job_name: str, settings: Any) -> JobError:
+    """What to tell the user about an exception; an unexpected one is written to a report file first."""
+    if isinstance(error, KeyboardInterrupt):
+        error = CancelledError()
+    if isinstance(error, FacecapError):
+        return JobError(error.what, error.way_out, error.exit_code)
+    if isinstance(error, MemoryError):
+        return JobError("There is not enough memory for this.", "Close other programs, or solve a shorter range.", 2)
+    if isinstance(error, OSError) and error.errno is not None:
+        return os_error_event(error)
+    report = write_crash_report(error, job_name, settings)
+    place = f"Details are in {report}" if report else "No report could be written"
+    return JobError(
+        f"FaceCap met a fault of its own: {type(error).__name__}: {error}",
+        f"{place}; please send it to us. What was finished is kept: run it again to go on.",
+        1,
+        None if report is None else str(report),
+    )
+
+
+def os_error_event(error: OSError) -> JobError:
+    """What to tell the user when the operating system refused something: a full disk, no permission, …"""
+    name = f" {Path(str(error.filename)).name}" if error.filename else ""
+    if error.errno in DISK_FULL:
+        what = f"The disk is full: could not write{name}."
+        return JobError(what, "Free some space and run it again: it goes on from where it stopped.", 2)
+    if error.errno in NO_PERMISSION:
+        return JobError(f"There is no permission to use{name}.", "Choose another folder, or change its permissions.", 2)
+    what = f"The system refused a file operation on{name}: {error.strerror}."
+    return JobError(what, "Check the disk and the folder, then run it again.", 2)
+
+
+def perform(
+    job_name: str, settings_json: Mapping[str, Any], protocol: TextIO, controls: queue.SimpleQueue[bytes] | None = None
+) -> int:
+    """Run a job and write its events to `protocol`, one line each; returns the exit code.
+
+    Args:
+        controls: what the job's owner wants of it while it runs, for jobs that have controls.
+    """
+
+    def say(event: Event) -> None:
+        protocol.write(encode_event(event) + "\n")
+        protocol.flush()
+
+    settings: Any = None
+    code = 1
+    try:
+        job = job_named(job_name)
+        settings = from_json(job.settings_type, settings_json)
+        extras = {"controls": controls} if job.has_controls else {}
+        for event in events_of(job, settings, **extras):
+            say(event)
+            if isinstance(event, JobError):
+                code = event.exit_code
+            elif isinstance(event, JobResult):
+                code = 0
+    except BrokenPipeError:
+        return 130
+    except BaseException as error:
+        event = error_event(error, job_name, settings)
+        say(event)
+        return event.exit_code
+    return code

@@ -1,0 +1,64 @@
+"""Turn a function that reports progress by a callback into a generator that yields it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+from ...errors import CancelledError
+from .progress import Progress
+
+Result = TypeVar("Result")
+_WAIT_S = 0.1
+
+
+def stepwise(stage: str, function: Callable[[Callable[[int, int], None]], Result]) -> Generator[Progress, None, Result]:
+    """Run `function(on_progress)` and yield each of its reports; see `in_stages`."""
+    return in_stages(lambda say: function(lambda done, total: say(stage, done, total)))
+
+
+def in_stages(function: Callable[[Callable[[str, int, int], None]], Result]) -> Generator[Progress, None, Result]:
+    """Run `function(on_progress)`, whose reports name their stage, and yield each of them.
+
+    Returns the function's result, raises what it raises.
+
+    The function works in a thread of its own, which touches nothing of Blender's. When the generator is closed or
+    interrupted, the function's next report raises CancelledError inside it, and its end is awaited.
+    """
+    reports: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def on_progress(stage: str, done: int, total: int) -> None:
+        if stopped.is_set():
+            raise CancelledError
+        reports.put(Progress(stage, done, total))
+
+    def work() -> None:
+        try:
+            outcome.append(function(on_progress))
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            reports.put(None)
+
+    thread = threading.Thread(target=work, name="facecap-job")
+    thread.start()
+    try:
+        while True:
+            try:
+                report = reports.get(timeout=_WAIT_S)  # with a timeout an interrupt gets through on Windows, too
+            except queue.Empty:
+                continue
+            if report is None:
+                break
+            yield report
+    finally:
+        stopped.set()
+        thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]

@@ -1,0 +1,81 @@
+"""What a generate job, and the training of a generator, are asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...generate.emotions import EXPRESSIONS
+from ...settings_schema import setting
+from .retarget import WarpSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateSettings(WarpSettings):
+    """Settings of one generated performance."""
+
+    expressions: str = setting(
+        help=f"{', '.join(EXPRESSIONS)}, or several of them separated by commas, shown one after the other"
+    )
+    out: Path = setting(Path("facecap_out"), help="Folder for the results")
+    character: str | None = setting(
+        None, help="FILE.blend, FILE.blend:OBJECT or rig .npz that shows it; absent: the sample head"
+    )
+    seed: int = setting(0, help="Another number shows the expression another way", min=0, max=1_000_000)
+    variation: float = setting(1.0, help="How different the ways are; 0: always the same one", min=0.0, max=1.5)
+    intensity: float = setting(1.0, help="Factor on the motion", min=0.0, max=3.0)
+    duration_s: float | None = setting(
+        None, help="How long each expression lasts; absent: as long as it was learned", unit="s", min=0.2, max=60.0
+    )
+    overlap_s: float = setting(0.8, help="How long neighbours overlap", unit="s", min=0.0, max=10.0)
+    repeat: int = setting(1, help="How often all of it is shown, each time another way", min=1, max=100)
+    loop: bool = setting(False, help="Let the keys play over and over")
+    generators: Path | None = setting(None, help="Folder of generators of your own; absent: those that came along")
+    motion: str = setting(
+        "auto",
+        help="keys: weights of the character's shape keys; points: a point cache; auto: keys where it has them",
+        choices=("auto", "keys", "points"),
+    )
+    head: bool = setting(True, help="Move the head, too")
+    head_bone: str | None = setting(
+        None, help="Bone that the head's motion is keyed on, as BONE or ARMATURE:BONE; absent: found, else the object"
+    )
+    scale: bool = setting(True, help="Scale the motion to the character's proportions, region by region")
+    each_frame: bool = setting(False, help="Point cache: solve the warp anew in each frame, as the paper does")
+    blend: bool = setting(True, help="Write a copy of the character's .blend that shows it")
+    blender: Path | None = setting(None, help="Blender program to open .blend characters with")
+    threads: int = setting(2, help="Threads", min=1, max=64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainGeneratorSettings:
+    """Settings of one training of a generator."""
+
+    expression: str = setting(help="What it learns to show", choices=EXPRESSIONS)
+    out: Path = setting(Path("generators"), help="Folder for the generator and its log")
+    data: Path | None = setting(
+        None,
+        help="Folder of BU-4DFE (SUBJECT/EXPRESSION/NUMBER.bnd), or of takes (.take.npz) or .landmarks.npz files, each "
+        "from neutral to neutral; absent: sequences authored by code",
+    )
+    source: str | None = setting(None, help="Character that the takes were solved on; absent: the sample head")
+    blender: Path | None = setting(None, help="Blender program to open a .blend character with")
+    subjects: int = setting(101, help="Subjects to author", min=3, max=10_000)
+    held: int = setting(20, help="Subjects held out", min=0, max=5_000)
+    epochs: int = setting(10_000, help="How often to go through the sequences", min=1, max=1_000_000)
+    free_epochs: int = setting(
+        150, help="Then so many epochs of free runs, which keep the network from drifting; 0: as the paper", min=0
+    )
+    batch: int = setting(5, help="Sequences per step", min=1, max=1000)
+    seed: int = setting(0, help="Of everything random", min=0, max=1_000_000)
+    patience: int = setting(
+        0, help="Stop after so many epochs without a better result on held-out subjects; 0: never", min=0, max=1_000_000
+    )
+    device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
+    tensorboard: bool = setting(False, help="Write TensorBoard event files, where its package is installed")
+    precision: str = setting(
+        "auto",
+        help="Numbers in the network: bf16 is faster on graphics cards, and on new processors in large batches",
+        choices=("auto", "fp32", "bf16"),
+    )
+    threads: int = setting(1, help="Threads for torch; with small batches more than one hardly helps", min=1, max=128)

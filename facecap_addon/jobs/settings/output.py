@@ -1,0 +1,40 @@
+"""Which files a job writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...settings_schema import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSettings:
+    """Wishes for files, the same for every job that ends in a take."""
+
+    live_link: bool = setting(True, help="Write the Live Link Face CSV")
+    point_cache: str = setting(
+        "none", help="Write every vertex of every frame as a point cache", choices=("none", "pc2", "mdd")
+    )
+    report: bool = setting(True, help="Write the HTML report")
+    preview: bool = setting(False, help="Write the side-by-side preview video")
+    whole_frames: bool = setting(
+        False, help="Put keys in the .blend on whole frames only, resampled, instead of where each frame was filmed"
+    )
+    blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
+    head_pose: str = setting(
+        "auto",
+        help="What the head's pose is keyed on in the .blend: the bone that turns the head, the object that carries "
+        "the head and its parts, or nothing; auto: the bone where there is one, else the object",
+        choices=("auto", "object", "bone", "none"),
+    )
+    head_bone: str | None = setting(
+        None, help="Bone that the head's pose is keyed on, as BONE or ARMATURE:BONE; absent: found by weights and names"
+    )
+    blender: Path | None = setting(
+        None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"
+    )
+
+    def keying(self) -> dict[str, str | None]:
+        """How a character is keyed, as requests to Blender say it."""
+        return {"head": self.head_pose, "bone": self.head_bone}

@@ -1,0 +1,54 @@
+"""What a solve is asked to do. Flags, panel properties and the worker's request are derived from these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...fit.settings import FitSettings
+from ...settings_schema import setting
+from .output import OutputSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolveSettings(FitSettings, OutputSettings):
+    """Settings of one solve: footage in, keys on a character out. What concerns the fit alone is in `FitSettings`."""
+
+    video: Path = setting(help="Video file; or a folder, picture or pattern (frame_%04d.png) of an image sequence")
+    out: Path = setting(help="Folder to write the results to; made if it does not exist")
+    character: str | None = setting(
+        None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"
+    )
+    start: str | None = setting(None, help="First frame to solve: a frame number (120) or a time (4.5s, 00:01:02.5)")
+    end: str | None = setting(None, help="Last frame to solve, written like the start")
+    merge: bool = setting(
+        True, help="Put a solved range into the take of the same footage, blended at its ends; off: it is its own take"
+    )
+    into: Path | None = setting(None, help="Take that a solved range goes into; absent: the clip's in the folder")
+    neutral_frame: int | None = setting(
+        None,
+        help="Frame of the footage in which the face is at rest; absent: found automatically",
+        min=0,
+        flag="--neutral",
+    )
+    fps: float | None = setting(
+        None, help="Frame rate of an image sequence; a video keeps its own timestamps", unit="fps", min=0.1, max=1000
+    )
+    lens_mm: float | None = setting(
+        None,
+        help="Focal length of the camera's lens, if known and no focal length in pixels is given",
+        unit="mm",
+        min=0.1,
+    )
+    sensor_mm: float = setting(36.0, help="Width of the sensor that the lens belongs to", unit="mm", min=0.1, max=1000)
+    method: str = setting(
+        "landmarks",
+        help="How to solve: the landmark fit, that refined by deep energies (slow, needs torch), or a trained solver",
+        choices=("landmarks", "deep"),
+        or_file=".facecap",
+    )
+    side_video: Path | None = setting(None, help="Trained solvers of two cameras: footage of the one to the side")
+    head: bool = setting(True, help="Trained solvers: find the head's pose, too, by landmarks")
+    landmarker: str = setting("mediapipe-478", help="Landmark network to use: mediapipe-478 or heatmap-68")
+    landmark_model: Path | None = setting(None, help="Network file, for landmark networks of your own (heatmap-68)")
+    threads: int = setting(1, help="Threads for linear algebra and for the landmark network", min=1, max=64)

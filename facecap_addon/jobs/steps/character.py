@@ -1,0 +1,272 @@
+"""The character of a solve: its rig, out of a .blend file if need be, and its landmarks; both are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...atomic_file import atomic_path
+from ...errors import CancelledError, FacecapError
+from ...fit.prior import poses_to_rehearse
+from ...landmarks.protocol import Landmarker
+from ...rig.blendshapes import BlendshapeRig, load_rig
+from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
+from ...rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
+from ..runtime.blender_process import BlenderHook, ask_blender, reporting
+from ..runtime.progress import Progress
+from ..runtime.threaded_progress import stepwise
+from .content_hash import content_key
+from .sample_head import CACHE, sample_head
+
+Made = TypeVar("Made")
+# Raise it when what is read from a .blend, or how landmarks are placed, changes.
+FORMAT = 4
+_FOLDER = ".characters.facecap"
+_BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
+
+
+def characters_in(out: Path) -> Path:
+    """Where rigs read for results in a folder are kept, with their landmarks; it may be deleted at any time."""
+    return out / _FOLDER
+
+
+@dataclass(frozen=True)
+class CharacterSource:
+    """Where a character comes from.
+
+    Attributes:
+        path: a .blend, or a rig `.npz`.
+        object: name of the mesh in the .blend; None: the likeliest.
+    """
+
+    path: Path
+    object: str | None
+
+    @property
+    def is_blend(self) -> bool:
+        return self.path.suffix.lower() == ".blend"
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character that can be solved.
+
+    Attributes:
+        source: where it comes from, with the object that was chosen.  rig: its mesh and keys.
+        embedding: where its landmarks lie.  notes: what there is to say about it.
+    """
+
+    source: CharacterSource
+    rig: BlendshapeRig
+    embedding: LandmarkEmbedding
+    notes: tuple[str, ...]
+
+
+def character_source(text: str | None) -> CharacterSource:
+    """Read `FILE.blend`, `FILE.blend:OBJECT` or `RIG.npz`; None is the sample head.
+
+    Raises FacecapError if there is no such file, or it is neither.
+    """
+    if text is None:
+        return CharacterSource(sample_head(), None)
+    match = _BLEND.fullmatch(text)
+    # A file whose own name holds a colon wins over FILE:OBJECT.
+    source = CharacterSource(Path(text), None)
+    if match and not source.path.is_file():
+        source = CharacterSource(Path(match["path"]), match["object"])
+    if not source.path.is_file():
+        raise FacecapError(f"There is no character file {source.path}.", "Check the path.")
+    if not source.is_blend and source.path.suffix.lower() != ".npz":
+        raise FacecapError(
+            f"{source.path.name} is not a character FaceCap can read.", "Choose a .blend file or a rig .npz."
+        )
+    return source
+
+
+def read_rig(
+    source: CharacterSource,
+    *,
+    blender: Path | None,
+    hook: BlenderHook | None,
+    folder: Path,
+    bare: bool = False,
+    to_key: Mapping[str, Any] | None = None,
+) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
+    """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
+
+    Args:
+        blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
+        bare: whether a mesh without shape keys will do.
+        to_key: how it will be keyed in a copy of its .blend (see `OutputSettings.keying`); what cannot be is refused.
+    Raises FacecapError if the character cannot be animated or read.
+    """
+    if not source.is_blend:
+        return load_rig(source.path), []
+    wishes = _wishes(bare, to_key)
+    name, plain = _rig_name(source, wishes), _rig_name(source, {})
+    # One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
+    for kept in (CACHE / plain, folder / name, *([folder / plain] if bare else [])):
+        if kept.is_file() and (notes := _notes_of(kept)) is not None:
+            return load_rig(kept), notes
+    target = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
+    if source.object:
+        request["object"] = source.object
+    asking = ask_blender({**request, **wishes}, blender=blender, hook=hook, folder=folder)
+    reply = yield from reporting(asking, "character")
+    notes = [str(note) for note in reply.get("notes", ())]
+    _keep_facts(target, notes, reply)
+    return load_rig(target), notes
+
+
+def _wishes(bare: bool, to_key: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a request to read a rig says besides where it is."""
+    wishes: dict[str, Any] = {"bare": True} if bare else {}
+    return wishes if to_key is None else wishes | {"to_key": True, **to_key}
+
+
+def _rig_name(source: CharacterSource, wishes: Mapping[str, Any]) -> str:
+    return f"rig-{content_key((source.path,), {'object': source.object, 'format': FORMAT, **wishes})}.npz"
+
+
+def find_character(
+    source: CharacterSource,
+    landmarker: Landmarker,
+    *,
+    blender: Path | None,
+    hook: BlenderHook | None,
+    folder: Path,
+    bare: bool = False,
+    to_key: Mapping[str, Any] | None = None,
+) -> Generator[Progress, None, Character]:
+    """A character's rig and landmarks; of a file with several meshes, the likeliest on which a face is seen when drawn.
+
+    Args and errors: as `read_rig`; FacecapError if a face is seen on none.
+    """
+    wishes: dict[str, Any] = {"blender": blender, "hook": hook, "folder": folder, "bare": bare, "to_key": to_key}
+    rig, notes = yield from read_rig(source, **wishes)
+    chosen = replace(source, object=source.object or rig.name or None) if source.is_blend else source
+    try:
+        embedding = yield from _placed(rig, landmarker, folder)
+    except CancelledError:
+        raise
+    except FacecapError as refused:
+        for name in [] if source.object or not source.is_blend else _others(source, folder, wishes):
+            try:
+                other = replace(source, object=name)
+                rig, more = yield from read_rig(other, **wishes)
+                embedding = yield from _placed(rig, landmarker, folder)
+            except CancelledError:
+                raise
+            except FacecapError:
+                continue
+            note = f"Chose the mesh “{name}”: no face is seen on “{chosen.object}”, which has more of a face's keys"
+            return Character(other, rig, embedding, (note, *more))
+        raise refused
+    return Character(chosen, rig, embedding, tuple(notes))
+
+
+def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Generator[Progress, None, LandmarkEmbedding]:
+    return (yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder)))
+
+
+def _others(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
+    """Names of other meshes of a file that might be the head, as Blender said when it was read."""
+    beside = (folder / _rig_name(source, _wishes(wishes["bare"], wishes["to_key"]))).with_suffix(".json")
+    if not beside.is_file():
+        return []
+    return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
+
+
+def _keep_facts(rig: Path, notes: list[str], reply: Mapping[str, Any]) -> None:
+    """Keep beside a rig what there is to say about it, and which other files it was read from."""
+    libraries = {str(path): content_key((Path(path),), {}) for path in reply.get("libraries", ())}
+    facts = {"notes": notes, "libraries": libraries, "others": list(reply.get("others", ()))}
+    with atomic_path(rig.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+
+
+def _notes_of(rig: Path) -> list[str] | None:
+    """What there is to say about a kept rig; None if it must be read again: a library it came from has changed."""
+    beside = rig.with_suffix(".json")
+    if not beside.is_file():
+        return [] if rig.parent == CACHE else None
+    try:
+        facts = json.loads(beside.read_text(encoding="utf-8"))
+        if any(content_key((Path(path),), {}) != key for path, key in facts["libraries"].items()):
+            return None
+        return [str(note) for note in facts["notes"]]
+    except (OSError, ValueError, KeyError, FacecapError):
+        return None
+
+
+def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
+    """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
+    name = _kept_name("landmarks", rig, landmarker.model_version)
+    return _kept_or_made(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
+
+
+def rehearsal_of(
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    landmarker: Landmarker,
+    folder: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Rehearsal:
+    """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
+    name = _kept_name("rehearsal", rig, landmarker.model_version)
+    poses = poses_to_rehearse(rig.channels)
+    return _kept_or_made(
+        name,
+        folder,
+        load_rehearsal,
+        lambda: rehearse(rig, embedding, landmarker, poses=poses, on_progress=on_progress),
+        save_rehearsal,
+    )
+
+
+def kept_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:
+    """The file in which `embedding_of` keeps a character's landmarks, if it is there."""
+    return _kept(_kept_name("landmarks", rig, model_version), folder)
+
+
+def _kept_or_made(
+    name: str, folder: Path, load: Callable[[Path], Made], make: Callable[[], Made], save: Callable[[Path, Made], None]
+) -> Made:
+    """What a kept file holds; made, and kept in `folder`, where there is none or it is damaged."""
+    kept = _kept(name, folder)
+    if kept is not None:
+        try:
+            return load(kept)
+        except FacecapError:
+            kept.unlink(missing_ok=True)
+    made = make()
+    with atomic_path(folder / name) as temporary:
+        save(temporary, made)
+    return made
+
+
+def _kept_name(kind: str, rig: BlendshapeRig, model_version: str) -> str:
+    return f"{kind}-{rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
+
+
+def _kept(name: str, folder: Path) -> Path | None:
+    return next((path for path in (CACHE / name, folder / name) if path.is_file()), None)
+
+
+def rig_key(rig: BlendshapeRig) -> str:
+    """20 hexadecimal digits of a mesh, its keys and colours."""
+    digest = hashlib.sha256(f"{FORMAT} {rig.channels!r}".encode())
+    for array in (rig.neutral, rig.triangles, rig.deltas, rig.colors):
+        digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+    if not np.array_equal(rig.ranges, np.tile([0.0, 1.0], (len(rig.ranges), 1))):  # how far lips are parted
+        digest.update(np.ascontiguousarray(rig.ranges).data)
+    return digest.hexdigest()[:20]

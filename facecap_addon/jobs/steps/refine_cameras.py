@@ -1,0 +1,120 @@
+"""Further calibrated cameras of a take: a JSON file, as the panel writes it.
+
+    {"cameras": [{"video": "left.mp4", "offset_s": 0.04, "from_first": [[…4×4…]],
+                  "focal_px": 1500.0, "center_px": [959.5, 539.5], "pixel_aspect": 1.0}]}
+
+`from_first` takes points from the first camera's space to this one's, metres (x right, y down, z forward). `offset_s`
+is the time in this video at which the first one begins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import UNREADABLE, FacecapError
+from ...footage.footage import open_footage
+from ...footage.read import read_frames
+from ...geometry.camera import PinholeCamera
+from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
+from ...landmarks.track import FrameObservation, observe
+from ...takes.take import usual_step_s
+from .frame_access import PicturesByRow
+from .outputs import REPORT_EVERY
+
+if TYPE_CHECKING:
+    from ...fit.deep.shots import Shot
+
+MOST_CAMERAS = 16
+
+
+def further_shots(
+    path: Path, time_s: NDArray[np.float64], landmarker: Landmarker, say: Callable[[str, int, int], None]
+) -> tuple[list[Shot], list[PicturesByRow]]:
+    """Read the file, find the faces in its videos, and match their frames to the take's in time.
+
+    Args:
+        time_s: (F,) of the take.  say: called with (stage, done, total).
+    Returns:
+        the shots, and the readers to close afterwards.
+    Raises:
+        FacecapError: the file cannot be read, or a video cannot.
+    """
+    from ...fit.deep.shots import Shot
+    from ...fit.deep.views import View
+
+    shots: list[Shot] = []
+    readers: list[PicturesByRow] = []
+    for facts in _read(path):
+        footage = open_footage(_video_of(path, facts))
+        width, height = footage.size_px
+        try:
+            from_first = np.array(facts["from_first"], np.float64).reshape(4, 4)
+            x, y = (float(v) for v in facts.get("center_px", ((width - 1) / 2, (height - 1) / 2)))
+            camera = PinholeCamera(
+                width, height, float(facts["focal_px"]), (x, y), float(facts.get("pixel_aspect", 1.0))
+            )
+            offset_s = float(facts.get("offset_s", 0.0))
+        except UNREADABLE as error:
+            raise FacecapError(
+                f"{path.name}: a camera is incomplete ({error}).", "Write it again from the panel."
+            ) from error
+        turn = from_first[:3, :3]
+        if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3) or not 0 < camera.focal_px < 1e7:
+            raise FacecapError(f"{path.name}: a camera's place is no rigid one.", "Write it again from the panel.")
+        found: list[FrameObservation] = []
+        total = footage.expected_frame_count
+        for seen in observe(read_frames(footage), landmarker):
+            found.append(seen)
+            if len(found) % REPORT_EVERY == 0:
+                say("landmarks", len(found), max(total, len(found)))
+        times = np.array([seen.time_s for seen in found]) - offset_s
+        nearest = np.abs(times[None] - time_s[:, None]).argmin(1)
+        step = usual_step_s(times) or 1 / 25
+        apart = np.abs(times[nearest] - time_s) > 0.51 * step
+        landmarks = np.stack([found[i].landmarks_px for i in nearest]).astype(np.float32)
+        absent = np.array([found[i].presence < PRESENCE_THRESHOLD for i in nearest]) | apart
+        landmarks[absent] = np.nan
+        reader = PicturesByRow(footage)
+        readers.append(reader)
+        shots.append(
+            Shot(View(camera, from_first), landmarks, _Matched(reader, nearest), landmarker.region_of_landmarks)
+        )
+    return shots, readers
+
+
+class _Matched:
+    """Pictures of one video by the rows of another."""
+
+    def __init__(self, reader: PicturesByRow, nearest: NDArray[np.intp]) -> None:
+        self._reader, self._nearest = reader, nearest
+
+    def __call__(self, row: int) -> NDArray[np.uint8]:
+        return self._reader(int(self._nearest[row]))
+
+
+def videos_of(path: Path) -> tuple[Path, ...]:
+    """The files of the further cameras' footage. Raises FacecapError if the list cannot be read."""
+    return tuple(file for facts in _read(path) for file in open_footage(_video_of(path, facts)).paths)
+
+
+def _video_of(path: Path, facts: dict[str, Any]) -> Path:
+    video = Path(str(facts["video"]))
+    return video if video.is_absolute() else path.parent / video
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        cameras = json.loads(path.read_text(encoding="utf-8"))["cameras"]
+        if not isinstance(cameras, list) or not all(isinstance(c, dict) and "video" in c for c in cameras):
+            raise ValueError("it lists no cameras")
+    except UNREADABLE as error:
+        raise FacecapError(f"{path.name} cannot be read as a list of cameras ({error}).", "Write it again.") from error
+    if len(cameras) > MOST_CAMERAS:
+        raise FacecapError(f"{path.name} lists {len(cameras)} cameras.", f"Use at most {MOST_CAMERAS}.")
+    return cameras

@@ -1,0 +1,161 @@
+"""A trained solver against the landmark fit, on shots that neither has learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FacecapError
+from ..fit.settings import FitSettings
+from ..fit.solve import solve_take
+from ..footage.read import read_frames
+from ..landmarks.protocol import PRESENCE_THRESHOLD
+from ..landmarks.registry import open_landmarker
+from ..learn.bundle import load_bundle
+from ..learn.face_points import face_points, without_gaps
+from ..learn.solver import TrainedSolver
+from ..learn.training_set import ShotFacts, TrainingSet
+from .runtime.progress import Progress
+from .runtime.threaded_progress import stepwise
+from .steps.character import embedding_of, rehearsal_of
+from .steps.outputs import OutputFiles
+
+MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ShotErrors:
+    """One held-out shot.
+
+    Attributes:
+        name: of the shot.  time_s: (N,).  network_mm, fit_mm: (N,) root-mean-square distance of vertices that move.
+    """
+
+    name: str
+    time_s: NDArray[np.float64]
+    network_mm: NDArray[np.float64]
+    fit_mm: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Network and landmark fit side by side.
+
+    Attributes:
+        lines: what there is to say.  shots: empty where the two could not be compared.
+    """
+
+    lines: tuple[str, ...]
+    shots: tuple[ShotErrors, ...] = ()
+
+
+def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generator[Progress, None, Comparison]:
+    """How far solver and landmark fit are from the targets of held-out shots.
+
+    Args:
+        path: the solver.
+    """
+    from .solve import find_landmarks, landmark_cache
+
+    bundle, rig = load_bundle(path), training_set.rig
+    if bundle.facts.side_crop is not None:
+        return Comparison(("A solver of two cameras is not compared with the landmark fit, which sees one.",))
+    solver = TrainedSolver(bundle, threads=threads)
+    landmarker = open_landmarker(threads=threads)
+    files = OutputFiles(training_set.folder, "landmarks")
+    try:
+        embedding = yield from stepwise("compare", lambda _: embedding_of(rig, landmarker, files.characters))
+    except FacecapError as error:
+        return Comparison((f"The landmark fit cannot solve this character, so it is not compared: {error.what}",))
+    rehearsal = yield from stepwise(
+        "compare", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
+    )
+    moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
+    left, solved_as_target = MOST_FRAMES, False
+    shots: list[ShotErrors] = []
+    for shot in (one for one in training_set.shots if one.name in training_set.held()):
+        if left <= 0:
+            break
+        footage = training_set.footage_of(shot)
+        cache = landmark_cache(footage, landmarker, files.job)
+        yield from find_landmarks(footage, landmarker, cache)
+        seen = cache.observations()
+        if not (seen.presence >= PRESENCE_THRESHOLD).any():
+            continue
+        take = yield from stepwise(
+            "compare",
+            lambda say, seen=seen: solve_take(
+                seen, rig, embedding, FitSettings(), rehearsal=rehearsal, on_progress=say
+            ),
+        )
+        rows = training_set.rows_of(shot).rows
+        rows = rows[(rows < take.frame_count)][:left]
+        rows = rows[take.solved[rows]]
+        faces = without_gaps(face_points(seen.landmarks_px, seen.image_size, seen.scheme)[0])
+        found = yield from _solved(solver, training_set, shot, rows, faces, moving)
+        wanted = _targets(training_set, shot, rows, moving)
+        fitted = rig.vertices_at(take.weights[rows])[:, moving]
+        errors = [1000 * np.sqrt(((given - wanted) ** 2).sum(-1).mean(1)) for given in (found, fitted)]
+        if len(rows):
+            shots.append(ShotErrors(shot.name, seen.time_s[rows], errors[0], errors[1]))
+        left -= len(rows)
+        solved_as_target |= shot.source.startswith("take")
+    if not shots:
+        return Comparison(())
+    network = rms(np.concatenate([shot.network_mm for shot in shots]))
+    fit = rms(np.concatenate([shot.fit_mm for shot in shots]))
+    better = f"is better than the landmark fit, by {1 - network / fit:.0%}" if network < fit else (
+        "is NOT better than the landmark fit: solve with the fit, or train longer and on more"
+    )  # fmt: skip
+    lines = [f"Held-out shots, vertices that move: network {network:.2f} mm, landmark fit {fit:.2f} mm; it {better}."]
+    if solved_as_target:
+        lines.append("Some targets are solves themselves: for these, this only says how closely they are followed.")
+    return Comparison(tuple(lines), tuple(shots))
+
+
+def rms(values: NDArray[np.floating]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _solved(
+    solver: TrainedSolver,
+    training_set: TrainingSet,
+    shot: ShotFacts,
+    rows: NDArray[np.int64],
+    faces: F32,
+    moving: NDArray[np.intp],
+) -> Generator[Progress, None, F32]:
+    """(N, M, 3) m of some rows, the solver having seen all frames before them."""
+    rig = training_set.rig
+    wanted = {int(row): place for place, row in enumerate(rows)}
+    out = np.empty((len(rows), len(moving), 3), np.float32)
+    solver.start_shot()
+    reader = read_frames(training_set.footage_of(shot))
+    try:
+        for row, frame in enumerate(reader):
+            found = solver.solve(frame.image, None, faces[min(row, len(faces) - 1)])
+            if row in wanted:
+                out[wanted[row]] = solver.whole_face(rig, found)[moving]
+            if row % REPORT_EVERY == 0:
+                yield Progress("compare", min(row, len(faces)), len(faces))
+            if len(rows) and row >= rows[-1]:
+                break
+    finally:
+        reader.close()
+    return out
+
+
+def _targets(training_set: TrainingSet, shot: ShotFacts, rows: NDArray[np.int64], moving: NDArray[np.intp]) -> F32:
+    """(N, M, 3) m."""
+    known = training_set.rows_of(shot)
+    at = np.searchsorted(known.rows, rows)
+    vertices = training_set.vertices_of(shot)
+    if vertices is not None:
+        return np.asarray(vertices[at], np.float32)[:, moving]
+    return training_set.rig.vertices_at(known.weights[at])[:, moving]
