@@ -29,14 +29,14 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from facecap_addon.learn.basis import Basis
-from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.export import Scheme, quantised, to_onnx
 from facecap_addon.learn.frames import read_frames_of
 from facecap_addon.learn.networks.facenet import FaceNet
 from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork
 from facecap_addon.learn.networks.mobilenet import MobileNet
-from facecap_addon.learn.probes import looked, open_network, whitening_table
 from facecap_addon.learn.training_set import TrainingSet, open_set
+from facecap_addon.solvers.bundle import load_bundle
+from facecap_addon.solvers.probes import looked, open_network, whitening_table
 
 F32 = NDArray[np.float32]
 RESULTS = Path(__file__).resolve().parent / "results" / "eight_bits.txt"

@@ -19,13 +19,13 @@ from facecap_addon.fit.deep.actor import actor_of
 from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.steps.sample_head import CACHE
-from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.draw import drawn, landmarks_drawn, look_of
-from facecap_addon.learn.face_points import face_points, mark_up
 from facecap_addon.learn.frames import read_frames_of
-from facecap_addon.learn.solver import TrainedSolver
 from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
 from facecap_addon.rig.embedding import load_embedding
+from facecap_addon.solvers.bundle import load_bundle
+from facecap_addon.solvers.face_keypoints import face_points, mark_up
+from facecap_addon.solvers.solver import TrainedSolver
 
 RESULTS = Path(__file__).resolve().parent / "results" / "laine_jaw_forward.txt"
 LOOKS = (901, 902, 903)

@@ -16,7 +16,6 @@ import onnxruntime
 import torch
 
 from facecap_addon.learn.basis import Basis
-from facecap_addon.learn.bundle import SolverBundle, SolverFacts
 from facecap_addon.learn.crop import PictureKind
 from facecap_addon.learn.export import quantised, to_onnx
 from facecap_addon.learn.face_tasks import POINTS
@@ -24,8 +23,9 @@ from facecap_addon.learn.networks.facenet import EMBEDDING, FaceNet
 from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork
 from facecap_addon.learn.networks.mobilenet import MobileNet
 from facecap_addon.learn.networks.sequence import WeightLstm
-from facecap_addon.learn.solver import TrainedSolver
 from facecap_addon.learn.train_faces import Unscaled
+from facecap_addon.solvers.bundle import SolverBundle, SolverFacts
+from facecap_addon.solvers.solver import TrainedSolver
 from facecap_addon.takes.filters.choice import FilterChoice
 from facecap_addon.takes.filters.filtering import OnlineFilter, online
 

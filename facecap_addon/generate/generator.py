@@ -15,7 +15,7 @@ from ..errors import FacecapError
 from ..landmarks.layout import layout_of
 from ..landmarks.models_folder import WRONG_HERE
 from ..landmarks.probes import check_session
-from ..learn.onnx_check import check_onnx
+from ..solvers.onnx_check import check_onnx
 from .sequence import LandmarkSequence, displacements_of
 from .shaping import settled
 from .style import drawn_style

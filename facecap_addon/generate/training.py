@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ..errors import FacecapError
 from ..landmarks.probes import Probe, run_session
 from ..learn.export import check_parity, parity, to_onnx
-from ..learn.probes import open_network
 from ..learn.recipe import Recipe
+from ..solvers.probes import open_network
 from .network import HIDDEN, LAYERS, STYLE, OneStep, Predictor
 from .picture import strip_of
 from .sequence import FPS, LandmarkSequence, displacements_of, steps_of

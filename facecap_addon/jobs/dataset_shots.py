@@ -17,9 +17,9 @@ from ..landmarks.registry import open_landmarker
 from ..landmarks.upright import stand_upright
 from ..learn.align import at_times, nearest_rows
 from ..learn.cache_targets import check_likeness, in_scene_axes, sample_times
-from ..learn.face_points import face_points, mark_up
 from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
 from ..rig.channels import arkit_name
+from ..solvers.face_keypoints import face_points, mark_up
 from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.npz import load_take
 from ..takes.point_cache import read_point_cache

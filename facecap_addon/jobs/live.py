@@ -20,8 +20,6 @@ from ..errors import FacecapError
 from ..fit.live import LiveFit
 from ..fit.settings import FitSettings
 from ..landmarks.registry import open_landmarker
-from ..learn.bundle import load_bundle
-from ..learn.solver import TrainedSolver
 from ..live.face import LiveFace
 from ..live.kept import KeptRecordings
 from ..live.methods import LandmarkMethod, Method, PacketMethod, SolverMethod
@@ -33,6 +31,8 @@ from ..live.smooth import SmoothFace
 from ..live.sources import LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..settings_schema import to_json
+from ..solvers.bundle import load_bundle
+from ..solvers.solver import TrainedSolver
 from ..takes.take import Take
 from .runtime.blender_process import BlenderHook
 from .runtime.events import FaceEvent

@@ -21,13 +21,13 @@ from ..geometry.camera import focal_px_from_lens
 from ..geometry.quaternions import wxyz_of
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
-from ..learn.bundle import SolverBundle, load_bundle
-from ..learn.face_points import face_points, without_gaps
-from ..learn.solver import TrainedSolver
-from ..learn.to_weights import WeightsOfVertices
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..solvers.bundle import SolverBundle, load_bundle
+from ..solvers.face_keypoints import face_points, without_gaps
+from ..solvers.solver import TrainedSolver
+from ..solvers.vertices_to_weights import WeightsOfVertices
 from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .runtime.progress import Progress

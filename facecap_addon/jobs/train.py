@@ -112,7 +112,7 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
 def _box_of(landmarker: Any) -> Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]:
     """What finds the crop of a still."""
     from ..learn.crop import proposed_crop
-    from ..learn.face_points import face_points
+    from ..solvers.face_keypoints import face_points
     from .dataset import ASPECT
 
     def find(picture: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:

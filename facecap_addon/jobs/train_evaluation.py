@@ -15,10 +15,10 @@ from ..fit.solve import solve_take
 from ..footage.read import read_frames
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
-from ..learn.bundle import load_bundle
-from ..learn.face_points import face_points, without_gaps
-from ..learn.solver import TrainedSolver
 from ..learn.training_set import ShotFacts, TrainingSet
+from ..solvers.bundle import load_bundle
+from ..solvers.face_keypoints import face_points, without_gaps
+from ..solvers.solver import TrainedSolver
 from .runtime.progress import Progress
 from .runtime.threaded_progress import stepwise
 from .steps.character import embedding_of, rehearsal_of

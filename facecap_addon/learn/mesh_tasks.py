@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
+from ..solvers.eye_alignment import stabilising, steadied
 from .augment import Augmentation, augmented
 from .basis import Basis, basis_of
 from .faces import FacePictures
@@ -20,7 +21,6 @@ from .halves import Halves, partners
 from .losses import affine_invariant_cm, rmse_mm, squared_cm
 from .mirror import coin, mirrored_pictures
 from .networks.dense import MOST_PICTURES, DenseNetwork
-from .steady import stabilising, steadied
 
 Rows = NDArray[np.intp]
 _JUDGED_AT_ONCE, _SHOWN = 64, 8

@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ..solvers.bundle import SolverBundle, SolverFacts
+from ..solvers.probes import probe_rows, solver_probes, whitening_table
+from ..solvers.solver import TrainedSolver
 from .augment import covering
 from .basis import Basis
-from .bundle import SolverBundle, SolverFacts
 from .export import check_parity, parity, quantised, to_onnx
 from .frames import Frames, MeshTargets, examples, read_frames_of, whitening_of
 from .halves import halves_of
@@ -21,9 +23,7 @@ from .mesh_tasks import DenseTask, MeshTask
 from .mirror import mirror_of
 from .networks.laine import LaineNetwork
 from .presets import Preset
-from .probes import probe_rows, solver_probes, whitening_table
 from .run import Say
-from .solver import TrainedSolver
 from .training_set import TrainingSet
 
 _JUDGED = 400

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .bundle import SolverBundle, save_bundle
+from ..solvers.bundle import SolverBundle, save_bundle
 from .diary import PICTURE, Diary
 from .recipe import Recipe
 from .trainer import Epoch, Options, Task, train

@@ -12,8 +12,10 @@ from scipy.cluster.vq import kmeans2
 from torch import nn
 
 from ..errors import FacecapError
+from ..solvers.bundle import SolverBundle, SolverFacts
+from ..solvers.probes import probe_rows, solver_probes, whitening_table
+from ..solvers.solver import TrainedSolver
 from .augment import Augmentation, covering
-from .bundle import SolverBundle, SolverFacts
 from .embedding_task import EmbeddingTask, embed, read_stills
 from .export import check_parity, parity, quantised, to_onnx
 from .frames import Frames, MeshTargets, Whitening, examples, whitening_of
@@ -23,10 +25,8 @@ from .mirror import mirror_of
 from .networks.facenet import EMBEDDING, FaceNet
 from .networks.sequence import HIDDEN, WeightLstm
 from .presets import Preset
-from .probes import probe_rows, solver_probes, whitening_table
 from .run import Run, report_lines
 from .sequence_tasks import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
-from .solver import TrainedSolver
 from .stills import find_stills, held_persons
 from .training_set import TrainingSet
 

@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from ..errors import FacecapError
+from ..solvers.bundle import SolverBundle, SolverFacts
+from ..solvers.probes import probe_rows, solver_probes, whitening_table
+from ..solvers.solver import TrainedSolver
 from .augment import covering
-from .bundle import SolverBundle, SolverFacts
 from .distill import Distillation, distances, estimated
 from .export import check_parity, parity, quantised, to_onnx
 from .face_tasks import POINTS, FaceTask, scales
@@ -20,10 +22,8 @@ from .mirror import mirror_of
 from .networks.inception_resnet import InceptionResNet
 from .networks.mobilenet import MobileNet
 from .presets import Preset
-from .probes import probe_rows, solver_probes, whitening_table
 from .run import Run, report_lines
 from .sequence_tasks import weights_rmse_mm
-from .solver import TrainedSolver
 from .training_set import TrainingSet
 
 _JUDGED, _NAMED = 400, 12

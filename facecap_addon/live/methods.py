@@ -19,10 +19,10 @@ from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
 from ..landmarks.protocol import Landmarker
 from ..landmarks.read_ahead import Upcoming
 from ..landmarks.track import observation_of
-from ..learn.solver import TrainedSolver
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..solvers.solver import TrainedSolver
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
 from .face import LiveFace
 from .packets import WIRE_CHANNELS, FacePacket

@@ -22,12 +22,12 @@ from facecap_addon.generate.bnd import read_bnd
 from facecap_addon.generate.sequence import LandmarkSequence, load_sequence, save_sequence
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.landmarks.layout import layout_of
-from facecap_addon.learn.bundle import load_bundle
 from facecap_addon.learn.training_set import TrainingSet, add_shot, open_set
 from facecap_addon.live.packets import FacePacket, decode_packet, encode_packet
 from facecap_addon.rig.blendshapes import load_rig, save_rig
 from facecap_addon.rig.embedding import load_embedding, save_embedding
 from facecap_addon.settings_schema import from_json_text
+from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache

@@ -17,7 +17,6 @@ from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
 from facecap_addon.learn.augment import Augmentation, moved_points, varied  # noqa: E402
-from facecap_addon.learn.bundle import load_bundle  # noqa: E402
 from facecap_addon.learn.crop import PictureKind  # noqa: E402
 from facecap_addon.learn.distill import Distillation, distances, distillation_loss, estimated  # noqa: E402
 from facecap_addon.learn.face_tasks import POINTS, FaceTask  # noqa: E402
@@ -29,13 +28,14 @@ from facecap_addon.learn.networks.mobilenet import MobileNet  # noqa: E402
 from facecap_addon.learn.presets import FaceSizes, Preset  # noqa: E402
 from facecap_addon.learn.recipe import Recipe  # noqa: E402
 from facecap_addon.learn.run import Run  # noqa: E402
-from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
 from facecap_addon.learn.train_faces import train_faces  # noqa: E402
 from facecap_addon.learn.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.workers import Workers  # noqa: E402
 from facecap_addon.live.methods import SolverMethod  # noqa: E402
 from facecap_addon.live.sources import LivePicture  # noqa: E402
+from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
+from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 from tests.unit.test_training import picture  # noqa: E402
 from tests.unit.test_training_set import rig  # noqa: E402
 

@@ -19,7 +19,6 @@ from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.head_only import head_poses  # noqa: E402
 from facecap_addon.learn.augment import Augmentation, augmented, covering  # noqa: E402
 from facecap_addon.learn.basis import basis_of, basis_of_weights  # noqa: E402
-from facecap_addon.learn.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.learn.crop import PictureKind  # noqa: E402
 from facecap_addon.learn.embedding_task import distance_matrix, distances  # noqa: E402
 from facecap_addon.learn.export import quantised, to_onnx  # noqa: E402
@@ -28,13 +27,14 @@ from facecap_addon.learn.losses import affine_invariant_cm, rmse_mm, semi_hard, 
 from facecap_addon.learn.networks.facenet import FaceNet, ResponseNorm  # noqa: E402
 from facecap_addon.learn.networks.laine import LaineNetwork, Tower  # noqa: E402
 from facecap_addon.learn.networks.sequence import WeightLstm  # noqa: E402
-from facecap_addon.learn.onnx_check import check_onnx  # noqa: E402
 from facecap_addon.learn.performance import shot_curves  # noqa: E402
-from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
 from facecap_addon.learn.stabilise import stabilised, stabilising_transform  # noqa: E402
-from facecap_addon.learn.steady import stabilising, steadied  # noqa: E402
-from facecap_addon.learn.to_weights import WeightsOfVertices  # noqa: E402
 from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
+from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
+from facecap_addon.solvers.eye_alignment import stabilising, steadied  # noqa: E402
+from facecap_addon.solvers.onnx_check import check_onnx  # noqa: E402
+from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
+from facecap_addon.solvers.vertices_to_weights import WeightsOfVertices  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 

@@ -17,7 +17,6 @@ pytest.importorskip("safetensors")
 
 from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
-from facecap_addon.learn.bundle import load_bundle  # noqa: E402
 from facecap_addon.learn.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from facecap_addon.learn.crop import PictureKind  # noqa: E402
 from facecap_addon.learn.meshes import plan_mesh  # noqa: E402
@@ -25,11 +24,12 @@ from facecap_addon.learn.presets import Preset  # noqa: E402
 from facecap_addon.learn.recipe import Recipe  # noqa: E402
 from facecap_addon.learn.run import Run  # noqa: E402
 from facecap_addon.learn.sequences import train_sequences  # noqa: E402
-from facecap_addon.learn.solver import TrainedSolver  # noqa: E402
 from facecap_addon.learn.train_meshes import train_meshes  # noqa: E402
 from facecap_addon.learn.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.workers import Workers  # noqa: E402
+from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
+from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 from tests.unit.test_training_set import rig  # noqa: E402
 
 PRESET = Preset(

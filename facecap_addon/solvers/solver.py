@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.layout import IBUG_68
+from ..learn.crop import cut
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
-from .crop import cut
+from .eye_alignment import stabilising, steadied
 from .probes import (
     EIGHT_BITS,
     drawn_pictures,
@@ -23,7 +24,6 @@ from .probes import (
     right,
     whitening_table,
 )
-from .steady import stabilising, steadied
 
 F32 = NDArray[np.float32]
 

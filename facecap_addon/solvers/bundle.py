@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from .crop import PictureKind
+from ..learn.crop import PictureKind
+from ..learn.training_set import Box
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes
-from .training_set import Box
 
 FORMAT = 1
 ENDING = ".facecap"

@@ -1,0 +1,1 @@
+"""Trained solvers: bundles of networks and their inference, without torch."""
