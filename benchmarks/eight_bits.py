@@ -28,13 +28,13 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from facecap_addon.learn.basis import Basis
-from facecap_addon.learn.export import Scheme, quantised, to_onnx
-from facecap_addon.learn.frames import read_frames_of
-from facecap_addon.learn.networks.facenet import FaceNet
-from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork
-from facecap_addon.learn.networks.mobilenet import MobileNet
-from facecap_addon.learn.training_set import TrainingSet, open_set
+from facecap_addon.learn.data.frames import read_frames_of
+from facecap_addon.learn.data.pca import Basis
+from facecap_addon.learn.data.training_set import TrainingSet, open_set
+from facecap_addon.learn.export.onnx_export import Scheme, quantised, to_onnx
+from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
+from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork
+from facecap_addon.learn.networks.meng.facenet import FaceNet
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.probes import looked, open_network, whitening_table
 

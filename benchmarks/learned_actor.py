@@ -19,8 +19,8 @@ from facecap_addon.jobs.dataset import run as make_set
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
-from facecap_addon.learn.frames import read_frames_of
-from facecap_addon.learn.training_set import open_set
+from facecap_addon.learn.data.frames import read_frames_of
+from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.solver import TrainedSolver
 

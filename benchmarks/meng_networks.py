@@ -19,9 +19,9 @@ from benchmarks.drawn_stills import draw_stills
 from benchmarks.learned_actor import RESULTS, SET, actor_set, finished
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
-from facecap_addon.learn.frames import Frames, read_frames_of
-from facecap_addon.learn.progress_picture import curves
-from facecap_addon.learn.training_set import TrainingSet, open_set
+from facecap_addon.learn.data.frames import Frames, read_frames_of
+from facecap_addon.learn.data.training_set import TrainingSet, open_set
+from facecap_addon.learn.engine.plots import curves
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.solver import TrainedSolver
 

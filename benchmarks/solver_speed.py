@@ -15,15 +15,15 @@ import numpy as np
 import onnxruntime
 import torch
 
-from facecap_addon.learn.basis import Basis
-from facecap_addon.learn.crop import PictureKind
-from facecap_addon.learn.export import quantised, to_onnx
-from facecap_addon.learn.face_tasks import POINTS
-from facecap_addon.learn.networks.facenet import EMBEDDING, FaceNet
-from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork
-from facecap_addon.learn.networks.mobilenet import MobileNet
-from facecap_addon.learn.networks.sequence import WeightLstm
-from facecap_addon.learn.train_faces import Unscaled
+from facecap_addon.learn.data.crops import PictureKind
+from facecap_addon.learn.data.pca import Basis
+from facecap_addon.learn.export.onnx_export import quantised, to_onnx
+from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
+from facecap_addon.learn.networks.dfcn.task import POINTS
+from facecap_addon.learn.networks.dfcn.train import Unscaled
+from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork
+from facecap_addon.learn.networks.meng.facenet import EMBEDDING, FaceNet
+from facecap_addon.learn.networks.meng.lstm import WeightLstm
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts
 from facecap_addon.solvers.solver import TrainedSolver
 from facecap_addon.takes.filters.choice import FilterChoice

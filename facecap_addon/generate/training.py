@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..errors import FacecapError
 from ..landmarks.probes import Probe, run_session
-from ..learn.export import check_parity, parity, to_onnx
-from ..learn.recipe import Recipe
+from ..learn.engine.schedule import Recipe
+from ..learn.export.onnx_export import check_parity, parity, to_onnx
 from ..solvers.probes import open_network
 from .network import HIDDEN, LAYERS, STYLE, OneStep, Predictor
 from .picture import strip_of
@@ -43,7 +43,7 @@ _STYLE_PACE = 5.0
 
 @dataclass
 class NextStepTask:
-    """What `learn.trainer` trains.
+    """What `learn.engine.trainer` trains.
 
     Each sequence has a style of its own, learned beside the network and kept small. Three sequences in ten begin from
     the empty style, as all do in the paper. A little noise on what comes in teaches the network to find back when it

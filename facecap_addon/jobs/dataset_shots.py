@@ -15,9 +15,9 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..landmarks.upright import stand_upright
-from ..learn.align import at_times, nearest_rows
-from ..learn.cache_targets import check_likeness, in_scene_axes, sample_times
-from ..learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
+from ..learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
+from ..learn.data.resample import at_times, nearest_rows
+from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
 from ..rig.channels import arkit_name
 from ..solvers.face_keypoints import face_points, mark_up
 from ..takes.live_link import notes_of, read_live_link_csv
@@ -176,8 +176,8 @@ def _draw(
 ) -> ShotRows:
     from ..fit.deep.actor import actor_of
     from ..footage.write import video_steps
-    from ..learn.draw import drawn, landmarks_drawn, look_of
-    from ..learn.performance import head_curves, shot_curves
+    from ..learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
+    from ..learn.data.synthetic_motion import head_curves, shot_curves
     from ..render.device import use_threads
     from ..rig.embedding import LandmarkEmbedding
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.registry import open_landmarker
-from ..learn.crop import footage_key
-from ..learn.stills import find_stills
-from ..learn.training_set import TrainingSet, open_set
+from ..learn.data.crops import footage_key
+from ..learn.data.labelled_images import find_stills
+from ..learn.data.training_set import TrainingSet, open_set
 from ..settings_schema import to_json
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
@@ -80,10 +80,10 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
 
 
 def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> TrainResult:
-    from ..learn.meshes import training_folder
-    from ..learn.presets import preset_of
-    from ..learn.run import Run
-    from ..learn.workers import workers_here
+    from ..learn.engine.distributed import workers_here
+    from ..learn.engine.training_run import Run
+    from ..learn.networks.laine.bundle import training_folder
+    from ..learn.networks.presets import preset_of
     from ..render.device import device_of, use_threads
 
     use_threads(settings.threads)
@@ -93,16 +93,16 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(settings, folder, out, training_key(settings, training_set), say, device_of(settings.device), workers)
     if settings.network in ("meng", "vgg-lstm"):
-        from ..learn.sequences import train_sequences
+        from ..learn.networks.meng.train import train_sequences
 
         box = None if settings.stills is None else _box_of(open_landmarker(threads=settings.threads))
         lines = train_sequences(run, training_set, preset, find_box=box)
     elif settings.network == "dfcn":
-        from ..learn.train_faces import train_faces
+        from ..learn.networks.dfcn.train import train_faces
 
         lines = train_faces(run, training_set, preset)
     else:
-        from ..learn.train_meshes import train_meshes
+        from ..learn.networks.laine.train import train_meshes
 
         lines = train_meshes(run, training_set, preset)
     workers.leave()
@@ -111,7 +111,7 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
 
 def _box_of(landmarker: Any) -> Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]:
     """What finds the crop of a still."""
-    from ..learn.crop import proposed_crop
+    from ..learn.data.crops import proposed_crop
     from ..solvers.face_keypoints import face_points
     from .dataset import ASPECT
 

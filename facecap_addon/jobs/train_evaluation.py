@@ -15,7 +15,7 @@ from ..fit.solve import solve_take
 from ..footage.read import read_frames
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
-from ..learn.training_set import ShotFacts, TrainingSet
+from ..learn.data.training_set import ShotFacts, TrainingSet
 from ..solvers.bundle import load_bundle
 from ..solvers.face_keypoints import face_points, without_gaps
 from ..solvers.solver import TrainedSolver

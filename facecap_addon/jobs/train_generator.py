@@ -104,8 +104,8 @@ def _train(
         probe_of,
         seeded,
     )
-    from ..learn.diary import PICTURE, Diary
-    from ..learn.trainer import Options, train
+    from ..learn.engine.logger import PICTURE, Diary
+    from ..learn.engine.trainer import Options, train
     from ..render.device import device_of, use_threads
 
     use_threads(settings.threads)

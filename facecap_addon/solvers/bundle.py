@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from ..learn.crop import PictureKind
-from ..learn.training_set import Box
+from ..learn.data.crops import PictureKind
+from ..learn.data.training_set import Box
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes

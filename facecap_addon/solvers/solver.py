@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.layout import IBUG_68
-from ..learn.crop import cut
+from ..learn.data.crops import cut
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
 from .eye_alignment import stabilising, steadied

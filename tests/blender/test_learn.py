@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
-from facecap_addon.learn.training_set import open_set
+from facecap_addon.learn.data.training_set import open_set
 from tests.blender.test_operators import needs_models, open_sample_head
 
 

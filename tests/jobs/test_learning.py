@@ -16,7 +16,7 @@ from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.learn.training_set import open_set
+from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.jobs.solving import facecap, half_written

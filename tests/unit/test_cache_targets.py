@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.learn.cache_targets import check_likeness, in_scene_axes, sample_times
+from facecap_addon.learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
 from facecap_addon.takes.point_cache import PointCache, read_point_cache, write_point_cache
 from tests.unit.test_training_set import rig
 

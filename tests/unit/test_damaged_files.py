@@ -22,7 +22,7 @@ from facecap_addon.generate.bnd import read_bnd
 from facecap_addon.generate.sequence import LandmarkSequence, load_sequence, save_sequence
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.landmarks.layout import layout_of
-from facecap_addon.learn.training_set import TrainingSet, add_shot, open_set
+from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set
 from facecap_addon.live.packets import FacePacket, decode_packet, encode_packet
 from facecap_addon.rig.blendshapes import load_rig, save_rig
 from facecap_addon.rig.embedding import load_embedding, save_embedding
@@ -210,7 +210,7 @@ def test_solvers(tmp_path: Path) -> None:
 def test_checkpoints(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("safetensors")
-    from facecap_addon.learn.checkpoint import load_checkpoint, save_checkpoint
+    from facecap_addon.learn.engine.checkpoint import load_checkpoint, save_checkpoint
 
     network, path = torch.nn.Linear(3, 2), tmp_path / "a.safetensors"
     optimizer = torch.optim.Adam(network.parameters())

@@ -16,22 +16,27 @@ pytest.importorskip("safetensors")
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
-from facecap_addon.learn.augment import Augmentation, moved_points, varied  # noqa: E402
-from facecap_addon.learn.crop import PictureKind  # noqa: E402
-from facecap_addon.learn.distill import Distillation, distances, distillation_loss, estimated  # noqa: E402
-from facecap_addon.learn.face_tasks import POINTS, FaceTask  # noqa: E402
-from facecap_addon.learn.frames import MeshTargets, whitening_of  # noqa: E402
-from facecap_addon.learn.meshes import split_frames  # noqa: E402
-from facecap_addon.learn.networks.inception_resnet import InceptionResNet  # noqa: E402
-from facecap_addon.learn.networks.laine import Tower  # noqa: E402
-from facecap_addon.learn.networks.mobilenet import MobileNet  # noqa: E402
-from facecap_addon.learn.presets import FaceSizes, Preset  # noqa: E402
-from facecap_addon.learn.recipe import Recipe  # noqa: E402
-from facecap_addon.learn.run import Run  # noqa: E402
-from facecap_addon.learn.train_faces import train_faces  # noqa: E402
-from facecap_addon.learn.trainer import Options, train  # noqa: E402
-from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
-from facecap_addon.learn.workers import Workers  # noqa: E402
+from facecap_addon.learn.data.augment import Augmentation, moved_points, varied  # noqa: E402
+from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
+from facecap_addon.learn.data.frames import MeshTargets, whitening_of  # noqa: E402
+from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
+from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
+from facecap_addon.learn.engine.schedule import Recipe  # noqa: E402
+from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
+from facecap_addon.learn.engine.training_run import Run  # noqa: E402
+from facecap_addon.learn.networks.dfcn.distillation import (  # noqa: E402
+    Distillation,
+    distances,
+    distillation_loss,
+    estimated,
+)
+from facecap_addon.learn.networks.dfcn.inception_resnet import InceptionResNet  # noqa: E402
+from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet  # noqa: E402
+from facecap_addon.learn.networks.dfcn.task import POINTS, FaceTask  # noqa: E402
+from facecap_addon.learn.networks.dfcn.train import train_faces  # noqa: E402
+from facecap_addon.learn.networks.laine.bundle import split_frames  # noqa: E402
+from facecap_addon.learn.networks.laine.convolutional import Tower  # noqa: E402
+from facecap_addon.learn.networks.presets import FaceSizes, Preset  # noqa: E402
 from facecap_addon.live.methods import SolverMethod  # noqa: E402
 from facecap_addon.live.sources import LivePicture  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402

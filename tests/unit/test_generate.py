@@ -275,7 +275,7 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
         exported,
         seeded,
     )
-    from facecap_addon.learn.trainer import Options, train
+    from facecap_addon.learn.engine.trainer import Options, train
 
     torch.set_num_threads(1)
     seeded(0)

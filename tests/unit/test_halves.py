@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facecap_addon.learn.halves import SHARE, Halves, halves_of, partners
+from facecap_addon.learn.data.cutmix import SHARE, Halves, halves_of, partners
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 
 FACE = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.5]], np.float32)

@@ -15,8 +15,8 @@ from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import training_key
-from facecap_addon.learn.crop import PictureKind, pictures_of
-from facecap_addon.learn.training_set import TrainingSet, add_shot, open_set, save_set
+from facecap_addon.learn.data.crops import PictureKind, pictures_of
+from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig
 from tests.unit.test_between import face_of, make_rig, make_take
 from tests.unit.test_training_set import rig, rows, shot
@@ -156,7 +156,7 @@ def test_refinements_are_kept_by_all_they_depend_on(tmp_path: Path) -> None:
 
 def test_sixteen_bits_do_not_round_what_is_learned_from() -> None:
     torch = pytest.importorskip("torch")
-    from facecap_addon.learn.frames import MeshTargets
+    from facecap_addon.learn.data.frames import MeshTargets
 
     tall = replace(rig(), neutral=rig().neutral * 0.1 + np.float32([0, 0, 1.7]))
     targets = MeshTargets.__new__(MeshTargets)
@@ -176,8 +176,8 @@ def test_sixteen_bits_do_not_round_what_is_learned_from() -> None:
 def test_a_training_in_sixteen_bits_is_judged_in_thirty_two(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("safetensors")
-    from facecap_addon.learn.recipe import Recipe
-    from facecap_addon.learn.trainer import Options, train
+    from facecap_addon.learn.engine.schedule import Recipe
+    from facecap_addon.learn.engine.trainer import Options, train
 
     seen: dict[str, bool] = {}
 

@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.learn.augment import Augmentation, augmented  # noqa: E402
-from facecap_addon.learn.basis import basis_of  # noqa: E402
-from facecap_addon.learn.networks.laine import HEIGHT, WIDTH, LaineNetwork  # noqa: E402
-from facecap_addon.learn.recipe import Recipe, augmentation_at, beta1_at, rate_at  # noqa: E402
+from facecap_addon.learn.data.augment import Augmentation, augmented  # noqa: E402
+from facecap_addon.learn.data.pca import basis_of  # noqa: E402
+from facecap_addon.learn.engine.schedule import Recipe, augmentation_at, beta1_at, rate_at  # noqa: E402
+from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork  # noqa: E402
 
 
 def meshes(frames: int = 60, vertices: int = 40, keys: int = 5) -> np.ndarray:

@@ -17,18 +17,18 @@ onnx = pytest.importorskip("onnx")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.head_only import head_poses  # noqa: E402
-from facecap_addon.learn.augment import Augmentation, augmented, covering  # noqa: E402
-from facecap_addon.learn.basis import basis_of, basis_of_weights  # noqa: E402
-from facecap_addon.learn.crop import PictureKind  # noqa: E402
-from facecap_addon.learn.embedding_task import distance_matrix, distances  # noqa: E402
-from facecap_addon.learn.export import quantised, to_onnx  # noqa: E402
-from facecap_addon.learn.first_layer import with_even_first_layers  # noqa: E402
-from facecap_addon.learn.losses import affine_invariant_cm, rmse_mm, semi_hard, squared_cm, triplet  # noqa: E402
-from facecap_addon.learn.networks.facenet import FaceNet, ResponseNorm  # noqa: E402
-from facecap_addon.learn.networks.laine import LaineNetwork, Tower  # noqa: E402
-from facecap_addon.learn.networks.sequence import WeightLstm  # noqa: E402
-from facecap_addon.learn.performance import shot_curves  # noqa: E402
-from facecap_addon.learn.stabilise import stabilised, stabilising_transform  # noqa: E402
+from facecap_addon.learn.data.augment import Augmentation, augmented, covering  # noqa: E402
+from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
+from facecap_addon.learn.data.mesh_stabilisation import stabilised, stabilising_transform  # noqa: E402
+from facecap_addon.learn.data.pca import basis_of, basis_of_weights  # noqa: E402
+from facecap_addon.learn.data.synthetic_motion import shot_curves  # noqa: E402
+from facecap_addon.learn.engine.losses import affine_invariant_cm, rmse_mm, semi_hard, squared_cm, triplet  # noqa: E402
+from facecap_addon.learn.export.int8_first_layer import with_even_first_layers  # noqa: E402
+from facecap_addon.learn.export.onnx_export import quantised, to_onnx  # noqa: E402
+from facecap_addon.learn.networks.laine.convolutional import LaineNetwork, Tower  # noqa: E402
+from facecap_addon.learn.networks.meng.embedding_task import distance_matrix, distances  # noqa: E402
+from facecap_addon.learn.networks.meng.facenet import FaceNet, ResponseNorm  # noqa: E402
+from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
 from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.solvers.eye_alignment import stabilising, steadied  # noqa: E402

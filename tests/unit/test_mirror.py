@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.learn.mirror import coin, mirror_of, mirrored_pictures  # noqa: E402
+from facecap_addon.learn.data.mirror import coin, mirror_of, mirrored_pictures  # noqa: E402
 from facecap_addon.rig.blendshapes import BlendshapeRig  # noqa: E402
 
 

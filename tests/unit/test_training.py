@@ -17,17 +17,17 @@ pytest.importorskip("safetensors")
 
 from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
-from facecap_addon.learn.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from facecap_addon.learn.crop import PictureKind  # noqa: E402
-from facecap_addon.learn.meshes import plan_mesh  # noqa: E402
-from facecap_addon.learn.presets import Preset  # noqa: E402
-from facecap_addon.learn.recipe import Recipe  # noqa: E402
-from facecap_addon.learn.run import Run  # noqa: E402
-from facecap_addon.learn.sequences import train_sequences  # noqa: E402
-from facecap_addon.learn.train_meshes import train_meshes  # noqa: E402
-from facecap_addon.learn.trainer import Options, train  # noqa: E402
-from facecap_addon.learn.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
-from facecap_addon.learn.workers import Workers  # noqa: E402
+from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
+from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
+from facecap_addon.learn.engine.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
+from facecap_addon.learn.engine.schedule import Recipe  # noqa: E402
+from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
+from facecap_addon.learn.engine.training_run import Run  # noqa: E402
+from facecap_addon.learn.networks.laine.bundle import plan_mesh  # noqa: E402
+from facecap_addon.learn.networks.laine.train import train_meshes  # noqa: E402
+from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E402
+from facecap_addon.learn.networks.presets import Preset  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 from tests.unit.test_training_set import rig  # noqa: E402

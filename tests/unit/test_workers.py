@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from facecap_addon.learn.workers import workers_here
+from facecap_addon.learn.engine.distributed import workers_here
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ import json, sys
 sys.path.insert(0, {root!r})
 import numpy as np
 import torch
-from facecap_addon.learn.workers import workers_here
+from facecap_addon.learn.engine.distributed import workers_here
 
 workers = workers_here()
 network = torch.nn.Linear(1, 1, bias=False)

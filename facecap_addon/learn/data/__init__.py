@@ -1,0 +1,1 @@
+"""What is learned from: training sets, frames, crops, augmentation, synthetic footage."""

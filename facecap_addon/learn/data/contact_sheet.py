@@ -1,0 +1,70 @@
+"""The contact sheet of a training set: frames of every shot as the network sees them, and what they are to give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...footage.read import read_frames
+from ...images.draw import draw_polyline, draw_text
+from .crops import PictureKind, cut
+from .training_set import ShotFacts, TrainingSet
+
+_KIND = PictureKind(160, 120, colour=True)
+_COLUMNS, _LABEL_PX, _TEXT_PX, _CURVE_PX = 8, 20, 12, 44
+_PAPER, _INK, _HELD, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
+
+
+def contact_sheet(training_set: TrainingSet, on_done: Callable[[int, int], None]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB: eight frames of each shot in its crop, a curve of how much the face moves below.
+
+    Args:
+        on_done: called with (shots done, shots); it may raise to cancel.
+    """
+    held = training_set.held()
+    strips = []
+    for i, shot in enumerate(training_set.shots):
+        on_done(i, len(training_set.shots))
+        strips.append(_strip(training_set, shot, shot.name in held))
+    return np.concatenate(strips) if strips else np.full((40, 400, 3), 250, np.uint8)
+
+
+def _strip(training_set: TrainingSet, shot: ShotFacts, held: bool) -> NDArray[np.uint8]:
+    rows = training_set.rows_of(shot)
+    chosen = np.unique(np.linspace(0, shot.frames - 1, min(_COLUMNS, shot.frames)).astype(int))
+    wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
+    out = np.full((_LABEL_PX + _KIND.height + _CURVE_PX, _COLUMNS * _KIND.width, 3), _PAPER, np.uint8)
+    crop = training_set.crop or (0.0, 0.0, 1.0, 1.0)
+    reader = read_frames(training_set.footage_of(shot))
+    try:
+        for row, frame in enumerate(reader):
+            if row in wanted:
+                x = wanted[row] * _KIND.width
+                picture = cut(frame.image, crop, _KIND).transpose(1, 2, 0)
+                out[_LABEL_PX : _LABEL_PX + _KIND.height, x : x + _KIND.width] = picture
+            if row >= max(wanted):
+                break
+    finally:
+        reader.close()
+    words = f"{shot.name}  {shot.frames} frames  {'held out' if held else 'learned from'}  {shot.source}"
+    draw_text(out, (4, 14), words, _TEXT_PX, _HELD if held else _INK)
+    _draw_curve(out[-_CURVE_PX:], _activity(training_set, shot, rows.weights))
+    return out
+
+
+def _activity(training_set: TrainingSet, shot: ShotFacts, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(F,) how far the face is from neutral."""
+    vertices = training_set.vertices_of(shot)
+    if vertices is None:
+        return np.abs(weights).sum(1).astype(np.float64)
+    some = training_set.rig.neutral[::7]
+    return np.array([np.abs(frame[::7] - some).mean() for frame in vertices], np.float64)
+
+
+def _draw_curve(strip: NDArray[np.uint8], values: NDArray[np.float64]) -> None:
+    height, width = strip.shape[:2]
+    x = np.linspace(2, width - 3, len(values))
+    y = height - 4 - (height - 8) * values / max(float(values.max(initial=0.0)), 1e-9)
+    draw_polyline(strip, np.stack([x, y], 1), _CURVE)

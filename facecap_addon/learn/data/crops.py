@@ -1,0 +1,142 @@
+"""The crop rectangle of a training set, and its pictures, cut out once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...atomic_file import atomic_path
+from ...errors import UNREADABLE, FacecapError
+from ...footage.content import content_key
+from ...footage.read import read_frames
+from ...images.resample import resize_part
+from .training_set import Box, ShotFacts, TrainingSet
+
+# The crop leaves this much of the height from brows to chin around them.
+_MARGIN = 0.10
+_QUANTILE = 0.01
+
+
+@dataclass(frozen=True)
+class PictureKind:
+    """What a network wants to see.
+
+    Attributes:
+        height, width: px.  colour: RGB, or grey.
+    """
+
+    height: int
+    width: int
+    colour: bool = False
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.colour else 1
+
+
+def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspect: float) -> Box:
+    """A fixed rectangle around the face wherever it is seen.
+
+    Args:
+        boxes: (F, 4), see `ShotRows.box`; NaN is left out.  image_size: px.  aspect: width by height wanted, in pixels.
+    Returns:
+        left, top, width, height in parts of the picture; it may reach beyond it.
+    Raises:
+        FacecapError: no face is seen.
+    """
+    seen = boxes[np.isfinite(boxes).all(1)].astype(np.float64)
+    if not len(seen):
+        raise FacecapError("The training set shows no face.", "Draw the crop rectangle yourself with --crop.")
+    width, height = image_size
+    left, top = np.quantile(seen[:, :2], _QUANTILE, axis=0) * (width, height)
+    right, bottom = np.quantile(seen[:, 2:], 1 - _QUANTILE, axis=0) * (width, height)
+    face = float(np.median(seen[:, 3] - seen[:, 1])) * height
+    margin = _MARGIN * face
+    wide, high = right - left + 2 * margin, bottom - top + 2 * margin
+    high = max(high, wide / aspect)
+    wide = high * aspect
+    middle = (0.5 * (left + right), 0.5 * (top + bottom))
+    return (middle[0] - wide / 2) / width, (middle[1] - high / 2) / height, wide / width, high / height
+
+
+def cut(picture: NDArray[np.uint8], crop: Box, kind: PictureKind) -> NDArray[np.uint8]:
+    """(C, H, W) uint8: the rectangle of an RGB picture (h, w, 3), scaled; beyond the border, the border repeated."""
+    height, width = picture.shape[:2]
+    left, top, wide, high = crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height
+    box = (left, top, left + wide, top + high)
+    out = resize_part(picture, box, (kind.width, kind.height), grey=not kind.colour)
+    return np.ascontiguousarray(out.transpose(2, 0, 1) if kind.colour else out[None])
+
+
+def pictures_of(
+    training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, on_done: Callable[[int], None], *, side: bool = False
+) -> NDArray[np.uint8]:
+    """(F, C, H, W) uint8, mapped from disk: a shot's crops, cut now or as kept.
+
+    Args:
+        on_done: called with frames done; it may raise to cancel.  side: of the shot's second camera.
+    Raises:
+        FacecapError: the footage is gone or shorter than the shot's rows.
+    """
+    path = _picture_path(training_set, shot, kind, side=side)
+    shape = (shot.frames, kind.channels, kind.height, kind.width)
+    if path.is_file():
+        try:
+            kept = np.load(path, mmap_mode="r", allow_pickle=False)
+            if kept.shape == shape and kept.dtype == np.uint8:
+                on_done(shot.frames)
+                return kept
+        except UNREADABLE:
+            path.unlink(missing_ok=True)
+    crop = training_set.side_crop if side else training_set.crop
+    if crop is None:
+        raise FacecapError("The training set has no crop rectangle.", "Check it with `facecap dataset`.")
+    rows = training_set.rows_of(shot).rows
+    video = training_set.video_of(shot, side=side)
+    reader, row, done = read_frames(training_set.footage_of(shot, side=side)), 0, 0
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        try:
+            for frame in reader:
+                while done < len(rows) and rows[done] == row:  # rows ascend; one may stand for two times
+                    stream.write(cut(frame.image, crop, kind).data)
+                    done += 1
+                row += 1
+                if done % 16 == 0:
+                    on_done(done)
+                if done == len(rows):
+                    break
+        finally:
+            reader.close()
+        if done < len(rows):
+            raise FacecapError(
+                f"{video.name} has {row} frames, the shot {shot.name} needs {int(rows[-1]) + 1}.",
+                "Add the shot again: the footage has changed.",
+            )
+    on_done(shot.frames)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def footage_key(training_set: TrainingSet, shot: ShotFacts, *, side: bool = False) -> str:
+    """Changes with the content of a shot's footage, or of its second camera's. Raises FacecapError if it is gone."""
+    try:
+        return content_key(training_set.footage_of(shot, side=side).paths, {})
+    except (FacecapError, OSError) as error:
+        video = training_set.video_of(shot, side=side)
+        raise FacecapError(f"The footage {video} of the shot {shot.name} is gone.", "Put it back.") from error
+
+
+def _picture_path(training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, *, side: bool) -> Path:
+    crop = training_set.side_crop if side else training_set.crop
+    content = footage_key(training_set, shot, side=side)
+    facts = [crop, kind.height, kind.width, kind.colour, content, shot.start, shot.end, shot.fps]
+    facts.append(hashlib.sha256(training_set.rows_of(shot).rows.tobytes()).hexdigest())
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+    colour = "rgb" if kind.colour else "grey"
+    return training_set.folder / "pictures" / f"{shot.name}-{kind.width}x{kind.height}-{colour}-{key}.npy"

@@ -1,0 +1,111 @@
+"""Footage of a character under known curves, drawn by our own renderer: a training set with exact targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ...fit.deep.actor import Actor
+from ...fit.deep.state import DeepState, camera_points
+from ...render.picture import Appearance, render
+from ...render.shading import vertex_normals
+from ...render.sky import sky_seen
+
+F64 = NDArray[np.float64]
+HEIGHT, WIDTH, FOCAL_PX, DISTANCE_M = 320, 240, 620.0, 0.62
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one shot is lit and painted.
+
+    Attributes:
+        light: (9, 3) spherical harmonics.  skin: (3,) factors on the albedo.  background: (3,) sRGB.
+    """
+
+    light: NDArray[np.float32]
+    skin: NDArray[np.float32]
+    background: NDArray[np.float32]
+
+
+def look_of(seed: int, *, varied: float = 0.4) -> Look:
+    """A shot's look: the studio's light and wall with what varies between takes of one session.
+
+    Args:
+        varied: 0 is the same for all shots; 1 is another day in another room.
+    """
+    random = np.random.default_rng([seed, 13])
+    light = np.zeros((9, 3), np.float32)
+    light[0], light[1], light[2], light[3] = 2.5, -0.55, -0.5, -0.25
+    light[0] *= 1 + varied * random.uniform(-0.1, 0.1)
+    light[1:4] += varied * random.normal(0, 0.12, (3, 1))
+    light *= 1 + varied * random.normal(0, 0.015, 3)
+    skin = 1 + varied * random.normal(0, 0.03, 3)
+    wall = np.array([0.24, 0.27, 0.31]) + varied * random.uniform(-0.1, 0.1, 3)
+    return Look(light, skin.astype(np.float32), wall.astype(np.float32))
+
+
+def drawn(
+    actor: Actor, weights: F64, head: F64, look: Look, *, yaw_rad: float = 0.0, grain: float = 0.004, seed: int = 0
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames of the character.
+
+    Args:
+        weights: (F, K).  head: (F, 6), see `head_curves`.  yaw_rad: how far the camera stands to the side.
+        grain: noise of the sensor, parts of white.
+    Yields:
+        (320, 240, 3) uint8 RGB.
+    """
+    random = np.random.default_rng([seed, 17])
+    appearance_sky = None
+    background = torch.from_numpy(look.background)
+    albedo = (actor.colors * torch.from_numpy(look.skin)).clamp(0, 1)
+    with torch.no_grad():
+        for first in range(0, len(weights), _BATCH):
+            part = slice(first, first + _BATCH)
+            state = _placed(actor, weights[part], head[part], yaw_rad)
+            count = len(state.weights)
+            points = camera_points(actor, state)
+            if appearance_sky is None:  # folds change little; finding them for each frame would take most of the time
+                normals = vertex_normals(points[:1], actor.topology.triangles)
+                appearance_sky = sky_seen(points[0], normals[0], actor.topology.triangles)[None]
+            depth = points[..., 2]
+            places = (_seen(points) + 0.5) * 2 - 0.5
+            light = Appearance(albedo, torch.from_numpy(look.light), appearance_sky.expand(count, -1))
+            pictures = render(points, places, depth, actor.topology, light, background, (HEIGHT, WIDTH), 2).numpy()
+            for picture in pictures:
+                noisy = picture + random.normal(0, grain, picture.shape)
+                yield (np.clip(noisy, 0, 1) * 255).round().astype(np.uint8)
+
+
+def landmarks_drawn(actor: Actor, weights: F64, head: F64) -> tuple[F64, tuple[int, int]]:
+    """(F, L, 2) px of the pictures that `drawn` gives for the same arguments, and their (width, height)."""
+    out = np.empty((len(weights), len(actor.landmark_vertices), 2))
+    used, corner = np.unique(actor.landmark_vertices, return_inverse=True)
+    for first in range(0, len(weights), 64):
+        part = slice(first, first + 64)
+        seen = _seen(camera_points(actor, _placed(actor, weights[part], head[part], 0.0), used)).numpy()
+        out[part] = np.einsum("lc,flcd->fld", actor.landmark_shares, seen[:, corner.reshape(-1, 3)])
+    return out, (WIDTH, HEIGHT)
+
+
+def _placed(actor: Actor, weights: F64, head: F64, yaw_rad: float) -> DeepState:
+    """The head before the camera."""
+    facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # camera from head, seen from the front
+    middle = 0.5 * (actor.landmarks.min(0) + actor.landmarks.max(0))
+    aside = Rotation.from_euler("y", yaw_rad).as_matrix()
+    turn = aside @ Rotation.from_rotvec(head[:, :3]).as_matrix() @ facing
+    place = head[:, 3:] @ aside.T + (0.0, 0.0, DISTANCE_M) - turn @ middle
+    return DeepState(turn, place, weights, np.zeros((len(weights), 6)))
+
+
+def _seen(points: torch.Tensor) -> torch.Tensor:
+    """(F, V, 2) px of points (F, V, 3) m in camera space."""
+    centre = points.new_tensor([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+    return points[..., :2] / points[..., 2:] * FOCAL_PX + centre

@@ -1,0 +1,281 @@
+"""A training set: footage with what the face does in it, shot by shot, in one folder.
+
+    set.json                what the set is, its shots and its crop
+    rig.npz                 the character
+    shots/NAME.npz          rows of the footage, their times, weights, and where the face is
+    shots/NAME.vertices.npy only where the target is a point cache: (F, V, 3) float32 m
+    pictures/KEY/NAME.npy   prepared crops; they can be deleted at any time
+
+Footage itself is referred to, not copied. Shots are kept apart when learning is judged: frames of one never appear on
+both sides.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...atomic_file import atomic_path
+from ...errors import UNREADABLE, FacecapError
+from ...footage.footage import Footage, open_footage
+from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
+
+FORMAT = 1
+HELD_SHARE = 0.15
+"""Of the frames, at least: what is held out to judge by, where nobody says which shots."""
+_LONGEST_NAME = 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ShotFacts:
+    """A shot as `set.json` describes it.
+
+    Attributes:
+        name: of letters, digits, dots, dashes.  video: footage, absolute or relative to the set.
+        start, end, fps: as for a solve.  frames: how many rows it has.
+        side_video: footage of a second camera, seen at the same rows, or None.
+        use: "train", "held" or "auto".  has_vertices: whether its target is a point cache.
+        source: where the target comes from, for people.
+    """
+
+    name: str
+    video: str
+    start: str | None
+    end: str | None
+    fps: float | None
+    frames: int
+    side_video: str | None = None
+    use: str = "auto"
+    has_vertices: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ShotRows:
+    """Rows of one shot.
+
+    Attributes:
+        rows: (F,) int64, of the trimmed footage.  time_s: (F,) float64.
+        weights: (F, K) float32, zero where the target is a point cache.
+        face: (F, 3, 2) float32, right eye, left eye and nose in parts of the picture's width and height; NaN if unseen.
+        box: (F, 4) float32, left, top, right, bottom of the face from the brows down, in the same; NaN if unseen.
+        points: (F, 68, 2) float32, see `mark_up`, in the same; NaN if unseen; (F, 0, 2) in sets of older versions.
+    """
+
+    rows: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    weights: NDArray[np.float32]
+    face: NDArray[np.float32]
+    box: NDArray[np.float32]
+    points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))
+
+    def __post_init__(self) -> None:
+        if not len(self.points):
+            object.__setattr__(self, "points", np.zeros((len(self.rows), 0, 2), np.float32))
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A folder's facts.
+
+    Attributes:
+        folder: where it is.  rig: the character.  shots: in the order they were added.
+        crop: left, top, width, height in parts of the picture, or None before there are shots.
+        side_crop: the same for second cameras.  crop_is_own: whether someone drew the crop.
+    """
+
+    folder: Path
+    rig: BlendshapeRig
+    shots: tuple[ShotFacts, ...] = ()
+    crop: Box | None = None
+    side_crop: Box | None = None
+    crop_is_own: bool = False
+
+    def shot(self, name: str) -> ShotFacts:
+        """A shot by name. Raises FacecapError if there is none."""
+        for shot in self.shots:
+            if shot.name == name:
+                return shot
+        known = ", ".join(shot.name for shot in self.shots)
+        raise FacecapError(f"The training set has no shot {name!r}.", f"It has: {known}.")
+
+    def rows_of(self, shot: ShotFacts) -> ShotRows:
+        """Read a shot's rows. Raises FacecapError if the file is missing or damaged."""
+        path = self.folder / "shots" / f"{shot.name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return ShotRows(
+                    data["rows"].astype(np.int64),
+                    data["time_s"].astype(np.float64),
+                    data["weights"].astype(np.float32),
+                    data["face"].astype(np.float32),
+                    data["box"].astype(np.float32),
+                    data["points"].astype(np.float32) if "points" in data else np.zeros((0, 0, 2), np.float32),
+                )
+        except UNREADABLE as error:
+            raise FacecapError(f"The shot {shot.name} of the training set is damaged.", "Add it again.") from error
+
+    def vertices_of(self, shot: ShotFacts) -> NDArray[np.float32] | None:
+        """(F, V, 3) float32 m, mapped from disk, where a point cache is the target; else None."""
+        if not shot.has_vertices:
+            return None
+        try:
+            found = np.load(self.folder / "shots" / f"{shot.name}.vertices.npy", mmap_mode="r", allow_pickle=False)
+        except UNREADABLE as error:
+            raise FacecapError(f"The point cache of the shot {shot.name} is damaged.", "Add it again.") from error
+        if found.shape != (shot.frames, self.rig.vertex_count, 3):
+            raise FacecapError(f"The point cache of the shot {shot.name} does not fit its frames.", "Add it again.")
+        return found
+
+    def video_of(self, shot: ShotFacts, *, side: bool = False) -> Path:
+        """The footage of a shot; side: of its second camera."""
+        name = shot.side_video if side else shot.video
+        assert name is not None
+        return Path(name) if Path(name).is_absolute() else self.folder / name
+
+    def footage_of(self, shot: ShotFacts, *, side: bool = False) -> Footage:
+        """The footage of a shot, opened and trimmed; side: of its second camera."""
+        return open_footage(self.video_of(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
+
+    def held(self) -> frozenset[str]:
+        """Names of the shots that are held out: those named so, and of the rest the latest up to HELD_SHARE.
+
+        At least one shot is left to learn from.
+        """
+        named = {s.name for s in self.shots if s.use == "held"}
+        free = [s for s in self.shots if s.use == "auto"]
+        wanted = HELD_SHARE * sum(s.frames for s in self.shots)
+        found = sum(s.frames for s in self.shots if s.name in named)
+        learning = any(s.use == "train" for s in self.shots)
+        for shot in reversed(free[0 if learning else 1 :]):
+            if found >= wanted:
+                break
+            named.add(shot.name)
+            found += shot.frames
+        return frozenset(named)
+
+
+def open_set(folder: Path) -> TrainingSet:
+    """Open a training set. Raises FacecapError if the folder holds none, or it is damaged."""
+    path = folder / "set.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if facts["format"] != FORMAT:
+            raise FacecapError(f"{folder.name} was made by another version of FaceCap.", "Make it again.")
+        shots = tuple(_checked_shot(one) for one in facts["shots"])
+        crop, side = _checked_box(facts["crop"]), _checked_box(facts["side_crop"])
+        return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, crop, side, bool(facts["crop_is_own"]))
+    except FileNotFoundError as error:
+        raise FacecapError(f"{folder} is no training set.", "Make one with `facecap dataset`.") from error
+    except UNREADABLE as error:
+        raise FacecapError(f"The training set {folder.name} is damaged ({error}).", "Make it again.") from error
+
+
+def save_set(training_set: TrainingSet) -> None:
+    """Write `set.json`, and the character where it is not there yet."""
+    folder = training_set.folder
+    if not (folder / "rig.npz").is_file():
+        with atomic_path(folder / "rig.npz") as temporary:
+            save_rig(temporary, training_set.rig)
+    facts = {
+        "format": FORMAT,
+        "shots": [asdict(shot) for shot in training_set.shots],
+        "crop": training_set.crop,
+        "side_crop": training_set.side_crop,
+        "crop_is_own": training_set.crop_is_own,
+    }
+    with atomic_path(folder / "set.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def add_shot(
+    training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices: NDArray[np.float32] | None = None
+) -> TrainingSet:
+    """Add a shot, or replace the one of its name if it shows the same part of the same footage.
+
+    A shot of other footage keeps its name, and the new one gets another, `take-2` beside `take`.
+
+    Args:
+        vertices: (F, V, 3) m where the target is a point cache; read as it is written, so it may be mapped from disk.
+    Raises:
+        FacecapError: the name cannot be a file's, targets are not finite, or do not fit the frames or the character.
+    """
+    shot = replace(shot, name=free_name(training_set, shot))
+    _check(training_set, shot, rows, vertices)
+    folder = training_set.folder / "shots"
+    if vertices is not None:  # first: what it refuses leaves the set as it was
+        with atomic_path(folder / f"{shot.name}.vertices.npy") as temporary, temporary.open("wb") as stream:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows.rows), *vertices.shape[1:])}
+            np.lib.format.write_array_header_2_0(stream, header)
+            for frame in vertices:
+                if not np.isfinite(frame).all():
+                    raise FacecapError(f"The point cache of {shot.name} has vertices at infinity.", "Export it again.")
+                stream.write(np.ascontiguousarray(frame, "<f4").data)
+    with atomic_path(folder / f"{shot.name}.npz") as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **vars(rows))
+    others = [one for one in training_set.shots if one.name != shot.name]
+    grown = replace(training_set, shots=(*others, replace(shot, has_vertices=vertices is not None)))
+    save_set(grown)
+    return grown
+
+
+def free_name(training_set: TrainingSet, shot: ShotFacts) -> str:
+    """The shot's name, or one like it where footage of its own has that name already.
+
+    Names that differ in capitals only are one: so they are to file systems.
+    """
+    taken = {one.name.casefold(): one for one in training_set.shots}
+    name, number = shot.name, 1
+    while (other := taken.get(name.casefold())) is not None and not _same_footage(other, shot):
+        number += 1
+        ending = f"-{number}"
+        name = shot.name[: _LONGEST_NAME - len(ending)] + ending
+    return name if other is None else other.name
+
+
+def _same_footage(one: ShotFacts, other: ShotFacts) -> bool:
+    return (one.video, one.start, one.end, one.fps) == (other.video, other.start, other.end, other.fps)
+
+
+def _check(training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices: NDArray[np.float32] | None) -> None:
+    if not _NAME.fullmatch(shot.name):
+        raise FacecapError(f"A shot cannot be called {shot.name!r}.", "Use letters, digits, dots and dashes.")
+    frames, channels = len(rows.rows), len(training_set.rig.channels)
+    if not frames:
+        raise FacecapError(f"The shot {shot.name} has no frame with both a face and a target.", "Check its times.")
+    lengths = {len(values) for values in vars(rows).values()}
+    if rows.weights.shape != (frames, channels) or lengths != {frames} or shot.frames != frames:
+        raise FacecapError(f"The targets of {shot.name} do not fit its {frames} frames.", "Check both files.")
+    if not np.isfinite(rows.weights).all():
+        raise FacecapError(f"The weights of {shot.name} hold numbers that are not finite.", "Export them again.")
+    if vertices is not None and vertices.shape != (frames, training_set.rig.vertex_count, 3):
+        raise FacecapError(
+            f"The point cache of {shot.name} has {vertices.shape[1]} vertices, the character "
+            f"{training_set.rig.vertex_count}.",
+            "Export it from the same mesh, without modifiers that add vertices.",
+        )
+
+
+def _checked_shot(facts: Mapping[str, Any]) -> ShotFacts:
+    shot = ShotFacts(**facts)
+    if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "held", "auto"):
+        raise ValueError(f"bad shot {shot.name!r}")
+    return replace(shot, frames=int(shot.frames))
+
+
+def _checked_box(values: Any) -> Box | None:
+    if values is None:
+        return None
+    left, top, width, height = (float(value) for value in values)
+    if not (width > 0 and height > 0 and np.isfinite([left, top, width, height]).all()):
+        raise ValueError("bad crop")
+    return left, top, width, height

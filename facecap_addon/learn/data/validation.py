@@ -1,0 +1,87 @@
+"""What is wrong, or odd, about a training set."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...takes.take import usual_step_s
+from .training_set import ShotRows, TrainingSet
+
+_FEW = 300
+_LAGS_S, _LAG_STEP_S = 0.35, 1 / 60
+
+
+def check_set(training_set: TrainingSet) -> list[str]:
+    """Sentences for people; none if all is well."""
+    notes: list[str] = []
+    total = sum(shot.frames for shot in training_set.shots)
+    held = training_set.held()
+    if not training_set.shots:
+        return ["The set has no shots yet."]
+    if total < _FEW:
+        notes.append(f"The set has {total} frames: a network will hardly learn more than the mean face from these.")
+    if not held:
+        notes.append("There is only one shot to learn from, so nothing can be held out to judge by: add another one.")
+    seen: dict[tuple[str, int], str] = {}
+    for shot in training_set.shots:
+        rows = training_set.rows_of(shot)
+        unseen = int((~np.isfinite(rows.box).all(1)).sum())
+        if unseen:
+            notes.append(f"{shot.name}: no face is seen in {unseen} of {shot.frames} frames; they are not used.")
+        again = sum((shot.video, int(row)) in seen for row in rows.rows)
+        if again:
+            other = next(seen[shot.video, int(row)] for row in rows.rows if (shot.video, int(row)) in seen)
+            notes.append(f"{shot.name}: {again} frames are also in {other}.")
+        seen |= {(shot.video, int(row)): shot.name for row in rows.rows}
+        still = _longest_still(rows.weights)
+        if not shot.has_vertices and still > 2.0 / max(_apart(rows), 1e-6):
+            notes.append(f"{shot.name}: the target does not change for {still} frames.")
+        lag = target_lag_s(training_set, rows)
+        if lag is not None and abs(lag) > 1.5 * _apart(rows):
+            late = "late" if lag > 0 else "early"
+            remedy = f"add it again with --offset {-lag:+.2f}."
+            notes.append(f"{shot.name}: lips in the target come about {abs(lag):.2f} s {late}; {remedy}")
+    return notes
+
+
+def target_lag_s(training_set: TrainingSet, rows: ShotRows) -> float | None:
+    """How much later the target opens its jaw than the footage shows; None where this cannot be told.
+
+    The height of the landmarks' box over the eyes' distance grows as the jaw opens.
+    """
+    from ...rig.channels import arkit_name
+
+    jaw = [k for k, c in enumerate(training_set.rig.channels) if arkit_name(c) == "jawOpen"]
+    if not jaw or len(rows.rows) < 60:
+        return None
+    across = np.linalg.norm(rows.face[:, 0] - rows.face[:, 1], axis=1)
+    shown = (rows.box[:, 3] - rows.face[:, 2, 1]) / np.maximum(across, 1e-6)
+    opened = rows.weights[:, jaw[0]].astype(np.float64)
+    good = np.isfinite(shown)
+    if good.sum() < 60 or opened.std() < 0.03:
+        return None
+    time_s, shown = rows.time_s[good], shown[good]
+    lags = np.arange(-_LAGS_S, _LAGS_S + 1e-9, _LAG_STEP_S)
+    found = np.array([_correlation(shown, np.interp(time_s + lag, rows.time_s, opened)) for lag in lags])
+    best = int(np.argmax(found))
+    at_zero = found[int(np.argmin(np.abs(lags)))]
+    return float(lags[best]) if found[best] > 0.6 and found[best] > at_zero + 0.05 else None
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
+
+
+def _apart(rows: ShotRows) -> float:
+    return usual_step_s(rows.time_s) or 1 / 30
+
+
+def _longest_still(weights: NDArray[np.float32]) -> int:
+    """Frames of the longest stretch without any change, zero included."""
+    if len(weights) < 2:
+        return 0
+    same = np.concatenate([[False], np.abs(np.diff(weights, axis=0)).max(1) < 1e-6, [False]])
+    edges = np.flatnonzero(np.diff(same.astype(np.int8)))
+    return int((edges[1::2] - edges[::2]).max(initial=0))

@@ -1,0 +1,1 @@
+"""How anything is trained: the loop, its schedule, checkpoints, logs, several GPUs."""

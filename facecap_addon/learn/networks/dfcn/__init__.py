@@ -1,0 +1,1 @@
+"""A deep fully convolutional teacher and the small network that it teaches."""

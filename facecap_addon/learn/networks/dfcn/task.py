@@ -1,0 +1,162 @@
+"""From a picture to weights and landmarks at once, DFCN(I) = (e, S) (FACEGOOD 2021, equation 2): teacher, student."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ....landmarks.layout import IBUG_68
+from ....rig.blendshapes import BlendshapeRig
+from ...data.augment import Augmentation, moved_points, varied
+from ...data.frames import Frames, MeshTargets, Whitening
+from ...data.mirror import coin, mirrored_pictures
+from ...engine.mesh_preview import FacePictures
+from ..laine.task import sheet_of
+from ..meng.task import weights_rmse_mm
+from .distillation import Distillation, distillation_loss
+
+Rows = NDArray[np.intp]
+F32 = NDArray[np.float32]
+POINTS = IBUG_68.count
+POINT_SHARE = 4.0
+"""A landmark that is wrong by a percent of the picture weighs as much as a key that is wrong by four percent."""
+_JUDGED_AT_ONCE, _SHOWN = 64, 8
+
+
+class Labels(NamedTuple):
+    """Weights (B, K) and landmarks (B, 68, 2) in parts of the crop."""
+
+    weights: Tensor
+    points: Tensor
+
+    def together(self) -> Tensor:
+        """(B, K + 136): what networks give; its squared length is the mean square of keys and that of landmarks."""
+        keys, points = scales(self.weights.shape[1])
+        return torch.cat([self.weights * keys, self.points.flatten(1) * points], 1)
+
+
+def scales(channels: int) -> tuple[float, float]:
+    """Factors on weights and on landmarks in what networks give: how many there are of a kind does not count."""
+    return channels**-0.5, POINT_SHARE * (2 * POINTS) ** -0.5
+
+
+class Seen(NamedTuple):
+    """Pictures (B, C, H, W) uint8, their labels, and what a teacher says of them and of their mirror images."""
+
+    pictures: NDArray[np.uint8]
+    labels: F32
+    teacher: F32 | None
+
+
+@dataclass
+class FaceTask:
+    """A network that gives weights and landmarks.
+
+    Attributes:
+        network: (B, C, H, W) whitened pictures to (B, K + 136).  learned, held: frames.  targets: vertices of weights.
+        limits: of augmentation.  device: torch's.
+        taught: (2, N, K + 136) what the teacher says of the pictures and of their mirror images, or None.
+        how: of the distillation, where there is a teacher.
+    """
+
+    network: nn.Module
+    learned: Frames
+    held: Frames | None
+    targets: MeshTargets
+    whitening: Whitening
+    rig: BlendshapeRig
+    limits: Augmentation
+    device: str = "cpu"
+    taught: F32 | None = None
+    how: Distillation | None = None
+    judged_by: str = "rmse_mm"
+
+    @property
+    def items(self) -> int:
+        return self.learned.count
+
+    def labels(self, frames: Frames, rows: Rows) -> F32:
+        """(B, K + 136) of some frames."""
+        weights, points = torch.from_numpy(frames.weights[rows]), torch.from_numpy(frames.points[rows])
+        return Labels(weights, points).together().numpy()
+
+    def fetch(self, items: Rows) -> Seen:
+        taught = None if self.taught is None else self.taught[:, items].transpose(1, 0, 2)
+        return Seen(self.learned.pictures_at(items), self.labels(self.learned, items), taught)
+
+    def loss(self, network: nn.Module, fetched: Seen, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+        labels = self.split(torch.from_numpy(fetched.labels).to(self.device))
+        which = torch.zeros(len(pictures), dtype=torch.bool)
+        if self.targets.mirror is not None:
+            which = coin(len(pictures), generator)
+            pictures, labels = mirrored_pictures(pictures, which), self.mirrored(labels, which)
+        pictures, moved = varied(pictures, self.limits, strength, generator)
+        found = network(self.whitening(pictures).contiguous(memory_format=torch.channels_last)).float()
+        wanted = Labels(labels.weights, moved_points(labels.points, moved)).together()
+        if fetched.teacher is None or self.how is None:
+            return (found - wanted).square().sum(1).mean()
+        said = torch.from_numpy(fetched.teacher).to(self.device)
+        told = self.split(torch.where(which.to(said.device)[:, None], said[:, 1], said[:, 0]))
+        taught = Labels(told.weights, moved_points(told.points, moved)).together()
+        return distillation_loss(found, wanted, taught, self.how)
+
+    def mirrored(self, labels: Labels, which: Tensor) -> Labels:
+        """Labels of which those of `which` (B,) are of the face in a mirror."""
+        other = labels.points[:, torch.from_numpy(IBUG_68.mirror)]
+        other = torch.stack([1 - other[..., 0], other[..., 1]], -1)
+        points = torch.where(which.to(other.device)[:, None, None], other, labels.points)
+        return Labels(self.targets.mirrored(labels.weights, which), points)
+
+    def found(self, frames: Frames, rows: Rows, *, mirrored: bool = False) -> F32:
+        """(B, K + 136) of some frames, or of their mirror images."""
+        out = []
+        with torch.no_grad():
+            for first in range(0, len(rows), _JUDGED_AT_ONCE):
+                seen = frames.pictures_at(rows[first : first + _JUDGED_AT_ONCE])[..., :: -1 if mirrored else 1].copy()
+                pictures = self.whitening(torch.from_numpy(seen).to(self.device).float() / 255)
+                out.append(self.network(pictures.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
+        return np.concatenate(out)
+
+    def judge(self) -> dict[str, float]:
+        if self.held is None:
+            return {}
+        rows = np.arange(self.held.count)
+        found = self.found(self.held, rows)
+        weights, points = self.split(torch.from_numpy(found))
+        apart = points.numpy() - self.held.points
+        return {
+            "rmse_mm": weights_rmse_mm(self.targets, weights.numpy(), self.held.weights),
+            "landmarks_percent": 100 * float(np.sqrt((apart**2).sum(-1).mean())),
+        }
+
+    def show(self) -> NDArray[np.uint8]:
+        frames = self.held or self.learned
+        rows = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
+        weights, points = self.split(torch.from_numpy(self.found(frames, rows)))
+        faces = FacePictures(self.rig, self.targets.moving)
+        both = (weights, torch.from_numpy(frames.weights[rows]))
+        drawn = [faces.draw(self.targets.positions(one).numpy()) for one in both]
+        return sheet_of(_marked(frames.pictures_at(rows), points.numpy()), drawn)
+
+    def split(self, both: Tensor) -> Labels:
+        """Weights and landmarks of what networks give (B, K + 136)."""
+        channels = self.learned.weights.shape[1]
+        keys, points = scales(channels)
+        return Labels(both[:, :channels] / keys, both[:, channels:].unflatten(1, (-1, 2)) / points)
+
+
+def _marked(pictures: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Pictures (B, C, H, W) with landmarks (B, P, 2) in them."""
+    out = pictures.copy()
+    height, width = out.shape[2:]
+    at = np.round(points * (width, height) - 0.5).astype(np.intp)
+    inside = ((at >= 0) & (at < (width, height))).all(-1)
+    for picture, places, seen in zip(out, at, inside, strict=True):
+        picture[:, places[seen, 1], places[seen, 0]] = 255
+    return out

@@ -1,0 +1,173 @@
+"""FACEGOOD's training, from the set to the bundle: the teacher, what it says, then the student."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from ....errors import FacecapError
+from ....solvers.bundle import SolverBundle, SolverFacts
+from ....solvers.probes import probe_rows, solver_probes, whitening_table
+from ....solvers.solver import TrainedSolver
+from ...data.augment import covering
+from ...data.frames import Frames, MeshTargets, examples, whitening_of
+from ...data.mirror import mirror_of
+from ...data.training_set import TrainingSet
+from ...engine.training_run import Run, report_lines
+from ...export.onnx_export import check_parity, parity, quantised, to_onnx
+from ..laine.bundle import split_frames
+from ..meng.task import weights_rmse_mm
+from ..presets import Preset
+from .distillation import Distillation, distances, estimated
+from .inception_resnet import InceptionResNet
+from .mobilenet import MobileNet
+from .task import POINTS, FaceTask, scales
+
+_JUDGED, _NAMED = 400, 12
+
+
+def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
+    """Train both and export the student; returns what there is to say.
+
+    Raises:
+        FacecapError: targets are point caches, a second camera, or a set that knows no landmarks.
+    """
+    settings, sizes = run.settings, preset.faces
+    learned, held = split_frames(training_set, preset, run.say)
+    if learned.pictures[0][0].shape[0] != preset.picture.channels:
+        raise FacecapError("This network sees one camera.", "Make the set without --side-video, or train laine.")
+    if learned.points.shape[1] != POINTS or (held is not None and held.points.shape[1] != POINTS):
+        raise FacecapError(
+            "The training set was made before sets kept landmarks, which this network learns.", "Add its shots again."
+        )
+    mirror = mirror_of(training_set.rig) if settings.mirror else None
+    targets = MeshTargets(training_set, learned, mirror=mirror)
+    if not targets.from_weights:
+        raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
+    torch.manual_seed(settings.seed)
+    colours = preset.picture.channels
+    limits = replace(covering(learned.face), padding=True)
+    whitening = whitening_of(learned)
+
+    def task_of(network: nn.Module) -> FaceTask:
+        return FaceTask(network, learned, held, targets, whitening, training_set.rig, limits, run.device)
+
+    outputs = learned.weights.shape[1] + 2 * POINTS
+    options = replace(run.options(preset.batch), at_once=sizes.at_once)
+    teacher = task_of(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
+    _begin_at_mean(teacher)
+    epochs = run.train(teacher, preset.recipe, options, "teach", "teacher", within="teacher", key="teach")
+    lines = [f"Teacher: {line}" for line in report_lines(epochs)]
+    every = np.arange(learned.count)
+    taught = np.stack([teacher.found(learned, every, mirrored=side) for side in (False, True)])
+    apart = distances(teacher.labels(learned, every), taught[0])
+    how = estimated(apart, emphasis=settings.emphasis)
+    how = Distillation(
+        how.outlier if settings.outlier is None else settings.outlier, how.emphasis,
+        how.gap if settings.gap is None else settings.gap,
+    )  # fmt: skip
+    lines += outlier_lines(learned, apart, how)
+    student = task_of(MobileNet(outputs, colours=colours, width=sizes.student_width))
+    student.taught, student.how = taught, how
+    _begin_at_mean(student)
+    if run.device == "cpu" and settings.precision == "auto":  # processors filter map by map no faster in 16 bits
+        options = replace(options, precision="fp32")
+    epochs = run.train(student, sizes.student or preset.recipe, options, "train", "student", key="train")
+    if not run.workers.first:
+        return []
+    lines += [f"Student: {line}" for line in report_lines(epochs)]
+    report = run.report(epochs) | {"outlier": how.outlier, "gap": how.gap, "outliers": int((apart > how.outlier).sum())}
+    if held is not None:
+        found, before = student.judge(), teacher.judge()
+        report |= {**found, "teacher_rmse_mm": before["rmse_mm"]}
+        lines.append(
+            f"Held-out shots: student {found['rmse_mm']:.2f} mm, teacher {before['rmse_mm']:.2f} mm; landmarks "
+            f"{found['landmarks_percent']:.2f} and {before['landmarks_percent']:.2f} percent of the picture."
+        )
+    run.say("export", 0, 1)
+    bundle, more = face_bundle(training_set, student, preset, run.out.stem, report, int8=settings.int8)
+    run.save(bundle)
+    return [*lines, *more]
+
+
+def outlier_lines(frames: Frames, apart: np.ndarray, how: Distillation) -> list[str]:
+    """Which labels look wrong, so that someone can look at them."""
+    wrong = np.flatnonzero(apart > how.outlier)
+    lines = [f"{len(wrong)} of {frames.count} labels look wrong (further than {how.outlier:.3g} from the teacher)."]
+    worst = wrong[np.argsort(-apart[wrong])][:_NAMED]
+    if len(worst):
+        named = ", ".join(f"{frames.shots[frames.shot[i]].name} at {frames.time_s[i]:.2f} s" for i in worst)
+        lines.append(f"The furthest: {named}.")
+    return lines
+
+
+def face_bundle(
+    training_set: TrainingSet, task: FaceTask, preset: Preset, name: str, report: dict[str, object], *, int8: bool
+) -> tuple[SolverBundle, list[str]]:
+    """The trained student as a bundle, and what there is to say about it; FacecapError if it differs from torch."""
+    example = torch.zeros(1, preset.picture.channels, preset.picture.height, preset.picture.width)
+    network = Unscaled(task.network, len(training_set.rig.channels))
+    model = to_onnx(network, {"picture": example}, ("weights", "landmarks"))
+    difference = parity(network, model, {"picture": torch.randn_like(example)})
+    check_parity(difference, "")
+    lines = [f"The exported network differs from the trained one by at most {difference:.1g}."]
+    facts = SolverFacts(
+        name,
+        "weights",
+        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        None,
+        preset.picture,
+        task.whitening.mean,
+        task.whitening.deviation,
+        training_set.rig.channels,
+        training_set.rig.vertex_count,
+        {**report, "parity": difference},
+    )
+    networks = {"face": model}
+    if int8:
+        seen = examples(task.learned.pictures_at, task.learned.count, task.whitening)
+        networks["face.int8"] = quantised(model, seen)
+    probed = task.learned.pictures_at(probe_rows(task.learned.count))
+    probes = solver_probes(networks, probed, whitening_table(facts.mean, facts.deviation))
+    neutral = training_set.rig.neutral.astype(np.float32)
+    bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), neutral, probes=probes)
+    if int8:
+        solvers = [TrainedSolver(bundle, threads=2, precision=precision) for precision in ("fp32", "int8")]
+        plain, small = (_judged(task, solver) for solver in solvers)
+        lines += [f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
+        facts.report["rmse_mm_int8"] = small
+    return bundle, lines
+
+
+class Unscaled(nn.Module):
+    """A network of `FaceTask` that gives weights, and landmarks in parts of the crop."""
+
+    def __init__(self, network: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.network, self.channels, self.scales = network, channels, scales(channels)
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, K) weights and (B, 136) landmarks of whitened pictures (B, C, H, W)."""
+        found = self.network(pictures)
+        keys, points = self.scales
+        return found[:, : self.channels] / keys, found[:, self.channels :] / points
+
+
+def _begin_at_mean(task: FaceTask) -> None:
+    """Let the output layer begin at the mean of the labels."""
+    output = task.network.output
+    assert isinstance(output, nn.Linear)
+    rows = np.unique(np.linspace(0, task.learned.count - 1, 2000).astype(np.intp))
+    with torch.no_grad():
+        output.bias.copy_(torch.from_numpy(task.labels(task.learned, rows).mean(0)))
+
+
+def _judged(task: FaceTask, solver: TrainedSolver) -> float:
+    """RMSE in mm of a solver at work on some held-out frames."""
+    frames = task.held or task.learned
+    some = np.unique(np.linspace(0, frames.count - 1, _JUDGED).astype(np.intp))
+    found = np.stack([solver.solve_crop(frames.pictures_at(some[i : i + 1])[0]) for i in range(len(some))])
+    return weights_rmse_mm(task.targets, found, frames.weights[some])

@@ -1,0 +1,1 @@
+"""Laine et al.: pictures to vertices, convolutional or dense."""

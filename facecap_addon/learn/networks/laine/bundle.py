@@ -1,0 +1,168 @@
+"""Mesh solvers made: a training set in, a trained bundle out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ....solvers.bundle import SolverBundle, SolverFacts
+from ....solvers.probes import probe_rows, solver_probes, whitening_table
+from ....solvers.solver import TrainedSolver
+from ...data.augment import covering
+from ...data.cutmix import halves_of
+from ...data.frames import Frames, MeshTargets, examples, read_frames_of, whitening_of
+from ...data.mirror import mirror_of
+from ...data.pca import Basis
+from ...data.training_set import TrainingSet
+from ...engine.losses import rmse_mm
+from ...engine.training_run import Say
+from ...export.onnx_export import check_parity, parity, quantised, to_onnx
+from ..presets import Preset
+from .convolutional import LaineNetwork
+from .task import DenseTask, MeshTask
+
+_JUDGED = 400
+
+
+@dataclass(frozen=True)
+class MeshPlan:
+    """A task with what was found on the way.
+
+    Attributes:
+        task: to train.  basis: of the targets.
+    """
+
+    task: MeshTask
+    basis: Basis
+
+
+def plan_mesh(
+    training_set: TrainingSet,
+    network: str,
+    preset: Preset,
+    say: Say,
+    *,
+    seed: int = 0,
+    affine: bool = False,
+    stabilise: bool = False,
+    mirror: bool = False,
+    halves: bool = False,
+    device: str = "cpu",
+) -> MeshPlan:
+    """Read the set and make the network.
+
+    Args:
+        network: "laine", "dense" or "pointwise".  say: told (stage, done, total); it may raise to cancel.
+        mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
+        halves: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
+    """
+    learned, held = split_frames(training_set, preset, say)
+    one_camera = training_set.side_crop is None and network != "dense"
+    both = mirror_of(training_set.rig) if mirror and one_camera else None
+    targets = MeshTargets(training_set, learned, stabilise=stabilise, mirror=both)
+    basis = targets.basis(learned)
+    whitening = whitening_of(learned)
+    torch.manual_seed(seed)
+    limits, rig = covering(learned.face), training_set.rig
+    if network == "dense":
+        task = DenseTask(nn.Identity(), learned, held, targets, whitening, rig, limits, affine, device)
+        task.prepare()
+        task.make_network(basis, preset.widths, preset.most_pictures)
+        return MeshPlan(task, basis)
+    convolutions = LaineNetwork(
+        basis,
+        preset.maps,
+        (preset.picture.height, preset.picture.width),
+        cameras=learned.pictures[0][0].shape[0] // preset.picture.channels,
+        colours=preset.picture.channels,
+        first_kernel=1 if network == "pointwise" else 3,
+        fixed=affine,
+    )
+    joined = halves_of(rig.channels, learned) if halves and targets.from_weights else None
+    task = MeshTask(convolutions, learned, held, targets, whitening, rig, limits, affine, device, halves=joined)
+    return MeshPlan(task, basis)
+
+
+def split_frames(training_set: TrainingSet, preset: Preset, say: Say) -> tuple[Frames, Frames | None]:
+    """Frames to learn from and frames held out, pictures prepared."""
+    held = training_set.held()
+    learn_shots = tuple(shot for shot in training_set.shots if shot.name not in held)
+    held_shots = tuple(shot for shot in training_set.shots if shot.name in held)
+    total = sum(shot.frames for shot in training_set.shots)
+    done = sum(shot.frames for shot in learn_shots)
+    learned = read_frames_of(training_set, learn_shots, preset.picture, lambda n, _: say("pictures", n, total))
+    if not held_shots:
+        return learned, None
+    return learned, read_frames_of(
+        training_set, held_shots, preset.picture, lambda n, _: say("pictures", done + n, total)
+    )
+
+
+def mesh_bundle(
+    training_set: TrainingSet, plan: MeshPlan, preset: Preset, name: str, report: dict[str, object], *, int8: bool
+) -> tuple[SolverBundle, list[str]]:
+    """The trained network as a bundle, and what there is to say about it; FacecapError if it differs from torch."""
+    task, lines = plan.task, []
+    example = torch.zeros(
+        1, len(task.learned.pictures_at(np.array([0]))[0]), preset.picture.height, preset.picture.width
+    )
+    frames = task.held or task.learned
+    pictures = _pictures(task, frames, np.arange(min(4, frames.count)))
+    model = to_onnx(task.network, {"picture": example}, ("vertices",))
+    difference = parity(task.network, model, {"picture": pictures})
+    check_parity(difference, "m")
+    lines.append(f"The exported network differs from the trained one by at most {difference * 1000:.2g} mm.")
+    facts = SolverFacts(
+        name,
+        "mesh",
+        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        training_set.side_crop if len(example[0]) > preset.picture.channels else None,
+        preset.picture,
+        task.whitening.mean,
+        task.whitening.deviation,
+        training_set.rig.channels,
+        training_set.rig.vertex_count,
+        {**report, "parity_mm": difference * 1000, "explained": plan.basis.explained},
+        steady=tuple((float(x), float(y)) for x, y in task.place) if isinstance(task, DenseTask) else None,
+    )
+    networks = {"mesh": model}
+    if int8:
+        seen = examples(lambda rows: task.looked_at(task.learned, rows), task.learned.count, task.whitening)
+        networks["mesh.int8"] = quantised(model, seen)
+    moving = task.targets.moving.astype(np.int32)
+    probed = task.looked_at(task.learned, probe_rows(task.learned.count))
+    probes = solver_probes(networks, probed, whitening_table(facts.mean, facts.deviation))
+    neutral = training_set.rig.neutral.astype(np.float32)
+    bundle = SolverBundle(facts, networks, moving, neutral, probes=probes)
+    if int8:
+        solvers = [TrainedSolver(bundle, threads=2, precision=precision) for precision in ("fp32", "int8")]
+        plain, small = (_judged(task, solver) for solver in solvers)
+        lines += [f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
+        facts.report["rmse_mm_int8"] = small
+    return bundle, lines
+
+
+def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.Tensor:
+    """(B, C, H, W) whitened, as the network gets them."""
+    return task.whitening(torch.from_numpy(task.looked_at(frames, which)).float() / 255)
+
+
+def _judged(task: MeshTask, solver: TrainedSolver) -> float:
+    """RMSE, mm, of a solver on held-out frames, through onnxruntime."""
+    frames = task.held or task.learned
+    some = np.unique(np.linspace(0, frames.count - 1, min(_JUDGED, frames.count)).astype(np.intp))
+    found = np.stack(
+        [solver.solve_crop(task.looked_at(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))]
+    )
+    true = task.targets.positions(torch.from_numpy(task.targets.at(frames, some)))
+    return float(rmse_mm(torch.from_numpy(found), true).square().mean().sqrt())
+
+
+def training_folder(out: Path) -> Path:
+    """Where checkpoints and logs of a training lie."""
+    return out.parent / f".{out.stem}.training"

@@ -1,0 +1,166 @@
+"""From a picture to a mesh: Laine et al.'s network, its fully connected one, and Meng and Wen's variant of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ....images.resample import resize
+from ....rig.blendshapes import BlendshapeRig
+from ....solvers.eye_alignment import stabilising, steadied
+from ...data.augment import Augmentation, augmented
+from ...data.cutmix import Halves, partners
+from ...data.frames import Frames, MeshTargets, Whitening
+from ...data.mirror import coin, mirrored_pictures
+from ...data.pca import Basis, basis_of
+from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
+from ...engine.mesh_preview import FacePictures
+from .dense import MOST_PICTURES, DenseNetwork
+
+Rows = NDArray[np.intp]
+_JUDGED_AT_ONCE, _SHOWN = 64, 8
+
+
+class Fetched(NamedTuple):
+    """Pictures (B, C, H, W) uint8 and targets (B, …) of some frames."""
+
+    pictures: NDArray[np.uint8]
+    targets: NDArray[np.float32]
+
+
+@dataclass
+class MeshTask:
+    """A network that gives vertices, judged by their distance on held-out shots.
+
+    Attributes:
+        network: (B, C, H, W) whitened pictures to (B, 3 M) m.
+        learned, held: frames.  targets: of these.  whitening: of pictures.
+        limits: of augmentation.  affine: whether the loss forgives affine transformations.  device: torch's.
+        halves: of faces, where those of different frames are joined.
+    """
+
+    network: nn.Module
+    learned: Frames
+    held: Frames | None
+    targets: MeshTargets
+    whitening: Whitening
+    rig: BlendshapeRig
+    limits: Augmentation
+    affine: bool = False
+    device: str = "cpu"
+    judged_by: str = "rmse_mm"
+    halves: Halves | None = None
+
+    @property
+    def items(self) -> int:
+        return self.learned.count
+
+    def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
+        """(B, C, H, W) uint8: pictures as the network sees them."""
+        return frames.pictures_at(which)
+
+    def fetch(self, items: Rows) -> Fetched:
+        pictures, targets = self.looked_at(self.learned, items), self.targets.at(self.learned, items)
+        if self.halves is None:
+            return Fetched(pictures, targets)
+        return Fetched(*self.halves.joined(pictures, targets, self.learned.face[items], partners(items)))
+
+    def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+        targets = torch.from_numpy(fetched.targets).to(self.device)
+        if self.targets.mirror is not None:
+            which = coin(len(pictures), generator)
+            pictures, targets = mirrored_pictures(pictures, which), self.targets.mirrored(targets, which)
+        seen = augmented(pictures, self.limits, strength, generator)
+        found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
+        wanted = self.targets.positions(targets)
+        return affine_invariant_cm(found, wanted) if self.affine else squared_cm(found, wanted)
+
+    def found(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
+        """(B, 3 M) what the network gives and what is true of some frames."""
+        pictures = torch.from_numpy(self.looked_at(frames, which)).to(self.device).float() / 255
+        with torch.no_grad():
+            seen = self.whitening(pictures).contiguous(memory_format=torch.channels_last)
+            given = self.network(seen).float()
+            true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)).to(self.device))
+        return given, true
+
+    def judge(self) -> dict[str, float]:
+        if self.held is None:
+            return {}
+        squared = 0.0
+        for first in range(0, self.held.count, _JUDGED_AT_ONCE):
+            given, true = self.found(self.held, np.arange(first, min(first + _JUDGED_AT_ONCE, self.held.count)))
+            squared += float(rmse_mm(given, true).square().sum())
+        return {"rmse_mm": float(np.sqrt(squared / self.held.count))}
+
+    def mean_pose_mm(self) -> float:
+        """RMSE of the mean pose on what is held out: what a network that learned nothing reaches."""
+        frames = self.held or self.learned
+        some = np.unique(np.linspace(0, self.learned.count - 1, min(600, self.learned.count)).astype(np.intp))
+        mean = self.targets.positions(torch.from_numpy(self.targets.at(self.learned, some))).mean(0, keepdim=True)
+        squared = 0.0
+        for first in range(0, frames.count, _JUDGED_AT_ONCE):
+            which = np.arange(first, min(first + _JUDGED_AT_ONCE, frames.count))
+            true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)))
+            squared += float(rmse_mm(mean.expand_as(true), true).square().sum())
+        return float(np.sqrt(squared / frames.count))
+
+    def show(self) -> NDArray[np.uint8]:
+        frames = self.held or self.learned
+        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
+        given, true = self.found(frames, which)
+        faces = FacePictures(self.rig, self.targets.moving)
+        return sheet_of(frames.pictures_at(which), [faces.draw(x.cpu().numpy()) for x in (given, true)])
+
+
+class DenseTask(MeshTask):
+    """The fully connected network, whose pictures are turned so that eyes and nose stay where they are."""
+
+    def prepare(self) -> None:
+        """Find where eyes and nose lie on average."""
+        self.place = self._face(self.learned).mean(0)
+
+    def _face(self, frames: Frames) -> NDArray[np.float32]:
+        height, width = frames.pictures[0][0].shape[1:]
+        return (frames.face * np.array([width, height]) - 0.5).astype(np.float32)
+
+    def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
+        """(B, 1, H, W) uint8, stabilised."""
+        return steadied(frames.pictures_at(which), stabilising(self._face(frames)[which], self.place))
+
+    def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+        found = network(self.whitening(pictures)).float()  # pictures are principal components: nothing to augment
+        return squared_cm(found, self.targets.positions(torch.from_numpy(fetched.targets).to(self.device)))
+
+    def make_network(self, basis: Basis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
+        """The network, from the principal components of frames spread over the set."""
+        some = np.unique(np.linspace(0, self.learned.count - 1, min(most, self.learned.count)).astype(np.intp))
+        pictures = torch.from_numpy(self.looked_at(self.learned, some)).float() / 255
+        flat = self.whitening(pictures).flatten(1).numpy()
+        self.network = DenseNetwork(basis_of(flat, most), basis, widths)
+
+
+def sheet_of(pictures: NDArray[np.uint8], faces: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """(H, W, 3): a column per frame: what the camera saw, and faces below.
+
+    Args:
+        pictures: (B, C, h, w).  faces: rows of (B, H, W, 3).
+    """
+    height, width = faces[0].shape[1:3]
+    columns = []
+    for i, picture in enumerate(pictures):
+        seen = (
+            picture[:3].transpose(1, 2, 0)
+            if picture.shape[0] in (3, 6)
+            else np.repeat(picture[:1], 3, 0).transpose(1, 2, 0)
+        )
+        seen = resize(seen, (width, height))
+        columns.append(np.concatenate([seen.reshape(height, width, 3), *(row[i] for row in faces)]))
+    return np.concatenate(columns, axis=1)

@@ -1,0 +1,39 @@
+"""Laine et al.'s training, from the set to the bundle."""
+
+from __future__ import annotations
+
+from ...data.training_set import TrainingSet
+from ...engine.training_run import Run, report_lines
+from ..presets import Preset
+from .bundle import mesh_bundle, plan_mesh
+
+
+def train_meshes(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
+    """Train and export; returns what there is to say."""
+    settings = run.settings
+    plan = plan_mesh(
+        training_set, settings.network, preset, run.say,
+        seed=settings.seed, affine=settings.affine, stabilise=settings.stabilise,
+        mirror=settings.mirror, halves=settings.halves, device=run.device,
+    )  # fmt: skip
+    task = plan.task
+    lines = [f"{len(plan.basis.components)} components explain {plan.basis.explained:.2%} of what moves."]
+    if plan.task.targets.mirror is not None:
+        lines.append("The character is symmetric: mirrored pictures are learned from, too.")
+    if task.halves is not None:
+        lines.append("Upper and lower halves of faces are joined across frames, too.")
+    title = "loss (cm2) and held-out error (mm)"
+    epochs = run.train(task, preset.recipe, run.options(preset.batch), "train", title)
+    if not run.workers.first:
+        return []
+    lines += report_lines(epochs)
+    report = run.report(epochs)
+    if task.held is not None:
+        found = task.judge()["rmse_mm"]
+        mean = task.mean_pose_mm()
+        report |= {"rmse_mm": found, "mean_pose_mm": mean}
+        lines.append(f"Held-out shots: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
+    run.say("export", 0, 1)
+    bundle, more = mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
+    run.save(bundle)
+    return [*lines, *more]

@@ -1,0 +1,1 @@
+"""Meng et al.: a face embedding and an LSTM over time."""

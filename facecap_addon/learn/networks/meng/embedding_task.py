@@ -1,0 +1,199 @@
+"""The expression embedding of Meng and Wen 2019, section 3.1: stills of the same expression near each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ....errors import FacecapError
+from ....images.draw import draw_text
+from ....images.encode import read_image
+from ...data.augment import Augmentation, augmented
+from ...data.crops import PictureKind, cut
+from ...data.frames import Whitening
+from ...data.labelled_images import Stills
+from ...engine.losses import semi_hard, triplet
+
+Rows = NDArray[np.intp]
+MARGIN = 0.2
+"""FaceNet's; Meng and Wen leave theirs open."""
+_PER_CLASS, _AT_ONCE = 4, 64
+_NEAR, _FAR = np.array([52.0, 28.0, 92.0]), np.array([248.0, 230.0, 60.0])
+
+
+class Labelled(NamedTuple):
+    """Pictures (B, C, H, W) uint8 and their classes (B,)."""
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass
+class EmbeddingTask:
+    """Triplets of stills, judged by how far classes lie apart for persons who were held out.
+
+    An item is an anchor; the rest of its batch is drawn so that classes come back.
+
+    Attributes:
+        network: whitened pictures to unit vectors.  pictures: (S, C, H, W) uint8.  labels: (S,) index into `classes`.
+        held: (S,) bool, stills that are only judged by.
+        mining: "semi-hard" or "random" (the paper's).
+    """
+
+    network: nn.Module
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    held: NDArray[np.bool_]
+    whitening: Whitening
+    limits: Augmentation
+    mining: str = "semi-hard"
+    device: str = "cpu"
+    judged_by: str = "within_over_between"
+
+    def __post_init__(self) -> None:
+        self._learned, self._held = np.flatnonzero(~self.held), np.flatnonzero(self.held)
+        labels = self.labels[self._learned]
+        if len(np.unique(labels)) < 2 or np.bincount(labels).max() < 2:
+            raise FacecapError(
+                "There are too few stills: a triplet needs two of one expression and one of another.", "Add stills."
+            )
+
+    @property
+    def items(self) -> int:
+        return len(self._learned)
+
+    def fetch(self, items: Rows) -> Labelled:
+        # Each anchor brings its class: batches of few classes hold pairs to mine from.
+        random = np.random.default_rng(items.tolist())
+        labels = self.labels[self._learned]
+        chosen: list[int] = []
+        for item in items[: max(2, len(items) // _PER_CLASS)]:
+            same = np.flatnonzero(labels == labels[item])
+            chosen += [int(item), *random.choice(same, _PER_CLASS - 1).tolist()]
+        rows = self._learned[np.array(chosen)]
+        return Labelled(self.pictures[rows], self.labels[rows])
+
+    def loss(self, network: nn.Module, fetched: Labelled, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+        found = network(self.whitening(augmented(pictures, self.limits, strength, generator))).float()
+        labels = torch.from_numpy(fetched.labels).to(self.device)
+        if self.mining == "semi-hard":
+            a, p, n = semi_hard(found, labels, MARGIN)
+        else:
+            a, p, n = _random_triplets(labels, generator)
+        if not len(a):
+            return found.sum() * 0.0  # every triplet of the batch is learned already
+        return triplet(found[a], found[p], found[n], MARGIN)
+
+    def embeddings(self, rows: Rows) -> NDArray[np.float32]:
+        """(B, 128) of stills."""
+        return embed(self.network, self.whitening, lambda part: self.pictures[part], rows, self.device)
+
+    def judge(self) -> dict[str, float]:
+        if not len(self._held):
+            return {}
+        within, between = distances(self.embeddings(self._held), self.labels[self._held])
+        return {"within_over_between": within / max(between, 1e-9), "within": within, "between": between}
+
+    def show(self) -> NDArray[np.uint8]:
+        rows = self._held if len(self._held) else self._learned
+        return distance_picture(self.embeddings(rows), self.labels[rows], self.classes)
+
+
+def embed(
+    network: nn.Module, whitening: Whitening, pictures: Callable[[Rows], NDArray[np.uint8]], rows: Rows, device: str
+) -> NDArray[np.float32]:
+    """(B, D) embeddings of pictures, some at a time."""
+    found = []
+    with torch.no_grad():
+        for first in range(0, len(rows), _AT_ONCE):
+            part = torch.from_numpy(pictures(rows[first : first + _AT_ONCE])).to(device).float() / 255
+            found.append(network(whitening(part)).float().cpu().numpy())
+    return np.concatenate(found)
+
+
+def distances(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean distance within classes and between them."""
+    apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
+    same = labels[:, None] == labels[None]
+    other = ~same
+    np.fill_diagonal(same, False)
+    return float(apart[same].mean()) if same.any() else 0.0, float(apart[other].mean()) if other.any() else 0.0
+
+
+def distance_matrix(embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """(C, C) mean distance between stills of two classes, of different stills on the diagonal (figures 6 and 19)."""
+    apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
+    out = np.full((classes, classes), np.nan)
+    for a in range(classes):
+        for b in range(classes):
+            block = apart[np.ix_(labels == a, labels == b)]
+            if a == b:
+                block = block[~np.eye(len(block), dtype=bool)]
+            if block.size:
+                out[a, b] = block.mean()
+    return out
+
+
+def distance_picture(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]
+) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: the matrix of mean distances, dark where expressions lie near each other."""
+    matrix = distance_matrix(embeddings, labels, len(classes))
+    cell, left = max(12, min(28, 640 // len(classes))), 150
+    out = np.full((cell * len(classes) + 8, left + cell * len(classes) + 8, 3), 250, np.uint8)
+    high = np.nanmax(matrix) if np.isfinite(matrix).any() else 1.0
+    share = np.nan_to_num(matrix / max(float(high), 1e-9), nan=0.5)[..., None]
+    colored = np.round(_NEAR + share * (_FAR - _NEAR)).astype(np.uint8)
+    big = colored.repeat(cell, axis=0).repeat(cell, axis=1)
+    out[: big.shape[0], left : left + big.shape[1]] = big
+    for i, name in enumerate(classes):
+        place = (4, i * cell + cell // 2 + 4)
+        draw_text(out, place, name[:20], 12, (40, 40, 40))
+    return out
+
+
+def read_stills(
+    stills: Stills, kind: PictureKind, find_box: Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
+) -> tuple[NDArray[np.uint8], Stills, list[str]]:
+    """Pictures of stills, the face cut out of each; those without a face are left out and named.
+
+    Args:
+        find_box: crop of an RGB picture in its parts, or None if it shows no face.
+    """
+    found: list[NDArray[np.uint8]] = []
+    kept: list[int] = []
+    notes: list[str] = []
+    for i, path in enumerate(stills.paths):
+        picture = read_image(path)
+        box = None if picture is None else find_box(picture)
+        if picture is None or box is None:
+            notes.append(f"{path.name}: {'cannot be read' if picture is None else 'no face is seen'}; it is not used.")
+            continue
+        found.append(cut(picture, box, kind))
+        kept.append(i)
+    if not found:
+        raise FacecapError("None of the stills shows a face.", "Look at the folder.")
+    rows = np.array(kept)
+    some = replace(
+        stills, paths=tuple(stills.paths[i] for i in kept), label=stills.label[rows], person=stills.person[rows]
+    )
+    return np.stack(found), some, notes
+
+
+def _random_triplets(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """A random positive and negative for each picture, as in the paper."""
+    same = labels[:, None] == labels[None]
+    alone = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    chance = torch.rand(same.shape, generator=generator).to(labels.device)
+    positive = torch.where(same & ~alone, chance, -1.0).max(1)
+    negative = torch.where(~same, chance, -1.0).max(1)
+    good = (positive.values >= 0) & (negative.values >= 0)
+    return torch.nonzero(good)[:, 0], positive.indices[good], negative.indices[good]

@@ -1,0 +1,230 @@
+"""Sequences of frames to weights: an LSTM on embeddings, and the same trained together with convolutions
+(Meng and Wen 2019, section 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ....rig.blendshapes import BlendshapeRig
+from ...data.augment import Augmentation, augmented
+from ...data.cutmix import Halves, partners
+from ...data.frames import Frames, MeshTargets, Whitening
+from ...data.mirror import coin, mirrored_pictures
+from ...engine.losses import CM, rmse_mm
+from ...engine.mesh_preview import FacePictures
+from ..laine.convolutional import DROPOUT, Tower
+from ..laine.task import sheet_of
+from .lstm import LENGTH, WeightLstm
+
+Rows = NDArray[np.intp]
+_SHOWN, _AT_ONCE = 8, 50
+
+
+class Stretch(NamedTuple):
+    """Inputs and weights (B, T, …) of stretches of frames."""
+
+    inputs: NDArray[np.generic]
+    weights: NDArray[np.float32]
+
+
+@dataclass
+class WeightsTask:
+    """A network that gives weights of stretches of frames; its loss is on the vertices that they make.
+
+    Attributes:
+        network: what learns.  learned, held: frames.  targets: vertices of weights.  device: torch's.
+    """
+
+    network: nn.Module
+    learned: Frames
+    held: Frames | None
+    targets: MeshTargets
+    rig: BlendshapeRig
+    device: str = "cpu"
+    judged_by: str = "rmse_mm"
+
+    def __post_init__(self) -> None:
+        self._starts = self.learned.starts(LENGTH)
+        # Mean squared distance of vertices is a quadratic form of the weights' difference: |D d|² = |R d|², R a root
+        # of Dᵀ D. It is the same loss for a hundredth of the work.
+        deltas = self.targets.deltas.double()
+        values, vectors = torch.linalg.eigh(deltas @ deltas.T)
+        root = vectors * values.clamp(min=0).sqrt() * CM / deltas.shape[1] ** 0.5
+        self._root = root.float().to(self.device)
+
+    @property
+    def items(self) -> int:
+        return len(self._starts)
+
+    def rows_of(self, items: Rows) -> Rows:
+        """(B, T) frames of some stretches."""
+        return self._starts[items][:, None] + np.arange(LENGTH)
+
+    def distance(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """Mean squared difference of coordinates, cm², of the vertices that weights (B, T, K) make."""
+        return ((found.float() - wanted) @ self._root).square().sum(-1).mean()
+
+    def solved(self, frames: Frames) -> NDArray[np.float32]:
+        """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
+        out = np.empty_like(frames.weights)
+        with torch.no_grad():
+            for shot in np.unique(frames.shot):
+                rows = np.flatnonzero(frames.shot == shot)
+                out[rows] = self.solved_shot(frames, rows)
+        return out
+
+    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+        """(N, K) weights of the frames of one shot."""
+        raise NotImplementedError
+
+    def judge(self) -> dict[str, float]:
+        if self.held is None:
+            return {}
+        return {"rmse_mm": weights_rmse_mm(self.targets, self.solved(self.held), self.held.weights)}
+
+    def show(self) -> NDArray[np.uint8]:
+        frames = self.held or self.learned
+        which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
+        faces = FacePictures(self.rig, self.targets.moving)
+        both = (self.solved(frames)[which], frames.weights[which])
+        drawn = [faces.draw(self.targets.positions(torch.from_numpy(weights)).numpy()) for weights in both]
+        return sheet_of(frames.pictures_at(which), drawn)
+
+
+@dataclass
+class SequenceTask(WeightsTask):
+    """An LSTM from embeddings to weights.
+
+    Attributes:
+        embeddings, held_embeddings: (N, D) of the frames that are learned from and held out.
+        mirrored_embeddings: (N, D) of mirrored pictures that are learned from, where the targets have a mirror.
+    """
+
+    embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    held_embeddings: NDArray[np.float32] | None = None
+    mirrored_embeddings: NDArray[np.float32] | None = None
+
+    @property
+    def items(self) -> int:
+        return len(self._starts) * (1 if self.mirrored_embeddings is None else 2)
+
+    def fetch(self, items: Rows) -> Stretch:
+        count = len(self._starts)
+        rows = self.rows_of(items % count)
+        if self.mirrored_embeddings is None or self.targets.mirror is None:
+            return Stretch(self.embeddings[rows], self.learned.weights[rows])
+        which = (items >= count)[:, None, None]
+        weights = self.learned.weights[rows]
+        return Stretch(
+            np.where(which, self.mirrored_embeddings[rows], self.embeddings[rows]),
+            np.where(which, weights[..., self.targets.mirror.channels], weights),
+        )
+
+    def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
+        del strength
+        given = torch.from_numpy(np.asarray(fetched.inputs, np.float32)).to(self.device)
+        # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
+        noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
+        return self.distance(network(noisy)[0], torch.from_numpy(fetched.weights).to(self.device))
+
+    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+        known = self.held_embeddings if frames is self.held else self.embeddings
+        assert known is not None
+        return self.network(torch.from_numpy(known[rows])[None].to(self.device))[0][0].float().cpu().numpy()
+
+
+class TowerLstm(nn.Module):
+    """Convolutions and an LSTM trained together: the paper's baseline.
+
+    Args:
+        mean: (K,) mean weights.  maps, size: of the tower.  inputs: size of what the LSTM gets.
+    """
+
+    def __init__(self, mean: Tensor, maps: tuple[int, ...], size: tuple[int, int], inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.tower = Tower(maps, colours=3, first_kernel=1)
+        self.narrow = nn.Linear(self.tower.features(size), inputs)
+        self.sequence = WeightLstm(inputs, mean, hidden)
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """(B, D) of pictures (B, 3, H, W)."""
+        return self.narrow(nn.functional.dropout(self.tower(pictures), DROPOUT, self.training))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, T, K) weights of pictures (B, T, 3, H, W)."""
+        found = self.embed(pictures.flatten(0, 1))
+        return self.sequence(found.unflatten(0, pictures.shape[:2]))[0]
+
+
+@dataclass
+class JointTask(WeightsTask):
+    """Pictures to weights through a tower and an LSTM.
+
+    Stretches begin at every fifth frame, so that an epoch sees each frame twice, not ten times.
+
+    Attributes:
+        whitening: of pictures.  limits: of augmentation.
+        halves: of faces, where those of different stretches are joined, frame by frame.
+    """
+
+    whitening: Whitening = field(default_factory=lambda: Whitening(0.0, 1.0))
+    limits: Augmentation = field(default_factory=Augmentation)
+    halves: Halves | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._starts = self._starts[:: LENGTH // 2]
+
+    def fetch(self, items: Rows) -> Stretch:
+        rows = self.rows_of(items)
+        flat = rows.reshape(-1)
+        pictures, weights = self.learned.pictures_at(flat), self.learned.weights[flat]
+        if self.halves is not None:
+            other = (partners(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
+            pictures, weights = self.halves.joined(pictures, weights, self.learned.face[flat], other)
+        return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
+
+    def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255
+        weights = torch.from_numpy(fetched.weights).to(self.device)
+        if self.targets.mirror is not None:
+            which = coin(len(pictures), generator)
+            pictures, weights = mirrored_pictures(pictures, which), self.targets.mirrored(weights, which)
+        # Each frame is varied for itself: what the memory can average out it learns to, and each look teaches anew.
+        varied = augmented(pictures.flatten(0, 1), self.limits, strength, generator).unflatten(0, pictures.shape[:2])
+        return self.distance(network(self.whitening(varied)), weights)
+
+    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+        assert isinstance(self.network, TowerLstm)
+        found, state = [], None
+        for first in range(0, len(rows), _AT_ONCE):
+            pictures = (
+                torch.from_numpy(frames.pictures_at(rows[first : first + _AT_ONCE])).to(self.device).float() / 255
+            )
+            weights, *state = self.network.sequence(self.network.embed(self.whitening(pictures))[None], state)
+            found.append(weights[0].float().cpu().numpy())
+        return np.concatenate(found)
+
+
+def weights_rmse_mm(targets: MeshTargets, found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
+    """Root-mean-square distance of the moving vertices under two sets of weights (N, K), mm."""
+    squared = 0.0
+    for first in range(0, len(found), 256):
+        a, b = (targets.positions(torch.from_numpy(w[first : first + 256])) for w in (found, true))
+        squared += float(rmse_mm(a, b).square().sum())
+    return float(np.sqrt(squared / max(len(found), 1)))
+
+
+def jitter_mm(targets: MeshTargets, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N - 1,) Meng and Wen's D (equation 5), mm: mean distance that vertices move between two frames."""
+    out = np.empty(max(len(weights) - 1, 0))
+    for first in range(0, len(out), 256):
+        at = targets.positions(torch.from_numpy(weights[first : first + 257])).unflatten(1, (-1, 3))
+        out[first : first + 256] = 1000 * (at[1:] - at[:-1]).norm(dim=-1).mean(1).numpy()
+    return out

@@ -1,0 +1,250 @@
+"""Meng and Wen's training, from the set to the bundle: embedding first, then the LSTM; or both together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+from torch import nn
+
+from ....errors import FacecapError
+from ....solvers.bundle import SolverBundle, SolverFacts
+from ....solvers.probes import probe_rows, solver_probes, whitening_table
+from ....solvers.solver import TrainedSolver
+from ...data.augment import Augmentation, covering
+from ...data.cutmix import halves_of
+from ...data.frames import Frames, MeshTargets, Whitening, examples, whitening_of
+from ...data.labelled_images import find_stills, held_persons
+from ...data.mirror import mirror_of
+from ...data.training_set import TrainingSet
+from ...engine.training_run import Run, report_lines
+from ...export.onnx_export import check_parity, parity, quantised, to_onnx
+from ..laine.bundle import split_frames
+from ..presets import Preset
+from .embedding_task import EmbeddingTask, embed, read_stills
+from .facenet import EMBEDDING, FaceNet
+from .lstm import HIDDEN, WeightLstm
+from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
+
+CLASSES = 23
+"""Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
+_PER_CLASS = 60
+_INT8_JUDGED = 600
+FindBox = Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
+
+
+def train_sequences(
+    run: Run, training_set: TrainingSet, preset: Preset, *, find_box: FindBox | None = None
+) -> list[str]:
+    """Train and export; returns what there is to say.
+
+    Args:
+        find_box: crop of a still in its parts, or None without a face; needed where stills are named.
+    Raises:
+        FacecapError: the set's targets are point caches: there are no weights to learn.
+    """
+    learned, held = split_frames(training_set, preset, run.say)
+    mirror = mirror_of(training_set.rig) if run.settings.mirror else None
+    targets = MeshTargets(training_set, learned, mirror=mirror)
+    if not targets.from_weights:
+        raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
+    whitening = whitening_of(learned)
+    torch.manual_seed(run.settings.seed)
+    mean = torch.from_numpy(learned.weights.mean(0))
+    options = run.options(preset.batch)
+    lines: list[str] = []
+    if run.settings.network == "meng":
+        embedding, lines = _trained_embedding(run, preset, learned, held, whitening, find_box)
+
+        def embedded(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
+            def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+                return frames.pictures_at(rows)[..., :: -1 if mirrored else 1].copy()
+
+            return embed(embedding, whitening, pictures, np.arange(frames.count), run.device)
+
+        lstm = WeightLstm(EMBEDDING, mean)
+        task: WeightsTask = SequenceTask(
+            lstm, learned, held, targets, training_set.rig, run.device,
+            embeddings=embedded(learned),
+            held_embeddings=None if held is None else embedded(held),
+            mirrored_embeddings=None if mirror is None else embedded(learned, mirrored=True),
+        )  # fmt: skip
+        options = replace(options, batch=64)
+    else:
+        network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
+        task = JointTask(
+            network, learned, held, targets, training_set.rig, run.device,
+            whitening=whitening, limits=covering(learned.face),
+            halves=halves_of(training_set.rig.channels, learned) if run.settings.halves else None,
+        )  # fmt: skip
+        options = replace(options, batch=max(1, options.batch // 10))
+        embedding, lstm = _Embedding(network), network.sequence
+    epochs = run.train(task, preset.recipe, options, "train", "train", key="train")
+    if not run.workers.first:
+        return []
+    lines += report_lines(epochs)
+    report = run.report(epochs)
+    if held is not None:
+        found = task.solved(held)
+        rmse, jitter = weights_rmse_mm(targets, found, held.weights), float(jitter_mm(targets, found).mean())
+        true_jitter = float(jitter_mm(targets, held.weights).mean())
+        report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
+        lines.append(
+            f"Held-out shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
+        )
+    run.say("export", 0, 1)
+    bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
+    if run.settings.int8:
+        bundle, said = _with_int8(bundle, learned, held or learned, targets)
+        more += said
+    else:
+        bundle = _with_probes(bundle, learned)
+    run.save(bundle)
+    return [*lines, *more]
+
+
+def _with_probes(bundle: SolverBundle, learned: Frames) -> SolverBundle:
+    """The bundle with pictures of the footage learned and what its networks give for them."""
+    table = whitening_table(bundle.facts.mean, bundle.facts.deviation)
+    pictures = learned.pictures_at(probe_rows(learned.count))
+    return replace(bundle, probes=solver_probes(bundle.networks, pictures, table))
+
+
+def _with_int8(
+    bundle: SolverBundle, learned: Frames, judged: Frames, targets: MeshTargets
+) -> tuple[SolverBundle, list[str]]:
+    """The bundle with its embedding quantised, too, and its probes; and what that costs."""
+    facts = bundle.facts
+    seen = examples(learned.pictures_at, learned.count, Whitening(facts.mean, facts.deviation))
+    small = quantised(bundle.networks["embedding"], seen)
+    bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), learned)
+    errors: list[float] = []
+    notes: tuple[str, ...] = ()
+    for precision in ("fp32", "int8"):
+        solver, found = TrainedSolver(bundle, threads=2, precision=precision), []
+        rows = np.arange(min(_INT8_JUDGED, judged.count))
+        for i in rows:
+            if i == 0 or judged.shot[i] != judged.shot[i - 1]:
+                solver.start_shot()
+            found.append(solver.solve_crop(judged.pictures_at(rows[i : i + 1])[0]))
+        errors.append(weights_rmse_mm(targets, np.stack(found), judged.weights[rows]))
+        notes = solver.notes
+    facts.report["rmse_mm_int8"] = errors[1]
+    line = f"Held-out error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
+    return bundle, [line, *notes]
+
+
+class _Embedding(nn.Module):
+    """The part of a `TowerLstm` that looks at pictures."""
+
+    def __init__(self, network: TowerLstm) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.network.embed(pictures)
+
+
+def _trained_embedding(
+    run: Run,
+    preset: Preset,
+    learned: Frames,
+    held: Frames | None,
+    whitening: Whitening,
+    find_box: FindBox | None,
+) -> tuple[FaceNet, list[str]]:
+    """The embedding network, trained on stills, or on the footage's own expressions."""
+    settings = run.settings
+    network = FaceNet(preset.width, preset.picture.height)
+    lines: list[str] = []
+    if settings.stills is not None:
+        assert find_box is not None
+        pictures, stills, lines = read_stills(find_stills(settings.stills), preset.picture, find_box)
+        labels, classes, apart = stills.label, stills.classes, held_persons(stills)
+    else:
+        pictures, labels, classes, apart = expressions_in(learned, held, settings.seed)
+        lines = [f"Without stills, {len(classes)} expressions were found in the footage itself."]
+    task = EmbeddingTask(
+        network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
+    )
+    options = replace(run.options(preset.embedding_batch), batch=preset.embedding_batch)
+    epochs = run.train(task, preset.embedding_recipe, options, "embed", "embed", within="embedding", key="embed")
+    if epochs and "between" in epochs[-1].judged:
+        judged = task.judge()
+        ratio = judged["between"] / max(judged["within"], 1e-9)
+        lines.append(f"Expressions lie {ratio:.1f} times as far from each other as pictures of one (held out).")
+    return network.eval(), lines
+
+
+def expressions_in(
+    learned: Frames, held: Frames | None, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], NDArray[np.bool_]]:
+    """Pictures of the expressions that come back in footage: groups of frames with similar weights.
+
+    Returns:
+        (S, C, H, W) pictures, (S,) labels, names, and (S,) whether they come from held-out shots.
+    """
+    spread = np.maximum(learned.weights.std(0), 0.05)
+    count = min(CLASSES, max(2, learned.count // 20))
+    centres, _ = kmeans2(
+        (learned.weights / spread).astype(np.float64), count, minit="++", rng=np.random.default_rng(seed)
+    )
+    pictures, labels, apart = [], [], []
+    for frames, is_held in ((learned, False), (held, True)):
+        if frames is None:
+            continue
+        away = ((frames.weights / spread)[:, None] - centres[None]) ** 2
+        nearest = away.sum(-1).argmin(1)
+        for label in range(count):
+            rows = np.flatnonzero(nearest == label)
+            rows = rows[np.argsort(away[rows, label].sum(-1))][:_PER_CLASS]
+            if len(rows):
+                pictures.append(frames.pictures_at(rows))
+                labels += [label] * len(rows)
+                apart += [is_held] * len(rows)
+    return (
+        np.concatenate(pictures),
+        np.array(labels),
+        tuple(f"expression {i + 1}" for i in range(count)),
+        np.array(apart),
+    )
+
+
+def _bundle(
+    training_set: TrainingSet,
+    preset: Preset,
+    whitening: Whitening,
+    embedding: nn.Module,
+    lstm: WeightLstm,
+    name: str,
+    report: dict[str, object],
+) -> tuple[SolverBundle, list[str]]:
+    picture = {"picture": torch.zeros(1, 3, preset.picture.height, preset.picture.width)}
+    looking = to_onnx(embedding, picture, ("embedding",))
+    state = torch.zeros(1, 1, lstm.lstm.hidden_size)
+    step = {"embedding": torch.randn(1, 1, EMBEDDING), "hidden": state, "cell": state.clone()}
+    following = to_onnx(lstm, step, ("weights", "hidden_after", "cell_after"))
+    differences = [
+        parity(embedding, looking, {"picture": torch.randn_like(picture["picture"])}),
+        parity(lstm, following, step),
+    ]
+    check_parity(max(differences), "")
+    facts = SolverFacts(
+        name,
+        "weights",
+        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        None,
+        preset.picture,
+        whitening.mean,
+        whitening.deviation,
+        training_set.rig.channels,
+        training_set.rig.vertex_count,
+        {**report, "parity": max(differences)},
+    )
+    networks = {"embedding": looking, "sequence": following}
+    bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), training_set.rig.neutral.astype(np.float32))
+    return bundle, [f"The exported networks differ from the trained ones by at most {max(differences):.1g}."]

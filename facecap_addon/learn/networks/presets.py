@@ -1,0 +1,84 @@
+"""Sizes and recipes of the networks: the papers', and small ones that train in minutes on a laptop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..data.crops import PictureKind
+from ..engine.schedule import Recipe
+from .laine.convolutional import HEIGHT, MAPS, WIDTH
+from .laine.dense import WIDTHS
+from .meng.facenet import SIZE
+
+
+@dataclass(frozen=True)
+class FaceSizes:
+    """How large FACEGOOD's networks are.
+
+    Attributes:
+        blocks: of the teacher's three kinds.  teacher_width, student_width: factors on feature maps.
+        at_once: items whose derivatives fit into memory together.
+        student: recipe of the student, where it is not the teacher's.
+    """
+
+    blocks: tuple[int, int, int] = (10, 20, 9)
+    teacher_width: float = 1.0
+    student_width: float = 1.0
+    at_once: int = 128
+    student: Recipe | None = None
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How large a network is and how long it learns.
+
+    Attributes:
+        picture: what it sees.  maps: feature maps of the six pairs.  widths: of the dense layers.
+        width: factor on FaceNet's maps.  most_pictures: image components of the fully connected network.
+        recipe: rates and epochs.  batch: items per step.
+        embedding_recipe, embedding_batch: of the first stage of Meng and Wen.
+        faces: of teacher and student.
+    """
+
+    picture: PictureKind
+    maps: tuple[int, ...]
+    widths: tuple[int, int]
+    width: float
+    most_pictures: int
+    recipe: Recipe
+    batch: int
+    embedding_recipe: Recipe
+    embedding_batch: int
+    faces: FaceSizes = FaceSizes()
+
+
+_FULL = Preset(
+    PictureKind(HEIGHT, WIDTH), MAPS, WIDTHS, 1.0, 3000, Recipe(), 50, Recipe(200, 30, 5, 1e-3), 24
+)  # fmt: skip
+_PREVIEW = Preset(
+    PictureKind(HEIGHT // 2, WIDTH // 2),
+    (*(count // 4 for count in MAPS[:3]), 64, 128, 256),  # half as many where they cost little and tell most
+    (WIDTHS[0] // 4, WIDTHS[1] // 4),
+    0.25,
+    750,
+    Recipe(epochs=80, last_epochs=30, augmentation_epochs=3, rate=2e-3),
+    50,
+    Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=1e-3),
+    48,
+    FaceSizes((2, 4, 2), 0.625, 0.35, 50, Recipe(60, 20, 2, 4e-3)),
+)
+
+
+def preset_of(name: str, network: str) -> Preset:
+    """A preset, with the picture that a network wants."""
+    preset = {"full": _FULL, "preview": _PREVIEW}[name]
+    if network == "meng":
+        side = SIZE if name == "full" else SIZE // 2
+        return replace(preset, picture=PictureKind(side, side, colour=True))
+    if network == "dfcn":
+        side = SIZE if name == "full" else SIZE // 2
+        recipe = Recipe(400, 60) if name == "full" else Recipe(25, 8, 2, 1e-3)
+        return replace(preset, picture=PictureKind(side, side), recipe=recipe, batch=1024 if name == "full" else 50)
+    if network in ("pointwise", "vgg-lstm"):
+        return replace(preset, picture=replace(preset.picture, colour=True))
+    return preset
