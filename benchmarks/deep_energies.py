@@ -23,11 +23,6 @@ from scipy.spatial.transform import Rotation
 from benchmarks.ground_truth import ROOT, SKIN, embedding_of, load_truth, observe_clip, rehearsal_of
 from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import CLIP, TRUTH
-from facecap_addon.fit.deep.landmark_module import open_module
-from facecap_addon.fit.deep.refine import Refined, Refinement, Watch
-from facecap_addon.fit.deep.settings import DeepSettings
-from facecap_addon.fit.deep.shots import Shot
-from facecap_addon.fit.deep.views import first_view
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
@@ -36,6 +31,11 @@ from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.refine.networks.landmark_module import open_module
+from facecap_addon.refine.refine import Refined, Refinement, Watch
+from facecap_addon.refine.settings import DeepSettings
+from facecap_addon.refine.shots import Shot
+from facecap_addon.refine.views import first_view
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, head_space
 from facecap_addon.rig.rehearsal import Rehearsal
@@ -143,7 +143,7 @@ def landmark_fit(scene: Scene) -> Take:
 
 
 class NothingKept:
-    """Keeps parts in memory only; implements `fit.deep.kept.Kept`."""
+    """Keeps parts in memory only; implements `refine.chunk_store.Kept`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, NDArray[Any]]] = {}

@@ -13,17 +13,17 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks.deep_energies import Scene, landmark_fit, take_scene
 from facecap_addon.fit.channel_priors import channel_priors
-from facecap_addon.fit.deep.actor import Actor, actor_of
-from facecap_addon.fit.deep.infill import infill, interpolated
-from facecap_addon.fit.deep.plate_flow import DisFlow
-from facecap_addon.fit.deep.state import DeepState, head_points
-from facecap_addon.fit.deep.take_state import state_of
-from facecap_addon.fit.deep.tracers import Tracers, spread_tracers
-from facecap_addon.fit.deep.views import first_view
 from facecap_addon.fit.prior import load_prior
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import PicturesByRow
+from facecap_addon.refine.flow.infill import infill, interpolated
+from facecap_addon.refine.flow.optical_flow import DisFlow
+from facecap_addon.refine.flow.surface_points import Tracers, spread_tracers
+from facecap_addon.refine.render_mesh import Actor, actor_of
+from facecap_addon.refine.state import DeepState, head_points
+from facecap_addon.refine.take_state import state_of
+from facecap_addon.refine.views import first_view
 
 LENGTHS, PLACES = (3, 10), 10
 

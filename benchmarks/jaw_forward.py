@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.learned_actor import SET
-from facecap_addon.fit.deep.actor import actor_of
 from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.learn.data.frames import read_frames_of
 from facecap_addon.learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
+from facecap_addon.refine.render_mesh import actor_of
 from facecap_addon.rig.embedding import load_embedding
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.face_keypoints import face_points, mark_up

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from benchmarks.deep_energies import Errors, Scene, errors_of, landmark_fit, refine, show, take_scene
 from benchmarks.ground_truth import CACHE, observe_clip
-from facecap_addon.fit.deep.settings import DeepSettings
-from facecap_addon.fit.deep.shots import Shot
-from facecap_addon.fit.deep.views import View
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.refine.settings import DeepSettings
+from facecap_addon.refine.shots import Shot
+from facecap_addon.refine.views import View
 
 F64 = NDArray[np.float64]
 

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.deep_energies import landmark_fit, refine, take_scene
-from facecap_addon.fit.deep.actor import actor_of
-from facecap_addon.fit.deep.appearance import estimate_appearance, sight
-from facecap_addon.fit.deep.settings import DeepSettings
-from facecap_addon.fit.deep.state import camera_points
-from facecap_addon.fit.deep.take_state import state_of
-from facecap_addon.fit.deep.views import first_view, seen_in_crop
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.regions import Region, crop, image_from_crop
+from facecap_addon.refine.energies.appearance import estimate_appearance, sight
+from facecap_addon.refine.render_mesh import actor_of
+from facecap_addon.refine.settings import DeepSettings
+from facecap_addon.refine.state import camera_points
+from facecap_addon.refine.take_state import state_of
+from facecap_addon.refine.views import first_view, seen_in_crop
 from facecap_addon.render.picture import background_of, render
 from facecap_addon.render.shading import vertex_normals
 from facecap_addon.render.sky import sky_seen

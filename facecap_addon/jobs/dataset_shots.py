@@ -174,10 +174,10 @@ def _draw(
     seed: int,
     on_frame: Callable[[int], None],
 ) -> ShotRows:
-    from ..fit.deep.actor import actor_of
     from ..footage.write import video_steps
     from ..learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
     from ..learn.data.synthetic_motion import head_curves, shot_curves
+    from ..refine.render_mesh import actor_of
     from ..render.device import use_threads
     from ..rig.embedding import LandmarkEmbedding
 

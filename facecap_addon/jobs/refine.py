@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from ..fit.deep.settings import DeepSettings
 from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
 from ..images.encode import encode_jpeg
 from ..landmarks.observations import Observations
 from ..landmarks.registry import open_landmarker
+from ..refine.settings import DeepSettings
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import from_json, to_json
@@ -57,7 +57,7 @@ from .steps.refine_cameras import videos_of
 from .steps.result import SolveResult
 
 if TYPE_CHECKING:
-    from ..fit.deep.refine import Refined
+    from ..refine.refine import Refined
 
 FORMAT = 2
 """Raise it when what finished parts hold, or how they are found, changes."""
@@ -175,7 +175,7 @@ def settings_of(take: Take, path: Path) -> SolveSettings:
 
 
 class KeptFolder:
-    """Finished parts of a refinement, one file each; implements `fit.deep.refine.Kept`."""
+    """Finished parts of a refinement, one file each; implements `refine.refine.Kept`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -239,11 +239,11 @@ def _refine(
 ) -> Refined:
     from threadpoolctl import threadpool_limits
 
-    from ..fit.deep.landmark_module import open_module
-    from ..fit.deep.plate_flow import DisFlow, TorchFlow
-    from ..fit.deep.refine import Refinement, Watch
-    from ..fit.deep.shots import Shot
-    from ..fit.deep.views import first_view
+    from ..refine.flow.optical_flow import DisFlow, TorchFlow
+    from ..refine.networks.landmark_module import open_module
+    from ..refine.refine import Refinement, Watch
+    from ..refine.shots import Shot
+    from ..refine.views import first_view
     from ..render.device import device_of, use_threads
     from .steps.refine_cameras import further_shots
 

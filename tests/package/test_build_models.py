@@ -100,7 +100,7 @@ def test_networks_answer_as_mediapipe_does(name: str) -> None:
 @pytest.mark.usefixtures("one_torch_thread")
 def test_the_torch_graph_has_true_gradients() -> None:
     torch = pytest.importorskip("torch")
-    from facecap_addon.fit.deep.graph_module import GraphModule
+    from facecap_addon.refine.networks.graph_module import GraphModule
     from tools.build_models.networks import NETWORKS
     from tools.build_models.reference import reference_pictures
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from facecap_addon.fit.deep.actor import Actor, actor_of
-from facecap_addon.fit.deep.state import DeepState, camera_points
-from facecap_addon.fit.deep.views import View, first_view, in_view
 from facecap_addon.geometry.camera import centered_camera
+from facecap_addon.refine.render_mesh import Actor, actor_of
+from facecap_addon.refine.state import DeepState, camera_points
+from facecap_addon.refine.views import View, first_view, in_view
 from facecap_addon.render.camera import intrinsics_of, project
 from facecap_addon.render.picture import Appearance, render
 from tests.unit.sample import facing, sample

@@ -13,20 +13,20 @@ from scipy.spatial.transform import Rotation
 torch = pytest.importorskip("torch")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.fit.deep.actor import Actor  # noqa: E402
-from facecap_addon.fit.deep.appearance import estimate_appearance, sight  # noqa: E402
-from facecap_addon.fit.deep.derivatives import picture_derivatives  # noqa: E402
-from facecap_addon.fit.deep.energy import DeepEnergy, EnergyWeights, Expected  # noqa: E402
-from facecap_addon.fit.deep.failure import failed  # noqa: E402
-from facecap_addon.fit.deep.joint import JawJoint, skinned  # noqa: E402
-from facecap_addon.fit.deep.landmark_module import open_module  # noqa: E402
-from facecap_addon.fit.deep.looks import Looks  # noqa: E402
-from facecap_addon.fit.deep.minimise import minimise  # noqa: E402
-from facecap_addon.fit.deep.shots import Shot, cut_plates, look_at_plates  # noqa: E402
-from facecap_addon.fit.deep.state import DeepState, directions, head_points  # noqa: E402
-from facecap_addon.fit.deep.views import View, in_view  # noqa: E402
-from facecap_addon.fit.deep.weights import weights_of  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
+from facecap_addon.refine.energies.appearance import estimate_appearance, sight  # noqa: E402
+from facecap_addon.refine.energies.deep_energy import DeepEnergy, EnergyWeights, Expected  # noqa: E402
+from facecap_addon.refine.energies.derivatives import picture_derivatives  # noqa: E402
+from facecap_addon.refine.energies.landmark_weights import weights_of  # noqa: E402
+from facecap_addon.refine.failure import failed  # noqa: E402
+from facecap_addon.refine.jaw_joint import JawJoint, skinned  # noqa: E402
+from facecap_addon.refine.levenberg_marquardt import minimise  # noqa: E402
+from facecap_addon.refine.networks.crop_ensemble import Looks  # noqa: E402
+from facecap_addon.refine.networks.landmark_module import open_module  # noqa: E402
+from facecap_addon.refine.render_mesh import Actor  # noqa: E402
+from facecap_addon.refine.shots import Shot, cut_plates, look_at_plates  # noqa: E402
+from facecap_addon.refine.state import DeepState, directions, head_points  # noqa: E402
+from facecap_addon.refine.views import View, in_view  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.picture import Appearance, pooled  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402

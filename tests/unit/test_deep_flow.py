@@ -8,16 +8,16 @@ from scipy.spatial.transform import Rotation
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.fit.deep.infill import face_square, gaps_of, infill, interpolated  # noqa: E402
-from facecap_addon.fit.deep.plate_flow import DisFlow, FacePair  # noqa: E402
-from facecap_addon.fit.deep.state import DeepState, directions, head_points  # noqa: E402
-from facecap_addon.fit.deep.temporal import Motion, averaged, mean_rotation, refine_in_time  # noqa: E402
-from facecap_addon.fit.deep.tracers import (  # noqa: E402
+from facecap_addon.refine.flow.infill import face_square, gaps_of, infill, interpolated  # noqa: E402
+from facecap_addon.refine.flow.optical_flow import DisFlow, FacePair  # noqa: E402
+from facecap_addon.refine.flow.surface_points import (  # noqa: E402
     spread_tracers,
     tracer_derivatives,
     tracer_places,
     tracers_seen,
 )
+from facecap_addon.refine.flow.temporal import Motion, averaged, mean_rotation, refine_in_time  # noqa: E402
+from facecap_addon.refine.state import DeepState, directions, head_points  # noqa: E402
 from tests.unit.deep_scene import actor, frames, one, picture, view  # noqa: E402
 
 

@@ -10,13 +10,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.fit.deep.landmark_module import HeatmapModule, MeshModule, open_module, soft_argmax  # noqa: E402
-from facecap_addon.fit.deep.looks import Looks  # noqa: E402
-from facecap_addon.fit.deep.push_forward import push_forward  # noqa: E402
 from facecap_addon.landmarks.heatmap import soft_argmax as soft_argmax_in_numpy  # noqa: E402
 from facecap_addon.landmarks.models_folder import open_session  # noqa: E402
 from facecap_addon.landmarks.regions import crop, region_around  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
+from facecap_addon.refine.networks.crop_ensemble import Looks  # noqa: E402
+from facecap_addon.refine.networks.jvp import push_forward  # noqa: E402
+from facecap_addon.refine.networks.landmark_module import (  # noqa: E402
+    HeatmapModule,
+    MeshModule,
+    open_module,
+    soft_argmax,
+)
 from tests.unit import deep_scene  # noqa: E402
 
 

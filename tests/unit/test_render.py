@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.fit.deep.joint import rotation_matrices  # noqa: E402
 from facecap_addon.geometry.raster import rasterise as rasterise_in_numpy  # noqa: E402
+from facecap_addon.refine.jaw_joint import rotation_matrices  # noqa: E402
 from facecap_addon.render import coverage_cpu, coverage_torch  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.camera import project  # noqa: E402

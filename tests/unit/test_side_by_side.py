@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from facecap_addon.errors import CancelledError
-from facecap_addon.fit.deep.side_by_side import cores, side_by_side
+from facecap_addon.refine.parallel import cores, side_by_side
 from tests.patience import PATIENCE_S, wait_until
 
 Poll = Callable[[], None]

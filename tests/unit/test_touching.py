@@ -8,16 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.fit.deep.state import DeepState  # noqa: E402
-from facecap_addon.fit.deep.touching import (  # noqa: E402
+from facecap_addon.landmarks.observations import Observations  # noqa: E402
+from facecap_addon.refine.energies.contact import (  # noqa: E402
     Contact,
     contact_energy,
     contact_equations,
     contact_of,
     open_mm,
 )
-from facecap_addon.fit.deep.tracers import Tracers, tracer_places  # noqa: E402
-from facecap_addon.landmarks.observations import Observations  # noqa: E402
+from facecap_addon.refine.flow.surface_points import Tracers, tracer_places  # noqa: E402
+from facecap_addon.refine.state import DeepState  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
 from tests.unit.deep_scene import actor  # noqa: E402
 

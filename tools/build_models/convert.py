@@ -12,9 +12,9 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from facecap_addon.fit.deep.graph_module import GraphModule
 from facecap_addon.landmarks.graph import load_graph, save_graph
 from facecap_addon.landmarks.probes import Probe, save_probe
+from facecap_addon.refine.networks.graph_module import GraphModule
 
 from .networks import NETWORKS, Network, OnnxNetwork
 from .onnx_export import export_onnx

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facecap_addon.fit.deep.graph_module import GraphModule
-from facecap_addon.fit.deep.landmark_module import MESH_LANDMARKS, attention_order, attention_subsets, refined_places
 from facecap_addon.landmarks.graph import Graph
+from facecap_addon.refine.networks.graph_module import GraphModule
+from facecap_addon.refine.networks.landmark_module import (
+    MESH_LANDMARKS,
+    attention_order,
+    attention_subsets,
+    refined_places,
+)
 
 IRIS_REFINED_LANDMARKS = 478
 

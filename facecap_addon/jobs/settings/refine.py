@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...fit.deep.settings import DeepSettings
+from ...refine.settings import DeepSettings
 from ...settings_schema import setting
 from .output import OutputSettings
 

@@ -28,7 +28,7 @@ from .frame_access import PicturesByRow
 from .outputs import REPORT_EVERY
 
 if TYPE_CHECKING:
-    from ...fit.deep.shots import Shot
+    from ...refine.shots import Shot
 
 MOST_CAMERAS = 16
 
@@ -45,8 +45,8 @@ def further_shots(
     Raises:
         FacecapError: the file cannot be read, or a video cannot.
     """
-    from ...fit.deep.shots import Shot
-    from ...fit.deep.views import View
+    from ...refine.shots import Shot
+    from ...refine.views import View
 
     shots: list[Shot] = []
     readers: list[PicturesByRow] = []

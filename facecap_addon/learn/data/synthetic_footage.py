@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ...fit.deep.actor import Actor
-from ...fit.deep.state import DeepState, camera_points
+from ...refine.render_mesh import Actor
+from ...refine.state import DeepState, camera_points
 from ...render.picture import Appearance, render
 from ...render.shading import vertex_normals
 from ...render.sky import sky_seen

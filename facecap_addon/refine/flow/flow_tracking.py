@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .actor import Actor
-from .state import DeepState, held_at_bounds, offsets_between
-from .tracers import Tracers, tracer_derivatives, tracer_places
-from .views import View
+from ..render_mesh import Actor
+from ..state import DeepState, held_at_bounds, offsets_between
+from ..views import View
+from .surface_points import Tracers, tracer_derivatives, tracer_places
 
 F64 = NDArray[np.float64]
 

@@ -8,36 +8,36 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...landmarks.layout import layout_of
-from ...landmarks.observations import Observations
-from ...render.picture import Appearance
-from ...rig.blendshapes import BlendshapeRig
-from ...rig.embedding import LandmarkEmbedding
-from ...rig.twins import key_shares
-from ...takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
-from ..channel_priors import channel_priors
-from ..prior import load_prior
-from .actor import Actor, actor_of
-from .appearance import estimate_appearance, sight
-from .expectation import expected_weights
+from ..errors import FacecapError
+from ..fit.channel_priors import channel_priors
+from ..fit.prior import load_prior
+from ..landmarks.layout import layout_of
+from ..landmarks.observations import Observations
+from ..render.picture import Appearance
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.embedding import LandmarkEmbedding
+from ..rig.twins import key_shares
+from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
+from .chunk_store import Kept
+from .chunked_minimise import Ground, Memory, lower
+from .energies.appearance import estimate_appearance, sight
+from .energies.contact import contact_of
+from .energies.expected_weights import expected_weights
+from .energies.landmark_weights import weights_of
 from .failure import failed
-from .infill import gaps_of, infill
-from .kept import Kept
-from .landmark_module import LandmarkModule
-from .looks import Looks
-from .lower import Ground, Memory, lower
-from .motion import face_motion
-from .plate_flow import DisFlow, PlateFlow
+from .flow.face_motion import face_motion
+from .flow.infill import gaps_of, infill
+from .flow.optical_flow import DisFlow, PlateFlow
+from .flow.surface_points import spread_tracers
+from .flow.temporal import refine_in_time
+from .networks.crop_ensemble import Looks
+from .networks.landmark_module import LandmarkModule
+from .render_mesh import Actor, actor_of
 from .schedule import Pass, key_regions, pass_again, passes_of
 from .settings import DeepSettings
 from .shots import Shot
 from .state import DeepState
 from .take_state import rows_in, state_of, with_state
-from .temporal import refine_in_time
-from .touching import contact_of
-from .tracers import spread_tracers
-from .weights import weights_of
 
 F64 = NDArray[np.float64]
 Rows = NDArray[np.intp]

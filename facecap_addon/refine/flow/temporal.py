@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
-from .actor import Actor
-from .follow_flow import Held, Targets, follow, pose_precision
-from .side_by_side import side_by_side
-from .state import DeepState
-from .tracers import Tracers, tracer_places
-from .views import View
+from ..parallel import side_by_side
+from ..render_mesh import Actor
+from ..state import DeepState
+from ..views import View
+from .flow_tracking import Held, Targets, follow, pose_precision
+from .surface_points import Tracers, tracer_places
 
 F64 = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...geometry.camera import PinholeCamera
-from ...render.camera import into_crop, intrinsics_of, project
+from ..geometry.camera import PinholeCamera
+from ..render.camera import into_crop, intrinsics_of, project
 
 F64 = NDArray[np.float64]
 Floats = NDArray[Any]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ...render.camera import intrinsics_of, project
 from ...render.fragments import barycentrics, rasterise
-from .actor import Actor
-from .state import DeepState, camera_points, directions
-from .views import View, in_view, moved_places
+from ..render_mesh import Actor
+from ..state import DeepState, camera_points, directions
+from ..views import View, in_view, moved_places
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import FacecapError
-from ...render.antialias import Topology, topology_of
-from ...rig.blendshapes import BlendshapeRig
-from ...rig.embedding import LandmarkEmbedding
-from ...rig.rehearsal import face_mesh
-from ...rig.surface import points_on
-from .joint import JawJoint
+from ..errors import FacecapError
+from ..render.antialias import Topology, topology_of
+from ..rig.blendshapes import BlendshapeRig
+from ..rig.embedding import LandmarkEmbedding
+from ..rig.rehearsal import face_mesh
+from ..rig.surface import points_on
+from .jaw_joint import JawJoint
 
 F64 = NDArray[np.float64]
 # Only this many face sizes around the face are drawn: bodies can be large.

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .actor import Actor
-from .follow_flow import flow_trust
+from ..chunk_store import Kept
+from ..render_mesh import Actor
+from ..shots import Shot
+from ..state import DeepState
+from .flow_tracking import flow_trust
 from .infill import face_square
-from .kept import Kept
-from .plate_flow import FacePair, PlateFlow
-from .shots import Shot
-from .state import DeepState
+from .optical_flow import FacePair, PlateFlow
+from .surface_points import Tracers, tracer_places, tracers_seen
 from .temporal import Motion
-from .tracers import Tracers, tracer_places, tracers_seen
 
 _PART = 64
 

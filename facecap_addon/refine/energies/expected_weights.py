@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...fit.channel_priors import ChannelPriors, prior_mean
+from ...fit.prior import ExpressionPrior, find_expectation
 from ...landmarks.observations import Observations
 from ...takes.take import STATUS_SOLVED, Take
-from ..channel_priors import ChannelPriors, prior_mean
-from ..prior import ExpressionPrior, find_expectation
 
 F64 = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from .actor import Actor
-from .joint import skinned
+from .jaw_joint import skinned
+from .render_mesh import Actor
 
 F64 = NDArray[np.float64]
 Vertices = NDArray[np.int64]

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...landmarks.regions import Region, region_around
-from .looks import Looks, cut
+from ..landmarks.regions import Region, region_around
+from .networks.crop_ensemble import Looks, cut
 from .views import Plates, View
 
 

@@ -20,17 +20,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...fit.minimise import robust_factor, robust_loss
 from ...render.picture import Appearance, background_of, pooled, render
 from ...render.shading import vertex_normals
 from ...render.sky import sky_seen
-from ..minimise import robust_factor, robust_loss
-from .actor import Actor
+from ..networks.crop_ensemble import FINER, Looks
+from ..render_mesh import Actor
+from ..state import DeepState, camera_points, head_points, offsets_between
+from ..views import Plates, View, seen_in_crop
+from .contact import Contact, contact_energy, contact_equations
 from .derivatives import landmark_derivatives, network_derivatives, picture_derivatives
-from .looks import FINER, Looks
-from .state import DeepState, camera_points, head_points, offsets_between
-from .touching import Contact, contact_energy, contact_equations
-from .views import Plates, View, seen_in_crop
-from .weights import LandmarkWeights
+from .landmark_weights import LandmarkWeights
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

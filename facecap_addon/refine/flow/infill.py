@@ -13,23 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from ...fit.banded import second_difference
+from ...fit.minimise import relative_turns
 from ...landmarks.regions import Region
-from ..banded import second_difference
-from ..minimise import relative_turns
-from .actor import Actor
-from .follow_flow import (
-    Held,
-    Targets,
-    flow_trust,
-    follow,
-    offsets_between,
-    pose_precision,
-    robust,
-)
-from .plate_flow import FacePair, PlateFlow
-from .state import DeepState
-from .tracers import Tracers, tracer_derivatives, tracer_places, tracers_seen
-from .views import View
+from ..render_mesh import Actor
+from ..state import DeepState
+from ..views import View
+from .flow_tracking import Held, Targets, flow_trust, follow, offsets_between, pose_precision, robust
+from .optical_flow import FacePair, PlateFlow
+from .surface_points import Tracers, tracer_derivatives, tracer_places, tracers_seen
 
 F64 = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .energy import Comparison
+from .energies.deep_energy import Comparison
 from .state import DeepState
 
 F64 = NDArray[np.float64]

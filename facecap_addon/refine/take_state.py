@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ...errors import FacecapError
-from ...geometry.quaternions import rotation_of, wxyz_of
-from ...takes.take import Take
-from .actor import Actor
+from ..errors import FacecapError
+from ..geometry.quaternions import rotation_of, wxyz_of
+from ..takes.take import Take
+from .render_mesh import Actor
 from .state import DeepState
 
 

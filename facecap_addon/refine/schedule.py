@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...rig.channels import arkit_name, region_of
-from .actor import Actor
-from .energy import EnergyWeights
+from ..rig.channels import arkit_name, region_of
+from .energies.deep_energy import EnergyWeights
+from .render_mesh import Actor
 from .settings import DeepSettings
 
 Bools = NDArray[np.bool_]

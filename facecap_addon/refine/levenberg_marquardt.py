@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .energy import Comparison, DeepEnergy, EnergyWeights
+from .energies.deep_energy import Comparison, DeepEnergy, EnergyWeights
 from .state import DeepState, held_at_bounds
 
 F64 = NDArray[np.float64]

@@ -23,9 +23,9 @@ from ...render.fragments import rasterise
 from ...render.picture import Appearance
 from ...render.shading import decode_srgb, harmonics, vertex_normals
 from ...render.sky import sky_seen
-from .actor import Actor
-from .state import DeepState, camera_points, head_points
-from .views import View, in_view
+from ..render_mesh import Actor
+from ..state import DeepState, camera_points, head_points
+from ..views import View, in_view
 
 ROUNDS = 3
 # A vertex is seen if nothing is nearer by more than this, and it does not stand edge-on. An eye lies close behind its

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...fit.contact import closedness, shut_lids
+from ...fit.landmark_terms import LIPS, terms_for
+from ...fit.minimise import robust_factor, robust_loss
 from ...landmarks.observations import Observations
-from ..contact import closedness, shut_lids
-from ..landmark_terms import LIPS, terms_for
-from ..minimise import robust_factor, robust_loss
-from .actor import Actor
-from .state import DeepState, directions, head_points
+from ..render_mesh import Actor
+from ..state import DeepState, directions, head_points
 
 F64 = NDArray[np.float64]
 

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from ...render.picture import Appearance
-from .actor import Actor
-from .energy import DeepEnergy, EnergyWeights, Expected
+from ..render.picture import Appearance
+from .chunk_store import Kept
+from .energies.contact import Contact
+from .energies.deep_energy import DeepEnergy, EnergyWeights, Expected
+from .energies.landmark_weights import LandmarkWeights
 from .failure import landmark_error_mm
-from .kept import Kept
-from .looks import Looks
-from .minimise import minimise
+from .levenberg_marquardt import minimise
+from .networks.crop_ensemble import Looks
+from .parallel import cores, side_by_side
+from .render_mesh import Actor
 from .schedule import Pass, free_unknowns
 from .shots import Shot, cut_plates, look_at_plates
-from .side_by_side import cores, side_by_side
 from .state import DeepState
-from .touching import Contact
-from .weights import LandmarkWeights
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from ...render.picture import Appearance, background_of, render, vertex_light
 from ...render.shading import harmonics
-from .actor import Actor
-from .landmark_module import LandmarkModule, MeshModule
-from .looks import FINER
-from .push_forward import push_forward
-from .state import DeepState, camera_points, directions
-from .tracers import Tracers, tracer_derivatives
-from .views import Plates, View, moved_places, seen_in_crop
+from ..flow.surface_points import Tracers, tracer_derivatives
+from ..networks.crop_ensemble import FINER
+from ..networks.jvp import push_forward
+from ..networks.landmark_module import LandmarkModule, MeshModule
+from ..render_mesh import Actor
+from ..state import DeepState, camera_points, directions
+from ..views import Plates, View, moved_places, seen_in_crop
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""The terms that a refinement minimises, and their derivatives."""

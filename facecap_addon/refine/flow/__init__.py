@@ -1,0 +1,1 @@
+"""Optical flow, and what it says about the surface."""

@@ -1,0 +1,1 @@
+"""The landmark network inside the refinement: differentiated, on many crops."""
