@@ -26,7 +26,7 @@ from facecap_addon.footage.read import read_frames
 from facecap_addon.geometry.camera import focal_px_from_lens
 from facecap_addon.landmarks.observations import Observations, load_observations, save_observations
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.landmarks.track import assemble, observe
+from facecap_addon.landmarks.tracking.observe import assemble, observe
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.landmarks.detector import FULL_RANGE_FILE, SHORT_RANGE_FILE
-from facecap_addon.landmarks.mediapipe import LANDMARKS_FILE, MediaPipeLandmarker
-from facecap_addon.landmarks.models_folder import MODELS_FOLDER
-from facecap_addon.landmarks.track import Accuracy, observe
+from facecap_addon.landmarks.backends.blazeface import FULL_RANGE_FILE, SHORT_RANGE_FILE
+from facecap_addon.landmarks.backends.mediapipe import LANDMARKS_FILE, MediaPipeLandmarker
+from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
+from facecap_addon.landmarks.tracking.observe import Accuracy, observe
 
 TEST_DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
 FRAMES_IN_MEMORY = 240

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..geometry.quaternions import wxyz_of
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
-from ..landmarks.track import FrameObservation
+from ..landmarks.tracking.observe import FrameObservation
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.rehearsal import Rehearsal

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..errors import UNREADABLE, FacecapError
-from ..landmarks.models_folder import WRONG_HERE
+from ..landmarks.backends.model_files import WRONG_HERE
 from ..landmarks.probes import check_probe, load_probe
 from ..rig.channels import arkit_name
 from .features import alignment, network_points

@@ -12,8 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..landmarks.backends.model_files import WRONG_HERE
 from ..landmarks.layout import layout_of
-from ..landmarks.models_folder import WRONG_HERE
 from ..landmarks.probes import check_session
 from ..solvers.onnx_check import check_onnx
 from .sequence import LandmarkSequence, displacements_of

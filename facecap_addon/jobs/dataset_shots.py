@@ -14,7 +14,7 @@ from ..footage.footage import Footage, open_footage
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
-from ..landmarks.upright import stand_upright
+from ..landmarks.tracking.upright import stand_upright
 from ..learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
 from ..learn.data.resample import at_times, nearest_rows
 from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name

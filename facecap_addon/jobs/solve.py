@@ -23,8 +23,8 @@ from ..geometry.camera import focal_px_from_lens
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.registry import open_landmarker
-from ..landmarks.track import FrameObservation, observe
-from ..landmarks.upright import stand_upright
+from ..landmarks.tracking.observe import FrameObservation, observe
+from ..landmarks.tracking.upright import stand_upright
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json

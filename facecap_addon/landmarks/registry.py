@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import FacecapError
-from .heatmap import HeatmapLandmarker
-from .mediapipe import MediaPipeLandmarker
-from .models_folder import MODELS_FOLDER
+from .backends.heatmap import HeatmapLandmarker
+from .backends.mediapipe import MediaPipeLandmarker
+from .backends.model_files import MODELS_FOLDER
 from .protocol import Landmarker
 
 DEFAULT_LANDMARKER = "mediapipe-478"

@@ -14,11 +14,11 @@ from ..errors import FacecapError
 from ..fit.head_only import FOCAL_WIDTHS, head_poses
 from ..fit.live import LiveFit
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, wxyz_of
-from ..landmarks.follow import Follower
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
 from ..landmarks.protocol import Landmarker
-from ..landmarks.read_ahead import Upcoming
-from ..landmarks.track import observation_of
+from ..landmarks.tracking.face_tracker import Follower
+from ..landmarks.tracking.observe import observation_of
+from ..landmarks.tracking.prefetch import Upcoming
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..landmarks.layout import Layout
 from ..landmarks.protocol import Landmarker
-from ..landmarks.still import landmarks_in_image
+from ..landmarks.single_image import landmarks_in_image
 from .portrait import Direction, Mesh, Sight, View, frame, look, turned, view_px
 from .surface import nearest_on, points_on
 

@@ -421,8 +421,8 @@ def shoot(models: Path):  # type: ignore[no-untyped-def]
 
 def _presence(picture: np.ndarray) -> float:
     """Of the only face in a picture."""
-    from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
-    from facecap_addon.landmarks.still import landmarks_in_image
+    from facecap_addon.landmarks.backends.mediapipe import MediaPipeLandmarker
+    from facecap_addon.landmarks.single_image import landmarks_in_image
 
     landmarker = MediaPipeLandmarker()
     assert len(landmarker.find_faces(picture)) == 1, "one face is found"
@@ -433,8 +433,8 @@ def _presence(picture: np.ndarray) -> float:
 def test_the_landmark_network_finds_the_stored_landmarks(models: Path, head: HeadArrays) -> None:
     """Within 2 mm, but for some where the face turns away from the camera: there they slide along it, up to 5 mm."""
     pytest.importorskip("bpy", reason="Blender's Python module is not installed")
-    from facecap_addon.landmarks.mediapipe import MediaPipeLandmarker
-    from facecap_addon.landmarks.track import observe
+    from facecap_addon.landmarks.backends.mediapipe import MediaPipeLandmarker
+    from facecap_addon.landmarks.tracking.observe import observe
     from sample_scenes.contact_sheet import CLOSE, portrait
     from sample_scenes.studio import open_studio
 

@@ -12,7 +12,7 @@ from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.cli.main import main
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.landmarks.track import observe
+from facecap_addon.landmarks.tracking.observe import observe
 from facecap_addon.takes.live_link import read_live_link_csv
 from facecap_addon.takes.npz import load_take
 from sample_scenes.performance import perform

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facecap_addon.landmarks.graph import Graph, Node, load_graph, save_graph
+from facecap_addon.landmarks.backends.graph import Graph, Node, load_graph, save_graph
 from tools.build_models import __main__ as command
 from tools.build_models.wheel import WHEEL_NAME, WheelError, fetch_wheel
 

@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.landmarks.heatmap import soft_argmax as soft_argmax_in_numpy  # noqa: E402
-from facecap_addon.landmarks.models_folder import open_session  # noqa: E402
+from facecap_addon.landmarks.backends.heatmap import soft_argmax as soft_argmax_in_numpy  # noqa: E402
+from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
 from facecap_addon.landmarks.regions import crop, region_around  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
 from facecap_addon.refine.networks.crop_ensemble import Looks  # noqa: E402

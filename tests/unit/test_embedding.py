@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 
 from benchmarks.ict import ict_landmark_vertices, load_ict_rig
 from facecap_addon.errors import FacecapError
+from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.layout import MEDIAPIPE_478, MEDIAPIPE_OF_IBUG
-from facecap_addon.landmarks.models_folder import MODELS_FOLDER
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig import facing

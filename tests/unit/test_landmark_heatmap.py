@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.landmarks.heatmap import soft_argmax
+from facecap_addon.landmarks.backends.heatmap import soft_argmax
+from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.layout import IBUG_68
-from facecap_addon.landmarks.models_folder import MODELS_FOLDER
 from facecap_addon.landmarks.regions import Region
 from facecap_addon.landmarks.registry import open_landmarker
 

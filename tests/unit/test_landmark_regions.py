@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from facecap_addon.landmarks.region_filter import RegionFilter
 from facecap_addon.landmarks.regions import Region, crop, region_around, to_crop, to_image
+from facecap_addon.landmarks.tracking.region_filter import RegionFilter
 
 REGIONS = [
     Region((320.5, 181.25), 257.3, 0.4),

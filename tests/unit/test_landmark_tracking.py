@@ -15,12 +15,12 @@ import pytest
 from numpy.typing import NDArray
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.layout import MEDIAPIPE_478 as FACE
-from facecap_addon.landmarks.models_folder import MODELS_FOLDER
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.landmarks.still import landmarks_in_image
-from facecap_addon.landmarks.track import FrameObservation, assemble, describe_choice, observe
+from facecap_addon.landmarks.single_image import landmarks_in_image
+from facecap_addon.landmarks.tracking.observe import FrameObservation, assemble, describe_choice, observe
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(

@@ -7,7 +7,7 @@ import pytest
 
 from facecap_addon.fit.live import FIRST_FRAMES, LiveFit
 from facecap_addon.fit.settings import FitSettings
-from facecap_addon.landmarks.track import FrameObservation
+from facecap_addon.landmarks.tracking.observe import FrameObservation
 from facecap_addon.rig.embedding import landmark_geometry
 from tests.unit.sample import FOCAL_PX, SIZE, sample, seen
 

@@ -23,7 +23,7 @@ from facecap_addon.generate.emotions import EXPRESSIONS  # noqa: E402
 from facecap_addon.generate.generator import load_generator, shipped  # noqa: E402
 from facecap_addon.jobs import live  # noqa: E402
 from facecap_addon.jobs.settings.live import LiveSettings  # noqa: E402
-from facecap_addon.landmarks.models_folder import open_session  # noqa: E402
+from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
 from facecap_addon.landmarks.probes import Probe, load_probe, probe_path, run_session, save_probe  # noqa: E402
 from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
 from facecap_addon.learn.data.pca import basis_of  # noqa: E402

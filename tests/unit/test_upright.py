@@ -11,10 +11,10 @@ import pytest
 
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.landmarks.models_folder import MODELS_FOLDER
+from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.landmarks.upright import is_upside_down, stand_upright
+from facecap_addon.landmarks.tracking.upright import is_upside_down, stand_upright
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT.parent / "shared" / "data" / "clips"

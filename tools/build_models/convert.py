@@ -12,7 +12,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from facecap_addon.landmarks.graph import load_graph, save_graph
+from facecap_addon.landmarks.backends.graph import load_graph, save_graph
 from facecap_addon.landmarks.probes import Probe, save_probe
 from facecap_addon.refine.networks.graph_module import GraphModule
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facecap_addon.landmarks.graph import Graph
+from facecap_addon.landmarks.backends.graph import Graph
 from facecap_addon.refine.networks.graph_module import GraphModule
 from facecap_addon.refine.networks.landmark_module import (
     MESH_LANDMARKS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from facecap_addon.landmarks.graph import Graph
+from facecap_addon.landmarks.backends.graph import Graph
 from facecap_addon.refine.networks.graph_module import is_uneven_convolution
 
 from .networks import Network, OnnxNetwork

@@ -9,7 +9,7 @@ import tflite
 from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
-from facecap_addon.landmarks.graph import Graph, Node
+from facecap_addon.landmarks.backends.graph import Graph, Node
 
 _OP_NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 _ACTIVATIONS = {0: "none", 1: "relu", 3: "relu6"}

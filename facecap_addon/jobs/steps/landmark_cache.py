@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...atomic_file import atomic_path
 from ...errors import UNREADABLE
 from ...landmarks.observations import Observations
-from ...landmarks.track import FrameObservation
+from ...landmarks.tracking.observe import FrameObservation
 from ...takes.contact_sheet import Thumbnail
 
 CHUNK_FRAMES = 256

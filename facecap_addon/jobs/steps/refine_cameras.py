@@ -22,7 +22,7 @@ from ...footage.footage import open_footage
 from ...footage.read import read_frames
 from ...geometry.camera import PinholeCamera
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
-from ...landmarks.track import FrameObservation, observe
+from ...landmarks.tracking.observe import FrameObservation, observe
 from ...takes.take import usual_step_s
 from .frame_access import PicturesByRow
 from .outputs import REPORT_EVERY

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
+from ...landmarks.backends.torchscript import open_torchscript
 from ...landmarks.regions import Region, crop, image_from_crop
-from ...landmarks.torchscript import open_torchscript
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ...landmarks.graph import Graph, Node
+from ...landmarks.backends.graph import Graph, Node
 
 
 def functional_prelu(x: Tensor, slope: Tensor) -> Tensor:

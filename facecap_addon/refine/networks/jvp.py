@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ...landmarks.graph import Node
+from ...landmarks.backends.graph import Node
 from .graph_module import GraphModule, bilinear_corners, run_node
 
 _LINEAR = {"pad", "reshape", "resize_bilinear", "depth_to_space", "identity", "concatenate"}

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import FacecapError
-from ...landmarks.graph import Graph, load_graph
-from ...landmarks.heatmap import CROP_SIZE as HEATMAP_CROP
-from ...landmarks.heatmap import HEATMAP_SIZE, SOFT_ARGMAX_BETA
-from ...landmarks.mediapipe import CROP_SIZE as MESH_CROP
-from ...landmarks.models_folder import MODELS_FOLDER
-from ...landmarks.torchscript import open_torchscript
+from ...landmarks.backends.graph import Graph, load_graph
+from ...landmarks.backends.heatmap import CROP_SIZE as HEATMAP_CROP
+from ...landmarks.backends.heatmap import HEATMAP_SIZE, SOFT_ARGMAX_BETA
+from ...landmarks.backends.mediapipe import CROP_SIZE as MESH_CROP
+from ...landmarks.backends.model_files import MODELS_FOLDER
+from ...landmarks.backends.torchscript import open_torchscript
 from .graph_module import GraphModule
 
 MESH_GRAPH = "face_landmarks_attention.graph.npz"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import FacecapError
+from ...errors import FacecapError
 
 
 def open_torchscript(path: Path, way_out: str) -> Any:

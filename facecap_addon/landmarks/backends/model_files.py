@@ -9,10 +9,10 @@ from typing import Any
 
 import onnxruntime
 
-from ..errors import FacecapError
-from .probes import check_session
+from ...errors import FacecapError
+from ..probes import check_session
 
-MODELS_FOLDER = Path(__file__).resolve().parent / "models"
+MODELS_FOLDER = Path(__file__).resolve().parents[1] / "models"
 
 WRONG_HERE = (
     "Install FaceCap again. If that does not help, onnxruntime does not work on this processor: "

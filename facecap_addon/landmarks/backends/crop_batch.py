@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .regions import Region, crop
+from ..regions import Region, crop
 
 
 def cut(rgb: NDArray[np.uint8], regions: Sequence[Region], size: int) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .regions import Region
+from ..regions import Region
 
 # Cut-off at rest, and its rise per unit of speed (sides per second, or radians per second).
 _CUTOFF_AT_REST_HZ = 1.0

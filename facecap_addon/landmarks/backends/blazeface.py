@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ..images.resample import resize, warp_affine
-from .models_folder import open_session
-from .protocol import Face
+from ...images.resample import resize, warp_affine
+from ..protocol import Face
+from .model_files import open_session
 
 SHORT_RANGE_FILE = "face_detection_short_range.onnx"
 FULL_RANGE_FILE = "face_detection_full_range.onnx"

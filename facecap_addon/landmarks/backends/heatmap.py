@@ -15,13 +15,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
-from .crops import cut
-from .detector import FaceDetector
-from .layout import IBUG_68
-from .models_folder import MODELS_FOLDER, open_session
-from .protocol import Face, Landmarks
-from .regions import Region, region_around, to_image
+from ...errors import FacecapError
+from ..layout import IBUG_68
+from ..protocol import Face, Landmarks
+from ..regions import Region, region_around, to_image
+from .blazeface import FaceDetector
+from .crop_batch import cut
+from .model_files import MODELS_FOLDER, open_session
 from .torchscript import open_torchscript
 
 CROP_SIZE = 256

@@ -12,13 +12,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .crops import cut
-from .detector import FULL_RANGE_FILE, SHORT_RANGE_FILE, FaceDetector
-from .facing import facing_confidence
-from .layout import MIRROR_478
-from .models_folder import MODELS_FOLDER, open_session, version_of
-from .protocol import Face, Landmarks
-from .regions import Region, image_from_crop, region_around
+from ..layout import MIRROR_478
+from ..protocol import Face, Landmarks
+from ..regions import Region, image_from_crop, region_around
+from .blazeface import FULL_RANGE_FILE, SHORT_RANGE_FILE, FaceDetector
+from .crop_batch import cut
+from .facing_confidence import facing_confidence
+from .model_files import MODELS_FOLDER, open_session, version_of
 
 LANDMARKS_FILE = "face_landmarks_attention.onnx"
 CROP_SIZE = 192

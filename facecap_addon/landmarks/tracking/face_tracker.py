@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .choice import count_others, order_by_nearness, order_by_size_and_steadiness
-from .protocol import PRESENCE_THRESHOLD, Face, Landmarker, Landmarks
-from .read_ahead import Upcoming
+from ..protocol import PRESENCE_THRESHOLD, Face, Landmarker, Landmarks
+from ..regions import Region
+from ..single_image import region_change, settle
+from .face_selection import count_others, order_by_nearness, order_by_size_and_steadiness
+from .prefetch import Upcoming
 from .region_filter import RegionFilter
-from .regions import Region
-from .still import region_change, settle
 
 # Frames that are looked at ahead of time where the face was last: the same on every machine, whatever its cores, so
 # that what comes out is the same too.

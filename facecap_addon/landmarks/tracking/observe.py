@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .follow import IN_FLIGHT, Follower, FrameLike
-from .observations import Observations
-from .protocol import PRESENCE_THRESHOLD, Landmarker, Landmarks
-from .read_ahead import Upcoming, read_ahead
-from .regions import bounds
+from ..observations import Observations
+from ..protocol import PRESENCE_THRESHOLD, Landmarker, Landmarks
+from ..regions import bounds
+from .face_tracker import IN_FLIGHT, Follower, FrameLike
+from .prefetch import Upcoming, read_ahead
 
 Accuracy = Literal["normal", "high"]
 

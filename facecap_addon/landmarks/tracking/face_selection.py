@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocol import Face, Landmarker
-from .regions import Region
+from ..protocol import Face, Landmarker
+from ..regions import Region
 
 # Boxes of one face in neighbouring frames overlap at least this much.
 _SAME_FACE_IOU = 0.3

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..footage.footage import Footage
-from ..footage.read import read_frames
-from .follow import FrameLike
-from .protocol import Face, Landmarker
+from ...footage.footage import Footage
+from ...footage.read import read_frames
+from ..protocol import Face, Landmarker
+from .face_tracker import FrameLike
 
 # How many pictures with a face are asked at most, how far apart they are, and how many are looked at to find them.
 _VOTES, _EVERY, _PICTURES = 5, 8, 600

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import MEDIAPIPE_478
-from .mesh_478 import NORMALS_468
+from ..layout import MEDIAPIPE_478
+from ..mesh_478 import NORMALS_468
 
 _MESH_COUNT = 468
 # Confidence rises from the floor to one while the surface turns from edge-on (0) towards the camera (1).

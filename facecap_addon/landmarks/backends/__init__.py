@@ -1,0 +1,1 @@
+"""Networks that find faces and landmarks, and what they need."""

@@ -1,0 +1,1 @@
+"""Faces from frame to frame: which one, where, which way up."""
