@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..landmarks.registry import open_landmarker
+from ..reports.filter_plot import before_and_after
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..settings_schema import to_json
-from ..takes.filters.plot import before_and_after
 from ..takes.filters.take_filter import GapsOf, filter_take
 from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.metrics import lid_distance_m, lip_distance_m

@@ -20,10 +20,10 @@ from ..images.encode import encode_jpeg
 from ..landmarks.observations import Observations
 from ..landmarks.registry import open_landmarker
 from ..refine.settings import DeepSettings
+from ..reports.thumbnails import Thumbnail
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import from_json, to_json
-from ..takes.contact_sheet import Thumbnail
 from ..takes.npz import load_take
 from ..takes.take import Take
 from ..takes.versions import ID, home_of, identified

@@ -25,10 +25,10 @@ from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.observe import FrameObservation, observe
 from ..landmarks.tracking.upright import stand_upright
+from ..reports.thumbnails import Thumbnail, make_thumbnail, thumbnail_rows
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
-from ..takes.contact_sheet import Thumbnail, make_thumbnail, thumbnail_rows
 from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
 from ..takes.take import Take

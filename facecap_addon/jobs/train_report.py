@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..atomic_file import atomic_path
-from ..takes.plots import data_uri, line_path, x_positions
-from ..takes.report_style import STYLE
+from ..reports.report_style import STYLE
+from ..reports.svg_plots import data_uri, line_path, x_positions
 from .train_evaluation import Comparison, ShotErrors, rms
 
 _WIDE, _HIGH = 1000.0, 150.0

@@ -15,8 +15,8 @@ pytest.importorskip("facecap_addon.geometry.raster", reason="the rasteriser is n
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import Frame, read_frames
+from facecap_addon.reports.preview_video import preview_steps, write_preview
 from facecap_addon.rig.blendshapes import BlendshapeRig
-from facecap_addon.takes.preview import preview_steps, write_preview
 from facecap_addon.takes.take import REGIONS, Take
 
 WIDTH, HEIGHT = 160, 120

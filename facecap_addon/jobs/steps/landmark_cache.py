@@ -21,7 +21,7 @@ from ...atomic_file import atomic_path
 from ...errors import UNREADABLE
 from ...landmarks.observations import Observations
 from ...landmarks.tracking.observe import FrameObservation
-from ...takes.contact_sheet import Thumbnail
+from ...reports.thumbnails import Thumbnail
 
 CHUNK_FRAMES = 256
 FORMAT = 1

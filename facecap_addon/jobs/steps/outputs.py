@@ -16,18 +16,18 @@ from ...atomic_file import atomic_path
 from ...errors import CancelledError, FacecapError
 from ...footage.footage import Footage
 from ...footage.read import read_frames
+from ...reports.preview_video import preview_steps
+from ...reports.report import write_report
+from ...reports.thumbnails import Thumbnail
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name
 from ...rig.embedding import LandmarkEmbedding
 from ...rig.jaw import posed
 from ...takes.between import between_rows, even_times
-from ...takes.contact_sheet import Thumbnail
 from ...takes.live_link import write_live_link_csv
 from ...takes.names import ENDINGS
 from ...takes.npz import save_take
 from ...takes.point_cache import write_point_cache
-from ...takes.preview import preview_steps
-from ...takes.report import write_report
 from ...takes.take import Take
 from ...takes.versions import ID, job_folder, keep
 from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ...geometry.quaternions import rotation_of, wxyz_of
+from ...reports.svg_plots import runs
 from ...rig.channels import arkit_name
-from ..plots import runs
 from ..take import Take
 from .choice import FilterChoice
 from .filtering import filtered

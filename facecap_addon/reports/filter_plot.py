@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from ..plots import line_path, x_positions
-from ..take import Take
+from ..takes.take import Take
+from .svg_plots import line_path, x_positions
 
 _SHOWN, _FRAMES = 6, 300
 _WIDTH, _HEIGHT, _GAP = 900, 110, 26

@@ -11,7 +11,7 @@ from ..geometry.raster import rasterise, shade
 from ..images.draw import draw_text, text_width
 from ..images.resample import to_grey
 from ..rig.blendshapes import BlendshapeRig
-from .take import Take
+from ..takes.take import Take
 
 _BACKGROUND_TOP, _BACKGROUND_BOTTOM = (58, 61, 67), (34, 36, 40)
 _NEAREST_M = 0.02

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..images.draw import draw_dots
 from ..images.encode import encode_jpeg
 from ..images.resample import average_blocks, warp_affine
-from .take import Take
+from ..takes.take import Take
 
 THUMBNAIL_PX = 224
 _FACE_MARGIN = 1.6

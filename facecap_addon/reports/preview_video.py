@@ -15,9 +15,9 @@ from ..footage.write import video_steps
 from ..geometry.camera import PinholeCamera, centered_camera
 from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
-from .contact_sheet import draw_landmarks
+from ..takes.take import Take
 from .head_picture import HeadPicture
-from .take import Take
+from .thumbnails import draw_landmarks
 
 MAX_HEIGHT_PX = 480
 _THREADS, _AHEAD = 2, 3
