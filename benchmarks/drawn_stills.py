@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.ground_truth import embedding_of
 from benchmarks.sample_head import sample_rig
-from facecap_addon.fit.prior import poses_to_rehearse
+from facecap_addon.fit.energies.expression_prior import poses_to_rehearse
 from facecap_addon.learn.data.synthetic_footage import drawn, look_of
 from facecap_addon.learn.networks.meng.train import CLASSES
 from facecap_addon.refine.render_mesh import Actor, actor_of

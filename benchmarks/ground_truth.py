@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.ict import load_ict_rig
 from benchmarks.sample_head import sample_rig
-from facecap_addon.fit import prior
-from facecap_addon.fit.prior import poses_to_rehearse
+from facecap_addon.fit.energies import expression_prior
+from facecap_addon.fit.energies.expression_prior import poses_to_rehearse
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--prior", type=Path, help="another expression prior, such as one trained without this rig")
     options = parser.parse_args()
     if options.prior is not None:
-        prior.MODEL_PATH = options.prior
+        expression_prior.MODEL_PATH = options.prior
     truth = load_truth(options.data)
     nothing = rmse_mm(truth.rig_weights * 0, truth.rig_weights, truth.deltas)
     print(f"moving skin vertices {truth.deltas.shape[1]}; doing nothing {nothing:.2f} mm")

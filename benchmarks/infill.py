@@ -12,8 +12,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from benchmarks.deep_energies import Scene, landmark_fit, take_scene
-from facecap_addon.fit.channel_priors import channel_priors
-from facecap_addon.fit.prior import load_prior
+from facecap_addon.fit.energies.expression_prior import load_prior
+from facecap_addon.fit.energies.weight_priors import channel_priors
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import PicturesByRow

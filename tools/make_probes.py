@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facecap_addon.fit.prior import MODEL_PATH, network_output
+from facecap_addon.fit.energies.expression_prior import MODEL_PATH, network_output
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.generate.generator import shipped
 from facecap_addon.generate.training import probe_of

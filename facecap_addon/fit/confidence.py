@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..takes.take import REGIONS
-from .landmark_terms import LandmarkTerms
+from .energies.landmark_terms import LandmarkTerms
 
 GOOD_MM = 3.0
 """A region whose landmarks miss by this much on the face is trusted half."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .landmark_terms import LandmarkTerms
-from .model import State
+from .energies.landmark_terms import LandmarkTerms
+from .normal_equations import State
 
 F64 = NDArray[np.float64]
 

@@ -11,9 +11,9 @@ from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .calibrate import Calibration
 from .confidence import region_confidence
-from .frames import SeenFrames
 from .gaze import gaze_angles, straight_ahead
-from .model import MM, State, residuals_mm
+from .normal_equations import MM, State, residuals_mm
+from .visible_frames import SeenFrames
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

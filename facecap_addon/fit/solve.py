@@ -17,16 +17,16 @@ from ..rig.rehearsal import Rehearsal
 from ..rig.twins import key_shares
 from ..takes.take import Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
-from .channel_priors import channel_priors
-from .contact import shut_lids
-from .energy import Energy, channels_not_observed, energy_of
-from .frames import named_neutral, seen_frames
-from .landmark_terms import LandmarkTerms, terms_for, with_errors
-from .minimise import minimise, minimise_frames
-from .model import Geometry, State, make_geometry
-from .prior import find_expectation, load_prior
+from .energies.contact import shut_lids
+from .energies.energy import Energy, channels_not_observed, energy_of
+from .energies.expression_prior import find_expectation, load_prior
+from .energies.landmark_terms import LandmarkTerms, terms_for, with_errors
+from .energies.weight_priors import channel_priors
+from .levenberg_marquardt import minimise, minimise_frames
+from .normal_equations import Geometry, State, make_geometry
 from .result import take_of
 from .settings import FitSettings
+from .visible_frames import named_neutral, seen_frames
 
 F64 = NDArray[np.float64]
 OnProgress = Callable[[int, int], None]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FacecapError
-from ..fit.live import LiveFit
+from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
 from ..landmarks.registry import open_landmarker
 from ..live.face import LiveFace

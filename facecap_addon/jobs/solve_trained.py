@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
 from ..fit.confidence import region_confidence
-from ..fit.head_only import FOCAL_WIDTHS, head_poses, missed
-from ..fit.landmark_terms import terms_for
+from ..fit.energies.landmark_terms import terms_for
+from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses, missed
 from ..footage.footage import Footage, open_footage
 from ..footage.read import FrameReader, read_frames
 from ..geometry.camera import focal_px_from_lens

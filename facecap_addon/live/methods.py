@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..errors import FacecapError
-from ..fit.head_only import FOCAL_WIDTHS, head_poses
-from ..fit.live import LiveFit
+from ..fit.causal import LiveFit
+from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, wxyz_of
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
 from ..landmarks.protocol import Landmarker

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
-from ..fit.channel_priors import channel_priors
-from ..fit.prior import load_prior
+from ..fit.energies.expression_prior import load_prior
+from ..fit.energies.weight_priors import channel_priors
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..render.picture import Appearance

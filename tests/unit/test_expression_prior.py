@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.fit.prior import find_expectation, load_prior, poses_to_rehearse, read_prior
+from facecap_addon.fit.energies.expression_prior import find_expectation, load_prior, poses_to_rehearse, read_prior
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.rig.channels import ARKIT_CHANNELS

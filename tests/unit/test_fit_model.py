@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.fit.banded import second_difference, second_differences_of, smoothness_gradient, solve_in_time
-from facecap_addon.fit.model import POSE, State, make_geometry, normal_equations, residuals_mm
+from facecap_addon.fit.normal_equations import POSE, State, make_geometry, normal_equations, residuals_mm
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError, NoFaceError
-from facecap_addon.fit.contact import shut_lids
-from facecap_addon.fit.landmark_terms import LIPS, OTHER_GAPS, terms_for
+from facecap_addon.fit.energies.contact import shut_lids
+from facecap_addon.fit.energies.landmark_terms import LIPS, OTHER_GAPS, terms_for
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.fit.head_only import head_poses  # noqa: E402
+from facecap_addon.fit.pose_known_shape import head_poses  # noqa: E402
 from facecap_addon.learn.data.augment import Augmentation, augmented, covering  # noqa: E402
 from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
 from facecap_addon.learn.data.mesh_stabilisation import stabilised, stabilising_transform  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facecap_addon.fit.live import FIRST_FRAMES, LiveFit
+from facecap_addon.fit.causal import FIRST_FRAMES, LiveFit
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.landmarks.tracking.observe import FrameObservation
 from facecap_addon.rig.embedding import landmark_geometry

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.fit.head_only import head_poses, missed
+from facecap_addon.fit.pose_known_shape import head_poses, missed
 from facecap_addon.geometry.perspective_n_point import find_poses, refine_poses
 
 WIDTH = 1000

@@ -18,7 +18,7 @@ onnx = pytest.importorskip("onnx")
 
 from benchmarks.eight_bits import unsigned  # noqa: E402
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.fit import prior  # noqa: E402
+from facecap_addon.fit.energies import expression_prior  # noqa: E402
 from facecap_addon.generate.emotions import EXPRESSIONS  # noqa: E402
 from facecap_addon.generate.generator import load_generator, shipped  # noqa: E402
 from facecap_addon.jobs import live  # noqa: E402
@@ -212,9 +212,9 @@ def test_generators_are_held_to_their_probes(expression: str, tmp_path: Path) ->
 
 
 def test_the_expression_prior_is_held_to_its_probe(tmp_path: Path) -> None:
-    prior.load_prior()
+    expression_prior.load_prior()
     with pytest.raises(FacecapError, match="other answers on this computer"):
-        prior.read_prior.__wrapped__(with_other_answers(prior.MODEL_PATH, tmp_path))
+        expression_prior.read_prior.__wrapped__(with_other_answers(expression_prior.MODEL_PATH, tmp_path))
 
 
 def test_every_landmark_network_has_a_probe_that_holds_here(models: Path) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import nn
 
-from facecap_addon.fit.features import align, network_points
-from facecap_addon.fit.landmark_terms import terms_for
-from facecap_addon.fit.prior import network_input
+from facecap_addon.fit.energies.expression_prior import network_input
+from facecap_addon.fit.energies.features import align, network_points
+from facecap_addon.fit.energies.landmark_terms import terms_for
 from facecap_addon.landmarks.layout import MIRROR_478
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 

@@ -88,7 +88,7 @@ def _models() -> Check:
 
 
 def _other_networks() -> Check:
-    from ...fit.prior import load_prior
+    from ...fit.energies.expression_prior import load_prior
     from ...generate.emotions import EXPRESSIONS
     from ...generate.generator import load_generator, shipped
 

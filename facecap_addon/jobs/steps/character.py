@@ -14,7 +14,7 @@ import numpy as np
 
 from ...atomic_file import atomic_path
 from ...errors import CancelledError, FacecapError
-from ...fit.prior import poses_to_rehearse
+from ...fit.energies.expression_prior import poses_to_rehearse
 from ...landmarks.protocol import Landmarker
 from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding

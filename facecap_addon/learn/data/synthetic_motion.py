@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from ...fit.prior import poses_to_rehearse
+from ...fit.energies.expression_prior import poses_to_rehearse
 from ...rig.channels import arkit_name, region_of
 
 F64 = NDArray[np.float64]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...fit.contact import closedness, shut_lids
-from ...fit.landmark_terms import LIPS, terms_for
-from ...fit.minimise import robust_factor, robust_loss
+from ...fit.energies.contact import closedness, shut_lids
+from ...fit.energies.landmark_terms import LIPS, terms_for
+from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
 from ..render_mesh import Actor
 from ..state import DeepState, directions, head_points

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...fit.minimise import robust_factor, robust_loss
+from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...render.picture import Appearance, background_of, pooled, render
 from ...render.shading import vertex_normals
 from ...render.sky import sky_seen

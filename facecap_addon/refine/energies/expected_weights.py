@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...fit.channel_priors import ChannelPriors, prior_mean
-from ...fit.prior import ExpressionPrior, find_expectation
+from ...fit.energies.expression_prior import ExpressionPrior, find_expectation
+from ...fit.energies.weight_priors import ChannelPriors, prior_mean
 from ...landmarks.observations import Observations
 from ...takes.take import STATUS_SOLVED, Take
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from ...fit.banded import second_difference
-from ...fit.minimise import relative_turns
+from ...fit.levenberg_marquardt import relative_turns
 from ...landmarks.regions import Region
 from ..render_mesh import Actor
 from ..state import DeepState

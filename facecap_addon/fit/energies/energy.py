@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name, region_of
-from .channel_priors import ChannelPriors, prior_mean
-from .frames import SeenFrames
-from .minimise import Terms
-from .model import MM
-from .prior import Expectation
+from ...rig.blendshapes import BlendshapeRig
+from ...rig.channels import arkit_name, region_of
+from ..levenberg_marquardt import Terms
+from ..normal_equations import MM
+from ..visible_frames import SeenFrames
+from .expression_prior import Expectation
+from .weight_priors import ChannelPriors, prior_mean
 
 F64 = NDArray[np.float64]
 

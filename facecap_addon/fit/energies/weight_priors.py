@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rig.channels import OPPOSING_PAIRS, arkit_name, region_of
-from .model import POSE
-from .prior import ExpressionPrior
+from ...rig.channels import OPPOSING_PAIRS, arkit_name, region_of
+from ..normal_equations import POSE
+from .expression_prior import ExpressionPrior
 
 F64 = NDArray[np.float64]
 

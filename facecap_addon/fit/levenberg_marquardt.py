@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from .banded import second_difference, second_differences_of, solve_in_time
-from .model import POSE, Geometry, NormalEquations, State, normal_equations, residuals_mm
+from .normal_equations import POSE, Geometry, NormalEquations, State, normal_equations, residuals_mm
 
 F64 = NDArray[np.float64]
 Frames = slice | NDArray[np.intp]

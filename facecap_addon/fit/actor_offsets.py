@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import MM, Geometry, State, landmark_positions
+from .normal_equations import MM, Geometry, State, landmark_positions
 
 F64 = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ..errors import FacecapError, NoFaceError
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
-from .contact import CONTACT, closedness, shut_degree
-from .landmark_terms import LandmarkTerms
+from .energies.contact import CONTACT, closedness, shut_degree
+from .energies.landmark_terms import LandmarkTerms
 
 F64 = NDArray[np.float64]
 _NEAR_FRAMES = 2

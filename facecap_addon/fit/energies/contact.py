@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rig.embedding import OUTER_EYE_CORNERS_M
+from ...rig.embedding import OUTER_EYE_CORNERS_M
 from .landmark_terms import LID_GROUPS, OTHER_GAPS, LandmarkTerms
 
 F64 = NDArray[np.float64]

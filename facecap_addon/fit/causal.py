@@ -21,16 +21,16 @@ from ..rig.embedding import LandmarkEmbedding
 from ..rig.rehearsal import Rehearsal
 from ..rig.twins import key_shares
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
-from .channel_priors import channel_priors
-from .energy import Energy, energy_of
-from .frames import SeenFrames
+from .energies.energy import Energy, energy_of
+from .energies.expression_prior import Expectation, aligned_shape, bare_face, expected_weights, load_prior
+from .energies.weight_priors import channel_priors
 from .gaze import MAX_GAZE_RAD
-from .minimise import minimise_frames
-from .model import State
-from .prior import Expectation, aligned_shape, bare_face, expected_weights, load_prior
+from .levenberg_marquardt import minimise_frames
+from .normal_equations import State
 from .result import measured
 from .settings import FitSettings
 from .solve import subject_of
+from .visible_frames import SeenFrames
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

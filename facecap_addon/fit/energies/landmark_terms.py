@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FacecapError
-from ..landmarks.layout import Layout, layout_of
+from ...errors import FacecapError
+from ...landmarks.layout import Layout, layout_of
 
 # Neighbouring landmarks of a dense scheme err together: 478 of them carry about as much as 40 independent ones.
 _DENSE_CORRELATION = 12.0

@@ -1,0 +1,1 @@
+"""The terms that the fit minimises."""
