@@ -18,8 +18,8 @@ from benchmarks.learned_actor import RESULTS
 from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import TRUTH
 from facecap_addon.rig.blendshapes import BlendshapeRig
-from facecap_addon.takes.filters.choice import FilterChoice
-from facecap_addon.takes.filters.filtering import filtered, online
+from facecap_addon.takes.filters.apply import filtered, online
+from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.filters.take_filter import kept_closed
 from facecap_addon.takes.metrics import driven_rmse, jitter, moving_vertices
 from facecap_addon.takes.npz import load_take

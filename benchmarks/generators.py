@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facecap_addon.generate.author import actor_of, authored_set
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.generate.generator import Generator, free_run, generated, load_generator, shipped
-from facecap_addon.generate.network import STYLE, Predictor
+from facecap_addon.generate.lstm import STYLE, Predictor
 from facecap_addon.generate.sequence import displacements_of, steps_of
 from facecap_addon.generate.style import drawn_style
+from facecap_addon.generate.synthesis import actor_of, authored_set
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.embedding import load_embedding

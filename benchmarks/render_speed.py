@@ -17,8 +17,8 @@ import torch
 from benchmarks.ground_truth import ROOT, SKIN, load_truth
 from facecap_addon.render.antialias import Topology, topology_of
 from facecap_addon.render.camera import project
-from facecap_addon.render.coverage_cpu import coverage
-from facecap_addon.render.picture import Appearance, render
+from facecap_addon.render.rasterise_cpu import coverage
+from facecap_addon.render.renderer import Appearance, render
 
 SIZE, BATCH, ROUNDS = 256, 8, 12
 

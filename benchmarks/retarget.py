@@ -18,12 +18,12 @@ from scipy.interpolate import RBFInterpolator
 
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.generate.generator import generated, load_generator, shipped
-from facecap_addon.generate.to_keys import on_character
+from facecap_addon.generate.solve_weights import on_character
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.layout import mediapipe_of
-from facecap_addon.retarget.choice import KERNELS, WarpOptions
-from facecap_addon.retarget.each_frame import solved_in_each_frame
 from facecap_addon.retarget.geodesic import distance_from, edge_graph
+from facecap_addon.retarget.options import KERNELS, WarpOptions
+from facecap_addon.retarget.per_frame_warp import solved_in_each_frame
 from facecap_addon.retarget.rbf import fit_rbf, influence
 from facecap_addon.retarget.warp import make_warp
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig

@@ -26,8 +26,8 @@ from facecap_addon.learn.networks.meng.facenet import EMBEDDING, FaceNet
 from facecap_addon.learn.networks.meng.lstm import WeightLstm
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts
 from facecap_addon.solvers.solver import TrainedSolver
-from facecap_addon.takes.filters.choice import FilterChoice
-from facecap_addon.takes.filters.filtering import OnlineFilter, online
+from facecap_addon.takes.filters.apply import OnlineFilter, online
+from facecap_addon.takes.filters.options import FilterChoice
 
 VERTICES, COMPONENTS, CHANNELS = 5000, 160, 52
 ROUNDS = 60

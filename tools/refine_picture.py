@@ -23,9 +23,9 @@ from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.state import camera_points
 from facecap_addon.refine.take_state import state_of
 from facecap_addon.refine.views import first_view, seen_in_crop
-from facecap_addon.render.picture import background_of, render
+from facecap_addon.render.ambient_occlusion import sky_seen
+from facecap_addon.render.renderer import background_of, render
 from facecap_addon.render.shading import vertex_normals
-from facecap_addon.render.sky import sky_seen
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "images" / "refine-before-after.jpg"
 ROWS = (62, 68, 74, 80)

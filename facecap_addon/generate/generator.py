@@ -16,8 +16,8 @@ from ..landmarks.backends.model_files import WRONG_HERE
 from ..landmarks.layout import layout_of
 from ..landmarks.probes import check_session
 from ..solvers.onnx_check import check_onnx
+from .edits import settled
 from .sequence import LandmarkSequence, displacements_of
-from .shaping import settled
 from .style import drawn_style
 
 F32 = NDArray[np.float32]

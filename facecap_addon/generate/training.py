@@ -16,8 +16,8 @@ from ..landmarks.probes import Probe, run_session
 from ..learn.engine.schedule import Recipe
 from ..learn.export.onnx_export import check_parity, parity, to_onnx
 from ..solvers.probes import open_network
-from .network import HIDDEN, LAYERS, STYLE, OneStep, Predictor
-from .picture import strip_of
+from .lstm import HIDDEN, LAYERS, STYLE, OneStep, Predictor
+from .plot import strip_of
 from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
 from .style import drawn_style
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
+from ..generate.edits import chained, lasting, stronger
 from ..generate.emotions import EXPRESSIONS
 from ..generate.generator import generated, load_generator, shipped
-from ..generate.picture import strip_of
+from ..generate.plot import strip_of
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
-from ..generate.shaping import chained, lasting, stronger
-from ..generate.to_keys import take_of
+from ..generate.solve_weights import take_of
 from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig

@@ -20,14 +20,14 @@ from ..errors import FacecapError
 from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
 from ..landmarks.registry import open_landmarker
-from ..live.face import LiveFace
-from ..live.kept import KeptRecordings
-from ..live.methods import LandmarkMethod, Method, PacketMethod, SolverMethod
-from ..live.neutral import Neutral
-from ..live.picture_file import PictureFile
+from ..live.filter import SmoothFace
+from ..live.forwarding import FaceSender, address_of
+from ..live.live_frame import LiveFace
+from ..live.live_solvers import LandmarkMethod, Method, PacketMethod, SolverMethod
+from ..live.neutral_calibration import Neutral
+from ..live.preview_file import PictureFile
 from ..live.recording import Recording
-from ..live.sender import FaceSender, address_of
-from ..live.smooth import SmoothFace
+from ..live.recording_store import KeptRecordings
 from ..live.sources import LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..settings_schema import to_json

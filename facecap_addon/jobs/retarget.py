@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
-from ..generate.to_keys import OnCharacter, on_character
+from ..generate.solve_weights import OnCharacter, on_character
 from ..geometry.quaternions import FRONT, rotation_of
 from ..landmarks.layout import mediapipe_of
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
-from ..retarget.choice import WarpOptions
-from ..retarget.each_frame import solved_in_each_frame
+from ..retarget.options import WarpOptions
+from ..retarget.per_frame_warp import solved_in_each_frame
 from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched

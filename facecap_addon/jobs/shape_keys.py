@@ -16,8 +16,8 @@ from ..errors import FacecapError
 from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..reports.shape_key_sheet import key_sheet
-from ..retarget.contact import close_lids_and_lips
-from ..retarget.shape_keys import carried_over, made_symmetric
+from ..retarget.close_contacts import close_lids_and_lips
+from ..retarget.transfer_keys import carried_over, made_symmetric
 from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding

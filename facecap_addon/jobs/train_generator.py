@@ -13,9 +13,9 @@ import numpy as np
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from ..generate.author import actor_of, authored_set
-from ..generate.bnd import read_bnd_folder
+from ..generate.bu4dfe import read_bnd_folder
 from ..generate.sequence import ENDING, LandmarkSequence, as_learned, load_sequence
+from ..generate.synthesis import actor_of, authored_set
 from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..settings_schema import to_json

@@ -16,8 +16,8 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from ..errors import FacecapError
-from .capturing import AS_IT_IS, POLL_S, Capturing, LivePicture, SourceWishes
-from .mailbox import Mailbox
+from .capture_thread import AS_IT_IS, POLL_S, Capturing, LivePicture, SourceWishes
+from .latest_item import Mailbox
 
 FORMATS = {"linux": "v4l2", "win32": "dshow", "darwin": "avfoundation"}
 """FFmpeg's input device for cameras, by `sys.platform`."""

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import FacecapError
 from ..geometry.quaternions import HEAD_FRONT_WXYZ
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
-from .face import LiveFace
+from .live_frame import LiveFace
 
 
 class Recording:

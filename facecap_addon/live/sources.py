@@ -15,8 +15,8 @@ from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..footage.read import read_frames
 from .camera import CameraSource, find_camera, listed_cameras, no_picture
-from .capturing import POLL_S, Capturing, LivePicture, SourceWishes
-from .mailbox import Mailbox
+from .capture_thread import POLL_S, Capturing, LivePicture, SourceWishes
+from .latest_item import Mailbox
 from .packet_stream import PacketStream
 from .packets import FacePacket
 from .playback import Playback

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from ..render.picture import Appearance
+from ..render.renderer import Appearance
 from .chunk_store import Kept
 from .energies.contact import Contact
 from .energies.deep_energy import DeepEnergy, EnergyWeights, Expected

@@ -13,7 +13,7 @@ from ..fit.energies.expression_prior import load_prior
 from ..fit.energies.weight_priors import channel_priors
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
-from ..render.picture import Appearance
+from ..render.renderer import Appearance
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.twins import key_shares

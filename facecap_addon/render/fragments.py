@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import coverage_torch
+from . import rasterise_torch
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def rasterise(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int
     """
     points, depth = points_px.detach(), depth_m.detach()
     if points.device.type == "cpu":
-        from . import coverage_cpu  # numba is for the CPU alone
+        from . import rasterise_cpu  # numba is for the CPU alone
 
-        found = coverage_cpu.coverage(points.numpy(), depth.numpy(), triangles.numpy(), height, width)
+        found = rasterise_cpu.coverage(points.numpy(), depth.numpy(), triangles.numpy(), height, width)
         triangle, nearness = (torch.from_numpy(values) for values in found)
     else:
-        triangle, nearness = coverage_torch.coverage(points, depth, triangles, height, width)
+        triangle, nearness = rasterise_torch.coverage(points, depth, triangles, height, width)
     flat = triangle.reshape(-1)
     pixel = torch.nonzero(flat >= 0)[:, 0]
     vertices = points.shape[1]

@@ -7,7 +7,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
-from . import drawn_cpu
+from . import shade_cpu
 
 # Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", 2001, equations 3 and 13:
 # the basis' constants times the transfer of a Lambertian surface, over pi, so that a white surface under light 1 is 1.
@@ -24,8 +24,8 @@ def vertex_normals(points: Tensor, triangles: Tensor) -> Tensor:
     Returns:
         (N, V, 3), outward; zero where a vertex has no triangle with an area.
     """
-    if drawn_cpu.fast_here(points, triangles):
-        return drawn_cpu.normals(points, triangles)
+    if shade_cpu.fast_here(points, triangles):
+        return shade_cpu.normals(points, triangles)
     corner = triangles.long()
     a, b, c = (points[:, corner[:, k]] for k in range(3))
     face = torch.linalg.cross(b - a, c - a)

@@ -15,9 +15,9 @@ from ..landmarks.layout import layout_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, nearest_barycentric, points_on
 from .geodesic import distance_from, welded_skin
-from .organs import Parts, take_apart
+from .lip_lid_coordinates import side_coordinates
+from .loose_parts import Parts, take_apart
 from .rbf import fit_rbf, influence, merged
-from .sides import side_coordinates
 
 F64 = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -15,8 +15,8 @@ from scipy.linalg import LinAlgError, LinAlgWarning, solve
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
-from .choice import KERNELS
 from .kernels import kernel_values, squared_distances
+from .options import KERNELS
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]

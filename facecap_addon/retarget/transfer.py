@@ -19,8 +19,8 @@ from ..geometry.weld import welded
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.surface import points_on
 from .correspondence import Head, Twins, drawn_onto, find_twins, triangle_normals, vertex_normals
-from .head_motion import rigid_motion
-from .organs import Organ
+from .loose_parts import Organ
+from .rigid_alignment import rigid_motion
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]

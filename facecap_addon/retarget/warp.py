@@ -13,12 +13,12 @@ from ..errors import FacecapError
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, points_on
-from .choice import WarpOptions
+from .farthest_points import spread_out
 from .geodesic import distance_from, smoothed, welded_skin
-from .organs import Organ, gaze_turns, jaw_motion, take_apart
+from .lip_lid_coordinates import side_coordinates
+from .loose_parts import Organ, gaze_turns, jaw_motion, take_apart
+from .options import WarpOptions
 from .rbf import fit_rbf, influence, merged
-from .sides import side_coordinates
-from .spread import spread_out
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -12,15 +12,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.generate.author import actor_of, authored
 from facecap_addon.generate.sequence import load_sequence, save_sequence
+from facecap_addon.generate.synthesis import actor_of, authored
 from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
 from facecap_addon.jobs.steps.character import embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.retarget.head_motion import rigid_motion
+from facecap_addon.retarget.rigid_alignment import rigid_motion
 from facecap_addon.rig import facing
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.takes.npz import load_take

@@ -12,7 +12,7 @@ from facecap_addon.refine.render_mesh import Actor, actor_of
 from facecap_addon.refine.state import DeepState, camera_points
 from facecap_addon.refine.views import View, first_view, in_view
 from facecap_addon.render.camera import intrinsics_of, project
-from facecap_addon.render.picture import Appearance, render
+from facecap_addon.render.renderer import Appearance, render
 from tests.unit.sample import facing, sample
 
 SIZE = (480, 384)

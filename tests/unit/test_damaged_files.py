@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.generate.bnd import read_bnd
+from facecap_addon.generate.bu4dfe import read_bnd
 from facecap_addon.generate.sequence import LandmarkSequence, load_sequence, save_sequence
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.landmarks.layout import layout_of

@@ -28,7 +28,7 @@ from facecap_addon.refine.shots import Shot, cut_plates, look_at_plates  # noqa:
 from facecap_addon.refine.state import DeepState, directions, head_points  # noqa: E402
 from facecap_addon.refine.views import View, in_view  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
-from facecap_addon.render.picture import Appearance, pooled  # noqa: E402
+from facecap_addon.render.renderer import Appearance, pooled  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
 from tests.unit.deep_scene import actor, frames, one  # noqa: E402
 

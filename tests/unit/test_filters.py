@@ -7,9 +7,9 @@ import pytest
 from scipy.signal import savgol_filter
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.filters.choice import FilterChoice
-from facecap_addon.takes.filters.filtering import filtered, online
+from facecap_addon.takes.filters.apply import filtered, online
 from facecap_addon.takes.filters.kalman import smoothed
+from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.filters.savitzky_golay import savitzky_golay
 from facecap_addon.takes.filters.take_filter import filter_take
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.generate.author import actor_of, authored, authored_set, someone_else
-from facecap_addon.generate.bnd import read_bnd, read_bnd_folder
+from facecap_addon.generate.bu4dfe import read_bnd, read_bnd_folder
+from facecap_addon.generate.edits import chained, lasting, settled, stronger
 from facecap_addon.generate.emotions import CHANNELS_OF_UNIT, EMOTIONS, EXPRESSIONS
 from facecap_addon.generate.generator import generated, load_generator, shipped
 from facecap_addon.generate.sequence import (
@@ -21,8 +21,8 @@ from facecap_addon.generate.sequence import (
     save_sequence,
     steps_of,
 )
-from facecap_addon.generate.shaping import chained, lasting, settled, stronger
-from facecap_addon.generate.to_keys import take_of
+from facecap_addon.generate.solve_weights import take_of
+from facecap_addon.generate.synthesis import actor_of, authored, authored_set, someone_else
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from facecap_addon.rig.embedding import landmark_geometry
 from tests.unit.sample import sample
@@ -211,7 +211,7 @@ def test_each_expression_does_what_it_is_known_for() -> None:
 
     def at_apex(expression: str) -> np.ndarray:
         moved = generated(load_generator(shipped(expression)), seed=0, variation=0.0).displacements
-        from facecap_addon.retarget.head_motion import on_bone, without_head_motion
+        from facecap_addon.retarget.rigid_alignment import on_bone, without_head_motion
 
         rest = load_generator(shipped(expression)).rest.astype(np.float64)
         face = without_head_motion(rest, moved.astype(np.float64), on_bone("bu-83"))[0]

@@ -18,20 +18,20 @@ from facecap_addon.footage.footage import Footage
 from facecap_addon.footage.read import Frame, FrameReader
 from facecap_addon.footage.write import video_steps
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
-from facecap_addon.live import kept, sources
-from facecap_addon.live.face import LiveFace
-from facecap_addon.live.kept import KeptRecordings
-from facecap_addon.live.mailbox import Mailbox
-from facecap_addon.live.methods import PacketMethod, SolverMethod
-from facecap_addon.live.neutral import Neutral
+from facecap_addon.live import recording_store, sources
+from facecap_addon.live.filter import SmoothFace
+from facecap_addon.live.latest_item import Mailbox
+from facecap_addon.live.live_frame import LiveFace
+from facecap_addon.live.live_solvers import PacketMethod, SolverMethod
+from facecap_addon.live.neutral_calibration import Neutral
 from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
-from facecap_addon.live.picture_file import PictureFile
 from facecap_addon.live.playback import Playback
+from facecap_addon.live.preview_file import PictureFile
 from facecap_addon.live.recording import Recording
-from facecap_addon.live.smooth import SmoothFace
+from facecap_addon.live.recording_store import KeptRecordings
 from facecap_addon.live.sources import LivePicture, PacketSource, VideoSource, open_source
 from facecap_addon.rig.blendshapes import BlendshapeRig
-from facecap_addon.takes.filters.choice import FilterChoice
+from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.live_link import head_angles
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
@@ -386,7 +386,7 @@ def test_a_recording_that_cannot_be_written_goes_elsewhere_and_it_is_said(
 ) -> None:
     blocked, home = tmp_path / "file", tmp_path / "home"
     blocked.write_text("not a folder")
-    monkeypatch.setattr(kept, "other_folders", lambda: [home])
+    monkeypatch.setattr(recording_store, "other_folders", lambda: [home])
     recordings = KeptRecordings(blocked / "live", lambda path, take: None)
     recordings.hold(kept_take(2))
     (said,) = recordings.write()
@@ -404,7 +404,7 @@ def test_a_recording_is_held_until_it_is_on_the_disk(tmp_path: Path, monkeypatch
     def broken_csv(path: Path, take: Take) -> None:
         raise FacecapError("The CSV cannot be written.", "")
 
-    monkeypatch.setattr(kept, "save_take", full)
+    monkeypatch.setattr(recording_store, "save_take", full)
     recordings = KeptRecordings(tmp_path, broken_csv)
     recordings.hold(kept_take(1))
     assert "disk is full" in recordings.write()[0]
@@ -414,7 +414,7 @@ def test_a_recording_is_held_until_it_is_on_the_disk(tmp_path: Path, monkeypatch
     assert recordings.try_again() == []  # not at every frame
     with pytest.raises(FacecapError, match=r"3\.0 s of recording"):
         recordings.check()
-    monkeypatch.setattr(kept, "save_take", save_take)
+    monkeypatch.setattr(recording_store, "save_take", save_take)
     said = recordings.write()
     assert [load_take(path).frame_count for path in recordings.written] == [31, 61]
     assert any("CSV" in line for line in said)

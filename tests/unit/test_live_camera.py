@@ -26,7 +26,7 @@ from facecap_addon.live.camera import (
     listed_cameras,
     options_to_try,
 )
-from facecap_addon.live.capturing import LivePicture, SourceWishes
+from facecap_addon.live.capture_thread import LivePicture, SourceWishes
 from facecap_addon.live.sources import open_source
 from tests.patience import PATIENCE_S
 

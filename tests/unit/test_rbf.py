@@ -7,8 +7,8 @@ import pytest
 from scipy.interpolate import RBFInterpolator
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.retarget.choice import KERNELS
 from facecap_addon.retarget.kernels import kernel_values
+from facecap_addon.retarget.options import KERNELS
 from facecap_addon.retarget.rbf import fit_rbf, influence, merged
 
 RANDOM = np.random.default_rng(4)

@@ -10,13 +10,13 @@ torch = pytest.importorskip("torch")
 
 from facecap_addon.geometry.raster import rasterise as rasterise_in_numpy  # noqa: E402
 from facecap_addon.refine.jaw_joint import rotation_matrices  # noqa: E402
-from facecap_addon.render import coverage_cpu, coverage_torch  # noqa: E402
+from facecap_addon.render import rasterise_cpu, rasterise_torch  # noqa: E402
+from facecap_addon.render.ambient_occlusion import sky_seen  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.camera import project  # noqa: E402
-from facecap_addon.render.picture import Appearance, Texture, render, vertex_light  # noqa: E402
+from facecap_addon.render.forward_mode import bent_normals, picture_and_seen  # noqa: E402
+from facecap_addon.render.renderer import Appearance, Texture, render, vertex_light  # noqa: E402
 from facecap_addon.render.shading import harmonics, vertex_normals  # noqa: E402
-from facecap_addon.render.sky import sky_seen  # noqa: E402
-from facecap_addon.render.tangents import bent_normals, picture_and_seen  # noqa: E402
 
 SIZE = 40
 
@@ -52,9 +52,9 @@ TOPOLOGY = topology_of(TRIANGLES, VERTICES)
 
 def seen_triangles(points: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same picture by the compiled loops and by torch alone."""
-    by_numba = coverage_cpu.coverage(points, depth, TRIANGLES, SIZE, SIZE)[0]
+    by_numba = rasterise_cpu.coverage(points, depth, TRIANGLES, SIZE, SIZE)[0]
     tensors = [torch.from_numpy(values) for values in (points, depth, TRIANGLES)]
-    return by_numba, coverage_torch.coverage(*tensors, SIZE, SIZE)[0].numpy()
+    return by_numba, rasterise_torch.coverage(*tensors, SIZE, SIZE)[0].numpy()
 
 
 def placed(shift: tuple[float, float, float] = (0.1, -0.05, 4.0)) -> tuple[np.ndarray, np.ndarray]:
@@ -77,29 +77,29 @@ def test_neighbours_leave_no_crack_and_share_no_pixel() -> None:
     points = np.array([[[2.0, 2.0], [12.0, 2.0], [12.0, 12.0], [2.0, 12.0]]])
     triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     depth = np.ones((1, 4))
-    seen = coverage_cpu.coverage(points, depth, triangles, 16, 16)[0][0]
+    seen = rasterise_cpu.coverage(points, depth, triangles, 16, 16)[0][0]
     assert (seen >= 0).sum() == 100
-    alone = [coverage_cpu.coverage(points, depth, triangles[k : k + 1], 16, 16)[0][0] >= 0 for k in range(2)]
+    alone = [rasterise_cpu.coverage(points, depth, triangles[k : k + 1], 16, 16)[0][0] >= 0 for k in range(2)]
     assert not (alone[0] & alone[1]).any()
     assert (alone[0] | alone[1]).sum() == 100
 
 
 def test_what_cannot_be_drawn_is_left_out() -> None:
     points, depth = placed()
-    whole = coverage_cpu.coverage(points, depth, TRIANGLES, SIZE, SIZE)[0]
+    whole = rasterise_cpu.coverage(points, depth, TRIANGLES, SIZE, SIZE)[0]
     broken, behind = points.copy(), depth.copy()
     broken[0, 5] = np.nan
     behind[0, 60] = -1.0
     flat = np.concatenate([TRIANGLES, [[3, 3, 9], [4, 4, 4]]]).astype(np.int32)  # without area
     for p, d, t in ((broken, depth, TRIANGLES), (points, behind, TRIANGLES), (points, depth, flat)):
-        seen, nearness = coverage_cpu.coverage(p, d, t, SIZE, SIZE)
-        other, other_nearness = coverage_torch.coverage(*(torch.from_numpy(v) for v in (p, d, t)), SIZE, SIZE)
+        seen, nearness = rasterise_cpu.coverage(p, d, t, SIZE, SIZE)
+        other, other_nearness = rasterise_torch.coverage(*(torch.from_numpy(v) for v in (p, d, t)), SIZE, SIZE)
         np.testing.assert_array_equal(seen, other)
         np.testing.assert_allclose(nearness, other_nearness, rtol=1e-6)
         assert (seen < len(TRIANGLES)).all()  # those without area are nowhere
     bad = np.flatnonzero((TRIANGLES == 5).any(1))
-    assert not np.isin(coverage_cpu.coverage(broken, depth, TRIANGLES, SIZE, SIZE)[0], bad).any()
-    np.testing.assert_array_equal(coverage_cpu.coverage(points, depth, flat, SIZE, SIZE)[0], whole)
+    assert not np.isin(rasterise_cpu.coverage(broken, depth, TRIANGLES, SIZE, SIZE)[0], bad).any()
+    np.testing.assert_array_equal(rasterise_cpu.coverage(points, depth, flat, SIZE, SIZE)[0], whole)
 
 
 def scene(dtype: torch.dtype = torch.float64) -> dict[str, torch.Tensor]:

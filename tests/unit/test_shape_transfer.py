@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.retarget.contact import close_lids_and_lips
-from facecap_addon.retarget.shape_keys import carried_over, made_symmetric
+from facecap_addon.retarget.close_contacts import close_lids_and_lips
+from facecap_addon.retarget.transfer_keys import carried_over, made_symmetric
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.surface import points_on

@@ -9,13 +9,13 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.landmarks.layout import BU_83, IBUG_68, layout_of, mediapipe_of
-from facecap_addon.retarget.choice import KERNELS, WarpOptions
-from facecap_addon.retarget.each_frame import solved_in_each_frame
-from facecap_addon.retarget.free_points import follow_points
 from facecap_addon.retarget.geodesic import distance_from, edge_graph
-from facecap_addon.retarget.head_motion import on_bone, without_head_motion
+from facecap_addon.retarget.marker_warp import follow_points
+from facecap_addon.retarget.options import KERNELS, WarpOptions
+from facecap_addon.retarget.per_frame_warp import solved_in_each_frame
 from facecap_addon.retarget.rbf import SPACINGS, spacing
-from facecap_addon.retarget.scaling import region_scales
+from facecap_addon.retarget.region_scaling import region_scales
+from facecap_addon.retarget.rigid_alignment import on_bone, without_head_motion
 from facecap_addon.retarget.warp import Warp, make_warp
 from facecap_addon.rig.surface import points_on
 from tests.unit.sample import sample

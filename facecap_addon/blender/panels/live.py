@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...takes.filters.choice import FilterChoice
+from ...takes.filters.options import FilterChoice
 from .. import session
 from ..overlay.live_picture import headline
 from ..properties.derive import FILE_CHOICE

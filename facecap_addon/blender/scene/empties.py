@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
-from ...retarget.free_points import follow_points
+from ...retarget.marker_warp import follow_points
 from ...takes.point_cache import write_point_cache
 from .character import extract_rig, rest_axes
 from .footage import scene_rate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings_schema import setting
-from ...takes.filters.choice import FILTERS, FilterChoice
+from ...takes.filters.options import FILTERS, FilterChoice
 
 # Of `live.sources`, which imports what takes long to load.
 CAMERA_SIZES = ("as it is", "640x480", "800x600", "1280x720", "1920x1080", "2560x1440", "3840x2160")

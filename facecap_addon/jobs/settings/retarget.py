@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...retarget.choice import KERNELS
+from ...retarget.options import KERNELS
 from ...settings_schema import setting
 
 

@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from ...refine.render_mesh import Actor
 from ...refine.state import DeepState, camera_points
-from ...render.picture import Appearance, render
+from ...render.ambient_occlusion import sky_seen
+from ...render.renderer import Appearance, render
 from ...render.shading import vertex_normals
-from ...render.sky import sky_seen
 
 F64 = NDArray[np.float64]
 HEIGHT, WIDTH, FOCAL_PX, DISTANCE_M = 320, 240, 620.0, 0.62

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...render.antialias import topology_of
-from ...render.picture import Appearance, render
+from ...render.renderer import Appearance, render
 from ...rig.blendshapes import BlendshapeRig
 
 _GREY, _PAPER = 0.55, 0.96

@@ -18,11 +18,11 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
 from ...errors import FacecapError
+from ...render.ambient_occlusion import sky_seen
 from ...render.camera import intrinsics_of, project
 from ...render.fragments import rasterise
-from ...render.picture import Appearance
+from ...render.renderer import Appearance
 from ...render.shading import decode_srgb, harmonics, vertex_normals
-from ...render.sky import sky_seen
 from ..render_mesh import Actor
 from ..state import DeepState, camera_points, head_points
 from ..views import View, in_view

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
-from ...render.picture import Appearance, background_of, pooled, render
+from ...render.ambient_occlusion import sky_seen
+from ...render.renderer import Appearance, background_of, pooled, render
 from ...render.shading import vertex_normals
-from ...render.sky import sky_seen
 from ..networks.crop_ensemble import FINER, Looks
 from ..render_mesh import Actor
 from ..state import DeepState, camera_points, head_points, offsets_between

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...render.picture import Appearance, background_of, render, vertex_light
+from ...render.renderer import Appearance, background_of, render, vertex_light
 from ...render.shading import harmonics
 from ..flow.surface_points import Tracers, tracer_derivatives
 from ..networks.crop_ensemble import FINER
@@ -49,7 +49,7 @@ def picture_derivatives(
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
         return _on_card(actor, state, view, coarse, appearance, background, size, columns)
-    from ...render.tangents import bent_normals, picture_and_seen, with_neighbours
+    from ...render.forward_mode import bent_normals, picture_and_seen, with_neighbours
 
     with torch.no_grad():
         light = vertex_light(points, actor.topology, appearance)[0]

@@ -13,8 +13,8 @@ from ...geometry.quaternions import rotation_of, wxyz_of
 from ...reports.svg_plots import runs
 from ...rig.channels import arkit_name
 from ..take import Take
-from .choice import FilterChoice
-from .filtering import filtered
+from .apply import filtered
+from .options import FilterChoice
 
 F64 = NDArray[np.float64]
 GapsOf = Callable[[NDArray[np.floating]], F64]

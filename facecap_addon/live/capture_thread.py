@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .mailbox import Mailbox
+from .latest_item import Mailbox
 
 AS_IT_IS = "as it is"
 POLL_S = 0.1

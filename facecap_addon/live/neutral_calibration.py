@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, rotation_of, wxyz_of
-from .face import LiveFace
+from .live_frame import LiveFace
 
 F64 = NDArray[np.float64]
 _KEPT, _LEAST = 15, 3

@@ -10,7 +10,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import points_on
-from .choice import WarpOptions
+from .options import WarpOptions
 from .warp import Warp, make_warp
 
 F32 = NDArray[np.float32]

@@ -24,7 +24,7 @@ from ..rig.channels import matched
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.solver import TrainedSolver
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
-from .face import LiveFace
+from .live_frame import LiveFace
 from .packets import WIRE_CHANNELS, FacePacket
 from .sources import LivePacket, LivePicture
 

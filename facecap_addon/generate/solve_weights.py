@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from ..geometry.quaternions import FRONT, wxyz_of
 from ..landmarks.layout import mediapipe_of
-from ..retarget.head_motion import on_bone, without_head_motion
-from ..retarget.scaling import region_scales
+from ..retarget.region_scaling import region_scales
+from ..retarget.rigid_alignment import on_bone, without_head_motion
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry

@@ -10,7 +10,7 @@ from ..errors import FacecapError
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
 from ..takes.live_link import eye_angles, head_angles
-from .face import LiveFace
+from .live_frame import LiveFace
 from .packets import COUNT, WIRE_CHANNELS, FacePacket, encode_packet
 
 

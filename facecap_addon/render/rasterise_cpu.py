@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .compiled import compiled, compiled_inline
+from .numba_jit import compiled, compiled_inline
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]

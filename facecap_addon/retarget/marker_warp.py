@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
+from .farthest_points import spread_out
 from .geodesic import distance_from, edge_graph
 from .rbf import SPACINGS, fit_rbf, influence, merged, spacing
-from .spread import spread_out
 from .warp import SkinPlan, Warp
 
 F64 = NDArray[np.float64]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from .choice import FilterChoice
 from .hybrid import OnlineHybrid, hybrid
 from .one_euro import OneEuro
+from .options import FilterChoice
 
 F64 = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch.nn.functional as functional
 from torch import Tensor
 
-from . import drawn_cpu
+from . import shade_cpu
 from .antialias import Topology, antialias
 from .fragments import Fragments, barycentrics, interpolate, rasterise, to_picture
 from .shading import encode_srgb, irradiance, sample_texture, vertex_normals
@@ -72,9 +72,9 @@ def render(
     height, width = size[0] * supersample, size[1] * supersample
     fragments = rasterise(points_px, depth_m, topology.triangles, height, width)
     light = vertex_light(points, topology, appearance)
-    if not isinstance(appearance.albedo, Texture) and drawn_cpu.fast_here(points_px, light):
+    if not isinstance(appearance.albedo, Texture) and shade_cpu.fast_here(points_px, light):
         picture = background.expand(len(points_px), height, width, 3).to(light.dtype).contiguous().clone()
-        drawn_cpu.paint(picture, light, points_px, depth_m, fragments)
+        shade_cpu.paint(picture, light, points_px, depth_m, fragments)
     else:
         weights = barycentrics(points_px, depth_m, fragments)
         linear = interpolate(light, weights, fragments)

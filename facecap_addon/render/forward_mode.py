@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .antialias import Topology, crossing_share, crossings
-from .compiled import compiled
 from .fragments import Fragments, corner_areas, rasterise, to_picture
+from .numba_jit import compiled
 from .shading import encode_srgb
 
 F32 = NDArray[np.float32]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UNREADABLE, FacecapError
-from ..retarget.head_motion import rigid_motion
+from ..retarget.rigid_alignment import rigid_motion
 from .emotions import EXPRESSIONS
 from .sequence import FPS, LandmarkSequence
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .choice import WarpOptions
+from .options import WarpOptions
 from .rbf import fit_rbf, influence
 from .warp import Warp
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, rotation_of, wxyz_of
-from ..takes.filters.choice import FilterChoice
-from ..takes.filters.filtering import OnlineFilter, online
+from ..takes.filters.apply import OnlineFilter, online
+from ..takes.filters.options import FilterChoice
 from ..takes.filters.take_filter import TENFOLD
-from .face import LiveFace
+from .live_frame import LiveFace
 
 _AGAIN_S = 0.5
 _FRONT = rotation_of(HEAD_FRONT_WXYZ)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .compiled import compiled, compiled_inline
 from .fragments import Fragments
+from .numba_jit import compiled, compiled_inline
 
 
 def fast_here(*tensors: Tensor) -> bool:
