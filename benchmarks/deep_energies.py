@@ -38,7 +38,7 @@ from facecap_addon.refine.shots import Shot
 from facecap_addon.refine.views import first_view
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, head_space
-from facecap_addon.rig.rehearsal import Rehearsal
+from facecap_addon.rig.network_response import Rehearsal
 from facecap_addon.rig.surface import points_on
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.take import Take

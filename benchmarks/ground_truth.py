@@ -30,7 +30,7 @@ from facecap_addon.landmarks.tracking.observe import assemble, observe
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
-from facecap_addon.rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
+from facecap_addon.rig.network_response import Rehearsal, load_rehearsal, rehearse, save_rehearsal
 from facecap_addon.takes.take import Take
 
 F32 = NDArray[np.float32]

@@ -22,7 +22,7 @@ from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478 as LAYOUT
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import OUTER_EYE_CORNERS_M, LandmarkEmbedding, landmark_geometry
-from facecap_addon.rig.rehearsal import Rehearsal
+from facecap_addon.rig.network_response import Rehearsal
 from facecap_addon.takes.metrics import lip_gap
 
 ROOT = Path(__file__).resolve().parent.parent

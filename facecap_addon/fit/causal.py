@@ -17,9 +17,9 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.tracking.observe import FrameObservation
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding
-from ..rig.rehearsal import Rehearsal
-from ..rig.twins import key_shares
+from ..rig.network_response import Rehearsal
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
 from .energies.energy import Energy, energy_of
 from .energies.expression_prior import Expectation, aligned_shape, bare_face, expected_weights, load_prior

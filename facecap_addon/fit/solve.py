@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 from ..errors import FacecapError
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..rig.rehearsal import Rehearsal
-from ..rig.twins import key_shares
+from ..rig.network_response import Rehearsal
 from ..takes.take import Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .energies.contact import shut_lids

@@ -15,8 +15,8 @@ from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..render.renderer import Appearance
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding
-from ..rig.twins import key_shares
 from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
 from .chunk_store import Kept
 from .chunked_minimise import Ground, Memory, lower

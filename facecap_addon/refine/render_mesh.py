@@ -13,7 +13,7 @@ from ..errors import FacecapError
 from ..render.antialias import Topology, topology_of
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
-from ..rig.rehearsal import face_mesh
+from ..rig.network_response import face_mesh
 from ..rig.surface import points_on
 from .jaw_joint import JawJoint
 

@@ -9,7 +9,7 @@ from ..geometry.quaternions import FRONT
 from ..images.draw import draw_text
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..rig.portrait import Mesh, frame, look, turned
+from ..rig.placement.mesh_view import Mesh, frame, look, turned
 
 _SIDE, _COLUMNS, _LABEL, _TEXT_PX = 160, 9, 18, 12
 _LIGHT = (0.3, -0.5, -1.0)

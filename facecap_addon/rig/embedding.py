@@ -12,13 +12,13 @@ from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
 from .blendshapes import BlendshapeRig
-from .eye_paint import paint_eyes
-from .face_parts import covers, levelled, parts_of, still_vertices, straightened
-from .facing import find_face, positions_in
-from .mean_face import face_pose
-from .mouth_pose import parted_lips
-from .placement import Placement, Target, place
-from .portrait import Mesh, look
+from .placement.cast_landmarks import Placement, Target, place
+from .placement.default_colors import paint_eyes
+from .placement.face_parts import covers, levelled, parts_of, still_vertices, straightened
+from .placement.find_face import find_face, positions_in
+from .placement.mean_face import face_pose
+from .placement.mesh_view import Mesh, look
+from .placement.open_mouth import parted_lips
 from .surface import points_on
 
 F64 = NDArray[np.float64]

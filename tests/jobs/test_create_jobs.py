@@ -21,8 +21,8 @@ from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
 from facecap_addon.jobs.steps.character import embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.retarget.rigid_alignment import rigid_motion
-from facecap_addon.rig import facing
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
+from facecap_addon.rig.placement import find_face
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache
 from tests.jobs.solving import facecap, half_written
@@ -195,7 +195,7 @@ def test_a_bare_head_gets_keys(bare_head: Path, tmp_path: Path) -> None:
 def test_a_mesh_without_a_face_is_refused_and_nothing_is_left(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facing, "_DIRECTIONS", 4)  # a long look from everywhere is taken in test_find_face
+    monkeypatch.setattr(find_face, "_DIRECTIONS", 4)  # a long look from everywhere is taken in test_find_face
     x, y = np.meshgrid(np.linspace(-0.1, 0.1, 12), np.linspace(-0.1, 0.1, 12), indexing="ij")
     vertices = np.stack([x, 0 * x, y], -1).reshape(-1, 3).astype(np.float32)
     cell = (np.arange(11)[:, None] * 12 + np.arange(11)).ravel()

@@ -16,7 +16,7 @@ from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig
 from facecap_addon.rig.embedding import LandmarkEmbedding, landmark_geometry
-from facecap_addon.rig.rehearsal import Rehearsal
+from facecap_addon.rig.network_response import Rehearsal
 
 SIZE = (640, 480)
 FOCAL_PX = 800.0

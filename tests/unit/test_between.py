@@ -15,7 +15,7 @@ from facecap_addon.jobs.settings.output import OutputSettings
 from facecap_addon.jobs.steps.outputs import OutputFiles, write_vertices
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.rig.embedding import LandmarkEmbedding
-from facecap_addon.rig.jaw import posed
+from facecap_addon.rig.jaw_bone import posed
 from facecap_addon.takes.between import between_rows, even_times, frame_rate, resampled
 from facecap_addon.takes.point_cache import read_point_cache
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take

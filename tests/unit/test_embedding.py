@@ -15,7 +15,6 @@ from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.layout import MEDIAPIPE_478, MEDIAPIPE_OF_IBUG
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.rig import facing
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import (
     LandmarkEmbedding,
@@ -24,6 +23,7 @@ from facecap_addon.rig.embedding import (
     load_embedding,
     save_embedding,
 )
+from facecap_addon.rig.placement import find_face
 
 ICT = Path(__file__).resolve().parents[3] / "shared" / "data" / "rig"
 L = MEDIAPIPE_478
@@ -145,7 +145,7 @@ def test_a_giants_head_that_stands_y_up_gets_the_same_landmarks(
 
 @needs_models
 def test_a_ball_has_no_face(landmarker: Landmarker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facing, "_DIRECTIONS", 8)  # a ball looks the same from everywhere
+    monkeypatch.setattr(find_face, "_DIRECTIONS", 8)  # a ball looks the same from everywhere
     polar, around = np.meshgrid(np.linspace(0.01, 3.13, 20), np.linspace(0, 6.28, 20), indexing="ij")
     ball = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1)
     i, j = (index.ravel() for index in np.mgrid[:19, :19])

@@ -18,12 +18,12 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.retarget.transfer_keys import carried_over
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding
-from facecap_addon.rig.face_clues import read_clues
-from facecap_addon.rig.face_parts import covers, parts_of, still_vertices
-from facecap_addon.rig.facing import Found, find_face
-from facecap_addon.rig.mean_face import anchors, face_pose
-from facecap_addon.rig.portrait import Mesh, frame
-from facecap_addon.rig.rehearsal import face_mesh
+from facecap_addon.rig.network_response import face_mesh
+from facecap_addon.rig.placement.face_clues import read_clues
+from facecap_addon.rig.placement.face_parts import covers, parts_of, still_vertices
+from facecap_addon.rig.placement.find_face import Found, find_face
+from facecap_addon.rig.placement.mean_face import anchors, face_pose
+from facecap_addon.rig.placement.mesh_view import Mesh, frame
 from facecap_addon.rig.surface import points_on
 from facecap_addon.rig.symmetry import mirror_normal
 from tests.unit.sample import sample

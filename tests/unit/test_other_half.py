@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from facecap_addon.rig.embedding import landmark_geometry
-from facecap_addon.rig.other_half import Reflection, is_half, with_other_half
+from facecap_addon.rig.mirror_modifier import Reflection, is_half, with_other_half
 from facecap_addon.rig.symmetry import mirror_plane
 from tests.unit.sample import sample
 

@@ -10,7 +10,7 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.rig.rehearsal import draw_weights, load_rehearsal, rehearse, save_rehearsal
+from facecap_addon.rig.network_response import draw_weights, load_rehearsal, rehearse, save_rehearsal
 from tests.unit.sample import mesh_landmarks, sample
 
 CHIN, INNER_LOWER_LIP = 152, 14

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
-from facecap_addon.rig.portrait import Mesh, frame, look, turned
+from facecap_addon.rig.placement.mesh_view import Mesh, frame, look, turned
 from facecap_addon.rig.surface import loose_parts, nearest_on, points_on
 from facecap_addon.rig.symmetry import mirror_plane
 

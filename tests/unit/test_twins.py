@@ -8,7 +8,7 @@ import numpy as np
 
 from facecap_addon.fit.energies.expression_prior import load_prior
 from facecap_addon.fit.energies.weight_priors import channel_priors, prior_mean
-from facecap_addon.rig.twins import key_shares
+from facecap_addon.rig.duplicate_keys import key_shares
 from tests.unit.test_between import make_rig
 
 

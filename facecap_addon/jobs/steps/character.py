@@ -18,7 +18,7 @@ from ...fit.energies.expression_prior import poses_to_rehearse
 from ...landmarks.protocol import Landmarker
 from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
-from ...rig.rehearsal import Rehearsal, load_rehearsal, rehearse, save_rehearsal
+from ...rig.network_response import Rehearsal, load_rehearsal, rehearse, save_rehearsal
 from ..runtime.blender_process import BlenderHook, ask_blender, reporting
 from ..runtime.progress import Progress
 from ..runtime.threaded_progress import stepwise

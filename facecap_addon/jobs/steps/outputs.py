@@ -22,7 +22,7 @@ from ...reports.thumbnails import Thumbnail
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name
 from ...rig.embedding import LandmarkEmbedding
-from ...rig.jaw import posed
+from ...rig.jaw_bone import posed
 from ...takes.between import between_rows, even_times
 from ...takes.live_link import write_live_link_csv
 from ...takes.names import ENDINGS

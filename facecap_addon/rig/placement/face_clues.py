@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.quaternions import FRONT
-from .blendshapes import BlendshapeRig
-from .channels import arkit_name
+from ...geometry.quaternions import FRONT
+from ..blendshapes import BlendshapeRig
+from ..channels import arkit_name
 
 F64 = NDArray[np.float64]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..landmarks.layout import Layout
-from .blendshapes import BlendshapeRig
-from .placement import Bools, nearest_pixel
-from .portrait import Mesh, View, look
-from .surface import loose_parts
-from .symmetry import mirror_normal, mirror_plane
+from ...landmarks.layout import Layout
+from ..blendshapes import BlendshapeRig
+from ..surface import loose_parts
+from ..symmetry import mirror_normal, mirror_plane
+from .cast_landmarks import Bools, nearest_pixel
+from .mesh_view import Mesh, View, look
 
 F64 = NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..landmarks.layout import Layout
-from .blendshapes import BlendshapeRig
-from .channels import arkit_name
-from .placement import Placement
+from ...landmarks.layout import Layout
+from ..blendshapes import BlendshapeRig
+from ..channels import arkit_name
+from .cast_landmarks import Placement
 
 # How far the lips are parted, and what a key must be able to do to part them, in distances of the outer eye corners.
 _PARTED = 0.11

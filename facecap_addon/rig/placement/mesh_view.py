@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.camera import PinholeCamera, centered_camera, project
-from ..geometry.raster import Fragments, rasterise, shade
-from ..images.resample import average_blocks
+from ...geometry.camera import PinholeCamera, centered_camera, project
+from ...geometry.raster import Fragments, rasterise, shade
+from ...images.resample import average_blocks
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ..errors import FacecapError
-from ..geometry.camera import project
-from ..images.resample import warp_affine
-from ..landmarks.layout import Layout, layout_of
-from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
-from ..landmarks.regions import Region
-from .blendshapes import BlendshapeRig
+from ...errors import FacecapError
+from ...geometry.camera import project
+from ...images.resample import warp_affine
+from ...landmarks.layout import Layout, layout_of
+from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
+from ...landmarks.regions import Region
+from ..blendshapes import BlendshapeRig
+from ..symmetry import mirror_share
+from .cast_landmarks import nearest_pixel, unproject
 from .face_clues import FaceClues, read_clues
 from .mean_face import FacePose, anchors, face_pose
-from .placement import nearest_pixel, unproject
-from .portrait import Direction, Mesh, Sight, View, frame, look, view_px
-from .symmetry import mirror_share
+from .mesh_view import Direction, Mesh, Sight, View, frame, look, view_px
 
 F64 = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.quaternions import FRONT
-from ..landmarks.layout import Layout
+from ...geometry.quaternions import FRONT
+from ...landmarks.layout import Layout
 
 F64 = NDArray[np.float64]
 

@@ -24,9 +24,9 @@ from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from .blendshapes import BlendshapeRig
 from .channels import arkit_name, mirrored
 from .embedding import LandmarkEmbedding, landmark_geometry
-from .eye_paint import paint_eyes
-from .face_parts import covers, still_vertices
-from .portrait import Direction, Mesh, frame, look, turned, view_px
+from .placement.default_colors import paint_eyes
+from .placement.face_parts import covers, still_vertices
+from .placement.mesh_view import Direction, Mesh, frame, look, turned, view_px
 from .surface import loose_parts, points_on
 
 F32 = NDArray[np.float32]
