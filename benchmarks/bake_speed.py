@@ -15,8 +15,8 @@ import bpy
 import numpy as np
 
 from benchmarks.processor import processor
-from facecap_addon.blender.scene.action import key_channels
-from facecap_addon.blender.scene.curves import curves_of
+from facecap_addon.blender.scene.animation.action import key_channels
+from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 
 ASKED_S = 1.0

@@ -13,7 +13,7 @@ def sample_rig() -> BlendshapeRig:
     """Read `sample_scenes/head.blend` with bpy."""
     import bpy
 
-    from facecap_addon.blender.scene.character import extract_rig
+    from facecap_addon.blender.scene.head.character import extract_rig
 
     bpy.ops.wm.open_mainfile(filepath=str(HEAD))
     meshes = [o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys is not None]

@@ -27,7 +27,7 @@ MODULES = (
     "panels.learn",
     "panels.live",
     "panels.create",
-    "command",
+    "cli_command",
 )
 
 _undo: list[Callable[[], None]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import session
-from .package import ADDON
+from .paths import ADDON
 
 
 class FACECAP_AP_preferences(bpy.types.AddonPreferences):

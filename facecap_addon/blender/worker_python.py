@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..errors import FacecapError
-from .package import preferences
+from .paths import preferences
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.scene.action import key_channels
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.curves import SLOTTED, curves_of
+from facecap_addon.blender.scene.animation.action import key_channels
+from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError
 from tests.blender.faces import ARKIT, evaluated, make_face
 

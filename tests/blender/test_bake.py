@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take
-from facecap_addon.blender.scene.character import extract_rig
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.footage import match_scene
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError
 from tests.blender.faces import ARKIT, evaluated, make_face
 from tests.blender.takes import expected_weights, make_take
@@ -34,7 +34,7 @@ def test_frames_without_a_face_get_no_keys() -> None:
     obj = make_face()
     rig, take = extract_rig(obj), make_take(missing=(0, 10, 11, 12, 39))
     report = apply_take(obj, take, STILL)
-    from facecap_addon.blender.scene.curves import curves_of
+    from facecap_addon.blender.scene.animation.curves import curves_of
 
     curve = next(iter(curves_of(obj.data.shape_keys)))
     assert len(curve.keyframe_points) == 35
@@ -46,7 +46,7 @@ def test_frames_without_a_face_get_no_keys() -> None:
 
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(60)])
 def test_keys_lie_on_whole_frames_where_that_is_wished_for(rate: Fraction) -> None:
-    from facecap_addon.blender.scene.curves import curves_of
+    from facecap_addon.blender.scene.animation.curves import curves_of
 
     obj = make_face()
     rig, take = extract_rig(obj), make_take(rate=27.3, missing=(10, 11, 12))

@@ -22,7 +22,7 @@ from tests.blender.takes import make_take
 from tests.blender.test_footage_in_scene import HAS_SOUND, write_video
 from tests.patience import PATIENCE_S
 
-CHILD = Path(__file__).resolve().parents[2] / "facecap_addon" / "blender" / "child.py"
+CHILD = Path(__file__).resolve().parents[2] / "facecap_addon" / "blender" / "headless" / "main.py"
 
 
 def ask(request: dict[str, object]) -> tuple[dict[str, object], int]:

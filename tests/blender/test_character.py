@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.character import character_notes, extract_rig
+from facecap_addon.blender.scene.head.character import character_notes, extract_rig
 from facecap_addon.errors import FacecapError
 from tests.blender.faces import coordinates, evaluated, make_face, set_weights, snapshot
 
@@ -251,7 +251,7 @@ def test_what_cannot_be_solved_is_refused_in_words(make, said: str) -> None:
 
 
 def test_a_mesh_too_heavy_for_memory_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facecap_addon.blender.scene import character
+    from facecap_addon.blender.scene.head import character
 
     obj = make_face()
     monkeypatch.setattr(character, "MAX_DELTA_BYTES", 1000)
@@ -260,7 +260,7 @@ def test_a_mesh_too_heavy_for_memory_is_refused_before_it_is_read(monkeypatch: p
 
 
 def test_linked_character_is_read_but_not_baked(tmp_path: Path) -> None:
-    from facecap_addon.blender.scene.action import key_channels
+    from facecap_addon.blender.scene.animation.action import key_channels
 
     make_face()
     library = tmp_path / "hëad.blend"
@@ -279,7 +279,7 @@ def test_linked_character_is_read_but_not_baked(tmp_path: Path) -> None:
 
 
 def test_an_override_of_a_linked_character_is_baked_and_saved(tmp_path: Path, rng: np.random.Generator) -> None:
-    from facecap_addon.blender.scene.action import key_channels
+    from facecap_addon.blender.scene.animation.action import key_channels
 
     make_face()
     library = tmp_path / "head.blend"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
-from facecap_addon.blender.batch import answer_request
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.empties import follow_empties
-from facecap_addon.blender.scene.nla import cycle, push_down
-from facecap_addon.blender.scene.point_cache import export_mesh, play_cache
-from facecap_addon.blender.scene.shape_keys import write_shape_keys
+from facecap_addon.blender.headless.requests import answer_request
+from facecap_addon.blender.scene.animation.nla import cycle, push_down
+from facecap_addon.blender.scene.animation.point_cache import export_mesh, play_cache
+from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.scene.head.empties import follow_empties
+from facecap_addon.blender.scene.head.shape_keys import write_shape_keys
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.rig.blendshapes import save_rig

@@ -9,9 +9,9 @@ from mathutils import Matrix
 
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.solve import job_of, object_of, scene_of
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.rest import rest_matrix
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.scene.head.rest import rest_matrix
 from facecap_addon.errors import FacecapError
 from tests.blender.avatars import make_avatar
 from tests.blender.faces import evaluated_world, make_face

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take, scene_frames
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.head_pose import camera_from_rig
-from facecap_addon.blender.scene.stage import add_camera
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take, scene_frames
+from facecap_addon.blender.scene.animation.head_pose import camera_from_rig
+from facecap_addon.blender.scene.camera_setup import add_camera
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError
 from facecap_addon.geometry.camera import centered_camera, project
 from facecap_addon.takes.merge import reference_frame

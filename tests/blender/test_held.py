@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take
-from facecap_addon.blender.scene.character import character_notes
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.head.character import character_notes
 from tests.blender.faces import make_face
 from tests.blender.takes import make_take
 from tests.blender.test_head_pose import make_rigged

@@ -10,9 +10,9 @@ import pytest
 from mathutils import Euler
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.jaw import jaw_bone
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.scene.head.jaw import jaw_bone
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from tests.blender.faces import evaluated, make_face
 from tests.blender.takes import expected_weights, make_take

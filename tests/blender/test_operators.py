@@ -15,7 +15,7 @@ import pytest
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.solve import listen, new_job
 from facecap_addon.blender.overlay.landmarks import embedding_path, landmark_positions
-from facecap_addon.blender.package import job_folder
+from facecap_addon.blender.paths import job_folder
 from facecap_addon.blender.scene.footage import strips_of
 from facecap_addon.takes.npz import load_take, save_take
 from tests.blender.face_video import write_face_video
@@ -119,7 +119,7 @@ def test_bake_again_needs_no_solve(tmp_path: Path) -> None:
     settings.result.take = str(tmp_path / "a.take.npz")
     settings.bake.head, settings.bake.gain = "none", 0.5
     assert bpy.ops.facecap.bake() == {"FINISHED"}
-    from facecap_addon.blender.scene.character import extract_rig
+    from facecap_addon.blender.scene.head.character import extract_rig
 
     expected = extract_rig(obj).vertices_at(take.weights[12] * 0.5)
     np.testing.assert_allclose(evaluated(obj, 1 + take.time_s[12] * 24), expected, atol=3e-5)
@@ -127,7 +127,7 @@ def test_bake_again_needs_no_solve(tmp_path: Path) -> None:
 
 
 def test_an_unexpected_fault_names_a_report_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from facecap_addon.blender.scene import bake
+    from facecap_addon.blender.scene.animation import bake
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError("jawOpen")

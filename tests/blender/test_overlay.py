@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from facecap_addon.blender.overlay.landmarks import embedding_path, landmark_positions
-from facecap_addon.blender.scene.character import extract_rig
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.rig.embedding import LandmarkEmbedding, save_embedding
 from tests.blender.faces import ARKIT, make_face, set_weights
 

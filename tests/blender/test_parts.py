@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.parts import head_bone, parts_of
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.scene.head.parts import head_bone, parts_of
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from facecap_addon.takes.take import Take
 from tests.blender.avatars import make_avatar, make_part, still_apart
@@ -124,7 +124,7 @@ def test_a_mesh_that_hangs_on_a_bone_turns_with_it() -> None:
 
 
 def test_the_actions_of_all_meshes_are_one_where_blender_has_slots() -> None:
-    from facecap_addon.blender.scene.curves import SLOTTED
+    from facecap_addon.blender.scene.animation.curves import SLOTTED
 
     meshes = make_avatar("empty")
     report = apply_take(meshes["Head"], make_take(channels=ARKIT_CHANNELS))

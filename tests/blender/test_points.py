@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.scene.character import extract_rig
-from facecap_addon.blender.scene.point_cache import bake_points, export_mesh
+from facecap_addon.blender.scene.animation.point_cache import bake_points, export_mesh
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError
 from facecap_addon.takes.point_cache import write_point_cache
 from tests.blender.faces import ARKIT, evaluated, make_face

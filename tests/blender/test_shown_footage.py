@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender.operators.show_footage import show
+from facecap_addon.blender.scene.camera_setup import PLATE, add_plate
 from facecap_addon.blender.scene.footage import load_clip, match_scene, set_backdrop
 from facecap_addon.blender.scene.placing import box_of
-from facecap_addon.blender.scene.stage import PLATE, add_plate
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.steps.proxy import Shown, shown_footage
@@ -223,7 +223,7 @@ def test_show_uses_a_proxy_for_clip_and_plate(tmp_path: Path) -> None:
 
 
 def test_a_blend_shows_the_copy_and_plays_the_sound_of_the_footage(tmp_path: Path) -> None:
-    from facecap_addon.blender.batch import dress
+    from facecap_addon.blender.headless.requests import dress
     from facecap_addon.blender.scene.footage import strips_of
     from tests.blender.takes import make_take
     from tests.blender.test_footage_in_scene import HAS_SOUND

@@ -12,8 +12,8 @@ import pytest
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.create import FACECAP_OT_generate
 from facecap_addon.blender.operators.solve import remember, take_to_merge_into
-from facecap_addon.blender.scene.bake import BakeSettings, apply_take
-from facecap_addon.blender.scene.character import extract_rig
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.takes import label_of, lines_about
 from facecap_addon.jobs.settings.output import OutputSettings
 from facecap_addon.jobs.steps.outputs import OutputFiles, result_of, write_take

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender.scene.cameras import camera_from_world, pinhole_of
-from facecap_addon.blender.scene.character import extract_rig
+from facecap_addon.blender.scene.head.character import extract_rig
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -59,7 +59,7 @@ def bake_take(
     """
     from ...takes.merge import solved_range
     from ...takes.npz import load_take
-    from ..scene.bake import BakeSettings, apply_take
+    from ..scene.animation.bake import BakeSettings, apply_take
     from ..scene.footage import scene_rate
 
     settings = scene.facecap
@@ -188,7 +188,7 @@ class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         from ...takes.names import free_path
         from ...takes.npz import load_take
-        from ..scene.point_cache import bake_points
+        from ..scene.animation.point_cache import bake_points
 
         settings = context.scene.facecap
         if settings.character is None:
@@ -230,7 +230,7 @@ class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        from ..scene.point_cache import export_mesh
+        from ..scene.animation.point_cache import export_mesh
 
         character = context.scene.facecap.character
         if character is None:

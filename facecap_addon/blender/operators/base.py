@@ -9,7 +9,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
-from ..package import user_folder
+from ..paths import user_folder
 
 
 class FacecapOperator:

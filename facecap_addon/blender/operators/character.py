@@ -21,7 +21,7 @@ class FACECAP_OT_use_active(FacecapOperator, bpy.types.Operator):
         return context.object is not None and context.object.type == "MESH"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        from ..scene.character import character_notes, checked_mesh
+        from ..scene.head.character import character_notes, checked_mesh
 
         mesh = checked_mesh(context.object, bare=True)  # a head without keys can get some: Make Shape Keys
         context.scene.facecap.character = context.object

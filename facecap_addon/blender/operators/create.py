@@ -13,7 +13,7 @@ from ...jobs.settings.retarget import RetargetSettings
 from ...jobs.settings.shape_keys import ShapeKeysSettings
 from ...settings_schema import from_json
 from .. import session
-from ..package import work_folder
+from ..paths import work_folder
 from ..properties.derive import values_of
 from ..takes import add_take, still_baked, take_file
 from .bake import bake_take
@@ -40,7 +40,7 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
         from ...rig.blendshapes import load_rig
-        from ..scene.shape_keys import write_shape_keys
+        from ..scene.head.shape_keys import write_shape_keys
 
         added = write_shape_keys(object_of(job), load_rig(Path(str(facts["rig"]))))
         mended = [line for line in lines_of(facts) if " off by " in line]
@@ -135,7 +135,7 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         from ...takes.names import free_path
-        from ..scene.empties import follow_empties
+        from ..scene.head.empties import follow_empties
 
         target = context.object
         if target is None or target.type != "MESH":
@@ -164,7 +164,7 @@ def _character(context: bpy.types.Context) -> bpy.types.Object:
 
 def exported(obj: bpy.types.Object, folder: Path) -> Path:
     """The mesh as a rig file for the worker."""
-    from ..scene.character import extract_rig
+    from ..scene.head.character import extract_rig
 
     # Cut short, and with a number of its own: names may be long, and alike once they are clean.
     name = f"{bpy.path.clean_name(obj.name)[:NAME_LENGTH]}.{getattr(obj, 'session_uid', 0)}"
@@ -172,7 +172,7 @@ def exported(obj: bpy.types.Object, folder: Path) -> Path:
 
 
 def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: float) -> list[str]:
-    from ..scene.point_cache import play_cache
+    from ..scene.animation.point_cache import play_cache
 
     start = scene.facecap.start_frame
     target = points.with_suffix(".playing.pc2")
@@ -181,14 +181,14 @@ def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: floa
 
 
 def _loop(animated: list[bpy.types.ID]) -> None:
-    from ..scene.nla import cycle
+    from ..scene.animation.nla import cycle
 
     for datablock in animated:
         cycle(datablock)
 
 
 def _as_strips(animated: list[bpy.types.ID], name: str) -> None:
-    from ..scene.nla import push_down
+    from ..scene.animation.nla import push_down
 
     for datablock in dict.fromkeys(animated):
         push_down(datablock, name)

@@ -72,7 +72,7 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
         footage = opened_footage(context.scene)
         settings.facts = _facts(footage)
         _match(context.scene, footage)
-        from ..scene.stage import PLATE
+        from ..scene.camera_setup import PLATE
 
         if context.scene.objects.get(PLATE) is not None:
             _show(self, context, footage)

@@ -12,7 +12,7 @@ from ...jobs.settings.dataset import DatasetSettings
 from ...jobs.settings.train import TrainSettings
 from ...settings_schema import from_json
 from .. import session
-from ..package import work_folder
+from ..paths import work_folder
 from ..properties.derive import FILE_CHOICE, values_of
 from .refine import show_picture
 from .solve import JobOperator, lines_of, worker_job

@@ -17,7 +17,7 @@ from ...jobs.settings.live import LiveSettings
 from ...settings_schema import from_json
 from .. import session
 from ..overlay import live_picture
-from ..package import work_folder
+from ..paths import work_folder
 from ..properties.derive import values_of
 from ..takes import add_take
 from ..worker_python import worker_python
@@ -55,10 +55,10 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         )
 
     def _start(self, context: bpy.types.Context) -> set[str]:
-        from ..scene.bake import head_carrier
-        from ..scene.character import extract_rig
-        from ..scene.live_face import LivePuppet
-        from ..scene.parts import parts_of, with_keys
+        from ..scene.animation.bake import head_carrier
+        from ..scene.animation.live_face import LivePuppet
+        from ..scene.head.character import extract_rig
+        from ..scene.head.parts import parts_of, with_keys
 
         session.outcome = None
         obj = context.scene.facecap.character
@@ -244,7 +244,7 @@ def remember_take(scene: bpy.types.Scene, path: Path) -> None:
 
 def bake_choice(context: bpy.types.Context) -> Any:
     """What the head's pose moves, as the Bake section says."""
-    from ..scene.bake import BakeSettings
+    from ..scene.animation.bake import BakeSettings
 
     bake = context.scene.facecap.bake
     return BakeSettings(head=bake.head, armature=bake.armature, bone=bake.bone)

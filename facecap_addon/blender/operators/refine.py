@@ -81,7 +81,7 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
 
 def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
     """First and last row of the take inside the scene's preview range, or its frame range. Raises FacecapError."""
-    from ..scene.bake import scene_frames
+    from ..scene.animation.bake import scene_frames
 
     first, last = scene.frame_start, scene.frame_end
     if scene.use_preview_range:

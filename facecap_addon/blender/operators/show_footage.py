@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from .. import session
-from ..package import job_folder
+from ..paths import job_folder
 from .footage import footage_path, opened_footage
 from .solve import JobOperator, scene_of, worker_job
 
@@ -68,8 +68,8 @@ def show_if_ready(context: bpy.types.Context) -> bool:
 
 def show(scene: bpy.types.Scene, video: Path, size_px: tuple[int, int]) -> None:
     """Put a video that Blender shows rightly beside the head, into clip editors and behind the solve's camera."""
+    from ..scene.camera_setup import add_camera, add_plate
     from ..scene.footage import load_clip, show_in_clip_editors
-    from ..scene.stage import add_camera, add_plate
 
     settings = scene.facecap
     start = settings.start_frame

@@ -15,7 +15,7 @@ from ...jobs.settings.solve import SolveSettings
 from ...jobs.steps.result import SolveResult
 from ...settings_schema import from_json
 from .. import session
-from ..package import job_folder
+from ..paths import job_folder
 from ..properties.derive import values_of
 from ..takes import add_take, kept_path, made_from, take_file
 from ..torch_there import what_torch_lacks
@@ -221,8 +221,8 @@ def object_of(job: session.Job) -> bpy.types.Object:
 def start_worker(context: bpy.types.Context) -> ProcessRunner:
     """Read the character, write it into the job folder and start the worker. Raises FacecapError."""
     from ...jobs.runtime.runner import ProcessRunner
-    from ..scene.action import check_animatable
-    from ..scene.character import extract_rig
+    from ..scene.animation.action import check_animatable
+    from ..scene.head.character import extract_rig
 
     scene = context.scene
     settings = scene.facecap

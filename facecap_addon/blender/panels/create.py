@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
+from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
 
 
 def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

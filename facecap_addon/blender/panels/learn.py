@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .section import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle
+from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):

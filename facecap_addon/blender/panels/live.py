@@ -8,7 +8,7 @@ from ...takes.filters.options import FilterChoice
 from .. import session
 from ..overlay.live_picture import headline
 from ..properties.derive import FILE_CHOICE
-from .section import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle
+from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle
 from .text import wrapped
 
 

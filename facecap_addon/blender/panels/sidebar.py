@@ -12,8 +12,8 @@ from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
 from ..takes import label_of, lines_about
+from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle, with_names
 from .create import draw_bare
-from .section import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle, with_names
 from .text import wrapped
 
 
@@ -71,7 +71,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             column.operator("facecap.add_sample_head", icon="USER")
             draw_failure(layout, context, "facecap.use_active", "facecap.add_sample_head")
             return
-        from ..scene.character import character_notes, checked_mesh
+        from ..scene.head.character import character_notes, checked_mesh
 
         try:
             mesh = checked_mesh(obj)

@@ -285,7 +285,7 @@ def _video_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context
 
 def _character_chosen(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     """A duplicated head gets a jaw of its own before anything is done with it."""
-    from ..scene.jaw import give_own_jaw
+    from ..scene.head.jaw import give_own_jaw
 
     if settings.character is not None and settings.character.library is None:
         give_own_jaw(settings.character)

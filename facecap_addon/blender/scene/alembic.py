@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ...errors import FacecapError
 from ...takes.point_cache import write_point_cache
-from .character import metres_per_unit
 from .footage import scene_rate
+from .head.character import metres_per_unit
 
 F32 = NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from ...geometry.camera import PinholeCamera, camera_from_blender
-from .character import metres_per_unit
 from .footage import scene_rate
+from .head.character import metres_per_unit
 
 _CV_FROM_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
 

@@ -1,6 +1,6 @@
 """Work on .blend files, which only Blender itself can open: in a child process, or by a hook when inside Blender.
 
-Requests and replies are described in `blender/batch.py`.
+Requests and replies are described in `blender/headless/requests.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Waiting = Generator[None, None, dict[str, Any]]
 GO_ON = b"go on\n"
 """What a child that waits is told on its standard input."""
 
-_CHILD = Path(__file__).resolve().parents[2] / "blender" / "child.py"
+_CHILD = Path(__file__).resolve().parents[2] / "blender" / "headless" / "main.py"
 _POLL_S = 0.02
 
 
@@ -69,7 +69,7 @@ def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderH
     Yields while it waits for the child, so that a job stays responsive; closing the generator ends the child.
 
     Args:
-        request: see `blender/batch.py`.
+        request: see `blender/headless/requests.py`.
         blender: program to use, see `blender_command`.
         hook: answers in this process instead, when that is Blender's.
         folder: for the request and the child's output while it runs; made if it is not there.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-from ...geometry.quaternions import HEAD_FRONT_WXYZ
-from ...jobs.runtime.events import FaceEvent
+from ....geometry.quaternions import HEAD_FRONT_WXYZ
+from ....jobs.runtime.events import FaceEvent
+from ..head.rest import TRANSFORMS, rest_matrix
 from .head_pose import camera_from_rig, place_head, placement_of, world_motion
-from .rest import TRANSFORMS, rest_matrix
 
 
 class LivePuppet:

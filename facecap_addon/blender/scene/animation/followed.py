@@ -10,8 +10,8 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from ..head.rest import Target
 from .curves import curves_of
-from .rest import Target
 
 _TURN_RAD, _VALUE = 0.02, 0.02  # less is not seen, or may be rounding
 

@@ -7,7 +7,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ...rig.mirror_modifier import Reflection
+from ....rig.mirror_modifier import Reflection
 
 # These put other coordinates in the place of what the shape keys say.
 _REPLACING = {"MESH_CACHE": "a Mesh Cache", "MESH_SEQUENCE_CACHE": "a Mesh Sequence Cache"}

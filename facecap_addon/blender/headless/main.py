@@ -20,8 +20,8 @@ def main() -> int:
     sys.stdout.flush()
     reply_to = os.dup(1)
     os.dup2(2, 1)  # Blender prints to stdout from C: only the reply may go there
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from facecap_addon.blender.batch import answer
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    from facecap_addon.blender.headless.requests import answer
 
     request = Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8")
     reply, code = answer(request, wait=_wait_for_word)

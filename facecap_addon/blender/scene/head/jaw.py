@@ -7,7 +7,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ...rig.blendshapes import JawWeights
+from ....rig.blendshapes import JawWeights
 
 # A bone is the jaw's if its name says so; "jawline" and the like shape the cheek.
 _NAMES, _NOT_NAMES = ("jaw", "mandible", "chin_master"), ("jawline", "jaw_line", "end", "tip")

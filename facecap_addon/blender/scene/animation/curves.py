@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
+from ....errors import FacecapError
 
 SLOTTED = bpy.app.version >= (4, 4, 0)
 _INTERPOLATION = {"CONSTANT": 0, "LINEAR": 1, "BEZIER": 2}

@@ -25,20 +25,20 @@ from typing import Any
 
 import bpy
 
-from ..atomic_file import atomic_path
-from ..errors import FacecapError
-from ..rig.blendshapes import load_rig, save_rig
-from ..takes.npz import load_take
-from .scene.action import check_animatable
-from .scene.bake import BakeSettings, apply_take, head_carrier
-from .scene.character import character_notes, extract_rig
-from .scene.footage import add_audio, match_scene
-from .scene.likely import choice_note, rank_heads
-from .scene.nla import cycle
-from .scene.parts import parts_of
-from .scene.point_cache import play_cache
-from .scene.shape_keys import write_shape_keys
-from .scene.stage import add_camera, add_lights, add_plate, frame_views
+from ...atomic_file import atomic_path
+from ...errors import FacecapError
+from ...rig.blendshapes import load_rig, save_rig
+from ...takes.npz import load_take
+from ..scene.animation.action import check_animatable
+from ..scene.animation.bake import BakeSettings, apply_take, head_carrier
+from ..scene.animation.nla import cycle
+from ..scene.animation.point_cache import play_cache
+from ..scene.camera_setup import add_camera, add_lights, add_plate, frame_views
+from ..scene.footage import add_audio, match_scene
+from ..scene.head.character import character_notes, extract_rig
+from ..scene.head.find_head import choice_note, rank_heads
+from ..scene.head.parts import parts_of
+from ..scene.head.shape_keys import write_shape_keys
 
 Wait = Callable[[], None]
 MOST_OTHERS = 3
@@ -165,7 +165,7 @@ def head_choice(request: dict[str, Any]) -> dict[str, Any]:
 
 def read_alembic(request: dict[str, Any]) -> dict[str, Any]:
     """Write the vertices of the mesh in an Alembic file to a point cache, in the scene's axes, metres."""
-    from .scene.alembic import write_alembic_points
+    from ..scene.alembic import write_alembic_points
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     render, fps = bpy.context.scene.render, float(request["fps"])

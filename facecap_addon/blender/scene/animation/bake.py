@@ -10,19 +10,19 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...takes.between import resampled
-from ...takes.merge import reference_pose
-from ...takes.take import Take
+from ....errors import FacecapError
+from ....takes.between import resampled
+from ....takes.merge import reference_pose
+from ....takes.take import Take
+from ..footage import scene_rate
+from ..head.character import rest_axes
+from ..head.jaw import jaw_bases, jaw_bone
+from ..head.parts import Carried, carried_by_bone, carried_by_object, follows, head_bone, parts_of, with_keys
+from ..head.rest import carriers, holding, take_off
 from .action import KeyingReport, check_animatable, key_channels
-from .character import rest_axes
 from .curves import SLOTTED, curves_of
 from .followed import head_follows, keys_that_stay
-from .footage import scene_rate
 from .head_pose import bases_of, camera_from_rig, check_movable, key_bases, world_motion
-from .jaw import jaw_bases, jaw_bone
-from .parts import Carried, carried_by_bone, carried_by_object, follows, head_bone, parts_of, with_keys
-from .rest import carriers, holding, take_off
 
 _SAME_FRAME = 1e-3
 _MOMENT_S = 1e-3

@@ -11,12 +11,12 @@ from mathutils import Matrix, Vector
 
 from ...takes.merge import reference_pose
 from ...takes.take import Take
-from .bake import head_from_rig
-from .character import metres_per_unit
+from .animation.bake import head_from_rig
+from .animation.head_pose import camera_from_rig, world_from_camera
 from .footage import load_clip, set_backdrop
-from .head_pose import camera_from_rig, world_from_camera
+from .head.character import metres_per_unit
+from .head.rest import rest_matrix
 from .placing import way_to_a_free_place
-from .rest import rest_matrix
 
 CAMERA, KEY_LIGHT, FILL_LIGHT, PLATE = "FaceCap camera", "FaceCap key light", "FaceCap fill light", "FaceCap footage"
 _SENSOR_MM = 36.0

@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from .curves import SLOTTED
+from ..animation.curves import SLOTTED
 
 Target = bpy.types.Object | bpy.types.PoseBone
 TRANSFORMS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")

@@ -10,11 +10,11 @@ import numpy as np
 from mathutils import Euler, Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...geometry.poses import pose_matrices
-from .character import metres_per_unit
+from ....errors import FacecapError
+from ....geometry.poses import pose_matrices
+from ..head.character import metres_per_unit
+from ..head.rest import Target, mark_rest, rest_matrix, rest_pose, standing
 from .curves import curves_of, new_action, present_action, write_keys
-from .rest import Target, mark_rest, rest_matrix, rest_pose, standing
 
 _BLENDER_FROM_CV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z with Y up
 

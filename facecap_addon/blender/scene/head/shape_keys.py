@@ -6,8 +6,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...rig.blendshapes import BlendshapeRig
+from ....errors import FacecapError
+from ....rig.blendshapes import BlendshapeRig
 from .character import is_editable, rest_axes
 
 SUFFIX = " (before)"

@@ -9,12 +9,12 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...retarget.marker_warp import follow_points
-from ...takes.point_cache import write_point_cache
+from ....errors import FacecapError
+from ....retarget.marker_warp import follow_points
+from ....takes.point_cache import write_point_cache
+from ..animation.point_cache import play_written
+from ..footage import scene_rate
 from .character import extract_rig, rest_axes
-from .footage import scene_rate
-from .point_cache import play_written
 
 F32 = NDArray[np.float32]
 

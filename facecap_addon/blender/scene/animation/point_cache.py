@@ -12,13 +12,13 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...takes.between import between_rows, frame_rate
-from ...takes.point_cache import PointCache, read_point_cache, write_point_cache
-from ...takes.take import Take
+from ....errors import FacecapError
+from ....takes.between import between_rows, frame_rate
+from ....takes.point_cache import PointCache, read_point_cache, write_point_cache
+from ....takes.take import Take
+from ..footage import scene_rate
+from ..head.character import rest_axes
 from .bake import whole_frames
-from .character import rest_axes
-from .footage import scene_rate
 
 F32 = NDArray[np.float32]
 MODIFIER = "FaceCap points"

@@ -7,9 +7,9 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...rig.blendshapes import MAX_CHANNELS, MAX_VERTICES, BlendshapeRig
-from ...rig.mirror_modifier import is_half, with_other_half
+from ....errors import FacecapError
+from ....rig.blendshapes import MAX_CHANNELS, MAX_VERTICES, BlendshapeRig
+from ....rig.mirror_modifier import is_half, with_other_half
 from .colors import vertex_colors
 from .jaw import jaw_weights
 from .modifiers import blocking_modifiers, modifier_notes, reflections

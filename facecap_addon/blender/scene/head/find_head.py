@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ...rig.channels import arkit_name
+from ....rig.channels import arkit_name
 
 _STILL = 1e-9
 _HIDDEN = ("in no scene", "hidden or in an excluded collection", "only seen in another scene", "")

@@ -10,7 +10,7 @@ _handle: object | None = None
 def run(arguments: list[str]) -> int:
     """Run the command line; returns its exit code."""
     from ..jobs.cli.main import main
-    from .batch import answer_request
+    from .headless.requests import answer_request
 
     return main(arguments, blender_hook=answer_request)
 

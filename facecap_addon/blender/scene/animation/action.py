@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from .character import is_editable
+from ....errors import FacecapError
+from ..head.character import is_editable
 from .curves import curves_of, new_action, present_action, write_keys
 
 

@@ -1,0 +1,1 @@
+"""Blender without a window: requests on .blend files, answered in a child process."""

@@ -1,0 +1,1 @@
+"""Keys on meshes: actions, curves, strips, head pose, the take's own point cache."""
