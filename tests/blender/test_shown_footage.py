@@ -171,7 +171,7 @@ def test_footage_that_needs_a_copy_is_shown_by_its_button(tmp_path: Path) -> Non
 
 
 def test_an_image_sequence_has_a_rate_of_its_own(tmp_path: Path) -> None:
-    from tests.unit.test_footage_sequence import write_pictures
+    from tests.unit.footage.test_sequence import write_pictures
 
     write_pictures(tmp_path, list(range(1, 13)))
     scene = bpy.context.scene

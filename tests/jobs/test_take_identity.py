@@ -17,7 +17,7 @@ from facecap_addon.takes.npz import load_take, save_take
 from tests.jobs.solving import facecap, half_written, quick
 from tests.jobs.test_command_line import needs_bpy
 from tests.patience import PATIENCE_S
-from tests.unit.test_take_versions import make_take
+from tests.unit.takes.test_versions import make_take
 
 
 def solve(video: Path, out: Path, **more: object) -> dict:

@@ -18,7 +18,7 @@ from facecap_addon.rig.channels import (
 from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
 from facecap_addon.takes.take import REGIONS
 
-ICT_RIG = Path(__file__).resolve().parents[3] / "shared" / "data" / "rig" / "ict_facekit_arkit.npz"
+ICT_RIG = Path(__file__).resolve().parents[4] / "shared" / "data" / "rig" / "ict_facekit_arkit.npz"
 
 
 def test_there_are_52_in_the_order_of_live_link() -> None:

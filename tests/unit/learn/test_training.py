@@ -30,7 +30,7 @@ from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E40
 from facecap_addon.learn.networks.presets import Preset  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
-from tests.unit.test_training_set import rig  # noqa: E402
+from tests.unit.learn.test_training_set import rig  # noqa: E402
 
 PRESET = Preset(
     PictureKind(32, 24), (8, 12, 16), (64, 32), 0.125, 200,

@@ -1,7 +1,7 @@
 """Whatever damage a file from outside has, reading it ends in what it holds or in an error that says so.
 
 The damage is the same in every run. For a long hunt:
-FACECAP_FUZZ=20000 python -m pytest tests/unit/test_damaged_files.py
+FACECAP_FUZZ=20000 python -m pytest tests/unit/takes/test_damaged_files.py
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
-from tests.unit.test_between import face_of, make_rig, make_take
-from tests.unit.test_training_set import rig, rows, shot
+from tests.unit.learn.test_training_set import rig, rows, shot
+from tests.unit.takes.test_between import face_of, make_rig, make_take
 
 CASES = int(os.environ.get("FACECAP_FUZZ", "200"))
 _STRANGE = (

@@ -16,7 +16,7 @@ from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.upright import is_upside_down, stand_upright
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
 FIELD = ROOT.parent / "shared" / "field"
 pytestmark = pytest.mark.skipif(not list(MODELS_FOLDER.glob("*.onnx")), reason="the landmark models are not built")

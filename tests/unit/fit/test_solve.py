@@ -18,7 +18,7 @@ from facecap_addon.takes.metrics import lip_gap
 from facecap_addon.takes.take import STATUS_MISSING, STATUS_SOLVED
 from tests.unit.sample import FOCAL_PX, facing, mesh_landmarks, sample, seen
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA / "renders").is_dir(), reason="the development data is not there")
 SHOWN = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight", "mouthPucker")
 KNOWN_CAMERA = FitSettings(focal_px=FOCAL_PX, prior=0.0, adapt=False)

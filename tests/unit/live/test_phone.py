@@ -19,9 +19,9 @@ from facecap_addon.live.sources import PacketSource
 from facecap_addon.takes.live_link import eye_gaze, look_gaze
 from facecap_addon.takes.take import STATUS_MISSING
 from tests.patience import PATIENCE_S
-from tests.unit.test_live import character, face
+from tests.unit.live.test_capture import character, face
 
-STREAM = Path(__file__).resolve().parents[2].parent / "shared/data/live/phone_stream.udp"
+STREAM = Path(__file__).resolve().parents[3].parent / "shared/data/live/phone_stream.udp"
 PREFIX_BYTES = 41
 
 # EARFaceBlendShape as Epic publishes it (dev.epicgames.com, API/Runtime/AugmentedReality/EARFaceBlendShape).

@@ -15,9 +15,9 @@ from numpy.testing import assert_allclose
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from tests.unit.test_footage_video import corners, quadrant_picture
+from tests.unit.footage.test_video import corners, quadrant_picture
 
-FIELD = Path(__file__).parents[3] / "shared" / "field"
+FIELD = Path(__file__).parents[4] / "shared" / "field"
 # How EXIF's orientations 1 to 8 store an upright picture (EXIF 2.3, tag 274: where row 0 and column 0 are).
 STORED = (
     lambda p: p,

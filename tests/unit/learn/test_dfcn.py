@@ -41,8 +41,8 @@ from facecap_addon.live.live_solvers import SolverMethod  # noqa: E402
 from facecap_addon.live.sources import LivePicture  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
-from tests.unit.test_training import picture  # noqa: E402
-from tests.unit.test_training_set import rig  # noqa: E402
+from tests.unit.learn.test_training import picture  # noqa: E402
+from tests.unit.learn.test_training_set import rig  # noqa: E402
 
 
 def parameters(network: torch.nn.Module) -> int:

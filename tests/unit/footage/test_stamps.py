@@ -11,9 +11,9 @@ import pytest
 
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from tests.unit.test_footage_video import constant_rate, write_clip
+from tests.unit.footage.test_video import constant_rate, write_clip
 
-FIELD = Path(__file__).parents[3] / "shared" / "field"
+FIELD = Path(__file__).parents[4] / "shared" / "field"
 
 
 def write_recording(path: Path, stamps_ms: list[int]) -> Path:

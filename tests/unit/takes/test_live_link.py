@@ -21,7 +21,7 @@ from facecap_addon.takes.live_link import (
 )
 from facecap_addon.takes.take import REGIONS, Take
 
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "curves" / "alex_rom_3.csv"
+RECORDED = Path(__file__).parents[4] / "shared" / "data" / "curves" / "alex_rom_3.csv"
 FRONTAL = Rotation.from_euler("x", 90, degrees=True)
 
 
@@ -267,7 +267,7 @@ def test_of_two_recordings_in_one_file_the_longer_is_read_unless_they_follow_eac
 
 
 def test_the_files_of_the_field_are_read(tmp_path: Path) -> None:
-    folder = Path(__file__).parents[2].parent / "shared" / "field"
+    folder = Path(__file__).parents[3].parent / "shared" / "field"
     found = sorted(folder.glob("ll_*.csv"))
     if not found:
         pytest.skip("the files of the field are not here")

@@ -16,7 +16,7 @@ from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.surface import points_on
 from tests.unit.sample import sample
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ICT = ROOT.parent / "shared" / "data" / "rig" / "ict_facekit_arkit.npz"
 SOME = ("jawOpen", "mouthSmileLeft", "mouthFunnel", "browInnerUp", "eyeBlinkRight", "mouthLeft", "noseSneerLeft")
 

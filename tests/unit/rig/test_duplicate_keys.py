@@ -9,7 +9,7 @@ import numpy as np
 from facecap_addon.fit.energies.expression_prior import load_prior
 from facecap_addon.fit.energies.weight_priors import channel_priors, prior_mean
 from facecap_addon.rig.duplicate_keys import key_shares
-from tests.unit.test_between import make_rig
+from tests.unit.takes.test_between import make_rig
 
 
 def test_twins_share_and_other_keys_of_the_channel_do_not() -> None:

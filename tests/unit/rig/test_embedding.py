@@ -25,7 +25,7 @@ from facecap_addon.rig.embedding import (
 )
 from facecap_addon.rig.placement import find_face
 
-ICT = Path(__file__).resolve().parents[3] / "shared" / "data" / "rig"
+ICT = Path(__file__).resolve().parents[4] / "shared" / "data" / "rig"
 L = MEDIAPIPE_478
 MM = 1000.0
 needs_models = pytest.mark.skipif(

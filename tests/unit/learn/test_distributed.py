@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 from facecap_addon.learn.engine.distributed import workers_here
 from tests.patience import PATIENCE_S
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ONE_OF_TWO = """
 import json, sys
 sys.path.insert(0, {root!r})

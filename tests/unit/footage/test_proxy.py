@@ -16,8 +16,8 @@ from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.proxy import why_proxy
 from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.steps.proxy import Shown, ready_footage, shown_footage
-from tests.unit.test_footage_sequence import write_pictures
-from tests.unit.test_footage_video import (
+from tests.unit.footage.test_sequence import write_pictures
+from tests.unit.footage.test_video import (
     HEIGHT,
     WIDTH,
     constant_rate,

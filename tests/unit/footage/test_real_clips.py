@@ -10,7 +10,7 @@ import pytest
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 
-CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
+CLIPS = Path(__file__).parents[4] / "shared" / "data" / "clips"
 pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason="the development clips are not here")
 
 

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
 from facecap_addon.takes.point_cache import PointCache, read_point_cache, write_point_cache
-from tests.unit.test_training_set import rig
+from tests.unit.learn.test_training_set import rig
 
 RANDOM = np.random.default_rng(4)
 

