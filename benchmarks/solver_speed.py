@@ -15,7 +15,6 @@ import numpy as np
 import onnxruntime
 import torch
 
-from facecap_addon.learn.data.crops import PictureKind
 from facecap_addon.learn.data.pca import Basis
 from facecap_addon.learn.export.onnx_export import quantised, to_onnx
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
@@ -25,6 +24,7 @@ from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, Lain
 from facecap_addon.learn.networks.meng.facenet import EMBEDDING, FaceNet
 from facecap_addon.learn.networks.meng.lstm import WeightLstm
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts
+from facecap_addon.solvers.crop import PictureKind
 from facecap_addon.solvers.solver import TrainedSolver
 from facecap_addon.takes.filters.apply import OnlineFilter, online
 from facecap_addon.takes.filters.options import FilterChoice

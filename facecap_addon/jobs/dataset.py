@@ -16,8 +16,9 @@ from ..images.encode import write_image
 from ..learn.data.contact_sheet import contact_sheet
 from ..learn.data.crops import proposed_crop
 from ..learn.data.labelled_images import find_stills
-from ..learn.data.training_set import Box, TrainingSet, open_set, save_set
+from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set
+from ..solvers.crop import Box
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
 from .runtime.blender_process import BlenderHook, ask_blender, reporting
 from .runtime.progress import Progress

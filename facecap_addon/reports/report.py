@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ..atomic_file import atomic_path
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.metrics import jitter
-from ..takes.take import STATUS_MISSING, Take, usual_step_s
+from ..takes.take import STATUS_MISSING, Take, runs, usual_step_s
 from .report_style import STYLE
 from .svg_plots import MAX_COLUMNS as _MAX_COLUMNS
-from .svg_plots import data_uri, heat_strip_png, line_path, missing_bands, nice_ticks, runs, x_positions
+from .svg_plots import data_uri, heat_strip_png, line_path, missing_bands, nice_ticks, x_positions
 from .thumbnails import Thumbnail
 
 # A channel that never leaves this band is listed, not drawn.

@@ -10,14 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.encode import encode_png
+from ..takes.take import runs
 
 MAX_COLUMNS = 300
-
-
-def runs(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(first, last) of every unbroken run of True in an (F,) bool array."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
-    return [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
 
 
 def x_positions(time_s: NDArray[np.float64], width: float) -> NDArray[np.float64]:

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from ..learn.data.crops import PictureKind
-from ..learn.data.training_set import Box
+from .crop import Box, PictureKind
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..errors import FacecapError
 from ..landmarks.layout import IBUG_68
-from ..learn.data.crops import cut
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
+from .crop import cut
 from .eye_alignment import stabilising, steadied
 from .probes import (
     EIGHT_BITS,

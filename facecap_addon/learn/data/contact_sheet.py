@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...footage.read import read_frames
 from ...images.draw import draw_polyline, draw_text
-from .crops import PictureKind, cut
+from ...solvers.crop import PictureKind, cut
 from .training_set import ShotFacts, TrainingSet
 
 _KIND = PictureKind(160, 120, colour=True)

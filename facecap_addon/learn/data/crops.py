@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,29 +14,12 @@ from ...atomic_file import atomic_path
 from ...errors import UNREADABLE, FacecapError
 from ...footage.content import content_key
 from ...footage.read import read_frames
-from ...images.resample import resize_part
-from .training_set import Box, ShotFacts, TrainingSet
+from ...solvers.crop import Box, PictureKind, cut
+from .training_set import ShotFacts, TrainingSet
 
 # The crop leaves this much of the height from brows to chin around them.
 _MARGIN = 0.10
 _QUANTILE = 0.01
-
-
-@dataclass(frozen=True)
-class PictureKind:
-    """What a network wants to see.
-
-    Attributes:
-        height, width: px.  colour: RGB, or grey.
-    """
-
-    height: int
-    width: int
-    colour: bool = False
-
-    @property
-    def channels(self) -> int:
-        return 3 if self.colour else 1
 
 
 def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspect: float) -> Box:
@@ -63,15 +45,6 @@ def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspe
     wide = high * aspect
     middle = (0.5 * (left + right), 0.5 * (top + bottom))
     return (middle[0] - wide / 2) / width, (middle[1] - high / 2) / height, wide / width, high / height
-
-
-def cut(picture: NDArray[np.uint8], crop: Box, kind: PictureKind) -> NDArray[np.uint8]:
-    """(C, H, W) uint8: the rectangle of an RGB picture (h, w, 3), scaled; beyond the border, the border repeated."""
-    height, width = picture.shape[:2]
-    left, top, wide, high = crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height
-    box = (left, top, left + wide, top + high)
-    out = resize_part(picture, box, (kind.width, kind.height), grey=not kind.colour)
-    return np.ascontiguousarray(out.transpose(2, 0, 1) if kind.colour else out[None])
 
 
 def pictures_of(

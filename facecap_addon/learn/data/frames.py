@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import FacecapError
-from .crops import PictureKind, pictures_of
+from ...solvers.crop import PictureKind
+from .crops import pictures_of
 from .mesh_stabilisation import stabilised, stabilising_transform
 from .mirror import Mirror
 from .pca import MOST_COMPONENTS, Basis, basis_of, basis_of_weights

@@ -26,13 +26,13 @@ from ...atomic_file import atomic_path
 from ...errors import UNREADABLE, FacecapError
 from ...footage.footage import Footage, open_footage
 from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
+from ...solvers.crop import Box
 
 FORMAT = 1
 HELD_SHARE = 0.15
 """Of the frames, at least: what is held out to judge by, where nobody says which shots."""
 _LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

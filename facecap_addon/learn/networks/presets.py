@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..data.crops import PictureKind
+from ...solvers.crop import PictureKind
 from ..engine.schedule import Recipe
 from .laine.convolutional import HEIGHT, MAPS, WIDTH
 from .laine.dense import WIDTHS

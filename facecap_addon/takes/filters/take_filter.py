@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ...geometry.quaternions import rotation_of, wxyz_of
-from ...reports.svg_plots import runs
 from ...rig.channels import arkit_name
-from ..take import Take
+from ..take import Take, runs
 from .apply import filtered
 from .options import FilterChoice
 

@@ -25,11 +25,11 @@ from facecap_addon.jobs import live  # noqa: E402
 from facecap_addon.jobs.settings.live import LiveSettings  # noqa: E402
 from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
 from facecap_addon.landmarks.probes import Probe, load_probe, probe_path, run_session, save_probe  # noqa: E402
-from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
 from facecap_addon.learn.data.pca import basis_of  # noqa: E402
 from facecap_addon.learn.export.onnx_export import Scheme, quantised, to_onnx  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import LaineNetwork  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
+from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.probes import looked, open_network, solver_probes, whitening_table  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 

@@ -17,7 +17,6 @@ from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
 from facecap_addon.learn.data.augment import Augmentation, moved_points, varied  # noqa: E402
-from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
 from facecap_addon.learn.data.frames import MeshTargets, whitening_of  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
@@ -40,6 +39,7 @@ from facecap_addon.learn.networks.presets import FaceSizes, Preset  # noqa: E402
 from facecap_addon.live.live_solvers import SolverMethod  # noqa: E402
 from facecap_addon.live.sources import LivePicture  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
+from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 from tests.unit.learn.test_training import picture  # noqa: E402
 from tests.unit.learn.test_training_set import rig  # noqa: E402

@@ -15,9 +15,10 @@ from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import training_key
-from facecap_addon.learn.data.crops import PictureKind, pictures_of
+from facecap_addon.learn.data.crops import pictures_of
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig
+from facecap_addon.solvers.crop import PictureKind
 from tests.unit.learn.test_training_set import rig, rows, shot
 from tests.unit.takes.test_between import face_of, make_rig, make_take
 

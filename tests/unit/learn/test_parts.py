@@ -18,7 +18,6 @@ onnx = pytest.importorskip("onnx")
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.pose_known_shape import head_poses  # noqa: E402
 from facecap_addon.learn.data.augment import Augmentation, augmented, covering  # noqa: E402
-from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
 from facecap_addon.learn.data.mesh_stabilisation import stabilised, stabilising_transform  # noqa: E402
 from facecap_addon.learn.data.pca import basis_of, basis_of_weights  # noqa: E402
 from facecap_addon.learn.data.synthetic_motion import shot_curves  # noqa: E402
@@ -31,6 +30,7 @@ from facecap_addon.learn.networks.meng.facenet import FaceNet, ResponseNorm  # n
 from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
 from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
+from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.eye_alignment import stabilising, steadied  # noqa: E402
 from facecap_addon.solvers.onnx_check import check_onnx  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402

@@ -17,7 +17,6 @@ pytest.importorskip("safetensors")
 
 from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
-from facecap_addon.learn.data.crops import PictureKind  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.engine.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
@@ -29,6 +28,7 @@ from facecap_addon.learn.networks.laine.train import train_meshes  # noqa: E402
 from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E402
 from facecap_addon.learn.networks.presets import Preset  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
+from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 from tests.unit.learn.test_training_set import rig  # noqa: E402
 

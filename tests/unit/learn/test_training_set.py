@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.learn.data.crops import PictureKind, cut, proposed_crop
+from facecap_addon.learn.data.crops import proposed_crop
 from facecap_addon.learn.data.labelled_images import find_stills, held_persons
 from facecap_addon.learn.data.resample import at_times, nearest_rows
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
 from facecap_addon.learn.data.validation import check_set, target_lag_s
 from facecap_addon.rig.blendshapes import BlendshapeRig
+from facecap_addon.solvers.crop import PictureKind, cut
 
 CHANNELS = ("jawOpen", "mouthSmileLeft")
 

@@ -14,11 +14,11 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.reports.report import region_of, write_report
-from facecap_addon.reports.svg_plots import line_path, nice_ticks, runs
+from facecap_addon.reports.svg_plots import line_path, nice_ticks
 from facecap_addon.reports.thumbnails import THUMBNAIL_PX, make_thumbnail, thumbnail_of, thumbnail_rows
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
-from facecap_addon.takes.take import REGIONS, Take
+from facecap_addon.takes.take import REGIONS, Take, runs
 
 CHANNELS = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
 SUMMARY = {

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ....errors import FacecapError
 from ....images.draw import draw_text
 from ....images.encode import read_image
+from ....solvers.crop import PictureKind, cut
 from ...data.augment import Augmentation, augmented
-from ...data.crops import PictureKind, cut
 from ...data.frames import Whitening
 from ...data.labelled_images import Stills
 from ...engine.losses import semi_hard, triplet
