@@ -7,11 +7,9 @@ calibration frames at once while pose and weights are held, so that what the wei
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import F64
 from .normal_equations import MM, Geometry, State, landmark_positions
-
-F64 = NDArray[np.float64]
 
 LENGTH_M = 0.025
 INDEPENDENT_FRAMES = 12.0

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, solveh_banded
 
+from ..arrays import F64
 from ..errors import FacecapError
-
-F64 = NDArray[np.float64]
 
 REFERENCE_STEP_S = 1.0 / 30.0
 MAX_GAP_S = 0.25

@@ -10,13 +10,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from .actor_offsets import estimate_offsets, offset_covariance
 from .energies.landmark_terms import LIPS, LandmarkTerms
 from .initial_pose import weak_perspective_pose
 from .levenberg_marquardt import THREADS, Terms, minimise_frames, robust_factor, robust_loss
 from .normal_equations import Geometry, State, residuals_mm
-
-F64 = NDArray[np.float64]
 
 FRAMES = 40
 """Frames a take's constants are estimated on."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
+from ..arrays import F32, F64
 from ..geometry.quaternions import wxyz_of
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
@@ -31,9 +31,6 @@ from .result import measured
 from .settings import FitSettings
 from .solve import subject_of
 from .visible_frames import SeenFrames
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 CALIBRATION_FRAMES = 24
 """Frames with a face that what is constant is found from."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from .energies.landmark_terms import LandmarkTerms
 from .normal_equations import State
-
-F64 = NDArray[np.float64]
 
 EYEBALL_RADIUS_M = 0.012
 MAX_GAZE_RAD = 0.9

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from ..arrays import F64
 
 
 def weak_perspective_pose(head_points: F64, observed: F64, weight: F64) -> tuple[F64, F64]:

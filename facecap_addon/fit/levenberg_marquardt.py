@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F64
 from .banded import second_difference, second_differences_of, solve_in_time
 from .normal_equations import POSE, Geometry, NormalEquations, State, normal_equations, residuals_mm
 
-F64 = NDArray[np.float64]
 Frames = slice | NDArray[np.intp]
 
 _CHUNK = 64

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
+from ..arrays import F32, F64
 
 POSE = 6
 MM = 1000.0

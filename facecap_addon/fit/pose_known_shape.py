@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..geometry.perspective_n_point import Poses, find_poses, refine_poses
 
-F64 = NDArray[np.float64]
 _LEAST = 12
 FOCAL_WIDTHS = 1.2
 """Where nobody knows the lens: a phone's, in picture widths."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F32, F64
 from ..geometry.quaternions import wxyz_of
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
@@ -15,8 +16,6 @@ from .gaze import gaze_angles, straight_ahead
 from .normal_equations import MM, State, residuals_mm
 from .visible_frames import SeenFrames
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 _AT_ONCE = 256
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from ..arrays import F64
 from ..errors import FacecapError
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
@@ -28,7 +29,6 @@ from .result import take_of
 from .settings import FitSettings
 from .visible_frames import named_neutral, seen_frames
 
-F64 = NDArray[np.float64]
 OnProgress = Callable[[int, int], None]
 
 FRAME_ITERATIONS, TIME_ITERATIONS = 2, 1

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..errors import FacecapError, NoFaceError
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from .energies.contact import CONTACT, closedness, shut_degree
 from .energies.landmark_terms import LandmarkTerms
 
-F64 = NDArray[np.float64]
 _NEAR_FRAMES = 2
 
 

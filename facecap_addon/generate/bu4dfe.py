@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..errors import UNREADABLE, FacecapError
 from ..retarget.rigid_alignment import rigid_motion
 from .emotions import EXPRESSIONS
 from .sequence import FPS, LandmarkSequence
-
-F64 = NDArray[np.float64]
 
 COUNT = 83
 _NAMES = {"angry": "anger", "happy": "happiness", "sad": "sadness", **{name: name for name in EXPRESSIONS}}

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from ..arrays import F32
 from ..errors import FacecapError
 from .sequence import LandmarkSequence
-
-F32 = NDArray[np.float32]
 
 _SETTLE_S = 0.8
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..landmarks.backends.model_files import WRONG_HERE
 from ..landmarks.layout import layout_of
@@ -19,8 +20,6 @@ from ..solvers.onnx_check import check_onnx
 from .edits import settled
 from .sequence import LandmarkSequence, displacements_of
 from .style import drawn_style
-
-F32 = NDArray[np.float32]
 
 MODELS = Path(__file__).resolve().parent / "models"
 _MOST_BYTES = 64 << 20

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from ..arrays import F32, F64
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import layout_of, mediapipe_of
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 FPS = 25.0
 FRAMES = 135

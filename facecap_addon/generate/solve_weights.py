@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F64
 from ..geometry.quaternions import FRONT, wxyz_of
 from ..landmarks.layout import mediapipe_of
 from ..retarget.region_scaling import region_scales
@@ -18,8 +19,6 @@ from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.take import REGIONS, STATUS_SOLVED, Take
 from .sequence import LandmarkSequence
-
-F64 = NDArray[np.float64]
 
 _RIDGE = 3e-4
 """Price of a key at full strength, against a landmark off by its own share of the face; keeps weights few."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+from ..arrays import F32
 
 _MIXED, _EVENNESS = 3, 0.5
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F64
 from ..landmarks.layout import mediapipe_of
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from .emotions import CHANNELS_OF_UNIT, EMOTIONS, Emotion
 from .sequence import FPS, FRAMES, LandmarkSequence
-
-F64 = NDArray[np.float64]
 
 _START_S = (0.12, 0.4)
 _STAGGER_S = 0.12

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..arrays import F32, Rows
 from ..errors import FacecapError
 from ..landmarks.probes import Probe, run_session
 from ..learn.engine.schedule import Recipe
@@ -20,9 +21,6 @@ from .lstm import HIDDEN, LAYERS, STYLE, OneStep, Predictor
 from .plot import strip_of
 from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
 from .style import drawn_style
-
-F32 = NDArray[np.float32]
-Rows = NDArray[np.intp]
 
 RECIPE = Recipe(epochs=10_000, rate=1e-3, steady=True)
 FREE_RECIPE = Recipe(epochs=150, last_epochs=75, augmentation_epochs=0, rate=2e-3)

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-F64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from ..arrays import F64, Bools
 
 _LEAST = 6
 _THINNEST = 1e-3
@@ -55,9 +54,9 @@ class Poses(NamedTuple):
 
     rotation: F64
     translation: F64
-    found: Mask
+    found: Bools
 
-    def part(self, frames: Mask | NDArray[np.intp]) -> Poses:
+    def part(self, frames: Bools | NDArray[np.intp]) -> Poses:
         """Poses of some frames."""
         return Poses(self.rotation[frames], self.translation[frames], self.found[frames])
 
@@ -67,7 +66,7 @@ class Poses(NamedTuple):
         self.rotation[frames], self.translation[frames], self.found[frames] = other
 
 
-def find_poses(points: F64, seen: F64, used: Mask) -> Poses:
+def find_poses(points: F64, seen: F64, used: Bools) -> Poses:
     """The pose with the least squared error in the picture, of each frame for itself, without a start.
 
     There is none where fewer than six points are used, where they lie on a line or are all seen in one place, and
@@ -88,7 +87,7 @@ def find_poses(points: F64, seen: F64, used: Mask) -> Poses:
     return poses
 
 
-def refine_poses(points: F64, seen: F64, used: Mask, start: Poses) -> Poses:
+def refine_poses(points: F64, seen: F64, used: Bools, start: Poses) -> Poses:
     """Levenberg-Marquardt on the error in the picture from poses that are known roughly.
 
     Args: as `find_poses`.
@@ -133,7 +132,7 @@ class _Equations(NamedTuple):
     error: F64
 
 
-def _linearise(points: F64, seen: F64, used: Mask, rotation: F64, middle: F64) -> _Equations:
+def _linearise(points: F64, seen: F64, used: Bools, rotation: F64, middle: F64) -> _Equations:
     """At a pose: derivatives by a turn about each of the camera's axes, then by a shift along them."""
     turned = rotation @ points
     x, y, z = turned[:, 0], turned[:, 1], turned[:, 2]
@@ -157,7 +156,7 @@ def _linearise(points: F64, seen: F64, used: Mask, rotation: F64, middle: F64) -
     return _Equations(jacobian @ jacobian.transpose(0, 2, 1), (jacobian @ residual)[..., 0], error)
 
 
-def _closed_form(points: F64, seen: F64, used: Mask) -> Poses:
+def _closed_form(points: F64, seen: F64, used: Bools) -> Poses:
     """The rotation with the least value of the quadratic form whose points are before the camera."""
     centre, points, seen = _centred(points, seen, used)
     frames = len(points)
@@ -213,7 +212,7 @@ def _nearest_rotations(matrix: F64) -> F64:
     return np.asarray(u @ vt, np.float64)
 
 
-def _spans(points: F64, seen: F64, used: Mask) -> Mask:
+def _spans(points: F64, seen: F64, used: Bools) -> Bools:
     """(F,) whether points are not on a line and are not all seen in one place."""
     _, points, seen = _centred(points, seen, used)
     extents = np.sqrt(np.maximum(np.linalg.eigvalsh(points.transpose(0, 2, 1) @ points), 0))
@@ -223,7 +222,7 @@ def _spans(points: F64, seen: F64, used: Mask) -> Mask:
     return (extents[:, 1] > _THINNEST * extents[:, 2]) & (spread > _SMALLEST)
 
 
-def _centred(points: F64, seen: F64, used: Mask) -> tuple[F64, F64, F64]:
+def _centred(points: F64, seen: F64, used: Bools) -> tuple[F64, F64, F64]:
     """The middles (F, 3) of the used points, points about them, and where they are seen; 0 what is not used."""
     known = used[..., None]
     centre = np.where(known, points, 0).sum(1) / np.maximum(used.sum(1), 1)[:, None]

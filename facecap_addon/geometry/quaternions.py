@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-F64 = NDArray[np.float64]
+from ..arrays import F64
 
 FRONT = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Camera from head, of a head that looks into the camera: its left is on the right, its top at the top."""

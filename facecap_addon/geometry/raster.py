@@ -14,10 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
-Ints = NDArray[np.intp]
+from ..arrays import F32, F64, I32, Rows
 
 # Rows and pixels that are worked on at once; they bound the memory (about 60 bytes a pixel).
 _ROWS_AT_ONCE = 1 << 20
@@ -162,7 +159,7 @@ class _Setup:
         area: (N,) float64, twice the signed area, px^2.
     """
 
-    index: Ints
+    index: Rows
     x: F64
     y: F64
     inverse: F64
@@ -199,7 +196,7 @@ def _set_up(
     return _Setup(index[kept], x[:, kept], y[:, kept], inverse[:, order], area[kept])
 
 
-def _covered_pixels(setup: _Setup, width: int, height: int) -> Iterator[tuple[Ints, Ints, F32]]:
+def _covered_pixels(setup: _Setup, width: int, height: int) -> Iterator[tuple[Rows, Rows, F32]]:
     """Covered pixels in pieces: number of the triangle in `setup`, pixel index, reciprocal depth."""
     owners, long, short, first, count = _halves(setup, height)
     plane = _inverse_depth_plane(setup)[:, owners]
@@ -222,7 +219,7 @@ def _covered_pixels(setup: _Setup, width: int, height: int) -> Iterator[tuple[In
             yield np.repeat(owner[part], many), along + np.repeat(begin[part], many), depth
 
 
-def _halves(setup: _Setup, height: int) -> tuple[Ints, F64, F64, Ints, Ints]:
+def _halves(setup: _Setup, height: int) -> tuple[Rows, F64, F64, Rows, Rows]:
     """Triangles cut at their middle corner, each part between two edges.
 
     Returns:
@@ -254,7 +251,7 @@ def _edge(x: F64, y: F64, upper: int, lower: int) -> F64:
     return np.stack([x[upper], y[upper], (x[lower] - x[upper]) / np.where(fall > 0, fall, 1.0)])
 
 
-def _crossing(edge: F64, rows: Ints, y: F64) -> F64:
+def _crossing(edge: F64, rows: Rows, y: F64) -> F64:
     """x at which edges cross rows; the same numbers for both triangles at an edge."""
     repeated: list[F64] = [np.repeat(values, rows) for values in edge]
     x0, y0, slope = repeated
@@ -270,7 +267,7 @@ def _inverse_depth_plane(setup: _Setup) -> F64:
     return np.stack([x[0], y[0], inverse[0], per_x, per_y, _least(inverse), _most(inverse)])
 
 
-def _along_span(plane: F64, y: F64, start: Ints, length: Ints) -> tuple[F32, F32]:
+def _along_span(plane: F64, y: F64, start: Rows, length: Rows) -> tuple[F32, F32]:
     """Reciprocal depth at the first pixel of a span and its change per column."""
     x0, y0, at_origin, per_x, per_y, low, high = plane
     first = at_origin + per_x * (start - x0) + per_y * (y - y0)
@@ -288,7 +285,7 @@ def _most(values: NDArray[np.float64]) -> F64:
     return np.maximum(np.maximum(values[0], values[1]), values[2])
 
 
-def _keep_nearest(nearest: F32, slot: I32, owner: Ints, pixel: Ints, inverse_depth: F32) -> None:
+def _keep_nearest(nearest: F32, slot: I32, owner: Rows, pixel: Rows, inverse_depth: F32) -> None:
     """Write pixels into the buffers where they are nearer than what is there."""
     while True:
         # Where one pixel comes several times any of them may be written; nearer ones then go another round.
@@ -301,7 +298,7 @@ def _keep_nearest(nearest: F32, slot: I32, owner: Ints, pixel: Ints, inverse_dep
         slot[pixel[written]] = owner[written]
 
 
-def _barycentric(setup: _Setup, which: I32, pixel: Ints, width: int) -> F32:
+def _barycentric(setup: _Setup, which: I32, pixel: Rows, width: int) -> F32:
     """(N, 3) perspective-correct barycentrics of pixel centres within triangles `which`."""
     x, y, inverse = setup.x, setup.y, setup.inverse
     edges = np.stack([y[2] - y[0], x[0] - x[2], y[0] - y[1], x[1] - x[0]]) / setup.area
@@ -317,13 +314,13 @@ def _barycentric(setup: _Setup, which: I32, pixel: Ints, width: int) -> F32:
     return np.stack([first / total, second / total, third / total], axis=1)
 
 
-def _counting(first: Ints, count: Ints) -> Ints:
+def _counting(first: Rows, count: Rows) -> Rows:
     """The integers first[i], first[i] + 1, ... (count[i] of them) for every i, one after the other."""
     ends = np.cumsum(count)
     return np.arange(ends[-1]) + np.repeat(first - (ends - count), count)
 
 
-def _pieces(count: Ints, most: int) -> Iterator[slice]:
+def _pieces(count: Rows, most: int) -> Iterator[slice]:
     """Slices of an array whose counts sum to about `most` at the utmost (one element may exceed it)."""
     ends = np.cumsum(count)
     start = 0

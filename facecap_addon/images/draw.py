@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-U8 = NDArray[np.uint8]
+from ..arrays import U8
+
 Color = tuple[int, int, int]
 
 # Lines are drawn this many times as large and averaged.

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-U8 = NDArray[np.uint8]
-U64 = NDArray[np.uint64]
+from ..arrays import U8, U64
 
 # Bilinear weights are whole numbers of this many bits; with 8 bits of a channel they fill a lane of 21, so that the
 # three channels of a pixel are weighted and added as one 64-bit number.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
 from ..landmarks.observations import Observations
@@ -29,7 +30,6 @@ from .runtime.threaded_progress import stepwise
 from .settings.dataset import DatasetSettings
 from .steps.outputs import OutputFiles
 
-F32 = NDArray[np.float32]
 Steps = Generator[Progress, None, TrainingSet]
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..atomic_file import atomic_path
 from ..landmarks.registry import open_landmarker
 from ..reports.filter_plot import before_and_after
@@ -30,7 +31,6 @@ from .settings.filter import ENDING, FilterSettings
 from .steps.character import character_source, characters_in, embedding_of, read_rig
 from .steps.outputs import OutputFiles, write_live_link
 
-F64 = NDArray[np.float64]
 _AT_ONCE = 512
 _WRITTEN = ("take.npz", "livelink.csv", "filter.svg")
 

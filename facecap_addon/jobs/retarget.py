@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
 from ..generate.solve_weights import OnCharacter, on_character
@@ -37,8 +38,6 @@ from .runtime.threaded_progress import stepwise
 from .settings.retarget import RetargetSettings, WarpSettings
 from .steps.character import CharacterSource, character_source, characters_in, embedding_of, read_rig, rig_key
 from .steps.outputs import check_blend, write_blend
-
-F32 = NDArray[np.float32]
 
 _SAY_EVERY = 16
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..fit.confidence import region_confidence
 from ..fit.energies.landmark_terms import terms_for
@@ -33,7 +34,6 @@ from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .runtime.progress import Progress
 from .settings.solve import SolveSettings
 
-F32 = NDArray[np.float32]
 Vertices = Callable[[int], F32]
 REPORT_EVERY, CHUNK_FRAMES = 16, 256
 _SAME_SHARE = 0.02

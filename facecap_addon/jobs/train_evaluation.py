@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
@@ -25,7 +26,6 @@ from .steps.character import embedding_of, rehearsal_of
 from .steps.outputs import OutputFiles
 
 MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
-F32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

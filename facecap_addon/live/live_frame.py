@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-F32 = NDArray[np.float32]
+from ..arrays import F32
 
 
 @dataclass(frozen=True)

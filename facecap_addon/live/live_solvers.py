@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..fit.causal import LiveFit
 from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses
@@ -28,7 +28,6 @@ from .live_frame import LiveFace
 from .packets import WIRE_CHANNELS, FacePacket
 from .sources import LivePacket, LivePicture
 
-F32 = NDArray[np.float32]
 _AWAY_M = 0.6
 
 

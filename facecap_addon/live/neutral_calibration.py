@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F64
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, rotation_of, wxyz_of
 from .live_frame import LiveFace
 
-F64 = NDArray[np.float64]
 _KEPT, _LEAST = 15, 3
 _MOST = 0.6
 """A key that is further towards its end than this at rest is an expression after all, or a fault; no more is taken for

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from ..arrays import F32, F64, Rows
 from ..render.renderer import Appearance
 from .chunk_store import Kept
 from .energies.contact import Contact
@@ -26,10 +27,6 @@ from .render_mesh import Actor
 from .schedule import Pass, free_unknowns
 from .shots import Shot, cut_plates, look_at_plates
 from .state import DeepState
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 CHUNK_FRAMES = 4
 # The jaw joint is held this closely to its rest.

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F64
 from .energies.deep_energy import Comparison
 from .state import DeepState
-
-F64 = NDArray[np.float64]
 
 # Landmarks this far off on average, and by this factor more than is usual in the take.
 _OFF_MM, _OFF_FACTOR = 2.5, 3.0

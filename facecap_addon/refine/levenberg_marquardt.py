@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64, Bools
 from .energies.deep_energy import Comparison, DeepEnergy, EnergyWeights
 from .state import DeepState, held_at_bounds
-
-F64 = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-4, 1e4
 _TRIALS = 2

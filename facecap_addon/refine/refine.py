@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64, Rows
 from ..errors import FacecapError
 from ..fit.energies.expression_prior import load_prior
 from ..fit.energies.weight_priors import channel_priors
@@ -38,9 +39,6 @@ from .settings import DeepSettings
 from .shots import Shot
 from .state import DeepState
 from .take_state import rows_in, state_of, with_state
-
-F64 = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 REFERENCE_FRAMES = 12
 

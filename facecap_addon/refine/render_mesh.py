@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..arrays import F64
 from ..errors import FacecapError
 from ..render.antialias import Topology, topology_of
 from ..rig.blendshapes import BlendshapeRig
@@ -17,7 +18,6 @@ from ..rig.network_response import face_mesh
 from ..rig.surface import points_on
 from .jaw_joint import JawJoint
 
-F64 = NDArray[np.float64]
 # Only this many face sizes around the face are drawn: bodies can be large.
 _REACH = 1.6
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Bools
 from ..rig.channels import arkit_name, region_of
 from .energies.deep_energy import EnergyWeights
 from .render_mesh import Actor
 from .settings import DeepSettings
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

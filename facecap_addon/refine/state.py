@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from ..arrays import F64, I64
 from .jaw_joint import skinned
 from .render_mesh import Actor
-
-F64 = NDArray[np.float64]
-Vertices = NDArray[np.int64]
 
 
 @dataclass
@@ -72,7 +70,7 @@ def held_at_bounds(state: DeepState, gradient: F64, actor: Actor) -> NDArray[np.
     return held
 
 
-def head_points(actor: Actor, weights: F64, jaw: F64, vertices: Vertices | None = None) -> Tensor:
+def head_points(actor: Actor, weights: F64, jaw: F64, vertices: I64 | None = None) -> Tensor:
     """(N, V, 3) float32 m, head space: the surface, or some vertices, under weights (N, K) and jaw poses (N, 6)."""
     device = actor.neutral.device
     index = slice(None) if vertices is None else torch.from_numpy(vertices).to(device)
@@ -85,7 +83,7 @@ def head_points(actor: Actor, weights: F64, jaw: F64, vertices: Vertices | None 
     return points
 
 
-def camera_points(actor: Actor, state: DeepState, vertices: Vertices | None = None) -> Tensor:
+def camera_points(actor: Actor, state: DeepState, vertices: I64 | None = None) -> Tensor:
     """(N, V, 3) float32 m, the first camera's space: the surface, or some vertices."""
     points = head_points(actor, state.weights, state.jaw, vertices)
     rotation = torch.tensor(state.rotation, dtype=torch.float32, device=points.device)

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..arrays import F64
 from ..geometry.camera import PinholeCamera
 from ..render.camera import into_crop, intrinsics_of, project
 
-F64 = NDArray[np.float64]
 Floats = NDArray[Any]
 
 

@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..arrays import F32
 from .antialias import Topology, crossing_share, crossings
 from .fragments import Fragments, corner_areas, rasterise, to_picture
 from .numba_jit import compiled
 from .shading import encode_srgb
-
-F32 = NDArray[np.float32]
 
 
 def picture_and_seen(

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..arrays import I32
 from .numba_jit import compiled, compiled_inline
 
 Floats = NDArray[np.floating[Any]]
-I32 = NDArray[np.int32]
 
 _MOST_THREADS = 8
 

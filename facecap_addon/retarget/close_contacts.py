@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import F32, F64
 from ..landmarks.layout import Indices, layout_of
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
@@ -12,9 +12,6 @@ from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import points_on
 from .options import WarpOptions
 from .warp import Warp, make_warp
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 _UPPER_LID_SHARE = 0.9
 """What the upper lid does of the way that is missing; the lower one does the rest."""

@@ -10,6 +10,7 @@ from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
+from ..arrays import F64, Rows
 from ..geometry.weld import welded
 from ..landmarks.layout import layout_of
 from ..rig.embedding import LandmarkEmbedding
@@ -18,9 +19,6 @@ from .geodesic import distance_from, welded_skin
 from .lip_lid_coordinates import side_coordinates
 from .loose_parts import Parts, take_apart
 from .rbf import fit_rbf, influence, merged
-
-F64 = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 _CANDIDATES = 12
 _STIFFNESS = (300.0, 80.0, 20.0, 8.0)
@@ -46,7 +44,7 @@ class Head:
     """
 
     vertices: F64
-    triangles: Ints
+    triangles: Rows
     parts: Parts
     landmarks: F64
     valid: NDArray[np.bool_]
@@ -93,7 +91,7 @@ class Twins:
         trust: (N,) float64 in 0..1, none where the other head has nothing like it.
     """
 
-    triangle: Ints
+    triangle: Rows
     barycentric: F64
     trust: F64
 
@@ -148,7 +146,7 @@ def find_twins(lifted: F64, normals: F64, head: Head, head_at: F64) -> Twins:
     return Twins(triangle.astype(np.intp), shares[row, best], trust)
 
 
-def _at_landmarks(head: Head, which: Ints) -> F64:
+def _at_landmarks(head: Head, which: Rows) -> F64:
     """(N, 3) coordinates across mouth and eyes at some landmarks: those of the nearest vertex of the skin."""
     skin = head.parts.skin
     nearest = cKDTree(head.vertices[skin]).query(head.landmarks[which])[1]

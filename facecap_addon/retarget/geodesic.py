@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from ..arrays import F64
 from ..geometry.weld import welded
 
-F64 = NDArray[np.float64]
 Ints = NDArray[np.integer]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from ..arrays import F64
 
 
 def _gaussian(squared: F64, sigma: float) -> F64:

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..arrays import F64
 from ..landmarks.layout import Layout
 from .geodesic import distance_from, smoothed
-
-F64 = NDArray[np.float64]
 
 _GENTLE = 0.08
 _REACH = 0.6

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F64, Rows
 from ..landmarks.layout import Layout
-
-F64 = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 _CLINGS = 0.08
 """A part no vertex of which is further from the skin clings to it; in distances of the outer eye corners."""
@@ -31,7 +29,7 @@ class Organ:
     """
 
     kind: str
-    vertices: Ints
+    vertices: Rows
     centre: F64
     iris: int = -1
 
@@ -46,9 +44,9 @@ class Parts:
         organs: eyes, teeth, tongue.
     """
 
-    skin: Ints
-    clinging: Ints
-    beneath: Ints
+    skin: Rows
+    clinging: Rows
+    beneath: Rows
     organs: tuple[Organ, ...]
 
 
@@ -104,7 +102,7 @@ def _sizes(vertices: F64, part_of: NDArray[np.integer], count: int) -> F64:
     return np.where(np.isfinite(low), high - low, 0.0)
 
 
-def _as_one(part: Ints, distance: F64, nearest: Ints, small: NDArray[np.bool_]) -> Ints:
+def _as_one(part: Rows, distance: F64, nearest: Rows, small: NDArray[np.bool_]) -> Rows:
     """The vertex of the skin that each vertex clings to; all of a small part, a hair, cling where its root does."""
     out = nearest.copy()
     order = np.lexsort((distance, part))

@@ -12,8 +12,6 @@ from .geodesic import distance_from, edge_graph
 from .rbf import SPACINGS, fit_rbf, influence, merged, spacing
 from .warp import SkinPlan, Warp
 
-F64 = NDArray[np.float64]
-
 _FULL, _ANCHORS = 0.15, 40
 _SAME_PLACE = 1e-3
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from .options import WarpOptions
 from .rbf import fit_rbf, influence
 from .warp import Warp
-
-F32 = NDArray[np.float32]
 
 
 def solved_in_each_frame(warp: Warp, displacements: NDArray[np.floating], options: WarpOptions) -> Iterator[F32]:

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, LinAlgWarning, solve
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
+from ..arrays import F32, F64
 from ..errors import FacecapError
 from .kernels import kernel_values, squared_distances
 from .options import KERNELS
-
-F64 = NDArray[np.float64]
-F32 = NDArray[np.float32]
 
 SPACINGS = {"gaussian": 2.0, "gaussian-printed": 3.0, "thin-plate": 1.0, "multiquadric": 1.0}
 """σ over the landmarks' median distance from their neighbours, by kernel: wide enough to reach across a cheek, narrow

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..landmarks.layout import layout_of
-
-F64 = NDArray[np.float64]
 
 _LEAST, _MOST = 0.4, 2.5
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..landmarks.layout import mediapipe_of
-
-F64 = NDArray[np.float64]
 
 # Mesh landmarks over bone: eye corners, the bridge of the nose, temples.
 _ON_BONE = (33, 133, 362, 263, 168, 6, 193, 417, 127, 356, 234, 454)

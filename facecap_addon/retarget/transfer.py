@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
+from ..arrays import F32, F64
 from ..geometry.weld import welded
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.surface import points_on
 from .correspondence import Head, Twins, drawn_onto, find_twins, triangle_normals, vertex_normals
 from .loose_parts import Organ
 from .rigid_alignment import rigid_motion
-
-F64 = NDArray[np.float64]
-F32 = NDArray[np.float32]
 
 _HOLD = 0.1
 """How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
@@ -17,7 +16,6 @@ from ..rig.symmetry import mirror_plane
 from .correspondence import read_head
 from .transfer import plan_transfer, transfer_keys
 
-F32 = NDArray[np.float32]
 OnKey = Callable[[int, int], None]
 
 _TWIN = 0.25

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32, F64, Rows
 from ..errors import FacecapError
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
@@ -19,10 +20,6 @@ from .lip_lid_coordinates import side_coordinates
 from .loose_parts import Organ, gaze_turns, jaw_motion, take_apart
 from .options import WarpOptions
 from .rbf import fit_rbf, influence, merged
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 _FULL = 0.1
 """Up to this distance from a landmark the face moves in full, in distances of the outer eye corners."""
@@ -46,9 +43,9 @@ class SkinPlan:
         fade: (M,) float64 in 0..1, how much of the motion each takes part in.
     """
 
-    used: Ints
+    used: Rows
     centres: F64
-    rows: Ints
+    rows: Rows
     across: F64
     fade: F64
 
@@ -72,7 +69,7 @@ class Warp:
     landmarks: F64
     scheme: str
     head_from_rig: F64
-    rows: Ints
+    rows: Rows
     matrix: F32
     skin: SkinPlan
     organs: tuple[Organ, ...] = ()
@@ -113,7 +110,7 @@ class Warp:
         return np.concatenate([self.matrix, self.rest[self.rows]], axis=1)
 
     @cached_property
-    def _resting(self) -> Ints:
+    def _resting(self) -> Rows:
         return np.setdiff1d(np.arange(len(self.rest)), self.rows)
 
     def _move_organs(self, out: F32, displacements: F64) -> None:
@@ -142,8 +139,8 @@ class Warp:
 class _Placed:
     """Landmarks in use: (N,) their numbers, (N, 3) the vertices around each, (N, 3) shares, (N, 3) places."""
 
-    used: Ints
-    corners: Ints
+    used: Rows
+    corners: Rows
     barycentric: F64
     places: F64
 
@@ -218,7 +215,7 @@ def make_warp(
     )
 
 
-def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance: float) -> tuple[Ints, list[str]]:
+def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance: float) -> tuple[Rows, list[str]]:
     """Landmarks to use, each place once, and what to say of the others."""
     remarks: list[str] = []
     seen = np.flatnonzero(valid)
@@ -235,7 +232,7 @@ def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance:
     return used, remarks
 
 
-def _share_out(whole: F32, places: F64, used: Ints, valid: NDArray[np.bool_], eye_distance: float) -> None:
+def _share_out(whole: F32, places: F64, used: Rows, valid: NDArray[np.bool_], eye_distance: float) -> None:
     """Landmarks at one place pull with the mean of their displacements."""
     seen = np.flatnonzero(valid)
     first = seen[merged(places[seen], closer_than=_SAME_PLACE * eye_distance)]
@@ -248,12 +245,12 @@ def _share_out(whole: F32, places: F64, used: Ints, valid: NDArray[np.bool_], ey
 def _skin(
     positions: F64,
     triangles: NDArray[np.integer],
-    skin: Ints,
+    skin: Rows,
     placed: _Placed,
     layout: Layout,
     eye_distance: float,
     options: WarpOptions,
-) -> tuple[F64, Ints, F64, F64]:
+) -> tuple[F64, Rows, F64, F64]:
     """Centres with their coordinates across mouth and eyes, anchors last; moving vertices, theirs, and their share.
 
     Args:
@@ -280,7 +277,7 @@ def _skin(
     return centres, moving, lifted[place_of[moving]], fade[place_of[moving]]
 
 
-def _reaching(matrix: F32, rows: Ints, placed: _Placed) -> F32:
+def _reaching(matrix: F32, rows: Rows, placed: _Placed) -> F32:
     """The matrix corrected so that landmarks on the mesh get exactly where they are sent.
 
     The surface between vertices is flat where the interpolant is not: what landmarks do under the matrix is a little

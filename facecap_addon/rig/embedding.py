@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32, F64
 from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
@@ -20,9 +21,6 @@ from .placement.mean_face import face_pose
 from .placement.mesh_view import Mesh, look
 from .placement.open_mouth import parted_lips
 from .surface import points_on
-
-F64 = NDArray[np.float64]
-F32 = NDArray[np.float32]
 
 BEHIND_THE_EYES_M = 0.060
 """How far behind the middle of the outer eye corners the head's origin lies, in a life-size head."""

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..arrays import F32
 from .blendshapes import BlendshapeRig
-
-F32 = NDArray[np.float32]
 
 
 def posed(

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32, F64
 from ..errors import UNREADABLE, FacecapError
 from ..geometry.camera import project
 from ..landmarks.layout import layout_of
@@ -28,9 +29,6 @@ from .placement.default_colors import paint_eyes
 from .placement.face_parts import covers, still_vertices
 from .placement.mesh_view import Direction, Mesh, frame, look, turned, view_px
 from .surface import loose_parts, points_on
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
 HABITS = 12

@@ -8,10 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
+from ..arrays import F64, I32
 from ..geometry.weld import welded
-
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
 
 _NEIGHBOURS = 40
 

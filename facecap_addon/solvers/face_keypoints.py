@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG, Layout, layout_of
 
-F32 = NDArray[np.float32]
 _EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
 
 

@@ -15,10 +15,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ..arrays import F32, U8
 from ..landmarks.probes import ALLOWED, difference
-
-F32 = NDArray[np.float32]
-U8 = NDArray[np.uint8]
 
 FORMAT, COUNT = 1, 3
 EIGHT_BITS = ".int8"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32
 from ..errors import FacecapError
 from ..landmarks.layout import IBUG_68
 from ..rig.blendshapes import BlendshapeRig
@@ -24,8 +25,6 @@ from .probes import (
     right,
     whitening_table,
 )
-
-F32 = NDArray[np.float32]
 
 
 class TrainedSolver:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
+from ..arrays import F32, F64
+
 # Keys that look alike share what they do instead of fighting: a tenth of a millimetre per unit of weight.
 _RIDGE_M = 1e-4
 _SWEEPS = 60

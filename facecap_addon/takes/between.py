@@ -13,11 +13,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F32, F64
 from ..errors import FacecapError
 from .take import STATUS_MISSING, Take, usual_step_s
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 _SAME = 1e-4
 """Nearer than this share of the way to a row, a time is the row's own: rates are rounded, frames are not mixed."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from .live_link_columns import LIVE_LINK_ANGLES, LIVE_LINK_SHAPES, TIMECODE_FPS
 from .spreadsheet import Spreadsheet, numbers_of
-
-F64 = NDArray[np.float64]
 
 _COMMON_RATES = (24, 25, 30, 48, 50, 60, 120, 240)
 _TIMECODE = re.compile(r"(\d{1,9})[:;](\d{1,9})[:;](\d{1,9})[:;.,](\d{1,9}(?:[.,]\d{1,9})?)")

@@ -7,11 +7,11 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import F64
 from ..errors import FacecapError
 from .take import STATUS_MISSING, Take
 from .versions import ID, MADE
 
-F64 = NDArray[np.float64]
 BLEND_S = 0.16
 """How long a crossfade at the ends of a range lasts, at most; a quarter of a short range."""
 REFERENCE, RANGE = "reference_pose", "solved_range_s"

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import F32
 from ...errors import FacecapError
 from ...takes.point_cache import write_point_cache
 from .footage import scene_rate
 from .head.character import metres_per_unit
-
-F32 = NDArray[np.float32]
 
 
 def write_alembic_points(path: Path, out: Path, vertices: int) -> int:

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...rig.embedding import OUTER_EYE_CORNERS_M
 from .landmark_terms import LID_GROUPS, OTHER_GAPS, LandmarkTerms
-
-F64 = NDArray[np.float64]
 
 # A gap seen closed counts this much more.
 CONTACT = 10.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name, region_of
 from ..levenberg_marquardt import Terms
@@ -14,8 +15,6 @@ from ..normal_equations import MM
 from ..visible_frames import SeenFrames
 from .expression_prior import Expectation
 from .weight_priors import ChannelPriors, prior_mean
-
-F64 = NDArray[np.float64]
 
 ROBUST_MM = 6.0
 OBSERVED_MM = 0.4

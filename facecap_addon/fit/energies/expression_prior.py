@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...arrays import F32, F64
 from ...errors import UNREADABLE, FacecapError
 from ...landmarks.backends.model_files import WRONG_HERE
 from ...landmarks.probes import check_probe, load_probe
 from ...rig.channels import arkit_name
 from .features import alignment, network_points
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 
 MODEL_PATH = Path(__file__).resolve().parents[1] / "models" / "arkit_prior.npz"

@@ -7,10 +7,8 @@ least. What is left is shape: the person's own plus the expression's.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
+from ...arrays import F32, F64
 
 
 def network_points(landmarks_px: F32, depth_px: F32) -> F64:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...rig.channels import OPPOSING_PAIRS, arkit_name, region_of
 from ..normal_equations import POSE
 from .expression_prior import ExpressionPrior
-
-F64 = NDArray[np.float64]
 
 _FREE_SIGMA = 0.35
 _FREE_SPARSITY = 0.6

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F32, Rows
 from ...images.resample import warp_affine
 from ...rig.channels import arkit_name, region_of
 from .frames import Frames
-
-F32 = NDArray[np.float32]
-Rows = NDArray[np.intp]
 
 SHARE = 0.4
 """Share of the frames that are joined with others."""

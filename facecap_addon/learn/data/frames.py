@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import F32, Rows
 from ...errors import FacecapError
 from ...solvers.crop import PictureKind
 from .crops import pictures_of
@@ -17,9 +18,6 @@ from .mesh_stabilisation import stabilised, stabilising_transform
 from .mirror import Mirror
 from .pca import MOST_COMPONENTS, Basis, basis_of, basis_of_weights
 from .training_set import ShotFacts, TrainingSet
-
-F32 = NDArray[np.float32]
-Rows = NDArray[np.intp]
 
 MOVING_M = 2e-5
 """A vertex that no frame moves further is left out of the network."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from ...arrays import F64
+
 _SHARE, _ROUNDS, _LEAST_M = 0.5, 40, 1e-6
 
 

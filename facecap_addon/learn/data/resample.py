@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...errors import FacecapError
 from ...takes.take import usual_step_s
 
-F64 = NDArray[np.float64]
 # Samples further apart than this many usual distances are a gap, across which nothing is made up.
 _GAP = 3.5
 

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...arrays import F64
 from ...refine.render_mesh import Actor
 from ...refine.state import DeepState, camera_points
 from ...render.ambient_occlusion import sky_seen
 from ...render.renderer import Appearance, render
 from ...render.shading import vertex_normals
 
-F64 = NDArray[np.float64]
 HEIGHT, WIDTH, FOCAL_PX, DISTANCE_M = 320, 240, 620.0, 0.62
 _BATCH = 8
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from ...arrays import F64
 from ...fit.energies.expression_prior import poses_to_rehearse
 from ...rig.channels import arkit_name, region_of
 
-F64 = NDArray[np.float64]
 _MOUTH = ("mouth", "jaw", "tongue")
 _LEFT_OUT = ("tongue",)
 _HELD = 0.2

@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...arrays import Rows
 from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from .checkpoint import load_checkpoint, save_checkpoint
 from .distributed import Workers
 from .schedule import BETA2, Recipe, augmentation_at, beta1_at, rate_at
 
-Rows = NDArray[np.intp]
 _AHEAD = 3
 
 

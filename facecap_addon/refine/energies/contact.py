@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...fit.energies.contact import closedness, shut_lids
 from ...fit.energies.landmark_terms import LIPS, terms_for
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
 from ..render_mesh import Actor
 from ..state import DeepState, directions, head_points
-
-F64 = NDArray[np.float64]
 
 # How closely a gap that is surely seen closed is closed, and how far apart touching lips' landmarks may lie at most.
 _ERROR_MM, _TOUCHING_MM = 0.3, 0.5

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import F32, F64
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...render.ambient_occlusion import sky_seen
 from ...render.renderer import Appearance, background_of, pooled, render
@@ -31,9 +32,6 @@ from ..views import Plates, View, seen_in_crop
 from .contact import Contact, contact_energy, contact_equations
 from .derivatives import landmark_derivatives, network_derivatives, picture_derivatives
 from .landmark_weights import LandmarkWeights
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 ROBUST_MM = 4.0
 # Residuals of the band-passed picture: usual, and how many neighbouring pixels count as one.

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import F32, F64
 from ...render.renderer import Appearance, background_of, render, vertex_light
 from ...render.shading import harmonics
 from ..flow.surface_points import Tracers, tracer_derivatives
@@ -20,8 +21,6 @@ from ..render_mesh import Actor
 from ..state import DeepState, camera_points, directions
 from ..views import Plates, View, moved_places, seen_in_crop
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 # Pictures and directions that go through the network together: more of them take memory, not less time.
 _AT_ONCE = 64
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...fit.energies.expression_prior import ExpressionPrior, find_expectation
 from ...fit.energies.weight_priors import ChannelPriors, prior_mean
 from ...landmarks.observations import Observations
 from ...takes.take import STATUS_SOLVED, Take
-
-F64 = NDArray[np.float64]
 
 
 def expected_weights(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...landmarks.layout import Layout, layout_of
-
-F64 = NDArray[np.float64]
 
 # Millimetres by which what the network sees of a good render differs from what it sees of the footage.
 _ERROR_MM, _FINE_ERROR_MM, _OUTLINE_ERROR_MM = 0.7, 0.5, 1.5

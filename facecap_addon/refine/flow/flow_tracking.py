@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ..render_mesh import Actor
 from ..state import DeepState, held_at_bounds, offsets_between
 from ..views import View
 from .surface_points import Tracers, tracer_derivatives, tracer_places
-
-F64 = NDArray[np.float64]
 
 # Error of a tracer's flow on the face, how many neighbours err together, and where a tracer is no longer believed.
 _ERROR_MM, _CORRELATION, _ROBUST_MM = 0.5, 25.0, 2.0

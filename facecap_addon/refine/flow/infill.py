@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from ...arrays import F64
 from ...fit.banded import second_difference
 from ...fit.levenberg_marquardt import relative_turns
 from ...landmarks.regions import Region
@@ -22,8 +23,6 @@ from ..views import View
 from .flow_tracking import Held, Targets, flow_trust, follow, offsets_between, pose_precision, robust
 from .optical_flow import FacePair, PlateFlow
 from .surface_points import Tracers, tracer_derivatives, tracer_places, tracers_seen
-
-F64 = NDArray[np.float64]
 
 ROUNDS = 2
 _FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3

@@ -12,12 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F32, F64
 from ...errors import FacecapError
 from ...landmarks.backends.torchscript import open_torchscript
 from ...landmarks.regions import Region, crop, image_from_crop
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 SIZE = 512
 """Both pictures are resized to this before the flow is found (Bao et al. section 6)."""

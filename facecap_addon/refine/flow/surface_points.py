@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...arrays import F32, F64
 from ...render.camera import intrinsics_of, project
 from ...render.fragments import barycentrics, rasterise
 from ..render_mesh import Actor
 from ..state import DeepState, camera_points, directions
 from ..views import View, in_view, moved_places
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 
 COUNT = 700
 _SIZE = 160

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
+from ...arrays import F64
 from ..parallel import side_by_side
 from ..render_mesh import Actor
 from ..state import DeepState
 from ..views import View
 from .flow_tracking import Held, Targets, follow, pose_precision
 from .surface_points import Tracers, tracer_places
-
-F64 = NDArray[np.float64]
 
 METHODS = ("hybrid", "plate flow", "self flow", "averaging", "none")
 STEPS = 2

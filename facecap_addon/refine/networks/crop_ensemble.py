@@ -12,10 +12,9 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import F64
 from ...landmarks.regions import Region, crop, image_from_crop
 from .landmark_module import LandmarkModule
-
-F64 = NDArray[np.float64]
 
 FINER = 2
 """The crop is cut with this many times the network's pixels on a side."""

@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ...arrays import F64, I32, Bools
 from ...landmarks.layout import Layout
 from ...landmarks.protocol import Landmarker
 from ...landmarks.single_image import landmarks_in_image
 from ..surface import nearest_on, points_on
 from .mesh_view import Direction, Mesh, Sight, View, frame, look, turned, view_px
-
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
-Bools = NDArray[np.bool_]
 
 _SIZE = 896
 _FILL = 0.5

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...geometry.quaternions import FRONT
 from ..blendshapes import BlendshapeRig
 from ..channels import arkit_name
-
-F64 = NDArray[np.float64]
 
 # Keys that move one eye's lids, and keys that move the mouth and little else, the most telling first.
 _EYES = ("eyeBlinkRight", "eyeBlinkLeft")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...landmarks.layout import Layout
 from ..blendshapes import BlendshapeRig
 from ..surface import loose_parts
 from ..symmetry import mirror_normal, mirror_plane
 from .cast_landmarks import Bools, nearest_pixel
 from .mesh_view import Mesh, View, look
-
-F64 = NDArray[np.float64]
 
 # Around an eye, a ring this many times as wide as its lids shows skin, unless something covers the eye.
 _RING = 1.35

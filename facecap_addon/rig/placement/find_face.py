@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from ...arrays import F64
 from ...errors import FacecapError
 from ...geometry.camera import project
 from ...images.resample import warp_affine
@@ -22,8 +23,6 @@ from .cast_landmarks import nearest_pixel, unproject
 from .face_clues import FaceClues, read_clues
 from .mean_face import FacePose, anchors, face_pose
 from .mesh_view import Direction, Mesh, Sight, View, frame, look, view_px
-
-F64 = NDArray[np.float64]
 
 FRONT_LIGHT: Direction = (-0.25, -0.45, -0.86)
 # Sizes of a view that is searched, and of one in which a face is looked at.

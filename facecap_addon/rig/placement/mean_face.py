@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64
 from ...geometry.quaternions import FRONT
 from ...landmarks.layout import Layout
-
-F64 = NDArray[np.float64]
 
 _MEAN_MM = np.array(
     [

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import F64, I32
 from ...geometry.camera import PinholeCamera, centered_camera, project
 from ...geometry.raster import Fragments, rasterise, shade
 from ...images.resample import average_blocks
 
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
 Direction = tuple[float, float, float]
 
 LENS = 3.0

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from ...arrays import F64
 from .hybrid import OnlineHybrid, hybrid
 from .one_euro import OneEuro
 from .options import FilterChoice
-
-F64 = NDArray[np.float64]
 
 
 class OnlineFilter(Protocol):

@@ -7,12 +7,10 @@ is moving, and a quick one takes over. So blinks keep their height and lips meet
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import F64
 from .kalman import State, begun, corrected, predicted, smoothed
 from .savitzky_golay import fit_weights, savitzky_golay
-
-F64 = NDArray[np.float64]
 
 _QUICKER = 6.0
 # Residuals are noise below the first many standard deviations, motion above the second.

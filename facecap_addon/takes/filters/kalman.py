@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from ...arrays import F64
+
 _START = 1e4
 """Variance of what is not known at the start, in measurements' variances."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from ...arrays import F64
+
 _SPEED_CUTOFF_HZ = 1.0
 
 

@@ -7,9 +7,8 @@ the classical filter.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from ...arrays import F64
 
 
 def savitzky_golay(time_s: F64, values: F64, radius: int, order: int) -> F64:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...arrays import F64
 from ...geometry.quaternions import rotation_of, wxyz_of
 from ...rig.channels import arkit_name
 from ..take import Take, runs
 from .apply import filtered
 from .options import FilterChoice
 
-F64 = NDArray[np.float64]
 GapsOf = Callable[[NDArray[np.floating]], F64]
 """(F, 3) gaps of lips, right and left lids, metres, of weights (F, K); 0 is closed."""
 

@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ....arrays import F32
 from ....errors import FacecapError
 from ....takes.between import between_rows, frame_rate
 from ....takes.point_cache import PointCache, read_point_cache, write_point_cache
@@ -20,7 +21,6 @@ from ..footage import scene_rate
 from ..head.character import rest_axes
 from .bake import whole_frames
 
-F32 = NDArray[np.float32]
 MODIFIER = "FaceCap points"
 
 

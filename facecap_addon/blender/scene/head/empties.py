@@ -7,16 +7,14 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ....arrays import F32
 from ....errors import FacecapError
 from ....retarget.marker_warp import follow_points
 from ....takes.point_cache import write_point_cache
 from ..animation.point_cache import play_written
 from ..footage import scene_rate
 from .character import extract_rig, rest_axes
-
-F32 = NDArray[np.float32]
 
 
 def follow_empties(

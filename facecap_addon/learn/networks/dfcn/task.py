@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ....arrays import F32, Rows
 from ....landmarks.layout import IBUG_68
 from ....rig.blendshapes import BlendshapeRig
 from ...data.augment import Augmentation, moved_points, varied
@@ -20,8 +21,6 @@ from ..laine.task import sheet_of
 from ..meng.task import weights_rmse_mm
 from .distillation import Distillation, distillation_loss
 
-Rows = NDArray[np.intp]
-F32 = NDArray[np.float32]
 POINTS = IBUG_68.count
 POINT_SHARE = 4.0
 """A landmark that is wrong by a percent of the picture weighs as much as a key that is wrong by four percent."""

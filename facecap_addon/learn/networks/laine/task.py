@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ....arrays import Rows
 from ....images.resample import resize
 from ....rig.blendshapes import BlendshapeRig
 from ....solvers.eye_alignment import stabilising, steadied
@@ -22,7 +23,6 @@ from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
 from ...engine.mesh_preview import FacePictures
 from .dense import MOST_PICTURES, DenseNetwork
 
-Rows = NDArray[np.intp]
 _JUDGED_AT_ONCE, _SHOWN = 64, 8
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ....arrays import Rows
 from ....errors import FacecapError
 from ....images.draw import draw_text
 from ....images.encode import read_image
@@ -20,7 +21,6 @@ from ...data.frames import Whitening
 from ...data.labelled_images import Stills
 from ...engine.losses import semi_hard, triplet
 
-Rows = NDArray[np.intp]
 MARGIN = 0.2
 """FaceNet's; Meng and Wen leave theirs open."""
 _PER_CLASS, _AT_ONCE = 4, 64

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ....arrays import Rows
 from ....rig.blendshapes import BlendshapeRig
 from ...data.augment import Augmentation, augmented
 from ...data.cutmix import Halves, partners
@@ -22,7 +23,6 @@ from ..laine.convolutional import DROPOUT, Tower
 from ..laine.task import sheet_of
 from .lstm import LENGTH, WeightLstm
 
-Rows = NDArray[np.intp]
 _SHOWN, _AT_ONCE = 8, 50
 
 
