@@ -85,7 +85,7 @@ def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **setti
     """Make a finished solve look like its footage; needs PyTorch. Settings: docs/refine.md.
 
     Args:
-        folder: that a solve was written to, or its take.
+        folder: that a solve was written to; with several takes in it, name one: `take="results/talk.take.npz"`.
     Raises:
         FacecapError: PyTorch is missing, or the folder holds no solve.
     """
