@@ -54,7 +54,8 @@ def _contact(state: DeepState) -> Contact:
 
 def test_closed_lips_are_asked_to_touch_and_open_ones_are_not(models: object) -> None:
     closed, opened = _contact(_with()), _contact(_with(jawOpen=0.6))
-    assert closed.weight[0, LIPS].min() > 0.7 * closed.weight.max()
+    # Landmarks of a pair lie up to a millimetre apart on the mesh, so that some pairs count for less than others.
+    assert closed.weight[0, LIPS].min() > 0.5 * closed.weight.max()
     assert opened.weight[0, 4] < 0.01 * closed.weight[0, 4]  # the middle of the mouth
     assert open_mm(actor(), closed, _with())[0, LIPS].max() < 0.1
     assert contact_energy(actor(), opened, _with(jawOpen=0.6))[0] < 0.5
