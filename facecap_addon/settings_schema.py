@@ -39,6 +39,9 @@ class SettingField:
         choices: allowed values, empty where anything goes.
         or_file: ending of files that are allowed besides the choices, or "".
         flag: the command line's flag, `--like-this`.
+        label: what the panel calls it; "" for its name in title case.
+        tooltip: what the panel says of it; "" for the help.
+        choice_labels: what the panel calls choices, each with a tooltip; a choice that has none by its own name.
     """
 
     name: str
@@ -53,6 +56,9 @@ class SettingField:
     choices: tuple[str, ...]
     or_file: str
     flag: str
+    label: str
+    tooltip: str
+    choice_labels: Mapping[str, tuple[str, str]]
 
 
 def setting(
@@ -65,6 +71,9 @@ def setting(
     choices: Sequence[str] = (),
     or_file: str = "",
     flag: str = "",
+    label: str = "",
+    tooltip: str = "",
+    choice_labels: Mapping[str, tuple[str, str]] | None = None,
 ) -> Any:
     """A dataclass field with its description (see `SettingField` for the meaning of each argument)."""
     facts = {
@@ -75,6 +84,9 @@ def setting(
         "choices": tuple(choices),
         "or_file": or_file,
         "flag": flag,
+        "label": label,
+        "tooltip": tooltip,
+        "choice_labels": choice_labels or {},
     }
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=facts)
@@ -102,6 +114,9 @@ def fields_of(settings_type: type) -> tuple[SettingField, ...]:
                 choices=tuple(item.metadata.get("choices", ())),
                 or_file=str(item.metadata.get("or_file", "")),
                 flag=item.metadata.get("flag") or "--" + item.name.replace("_", "-"),
+                label=str(item.metadata.get("label", "")),
+                tooltip=str(item.metadata.get("tooltip", "")),
+                choice_labels=item.metadata.get("choice_labels", {}),
             )
         )
     return tuple(described)

@@ -12,8 +12,8 @@ class FACECAP_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = ADDON
 
     python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Python for solving",
-        description="Leave empty to use Blender's own. Another Python environment must have the packages FaceCap needs",
+        name="Python for Solving",
+        description="Python environment with the packages that FaceCap needs; leave empty to use Blender's own",
         subtype="FILE_PATH",
     )
 

@@ -113,6 +113,7 @@ def lines_about(entry: bpy.types.PropertyGroup) -> list[str]:
 
 def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
     """What a scene remembers of a take."""
+    from ..takes.average_error import average_error
     from ..takes.merge import solved_range
     from ..takes.versions import MADE
 
@@ -120,7 +121,8 @@ def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
     source = str(provenance.get("source") or path.name.removesuffix(".take.npz"))
     name = path.name.removesuffix(".take.npz") if kind in ("generated", "recorded") else Path(source).name
     anew = solved_range(take)
-    detail = "" if anew is None else f"Solved anew from {anew[0]:.2f} to {anew[1]:.2f} s"
+    error = average_error(take)
+    detail = "" if anew is None else f"Solved again from {anew[0]:.2f} to {anew[1]:.2f} s"
     return {
         "take": kept_path(path),
         "kind": kind,
@@ -133,6 +135,8 @@ def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
         "frames_missing": int((~take.solved).sum()),
         "first_s": float(take.time_s[0]),
         "last_s": float(take.time_s[-1]),
+        "residual_px": 0.0 if error is None else error.px,
+        "error_of_eyes": 0.0 if error is None else error.of_eyes,
         "not_observed": "\n".join(take.not_observed),
     }
 

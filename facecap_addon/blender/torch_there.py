@@ -24,7 +24,7 @@ def what_torch_lacks() -> str:
     missing = _missing_here() if python.sys_path else _missing_there(python)
     if not missing:
         return ""
-    return f"Needs {' and '.join(missing)}: name a Python that has them in the add-on's preferences"
+    return f"Needs {' and '.join(missing)}: choose a Python that has them in the add-on's preferences"
 
 
 def forget() -> None:

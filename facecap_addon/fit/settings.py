@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-def _option(
-    default: float | bool | None, text: str, unit: str = "", low: float | None = None, high: float | None = None
-) -> Any:
-    return field(default=default, metadata={"help": text, "unit": unit, "min": low, "max": high})
+from ..settings_schema import setting
 
 
 @dataclass(frozen=True)
@@ -19,13 +14,23 @@ class FitSettings:
     Every field carries its help text, unit and range in `metadata`.
     """
 
-    focal_px: float | None = _option(None, "Focal length of the camera; absent: estimated", "px", 10.0, 1e6)
-    neutral_frame: int | None = _option(None, "A frame with a relaxed face; absent: found automatically", "frame", 0)
-    smoothness: float = _option(
-        1.0, "Smoothing in time: 0 none, 1 as measured on talking heads, 4 very smooth", "", 0.0, 10.0
+    focal_px: float | None = setting(
+        None, help="Focal length of the camera; if not given: estimated", unit="px", min=10.0, max=1e6
     )
-    prior: float = _option(
-        1.0, "Trust in what recorded performances teach about the face, against the landmarks", "", 0.0, 10.0
+    neutral_frame: int | None = setting(
+        None, help="Frame of the footage with a relaxed face; if not given: found automatically", unit="frame", min=0
     )
-    adapt: bool = _option(True, "Learn how this actor's face differs from the character's (landmark offsets)")
-    gaze: bool = _option(True, "Solve the gaze from the irises")
+    smoothness: float = setting(
+        1.0, help="Smoothing over time: 0 = none, 1 = normal speech, 4 = very smooth", min=0.0, max=10.0
+    )
+    prior: float = setting(
+        1.0,
+        help="How far typical faces guide what the video leaves unclear; 0 = not at all",
+        min=0.0,
+        max=10.0,
+        label="Natural Motion",
+    )
+    adapt: bool = setting(
+        True, help="Allow for differences between the actor's face and the character's", label="Adapt to Actor"
+    )
+    gaze: bool = setting(True, help="Solve where the eyes look, from the irises")

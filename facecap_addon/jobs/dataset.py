@@ -93,7 +93,7 @@ def describe(training_set: TrainingSet) -> list[str]:
     held = training_set.held()
     frames = sum(shot.frames for shot in training_set.shots)
     apart = sum(shot.frames for shot in training_set.shots if shot.name in held)
-    lines = [f"{len(training_set.shots)} shots, {frames} frames; {len(held)} shots, {apart} frames are held out."]
+    lines = [f"{len(training_set.shots)} shots, {frames} frames; {len(held)} shots, {apart} frames for validation."]
     if training_set.crop is not None:
         lines.append("Crop: " + ",".join(f"{value:.4f}" for value in training_set.crop))
     return lines
@@ -157,7 +157,7 @@ def _look_at_stills(settings: DatasetSettings) -> DatasetResult:
         + "."
     ]
     if len(stills.persons) < 2:
-        lines.append("They show one person only, so nothing can be held out to judge by.")
+        lines.append("They show one person only, so none can be kept back for validation.")
     return DatasetResult(settings.stills, None, tuple(lines))
 
 

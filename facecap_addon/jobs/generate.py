@@ -98,7 +98,7 @@ def run(
         take_path = out / f"{stem}.take.npz"
         save_take(take_path, identified(take))
         write_live_link(OutputFiles(out, stem), take)
-        lines.append(f"Landmarks within {take.provenance['residual_mm']} mm of what was generated")
+        lines.append(f"Average error of the shape keys: {take.provenance['residual_mm']} mm")
         if settings.blend and source.is_blend:
             blend = out / f"{stem}.blend"
             request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}

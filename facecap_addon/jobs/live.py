@@ -315,7 +315,7 @@ class _Capture:
         share = mailbox.dropped / max(1, mailbox.put_count)
         line = (
             f"{mailbox.put_count} frames in {seconds:.1f} s, {solved} with a face, {mailbox.dropped} dropped "
-            f"({share:.1%}); from capture to face {middle:.0f} ms, at the 95th percentile {high:.0f} ms."
+            f"({share:.1%}); typical delay {middle:.0f} ms, up to about {high:.0f} ms."
         )
         return LiveResult(tuple(self._kept.written), (*self._lines, *self._source.notes, line), facts)
 

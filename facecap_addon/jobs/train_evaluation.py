@@ -109,10 +109,10 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
         return Comparison(())
     network = rms(np.concatenate([shot.network_mm for shot in shots]))
     fit = rms(np.concatenate([shot.fit_mm for shot in shots]))
-    better = f"is better than the landmark fit, by {1 - network / fit:.0%}" if network < fit else (
-        "is NOT better than the landmark fit: solve with the fit, or train longer and on more"
+    better = f"is better than a fast solve, by {1 - network / fit:.0%}" if network < fit else (
+        "is NOT better than a fast solve: use that, or train longer and on more"
     )  # fmt: skip
-    lines = [f"Held-out shots, vertices that move: network {network:.2f} mm, landmark fit {fit:.2f} mm; it {better}."]
+    lines = [f"Validation shots, vertices that move: network {network:.2f} mm, fast solve {fit:.2f} mm; it {better}."]
     if solved_as_target:
         lines.append("Some targets are solves themselves: for these, this only says how closely they are followed.")
     return Comparison(tuple(lines), tuple(shots))

@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-def _option(
-    default: Any, text: str, unit: str = "", low: float | None = None, high: float | None = None, choices: Any = ()
-) -> Any:
-    facts = {"help": text, "unit": unit, "min": low, "max": high, "choices": tuple(choices)}
-    return field(default=default, metadata=facts)
+from ..settings_schema import setting
 
 
 @dataclass(frozen=True)
 class DeepSettings:
     """Choices for the refinement by deep energies; every field carries its help text, unit and range."""
 
-    schedule: str = _option(
+    schedule: str = setting(
         "refine",
-        "Stages: refine starts from a solve's pose and weights; paper builds them up as Bao et al. do",
+        help="Stages: refine starts from the solve's pose and weights; paper builds them up as Bao et al. do",
+        tooltip="What the refinement starts from",
         choices=("refine", "paper"),
+        label="Start",
+        choice_labels={
+            "refine": ("From the Solve", "Begin with the head pose and the keys of the solve"),
+            "paper": ("From Scratch", "Build up head pose and keys step by step; slower"),
+        },
     )
-    looks: int = _option(5, "How often the landmark network looks at every picture; more is steadier", "", 1, 5)
-    network: float = _option(1.0, "Trust in what the landmark network sees", "", 0.0, 100.0)
-    picture: float = _option(1.0, "Trust in the picture itself, pixel by pixel; 0 leaves it out", "", 0.0, 100.0)
-    edges: float = _option(0.0, "Trust in differences of neighbouring landmarks (energy 2)", "", 0.0, 100.0)
-    ridge: float = _option(0.0, "Pull of every weight to zero, besides what is expected of it", "", 0.0, 1e4)
-    prior: float = _option(1.0, "Trust in what recorded performances teach about the face", "", 0.0, 10.0)
-    smoothness: float = _option(1.0, "Smoothing in time while energies are lowered; 0 none", "", 0.0, 10.0)
-    albedo: str = _option(
+    looks: int = setting(
+        5,
+        help="Crops of each picture that the landmark network sees and averages over; more is less noisy",
+        min=1,
+        max=5,
+        label="Samples",
+    )
+    network: float = setting(
+        1.0, help="Influence of the landmark network", min=0.0, max=100.0, label="Landmark Influence"
+    )
+    picture: float = setting(
+        1.0,
+        help="Influence of the picture itself, pixel by pixel; 0 = none",
+        min=0.0,
+        max=100.0,
+        label="Pixel Influence",
+    )
+    edges: float = setting(
+        0.0, help="Influence of differences between neighbouring landmarks (energy 2)", min=0.0, max=100.0
+    )
+    ridge: float = setting(
+        0.0, help="Pull of every weight to zero, in addition to the natural motion", min=0.0, max=1e4
+    )
+    prior: float = setting(
+        1.0,
+        help="How far typical faces guide what the video leaves unclear; 0 = not at all",
+        min=0.0,
+        max=10.0,
+        label="Natural Motion",
+    )
+    smoothness: float = setting(1.0, help="Smoothing over time while refining; 0 = none", min=0.0, max=10.0)
+    albedo: str = setting(
         "own",
-        "Skin to draw: own keeps the character's colours where it has any, estimated takes all from the footage",
+        help="Skin to render: own keeps the character's colours where it has any, estimated takes all from the footage",
+        tooltip="Colors of the skin that is rendered and compared with the footage",
         choices=("own", "estimated"),
+        label="Skin",
+        choice_labels={
+            "own": ("Character's Colors", "Keep the colors that the character has, where it has any"),
+            "estimated": ("From the Footage", "Estimate all colors from the footage"),
+        },
     )
-    reference_frame: int | None = _option(
-        None, "Frame with a calm face in good light for albedo and light; absent: found automatically", "frame", 0
+    reference_frame: int | None = setting(
+        None,
+        help="Frame with a calm face in good light, for skin and light; if not given: found automatically",
+        unit="frame",
+        min=0,
     )
-    jaw_joint: bool = _option(False, "Also move the character's jaw bone, in all six degrees of freedom")
-    infill: bool = _option(True, "Solve frames that failed or show no face by optical flow, from their neighbours")
-    infill_frames: str = _option("", "Frames to solve by optical flow whatever was found in them: 31-40,77")
-    longest_gap_s: float = _option(1.0, "Gaps longer than this are left empty", "s", 0.0, 60.0)
-    temporal: str = _option(
+    jaw_joint: bool = setting(
+        False, help="Also move the character's jaw bone, in all six degrees of freedom", label="Move Jaw Bone"
+    )
+    infill: bool = setting(
+        True,
+        help="Solve frames that failed or show no face by optical flow, from their neighbours",
+        label="Fill Gaps",
+    )
+    infill_frames: str = setting("", help="Frames to solve by optical flow whatever was found in them: 31-40,77")
+    longest_gap_s: float = setting(1.0, help="Gaps longer than this are left empty", unit="s", min=0.0, max=60.0)
+    temporal: str = setting(
         "hybrid",
-        "How neighbouring frames are made consistent",
+        help="How jitter between neighbouring frames is removed",
         choices=("hybrid", "plate flow", "self flow", "averaging", "none"),
+        label="Steady Motion",
+        choice_labels={
+            "hybrid": ("Average and Flow", "Average neighbours, then let the render move as the footage does"),
+            "plate flow": ("Footage Flow", "Let the render move as the footage does, by optical flow"),
+            "self flow": ("Render Flow", "Let each frame move on from its neighbours, by the render's optical flow"),
+            "averaging": ("Average", "Average neighbouring frames"),
+            "none": ("None", "Leave every frame as it is"),
+        },
     )
-    reestimate: bool = _option(True, "Estimate the expression once more after that, with the head held")
+    reestimate: bool = setting(
+        True, help="Refine the expression once more after that, with the head held", label="Second Pass"
+    )

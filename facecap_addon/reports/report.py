@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..rig.blendshapes import BlendshapeRig
+from ..takes.average_error import average_error
 from ..takes.metrics import jitter
 from ..takes.take import STATUS_MISSING, Take, runs, usual_step_s
 from .report_style import STYLE
@@ -50,7 +51,7 @@ def write_report(
         take: what was solved.
         rig: what it drives, for the jitter measure D; None leaves that plot out.
         thumbnails: frames to show, in order; see `contact_sheet`.
-        summary: what `summary.json` holds; used are frames_decoded, frames_solved, frames_missing, fps, residual_px,
+        summary: what `summary.json` holds; used are frames_decoded, frames_solved, frames_missing, fps,
             seconds (per stage), versions, warnings; all may be absent.
         channel_regions: the region of each channel; absent ones go by their ARKit-like name.
         title: the heading; None: the source's name.
@@ -120,11 +121,9 @@ def _figures(take: Take, summary: Mapping[str, object], d_mm: NDArray[np.float64
     fps = summary.get("fps")
     if isinstance(fps, int | float):
         boxes.append((f"{fps:.0f}", "frames per second, whole solve"))
-    residual = summary.get("residual_px")
-    if not isinstance(residual, int | float) and np.isfinite(take.residual_px).any():
-        residual = float(np.nanmedian(take.residual_px))
-    if isinstance(residual, int | float):
-        boxes.append((f"{residual:.2f} px", "landmark residual"))
+    error = average_error(take)
+    if error is not None:
+        boxes.append((error.text, "average error"))
     if d_mm is not None and np.isfinite(d_mm).any():
         boxes.append((f"{np.nanmedian(d_mm):.3f} mm", "jitter D, median"))
     observed = len(take.channels) - len(set(take.not_observed) & set(take.channels))
@@ -155,7 +154,7 @@ def _contact_sheet(thumbnails: Sequence[Thumbnail]) -> str:
 def _quality(take: Take, d_mm: NDArray[np.float64] | None) -> str:
     if not take.frame_count:
         return ""
-    plots = [_plot(take, take.residual_px.astype(np.float64), "Landmark residual, px")]
+    plots = [_plot(take, take.residual_px.astype(np.float64), "Average error, px")]
     if d_mm is not None:
         plots.append(_plot(take, d_mm, "Jitter D, mm per frame"))
     plots.append(_heat(take))

@@ -78,7 +78,7 @@ def test_every_solve_setting_of_choice_is_in_the_panel_group() -> None:
             assert item.name in set(bpy.context.scene.facecap.bake.bl_rna.properties.keys())
         elif item.kind in ("bool", "float") and item.name not in ("blend", "live_link", "report", "sensor_mm"):
             assert item.name in names
-            assert group.bl_rna.properties[item.name].description == item.help
+            assert group.bl_rna.properties[item.name].description == (item.tooltip or item.help)
     given = values_of(group, SolveSettings) | {"video": "a.mp4", "out": "out"}
     settings = from_json(SolveSettings, given)
     assert settings == SolveSettings(video=Path("a.mp4"), out=Path("out"))

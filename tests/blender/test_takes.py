@@ -106,7 +106,7 @@ def test_filtering_says_what_is_baked_now_and_keeps_every_filtered_take(tmp_path
     settings.filter.filter = "median"
     assert bpy.ops.facecap.filter() == {"FINISHED"}
     assert settings.result.kind == "filtered"
-    assert "filtered" in label_of(settings.result) and any("median" in line for line in lines_about(settings.result))
+    assert "filtered" in label_of(settings.result) and any("Median" in line for line in lines_about(settings.result))
     assert "filtered" in session.outcome.lines[-1]
     first = Path(settings.result.take)
     before = load_take(first).weights

@@ -58,7 +58,7 @@ def answer(request_text: str, *, wait: Wait | None = None) -> tuple[dict[str, An
         return _error(error.what, error.way_out, error.exit_code), error.exit_code
     except OSError as error:
         name = Path(str(error.filename)).name if error.filename else "a file"
-        return _error(f"The system refused to use {name}: {error.strerror}.", "Check the disk and the folder.", 2), 2
+        return _error(f"{name} cannot be read or written ({error.strerror}).", "Check the disk and the folder.", 2), 2
     except Exception as error:  # the last line of defence: the caller shows it
         traceback.print_exc()
         return _error(f"Blender's part failed: {type(error).__name__}: {error}", "Please report this.", 1), 1

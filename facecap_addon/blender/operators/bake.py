@@ -10,7 +10,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
-from ..properties.derive import values_of
+from ..properties.derive import choice_label, values_of
 from ..takes import add_take, choose_take, home_folder, kept_path, label_of, lines_about, made_from, take_file
 from .base import FacecapOperator
 
@@ -25,13 +25,13 @@ _ITEMS: list[tuple[str, str, str]] = []
 class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.bake"
     bl_label = "Bake"
-    bl_description = "Key the solved take on the character again, with the settings above; nothing is solved anew"
+    bl_description = "Bake the take onto the character again with the settings above, without solving again"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if session.job is not None:
-            cls.poll_message_set("A solve is running")
+            cls.poll_message_set("FaceCap is busy")
             return False
         if not context.scene.facecap.result.take:
             cls.poll_message_set("Solve first")
@@ -123,7 +123,7 @@ def _takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str,
 class FACECAP_OT_choose_take(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.choose_take"
     bl_label = "Choose Take"
-    bl_description = "Choose which of the scene's takes Bake Again, Filter, Refine and the exports work on"
+    bl_description = "Choose which of the scene's takes Bake Again, Filter, Refine and the exports use"
     bl_options = {"REGISTER", "UNDO"}
 
     take: bpy.props.EnumProperty(name="Take", items=_takes)  # type: ignore[valid-type]
@@ -136,7 +136,7 @@ class FACECAP_OT_choose_take(FacecapOperator, bpy.types.Operator):
 class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.filter"
     bl_label = "Filter and Bake"
-    bl_description = "Key the solved take smoothed; lips and lids stay closed, and the solve itself stays as it is"
+    bl_description = "Smooth the take and bake it; lips and lids stay closed, and the solve itself is not changed"
     bl_options = {"REGISTER", "UNDO"}
 
     poll = FACECAP_OT_bake.poll
@@ -166,7 +166,9 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
             after = identified(replace(after, provenance={**after.provenance, "filtered": facts}))
             save_take(target, after)
             kept = keep(target.parent, stem, [target]) or target
-            add_take(scene, kept, after, "filtered", choose=True, detail=f"Smoothed: {settings.filter.filter}")
+            add_take(
+                scene, kept, after, "filtered", choose=True, detail=f"Filter: {choice_label(settings.filter, 'filter')}"
+            )
         lines = bake_result(scene, settings.character)
         lines.append(f"Bake Again bakes {label_of(settings.result)}")
         session.outcome = session.Outcome(True, lines, settings.result.take)
@@ -176,7 +178,7 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
 class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.bake_points"
     bl_label = "Bake Point Cache"
-    bl_description = "Play the take as a point cache on the mesh; its shape keys stay free for corrections on top"
+    bl_description = "Play the take as a point cache on the mesh; its shape keys stay free for corrections"
     bl_options = {"REGISTER", "UNDO"}
 
     cache_format: bpy.props.EnumProperty(  # type: ignore[valid-type]

@@ -27,7 +27,7 @@ NAME_LENGTH = 40
 class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.make_keys"
     bl_label = "Make Shape Keys"
-    bl_description = "Give the character the 52 ARKit shape keys, carried over from FaceCap's own head"
+    bl_description = "Give the character the 52 ARKit shape keys, transferred from FaceCap's own head"
     bl_options = {"UNDO"}
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
@@ -52,7 +52,7 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
 class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.generate"
     bl_label = "Generate"
-    bl_description = "Let a network invent the expression, and the character show it"
+    bl_description = "Animate the character with an invented expression"
     bl_options = {"UNDO"}
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
@@ -92,7 +92,7 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
 class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.retarget"
     bl_label = "Move Selected Mesh"
-    bl_description = "Let the active mesh follow the solved take by its landmarks; it needs no shape keys"
+    bl_description = "Let the active mesh follow the landmarks of the take; it needs no shape keys"
     bl_options = {"UNDO"}
 
     needs_take = "Solve or generate first"
@@ -124,7 +124,7 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.follow_empties"
     bl_label = "Follow Selected Empties"
     bl_description = (
-        "Let the active mesh follow the selected empties over the scene's frames: each pulls the place of the mesh "
+        "Let the active mesh follow the selected empties over the scene's frames; each moves the part of the mesh "
         "that it is nearest to in the first frame"
     )
     bl_options = {"UNDO"}

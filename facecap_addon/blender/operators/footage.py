@@ -28,19 +28,21 @@ def footage_path(context: bpy.types.Context) -> Path:
 class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.import_footage"
     bl_label = "Import Footage"
-    bl_description = "Choose a video or a picture of an image sequence, and match the scene's rate and range to it"
+    bl_description = (
+        "Choose a video, or one picture of an image sequence, and match the scene's frame rate and range to it"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     filter_glob: bpy.props.StringProperty(default=_PATTERN, options={"HIDDEN"})  # type: ignore[valid-type]
     match_scene: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Match Scene",
-        description="Give the scene the footage's frame rate and length, and put its sound into the sequencer",
+        description="Give the scene the footage's frame rate and length, and add its sound to the sequencer",
         default=True,
     )
     show_beside: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Show Beside Head",
-        description="Put the playing footage on a plate beside the head",
+        name="Show Footage",
+        description="Show the playing footage beside the head",
         default=True,
     )
 
@@ -63,7 +65,7 @@ class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
 class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.match_scene"
     bl_label = "Match Scene"
-    bl_description = "Give the scene the footage's frame rate and length, and put its sound into the sequencer in sync"
+    bl_description = "Give the scene the footage's frame rate and length, and add its sound to the sequencer in sync"
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -119,7 +121,7 @@ def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> Non
         return
     # Solving waits for a copy, so a long one is made only when it is asked for.
     if bpy.app.background or session.job is not None or footage.duration_s > _COPIED_AT_ONCE_S:
-        operator.report({"INFO"}, "Footage Beside Head shows it: a copy that Blender can play has to be made first")
+        operator.report({"INFO"}, "Show Footage and Camera shows it: Blender needs a copy that it can play")
     else:
         bpy.ops.facecap.show_footage("INVOKE_DEFAULT")
 

@@ -46,7 +46,7 @@ class SetOperator(JobOperator):
 class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.add_to_set"
     bl_label = "Add Take"
-    bl_description = "Add the solved take and its footage to the training set"
+    bl_description = "Add the take and its footage to the training set"
 
     needs_take = "Solve first, and correct what is wrong"
 
@@ -57,8 +57,8 @@ class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
 
 class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.draw_set"
-    bl_label = "Draw"
-    bl_description = "Add drawings of the character under varied curves to the training set (needs PyTorch)"
+    bl_label = "Add Renders"
+    bl_description = "Render the character in varied expressions and add that to the training set (needs PyTorch)"
 
     needs_torch = True
 
@@ -79,13 +79,13 @@ class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
 class FACECAP_OT_check_set(SetOperator, bpy.types.Operator):
     bl_idname = "facecap.check_set"
     bl_label = "Check"
-    bl_description = "Check the training set and show its contact sheet, with the crop above"
+    bl_description = "Check the training set and show its contact sheet, with the crop"
 
 
 class FACECAP_OT_train(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.train"
     bl_label = "Train"
-    bl_description = "Train a solver on the training set (needs PyTorch); a training that was stopped goes on"
+    bl_description = "Train a network on the training set (needs PyTorch); a training that was stopped continues"
 
     needs_torch = True
 

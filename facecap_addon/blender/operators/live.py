@@ -33,7 +33,7 @@ _PANEL_S, _LATENCIES = 0.25, 5000
 class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.live"
     bl_label = "Start Live"
-    bl_description = "Move the character as a face moves in front of a camera, in a video or on a phone (Esc ends it)"
+    bl_description = "Move the character along with a face in front of a camera, in a video or on a phone (Esc ends it)"
 
     _timer: bpy.types.Timer | None = None
     _drawn_s = 0.0
@@ -41,7 +41,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if session.job is not None or session.live is not None:
-            cls.poll_message_set("Something is running")
+            cls.poll_message_set("FaceCap is busy")
             return False
         return True
 
@@ -178,8 +178,8 @@ class _LiveControl:
 
 class FACECAP_OT_live_neutral(_LiveControl, bpy.types.Operator):
     bl_idname = "facecap.live_neutral"
-    bl_label = "This Is Neutral"
-    bl_description = "Take the face as it is now for the relaxed one, and the head's place for the character's own"
+    bl_label = "Set Neutral Pose"
+    bl_description = "Take the present face as relaxed, and the present head position as the character's own"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         _tell(b"n")
@@ -189,7 +189,7 @@ class FACECAP_OT_live_neutral(_LiveControl, bpy.types.Operator):
 class FACECAP_OT_live_record(_LiveControl, bpy.types.Operator):
     bl_idname = "facecap.live_record"
     bl_label = "Record"
-    bl_description = "Record, or stop and key what was recorded as an action of its own"
+    bl_description = "Start recording, or stop and bake the recording to a new action"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         live = session.live
@@ -201,7 +201,7 @@ class FACECAP_OT_live_record(_LiveControl, bpy.types.Operator):
 class FACECAP_OT_live_stop(_LiveControl, bpy.types.Operator):
     bl_idname = "facecap.live_stop"
     bl_label = "Stop Live"
-    bl_description = "End live capture; what is being recorded is kept (Esc)"
+    bl_description = "End live capture; a running recording is kept (Esc)"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if session.live is not None:

@@ -14,7 +14,7 @@ from .base import FacecapOperator
 class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.open_report"
     bl_label = "Open Report"
-    bl_description = "Show the solve's report in the web browser: contact sheet, curves, residuals"
+    bl_description = "Show the report in the web browser: contact sheet, curves, errors"
 
     def run(self, context: bpy.types.Context) -> set[str]:
         path = _existing(context.scene.facecap.result.report, "report")
@@ -25,7 +25,7 @@ class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
 class FACECAP_OT_open_folder(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.open_folder"
     bl_label = "Open Folder"
-    bl_description = "Show the folder with the take, the Live Link CSV and the preview"
+    bl_description = "Show the folder with the take, the Live Link CSV and the preview video"
 
     def run(self, context: bpy.types.Context) -> set[str]:
         bpy.ops.wm.path_open(filepath=str(home_folder(context.scene.facecap.result)))

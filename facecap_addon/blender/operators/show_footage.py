@@ -16,10 +16,10 @@ from .solve import JobOperator, scene_of, worker_job
 
 class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.show_footage"
-    bl_label = "Footage Beside Head"
+    bl_label = "Show Footage and Camera"
     bl_description = (
-        "Put the playing footage on a plate beside the head and, once it is solved, behind it in a camera where the "
-        "real one stood. Where Blender would show it wrongly, a copy is made first"
+        "Show the playing footage beside the head and, after a solve, behind it in a camera placed like the real one; "
+        "footage that Blender would show wrongly is copied first"
     )
     bl_options = {"REGISTER", "UNDO"}
 

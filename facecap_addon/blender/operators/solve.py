@@ -54,7 +54,7 @@ class JobOperator(FacecapOperator):
             cls.poll_message_set(lacking)
             return False
         if session.job is not None:
-            cls.poll_message_set("A solve is running")
+            cls.poll_message_set("FaceCap is busy")
             return False
         return True
 
@@ -117,7 +117,7 @@ class JobOperator(FacecapOperator):
             return self.guarded(lambda _: self._apply(job, facts), context)
         if error.cancelled:
             session.outcome = session.Outcome(
-                False, ["Cancelled. What was finished is kept: it goes on from there."], of=name_of(self)
+                False, ["Cancelled. What is finished is kept: the next start continues from there."], of=name_of(self)
             )
             self.report({"INFO"}, session.outcome.lines[0])
         else:
@@ -144,7 +144,7 @@ class JobOperator(FacecapOperator):
 class FACECAP_OT_solve(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.solve"
     bl_label = "Solve"
-    bl_description = "Animate the character from the footage; you can go on working meanwhile"
+    bl_description = "Animate the character from the footage, while you go on working"
     bl_options = {"UNDO"}
 
     @classmethod
@@ -175,7 +175,7 @@ def what_a_solve_lacks(context: bpy.types.Context) -> str:
 class FACECAP_OT_cancel(bpy.types.Operator):
     bl_idname = "facecap.cancel"
     bl_label = "Cancel"
-    bl_description = "Stop the solve; what was finished is kept, and Solve goes on from there (Esc)"
+    bl_description = "Stop; what is finished is kept, and the next start continues from there (Esc)"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -334,7 +334,6 @@ def remember(scene: bpy.types.Scene, result: SolveResult, kind: str = "solved") 
         choose=True,
         report=kept_path(report) if report else "",
         embedding=_embedding_of(take, path),
-        residual_px=float(summary.get("residual_px") or 0.0),
         fps=float(summary.get("fps") or 0.0),
         warnings="\n".join(str(warning) for warning in summary.get("warnings", ())),
     )

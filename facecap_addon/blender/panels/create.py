@@ -33,14 +33,25 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
         else:
             column.prop(chosen, "expression")
         column.prop(chosen, "use_chain")
-        for name in ("seed", "variation", "intensity", "repeat"):
+        for name in ("seed", "intensity", "repeat"):
             column.prop(chosen, name)
         draw_optional(layout, chosen, "duration_s", "Duration (s)")
         column = layout.column()
-        for name in ("motion", "head", "as_strip", "loop"):
+        for name in ("head", "loop"):
             column.prop(chosen, name)
         draw_button(layout, "facecap.generate", "FORCE_TURBULENCE")
         draw_failure(layout, context, "facecap.generate")
+
+
+class FACECAP_PT_generate_advanced(FacecapPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "FACECAP_PT_generate"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = while_idle(self.layout).column()
+        for name in ("variation", "motion", "as_strip"):
+            column.prop(context.scene.facecap.generate, name)
 
 
 class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
@@ -52,14 +63,29 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
         layout = while_idle(self.layout)
         chosen = context.scene.facecap.retarget
         column = layout.column()
-        column.prop(chosen, "kernel")
-        draw_optional(layout, chosen, "sigma_mm", "Sigma (mm)")
-        column = layout.column()
-        for name in ("reach", "head", "scale"):
+        for name in ("head", "scale"):
             column.prop(chosen, name)
         layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
         layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
         draw_failure(layout, context, "facecap.retarget", "facecap.follow_empties")
 
 
-CLASSES = (FACECAP_PT_generate, FACECAP_PT_retarget)
+class FACECAP_PT_retarget_advanced(FacecapPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "FACECAP_PT_retarget"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = while_idle(self.layout)
+        chosen = context.scene.facecap.retarget
+        layout.prop(chosen, "kernel")
+        draw_optional(layout, chosen, "sigma_mm", "Width (mm)")
+        layout.prop(chosen, "reach")
+
+
+CLASSES = (
+    FACECAP_PT_generate,
+    FACECAP_PT_generate_advanced,
+    FACECAP_PT_retarget,
+    FACECAP_PT_retarget_advanced,
+)

@@ -1,4 +1,4 @@
-"""Learn: a training set, and what is trained on it."""
+"""Train on an Actor: a training set, and what is trained on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_t
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
-    bl_label = "Learn"
+    bl_label = "Train on This Actor"
     bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -18,8 +18,8 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         layout.prop(learn, "folder")
         row = layout.row(align=True)
         row.operator("facecap.add_to_set", icon="ADD")
-        row.operator("facecap.draw_set", icon="USER")
         row.operator("facecap.check_set", icon="VIEWZOOM")
+        layout.operator("facecap.draw_set", icon="USER")
         column = layout.column()
         column.prop(learn, "draw_seconds")
         column.prop(learn, "side")
@@ -30,8 +30,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         column.prop(learn, "network")
         if learn.network == "meng":
             column.prop(learn, "stills")
-        for name in ("preset", "patience", "int8", "device"):
-            column.prop(learn, name)
+        column.prop(learn, "preset")
         draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
         draw_torch(layout, context)
         names = ("add_to_set", "draw_set", "check_set", "train")
@@ -39,7 +38,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
 
 
 class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
-    bl_label = "Training Options"
+    bl_label = "Advanced"
     bl_parent_id = "FACECAP_PT_learn"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -48,14 +47,14 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
         learn = context.scene.facecap.learn
         draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()
-        for name in ("mirror", "halves", "affine", "stabilise", "compare", "precision"):
+        for name in ("patience", "mirror", "halves", "affine", "stabilise", "compare", "int8", "precision", "device"):
             column.prop(learn, name)
         if learn.network == "meng":
             column.prop(learn, "mining")
         if learn.network == "dfcn":
             column.prop(learn, "emphasis")
-            draw_optional(layout, learn, "outlier", "Outlier")
-            draw_optional(layout, learn, "gap", "Gap")
+            draw_optional(layout, learn, "outlier", "Outlier Distance")
+            draw_optional(layout, learn, "gap", "Lead")
 
 
 CLASSES = (FACECAP_PT_learn, FACECAP_PT_learn_options)

@@ -8,6 +8,7 @@ from ...takes.filters.options import FilterChoice
 from .. import session
 from ..overlay.live_picture import headline
 from ..properties.derive import FILE_CHOICE
+from ..properties.smoothing import SLIDING
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle
 from .text import wrapped
 
@@ -32,25 +33,44 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
             draw_optional(column, live, "camera_fps", "Rate (fps)")
         elif live.kind == "phone":
             column.prop(live, "port")
-            column.prop(live, "local_only", text="This Computer Only")
         if live.kind != "phone":
             column.prop(live, "method")
             if live.method == FILE_CHOICE:
                 column.prop(live, "method_file")
-        for name in ("filter", "cutoff_hz", "delay"):
-            column.prop(live, name)
+        if live.filter in SLIDING:
+            column.prop(live, "smoothing", slider=True)
+        column.prop(live, "delay")
         late_ms = FilterChoice(live.filter, delay=live.delay).delay_ms(30)
         if late_ms:
-            column.label(text=f"{late_ms:.0f} ms later at 30 frames per second")
+            column.label(text=f"{late_ms:.0f} ms later at 30 fps")
         column = layout.column()
         column.prop(live, "location")
-        row = column.row(heading="Send On", align=True)
+        row = column.row(heading="Stream To", align=True)
         row.prop(live, "use_send", text="")
         address = row.row(align=True)
         address.active = live.use_send
         address.prop(live, "send", text="")
         draw_button(layout, "facecap.live", "RADIOBUT_ON")
         draw_failure(layout, context, "facecap.live")
+
+
+class FACECAP_PT_live_advanced(FacecapPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "FACECAP_PT_live"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return session.live is None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = while_idle(self.layout).column()
+        live = context.scene.facecap.live
+        column.prop(live, "filter")
+        if live.filter in SLIDING:
+            column.prop(live, "cutoff_hz")
+        if live.kind == "phone":
+            column.prop(live, "local_only")
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:
@@ -62,7 +82,7 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: 
     column.label(text=headline(live), icon="TIME" if waits else "RADIOBUT_ON" if seen else "HIDE_ON")
     if face is not None and seen:
         late = live.latency_ms[-1] if live.latency_ms else face.latency_ms
-        column.label(text=f"{late:.0f} ms late, {face.dropped} dropped", icon="BLANK1")
+        column.label(text=f"Delay {late:.0f} ms, {face.dropped} dropped", icon="BLANK1")
     if live.note:
         wrapped(column, context, live.note, icon="INFO")
     column = layout.column(align=True)
@@ -73,4 +93,4 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: 
     column.operator("facecap.live_stop", icon="CANCEL")
 
 
-CLASSES = (FACECAP_PT_live,)
+CLASSES = (FACECAP_PT_live, FACECAP_PT_live_advanced)

@@ -11,6 +11,7 @@ from ..operators.footage import is_sequence
 from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
 from ..properties.derive import FILE_CHOICE
+from ..properties.smoothing import SLIDING
 from ..takes import label_of, lines_about
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle, with_names
 from .create import draw_bare
@@ -47,7 +48,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         part.prop(settings, "trim_start", text="")
         part.prop(settings, "trim_end", text="")
         if settings.use_trim and settings.result.take:
-            column.prop(settings.solve, "merge", text="Merge into the Take")
+            column.prop(settings.solve, "merge", text="Merge into Take")
         column.prop(settings, "start_frame")
         column = layout.column(align=True)
         column.operator("facecap.match_scene", icon="TIME")
@@ -88,7 +89,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
         for note in notes:
             wrapped(column, context, note, icon="INFO")
         if embedding_path(context.scene) is None:
-            column.label(text="Landmarks are placed by the solve", icon="BLANK1")
+            wrapped(column, context, "Landmarks appear after the first solve", icon="BLANK1")
         else:
             layout.prop(settings, "show_landmarks", toggle=True, icon="STICKY_UVS_DISABLE")
 
@@ -130,11 +131,19 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
         column.prop(solve, "method")
         if solve.method == FILE_CHOICE:
             column.prop(solve, "method_file")
-        for name in ("smoothness", "prior"):
+        for name in ("smoothness", "preview"):
             column.prop(solve, name)
-        column = layout.column(heading="Also")
-        for name in ("gaze", "adapt", "preview"):
-            column.prop(solve, name)
+
+
+class FACECAP_PT_solve_advanced(FacecapPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "FACECAP_PT_solve_options"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = while_idle(self.layout).column()
+        for name in ("prior", "adapt", "gaze"):
+            column.prop(context.scene.facecap.solve, name)
 
 
 class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
@@ -155,12 +164,12 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
         with_names(layout)
         refine = context.scene.facecap.refine
         column = layout.column()
-        for name in ("use_timeline", "temporal", "infill", "infill_frames", "reestimate", "camera_collection"):
+        for name in ("use_timeline", "infill", "infill_frames", "camera_collection"):
             column.prop(refine, name)
 
 
 class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
-    bl_label = "Options"
+    bl_label = "Advanced"
     bl_parent_id = "FACECAP_PT_refine"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -168,9 +177,12 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
         layout = with_names(self.layout)
         refine = context.scene.facecap.refine
         column = layout.column()
-        for name in ("schedule", "albedo", "looks", "network", "picture", "prior", "jaw_joint", "device"):
+        for name in ("temporal", "reestimate", "schedule", "albedo", "looks", "network", "picture", "prior"):
             column.prop(refine, name)
         draw_optional(layout, refine, "reference_frame", "Reference Frame")
+        column = layout.column()
+        for name in ("jaw_joint", "device"):
+            column.prop(refine, name)
 
 
 class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
@@ -182,7 +194,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         settings = context.scene.facecap
         bake = settings.bake
         column = layout.column()
-        column.row().prop(bake, "mode", expand=True)
+        column.prop(bake, "mode")
         if bake.mode == "mix":
             column.prop(bake, "influence", slider=True)
         column.prop(bake, "gain")
@@ -213,12 +225,23 @@ class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = with_names(self.layout)
         chosen = context.scene.facecap.filter
-        column = layout.column()
+        if chosen.filter in SLIDING:
+            layout.prop(chosen, "smoothing", slider=True)
+        layout.operator("facecap.filter", icon="SMOOTHCURVE")
+
+
+class FACECAP_PT_filter_advanced(FacecapPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "FACECAP_PT_filter"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = with_names(self.layout).column()
+        chosen = context.scene.facecap.filter
         column.prop(chosen, "filter")
         names = {"hybrid": ("cutoff_hz", "radius", "order"), "one-euro": ("cutoff_hz",), "median": ("radius",)}
         for name in names.get(chosen.filter, ()):
             column.prop(chosen, name)
-        layout.operator("facecap.filter", icon="SMOOTHCURVE")
 
 
 class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
@@ -244,9 +267,12 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         if result.frames_missing:
             column.label(text=f"{result.frames_missing} frames without a face", icon="ERROR")
         if result.residual_px > 0.0:
-            column.label(text=f"Landmarks within {result.residual_px:.2f} px", icon="BLANK1")
+            from ...takes.average_error import AverageError
+
+            error = AverageError(result.residual_px, result.error_of_eyes)
+            column.label(text=f"Average error {error.text}", icon="BLANK1")
         if result.fps >= 1.0:
-            column.label(text=f"Solved at {result.fps:.0f} frames per second", icon="BLANK1")
+            column.label(text=f"Speed {result.fps:.0f} frames per second", icon="BLANK1")
         outcome = session.outcome
         if outcome is not None and outcome.ok and outcome.take in ("", result.take):
             for line in outcome.lines:
@@ -255,7 +281,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
             wrapped(column, context, warning, icon="INFO")
         hidden = result.not_observed.splitlines()
         if hidden:
-            wrapped(column, context, f"Not observed, left alone: {', '.join(hidden)}", icon="HIDE_ON")
+            wrapped(column, context, f"Not visible in the video, no keys: {', '.join(hidden)}", icon="HIDE_ON")
         row = layout.row(align=True)
         row.operator("facecap.open_report", icon="URL")
         row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
@@ -274,9 +300,11 @@ CLASSES = (
     FACECAP_PT_character,
     FACECAP_PT_solve,
     FACECAP_PT_solve_options,
+    FACECAP_PT_solve_advanced,
     FACECAP_PT_refine,
     FACECAP_PT_refine_options,
     FACECAP_PT_bake,
     FACECAP_PT_filter,
+    FACECAP_PT_filter_advanced,
     FACECAP_PT_result,
 )

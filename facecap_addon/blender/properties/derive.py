@@ -33,7 +33,7 @@ def annotations_of(
             continue
         if item.optional:
             annotations[f"use_{item.name}"] = bpy.props.BoolProperty(
-                name=f"Give {_title(item)}", default=False, update=update
+                name=f"Use {_label(item)}", description=item.tooltip or item.help, default=False, update=update
             )
         annotations[item.name] = made
         if item.or_file:
@@ -54,12 +54,17 @@ def values_of(group: bpy.types.PropertyGroup, settings_type: type) -> dict[str, 
     return values
 
 
+def choice_label(group: bpy.types.PropertyGroup, name: str) -> str:
+    """What the panel calls the value that is chosen."""
+    return group.bl_rna.properties[name].enum_items[getattr(group, name)].name
+
+
 def _property(item: SettingField, update: Callable[..., None] | None = None) -> Any:
-    shared: dict[str, Any] = {"name": _title(item), "description": item.help, "update": update}
+    shared: dict[str, Any] = {"name": _label(item), "description": item.tooltip or item.help, "update": update}
     if item.choices:
-        items = [(choice, choice.capitalize(), "") for choice in item.choices]
+        items = [(choice, *item.choice_labels.get(choice, (title(choice), ""))) for choice in item.choices]
         if item.or_file:
-            items.append((FILE_CHOICE, f"Trained ({item.or_file})", "What was trained on this actor's other footage"))
+            items.append((FILE_CHOICE, "Trained on This Actor", f"A network of this actor, in a {item.or_file} file"))
         return bpy.props.EnumProperty(items=items, default=item.default or item.choices[0], **shared)
     low = -_LIMIT if item.min is None else item.min
     high = _LIMIT if item.max is None else item.max
@@ -78,7 +83,19 @@ def _default(item: SettingField, low: float) -> float:
     return _USUAL.get(item.name, max(low, 0.0))
 
 
-def _title(item: SettingField) -> str:
+_SMALL = {"a", "and", "at", "by", "in", "into", "of", "on", "or", "the", "to", "with"}
+
+
+def title(name: str) -> str:
+    """A name in title case, as Blender's own labels are."""
+    words = name.replace("_", " ").replace("-", " ").split()
+    return " ".join(
+        word if number and word in _SMALL else word[:1].upper() + word[1:] for number, word in enumerate(words)
+    )
+
+
+def _label(item: SettingField) -> str:
     unit = item.unit.lower()
-    words = item.name.removesuffix(f"_{unit}").replace("_", " ").capitalize()
-    return f"{words} ({item.unit})" if unit and item.name.endswith(f"_{unit}") else words
+    has_unit = bool(unit) and item.name.endswith(f"_{unit}")
+    words = item.label or title(item.name.removesuffix(f"_{unit}") if has_unit else item.name)
+    return f"{words} ({item.unit})" if has_unit else words

@@ -13,6 +13,7 @@ from ...jobs.settings.shape_keys import ShapeKeysSettings
 from ...jobs.settings.solve import SolveSettings
 from ...jobs.settings.train import TrainSettings
 from .derive import annotations_of
+from .smoothing import smoothing_property
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
 _BAKED = ("head_pose", "head_bone", "whole_frames")  # the Bake section says these
@@ -52,10 +53,10 @@ class FACECAP_PG_refine(bpy.types.PropertyGroup):
     __annotations__ = {
         **annotations_of(RefineSettings, skip=_NOT_DERIVED_REFINE),
         "use_timeline": bpy.props.BoolProperty(
-            name="Timeline Range Only", description="Refine only the timeline's preview range, or its frame range"
+            name="Timeline Range Only", description="Refine only the preview range, or else the scene's frame range"
         ),
         "infill_frames": bpy.props.StringProperty(
-            name="Fill Frames",
+            name="Frames to Fill",
             description="Frames to solve by optical flow whatever was found in them, counted from 0: 31-40,77",
         ),
         "camera_collection": bpy.props.PointerProperty(
@@ -78,30 +79,32 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
         **annotations_of(TrainSettings, skip=_NOT_DERIVED_TRAIN),
         "folder": bpy.props.StringProperty(
             name="Training Set",
-            description="Folder of the training set; without one it lies with FaceCap's other work",
+            description="Folder of the training set; if empty, it is kept with FaceCap's other files",
             subtype="DIR_PATH",
             options=_PATH_OPTIONS,
         ),
         "stills": bpy.props.StringProperty(
-            name="Stills",
-            description="Folder of stills sorted by expression, for Meng and Wen's embedding",
+            name="Labelled Images",
+            description="Folder of images sorted by expression; if empty, expressions are found in the footage",
             subtype="DIR_PATH",
             options=_PATH_OPTIONS,
         ),
         "draw_seconds": bpy.props.FloatProperty(
-            name="Draw (s)", description="How long the character is drawn under varied curves", default=60.0, min=2.0
+            name="Render (s)", description="How many seconds of the character Add Renders adds", default=60.0, min=2.0
         ),
         "side": bpy.props.BoolProperty(
-            name="Side Camera, Too",
-            description="Draw what a second camera sees from the side, which can tell a jaw that is pushed forward",
+            name="Side Camera",
+            description="Also render from the side, where a jaw that is pushed forward is seen",
             default=False,
         ),
         "use_crop": bpy.props.BoolProperty(
-            name="Own Crop", description="Give the rectangle that the network sees; else it is proposed", default=False
+            name="Custom Crop",
+            description="Set the rectangle that the network sees; off: found automatically",
+            default=False,
         ),
         "crop": bpy.props.FloatVectorProperty(
             name="Crop",
-            description="Left, top, width and height of what the network sees, in parts of the picture",
+            description="Left, top, width and height of what the network sees, as fractions of the picture",
             size=4,
             default=(0.2, 0.1, 0.6, 0.8),
             min=-1.0,
@@ -127,24 +130,27 @@ class FACECAP_PG_live(bpy.types.PropertyGroup):
         "kind": bpy.props.EnumProperty(
             name="Source",
             items=[
-                ("camera", "Camera", "A camera of this computer"),
+                ("camera", "Camera", "A camera on this computer"),
                 ("video", "Video", "The scene's footage, played at its own rate"),
                 ("phone", "Phone", "Live Link Face on a phone in the same network"),
             ],
             description="Where the face comes from",
         ),
-        "camera": bpy.props.IntProperty(name="Number", description="Which camera, counted from 0", min=0, max=99),
+        "camera": bpy.props.IntProperty(
+            name="Camera", description="Number of the camera, counted from 0", min=0, max=99
+        ),
         "port": bpy.props.IntProperty(
             name="Port", description="Network port that the phone sends to", default=11111, min=1, max=65535
         ),
         "use_send": bpy.props.BoolProperty(
-            name="Send On", description="Send the face to another program as Live Link Face does", default=False
+            name="Stream To", description="Stream the face to another program as Live Link Face does", default=False
         ),
         "send": bpy.props.StringProperty(
-            name="To", description="HOST:PORT of the program that listens", default="127.0.0.1:11112"
+            name="Address", description="HOST:PORT of the program that listens", default="127.0.0.1:11112"
         ),
+        "smoothing": smoothing_property(),
         "location": bpy.props.BoolProperty(
-            name="Location Too", description="Move the head as well as turning it", default=False
+            name="Also Move Head", description="Move the head as well as turning it", default=False
         ),
     }
 
@@ -178,12 +184,14 @@ class FACECAP_PG_generate(bpy.types.PropertyGroup):
         "expression": bpy.props.EnumProperty(
             name="Expression", items=[(name, name.capitalize(), "") for name in EXPRESSIONS], default="happiness"
         ),
-        "use_chain": bpy.props.BoolProperty(name="Several", description="Show several, one after the other"),
+        "use_chain": bpy.props.BoolProperty(
+            name="Sequence", description="Show several expressions, one after the other"
+        ),
         "chain": bpy.props.StringProperty(
-            name="One After the Other", description="Expressions, separated by commas", default="surprise, happiness"
+            name="Expressions", description="Names of expressions, separated by commas", default="surprise, happiness"
         ),
         "as_strip": bpy.props.BoolProperty(
-            name="As NLA Strip", description="Put the keys into a strip of the NLA, to be combined with others"
+            name="As NLA Strip", description="Put the keys into a strip of the NLA editor, to be combined with others"
         ),
     }
 
@@ -195,30 +203,34 @@ class FACECAP_PG_retarget(bpy.types.PropertyGroup):
 
 
 class FACECAP_PG_filter(bpy.types.PropertyGroup):
-    """One property for every field of a filter."""
+    """One property for every field of a filter, and how smooth that is."""
 
-    __annotations__ = annotations_of(CurveFilterSettings)
+    __annotations__ = {**annotations_of(CurveFilterSettings), "smoothing": smoothing_property()}
 
 
 class FACECAP_PG_bake(bpy.types.PropertyGroup):
     mode: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Action",
+        name="Bake To",
         items=[
-            ("new", "New", "Put the keys into an action of their own; the present one stays in the file"),
-            ("mix", "Mix", "Replace the present action's keys inside the take's range; keep all others"),
+            ("new", "New Action", "Put the keys into a new action; the present one stays in the file"),
+            (
+                "mix",
+                "Replace Keys in Range",
+                "Replace the present action's keys inside the take's range, and keep all others",
+            ),
         ],
         description="Where the keys go",
     )
     influence: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Influence",
-        description="How far the mix goes from the present keys to the take",
+        description="How far to go from the present keys to the take",
         default=1.0,
         min=0,
         max=1,
     )
     gain: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Gain",
-        description="Exaggerate or calm the expression; values stay inside each key's range",
+        description="Exaggerate or tone down the expression; values stay inside each key's range",
         default=1.0,
         min=0.0,
         soft_max=2.0,
@@ -226,17 +238,17 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
     )
     whole_frames: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Whole Frames",
-        description="Put keys on whole frames of the scene only, resampled; else each lies where its frame was filmed",
+        description="Resample the keys to whole frames of the scene; off: each lies where its frame was filmed",
         default=False,
     )
     head: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Head Pose",
         items=[
-            ("auto", "Auto", "The bone that turns the head where there is one, else as Object"),
+            ("auto", "Automatic", "The bone that turns the head where there is one, else the object"),
             (
                 "object",
                 "Object",
-                "Turn and move the head's object, or what carries all where eyes, teeth or hair are separate meshes",
+                "Turn and move the head's object, or its parent where eyes, teeth or hair are separate meshes",
             ),
             ("bone", "Bone", "Turn and move a bone; without a name, the one that turns the head"),
             ("none", "None", "Leave the head where it is; only the face moves"),
@@ -244,7 +256,7 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
         description="What follows the head's motion",
     )
     head_location: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Location Too", description="Key the head's location as well as its rotation", default=True
+        name="Also Move Head", description="Key the head's location as well as its rotation", default=True
     )
     armature: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Armature",
@@ -271,6 +283,7 @@ class FACECAP_PG_take(bpy.types.PropertyGroup):
     frames_solved: bpy.props.IntProperty()  # type: ignore[valid-type]
     frames_missing: bpy.props.IntProperty()  # type: ignore[valid-type]
     residual_px: bpy.props.FloatProperty()  # type: ignore[valid-type]
+    error_of_eyes: bpy.props.FloatProperty()  # type: ignore[valid-type]
     fps: bpy.props.FloatProperty()  # type: ignore[valid-type]
     not_observed: bpy.props.StringProperty()  # type: ignore[valid-type]
     warnings: bpy.props.StringProperty()  # type: ignore[valid-type]
@@ -300,7 +313,7 @@ def _show_landmarks(settings: bpy.types.PropertyGroup, context: bpy.types.Contex
 class FACECAP_PG_scene(bpy.types.PropertyGroup):
     video: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Footage",
-        description="Video, or one picture of a numbered image sequence",
+        description="Video, or one picture of an image sequence",
         subtype="FILE_PATH",
         options=_PATH_OPTIONS,
         update=_video_changed,
@@ -320,11 +333,11 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         name="Character",
         type=bpy.types.Object,
         poll=lambda _, obj: obj.type == "MESH",
-        description="The mesh whose shape keys are animated",
+        description="Mesh whose shape keys are animated",
         update=_character_chosen,
     )
     show_landmarks: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Show Landmarks", description="Dots where the landmarks lie on the character", update=_show_landmarks
+        name="Show Landmarks", description="Show where the landmarks are on the character", update=_show_landmarks
     )
     solve: bpy.props.PointerProperty(type=FACECAP_PG_solve)  # type: ignore[valid-type]
     refine: bpy.props.PointerProperty(type=FACECAP_PG_refine)  # type: ignore[valid-type]

@@ -130,13 +130,16 @@ def _print_result(result: dict[str, Any]) -> None:
         print(line)
     if "summary" not in result:
         return
+    from ...takes.average_error import AverageError
+
     summary = result["summary"]
+    error = AverageError(summary["residual_px"] or 0.0, summary.get("error_of_eye_distance") or 0.0)
     for warning in summary["warnings"]:
         print(f"note: {warning}")
     print(
         f"{summary['frames_solved']} of {summary['frames_decoded']} frames solved, "
         f"{summary['frames_missing']} without a face, {summary['fps']:.0f} frames per second"
-        + ("" if summary["residual_px"] is None else f", residual {summary['residual_px']:.2f} px")
+        + ("" if summary["residual_px"] is None else f", average error {error.text}")
     )
     for name in ("take", "live_link", "blend", "report", "preview", "summary_path", "before"):
         if result[name] is not None:

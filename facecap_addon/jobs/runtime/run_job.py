@@ -41,7 +41,7 @@ def error_event(error: BaseException, job_name: str, settings: Any) -> JobError:
     if isinstance(error, MemoryError):
         return JobError("There is not enough memory for this.", "Close other programs, or solve a shorter range.", 2)
     if isinstance(error, OSError) and error.errno is not None:
-        return os_error_event(error)
+        return os_error_event(error, str(getattr(settings, "video", None) or ""))
     report = write_crash_report(error, job_name, settings)
     place = f"Details are in {report}" if report else "No report could be written"
     return JobError(
@@ -52,15 +52,22 @@ def error_event(error: BaseException, job_name: str, settings: Any) -> JobError:
     )
 
 
-def os_error_event(error: OSError) -> JobError:
-    """What to tell the user when the operating system refused something: a full disk, no permission, …"""
+def os_error_event(error: OSError, video: str = "") -> JobError:
+    """What to tell the user when the operating system refused something: a full disk, no permission, …
+
+    Args:
+        video: the job's footage, "" if it has none.
+    """
     name = f" {Path(str(error.filename)).name}" if error.filename else ""
     if error.errno in DISK_FULL:
         what = f"The disk is full: could not write{name}."
         return JobError(what, "Free some space and run it again: it goes on from where it stopped.", 2)
     if error.errno in NO_PERMISSION:
         return JobError(f"There is no permission to use{name}.", "Choose another folder, or change its permissions.", 2)
-    what = f"The system refused a file operation on{name}: {error.strerror}."
+    if name and name.strip() == Path(video).name:
+        what = f"The video{name} can no longer be read ({error.strerror})."
+        return JobError(what, "Check that its disk is connected, then run it again.", 2)
+    what = f"{name.strip() or 'A file'} can no longer be read or written ({error.strerror})."
     return JobError(what, "Check the disk and the folder, then run it again.", 2)
 
 

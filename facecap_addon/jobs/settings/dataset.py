@@ -20,27 +20,34 @@ class DatasetSettings:
         None, help="Point cache (.pc2, .mdd, or Alembic .abc) of the character that belongs to the video"
     )
     side_video: Path | None = setting(None, help="Footage of a second camera that stands to the side, in step with it")
-    stills: Path | None = setting(None, help="Folder of stills sorted by expression, for the embedding")
+    stills: Path | None = setting(None, help="Folder of images sorted by expression")
     draw_seconds: float | None = setting(
-        None, help="Draw the character under varied curves for this long, in shots of twelve seconds", unit="s", min=2
+        None,
+        help="Render the character in varied expressions for this long, in shots of twelve seconds",
+        unit="s",
+        min=2,
     )
     character: str | None = setting(
-        None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz of a new set; absent: the sample head"
+        None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz of a new set; if not given: the sample head"
     )
-    name: str | None = setting(None, help="Name of the shot; absent: the file's")
+    name: str | None = setting(None, help="Name of the shot; if not given: the file's")
     use: str = setting(
         "auto",
-        help="Learn from the shot, hold it out to judge by, or let FaceCap choose",
+        help="train: learn from the shot; held: keep it back for validation; auto: let FaceCap choose",
         choices=("auto", "train", "held"),
     )
     start: str | None = setting(None, help="First frame of the footage to use: a frame number (120) or a time (4.5s)")
     end: str | None = setting(None, help="Last frame of the footage to use, written like the start")
     fps: float | None = setting(None, help="Frame rate of an image sequence", unit="fps", min=0.1, max=1000)
     cache_fps: float | None = setting(
-        None, help="Frame rate of a point cache without times; absent: the footage's", unit="fps", min=0.1, max=1000
+        None,
+        help="Frame rate of a point cache without times; if not given: the footage's",
+        unit="fps",
+        min=0.1,
+        max=1000,
     )
     cache_start: float | None = setting(
-        None, help="PC2: scene frame at which the footage starts; absent: the cache's first, where that is 0 or 1"
+        None, help="PC2: scene frame at which the footage starts; if not given: the cache's first, where that is 0 or 1"
     )
     cache_unit: str = setting("m", help="Unit of the point cache", choices=("m", "cm", "mm", "in", "ft"))
     cache_up: str = setting("z", help="Axis of the point cache that points up", choices=("z", "y"))
@@ -49,8 +56,8 @@ class DatasetSettings:
         0.0, help="Time that is added to the curves' or the cache's", unit="s", min=-3600, max=3600, flag="--offset"
     )
     crop: str | None = setting(
-        None, help="Crop rectangle of all shots, left,top,width,height in parts of the picture; absent: proposed"
+        None, help="Crop rectangle of all shots, left,top,width,height in parts of the picture; if not given: proposed"
     )
-    side: bool = setting(False, help="Drawn shots: draw a second camera from the side, too")
-    seed: int = setting(0, help="Drawn shots: which performance", min=0, max=1_000_000)
-    threads: int = setting(2, help="Threads for the landmark network and the renderer", min=1, max=64)
+    side: bool = setting(False, help="Rendered shots: add a second camera to the side")
+    seed: int = setting(0, help="Rendered shots: another number gives another performance", min=0, max=1_000_000)
+    threads: int = setting(2, help="Processor threads", min=1, max=64)

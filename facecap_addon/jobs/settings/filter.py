@@ -17,10 +17,10 @@ class FilterSettings(CurveFilterSettings):
     """Settings of one filter over a finished take."""
 
     take: Path = setting(help="Take to filter (.take.npz), or a Live Link Face CSV; it stays as it is")
-    out: Path | None = setting(None, help="Take to write; absent: beside the other, named …filtered")
+    out: Path | None = setting(None, help="Take to write; if not given: beside the other, named …filtered")
     character: str | None = setting(
         None,
-        help="FILE.blend or rig .npz: its lips and lids say what is closed; absent: the weights alone say it",
+        help="FILE.blend or rig .npz: its lips and lids show what is closed; if not given: judged by the weights alone",
     )
     live_link: bool = setting(True, help="Write the Live Link Face CSV")
     plot: bool = setting(True, help="Write a plot of curves before and after")

@@ -14,31 +14,45 @@ from .retarget import WarpSettings
 class GenerateSettings(WarpSettings):
     """Settings of one generated performance."""
 
-    expressions: str = setting(
-        help=f"{', '.join(EXPRESSIONS)}, or several of them separated by commas, shown one after the other"
-    )
+    expressions: str = setting(help=f"{', '.join(EXPRESSIONS)}, or a sequence of them, separated by commas")
     out: Path = setting(Path("facecap_out"), help="Folder for the results")
     character: str | None = setting(
-        None, help="FILE.blend, FILE.blend:OBJECT or rig .npz that shows it; absent: the sample head"
+        None, help="FILE.blend, FILE.blend:OBJECT or rig .npz that shows it; if not given: the sample head"
     )
-    seed: int = setting(0, help="Another number shows the expression another way", min=0, max=1_000_000)
-    variation: float = setting(1.0, help="How different the ways are; 0: always the same one", min=0.0, max=1.5)
-    intensity: float = setting(1.0, help="Factor on the motion", min=0.0, max=3.0)
+    seed: int = setting(
+        0, help="Another number gives another variant of the expression", min=0, max=1_000_000, label="Variant"
+    )
+    variation: float = setting(1.0, help="How much the variants differ; 0: not at all", min=0.0, max=1.5)
+    intensity: float = setting(1.0, help="Strength of the expression; 1 = as it was learned", min=0.0, max=3.0)
     duration_s: float | None = setting(
-        None, help="How long each expression lasts; absent: as long as it was learned", unit="s", min=0.2, max=60.0
+        None,
+        help="How long each expression lasts; if not given: as long as it was learned",
+        unit="s",
+        min=0.2,
+        max=60.0,
     )
-    overlap_s: float = setting(0.8, help="How long neighbours overlap", unit="s", min=0.0, max=10.0)
-    repeat: int = setting(1, help="How often all of it is shown, each time another way", min=1, max=100)
-    loop: bool = setting(False, help="Let the keys play over and over")
-    generators: Path | None = setting(None, help="Folder of generators of your own; absent: those that came along")
+    overlap_s: float = setting(0.8, help="How long expressions of a sequence overlap", unit="s", min=0.0, max=10.0)
+    repeat: int = setting(1, help="How often it is shown, each time in another variant", min=1, max=100)
+    loop: bool = setting(False, help="Play the keys over and over")
+    generators: Path | None = setting(
+        None, help="Folder of generators of your own; if not given: those that came along"
+    )
     motion: str = setting(
         "auto",
         help="keys: weights of the character's shape keys; points: a point cache; auto: keys where it has them",
+        tooltip="What is animated",
         choices=("auto", "keys", "points"),
+        label="Animate",
+        choice_labels={
+            "auto": ("Automatic", "Shape keys where the character has them, else a point cache"),
+            "keys": ("Shape Keys", "Key the character's shape keys"),
+            "points": ("Point Cache", "Move every vertex"),
+        },
     )
-    head: bool = setting(True, help="Move the head, too")
+    head: bool = setting(True, help="Also move the head", label="Also Move Head")
     head_bone: str | None = setting(
-        None, help="Bone that the head's motion is keyed on, as BONE or ARMATURE:BONE; absent: found, else the object"
+        None,
+        help="Bone that the head's motion is keyed on, as BONE or ARMATURE:BONE; if not given: found, else the object",
     )
     scale: bool = setting(True, help="Scale the motion to the character's proportions, region by region")
     each_frame: bool = setting(False, help="Point cache: solve the warp anew in each frame, as the paper does")
@@ -56,26 +70,43 @@ class TrainGeneratorSettings:
     data: Path | None = setting(
         None,
         help="Folder of BU-4DFE (SUBJECT/EXPRESSION/NUMBER.bnd), or of takes (.take.npz) or .landmarks.npz files, each "
-        "from neutral to neutral; absent: sequences authored by code",
+        "from neutral to neutral; if not given: synthetic sequences",
     )
-    source: str | None = setting(None, help="Character that the takes were solved on; absent: the sample head")
+    source: str | None = setting(None, help="Character that the takes were solved on; if not given: the sample head")
     blender: Path | None = setting(None, help="Blender program to open a .blend character with")
-    subjects: int = setting(101, help="Subjects to author", min=3, max=10_000)
-    held: int = setting(20, help="Subjects held out", min=0, max=5_000)
+    subjects: int = setting(101, help="Synthetic subjects", min=3, max=10_000)
+    held: int = setting(20, help="Subjects kept back for validation", min=0, max=5_000)
     epochs: int = setting(10_000, help="How often to go through the sequences", min=1, max=1_000_000)
     free_epochs: int = setting(
         150, help="Then so many epochs of free runs, which keep the network from drifting; 0: as the paper", min=0
     )
     batch: int = setting(5, help="Sequences per step", min=1, max=1000)
-    seed: int = setting(0, help="Of everything random", min=0, max=1_000_000)
+    seed: int = setting(0, help="Another number gives other random choices", min=0, max=1_000_000)
     patience: int = setting(
-        0, help="Stop after so many epochs without a better result on held-out subjects; 0: never", min=0, max=1_000_000
+        0,
+        help="Stop after so many epochs without a better result on the validation subjects; 0: never",
+        min=0,
+        max=1_000_000,
     )
-    device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
+    device: str = setting(
+        "auto",
+        help="Where PyTorch computes",
+        choices=("auto", "cpu", "cuda"),
+        choice_labels={
+            "auto": ("Automatic", "The graphics card where there is one"),
+            "cpu": ("CPU", "The processor"),
+            "cuda": ("GPU (CUDA)", "An NVIDIA graphics card"),
+        },
+    )
     tensorboard: bool = setting(False, help="Write TensorBoard event files, where its package is installed")
     precision: str = setting(
         "auto",
-        help="Numbers in the network: bf16 is faster on graphics cards, and on new processors in large batches",
+        help="Precision of the network: bf16 is faster on graphics cards, and on new processors in large batches",
         choices=("auto", "fp32", "bf16"),
+        choice_labels={
+            "auto": ("Automatic", "What is fastest here without losing accuracy"),
+            "fp32": ("32-Bit", "Full precision"),
+            "bf16": ("16-Bit", "Less memory, faster on graphics cards and new processors"),
+        },
     )
-    threads: int = setting(1, help="Threads for torch; with small batches more than one hardly helps", min=1, max=128)
+    threads: int = setting(1, help="Processor threads; with small batches more than one hardly helps", min=1, max=128)

@@ -18,14 +18,23 @@ class CurveFilterSettings:
 
     filter: str = setting(
         "hybrid",
-        help="Filter: hybrid (Kalman, then Savitzky-Golay, letting go where the face moves), one-euro, median or none",
+        help="Filter: hybrid (Kalman, then Savitzky-Golay; keeps fast motion such as blinks), one-euro, median or none",
+        tooltip="How the curves are smoothed",
         choices=FILTERS,
+        choice_labels={
+            "hybrid": ("Adaptive", "Smooths what is slow, keeps fast motion such as blinks"),
+            "one-euro": ("One Euro", "Smooths less the faster the face moves"),
+            "median": ("Median", "Removes single bad frames"),
+            "none": ("None", "No smoothing"),
+        },
     )
     cutoff_hz: float = setting(
-        4.0, help="What moves slower than this stays; less is smoother", unit="Hz", min=0.1, max=60
+        4.0, help="Motion slower than this is kept; less is smoother", unit="Hz", min=0.1, max=60, label="Cut-Off"
     )
-    radius: int = setting(3, help="Frames on each side of the filter's window", min=1, max=60)
-    order: int = setting(2, help="Degree of Savitzky-Golay's polynomial", min=0, max=8)
+    radius: int = setting(
+        3, help="Frames before and after each one that the filter looks at", min=1, max=60, label="Frames Around"
+    )
+    order: int = setting(2, help="Degree of the Savitzky-Golay polynomial; more follows faster motion", min=0, max=8)
 
     def choice(self, *, delay: int = 0) -> FilterChoice:
         """The filter. Raises FacecapError where the numbers do not fit."""
@@ -45,38 +54,61 @@ class LiveSettings(CurveFilterSettings):
     )
     method: str = setting(
         "landmarks",
-        help="How to solve pictures: the landmark fit, or a trained solver (dfcn)",
+        help="How to solve: landmarks, or a .facecap file, a network trained on this actor for live capture (dfcn)",
+        tooltip="How the face is solved",
         choices=("landmarks",),
         or_file=".facecap",
+        choice_labels={"landmarks": ("Fast", "Follow the landmarks of the face")},
     )
-    camera_size: str = setting("as it is", help="Size to ask a camera for", choices=CAMERA_SIZES)
+    camera_size: str = setting(
+        "as it is",
+        help="Picture size to ask the camera for",
+        choices=CAMERA_SIZES,
+        label="Size",
+        choice_labels={
+            "as it is": ("Camera Default", "The size that the camera gives by itself"),
+            **{size: (size.replace("x", " × "), "") for size in CAMERA_SIZES[1:]},
+        },
+    )
     camera_fps: float | None = setting(
         None,
-        help="Pictures per second to ask a camera for; absent: its own",
+        help="Frame rate to ask the camera for; if not given: its own",
         unit="fps",
         min=1,
         max=1000,
+        label="Rate",
     )
     local_only: bool = setting(
-        False, help="Listen for packets from this computer only, not from its networks (a phone is in one)"
+        False,
+        help="Listen to programs on this computer only, not to phones in its networks",
+        label="This Computer Only",
     )
-    out: Path = setting(Path("live"), help="Folder for recordings, and for what is kept of the character")
+    out: Path = setting(Path("live"), help="Folder for recordings and for the prepared character")
     record: bool = setting(False, help="Record from the start")
     seconds: float | None = setting(None, help="Stop after so long", unit="s", min=0.1, max=86400)
     neutral_after: float | None = setting(
-        None, help="Take the face for relaxed so long after it is first seen", unit="s", min=0.0, max=3600
+        None, help="Set the neutral pose so long after a face is first seen", unit="s", min=0.0, max=3600
     )
     focal_px: float | None = setting(
-        None, help="Focal length of the camera; absent: estimated", unit="px", min=10, max=1e6
+        None, help="Focal length of the camera; if not given: estimated", unit="px", min=10, max=1e6
     )
-    delay: int = setting(0, help="Frames the filter may wait, for a steadier face", unit="frame", min=0, max=60)
+    delay: int = setting(
+        0,
+        help="Frames the filter may wait: smoother, but later",
+        unit="frame",
+        min=0,
+        max=60,
+        label="Wait (Frames)",
+    )
     send: str | None = setting(
         None,
-        help="HOST:PORT to send the face to as Live Link Face packets, for other programs; absent: nothing is sent",
+        help="HOST:PORT of a program to stream the face to, as Live Link Face packets; if not given: nothing is sent",
     )
     picture: Path | None = setting(
         None, help="File that holds the newest picture while capture runs, small (.npy), for other programs to show"
     )
-    precision: str = setting("fp32", help="Trained solvers: numbers in the network", choices=("fp32", "int8"))
+    precision: str = setting(
+        "fp32", help="Networks trained on this actor: 32-bit or 8-bit numbers", choices=("fp32", "int8")
+    )
     blender: Path | None = setting(None, help="Blender program to read .blend characters with")
-    threads: int = setting(1, help="Threads for the networks", min=1, max=64)
+    threads: int = setting(1, help="Processor threads", min=1, max=64)

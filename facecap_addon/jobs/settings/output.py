@@ -14,10 +14,17 @@ class OutputSettings:
 
     live_link: bool = setting(True, help="Write the Live Link Face CSV")
     point_cache: str = setting(
-        "none", help="Write every vertex of every frame as a point cache", choices=("none", "pc2", "mdd")
+        "none",
+        help="Write every vertex of every frame as a point cache",
+        choices=("none", "pc2", "mdd"),
+        choice_labels={
+            "none": ("None", "No point cache"),
+            "pc2": ("PC2", "Point Cache 2"),
+            "mdd": ("MDD", "Lightwave's, with times"),
+        },
     )
     report: bool = setting(True, help="Write the HTML report")
-    preview: bool = setting(False, help="Write the side-by-side preview video")
+    preview: bool = setting(False, help="Write a video of the footage beside the animated head", label="Preview Video")
     whole_frames: bool = setting(
         False, help="Put keys in the .blend on whole frames only, resampled, instead of where each frame was filmed"
     )
@@ -29,10 +36,11 @@ class OutputSettings:
         choices=("auto", "object", "bone", "none"),
     )
     head_bone: str | None = setting(
-        None, help="Bone that the head's pose is keyed on, as BONE or ARMATURE:BONE; absent: found by weights and names"
+        None,
+        help="Bone that the head's pose is keyed on, as BONE or ARMATURE:BONE; if not given: found automatically",
     )
     blender: Path | None = setting(
-        None, help="Blender program to use for .blend files; absent: FACECAP_BLENDER, or the one on the PATH"
+        None, help="Blender program to use for .blend files; if not given: FACECAP_BLENDER, or the one on the PATH"
     )
 
     def keying(self) -> dict[str, str | None]:

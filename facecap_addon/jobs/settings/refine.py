@@ -26,6 +26,15 @@ class RefineSettings(DeepSettings, OutputSettings):
     cameras: Path | None = setting(
         None, help="JSON file of further calibrated cameras, as the panel writes it; see docs/refine.md"
     )
-    flow_model: Path | None = setting(None, help="TorchScript network for optical flow; absent: OpenCV's DIS")
-    device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
-    threads: int = setting(2, help="Threads for torch and linear algebra", min=1, max=64)
+    flow_model: Path | None = setting(None, help="TorchScript network for optical flow; if not given: OpenCV's DIS")
+    device: str = setting(
+        "auto",
+        help="Where PyTorch computes",
+        choices=("auto", "cpu", "cuda"),
+        choice_labels={
+            "auto": ("Automatic", "The graphics card where there is one"),
+            "cpu": ("CPU", "The processor"),
+            "cuda": ("GPU (CUDA)", "An NVIDIA graphics card"),
+        },
+    )
+    threads: int = setting(2, help="Processor threads", min=1, max=64)

@@ -13,15 +13,32 @@ from ...settings_schema import setting
 class WarpSettings:
     """How landmarks pull a mesh."""
 
-    kernel: str = setting("gaussian-printed", help="How the pull of a landmark fades with distance", choices=KERNELS)
+    kernel: str = setting(
+        "gaussian-printed",
+        help="How the pull of a landmark fades with distance",
+        choices=KERNELS,
+        label="Falloff",
+        choice_labels={
+            "gaussian": ("Gaussian", "Round near a landmark, then fading fast"),
+            "gaussian-printed": ("Exponential", "Pointed near a landmark, then fading slowly"),
+            "thin-plate": ("Thin Plate", "Like bent sheet metal; ignores the width"),
+            "multiquadric": ("Multiquadric", "Wide and smooth"),
+        },
+    )
     sigma_mm: float | None = setting(
-        None, help="Width of the kernel; absent: by the landmarks' spacing", unit="mm", min=0.1, max=1000.0
+        None,
+        help="How far the pull of a landmark goes; if not given: by the spacing of the landmarks",
+        unit="mm",
+        min=0.1,
+        max=1000.0,
+        label="Width",
     )
     reach: float = setting(
         1.0,
-        help="Distance along the skin beyond which nothing moves, in distances of the outer eye corners",
+        help="Distance along the skin beyond which nothing moves; 1 = distance between the outer eye corners",
         min=0.1,
         max=10.0,
+        label="Reach (× Eyes)",
     )
 
 
@@ -31,15 +48,17 @@ class RetargetSettings(WarpSettings):
 
     motion: Path = setting(help="What moves: a .landmarks.npz, or a .take.npz")
     character: str | None = setting(
-        None, help="FILE.blend, FILE.blend:OBJECT or rig .npz that follows; absent: the sample head"
+        None, help="FILE.blend, FILE.blend:OBJECT or rig .npz that follows; if not given: the sample head"
     )
     source: str | None = setting(
-        None, help="Character that a take was solved on; absent: the one the take names, else the sample head"
+        None, help="Character that a take was solved on; if not given: the one the take names, else the sample head"
     )
     out: Path = setting(Path("facecap_out"), help="Folder for the results")
     points: str = setting("pc2", help="Point cache to write", choices=("pc2", "mdd"))
-    head: bool = setting(True, help="Move the whole mesh with the head")
-    scale: bool = setting(True, help="Scale the motion to the character's proportions, region by region")
+    head: bool = setting(True, help="Move the whole mesh with the head", label="Also Move Head")
+    scale: bool = setting(
+        True, help="Scale the motion to the character's proportions, region by region", label="Match Proportions"
+    )
     each_frame: bool = setting(
         False, help="Solve the warp anew in each frame on the landmarks where they moved to, as the paper does"
     )

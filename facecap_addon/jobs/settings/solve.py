@@ -22,12 +22,14 @@ class SolveSettings(FitSettings, OutputSettings):
     start: str | None = setting(None, help="First frame to solve: a frame number (120) or a time (4.5s, 00:01:02.5)")
     end: str | None = setting(None, help="Last frame to solve, written like the start")
     merge: bool = setting(
-        True, help="Put a solved range into the take of the same footage, blended at its ends; off: it is its own take"
+        True,
+        help="Merge a solved range into the take of the same footage, blended at its ends; off: it is its own take",
+        label="Merge into Take",
     )
-    into: Path | None = setting(None, help="Take that a solved range goes into; absent: the clip's in the folder")
+    into: Path | None = setting(None, help="Take that a solved range goes into; if not given: the clip's in the folder")
     neutral_frame: int | None = setting(
         None,
-        help="Frame of the footage in which the face is at rest; absent: found automatically",
+        help="Frame of the footage with a relaxed face; if not given: found automatically",
         min=0,
         flag="--neutral",
     )
@@ -43,12 +45,18 @@ class SolveSettings(FitSettings, OutputSettings):
     sensor_mm: float = setting(36.0, help="Width of the sensor that the lens belongs to", unit="mm", min=0.1, max=1000)
     method: str = setting(
         "landmarks",
-        help="How to solve: the landmark fit, that refined by deep energies (slow, needs torch), or a trained solver",
+        help="How to solve: landmarks is fast, deep refines that (slow, needs PyTorch), a .facecap file is a network "
+        "trained on this actor",
+        tooltip="How the face is solved",
         choices=("landmarks", "deep"),
         or_file=".facecap",
+        choice_labels={
+            "landmarks": ("Fast", "Follow the landmarks of the face"),
+            "deep": ("Refined", "Fast first, then compare renders with the footage (slow, needs PyTorch)"),
+        },
     )
-    side_video: Path | None = setting(None, help="Trained solvers of two cameras: footage of the one to the side")
-    head: bool = setting(True, help="Trained solvers: find the head's pose, too, by landmarks")
+    side_video: Path | None = setting(None, help="Networks trained with two cameras: footage of the one to the side")
+    head: bool = setting(True, help="Networks trained on this actor: also solve the head's pose", label="Head Pose")
     landmarker: str = setting("mediapipe-478", help="Landmark network to use: mediapipe-478 or heatmap-68")
     landmark_model: Path | None = setting(None, help="Network file, for landmark networks of your own (heatmap-68)")
-    threads: int = setting(1, help="Threads for linear algebra and for the landmark network", min=1, max=64)
+    threads: int = setting(1, help="Processor threads", min=1, max=64)

@@ -15,53 +15,126 @@ class TrainSettings:
     """Settings of one training. Where a field is absent, the preset has the paper's value."""
 
     folder: Path = setting(help="Folder of the training set")
-    out: Path | None = setting(None, help="Solver to write (.facecap); absent: beside the set, named after the network")
+    out: Path | None = setting(
+        None, help="Solver to write (.facecap); if not given: beside the set, named after the network"
+    )
     network: str = setting(
         "laine",
-        help="What to train: laine (convolutions to vertices), dense (its fully connected form), pointwise (Meng and "
-        "Wen's 1x1 variant), meng (expression embedding and LSTM to weights), vgg-lstm (both trained together) or dfcn "
-        "(FACEGOOD's teacher and student: weights and landmarks, fast enough for live capture)",
+        help="What to train: laine, dense and pointwise give vertices; meng and vgg-lstm give shape keys over time; "
+        "dfcn gives shape keys and landmarks, fast enough for live capture; see docs/learn.md",
+        tooltip="What the network gives",
         choices=NETWORKS,
+        choice_labels={
+            "laine": ("Vertices", "Every vertex of the face; the most detail"),
+            "dense": ("Vertices, Simple", "Every vertex, by a simpler network"),
+            "pointwise": ("Vertices, Color", "Every vertex, from pictures in color"),
+            "meng": ("Shape Keys", "Shape keys over time, from expressions learned first"),
+            "vgg-lstm": ("Shape Keys, Simple", "Shape keys over time, all learned at once"),
+            "dfcn": ("Live", "Shape keys and landmarks, fast enough for live capture"),
+        },
     )
     preset: str = setting(
         "full",
         help="full: the paper's sizes and epochs, for a graphics card; preview: a small network on a quarter of the "
         "pixels, minutes on a laptop",
+        tooltip="Size of the network and length of the training",
         choices=("full", "preview"),
+        label="Quality",
+        choice_labels={
+            "full": ("Full", "The full size, for a graphics card"),
+            "preview": ("Preview", "A small network, minutes on a laptop"),
+        },
     )
-    epochs: int | None = setting(None, help="How often to go through the set", min=1, max=100_000)
+    epochs: int | None = setting(
+        None, help="How often to go through the training set; if not given: by the quality", min=1, max=100_000
+    )
     batch: int | None = setting(None, help="Frames per step", min=1, max=4096)
-    seed: int = setting(0, help="Of everything random", min=0, max=1_000_000)
+    seed: int = setting(0, help="Another number gives other random choices", min=0, max=1_000_000)
     patience: int = setting(
-        0, help="Stop after so many epochs without a better result on held-out shots; 0: never", min=0, max=100_000
+        0,
+        help="Stop after so many epochs without a better result on the validation shots; 0: never",
+        min=0,
+        max=100_000,
+        label="Stop Early After",
     )
-    stills: Path | None = setting(None, help="meng: folder of stills sorted by expression, for the embedding")
-    mining: str = setting("semi-hard", help="meng: how triplets are chosen", choices=("semi-hard", "random"))
+    stills: Path | None = setting(None, help="meng: folder of images sorted by expression")
+    mining: str = setting(
+        "semi-hard",
+        help="meng: how the images to compare are chosen",
+        tooltip="How the images to compare are chosen",
+        choices=("semi-hard", "random"),
+        label="Comparisons",
+        choice_labels={
+            "semi-hard": ("Semi-Hard", "Those that are told apart only just"),
+            "random": ("Random", "Any of them"),
+        },
+    )
     outlier: float | None = setting(
-        None, help="dfcn: distance from the teacher beyond which a label counts as wrong; absent: estimated", min=0.0
+        None,
+        help="dfcn: distance from the large network beyond which a label counts as wrong; if not given: estimated",
+        tooltip="Distance from the large network beyond which a label counts as wrong; off: estimated",
+        min=0.0,
+        label="Outlier Distance",
     )
-    emphasis: float = setting(1.5, help="dfcn: factor on what the student is not good enough at", min=1.0, max=100.0)
+    emphasis: float = setting(
+        1.5,
+        help="dfcn: factor on what the small network is not yet good enough at",
+        tooltip="Factor on what the small network is not yet good enough at",
+        min=1.0,
+        max=100.0,
+    )
     gap: float | None = setting(
         None,
-        help="dfcn: squared distance by which the student has to be better than the teacher; absent: estimated",
+        help="dfcn: how much better than the large network the small one has to be (squared distance); if not given: "
+        "estimated",
+        tooltip="How much better than the large network the small one has to be; off: estimated",
         min=0.0,
+        label="Lead",
     )
-    affine: bool = setting(False, help="Forgive affine motion of the target, with a fixed output layer (appendix A.1)")
-    stabilise: bool = setting(False, help="Bring each shot's point cache to rest first (appendix A.2)")
-    mirror: bool = setting(True, help="Of a symmetric character, learn from mirrored pictures, too")
+    affine: bool = setting(
+        False, help="Ignore that the whole face shifts, turns or stretches in the training data", label="Ignore Drift"
+    )
+    stabilise: bool = setting(
+        False, help="Remove the head's motion from the point cache of each shot first", label="Remove Head Motion"
+    )
+    mirror: bool = setting(
+        True, help="Also learn from mirrored pictures, if the character is symmetric", label="Mirror Pictures"
+    )
     halves: bool = setting(
         True,
-        help="laine, pointwise, vgg-lstm: where all keys have ARKit's names, learn from brows and eyes of one frame "
-        "over the mouth of another, too",
+        help="Also learn from brows and eyes of one frame over the mouth of another, where all keys have ARKit's names "
+        "(laine, pointwise, vgg-lstm)",
+        tooltip="Also learn from brows and eyes of one frame over the mouth of another",
+        label="Mix Face Halves",
     )
-    int8: bool = setting(False, help="Also write the network quantised to 8 bits, and say what that costs")
-    compare: bool = setting(True, help="Compare with the landmark fit on held-out shots when the training is done")
-    device: str = setting("auto", help="Where torch works", choices=("auto", "cpu", "cuda"))
+    int8: bool = setting(
+        False, help="Also store the network in 8 bits, and report how much accuracy that costs", label="Smaller File"
+    )
+    compare: bool = setting(
+        True,
+        help="Compare with a fast solve on the validation shots when the training is done",
+        label="Compare at the End",
+    )
+    device: str = setting(
+        "auto",
+        help="Where PyTorch computes",
+        choices=("auto", "cpu", "cuda"),
+        choice_labels={
+            "auto": ("Automatic", "The graphics card where there is one"),
+            "cpu": ("CPU", "The processor"),
+            "cuda": ("GPU (CUDA)", "An NVIDIA graphics card"),
+        },
+    )
     precision: str = setting(
         "auto",
-        help="Numbers in the network: bf16 is faster on graphics cards and new processors",
+        help="Precision of the network: bf16 is faster on graphics cards and new processors",
         choices=("auto", "fp32", "bf16"),
+        choice_labels={
+            "auto": ("Automatic", "What is fastest here without losing accuracy"),
+            "fp32": ("32-Bit", "Full precision"),
+            "bf16": ("16-Bit", "Less memory, faster on graphics cards and new processors"),
+        },
     )
     checkpoint_minutes: float = setting(5.0, help="Time between checkpoints", unit="min", min=0.01, max=1440)
     tensorboard: bool = setting(True, help="Write TensorBoard event files, where its package is installed")
-    threads: int = setting(2, help="Threads for torch", min=1, max=128)
+    threads: int = setting(2, help="Processor threads", min=1, max=128)

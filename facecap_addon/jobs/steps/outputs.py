@@ -23,6 +23,7 @@ from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name
 from ...rig.embedding import LandmarkEmbedding
 from ...rig.jaw_bone import posed
+from ...takes.average_error import average_error
 from ...takes.between import between_rows, even_times
 from ...takes.live_link import write_live_link_csv
 from ...takes.names import ENDINGS
@@ -336,6 +337,7 @@ def summary_of(
     """
     solved = int(take.solved.sum())
     seconds = clock.seconds()
+    error = average_error(take)
     return {
         "take": take.provenance.get(ID, ""),
         "frames_decoded": take.frame_count,
@@ -343,7 +345,8 @@ def summary_of(
         "frames_missing": take.frame_count - solved,
         "fps": (take.frame_count if frames is None else frames) / seconds["total"],
         "seconds": seconds,
-        "residual_px": float(np.nanmedian(take.residual_px)) if np.isfinite(take.residual_px).any() else None,
+        "residual_px": None if error is None else error.px,
+        "error_of_eye_distance": None if error is None or not error.of_eyes else error.of_eyes,
         "focal_px": take.focal_px,
         "not_observed": list(take.not_observed),
         "landmarks_reused": landmarks_reused,

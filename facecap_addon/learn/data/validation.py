@@ -20,9 +20,10 @@ def check_set(training_set: TrainingSet) -> list[str]:
     if not training_set.shots:
         return ["The set has no shots yet."]
     if total < _FEW:
-        notes.append(f"The set has {total} frames: a network will hardly learn more than the mean face from these.")
+        lacking_s = (_FEW - total) * _step_s(training_set)
+        notes.append(f"Too little footage ({total} frames): add at least {max(1, round(lacking_s))} seconds.")
     if not held:
-        notes.append("There is only one shot to learn from, so nothing can be held out to judge by: add another one.")
+        notes.append("There is only one shot to learn from, so none can be kept back for validation: add another one.")
     seen: dict[tuple[str, int], str] = {}
     for shot in training_set.shots:
         rows = training_set.rows_of(shot)
@@ -76,6 +77,11 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 def _apart(rows: ShotRows) -> float:
     return usual_step_s(rows.time_s) or 1 / 30
+
+
+def _step_s(training_set: TrainingSet) -> float:
+    """Seconds from one frame to the next in the set's first shot; a 30th where it does not say."""
+    return usual_step_s(training_set.rows_of(training_set.shots[0]).time_s) or 1 / 30
 
 
 def _longest_still(weights: NDArray[np.float32]) -> int:
