@@ -29,15 +29,13 @@ class DeepSettings:
         max=5,
         label="Samples",
     )
-    network: float = setting(
-        1.0, help="Influence of the landmark network", min=0.0, max=100.0, label="Landmark Influence"
-    )
+    network: float = setting(1.0, help="Influence of the landmark network", min=0.0, max=100.0, label="Trust Landmarks")
     picture: float = setting(
         1.0,
         help="Influence of the picture itself, pixel by pixel; 0 = none",
         min=0.0,
         max=100.0,
-        label="Pixel Influence",
+        label="Trust Picture",
     )
     edges: float = setting(
         0.0, help="Influence of differences between neighbouring landmarks (energy 2)", min=0.0, max=100.0
@@ -69,6 +67,7 @@ class DeepSettings:
         help="Frame with a calm face in good light, for skin and light; if not given: found automatically",
         unit="frame",
         min=0,
+        label="Calm Frame",
     )
     jaw_joint: bool = setting(
         False, help="Also move the character's jaw bone, in all six degrees of freedom", label="Move Jaw Bone"

@@ -179,7 +179,7 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
         column = layout.column()
         for name in ("temporal", "reestimate", "schedule", "albedo", "looks", "network", "picture", "prior"):
             column.prop(refine, name)
-        draw_optional(layout, refine, "reference_frame", "Reference Frame")
+        draw_optional(layout, refine, "reference_frame", "Calm Frame")
         column = layout.column()
         for name in ("jaw_joint", "device"):
             column.prop(refine, name)
@@ -194,7 +194,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         settings = context.scene.facecap
         bake = settings.bake
         column = layout.column()
-        column.prop(bake, "mode")
+        column.prop(bake, "mode", text="")
         if bake.mode == "mix":
             column.prop(bake, "influence", slider=True)
         column.prop(bake, "gain")

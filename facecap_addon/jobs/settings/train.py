@@ -95,7 +95,7 @@ class TrainSettings:
         False, help="Ignore that the whole face shifts, turns or stretches in the training data", label="Ignore Drift"
     )
     stabilise: bool = setting(
-        False, help="Remove the head's motion from the point cache of each shot first", label="Remove Head Motion"
+        False, help="Remove the head's motion from the point cache of each shot first", label="Hold Head Still"
     )
     mirror: bool = setting(
         True, help="Also learn from mirrored pictures, if the character is symmetric", label="Mirror Pictures"
