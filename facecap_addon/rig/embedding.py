@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F32, F64
+from ..arrays import F32, F64, I32
 from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
@@ -20,7 +20,7 @@ from .placement.find_face import find_face, positions_in
 from .placement.mean_face import face_pose
 from .placement.mesh_view import Mesh, look
 from .placement.open_mouth import parted_lips
-from .surface import points_on
+from .surface import nearest_on, points_on
 
 BEHIND_THE_EYES_M = 0.060
 """How far behind the middle of the outer eye corners the head's origin lies, in a life-size head."""
@@ -28,6 +28,8 @@ OUTER_EYE_CORNERS_M = 0.090
 """Distance of the outer eye corners of a life-size head (adults: 80 to 100 mm)."""
 # Only this many face sizes around the face are looked at closely.
 _REACH = 1.6
+# What moves by more than this share of the lower lip's way, as the mouth opens, belongs to the lower lip.
+_LOWER_LIP = 0.35
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,34 @@ def _with_lips_parted(
     inner[[*layout.lips_inner_upper, *layout.lips_inner_lower]] = True
     triangle = np.where(inner, opened.triangle, placed.triangle)
     barycentric = np.where(inner[:, None], opened.barycentric, placed.barycentric)
+    _to_own_lip(triangle, barycentric, target, vertices - mesh.vertices, placed)
     position = points_on(mesh.vertices, mesh.triangles, triangle, barycentric)
     return Placement(triangle, barycentric, position, np.where(inner, opened.valid, placed.valid))
+
+
+def _to_own_lip(
+    triangle: I32, barycentric: F64, target: Target, moved: NDArray[np.floating], neutral: Placement
+) -> None:
+    """Put inner landmarks that ended on the other lip onto their own, where the lips meet; changed in place.
+
+    A mouth that is a little open is often seen as closed: what is then between the lips is as near to either.
+
+    Args:
+        triangle, barycentric: (L,), (L, 3) of landmarks.  target: the mesh with its mouth closed.
+        moved: (V, 3) m, how it was opened.  neutral: the landmarks as they were seen before.
+    """
+    layout, mesh = target.layout, target.mesh
+    way = np.linalg.norm(moved, axis=1)[mesh.triangles]
+    middle = layout.lips_outer_lower[len(layout.lips_outer_lower) // 2]
+    most = float(neutral.barycentric[middle] @ way[neutral.triangle[middle]])
+    moves = np.einsum("lc,lc->l", barycentric, way[triangle]) > _LOWER_LIP * most
+    corners = set(layout.lips_inner_upper) & set(layout.lips_inner_lower)
+    for lip, lower in ((layout.lips_inner_upper, False), (layout.lips_inner_lower, True)):
+        astray = np.array([i for i in lip if i not in corners and bool(moves[i]) != lower], np.intp)
+        own = np.flatnonzero(target.skin & ((way.mean(axis=1) > _LOWER_LIP * most) == lower))
+        if astray.size and own.size:
+            found = nearest_on(neutral.position[astray], mesh.vertices, mesh.triangles, own)
+            triangle[astray], barycentric[astray] = found[0], found[1]
 
 
 def head_space(rotation: F64, positions: F64, layout: Layout) -> tuple[F64, float]:

@@ -27,7 +27,7 @@ from .sample_head import CACHE, sample_head
 
 Made = TypeVar("Made")
 # Raise it when what is read from a .blend, or how landmarks are placed, changes.
-FORMAT = 4
+FORMAT = 5
 _FOLDER = ".characters.facecap"
 _BLEND = re.compile(r"(?P<path>.+\.blend)(?::(?P<object>.+))?", re.IGNORECASE | re.DOTALL)
 
