@@ -24,6 +24,7 @@ from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 from facecap_addon.geometry.camera import focal_px_from_lens
+from facecap_addon.jobs.steps.character import FORMAT
 from facecap_addon.landmarks.observations import Observations, load_observations, save_observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.observe import assemble, observe
@@ -35,7 +36,8 @@ from facecap_addon.takes.take import Take
 
 F32 = NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = ROOT / ".cache" / "ground_truth"
+# Of the way landmarks are found and placed now: figures of another way would be compared with themselves.
+CACHE = ROOT / ".cache" / f"ground_truth-{FORMAT}"
 SKIN = 9409
 MOVING_M = 0.0005
 MOVING_STD = 0.04
