@@ -64,14 +64,14 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
 
     bundle, rig = load_bundle(path), training_set.rig
     if bundle.facts.side_crop is not None:
-        return Comparison(("A solver of two cameras is not compared with the landmark fit, which sees one.",))
+        return Comparison(("A solver of two cameras is not compared with a fast solve, which sees one.",))
     solver = TrainedSolver(bundle, threads=threads)
     landmarker = open_landmarker(threads=threads)
     files = OutputFiles(training_set.folder, "landmarks")
     try:
         embedding = yield from stepwise("compare", lambda _: embedding_of(rig, landmarker, files.characters))
     except FacecapError as error:
-        return Comparison((f"The landmark fit cannot solve this character, so it is not compared: {error.what}",))
+        return Comparison((f"This character cannot be solved by landmarks, so nothing is compared: {error.what}",))
     rehearsal = yield from stepwise(
         "compare", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
     )

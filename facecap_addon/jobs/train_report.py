@@ -27,14 +27,14 @@ def write_train_report(path: Path, title: str, lines: Sequence[str], picture: Pa
     parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(line)}</p>" for line in lines)]
     if comparison.shots:
         parts += [
-            "<h2>Network and landmark fit on held-out shots</h2>",
+            "<h2>Network and fast solve on the validation shots</h2>",
             '<p class="soft">Root-mean-square distance of the vertices that move, mm. Neither has learned from these '
             "shots.</p>",
-            "<table><tr><th>shot</th><th>frames</th><th>network</th><th>landmark fit</th><th></th></tr>",
+            "<table><tr><th>shot</th><th>frames</th><th>network</th><th>fast solve</th><th></th></tr>",
             *(_row(shot) for shot in comparison.shots),
             "</table>",
             f'<p class="small"><span style="color:{_COLORS[0]}">network</span> · '
-            f'<span style="color:{_COLORS[1]}">landmark fit</span></p>',
+            f'<span style="color:{_COLORS[1]}">fast solve</span></p>',
             *(_plot(shot) for shot in comparison.shots),
         ]
     if picture.is_file():

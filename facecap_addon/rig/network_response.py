@@ -264,5 +264,6 @@ def load_rehearsal(path: Path) -> Rehearsal:
             return Rehearsal(*(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m")))
     except UNREADABLE as error:
         raise FacecapError(
-            f"The character's rehearsal in {path.name} cannot be read ({error}).", "Solve again; it is made anew."
+            f"The network's response to the character in {path.name} cannot be read ({error}).",
+            "Solve again; it is made anew.",
         ) from error

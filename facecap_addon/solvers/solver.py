@@ -109,7 +109,7 @@ class TrainedSolver:
             raise FacecapError(
                 f"The solver {self.facts.name} gives other faces on this computer than where it was made.",
                 "Export it again. If that does not help, onnxruntime does not work on this processor: solve on another "
-                "computer, or with the landmark fit.",
+                "computer, or fast, with --method landmarks.",
             )
 
     def _probed(self) -> F32:

@@ -164,5 +164,5 @@ def test_without_torch_it_says_how_to_get_it(solved: Path, monkeypatch: pytest.M
         ("refine", quick(solved)),
         ("solve", SolveSettings(video=CLIP, out=solved, method="deep")),
     ):
-        with pytest.raises(FacecapError, match="landmark fit"):
+        with pytest.raises(FacecapError, match="fast solve"):
             InlineRunner(job, settings).wait()

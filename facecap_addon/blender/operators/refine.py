@@ -29,7 +29,7 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.refine"
     bl_label = "Refine"
     bl_options = {"UNDO"}
-    bl_description = "Make the solve look like the footage: render, look, compare (slow; needs PyTorch)"
+    bl_description = "Refine the take by comparing renders with the footage (slow; needs PyTorch)"
 
     needs_take, needs_torch = "Solve first", True
     kind = "refined"

@@ -14,7 +14,7 @@ def check_torch() -> None:
     missing = [name for module, name in PACKAGES if importlib.util.find_spec(module) is None]
     if missing:
         raise FacecapError(
-            f"Deep energies need {' and '.join(missing)}, which this Python does not have.",
+            f"Refining and training need {' and '.join(missing)}, which this Python does not have.",
             f"pip install {' '.join(missing)}, or name an environment that has them in the add-on's preferences; "
-            "the landmark fit (--method landmarks) needs neither.",
+            "a fast solve (--method landmarks) needs none of them.",
         )
