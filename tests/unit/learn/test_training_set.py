@@ -151,6 +151,13 @@ def test_unseen_faces_duplicates_and_targets_that_stand_still_are_named(tmp_path
     assert "does not change for 99 frames" in notes
 
 
+def test_too_little_footage_is_said_with_how_much_is_lacking(tmp_path: Path) -> None:
+    short = rows(60)
+    seconds = 240 * float(np.median(np.diff(short.time_s)))
+    notes = check_set(add_shot(TrainingSet(tmp_path, rig()), shot("a", 60), short))
+    assert f"Too little footage (60 frames): add at least {seconds:.0f} seconds." in notes
+
+
 def test_the_crop_holds_the_face_wherever_it_goes() -> None:
     boxes = np.array([[0.3, 0.3, 0.6, 0.7], [0.4, 0.25, 0.7, 0.65], [np.nan] * 4])
     left, top, width, height = proposed_crop(boxes, (1600, 1200), 3 / 4)
