@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,19 @@ def content_key(paths: tuple[Path, ...], facts: Mapping[str, Any]) -> str:
             state = path.stat()
             digest.update(f"{path.name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     for path in paths[:1]:
-        _add_file(digest, path)
+        _add_file(digest.update, path)
     return digest.hexdigest()[:20]
 
 
-def _add_file(digest: Any, path: Path) -> None:
+def _add_file(add: Callable[[bytes], None], path: Path) -> None:
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
-        digest.update(size.to_bytes(8, "little"))
+        add(size.to_bytes(8, "little"))
         if size <= _WHOLE_BYTES:
             while block := stream.read(_PIECE_BYTES):
-                digest.update(block)
+                add(block)
             return
-        digest.update(os.fstat(stream.fileno()).st_mtime_ns.to_bytes(16, "little", signed=True))
+        add(os.fstat(stream.fileno()).st_mtime_ns.to_bytes(16, "little", signed=True))
         for piece in range(_PIECES):
             stream.seek((size - _PIECE_BYTES) * piece // (_PIECES - 1))
-            digest.update(stream.read(_PIECE_BYTES))
+            add(stream.read(_PIECE_BYTES))

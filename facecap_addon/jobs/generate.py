@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def run(
     return GenerateResult(landmarks, picture, take_path, points, blend, tuple(lines))
 
 
-def told(settings: GenerateSettings, say: Any) -> LandmarkSequence:
+def told(settings: GenerateSettings, say: Callable[[int, int], None]) -> LandmarkSequence:
     """The landmarks of what is asked for, on the generator's own mean face."""
     names = [name.strip() for name in settings.expressions.split(",") if name.strip()]
     unknown = [name for name in names if name not in EXPRESSIONS]

@@ -28,7 +28,7 @@ from ..live.neutral_calibration import Neutral
 from ..live.preview_file import PictureFile
 from ..live.recording import Recording
 from ..live.recording_store import KeptRecordings
-from ..live.sources import LivePicture, Source, SourceWishes, open_source
+from ..live.sources import LivePacket, LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..settings_schema import to_json
 from ..solvers.bundle import load_bundle
@@ -273,7 +273,7 @@ class _Capture:
         self._lines += [line for line in lines if line not in self._lines]
         return " ".join(lines)
 
-    def _event(self, captured: Any, face: LiveFace | None, note: str) -> FaceEvent:
+    def _event(self, captured: LivePicture | LivePacket, face: LiveFace | None, note: str) -> FaceEvent:
         span = self._solved_s[-1] - self._solved_s[0]
         take = ""
         if self._told_takes < len(self._kept.written):

@@ -18,6 +18,7 @@ from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
 from ..images.encode import encode_jpeg
 from ..landmarks.observations import Observations
+from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..refine.settings import DeepSettings
 from ..reports.thumbnails import Thumbnail
@@ -31,7 +32,7 @@ from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
 from .runtime.stage_timer import Stopwatch
-from .runtime.threaded_progress import in_stages
+from .runtime.threaded_progress import Say, in_stages
 from .settings.output import OutputSettings
 from .settings.refine import ENDING, LIVE_NAME, RefineSettings
 from .settings.solve import SolveSettings
@@ -232,10 +233,10 @@ def _refine(
     footage: Footage,
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
-    landmarker: Any,
+    landmarker: Landmarker,
     kept: KeptFolder,
     shown: _Pictures,
-    say: Any,
+    say: Say,
 ) -> Refined:
     from threadpoolctl import threadpool_limits
 

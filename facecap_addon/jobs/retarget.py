@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,13 +142,26 @@ def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) ->
     )
 
 
+class Following(Protocol):
+    """What jobs that move a mesh are asked alike."""
+
+    @property
+    def head(self) -> bool: ...
+    @property
+    def scale(self) -> bool: ...
+    @property
+    def each_frame(self) -> bool: ...
+    @property
+    def blender(self) -> Path | None: ...
+
+
 def retargeted(
     sequence: LandmarkSequence,
     rig: BlendshapeRig,
     landmarker: Landmarker,
     folder: Path,
     warp_settings: WarpSettings,
-    settings: Any,
+    settings: Following,
     points: Path,
     *,
     start_s: float = 0.0,
@@ -156,7 +169,7 @@ def retargeted(
     """Write the point cache of a mesh that follows a sequence; returns what there is to say.
 
     Args:
-        folder: where landmarks of characters are kept.  settings: has `head`, `scale` and `each_frame`.
+        folder: where landmarks of characters are kept.  settings: of the job that asks for it.
         start_s: time of the sequence's first frame, from the start of the footage.
     """
     embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
@@ -178,7 +191,7 @@ def retargeted(
             yield _with_head(frame, placed, count, axes) if settings.head else frame
             count += 1
 
-    def write(say: Any) -> None:
+    def write(say: Callable[[int, int], None]) -> None:
         def told() -> Iterator[F32]:
             for frame in frames():
                 if count % _SAY_EVERY == 0:
@@ -196,7 +209,7 @@ def played(
     rig: BlendshapeRig,
     points: Path,
     blend: Path,
-    settings: Any,
+    settings: Following,
     hook: BlenderHook | None,
     folder: Path,
     lines: list[str],

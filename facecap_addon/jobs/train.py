@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..learn.data.crops import footage_key
 from ..learn.data.labelled_images import find_stills
 from ..learn.data.training_set import TrainingSet, open_set
+from ..learn.networks.registry import NETWORKS
 from ..settings_schema import to_json
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
-from .runtime.threaded_progress import in_stages
+from .runtime.threaded_progress import Say, in_stages
 from .settings.train import TrainSettings
 from .train_evaluation import Comparison, against_fit
 from .train_report import write_train_report
+
+if TYPE_CHECKING:
+    from ..learn.engine.training_run import FindBox
 
 FORMAT = 2
 """Raise it when the same set and settings would be learned from in another way."""
@@ -62,7 +67,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     check_torch()
     yield Progress("open", 0, 1)
     training_set = open_set(settings.folder)
-    if not training_set.shots and settings.network != "meng":
+    if not training_set.shots and not NETWORKS[settings.network].uses_stills:
         raise FacecapError("The training set has no shots yet.", "Add some with `facecap dataset`.")
     out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
     if out.suffix != ".facecap":
@@ -79,7 +84,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     return result
 
 
-def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> TrainResult:
+def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, say: Say) -> TrainResult:
     from ..learn.engine.distributed import workers_here
     from ..learn.engine.training_run import Run
     from ..learn.networks.laine.bundle import training_folder
@@ -88,28 +93,20 @@ def _train(settings: TrainSettings, training_set: Any, out: Path, say: Any) -> T
 
     use_threads(settings.threads)
     workers = workers_here()
-    preset = preset_of(settings.preset, settings.network)
+    network = NETWORKS[settings.network]
+    landmarker = open_landmarker(threads=settings.threads) if network.uses_stills and settings.stills else None
     folder = training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(settings, folder, out, training_key(settings, training_set), say, device_of(settings.device), workers)
-    if settings.network in ("meng", "vgg-lstm"):
-        from ..learn.networks.meng.train import train_sequences
-
-        box = None if settings.stills is None else _box_of(open_landmarker(threads=settings.threads))
-        lines = train_sequences(run, training_set, preset, find_box=box)
-    elif settings.network == "dfcn":
-        from ..learn.networks.dfcn.train import train_faces
-
-        lines = train_faces(run, training_set, preset)
-    else:
-        from ..learn.networks.laine.train import train_meshes
-
-        lines = train_meshes(run, training_set, preset)
+    run = Run(
+        settings, folder, out, training_key(settings, training_set), say, device_of(settings.device), workers,
+        find_box=None if landmarker is None else _box_of(landmarker),
+    )  # fmt: skip
+    lines = network.train(run, training_set, preset_of(settings.preset, network.name))
     workers.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
 
 
-def _box_of(landmarker: Any) -> Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]:
+def _box_of(landmarker: Landmarker) -> FindBox:
     """What finds the crop of a still."""
     from ..learn.data.crops import proposed_crop
     from ..solvers.face_keypoints import face_points

@@ -24,7 +24,7 @@ from .retarget import sequence_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
-from .runtime.threaded_progress import in_stages, stepwise
+from .runtime.threaded_progress import Say, in_stages, stepwise
 from .settings.generate import TrainGeneratorSettings
 from .steps.character import character_source, embedding_of, read_rig
 
@@ -90,7 +90,7 @@ def run(
 
 
 def _train(
-    settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], say: Any
+    settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], say: Say
 ) -> TrainGeneratorResult:
     from ..generate.training import (
         FREE_BATCH,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ...learn.networks.registry import NETWORKS
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle
 
 
@@ -28,7 +29,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
             column.prop(learn, "crop", text="Left, Top, Width, Height")
         column = layout.column()
         column.prop(learn, "network")
-        if learn.network == "meng":
+        if NETWORKS[learn.network].uses_stills:
             column.prop(learn, "stills")
         column.prop(learn, "preset")
         draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
@@ -49,9 +50,10 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
         column = layout.column()
         for name in ("patience", "mirror", "halves", "affine", "stabilise", "compare", "int8", "precision", "device"):
             column.prop(learn, name)
-        if learn.network == "meng":
+        own = NETWORKS[learn.network].settings
+        if "mining" in own:
             column.prop(learn, "mining")
-        if learn.network == "dfcn":
+        if "emphasis" in own:
             column.prop(learn, "emphasis")
             draw_optional(layout, learn, "outlier", "Outlier Distance")
             draw_optional(layout, learn, "gap", "Lead")

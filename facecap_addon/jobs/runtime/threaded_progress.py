@@ -11,6 +11,8 @@ from ...errors import CancelledError
 from .progress import Progress
 
 Result = TypeVar("Result")
+Say = Callable[[str, int, int], None]
+"""Told (stage, done, total); it may raise to cancel."""
 _WAIT_S = 0.1
 
 
@@ -19,7 +21,7 @@ def stepwise(stage: str, function: Callable[[Callable[[int, int], None]], Result
     return in_stages(lambda say: function(lambda done, total: say(stage, done, total)))
 
 
-def in_stages(function: Callable[[Callable[[str, int, int], None]], Result]) -> Generator[Progress, None, Result]:
+def in_stages(function: Callable[[Say], Result]) -> Generator[Progress, None, Result]:
     """Run `function(on_progress)`, whose reports name their stage, and yield each of them.
 
     Returns the function's result, raises what it raises.

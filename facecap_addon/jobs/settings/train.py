@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...learn.networks.registry import NETWORKS, PRESETS
 from ...settings_schema import setting
-
-NETWORKS = ("laine", "dense", "pointwise", "meng", "vgg-lstm", "dfcn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +22,15 @@ class TrainSettings:
         help="What to train: laine, dense and pointwise give vertices; meng and vgg-lstm give shape keys over time; "
         "dfcn gives shape keys and landmarks, fast enough for live capture; see docs/learn.md",
         tooltip="What the network gives",
-        choices=NETWORKS,
-        choice_labels={
-            "laine": ("Vertices", "Every vertex of the face; the most detail"),
-            "dense": ("Vertices, Simple", "Every vertex, by a simpler network"),
-            "pointwise": ("Vertices, Color", "Every vertex, from pictures in color"),
-            "meng": ("Shape Keys", "Shape keys over time, from expressions learned first"),
-            "vgg-lstm": ("Shape Keys, Simple", "Shape keys over time, all learned at once"),
-            "dfcn": ("Live", "Shape keys and landmarks, fast enough for live capture"),
-        },
+        choices=tuple(NETWORKS),
+        choice_labels={name: (network.label, network.summary) for name, network in NETWORKS.items()},
     )
     preset: str = setting(
         "full",
         help="full: the paper's sizes and epochs, for a graphics card; preview: a small network on a quarter of the "
         "pixels, minutes on a laptop",
         tooltip="Size of the network and length of the training",
-        choices=("full", "preview"),
+        choices=PRESETS,
         label="Quality",
         choice_labels={
             "full": ("Full", "The full size, for a graphics card"),

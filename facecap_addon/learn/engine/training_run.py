@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...solvers.bundle import SolverBundle, save_bundle
 from .distributed import Workers
@@ -16,6 +18,51 @@ from .schedule import Recipe
 from .trainer import Epoch, Options, Task, train
 
 Say = Callable[[str, int, int], None]
+Box = tuple[float, float, float, float]
+FindBox = Callable[[NDArray[np.uint8]], Box | None]
+
+
+class TrainingSettings(Protocol):
+    """What the networks read of the train job's settings, which stand in a room above this one."""
+
+    @property
+    def network(self) -> str: ...
+    @property
+    def preset(self) -> str: ...
+    @property
+    def epochs(self) -> int | None: ...
+    @property
+    def batch(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def patience(self) -> int: ...
+    @property
+    def stills(self) -> Path | None: ...
+    @property
+    def mining(self) -> str: ...
+    @property
+    def outlier(self) -> float | None: ...
+    @property
+    def emphasis(self) -> float: ...
+    @property
+    def gap(self) -> float | None: ...
+    @property
+    def affine(self) -> bool: ...
+    @property
+    def stabilise(self) -> bool: ...
+    @property
+    def mirror(self) -> bool: ...
+    @property
+    def halves(self) -> bool: ...
+    @property
+    def int8(self) -> bool: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def checkpoint_minutes(self) -> float: ...
+    @property
+    def tensorboard(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -23,18 +70,20 @@ class Run:
     """A training that was asked for.
 
     Attributes:
-        settings: a `TrainSettings`.  folder: of checkpoints and logs.  out: the solver to write.
+        settings: what was asked for.  folder: of checkpoints and logs.  out: the solver to write.
         key: of settings and data.  say: told (stage, done, total); it may raise to cancel.
         device: torch's.  workers: this process among several.
+        find_box: crop of an RGB picture (height, width, 3) in its parts, or None without a face.
     """
 
-    settings: Any
+    settings: TrainingSettings
     folder: Path
     out: Path
     key: str
     say: Say
     device: str
     workers: Workers
+    find_box: FindBox | None = None
 
     def options(self, batch: int) -> Options:
         """How to train, of the settings; batch: where these leave it open."""

@@ -9,6 +9,7 @@ from ..engine.schedule import Recipe
 from .laine.convolutional import HEIGHT, MAPS, WIDTH
 from .laine.dense import WIDTHS
 from .meng.facenet import SIZE
+from .registry import NETWORKS
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,18 @@ _PREVIEW = Preset(
     FaceSizes((2, 4, 2), 0.625, 0.35, 50, Recipe(60, 20, 2, 4e-3)),
 )
 
+_RECIPES = {("dfcn", "full"): (Recipe(400, 60), 1024), ("dfcn", "preview"): (Recipe(25, 8, 2, 1e-3), 50)}
+"""Recipe and batch of a network and preset, where they are not the preset's."""
+
 
 def preset_of(name: str, network: str) -> Preset:
     """A preset, with the picture that a network wants."""
     preset = {"full": _FULL, "preview": _PREVIEW}[name]
-    if network == "meng":
+    chosen = NETWORKS[network]
+    if chosen.square:
         side = SIZE if name == "full" else SIZE // 2
-        return replace(preset, picture=PictureKind(side, side, colour=True))
-    if network == "dfcn":
-        side = SIZE if name == "full" else SIZE // 2
-        recipe = Recipe(400, 60) if name == "full" else Recipe(25, 8, 2, 1e-3)
-        return replace(preset, picture=PictureKind(side, side), recipe=recipe, batch=1024 if name == "full" else 50)
-    if network in ("pointwise", "vgg-lstm"):
-        return replace(preset, picture=replace(preset.picture, colour=True))
-    return preset
+        preset = replace(preset, picture=PictureKind(side, side))
+    if (network, name) in _RECIPES:
+        recipe, batch = _RECIPES[network, name]
+        preset = replace(preset, recipe=recipe, batch=batch)
+    return replace(preset, picture=replace(preset.picture, colour=chosen.colour))

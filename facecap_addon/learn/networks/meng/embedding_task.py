@@ -20,6 +20,7 @@ from ...data.augment import Augmentation, augmented
 from ...data.frames import Whitening
 from ...data.labelled_images import Stills
 from ...engine.losses import semi_hard, triplet
+from ...engine.training_run import FindBox
 
 MARGIN = 0.2
 """FaceNet's; Meng and Wen leave theirs open."""
@@ -160,9 +161,7 @@ def distance_picture(
     return out
 
 
-def read_stills(
-    stills: Stills, kind: PictureKind, find_box: Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
-) -> tuple[NDArray[np.uint8], Stills, list[str]]:
+def read_stills(stills: Stills, kind: PictureKind, find_box: FindBox) -> tuple[NDArray[np.uint8], Stills, list[str]]:
     """Pictures of stills, the face cut out of each; those without a face are left out and named.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -34,16 +33,11 @@ CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
 _PER_CLASS = 60
 _INT8_JUDGED = 600
-FindBox = Callable[[NDArray[np.uint8]], tuple[float, float, float, float] | None]
 
 
-def train_sequences(
-    run: Run, training_set: TrainingSet, preset: Preset, *, find_box: FindBox | None = None
-) -> list[str]:
+def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
     """Train and export; returns what there is to say.
 
-    Args:
-        find_box: crop of a still in its parts, or None without a face; needed where stills are named.
     Raises:
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
@@ -58,7 +52,7 @@ def train_sequences(
     options = run.options(preset.batch)
     lines: list[str] = []
     if run.settings.network == "meng":
-        embedding, lines = _trained_embedding(run, preset, learned, held, whitening, find_box)
+        embedding, lines = _trained_embedding(run, preset, learned, held, whitening)
 
         def embedded(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
             def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -155,15 +149,14 @@ def _trained_embedding(
     learned: Frames,
     held: Frames | None,
     whitening: Whitening,
-    find_box: FindBox | None,
 ) -> tuple[FaceNet, list[str]]:
     """The embedding network, trained on stills, or on the footage's own expressions."""
     settings = run.settings
     network = FaceNet(preset.width, preset.picture.height)
     lines: list[str] = []
     if settings.stills is not None:
-        assert find_box is not None
-        pictures, stills, lines = read_stills(find_stills(settings.stills), preset.picture, find_box)
+        assert run.find_box is not None
+        pictures, stills, lines = read_stills(find_stills(settings.stills), preset.picture, run.find_box)
         labels, classes, apart = stills.label, stills.classes, held_persons(stills)
     else:
         pictures, labels, classes, apart = expressions_in(learned, held, settings.seed)

@@ -1,0 +1,75 @@
+"""The networks there are: what each is called and learns, what it sees, and where its training is.
+
+Settings, panel and job derive from it. It is plain data: torch, and a network's own modules, are imported only when it
+is trained.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..data.training_set import TrainingSet
+    from ..engine.training_run import Run
+    from .presets import Preset
+
+
+class Train(Protocol):
+    """Trains a network on a set, writes the solver, and returns what there is to say."""
+
+    def __call__(self, run: Run, training_set: TrainingSet, preset: Preset) -> list[str]: ...
+
+
+PRESETS = ("full", "preview")
+"""Every network has both; what they mean is in presets.py."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that can be trained.
+
+    Attributes:
+        name: as it is typed.  label, summary: what it gives, in the panel.
+        trainer: module, relative to this folder, and name of its `Train`.
+        colour, square: the picture it sees; else grey, and upright.
+        uses_stills: whether it learns from stills sorted by expression, too; then it needs no footage.
+        settings: those that concern no other network.
+    """
+
+    name: str
+    label: str
+    summary: str
+    trainer: tuple[str, str]
+    colour: bool = False
+    square: bool = False
+    uses_stills: bool = False
+    settings: tuple[str, ...] = ()
+
+    @property
+    def train(self) -> Train:
+        """Its training."""
+        module, name = self.trainer
+        return getattr(importlib.import_module(module, __package__), name)
+
+
+_MESHES, _SEQUENCES = (".laine.train", "train_meshes"), (".meng.train", "train_sequences")
+NETWORKS: dict[str, Network] = {
+    network.name: network
+    for network in (
+        Network("laine", "Vertices", "Every vertex of the face; the most detail", _MESHES),
+        Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES),
+        Network("pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES, colour=True),
+        Network(
+            "meng", "Shape Keys", "Shape keys over time, from expressions learned first", _SEQUENCES,
+            colour=True, square=True, uses_stills=True, settings=("stills", "mining"),
+        ),
+        Network("vgg-lstm", "Shape Keys, Simple", "Shape keys over time, all learned at once", _SEQUENCES, colour=True),
+        Network(
+            "dfcn", "Live", "Shape keys and landmarks, fast enough for live capture", (".dfcn.train", "train_faces"),
+            square=True, settings=("emphasis", "outlier", "gap"),
+        ),
+    )
+}  # fmt: skip
+"""By name, in the order they are offered."""
