@@ -26,6 +26,19 @@ def test_rooms_import_one_way() -> None:
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
 
 
+def test_the_docs_show_the_order_of_rooms_that_lint_holds() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    [held] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = page.partition("| room of")[2].partition("\n\n")[0].splitlines()[2:]
+    shown = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in rows]
+    assert shown == [layer.split(" | ") for layer in held]
+    found = {path.stem for path in (ROOT / "facecap_addon").iterdir() if not path.name.startswith("_")}
+    assert found - {"addon", "py"} == {room for layer in shown for room in layer}
+
+
 def test_a_solve_loads_neither_blender_nor_torch() -> None:
     code = (
         "import json, sys; import facecap_addon.jobs.solve, facecap_addon.jobs.cli.doctor; "
