@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from facecap_addon.generate.emotions import EXPRESSIONS
-from facecap_addon.generate.generator import Generator, free_run, generated, load_generator, shipped
+from facecap_addon.generate.generator import Generator, find_shipped, generate_sequence, load_generator, run_freely
 from facecap_addon.generate.lstm import STYLE, Predictor
 from facecap_addon.generate.sequence import displacements_of, steps_of
-from facecap_addon.generate.style import drawn_style
-from facecap_addon.generate.synthesis import actor_of, authored_set
+from facecap_addon.generate.style import draw_style
+from facecap_addon.generate.synthesis import actor_of, synthesise_set
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.embedding import load_embedding
@@ -36,15 +36,15 @@ def main() -> None:
     actor = actor_of(rig, embedding)
     lines = ["expression   held out: 1 of   root   furthest mm   ends mm: told, led   seeds apart mm   s a run"]
     for expression in EXPRESSIONS:
-        generator = load_generator(shipped(expression))
-        held = authored_set(actor, expression, SUBJECTS)[-HELD:]
+        generator = load_generator(find_shipped(expression))
+        held = synthesise_set(actor, expression, SUBJECTS)[-HELD:]
         error = forced_error(generator, np.stack([steps_of(s.displacements) for s in held]))
         began = time.perf_counter()
-        told = [generated(generator, seed=seed).displacements for seed in range(RUNS)]
+        told = [generate_sequence(generator, seed=seed).displacements for seed in range(RUNS)]
         seconds = (time.perf_counter() - began) / RUNS
         raw = [
-            displacements_of(free_run(generator, drawn_style(generator.styles, np.random.default_rng([seed, 17])), 135))
-            for seed in range(RUNS)
+            displacements_of(run_freely(generator, draw_style(generator.styles, random), 135))
+            for random in (np.random.default_rng([seed, 17]) for seed in range(RUNS))
         ]
         far = [1000 * np.linalg.norm(d, axis=2).max() for d in told]
         ends = [1000 * np.linalg.norm(d[-1], axis=1).max() for d in raw]

@@ -17,14 +17,14 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from facecap_addon.generate.emotions import EXPRESSIONS
-from facecap_addon.generate.generator import generated, load_generator, shipped
-from facecap_addon.generate.solve_weights import on_character
+from facecap_addon.generate.generator import find_shipped, generate_sequence, load_generator
+from facecap_addon.generate.solve_weights import place_on_character
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.layout import mediapipe_of
-from facecap_addon.retarget.geodesic import distance_from, edge_graph
+from facecap_addon.retarget.geodesic import edge_graph, measure_distance
 from facecap_addon.retarget.options import KERNELS, WarpOptions
-from facecap_addon.retarget.per_frame_warp import solved_in_each_frame
-from facecap_addon.retarget.rbf import fit_rbf, influence
+from facecap_addon.retarget.per_frame_warp import warp_per_frame
+from facecap_addon.retarget.rbf import fit_rbf, measure_influence
 from facecap_addon.retarget.warp import make_warp
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig
 from facecap_addon.rig.embedding import LandmarkEmbedding, load_embedding
@@ -53,8 +53,8 @@ def told(rig: BlendshapeRig, embedding: LandmarkEmbedding, expression: str, seed
     """(135, 83, 3) m, rig axes: one generated sequence on this head."""
     axes = np.asarray(embedding.head_from_rig, np.float64)
     rest = landmarks(rig, embedding, rig.neutral) @ axes[:3, :3].T + axes[:3, 3]
-    sequence = generated(load_generator(shipped(expression)), seed=seed)
-    return on_character(sequence, rest).face @ axes[:3, :3]
+    sequence = generate_sequence(load_generator(find_shipped(expression)), seed=seed)
+    return place_on_character(sequence, rest).face @ axes[:3, :3]
 
 
 def best(function: Callable[[], object], times: int = 9) -> float:
@@ -106,7 +106,7 @@ def speed(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> list[str]:
         return out
 
     written = best(product_and_copy)
-    each = best(lambda: list(solved_in_each_frame(warp, moving, WarpOptions())), 1)
+    each = best(lambda: list(warp_per_frame(warp, moving, WarpOptions())), 1)
     whole = len(rig.neutral)
     lines = [
         f"{whole} vertices, {len(warp.rows)} of which follow; {SCHEME}; 135 frames",
@@ -115,16 +115,16 @@ def speed(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> list[str]:
         f"play is {play / (bare + written):.2f} times both",
         f"solved anew in each frame, as in the paper: {each / 135:.1f} ms a frame, {each / play:.0f} times as long",
     ]
-    apart = np.stack(list(solved_in_each_frame(warp, moving, WarpOptions()))) - warp.frames(moving)
+    apart = np.stack(list(warp_per_frame(warp, moving, WarpOptions()))) - warp.frames(moving)
     lines.append(
         f"difference between both ways: {1000 * np.sqrt((apart**2).sum(axis=2).mean()):.3f} mm on average, at most "
         f"{1000 * np.linalg.norm(apart, axis=2).max():.2f} mm"
     )
-    # All vertices following, without organs: the product of the issue's size.
+    # All vertices following, without rigid parts: the product of the issue's size.
     dense = np.random.default_rng(0).normal(size=(10_000, 83)).astype(np.float32)
     from dataclasses import replace
 
-    plain = replace(warp, rest=np.zeros((10_000, 3), np.float32), rows=np.arange(10_000), matrix=dense, organs=())
+    plain = replace(warp, rest=np.zeros((10_000, 3), np.float32), rows=np.arange(10_000), matrix=dense, rigid_parts=())
     play, bare = best(lambda: plain.frames(moving)), best(lambda: dense @ product)
     lines.append(
         f"10,000 vertices that all follow: {play:.1f} ms; the bare product {bare:.1f} ms, {play / bare:.2f} times"
@@ -162,8 +162,8 @@ def exactness(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> list[str]:
     eyes = landmarks(rig, embedding, rig.neutral)[[0, 12]]
     skin = np.zeros(len(rig.neutral), bool)
     skin[near] = True
-    on_skin = np.isfinite(distance_from(graph, near))
-    far = on_skin & (distance_from(graph, near) > np.linalg.norm(eyes[0] - eyes[1]) + 1e-4)
+    on_skin = np.isfinite(measure_distance(graph, near))
+    far = on_skin & (measure_distance(graph, near) > np.linalg.norm(eyes[0] - eyes[1]) + 1e-4)
     rest = landmarks(rig, embedding, rig.neutral)
     before = _normals(rig.neutral[rig.triangles])
     miss = still = 0.0
@@ -189,7 +189,7 @@ def exactness(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> list[str]:
     ):
         shape = {} if ours == "thin-plate" else {"epsilon": 1 / (np.sqrt(2) * 0.03)}
         wanted = RBFInterpolator(centres, values, kernel=theirs, degree=1, **shape)(points)
-        found = influence(fit_rbf(centres, kernel=ours, sigma=0.03), points) @ values
+        found = measure_influence(fit_rbf(centres, kernel=ours, sigma=0.03), points) @ values
         apart = max(apart, float(np.abs(found - wanted).max()))
     return [
         f"landmarks on the mesh are missed by at most {miss:.1e} m over {len(EXPRESSIONS) * SEQUENCES} sequences",
@@ -206,8 +206,14 @@ def kernels(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> list[str]:
     lines = ["kernel: error on the sample head's 52 keys, mm, with the sides of the mouth apart / together"]
     for kernel in KERNELS:
         errors = []
-        for sides in (True, False):
-            warp = make_warp(rig.neutral, rig.triangles, embedding, SCHEME, WarpOptions(kernel=kernel, sides=sides))
+        for separate in (True, False):
+            warp = make_warp(
+                rig.neutral,
+                rig.triangles,
+                embedding,
+                SCHEME,
+                WarpOptions(kernel=kernel, lip_lid_coordinates=separate),
+            )
             rows = warp.skin.rows
             apart = (warp.frames(moving) - rig.neutral - rig.deltas)[:, rows]
             errors.append(1000 * float(np.sqrt((apart**2).sum(axis=2).mean())))

@@ -99,7 +99,7 @@ class LiveFit:
         """0..1, how much of what is needed to answer was seen."""
         return 1.0 if self._calibration is not None else min(len(self._recent) / (FIRST_FRAMES + 1), 0.99)
 
-    def call_neutral(self) -> bool:
+    def set_neutral(self) -> bool:
         """Take the face of the last second for the face at rest that looks ahead; False where none was seen.
 
         It counts from some frames later: what is constant is found beside the frames that come meanwhile.

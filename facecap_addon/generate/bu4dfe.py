@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..errors import UNREADABLE, FacecapError
-from ..retarget.rigid_alignment import rigid_motion
+from ..retarget.rigid_alignment import fit_rigid_motion
 from .emotions import EXPRESSIONS
 from .sequence import FPS, LandmarkSequence
 
@@ -95,7 +95,7 @@ def _onto(points: F64, face: F64) -> tuple[F64, F64, float]:
     """Rotation and shift to head space; the scale is one, unless the file is in metres."""
     size = float(np.sqrt(((face - face.mean(0)) ** 2).sum() / ((points - points.mean(0)) ** 2).sum()))
     scale = 1.0 if 0.5 < size < 2.0 else size
-    rotation, shift = rigid_motion(scale * points, face[None])
+    rotation, shift = fit_rigid_motion(scale * points, face[None])
     return rotation[0], shift[0], scale
 
 

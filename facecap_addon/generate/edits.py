@@ -17,7 +17,7 @@ from .sequence import LandmarkSequence
 _SETTLE_S = 0.8
 
 
-def settled(displacements: NDArray[np.floating], fps: float) -> F32:
+def settle(displacements: NDArray[np.floating], fps: float) -> F32:
     """Displacements (F, L, 3) that begin and end at neutral: what is left at the end is taken back over its last part.
 
     A minimum-jerk ramp takes it back, so there is neither a jump nor a kink.
@@ -30,12 +30,12 @@ def settled(displacements: NDArray[np.floating], fps: float) -> F32:
     return out.astype(np.float32)
 
 
-def stronger(sequence: LandmarkSequence, intensity: float) -> LandmarkSequence:
+def scale_intensity(sequence: LandmarkSequence, intensity: float) -> LandmarkSequence:
     """Every displacement times a factor, zero or more."""
     return replace(sequence, displacements=(sequence.displacements * np.float32(max(intensity, 0.0))))
 
 
-def lasting(sequence: LandmarkSequence, seconds: float) -> LandmarkSequence:
+def retime(sequence: LandmarkSequence, seconds: float) -> LandmarkSequence:
     """The same motion over another time; speeds change with it.
 
     Raises FacecapError if nothing would be left of it.
@@ -50,7 +50,7 @@ def lasting(sequence: LandmarkSequence, seconds: float) -> LandmarkSequence:
     return replace(sequence, displacements=curve(np.linspace(0.0, 1.0, frames)).astype(np.float32))
 
 
-def chained(sequences: Sequence[LandmarkSequence], overlap_s: float) -> LandmarkSequence:
+def concatenate(sequences: Sequence[LandmarkSequence], overlap_s: float) -> LandmarkSequence:
     """Sequences one after the other, each beginning while the one before still ends.
 
     Each begins and ends at neutral, so where two overlap their motions add up.

@@ -17,9 +17,9 @@ from ..landmarks.backends.model_files import WRONG_HERE
 from ..landmarks.layout import layout_of
 from ..landmarks.probes import check_session
 from ..solvers.onnx_check import check_onnx
-from .edits import settled
+from .edits import settle
 from .sequence import LandmarkSequence, displacements_of
-from .style import drawn_style
+from .style import draw_style
 
 MODELS = Path(__file__).resolve().parent / "models"
 _MOST_BYTES = 64 << 20
@@ -48,7 +48,7 @@ class Generator:
     session: onnxruntime.InferenceSession
 
 
-def shipped(expression: str) -> Path:
+def find_shipped(expression: str) -> Path:
     """The generator that comes with FaceCap."""
     return MODELS / f"{expression}.onnx"
 
@@ -93,33 +93,33 @@ def load_generator(path: Path) -> Generator:
     return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, styles, kept, session)
 
 
-def generated(
+def generate_sequence(
     generator: Generator, *, seed: int = 0, variation: float = 1.0, rest: NDArray[np.floating] | None = None
 ) -> LandmarkSequence:
     """One sequence: every step is fed back until the length is full; then it is led to neutral.
 
     Args:
         seed: another one tells it another way.
-        variation: how far from the mean of the ways learned, see `drawn_style`; 0: always the same, as in the paper.
+        variation: how far from the mean of the ways learned, see `draw_style`; 0: always the same, as in the paper.
         rest: (L, 3) float m, head space: the neutral it is for; None: the generator's own.
     """
     random = np.random.default_rng([seed, 17])
     style = np.zeros(generator.styles.shape[1], np.float32)  # the empty one
     if variation > 0:
-        style = drawn_style(generator.styles, random, variation)
-    steps = free_run(generator, style, generator.frames)
+        style = draw_style(generator.styles, random, variation)
+    steps = run_freely(generator, style, generator.frames)
     facts = {"generator": generator.name, "seed": str(seed), "variation": f"{variation:g}"}
     return LandmarkSequence(
         generator.scheme,
         generator.rest if rest is None else np.asarray(rest, np.float32),
-        settled(displacements_of(steps), generator.fps),
+        settle(displacements_of(steps), generator.fps),
         generator.fps,
         generator.name,
         facts,
     )
 
 
-def free_run(generator: Generator, style: F32, frames: int) -> F32:
+def run_freely(generator: Generator, style: F32, frames: int) -> F32:
     """(F, 3L) float32 mm: steps that follow from a style (S,), the first of them zero."""
     out = np.zeros((frames, 3 * len(generator.rest)), np.float32)
     shapes = {item.name: item.shape for item in generator.session.get_inputs()}

@@ -12,7 +12,7 @@ _SIDE, _MOMENTS = 150, 8
 _PAPER, _INK, _REST = (250, 250, 248), (40, 60, 110), (205, 205, 200)
 
 
-def strip_of(
+def draw_strip(
     scheme: str, rest: NDArray[np.floating], displacements: NDArray[np.floating], *, moments: int = _MOMENTS
 ) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: the face from the front at some moments, over its neutral.

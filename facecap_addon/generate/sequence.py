@@ -96,7 +96,7 @@ def load_sequence(path: Path) -> LandmarkSequence:
         raise FacecapError(f"{path.name} is no landmark sequence ({error}).", "Make it again.") from error
 
 
-def as_learned(sequence: LandmarkSequence, scheme: str = "bu-83", fps: float = FPS) -> LandmarkSequence:
+def prepare_sequence(sequence: LandmarkSequence, scheme: str = "bu-83", fps: float = FPS) -> LandmarkSequence:
     """A sequence in the layout and at the rate that generators learn, from one in the mesh layout at any rate.
 
     Raises FacecapError if its layout has no such points, or it is over before it began.

@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from ..arrays import F64
 from ..geometry.quaternions import FRONT, wxyz_of
 from ..landmarks.layout import mediapipe_of
-from ..retarget.region_scaling import region_scales
-from ..retarget.rigid_alignment import on_bone, without_head_motion
+from ..retarget.region_scaling import measure_region_scales
+from ..retarget.rigid_alignment import remove_head_motion, select_on_bone
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
@@ -28,7 +28,7 @@ _AWAY_M = 0.6
 
 
 @dataclass(frozen=True)
-class OnCharacter:
+class PlacedSequence:
     """A sequence in a character's proportions.
 
     Attributes:
@@ -41,19 +41,19 @@ class OnCharacter:
     shift: F64
 
 
-def on_character(sequence: LandmarkSequence, rest: NDArray[np.floating]) -> OnCharacter:
+def place_on_character(sequence: LandmarkSequence, rest: NDArray[np.floating]) -> PlacedSequence:
     """A sequence scaled region by region to another face.
 
     Args:
         rest: (L, 3) float m, head space: the character's landmarks in the sequence's layout.
     """
     own = sequence.rest.astype(np.float64)
-    face, rotation, shift = without_head_motion(
-        own, sequence.displacements.astype(np.float64), on_bone(sequence.scheme)
+    face, rotation, shift = remove_head_motion(
+        own, sequence.displacements.astype(np.float64), select_on_bone(sequence.scheme)
     )
     other = np.asarray(rest, np.float64)
     size = float(np.ptp(other, axis=0).max() / np.ptp(own, axis=0).max())
-    return OnCharacter(face * region_scales(own, other, sequence.scheme), rotation, size * shift)
+    return PlacedSequence(face * measure_region_scales(own, other, sequence.scheme), rotation, size * shift)
 
 
 def weights_of(face: F64, deltas: F64, ranges: NDArray[np.floating], present: NDArray[np.bool_]) -> tuple[F64, F64]:
@@ -85,7 +85,7 @@ def take_of(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkE
     """A sequence as a take of a character with shape keys, ready to be baked."""
     neutral, deltas = landmark_geometry(rig, embedding)
     twins = mediapipe_of(sequence.scheme)
-    placed = on_character(sequence, neutral[twins])
+    placed = place_on_character(sequence, neutral[twins])
     keys = deltas[:, twins].astype(np.float64)
     # Nobody says where these eyes look, or shows a tongue: lids that move must not be explained by gaze.
     keys[[k for k, channel in enumerate(rig.channels) if (arkit_name(channel) or "").startswith(_UNSEEN)]] = 0.0

@@ -9,7 +9,7 @@ from ..arrays import F32
 _MIXED, _EVENNESS = 3, 0.5
 
 
-def drawn_style(styles: F32, random: np.random.Generator, variation: float = 1.0) -> F32:
+def draw_style(styles: F32, random: np.random.Generator, variation: float = 1.0) -> F32:
     """A new style among those learned.
 
     It is mixed of three of them, mostly of one: between faces that were learned lie faces, beyond them grimaces.

@@ -57,7 +57,7 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "bu
     )
 
 
-def someone_else(actor: Actor, random: np.random.Generator) -> Actor:
+def random_identity(actor: Actor, random: np.random.Generator) -> Actor:
     """The same face in other proportions: longer, wider, larger here and smaller there, livelier or stiffer."""
     middle = actor.rest.mean(axis=0)
     spread = np.ptp(actor.rest, axis=0) / 2
@@ -87,14 +87,14 @@ def someone_else(actor: Actor, random: np.random.Generator) -> Actor:
     return Actor(actor.scheme, rest, deltas, actor.channels)
 
 
-def authored(actor: Actor, expression: str, seed: int) -> LandmarkSequence:
+def synthesise(actor: Actor, expression: str, seed: int) -> LandmarkSequence:
     """One sequence of one expression on a face of its own.
 
     Args:
         actor: the face whose proportions are varied.  expression: one of EXPRESSIONS.  seed: subject; the same subject
             has the same face in every expression.
     """
-    someone = someone_else(actor, np.random.default_rng([seed, 3]))
+    someone = random_identity(actor, np.random.default_rng([seed, 3]))
     emotion = EMOTIONS[expression]
     random = np.random.default_rng([seed, 5, list(EMOTIONS).index(expression)])
     time_s = np.arange(FRAMES) / FPS
@@ -173,6 +173,6 @@ def _with_head(rest: F64, face: F64, emotion: Emotion, envelope: F64, time_s: F6
     return moved - rest
 
 
-def authored_set(actor: Actor, expression: str, subjects: int) -> list[LandmarkSequence]:
+def synthesise_set(actor: Actor, expression: str, subjects: int) -> list[LandmarkSequence]:
     """One sequence of an expression for each of some subjects."""
-    return [authored(actor, expression, seed) for seed in range(subjects)]
+    return [synthesise(actor, expression, seed) for seed in range(subjects)]

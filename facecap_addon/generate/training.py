@@ -18,9 +18,9 @@ from ..learn.engine.schedule import Recipe
 from ..learn.export.onnx_export import check_parity, parity, to_onnx
 from ..solvers.probes import open_network
 from .lstm import HIDDEN, LAYERS, STYLE, OneStep, Predictor
-from .plot import strip_of
+from .plot import draw_strip
 from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
-from .style import drawn_style
+from .style import draw_style
 
 RECIPE = Recipe(epochs=10_000, rate=1e-3, steady=True)
 FREE_RECIPE = Recipe(epochs=150, last_epochs=75, augmentation_epochs=0, rate=2e-3)
@@ -95,12 +95,12 @@ class NextStepTask:
         free runs end from neutral, mm."""
         if self._held is None:
             return {}
-        ends = self.free_runs(self._drawn_styles()).sum(axis=1).reshape(-1, self._steps.shape[2] // 3, 3)
+        ends = self.run_freely(self._draw_styles()).sum(axis=1).reshape(-1, self._steps.shape[2] // 3, 3)
         return {"held_out": self.error(self._held), "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean())}
 
-    def _drawn_styles(self, count: int = 32) -> Tensor:
+    def _draw_styles(self, count: int = 32) -> Tensor:
         random = np.random.default_rng(1)
-        return torch.from_numpy(np.stack([drawn_style(self.styles(), random) for _ in range(count)]))
+        return torch.from_numpy(np.stack([draw_style(self.styles(), random) for _ in range(count)]))
 
     def error(self, steps: Tensor) -> float:
         """Teacher-forced squared error from the empty style over that of predicting zero motion."""
@@ -113,10 +113,10 @@ class NextStepTask:
 
     def show(self) -> NDArray[np.uint8] | None:
         """A free run, as drawn landmarks."""
-        runs = self.free_runs(torch.zeros(1, STYLE))
-        return strip_of(self.learned[0].scheme, self.learned[0].rest, displacements_of(runs[0]))
+        runs = self.run_freely(torch.zeros(1, STYLE))
+        return draw_strip(self.learned[0].scheme, self.learned[0].rest, displacements_of(runs[0]))
 
-    def free_runs(self, style: Tensor) -> F32:
+    def run_freely(self, style: Tensor) -> F32:
         """(N, F, 3L) mm: what the network tells when it feeds on its own steps, from styles (N, S)."""
         with torch.no_grad():
             return self.predictor.tell(style.to(self.device), self._steps.shape[1]).cpu().numpy()
@@ -179,7 +179,7 @@ class Styled(nn.Module):
         return self.predictor(steps, self.predictor.first(style))[0], style
 
 
-def seeded(seed: int) -> None:
+def seed_torch(seed: int) -> None:
     """Begin all of torch's chance from a seed."""
     torch.manual_seed(seed)
 
@@ -188,7 +188,7 @@ def _shifted(steps: Tensor) -> Tensor:
     return torch.cat([steps[:, 1:], torch.zeros_like(steps[:, :1])], dim=1)
 
 
-def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[bytes, float]:
+def export_generator(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[bytes, float]:
     """The trained network as ONNX with what belongs to it, and its largest difference from torch, mm.
 
     Weights are stored in 16 bits, which halves the file.
@@ -202,7 +202,7 @@ def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[byte
         "style": torch.randn(1, STYLE),
         "first": torch.zeros(1),
     }
-    model = _halved(to_onnx(network, inputs, ("next", "h_after", "c_after")))
+    model = _store_in_half(to_onnx(network, inputs, ("next", "h_after", "c_after")))
     difference = parity(network, model, inputs)
     check_parity(difference * 0.01, "mm")  # a hundredth of a millimetre a step is less than the weights' rounding
     styles = task.styles()
@@ -216,7 +216,7 @@ def exported(task: NextStepTask, name: str, facts: dict[str, Any]) -> tuple[byte
         "styles": np.round(styles, 4).tolist(),
         **facts,
     }
-    return _described(model, json.dumps(described)), difference
+    return _add_metadata(model, json.dumps(described)), difference
 
 
 def probe_of(model: bytes) -> Probe:
@@ -231,7 +231,7 @@ def probe_of(model: bytes) -> Probe:
     return Probe(inputs, run_session(session, inputs))
 
 
-def _halved(model: bytes) -> bytes:
+def _store_in_half(model: bytes) -> bytes:
     """The same network with large weights in 16 bits and a cast behind each."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -251,7 +251,7 @@ def _halved(model: bytes) -> bytes:
     return loaded.SerializeToString()
 
 
-def _described(model: bytes, text: str) -> bytes:
+def _add_metadata(model: bytes, text: str) -> bytes:
     import onnx
 
     loaded = onnx.load_from_string(model)

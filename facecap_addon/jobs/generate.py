@@ -13,10 +13,10 @@ import numpy as np
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from ..generate.edits import chained, lasting, stronger
+from ..generate.edits import concatenate, retime, scale_intensity
 from ..generate.emotions import EXPRESSIONS
-from ..generate.generator import generated, load_generator, shipped
-from ..generate.plot import strip_of
+from ..generate.generator import find_shipped, generate_sequence, load_generator
+from ..generate.plot import draw_strip
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
 from ..generate.solve_weights import take_of
 from ..images.encode import write_image
@@ -83,7 +83,7 @@ def run(
     landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
     save_sequence(landmarks, sequence)
     with atomic_path(picture) as temporary:
-        strip = strip_of(sequence.scheme, sequence.rest, sequence.displacements)
+        strip = draw_strip(sequence.scheme, sequence.rest, sequence.displacements)
         write_image(temporary, strip)
     landmarker = open_landmarker(threads=settings.threads)
     with_keys = settings.motion == "keys" or (settings.motion == "auto" and _has_face_keys(rig.channels))
@@ -130,14 +130,15 @@ def told(settings: GenerateSettings, say: Callable[[int, int], None]) -> Landmar
             f"Choose among {', '.join(EXPRESSIONS)}.",
         )
     folder = settings.generators
-    generators = {name: load_generator(shipped(name) if folder is None else folder / f"{name}.onnx") for name in names}
+    paths = {name: find_shipped(name) if folder is None else folder / f"{name}.onnx" for name in names}
+    generators = {name: load_generator(path) for name, path in paths.items()}
     parts: list[LandmarkSequence] = []
     for number, name in enumerate(names * settings.repeat):
-        sequence = generated(generators[name], seed=settings.seed + number, variation=settings.variation)
-        sequence = stronger(sequence, settings.intensity)
-        parts.append(sequence if settings.duration_s is None else lasting(sequence, settings.duration_s))
+        sequence = generate_sequence(generators[name], seed=settings.seed + number, variation=settings.variation)
+        sequence = scale_intensity(sequence, settings.intensity)
+        parts.append(sequence if settings.duration_s is None else retime(sequence, settings.duration_s))
         say(number + 1, len(names) * settings.repeat)
-    return chained(parts, settings.overlap_s)
+    return concatenate(parts, settings.overlap_s)
 
 
 def _key(settings: GenerateSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:

@@ -27,7 +27,7 @@ from ..live.live_solvers import LandmarkMethod, Method, PacketMethod, SolverMeth
 from ..live.neutral_calibration import Neutral
 from ..live.preview_file import PictureFile
 from ..live.recording import Recording
-from ..live.recording_store import KeptRecordings
+from ..live.recording_store import RecordingStore
 from ..live.sources import LivePacket, LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..settings_schema import to_json
@@ -155,7 +155,7 @@ class _Capture:
         self._settings, self._rig, self._source, self._method = settings, rig, source, method
         self._smooth, self._controls, self._neutral = smooth, controls, Neutral(rig.ranges)
         self._recording = Recording(rig.channels) if settings.record else None
-        self._kept = KeptRecordings(settings.out, _write_csv)
+        self._kept = RecordingStore(settings.out, _write_csv)
         self._told_takes = 0
         self._lines: list[str] = []
         self._sender = None if target is None else FaceSender(target, rig)
@@ -176,7 +176,7 @@ class _Capture:
             while not mailbox.ended:
                 if self._settings.seconds is not None and time.monotonic() - began > self._settings.seconds:
                     break
-                note = self._obey() or self._say(self._kept.try_again()) or note
+                note = self._handle_controls() or self._say(self._kept.try_again()) or note
                 if self._ending:
                     break
                 captured = mailbox.get(_WAIT_S)
@@ -200,7 +200,7 @@ class _Capture:
                 now = time.monotonic()
                 self._latency_ms.append(1000 * (now - captured.captured_s))
                 self._solved_s.append(now)
-                note = self._calm(captured.time_s, face) or note
+                note = self._auto_neutral(captured.time_s, face) or note
                 yield self._event(captured, face, note)
                 note = ""
         except FacecapError as error:  # the camera was unplugged: what was recorded until then is told with it
@@ -216,13 +216,13 @@ class _Capture:
         self._kept.check()
         return self._result(time.monotonic() - began, solved)
 
-    def _obey(self) -> str:
+    def _handle_controls(self) -> str:
         """Do what the owner asked for; returns what there is to say."""
         note = ""
         while not self._controls.empty():
             control = self._controls.get()
             if control == NEUTRAL:
-                note = self._call_neutral()
+                note = self._set_neutral()
             elif control == RECORD and self._recording is None:
                 self._recording = Recording(self._rig.channels)
             elif control == STOP_RECORDING and self._recording is not None:
@@ -231,14 +231,14 @@ class _Capture:
                 self._ending = True
         return note
 
-    def _call_neutral(self) -> str:
-        refitted = self._method.call_neutral()
+    def _set_neutral(self) -> str:
+        refitted = self._method.set_neutral()
         if not self._neutral.call(weights=not refitted):
             return "No face was seen just now: look into the camera, relax, and try again."
         self._just_neutral = True
         return "This face is neutral now."
 
-    def _calm(self, time_s: float, face: LiveFace | None) -> str:
+    def _auto_neutral(self, time_s: float, face: LiveFace | None) -> str:
         """Call the neutral face at the time that the settings name."""
         after = self._settings.neutral_after
         if face is not None and self._first_seen_s is None:
@@ -246,7 +246,7 @@ class _Capture:
         if after is None or self._first_seen_s is None or time_s - self._first_seen_s < after:
             return ""
         self._first_seen_s = float("inf")
-        return self._call_neutral()
+        return self._set_neutral()
 
     def _keep(self) -> str:
         """Write the recording, if there is one, and what is not written yet; returns what there is to say."""

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from ..arrays import F32
 from ..errors import FacecapError
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
-from ..generate.solve_weights import OnCharacter, on_character
+from ..generate.solve_weights import PlacedSequence, place_on_character
 from ..geometry.quaternions import FRONT, rotation_of
 from ..landmarks.layout import mediapipe_of
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..retarget.options import WarpOptions
-from ..retarget.per_frame_warp import solved_in_each_frame
+from ..retarget.per_frame_warp import warp_per_frame
 from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import matched
@@ -179,14 +179,14 @@ def retargeted(
     warp = make_warp(rig.neutral, rig.triangles, embedding, sequence.scheme, options)
     axes = np.asarray(embedding.head_from_rig, np.float64)
     rest = landmark_geometry(rig, embedding)[0][mediapipe_of(sequence.scheme)]
-    placed = on_character(sequence, rest if settings.scale else sequence.rest)
+    placed = place_on_character(sequence, rest if settings.scale else sequence.rest)
     count = 0
     total = sequence.frame_count
 
     def frames() -> Iterator[F32]:
         nonlocal count
         moving = placed.face @ axes[:3, :3]
-        shown = solved_in_each_frame(warp, moving, options) if settings.each_frame else warp.play(moving)
+        shown = warp_per_frame(warp, moving, options) if settings.each_frame else warp.play(moving)
         for frame in shown:
             yield _with_head(frame, placed, count, axes) if settings.head else frame
             count += 1
@@ -225,7 +225,7 @@ def played(
     return None if failure else blend
 
 
-def _with_head(frame: F32, placed: OnCharacter, index: int, axes: NDArray[np.float64]) -> F32:
+def _with_head(frame: F32, placed: PlacedSequence, index: int, axes: NDArray[np.float64]) -> F32:
     """A frame (V, 3), rig space, turned and shifted as the head is."""
     head = frame @ axes[:3, :3].T.astype(np.float32) + axes[:3, 3].astype(np.float32)
     moved = head @ placed.rotation[index].T.astype(np.float32) + placed.shift[index].astype(np.float32)

@@ -17,7 +17,7 @@ from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..reports.shape_key_sheet import key_sheet
 from ..retarget.close_contacts import close_lids_and_lips
-from ..retarget.transfer_keys import carried_over, made_symmetric
+from ..retarget.transfer_keys import symmetrise, transfer_shape_keys
 from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
@@ -77,7 +77,7 @@ def run(
     factors = settings.strength * _factors(source.channels, settings.strengths)
     # Placed on the head with all its keys: they help to find its face, and its landmarks may be kept already.
     theirs = yield from stepwise("character", lambda _: embedding_of(whole, landmarker, kept))
-    made = yield from stepwise("keys", lambda say: carried_over(source, theirs, bare, ours, say))
+    made = yield from stepwise("keys", lambda say: transfer_shape_keys(source, theirs, bare, ours, say))
     lines = [*target_head.notes, f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
     if settings.contact:
 
@@ -90,7 +90,7 @@ def run(
         made, said = yield from in_stages(mend)
         lines += said
     if settings.symmetric:
-        made = made_symmetric(made, ours)
+        made = symmetrise(made, ours)
     made = replace(made, deltas=made.deltas * factors[:, None, None])
     # An object may be called anything; a file may not.
     name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", bare.name or target_source.path.stem)[:80].strip(". ") or "head"

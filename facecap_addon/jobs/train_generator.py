@@ -14,8 +14,8 @@ import numpy as np
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..generate.bu4dfe import read_bnd_folder
-from ..generate.sequence import ENDING, LandmarkSequence, as_learned, load_sequence
-from ..generate.synthesis import actor_of, authored_set
+from ..generate.sequence import ENDING, LandmarkSequence, load_sequence, prepare_sequence
+from ..generate.synthesis import actor_of, synthesise_set
 from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..settings_schema import to_json
@@ -70,14 +70,14 @@ def run(
 
     def sequences(_: object) -> list[LandmarkSequence]:
         if settings.data is None:
-            return authored_set(actor, settings.expression, settings.subjects)
+            return synthesise_set(actor, settings.expression, settings.subjects)
         own = [load_sequence(path) for path in sorted(settings.data.glob(f"*{ENDING}"))]
         takes = [load_take(path) for path in sorted(settings.data.glob("*.take.npz"))]
         if takes:
             placed = embedding_of(theirs, landmarker, settings.out)
             own += [sequence_of(take, theirs, placed) for take in takes]
         if own:
-            return [as_learned(sequence) for sequence in own]
+            return [prepare_sequence(sequence) for sequence in own]
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
 
     found = yield from stepwise("data", sequences)
@@ -100,16 +100,16 @@ def _train(
         RECIPE,
         FreeRunTask,
         NextStepTask,
-        exported,
+        export_generator,
         probe_of,
-        seeded,
+        seed_torch,
     )
     from ..learn.engine.logger import PICTURE, Diary
     from ..learn.engine.trainer import Options, train
     from ..render.device import device_of, use_threads
 
     use_threads(settings.threads)
-    seeded(settings.seed)
+    seed_torch(settings.seed)
     device = device_of(settings.device)
     passes, seconds_free = min(PASSES, settings.epochs), 0.0
     task = NextStepTask(learned, held, passes, device)
@@ -160,7 +160,7 @@ def _train(
         "epochs": len(epochs) * passes,
         "held_out": round(judged.get("held_out", float("nan")), 6) if judged else None,
     }
-    model, difference = exported(task, settings.expression, facts)
+    model, difference = export_generator(task, settings.expression, facts)
     target = settings.out / f"{settings.expression}.onnx"
     with atomic_path(target) as temporary:
         temporary.write_bytes(model)

@@ -61,7 +61,7 @@ class CameraDevice:
     label: str
 
 
-def listed_cameras(system: str) -> list[ListedCamera]:
+def list_cameras(system: str) -> list[ListedCamera]:
     """The cameras of this computer, in the order of their numbers; none where they cannot be listed.
 
     Args:
@@ -71,10 +71,10 @@ def listed_cameras(system: str) -> list[ListedCamera]:
         devices = av.enumerate_input_devices(FORMATS[system])
     except _CANNOT:
         return []
-    return cameras_among(((device.name, device.description, device.media_types) for device in devices), system)
+    return parse_cameras(((device.name, device.description, device.media_types) for device in devices), system)
 
 
-def cameras_among(devices: Iterable[tuple[str, str, list[str]]], system: str) -> list[ListedCamera]:
+def parse_cameras(devices: Iterable[tuple[str, str, list[str]]], system: str) -> list[ListedCamera]:
     """What of the listed (name, description, media types) is a camera: no microphone, and no picture of the screen."""
     cameras = [
         ListedCamera(name, description)

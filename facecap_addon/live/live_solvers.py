@@ -45,7 +45,7 @@ class Method(Protocol):
         """The face of what was captured; None where there is none (yet)."""
         ...
 
-    def call_neutral(self) -> bool:
+    def set_neutral(self) -> bool:
         """Told that the face is at rest now; whether that needs no more to be done."""
         ...
 
@@ -67,8 +67,8 @@ class LandmarkMethod:
             return None
         return LiveFace(captured.time_s, pose.weights, pose.head_wxyz, pose.head_m, pose.gaze_rad, pose.confidence)
 
-    def call_neutral(self) -> bool:
-        return self._fit.call_neutral()
+    def set_neutral(self) -> bool:
+        return self._fit.set_neutral()
 
     @property
     def known(self) -> float:
@@ -132,7 +132,7 @@ class SolverMethod:
         gaze = look_gaze(self._solver.facts.channels, found[None])[0].astype(np.float32)
         return LiveFace(captured.time_s, weights, turn, place, gaze, 1.0)
 
-    def call_neutral(self) -> bool:
+    def set_neutral(self) -> bool:
         return False
 
 
@@ -163,5 +163,5 @@ class PacketMethod:
         gaze = eye_gaze(angles[:, 3:].astype(np.float64))[0].astype(np.float32)
         return LiveFace(time_s, weights, turn, np.array([0, 0, _AWAY_M], np.float32), gaze, 1.0)
 
-    def call_neutral(self) -> bool:
+    def set_neutral(self) -> bool:
         return False

@@ -32,7 +32,7 @@ class Neutral:
         self._rest: F64 | None = None
         self._turn = Rotation.identity()
 
-    def call(self, *, weights: bool = True) -> bool:
+    def set(self, *, weights: bool = True) -> bool:
         """Take the mean of the last half second for rest; False where no face was seen.
 
         Args:

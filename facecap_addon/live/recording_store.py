@@ -16,12 +16,12 @@ _ENDING = ".take.npz"
 _AGAIN_S = 5.0
 
 
-def other_folders() -> list[Path]:
+def list_other_folders() -> list[Path]:
     """Where recordings go when their own folder cannot be written."""
     return [Path.home() / "FaceCap recordings", Path(tempfile.gettempdir()) / "FaceCap recordings"]
 
 
-class KeptRecordings:
+class RecordingStore:
     """Writes recordings, and holds those that cannot be written until they can.
 
     Args:
@@ -47,7 +47,7 @@ class KeptRecordings:
         said: list[str] = []
         while self._waiting:
             stem, take = self._waiting[0]
-            path = self._saved(stem, take)
+            path = self._save(stem, take)
             if path is None:
                 self._again_s = time.monotonic() + _AGAIN_S
                 assert self._why is not None
@@ -72,10 +72,10 @@ class KeptRecordings:
             lost_s = sum(float(take.time_s[-1]) for _, take in self._waiting)
             raise FacecapError(f"{lost_s:.1f} s of recording could not be written. {self._why.what}", self._why.way_out)
 
-    def _saved(self, stem: str, take: Take) -> Path | None:
+    def _save(self, stem: str, take: Take) -> Path | None:
         """Where a take was written; None: nowhere, and why is known."""
         self._why = None
-        for folder in (self._folder, *other_folders()):
+        for folder in (self._folder, *list_other_folders()):
             path = _unused(folder, stem)
             try:
                 save_take(path, take)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..footage.read import read_frames
-from .camera import CameraSource, find_camera, listed_cameras, no_picture
+from .camera import CameraSource, find_camera, list_cameras, no_picture
 from .capture_thread import POLL_S, Capturing, LivePicture, SourceWishes
 from .latest_item import Mailbox
 from .packet_stream import PacketStream
@@ -71,7 +71,7 @@ def open_source(name: str, wishes: SourceWishes | None = None) -> Source:
         return PacketSource(int(match["port"] or PORT), local_only=wishes.local_only)
     path = Path(name)
     if name.isdecimal() or not _is_footage(path):
-        cameras = listed_cameras(sys.platform)
+        cameras = list_cameras(sys.platform)
         camera = find_camera(name, sys.platform, cameras)
         if camera is not None:
             return CameraSource(camera, wishes)
@@ -94,7 +94,7 @@ def _is_footage(path: Path) -> bool:
         return False
 
 
-def own_addresses() -> list[str]:
+def list_own_addresses() -> list[str]:
     """This computer's addresses in the networks it is connected to, the likeliest first; nothing is sent."""
     found: list[str] = []
     for elsewhere in _ELSEWHERE:
@@ -215,7 +215,7 @@ def _where_to_send(port: int, *, local_only: bool) -> str:
     """What to type on the phone."""
     if local_only:
         return f"Waiting for a program on this computer to send to 127.0.0.1, port {port}."
-    addresses = own_addresses()
+    addresses = list_own_addresses()
     if not addresses:
         return "This computer has no network address: connect it to the network that the phone is in."
     where = " or ".join(addresses)

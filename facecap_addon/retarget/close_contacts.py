@@ -55,7 +55,7 @@ def close_lids_and_lips(
         before = _gap(rig, embedding, deltas[key], upper, lower) - goal
         for _ in range(_ROUNDS):
             apart = _gap(rig, embedding, deltas[key], upper, lower) - goal
-            deltas[key] += _drawn(warp, upper, lower, apart, _UPPER_LID_SHARE)
+            deltas[key] += _draw_together(warp, upper, lower, apart, _UPPER_LID_SHARE)
         after = _gap(rig, embedding, deltas[key], upper, lower) - goal
         said.append(f"{name}: lids off by {_mm(before):.1f} mm, now {_mm(after):.1f}")
     if {"mouthClose", "jawOpen"} <= set(place):
@@ -65,7 +65,7 @@ def close_lids_and_lips(
         before = _gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
         for _ in range(_ROUNDS):
             apart = _gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
-            deltas[key] += _drawn(warp, upper, lower, apart, _UPPER_LIP_SHARE)
+            deltas[key] += _draw_together(warp, upper, lower, apart, _UPPER_LIP_SHARE)
         after = _gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
         said.append(f"mouthClose on jawOpen: lips off by {_mm(before):.1f} mm, now {_mm(after):.1f}")
     return deltas, said
@@ -80,7 +80,7 @@ def _gap(rig: BlendshapeRig, embedding: LandmarkEmbedding, delta: F32, upper: In
     return below - above
 
 
-def _drawn(warp: Warp, upper: Indices, lower: Indices, apart: F64, upper_share: float) -> F32:
+def _draw_together(warp: Warp, upper: Indices, lower: Indices, apart: F64, upper_share: float) -> F32:
     """(V, 3) m: what brings the two sides together."""
     displacements = np.zeros((1, len(warp.landmarks), 3))
     inner = slice(1, -1)  # corners are on both sides

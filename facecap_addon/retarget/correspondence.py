@@ -15,10 +15,10 @@ from ..geometry.weld import welded
 from ..landmarks.layout import layout_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, nearest_barycentric, points_on
-from .geodesic import distance_from, welded_skin
-from .lip_lid_coordinates import side_coordinates
+from .geodesic import measure_distance, weld_skin
+from .lip_lid_coordinates import lip_lid_coordinates
 from .loose_parts import Parts, take_apart
-from .rbf import fit_rbf, influence, merged
+from .rbf import fit_rbf, measure_influence, merge_points
 
 _CANDIDATES = 12
 _STIFFNESS = (300.0, 80.0, 20.0, 8.0)
@@ -36,7 +36,7 @@ class Head:
 
     Attributes:
         vertices: (V, 3) float64 m, head space.  triangles: (T, 3) int, the skin's.
-        parts: skin, lashes, organs.
+        parts: skin, lashes, rigid parts.
         landmarks: (L, 3) float64 m, head space.  valid: (L,) bool.  scheme: theirs.
         across: (V, 3) float64 m, coordinates across mouth and eyes, zero off the skin.
         away: (V,) float64 m, distance from the nearest landmark along the skin, infinite off it.
@@ -71,14 +71,14 @@ def read_head(vertices: NDArray[np.floating], triangles: NDArray[np.integer], em
     valid = valid & (part[embedding.triangle] == face)
     parts = take_apart(places, triangles, part, face, landmarks, layout)
     skin_triangles = np.asarray(triangles, np.intp)[part == face]
-    _, place_of, graph = welded_skin(places, parts.skin, skin_triangles)
+    _, place_of, graph = weld_skin(places, parts.skin, skin_triangles)
     one = place_of[parts.skin]
     corners = place_of[np.asarray(triangles)[embedding.triangle]]
     nearest = corners[np.arange(len(corners)), np.asarray(embedding.barycentric).argmax(axis=1)]
     nearest = np.where(valid, nearest, -1)
     across, away = np.zeros((len(places), 3)), np.full(len(places), np.inf)
-    across[parts.skin] = side_coordinates(graph, nearest, layout, width)[one]
-    away[parts.skin] = distance_from(graph, nearest[valid], limit=3 * width)[one]
+    across[parts.skin] = lip_lid_coordinates(graph, nearest, layout, width)[one]
+    away[parts.skin] = measure_distance(graph, nearest[valid], limit=3 * width)[one]
     return Head(places, skin_triangles, parts, landmarks, valid, embedding.scheme, across, away, width)
 
 
@@ -96,20 +96,21 @@ class Twins:
     trust: F64
 
 
-def drawn_onto(source: Head, target: Head) -> F64:
+def draw_onto(source: Head, target: Head) -> F64:
     """The source's vertices where they lie on the target: warped by landmarks, then drawn onto its surface.
 
     Returns:
         (V, 3) float64 m, head space; the skin near the landmarks is meant, what is far follows loosely.
     """
     both = np.flatnonzero(source.valid & target.valid)
-    both = both[merged(source.landmarks[both], closer_than=_SAME_PLACE * source.eye_distance) == np.arange(len(both))]
+    first = merge_points(source.landmarks[both], closer_than=_SAME_PLACE * source.eye_distance)
+    both = both[first == np.arange(len(both))]
     layout = layout_of(source.scheme)
     both = both[~np.isin(both, layout.outline)]  # the outline is no place of the skin
     across = _at_landmarks(source, both)
     interpolant = fit_rbf(np.concatenate([source.landmarks[both], across], axis=1), kernel="gaussian-printed")
     apart = target.landmarks[both] - source.landmarks[both]
-    moved = source.vertices + influence(interpolant, source.lifted()).astype(np.float64) @ apart
+    moved = source.vertices + measure_influence(interpolant, source.lifted()).astype(np.float64) @ apart
     skin = source.parts.skin
     laplacian = _laplacian(source)
     near = source.away[skin] < _FACE * source.eye_distance

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 _LOOKED_AT = 4000
 
 
-def spread_out(points: NDArray[np.floating], among: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+def pick_farthest_points(points: NDArray[np.floating], among: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     """Some of the points (V, 3) named by `among`, each as far from the others as can be (Gonzalez 1985)."""
     if len(among) <= count:
         return among

@@ -40,7 +40,7 @@ def edge_graph(vertices: NDArray[np.floating], triangles: Ints) -> csr_array:
     return csr_array((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), shape=(count, count))
 
 
-def welded_skin(vertices: F64, skin: NDArray[np.integer], triangles: Ints) -> tuple[F64, NDArray[np.intp], csr_array]:
+def weld_skin(vertices: F64, skin: NDArray[np.integer], triangles: Ints) -> tuple[F64, NDArray[np.intp], csr_array]:
     """A skin whose vertices at one place count as one, as its texture's seams cut it.
 
     Args:
@@ -56,7 +56,7 @@ def welded_skin(vertices: F64, skin: NDArray[np.integer], triangles: Ints) -> tu
     return place, place_of, edge_graph(place, place_of[triangles])
 
 
-def distance_from(graph: csr_array, sources: Ints, *, limit: float = np.inf) -> F64:
+def measure_distance(graph: csr_array, sources: Ints, *, limit: float = np.inf) -> F64:
     """(V,) float64: distance of every vertex from the nearest of some vertices, infinite beyond `limit`."""
     sources = np.unique(sources)
     count = int(graph.indptr.shape[0]) - 1
@@ -65,7 +65,7 @@ def distance_from(graph: csr_array, sources: Ints, *, limit: float = np.inf) -> 
     return np.asarray(dijkstra(graph, directed=False, indices=sources, min_only=True, limit=limit), np.float64)
 
 
-def smoothed(graph: csr_array, values: F64, rounds: int) -> F64:
+def smooth_values(graph: csr_array, values: F64, rounds: int) -> F64:
     """Values (V,) averaged with those of their neighbours, some rounds of it."""
     pattern = csr_array((np.ones(graph.nnz), graph.indices, graph.indptr), shape=graph.shape)
     neighbours = np.maximum(np.asarray(pattern.sum(axis=1)), 1.0)

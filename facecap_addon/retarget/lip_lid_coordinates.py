@@ -14,14 +14,14 @@ from scipy.sparse import csr_array
 
 from ..arrays import F64
 from ..landmarks.layout import Layout
-from .geodesic import distance_from, smoothed
+from .geodesic import measure_distance, smooth_values
 
 _GENTLE = 0.08
 _REACH = 0.6
 """How far a side counts, in distances of the outer eye corners."""
 
 
-def side_coordinates(graph: csr_array, nearest: NDArray[np.integer], layout: Layout, eye_distance: float) -> F64:
+def lip_lid_coordinates(graph: csr_array, nearest: NDArray[np.integer], layout: Layout, eye_distance: float) -> F64:
     """(V, 3) float64, unit of the mesh: signed coordinates across the mouth, the right eye and the left eye.
 
     Args:
@@ -42,9 +42,9 @@ def side_coordinates(graph: csr_array, nearest: NDArray[np.integer], layout: Lay
         upper, lower = np.setdiff1d(upper, lower), np.setdiff1d(lower, upper)
         if not len(upper) or not len(lower):
             continue
-        ways = [np.minimum(distance_from(graph, side, limit=2 * limit), 2 * limit) for side in (lower, upper)]
+        ways = [np.minimum(measure_distance(graph, side, limit=2 * limit), 2 * limit) for side in (lower, upper)]
         # Far away both ways are as good as equal; near, a path around the corner cannot be longer than the gap's rim.
-        apart = smoothed(graph, ways[0] - ways[1], rounds=16)
+        apart = smooth_values(graph, ways[0] - ways[1], rounds=16)
         # Around the corner, where one side turns into the other, it rises gently.
         apart = apart * np.abs(apart) / (np.abs(apart) + _GENTLE * eye_distance)
         out[:, column] = 0.5 * limit * np.tanh(apart / (0.5 * limit))

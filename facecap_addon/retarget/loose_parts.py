@@ -20,7 +20,7 @@ _HINGE_STIFFNESS = 4.0
 
 
 @dataclass(frozen=True)
-class Organ:
+class RigidPart:
     """A part that moves rigidly.
 
     Attributes:
@@ -41,13 +41,13 @@ class Parts:
     Attributes:
         skin: (N,) vertices of the part that carries the face.
         clinging: (M,) vertices of lashes, brows, beards; beneath: (M,) the vertex of the skin that each clings to.
-        organs: eyes, teeth, tongue.
+        rigid_parts: eyes, teeth, tongue.
     """
 
     skin: Rows
     clinging: Rows
     beneath: Rows
-    organs: tuple[Organ, ...]
+    rigid_parts: tuple[RigidPart, ...]
 
 
 def take_apart(
@@ -76,7 +76,7 @@ def take_apart(
     bulky = (size.min(axis=1) > _THICK * size.max(axis=1)) & (size.max(axis=1) > _LARGE * width)
     clings = ((furthest <= _CLINGS * width) & ~bulky)[part_of[others]]
     nearest = _as_one(part_of[others], distance, nearest, size.max(axis=1) < _SMALL * width)
-    organs: list[Organ] = []
+    rigid_parts: list[RigidPart] = []
     for number in np.unique(part_of[others[~clings]]):
         members = np.flatnonzero(part_of == number)
         box = vertices[members]
@@ -85,12 +85,12 @@ def take_apart(
         side = int(np.argmin(from_eyes))
         if from_eyes[side] < _AT_EYE * width:
             iris = (layout.iris_right, layout.iris_left)[side]
-            organs.append(Organ("eye", members, centre, iris[0] if iris else -1))
+            rigid_parts.append(RigidPart("eye", members, centre, iris[0] if iris else -1))
         elif np.linalg.norm((centre - mouth)[[0, 2]]) < _AT_MOUTH * width and centre[2] < mouth[2]:
-            organs.append(Organ("jaw", members, centre))
+            rigid_parts.append(RigidPart("jaw", members, centre))
         else:
-            organs.append(Organ("skull", members, centre))
-    return Parts(skin, others[clings], skin[nearest[clings]], tuple(organs))
+            rigid_parts.append(RigidPart("skull", members, centre))
+    return Parts(skin, others[clings], skin[nearest[clings]], tuple(rigid_parts))
 
 
 def _sizes(vertices: F64, part_of: NDArray[np.integer], count: int) -> F64:
@@ -114,7 +114,7 @@ def _as_one(part: Rows, distance: F64, nearest: Rows, small: NDArray[np.bool_]) 
     return out
 
 
-def jaw_motion(landmarks: F64, layout: Layout, displacements: F64) -> tuple[F64, F64, F64]:
+def fit_jaw_motion(landmarks: F64, layout: Layout, displacements: F64) -> tuple[F64, F64, F64]:
     """How the jaw turns and slides, from what the chin does.
 
     Args:
@@ -141,7 +141,7 @@ def jaw_motion(landmarks: F64, layout: Layout, displacements: F64) -> tuple[F64,
     return rotation, hinge, found[:, 3:]
 
 
-def gaze_turns(centre: F64, iris: F64, displacements: F64) -> F64:
+def fit_gaze_turns(centre: F64, iris: F64, displacements: F64) -> F64:
     """(F, 3, 3) smallest rotations about an eye's centre (3,) that bring the iris (3,) to where it moved (F, 3)."""
     before = (iris - centre) / np.linalg.norm(iris - centre)
     after = iris + displacements - centre

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
-from .farthest_points import spread_out
-from .geodesic import distance_from, edge_graph
-from .rbf import SPACINGS, fit_rbf, influence, merged, spacing
+from .farthest_points import pick_farthest_points
+from .geodesic import edge_graph, measure_distance
+from .rbf import SPACINGS, fit_rbf, measure_influence, merge_points, spacing
 from .warp import SkinPlan, Warp
 
 _FULL, _ANCHORS = 0.15, 40
 _SAME_PLACE = 1e-3
 
 
-def follow_points(
+def make_marker_warp(
     vertices: NDArray[np.floating],
     triangles: NDArray[np.integer],
     points: NDArray[np.floating],
@@ -44,20 +44,20 @@ def follow_points(
         raise FacecapError(
             "The points lie far from the mesh.", "Move them onto it in the first frame, in the mesh's own scale."
         )
-    first = merged(points, closer_than=_SAME_PLACE * spread)
+    first = merge_points(points, closer_than=_SAME_PLACE * spread)
     used = np.flatnonzero(first == np.arange(len(points)))
     said = [f"{len(points) - len(used)} points lie where others do and were merged"] if len(used) < len(points) else []
     reach = reach_m if reach_m is not None else spread
-    away = distance_from(edge_graph(places, triangles), nearest, limit=1.3 * reach)
+    away = measure_distance(edge_graph(places, triangles), nearest, limit=1.3 * reach)
     share = np.clip((reach - np.minimum(away, reach)) / ((1.0 - _FULL) * reach), 0.0, 1.0)
     fade = share * share * (3 - 2 * share)
-    anchors = spread_out(places, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
+    anchors = pick_farthest_points(places, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
     centres = np.concatenate([points[used], places[anchors]])
     # By the points' own distances: anchors stand closer to each other, and few points would pull narrow cones.
     width = sigma_m if sigma_m is not None else SPACINGS[kernel] * spacing(points[used])
     interpolant = fit_rbf(centres, kernel=kernel, sigma=width, anchors=len(anchors))
     rows = np.flatnonzero(fade > 0)
-    part = influence(interpolant, places[rows]) * fade[rows].astype(np.float32)[:, None]
+    part = measure_influence(interpolant, places[rows]) * fade[rows].astype(np.float32)[:, None]
     matrix = np.zeros((len(rows), len(points)), np.float32)
     for column, landmark in enumerate(used):
         group = np.flatnonzero(first == landmark)

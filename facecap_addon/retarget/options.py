@@ -14,10 +14,10 @@ class WarpOptions:
     Attributes:
         kernel: see `kernel_values`.  sigma_m: its width, m; None: by the landmarks' spacing.
         reach: distance along the skin beyond which nothing moves, in distances of the outer eye corners.
-        sides: whether the sides of mouth and eyes are kept apart.
+        lip_lid_coordinates: whether the sides of mouth and eyes are kept apart.
     """
 
     kernel: str = "gaussian-printed"
     sigma_m: float | None = None
     reach: float = 1.0
-    sides: bool = True
+    lip_lid_coordinates: bool = True

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ..arrays import F32
 from .options import WarpOptions
-from .rbf import fit_rbf, influence
+from .rbf import fit_rbf, measure_influence
 from .warp import Warp
 
 
-def solved_in_each_frame(warp: Warp, displacements: NDArray[np.floating], options: WarpOptions) -> Iterator[F32]:
+def warp_per_frame(warp: Warp, displacements: NDArray[np.floating], options: WarpOptions) -> Iterator[F32]:
     """(V, 3) float32 m per frame, rig space.
 
     Each frame's step of the landmarks is interpolated between where they were in the frame before, and moves the mesh
@@ -32,7 +32,7 @@ def solved_in_each_frame(warp: Warp, displacements: NDArray[np.floating], option
         now = displacement[skin.used]
         interpolant = fit_rbf(centres, kernel=options.kernel, sigma=options.sigma_m, anchors=len(centres) - count)
         places = np.concatenate([moved, skin.across], axis=1)
-        moved += (influence(interpolant, places) * skin.fade[:, None]).astype(np.float64) @ (now - before)
+        moved += (measure_influence(interpolant, places) * skin.fade[:, None]).astype(np.float64) @ (now - before)
         centres[:count, :3] += now - before
         before = now
         rigid = warp.frames(displacement[None])[0]

@@ -111,7 +111,7 @@ def fit_rbf(
     return Interpolant(kernel, width / scale, origin, scale, scaled, linear, coefficients)
 
 
-def influence(interpolant: Interpolant, points: NDArray[np.floating]) -> F32:
+def measure_influence(interpolant: Interpolant, points: NDArray[np.floating]) -> F32:
     """The matrix from values at the centres to values at points.
 
     Args:
@@ -133,7 +133,7 @@ def influence(interpolant: Interpolant, points: NDArray[np.floating]) -> F32:
     return out
 
 
-def merged(points: NDArray[np.floating], *, closer_than: float) -> NDArray[np.intp]:
+def merge_points(points: NDArray[np.floating], *, closer_than: float) -> NDArray[np.intp]:
     """(N,) for each point the first one that lies at its place, itself if none does.
 
     Args:

@@ -11,7 +11,7 @@ from ..landmarks.layout import layout_of
 _LEAST, _MOST = 0.4, 2.5
 
 
-def region_scales(source: F64, target: F64, scheme: str) -> F64:
+def measure_region_scales(source: F64, target: F64, scheme: str) -> F64:
     """(L, 3) float64: factors on displacements x, y, z of each landmark, from one face to another.
 
     A smile goes as much further as the mouth is wider. Lids have to meet: across the eye their factor is that of the

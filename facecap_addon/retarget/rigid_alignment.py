@@ -12,12 +12,12 @@ from ..landmarks.layout import mediapipe_of
 _ON_BONE = (33, 133, 362, 263, 168, 6, 193, 417, 127, 356, 234, 454)
 
 
-def on_bone(scheme: str) -> NDArray[np.intp]:
+def select_on_bone(scheme: str) -> NDArray[np.intp]:
     """Landmarks of a scheme that hardly move with the face. Raises FacecapError for an unknown scheme."""
     return np.flatnonzero(np.isin(mediapipe_of(scheme), _ON_BONE))
 
 
-def rigid_motion(rest: F64, moved: F64) -> tuple[F64, F64]:
+def fit_rigid_motion(rest: F64, moved: F64) -> tuple[F64, F64]:
     """The rigid motions that bring points at rest nearest to where they moved (Kabsch 1976), frame by frame.
 
     Args:
@@ -34,7 +34,7 @@ def rigid_motion(rest: F64, moved: F64) -> tuple[F64, F64]:
     return rotation, centres - rotation @ centre
 
 
-def without_head_motion(rest: F64, displacements: F64, stable: NDArray[np.integer]) -> tuple[F64, F64, F64]:
+def remove_head_motion(rest: F64, displacements: F64, stable: NDArray[np.integer]) -> tuple[F64, F64, F64]:
     """Take the head's own motion out of landmark displacements.
 
     Args:
@@ -44,6 +44,6 @@ def without_head_motion(rest: F64, displacements: F64, stable: NDArray[np.intege
         where a point x of the moved face goes is R · x + t.
     """
     moved = rest + displacements
-    rotation, shift = rigid_motion(rest[stable], moved[:, stable])
+    rotation, shift = fit_rigid_motion(rest[stable], moved[:, stable])
     still = np.einsum("fji,flj->fli", rotation, moved - shift[:, None])
     return still - rest, rotation, shift

@@ -19,9 +19,9 @@ from ..arrays import F32, F64
 from ..geometry.weld import welded
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.surface import points_on
-from .correspondence import Head, Twins, drawn_onto, find_twins, triangle_normals, vertex_normals
-from .loose_parts import Organ
-from .rigid_alignment import rigid_motion
+from .correspondence import Head, Twins, draw_onto, find_twins, triangle_normals, vertex_normals
+from .loose_parts import RigidPart
+from .rigid_alignment import fit_rigid_motion
 
 _HOLD = 0.1
 """How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""
@@ -73,23 +73,23 @@ class Transfer:
         out = np.zeros_like(target.vertices)
         out[skin] = solved[self.place[skin]] * _fade(target)[:, None]
         out[target.parts.clinging] = out[target.parts.beneath]
-        for organ in target.parts.organs:
-            out[organ.vertices] = self._organ(organ, moved)
+        for rigid_part in target.parts.rigid_parts:
+            out[rigid_part.vertices] = self._move_rigid_part(rigid_part, moved)
         return out.astype(np.float32)
 
-    def _organ(self, organ: Organ, moved: F64) -> F64:
+    def _move_rigid_part(self, rigid_part: RigidPart, moved: F64) -> F64:
         """An eye, teeth or tongue moves as rigidly as the source's does."""
-        same = [o for o in self.source.parts.organs if o.kind == organ.kind]
+        same = [o for o in self.source.parts.rigid_parts if o.kind == rigid_part.kind]
         if not same:
-            return np.zeros((len(organ.vertices), 3))
+            return np.zeros((len(rigid_part.vertices), 3))
         size = self.target.eye_distance / self.source.eye_distance
-        places = self.target.vertices[organ.vertices]
-        like = min(same, key=lambda o: float(np.linalg.norm(o.centre * size - organ.centre)))
+        places = self.target.vertices[rigid_part.vertices]
+        like = min(same, key=lambda o: float(np.linalg.norm(o.centre * size - rigid_part.centre)))
         at_rest = self.source.vertices[like.vertices]
-        rotation, _ = rigid_motion(at_rest, (at_rest + moved[like.vertices])[None])
+        rotation, _ = fit_rigid_motion(at_rest, (at_rest + moved[like.vertices])[None])
         centre = at_rest.mean(axis=0)
         shift = moved[like.vertices].mean(axis=0) - (rotation[0] - np.eye(3)) @ (centre - like.centre)
-        return (places - organ.centre) @ (rotation[0] - np.eye(3)).T + size * shift
+        return (places - rigid_part.centre) @ (rotation[0] - np.eye(3)).T + size * shift
 
 
 def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer:
@@ -98,7 +98,7 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     Args:
         head_from_source: (4, 4) float64, the source's head space from its rig space.
     """
-    drawn = drawn_onto(source, target)
+    drawn = draw_onto(source, target)
     skin = target.parts.skin
     lifted, corners = target.lifted(), target.vertices[target.triangles]
     twins = find_twins(lifted[skin], vertex_normals(target, target.vertices)[skin], source, drawn)

@@ -23,7 +23,7 @@ _TWIN = 0.25
 _TWINS = 0.9
 
 
-def carried_over(
+def transfer_shape_keys(
     source: BlendshapeRig,
     source_embedding: LandmarkEmbedding,
     bare: BlendshapeRig,
@@ -57,7 +57,7 @@ def carried_over(
     return replace(bare, deltas=deltas, channels=source.channels, ranges=source.ranges.copy())
 
 
-def made_symmetric(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> BlendshapeRig:
+def symmetrise(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> BlendshapeRig:
     """The rig with left keys the mirror image of right ones, and central keys the same on both sides.
 
     Raises FacecapError if its mesh is not the same on both sides.

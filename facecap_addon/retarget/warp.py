@@ -14,12 +14,12 @@ from ..errors import FacecapError
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, points_on
-from .farthest_points import spread_out
-from .geodesic import distance_from, smoothed, welded_skin
-from .lip_lid_coordinates import side_coordinates
-from .loose_parts import Organ, gaze_turns, jaw_motion, take_apart
+from .farthest_points import pick_farthest_points
+from .geodesic import measure_distance, smooth_values, weld_skin
+from .lip_lid_coordinates import lip_lid_coordinates
+from .loose_parts import RigidPart, fit_gaze_turns, fit_jaw_motion, take_apart
 from .options import WarpOptions
-from .rbf import fit_rbf, influence, merged
+from .rbf import fit_rbf, measure_influence, merge_points
 
 _FULL = 0.1
 """Up to this distance from a landmark the face moves in full, in distances of the outer eye corners."""
@@ -61,7 +61,7 @@ class Warp:
         head_from_rig: (3, 3) float64 rotation to head axes.
         rows: (M,) vertices that the skin's motion moves; in order where these are all.  matrix: (M, L) float32.
         skin: what the matrix was made of.
-        organs: what moves rigidly.
+        rigid_parts: what moves rigidly.
         remarks: what there is to say about the landmarks.
     """
 
@@ -72,7 +72,7 @@ class Warp:
     rows: Rows
     matrix: F32
     skin: SkinPlan
-    organs: tuple[Organ, ...] = ()
+    rigid_parts: tuple[RigidPart, ...] = ()
     remarks: tuple[str, ...] = field(default=())
 
     def frames(self, displacements: NDArray[np.floating]) -> F32:
@@ -95,8 +95,8 @@ class Warp:
             out = np.empty((len(self.rest), count, 3), np.float32)
             out[self._resting] = self.rest[self._resting][:, None]
             out[self.rows] = moved
-        if self.organs:
-            self._move_organs(out, np.asarray(displacements, np.float64))
+        if self.rigid_parts:
+            self._move_rigid_parts(out, np.asarray(displacements, np.float64))
         return out.transpose(1, 0, 2)
 
     def play(self, displacements: NDArray[np.floating]) -> Iterator[F32]:
@@ -113,26 +113,26 @@ class Warp:
     def _resting(self) -> Rows:
         return np.setdiff1d(np.arange(len(self.rest)), self.rows)
 
-    def _move_organs(self, out: F32, displacements: F64) -> None:
-        """Put organs into frames (V, F, 3)."""
+    def _move_rigid_parts(self, out: F32, displacements: F64) -> None:
+        """Put rigid parts into frames (V, F, 3)."""
         layout, axes = layout_of(self.scheme), self.head_from_rig
         landmarks, moved = self.landmarks @ axes.T, displacements @ axes.T
-        jaw = jaw_motion(landmarks, layout, moved) if any(o.kind == "jaw" for o in self.organs) else None
-        for organ in self.organs:
-            if organ.kind == "jaw" and jaw is not None:
+        jaw = fit_jaw_motion(landmarks, layout, moved) if any(o.kind == "jaw" for o in self.rigid_parts) else None
+        for rigid_part in self.rigid_parts:
+            if rigid_part.kind == "jaw" and jaw is not None:
                 rotation, pivot, shift = jaw
-            elif organ.kind == "eye" and organ.iris >= 0:
-                pivot, shift = organ.centre, np.zeros((out.shape[1], 3))
+            elif rigid_part.kind == "eye" and rigid_part.iris >= 0:
+                pivot, shift = rigid_part.centre, np.zeros((out.shape[1], 3))
                 # What the iris does beyond the lids' and the head's own motion is gaze.
-                rotation = gaze_turns(organ.centre, landmarks[organ.iris], moved[:, organ.iris])
+                rotation = fit_gaze_turns(rigid_part.centre, landmarks[rigid_part.iris], moved[:, rigid_part.iris])
             else:
                 continue
             # From rest to the frame in rig axes: one product for all frames.
             turn = np.einsum("ja,fjk,kb->bfa", axes, rotation, axes).astype(np.float32)
             home = (pivot @ axes).astype(np.float32)
             place = ((pivot + shift) @ axes).astype(np.float32)
-            turned = (self.rest[organ.vertices] - home) @ turn.reshape(3, -1)
-            out[organ.vertices] = turned.reshape(len(organ.vertices), -1, 3) + place
+            turned = (self.rest[rigid_part.vertices] - home) @ turn.reshape(3, -1)
+            out[rigid_part.vertices] = turned.reshape(len(rigid_part.vertices), -1, 3) + place
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def make_warp(
     anchors = len(centres) - len(used)
     interpolant = fit_rbf(centres, kernel=options.kernel, sigma=options.sigma_m, anchors=anchors)
     weights = fade if still is None else fade * (1.0 - np.clip(np.asarray(still)[rows], 0.0, 1.0))
-    matrix = influence(interpolant, lifted) * weights.astype(np.float32)[:, None]
+    matrix = measure_influence(interpolant, lifted) * weights.astype(np.float32)[:, None]
     matrix = _reaching(matrix, rows, placed)
     beneath = np.searchsorted(rows, parts.beneath)
     clings = np.isin(parts.beneath, rows)
@@ -210,7 +210,7 @@ def make_warp(
         np.concatenate([rows, parts.clinging[clings]]),
         whole,
         SkinPlan(used, centres, rows, lifted[:, 3:], weights),
-        parts.organs,
+        parts.rigid_parts,
         tuple(remarks),
     )
 
@@ -225,7 +225,7 @@ def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance:
         )
     if len(seen) < layout.count:
         remarks.append(f"{layout.count - len(seen)} landmarks do not lie on this mesh; the others lead")
-    first = merged(places[seen], closer_than=_SAME_PLACE * eye_distance)
+    first = merge_points(places[seen], closer_than=_SAME_PLACE * eye_distance)
     used = seen[first == np.arange(len(seen))]
     if len(used) < len(seen):
         remarks.append(f"{len(seen) - len(used)} landmarks lie where others do and were merged with them")
@@ -235,7 +235,7 @@ def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance:
 def _share_out(whole: F32, places: F64, used: Rows, valid: NDArray[np.bool_], eye_distance: float) -> None:
     """Landmarks at one place pull with the mean of their displacements."""
     seen = np.flatnonzero(valid)
-    first = seen[merged(places[seen], closer_than=_SAME_PLACE * eye_distance)]
+    first = seen[merge_points(places[seen], closer_than=_SAME_PLACE * eye_distance)]
     for landmark in used[np.isin(used, first)]:
         group = seen[first == landmark]
         if len(group) > 1:
@@ -256,20 +256,20 @@ def _skin(
     Args:
         triangles: (T, 3) of the skin alone.  skin: its vertices.
     """
-    place, place_of, graph = welded_skin(positions, skin, triangles)
+    place, place_of, graph = weld_skin(positions, skin, triangles)
     corners = place_of[placed.corners]
     nearest = np.full(layout.count, -1)
     nearest[placed.used] = corners[np.arange(len(corners)), placed.barycentric.argmax(axis=1)]
     lift = np.zeros((len(place), 0))
-    if options.sides:
-        lift = side_coordinates(graph, nearest, layout, eye_distance)
+    if options.lip_lid_coordinates:
+        lift = lip_lid_coordinates(graph, nearest, layout, eye_distance)
     reach = options.reach * eye_distance
     full = min(_FULL * eye_distance, 0.5 * reach)
-    away = distance_from(graph, corners.ravel(), limit=1.3 * reach)
+    away = measure_distance(graph, corners.ravel(), limit=1.3 * reach)
     share = np.clip((reach - np.minimum(away, reach)) / (reach - full), 0.0, 1.0)
-    fade = smoothed(graph, share * share * (3 - 2 * share), rounds=2) * (away < reach)
+    fade = smooth_values(graph, share * share * (3 - 2 * share), rounds=2) * (away < reach)
     fade[away <= full] = 1.0
-    anchors = spread_out(place, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
+    anchors = pick_farthest_points(place, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
     lifted = np.concatenate([place, lift], axis=1)
     across = np.einsum("lc,lcd->ld", placed.barycentric, lift[corners])
     centres = np.concatenate([np.concatenate([placed.places, across], axis=1), lifted[anchors]])

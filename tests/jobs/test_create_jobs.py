@@ -13,14 +13,14 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.sequence import load_sequence, save_sequence
-from facecap_addon.generate.synthesis import actor_of, authored
+from facecap_addon.generate.synthesis import actor_of, synthesise
 from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
 from facecap_addon.jobs.steps.character import embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.retarget.rigid_alignment import rigid_motion
+from facecap_addon.retarget.rigid_alignment import fit_rigid_motion
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.rig.placement import find_face
 from facecap_addon.takes.npz import load_take
@@ -139,7 +139,7 @@ def test_a_take_turns_another_head_as_the_actor_turned(placed_head: Path, tmp_pa
     settings = RetargetSettings(motion=TAKE, out=tmp_path, character=str(placed_head), blend=False)
     cache = read_point_cache(Path(str(run("retarget", settings)["points"])))
     skull = rest[:, 2] > np.quantile(rest[:, 2], 0.97)  # the crown, which no expression moves
-    turned, _ = rigid_motion(rest[skull], np.asarray(cache.positions[:], np.float64)[:, skull])
+    turned, _ = fit_rigid_motion(rest[skull], np.asarray(cache.positions[:], np.float64)[:, skull])
     quaternions = take.head_rotation_wxyz[:, [1, 2, 3, 0]]
     true = Rotation.from_quat(quaternions[take.solved].astype(np.float64))
     found = Rotation.from_matrix(turned[take.solved])
@@ -151,7 +151,7 @@ def test_a_take_turns_another_head_as_the_actor_turned(placed_head: Path, tmp_pa
 
 def test_landmarks_of_ones_own_move_a_head(models: Path, tmp_path: Path) -> None:
     found = sample()
-    sequence = authored(actor_of(found.rig, found.embedding), "sadness", 3)
+    sequence = synthesise(actor_of(found.rig, found.embedding), "sadness", 3)
     save_sequence(tmp_path / "mine.landmarks.npz", sequence)
     settings = RetargetSettings(
         motion=tmp_path / "mine.landmarks.npz", out=tmp_path, kernel="gaussian", sigma_mm=15.0, head=False, blend=False

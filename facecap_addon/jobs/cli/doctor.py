@@ -90,12 +90,12 @@ def _models() -> Check:
 def _other_networks() -> Check:
     from ...fit.energies.expression_prior import load_prior
     from ...generate.emotions import EXPRESSIONS
-    from ...generate.generator import load_generator, shipped
+    from ...generate.generator import find_shipped, load_generator
 
     try:
         load_prior()
         for expression in EXPRESSIONS:
-            load_generator(shipped(expression))
+            load_generator(find_shipped(expression))
     except FacecapError as error:
         return Check("prior and generators", False, True, error.what, error.way_out)
     return Check("prior and generators", True, True, "answer as they have to")

@@ -10,9 +10,9 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.bu4dfe import read_bnd, read_bnd_folder
-from facecap_addon.generate.edits import chained, lasting, settled, stronger
+from facecap_addon.generate.edits import concatenate, retime, scale_intensity, settle
 from facecap_addon.generate.emotions import CHANNELS_OF_UNIT, EMOTIONS, EXPRESSIONS
-from facecap_addon.generate.generator import generated, load_generator, shipped
+from facecap_addon.generate.generator import find_shipped, generate_sequence, load_generator
 from facecap_addon.generate.sequence import (
     FRAMES,
     LandmarkSequence,
@@ -22,7 +22,7 @@ from facecap_addon.generate.sequence import (
     steps_of,
 )
 from facecap_addon.generate.solve_weights import take_of
-from facecap_addon.generate.synthesis import actor_of, authored, authored_set, someone_else
+from facecap_addon.generate.synthesis import actor_of, random_identity, synthesise, synthesise_set
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from facecap_addon.rig.embedding import landmark_geometry
 from tests.unit.sample import sample
@@ -49,7 +49,7 @@ def test_units_name_channels_that_exist() -> None:
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_authored_sequences_begin_and_end_in_neutral(expression: str) -> None:
     for seed in range(3):
-        made = authored(actor(), expression, seed)
+        made = synthesise(actor(), expression, seed)
         assert made.displacements.shape == (FRAMES, 83, 3)
         assert furthest_mm(made.displacements[0]) < 0.05
         assert furthest_mm(made.displacements[-1]) < 0.5
@@ -59,12 +59,12 @@ def test_authored_sequences_begin_and_end_in_neutral(expression: str) -> None:
 
 
 def test_people_and_seeds_differ_and_are_repeatable() -> None:
-    first, again, other = (authored(actor(), "happiness", seed) for seed in (1, 1, 2))
+    first, again, other = (synthesise(actor(), "happiness", seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.displacements, again.displacements)
     assert furthest_mm(first.displacements - other.displacements) > 1.0
     assert furthest_mm(first.rest - other.rest) > 2.0
     # One person is the same person in every expression.
-    np.testing.assert_array_equal(first.rest, authored(actor(), "anger", 1).rest)
+    np.testing.assert_array_equal(first.rest, synthesise(actor(), "anger", 1).rest)
 
 
 def test_other_proportions_stay_a_symmetric_face() -> None:
@@ -72,14 +72,14 @@ def test_other_proportions_stay_a_symmetric_face() -> None:
 
     me = actor()
     for seed in range(5):
-        someone = someone_else(me, np.random.default_rng(seed))
+        someone = random_identity(me, np.random.default_rng(seed))
         reflected = someone.rest[BU_83.mirror] * (-1, 1, 1)
         before = np.abs(me.rest[BU_83.mirror] * (-1, 1, 1) - me.rest).max()
         assert np.abs(reflected - someone.rest).max() < before + 0.003
 
 
 def test_steps_and_displacements_are_inverse() -> None:
-    made = authored(actor(), "surprise", 0).displacements
+    made = synthesise(actor(), "surprise", 0).displacements
     steps = steps_of(made)
     assert steps.shape == (FRAMES, 249) and not steps[0].any()
     np.testing.assert_allclose(displacements_of(steps), made - made[0], atol=1e-6)
@@ -88,7 +88,7 @@ def test_steps_and_displacements_are_inverse() -> None:
 
 
 def test_other_layouts_and_rates_become_what_is_learned() -> None:
-    from facecap_addon.generate.sequence import as_learned
+    from facecap_addon.generate.sequence import prepare_sequence
     from facecap_addon.landmarks.layout import mediapipe_of
 
     random = np.random.default_rng(0)
@@ -96,16 +96,16 @@ def test_other_layouts_and_rates_become_what_is_learned() -> None:
     shape = random.normal(scale=0.01, size=(478, 3))
     moved = (np.sin(3 * time_s)[:, None, None] * shape).astype(np.float32)
     rest = random.normal(size=(478, 3)).astype(np.float32)
-    found = as_learned(LandmarkSequence("mediapipe-478", rest, moved, 60.0))
+    found = prepare_sequence(LandmarkSequence("mediapipe-478", rest, moved, 60.0))
     assert found.scheme == "bu-83" and found.fps == 25.0 and found.frame_count == 26
     wanted = np.sin(3 * found.time_s)[:, None, None] * shape[mediapipe_of("bu-83")]
     np.testing.assert_allclose(found.displacements, wanted, atol=2e-5)
     with pytest.raises(FacecapError, match="cannot be learned"):
-        as_learned(LandmarkSequence("ibug-68", rest[:68], moved[:, :68]))
+        prepare_sequence(LandmarkSequence("ibug-68", rest[:68], moved[:, :68]))
 
 
 def test_sequences_survive_the_disk(tmp_path: Path) -> None:
-    made = authored(actor(), "fear", 3)
+    made = synthesise(actor(), "fear", 3)
     save_sequence(tmp_path / "a.landmarks.npz", made)
     found = load_sequence(tmp_path / "a.landmarks.npz")
     np.testing.assert_array_equal(found.displacements, made.displacements)
@@ -119,27 +119,27 @@ def test_sequences_survive_the_disk(tmp_path: Path) -> None:
 
 def test_a_drifting_end_is_led_back_without_a_jump() -> None:
     drift = np.linspace(0, 0.02, 135)[:, None, None] * np.ones((1, 83, 3))
-    led = settled(drift, 25.0)
+    led = settle(drift, 25.0)
     assert furthest_mm(led[0]) == 0 and furthest_mm(led[-1]) < 1e-4
     assert np.abs(np.diff(led, 2, axis=0)).max() < 0.4e-3
 
 
 def test_shaping_does_what_its_knobs_say() -> None:
-    made = authored(actor(), "happiness", 0)
-    assert furthest_mm(stronger(made, 0.5).displacements) == pytest.approx(
+    made = synthesise(actor(), "happiness", 0)
+    assert furthest_mm(scale_intensity(made, 0.5).displacements) == pytest.approx(
         0.5 * furthest_mm(made.displacements), rel=1e-5
     )
-    twice = lasting(made, 2 * (FRAMES - 1) / made.fps)
+    twice = retime(made, 2 * (FRAMES - 1) / made.fps)
     assert twice.frame_count == 2 * FRAMES - 1
     np.testing.assert_allclose(twice.displacements[::2], made.displacements, atol=1e-6)
-    both = chained([made, authored(actor(), "anger", 0)], overlap_s=0.8)
+    both = concatenate([made, synthesise(actor(), "anger", 0)], overlap_s=0.8)
     assert both.frame_count == 2 * FRAMES - 20 and both.name == "happiness-anger"
     np.testing.assert_array_equal(both.displacements[:100], made.displacements[:100])
     assert furthest_mm(both.displacements[-1]) < 0.5
     with pytest.raises(FacecapError, match="no time"):
-        lasting(made, 0.01)
+        retime(made, 0.01)
     with pytest.raises(FacecapError, match="nothing to chain"):
-        chained([], 0.5)
+        concatenate([], 0.5)
 
 
 def write_bnd(folder: Path, points_mm: np.ndarray, first: int = 0) -> None:
@@ -157,12 +157,12 @@ def to_scanner(points: np.ndarray) -> np.ndarray:
 def test_bnd_folders_are_read_in_their_layout(tmp_path: Path) -> None:
     me = actor()
     for subject, seed in (("F001", 1), ("M002", 2)):
-        made = authored(me, "happiness", seed)
+        made = synthesise(me, "happiness", seed)
         write_bnd(tmp_path / subject / "Happy", to_scanner(made.rest + made.displacements))
     found = read_bnd_folder(tmp_path, "happiness", me.rest)
     assert [s.facts["subject"] for s in found] == ["F001", "M002"]
     for sequence, seed in zip(found, (1, 2), strict=True):
-        made = authored(me, "happiness", seed)
+        made = synthesise(me, "happiness", seed)
         wanted, got = (np.linalg.norm(d, axis=2) for d in (made.displacements, sequence.displacements))
         np.testing.assert_allclose(got, wanted, atol=2e-5)
         # Turned to head space: a smile goes up, not forward.
@@ -171,7 +171,7 @@ def test_bnd_folders_are_read_in_their_layout(tmp_path: Path) -> None:
 
 def test_damaged_bnd_folders_are_named(tmp_path: Path) -> None:
     me = actor()
-    made = to_scanner(me.rest + authored(me, "anger", 0).displacements[:6])
+    made = to_scanner(me.rest + synthesise(me, "anger", 0).displacements[:6])
     write_bnd(tmp_path / "F001" / "Angry", made)
     (tmp_path / "F001" / "Angry" / "003.bnd").unlink()
     with pytest.raises(FacecapError, match="from frame 2 to 4"):
@@ -189,9 +189,9 @@ def test_damaged_bnd_folders_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_shipped_generators_tell_bounded_stories_that_differ(expression: str) -> None:
-    generator = load_generator(shipped(expression))
+    generator = load_generator(find_shipped(expression))
     assert generator.name == expression and generator.facts["data"] == "authored by code"
-    told = [generated(generator, seed=seed) for seed in range(6)]
+    told = [generate_sequence(generator, seed=seed) for seed in range(6)]
     for sequence in told:
         assert sequence.displacements.shape == (FRAMES, 83, 3)
         assert 3.0 < furthest_mm(sequence.displacements) < 60.0
@@ -201,8 +201,8 @@ def test_shipped_generators_tell_bounded_stories_that_differ(expression: str) ->
     apart = [furthest_mm(a.displacements - b.displacements) for a in told for b in told if a is not b]
     assert min(apart) > 0.3
     # To a ten-thousandth of a millimetre: a network's products may be added up in another order.
-    np.testing.assert_allclose(told[2].displacements, generated(generator, seed=2).displacements, atol=1e-7)
-    same = [generated(generator, seed=seed, variation=0.0).displacements for seed in (0, 1)]
+    np.testing.assert_allclose(told[2].displacements, generate_sequence(generator, seed=2).displacements, atol=1e-7)
+    same = [generate_sequence(generator, seed=seed, variation=0.0).displacements for seed in (0, 1)]
     np.testing.assert_allclose(same[0], same[1], atol=1e-7)
 
 
@@ -210,11 +210,11 @@ def test_each_expression_does_what_it_is_known_for() -> None:
     """Corners of the mouth, brows and jaw at the strongest moment, in head space (z is up)."""
 
     def at_apex(expression: str) -> np.ndarray:
-        moved = generated(load_generator(shipped(expression)), seed=0, variation=0.0).displacements
-        from facecap_addon.retarget.rigid_alignment import on_bone, without_head_motion
+        moved = generate_sequence(load_generator(find_shipped(expression)), seed=0, variation=0.0).displacements
+        from facecap_addon.retarget.rigid_alignment import remove_head_motion, select_on_bone
 
-        rest = load_generator(shipped(expression)).rest.astype(np.float64)
-        face = without_head_motion(rest, moved.astype(np.float64), on_bone("bu-83"))[0]
+        rest = load_generator(find_shipped(expression)).rest.astype(np.float64)
+        face = remove_head_motion(rest, moved.astype(np.float64), select_on_bone("bu-83"))[0]
         return 1000 * face[np.linalg.norm(face, axis=2).sum(axis=1).argmax()]
 
     corners, chin, inner_brows = [48, 54], [75], [20, 21, 26, 35]
@@ -231,7 +231,7 @@ def test_hostile_generators_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x00" * 100)
     with pytest.raises(FacecapError):
         load_generator(path)
-    whole = shipped("anger").read_bytes()
+    whole = find_shipped("anger").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(FacecapError):
         load_generator(path)
@@ -272,14 +272,14 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
         RECIPE,
         FreeRunTask,
         NextStepTask,
-        exported,
-        seeded,
+        export_generator,
+        seed_torch,
     )
     from facecap_addon.learn.engine.trainer import Options, train
 
     torch.set_num_threads(1)
-    seeded(0)
-    some = authored_set(actor(), "surprise", 12)
+    seed_torch(0)
+    some = synthesise_set(actor(), "surprise", 12)
     task = NextStepTask(some[:10], some[10:], passes=8)
     options = Options(5, 0, 1e9)
     for name in ("forced", "free"):
@@ -299,10 +299,10 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     )
     after = free.judge()
     assert after["end_mm"] < before["end_mm"]
-    model, difference = exported(free, "surprise", {"data": "a test's"})
+    model, difference = export_generator(free, "surprise", {"data": "a test's"})
     assert difference < 1e-3
     path = tmp_path / "surprise.onnx"
     path.write_bytes(model)
     mine = load_generator(path)
     assert mine.facts["data"] == "a test's" and mine.styles.shape == (10, 8)
-    assert furthest_mm(generated(mine, seed=1).displacements[-1]) < 2.0
+    assert furthest_mm(generate_sequence(mine, seed=1).displacements[-1]) < 2.0

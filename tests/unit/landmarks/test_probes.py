@@ -20,7 +20,7 @@ from benchmarks.eight_bits import unsigned  # noqa: E402
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.energies import expression_prior  # noqa: E402
 from facecap_addon.generate.emotions import EXPRESSIONS  # noqa: E402
-from facecap_addon.generate.generator import load_generator, shipped  # noqa: E402
+from facecap_addon.generate.generator import find_shipped, load_generator  # noqa: E402
 from facecap_addon.jobs import live  # noqa: E402
 from facecap_addon.jobs.settings.live import LiveSettings  # noqa: E402
 from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
@@ -206,9 +206,9 @@ def with_other_answers(network: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_generators_are_held_to_their_probes(expression: str, tmp_path: Path) -> None:
-    load_generator(shipped(expression))
+    load_generator(find_shipped(expression))
     with pytest.raises(FacecapError, match="other answers on this computer"):
-        load_generator(with_other_answers(shipped(expression), tmp_path))
+        load_generator(with_other_answers(find_shipped(expression), tmp_path))
 
 
 def test_the_expression_prior_is_held_to_its_probe(tmp_path: Path) -> None:

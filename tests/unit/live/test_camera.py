@@ -21,10 +21,10 @@ from facecap_addon.live.camera import (
     CameraSource,
     CaptureClock,
     ListedCamera,
-    cameras_among,
     find_camera,
-    listed_cameras,
+    list_cameras,
     options_to_try,
+    parse_cameras,
 )
 from facecap_addon.live.capture_thread import LivePicture, SourceWishes
 from facecap_addon.live.sources import open_source
@@ -91,11 +91,11 @@ def test_microphones_and_screens_are_no_cameras() -> None:
         ("1", "Capture screen 0", ["video"]),
         ("0", "Microphone", ["audio"]),
     ]
-    assert cameras_among(listed, "darwin") == [ListedCamera("0", "FaceTime HD Camera")]
-    found = cameras_among([("/dev/video10", "A", []), ("/dev/video2", "B", []), ("/dev/video0", "A", [])], "linux")
+    assert parse_cameras(listed, "darwin") == [ListedCamera("0", "FaceTime HD Camera")]
+    found = parse_cameras([("/dev/video10", "A", []), ("/dev/video2", "B", []), ("/dev/video0", "A", [])], "linux")
     assert [one.name for one in found] == ["/dev/video0", "/dev/video2", "/dev/video10"]
-    assert isinstance(listed_cameras(sys.platform), list)
-    assert listed_cameras("plan9") == []
+    assert isinstance(list_cameras(sys.platform), list)
+    assert list_cameras("plan9") == []
 
 
 def test_what_is_asked_of_a_camera_gives_way_step_by_step() -> None:

@@ -28,7 +28,7 @@ from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_pa
 from facecap_addon.live.playback import Playback
 from facecap_addon.live.preview_file import PictureFile
 from facecap_addon.live.recording import Recording
-from facecap_addon.live.recording_store import KeptRecordings
+from facecap_addon.live.recording_store import RecordingStore
 from facecap_addon.live.sources import LivePicture, PacketSource, VideoSource, open_source
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.options import FilterChoice
@@ -211,10 +211,10 @@ def test_sources_that_cannot_be_had_say_so(tmp_path: Path) -> None:
 
 def test_the_face_at_rest_is_zero_afterwards_and_ends_stay_ends() -> None:
     neutral = Neutral(np.float32([[0, 1], [0, 1]]))
-    assert not neutral.call()
+    assert not neutral.set()
     for i in range(20):
         neutral.apply(face(i / 30, 0.2, 0.0, turn=0.3))
-    assert neutral.call()
+    assert neutral.set()
     rest = neutral.apply(face(1.0, 0.2, 0.0, turn=0.3))
     np.testing.assert_allclose(rest.weights, [0, 0], atol=1e-6)
     np.testing.assert_allclose(np.abs(rest.head_wxyz @ np.float32(HEAD_FRONT_WXYZ)), 1, atol=1e-5)
@@ -335,7 +335,7 @@ def test_keys_that_go_further_than_one_keep_their_range_live() -> None:
     np.testing.assert_allclose(found.weights, [1.8, -0.7], atol=0.01)
     for i in range(20):
         neutral.apply(face(2 + i / 30, 0.4, -0.2))
-    assert neutral.call()
+    assert neutral.set()
     for given, wanted in (((0.4, -0.2), (0, 0)), ((2.0, 1.0), (2, 1)), ((0.0, -1.0), (0, -1))):
         np.testing.assert_allclose(neutral.apply(face(3.0, *given)).weights, wanted, atol=1e-6)
 
@@ -387,7 +387,7 @@ def test_a_recording_that_cannot_be_written_goes_elsewhere_and_it_is_said(
     blocked, home = tmp_path / "file", tmp_path / "home"
     blocked.write_text("not a folder")
     monkeypatch.setattr(recording_store, "other_folders", lambda: [home])
-    recordings = KeptRecordings(blocked / "live", lambda path, take: None)
+    recordings = RecordingStore(blocked / "live", lambda path, take: None)
     recordings.hold(kept_take(2))
     (said,) = recordings.write()
     (path,) = recordings.written
@@ -405,7 +405,7 @@ def test_a_recording_is_held_until_it_is_on_the_disk(tmp_path: Path, monkeypatch
         raise FacecapError("The CSV cannot be written.", "")
 
     monkeypatch.setattr(recording_store, "save_take", full)
-    recordings = KeptRecordings(tmp_path, broken_csv)
+    recordings = RecordingStore(tmp_path, broken_csv)
     recordings.hold(kept_take(1))
     assert "disk is full" in recordings.write()[0]
     recordings.hold(kept_take(2))

@@ -173,6 +173,6 @@ def test_it_is_said_where_to_send_and_who_is_listened_to(monkeypatch: pytest.Mon
 def test_own_addresses_are_asked_for_without_sending() -> None:
     for elsewhere in sources._ELSEWHERE:
         socket.inet_aton(elsewhere)  # a number, so no name is looked up: that would send, and wait
-    for address in sources.own_addresses():
+    for address in sources.list_own_addresses():
         assert not address.startswith("127.")
         socket.inet_aton(address)

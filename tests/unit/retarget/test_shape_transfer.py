@@ -10,7 +10,7 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.retarget.close_contacts import close_lids_and_lips
-from facecap_addon.retarget.transfer_keys import carried_over, made_symmetric
+from facecap_addon.retarget.transfer_keys import symmetrise, transfer_shape_keys
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.surface import points_on
@@ -47,7 +47,7 @@ def carried() -> tuple[BlendshapeRig, LandmarkEmbedding]:
     source = some_keys()
     vertices = source.neutral @ STRETCH.T
     embedding = sample().embedding
-    return carried_over(source, sample().embedding, bare(source, vertices), embedding), embedding
+    return transfer_shape_keys(source, sample().embedding, bare(source, vertices), embedding), embedding
 
 
 def test_keys_come_back_on_a_head_of_other_proportions(carried: tuple[BlendshapeRig, LandmarkEmbedding]) -> None:
@@ -76,9 +76,9 @@ def test_eyes_keep_their_shape(carried: tuple[BlendshapeRig, LandmarkEmbedding])
     source = some_keys(("eyeLookOutLeft",))
     vertices = source.neutral @ STRETCH.T
     embedding = sample().embedding
-    made = carried_over(source, sample().embedding, bare(source, vertices), embedding)
+    made = transfer_shape_keys(source, sample().embedding, bare(source, vertices), embedding)
     head = read_head(made.neutral, made.triangles, embedding)
-    eye = next(organ.vertices for organ in head.parts.organs if organ.kind == "eye" and organ.centre[0] > 0)
+    eye = next(part.vertices for part in head.parts.rigid_parts if part.kind == "eye" and part.centre[0] > 0)
     some = eye[::40]
     before, after = (made.neutral + share * made.deltas[0] for share in (0.0, 1.0))
     lengths = [np.linalg.norm(mesh[some][:, None] - mesh[some][None], axis=-1) for mesh in (before, after)]
@@ -118,14 +118,14 @@ def test_left_and_right_are_made_mirror_images() -> None:
     uneven = rig.deltas.copy()
     uneven[0] *= 1.3
     uneven[2, rig.neutral[:, 0] > 0] *= 1.2
-    made = made_symmetric(replace(rig, deltas=uneven), found.embedding)
+    made = symmetrise(replace(rig, deltas=uneven), found.embedding)
     sizes = np.linalg.norm(made.deltas, axis=(1, 2))
     assert sizes[0] == pytest.approx(sizes[1], rel=1e-3)
     assert sizes[0] == pytest.approx(1.15 * np.linalg.norm(rig.deltas[0]), rel=0.01)
     lopsided = rig.neutral.copy()
     lopsided[rig.neutral[:, 0] > 0.01] *= (1.3, 1.0, 1.0)
     with pytest.raises(FacecapError, match="not the same on both sides"):
-        made_symmetric(replace(rig, neutral=lopsided), found.embedding)
+        symmetrise(replace(rig, neutral=lopsided), found.embedding)
 
 
 @pytest.mark.skipif(not ICT.is_file(), reason="the second rig is not part of the project")
@@ -138,7 +138,7 @@ def test_another_heads_own_keys_are_met(models: Path) -> None:
 
     truth = load_ict_rig(ICT)
     target = bare(truth, truth.neutral)
-    made = carried_over(some_keys(), sample().embedding, target, find_embedding(target, open_landmarker()))
+    made = transfer_shape_keys(some_keys(), sample().embedding, target, find_embedding(target, open_landmarker()))
     skin = slice(0, 9409)
     for name, delta in zip(made.channels, made.deltas, strict=True):
         theirs = sum(d for c, d in zip(truth.channels, truth.deltas, strict=True) if arkit_name(c) == name)

@@ -9,13 +9,13 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.landmarks.layout import BU_83, IBUG_68, layout_of, mediapipe_of
-from facecap_addon.retarget.geodesic import distance_from, edge_graph
-from facecap_addon.retarget.marker_warp import follow_points
+from facecap_addon.retarget.geodesic import edge_graph, measure_distance
+from facecap_addon.retarget.marker_warp import make_marker_warp
 from facecap_addon.retarget.options import KERNELS, WarpOptions
-from facecap_addon.retarget.per_frame_warp import solved_in_each_frame
+from facecap_addon.retarget.per_frame_warp import warp_per_frame
 from facecap_addon.retarget.rbf import SPACINGS, spacing
-from facecap_addon.retarget.region_scaling import region_scales
-from facecap_addon.retarget.rigid_alignment import on_bone, without_head_motion
+from facecap_addon.retarget.region_scaling import measure_region_scales
+from facecap_addon.retarget.rigid_alignment import remove_head_motion, select_on_bone
 from facecap_addon.retarget.warp import Warp, make_warp
 from facecap_addon.rig.surface import points_on
 from tests.unit.sample import sample
@@ -62,10 +62,10 @@ def test_the_sides_of_the_mouth_are_not_pulled_across_the_gap() -> None:
     found = sample()
     key = found.rig.channels.index("jawOpen")
     errors = {}
-    for sides in (True, False):
-        warp, moved = driven(options=WarpOptions(sides=sides))
+    for lip_lid_coordinates in (True, False):
+        warp, moved = driven(options=WarpOptions(lip_lid_coordinates=lip_lid_coordinates))
         error = warp.frames(moved[key : key + 1])[0] - found.rig.neutral - found.rig.deltas[key]
-        errors[sides] = float(np.sqrt((error[warp.skin.rows] ** 2).mean()))
+        errors[lip_lid_coordinates] = float(np.sqrt((error[warp.skin.rows] ** 2).mean()))
     assert errors[True] < 0.6 * errors[False]
 
 
@@ -75,9 +75,9 @@ def test_neck_and_back_of_the_head_stay() -> None:
     graph = edge_graph(found.rig.neutral, found.rig.triangles)
     near = found.rig.triangles[found.embedding.triangle[mediapipe_of("bu-83")]].ravel()
     eyes = landmarks_of(found.rig.neutral, "bu-83")[[0, 12]]
-    far = distance_from(graph, near) > 1.0 * np.linalg.norm(eyes[0] - eyes[1]) + 1e-4
-    organs = np.concatenate([organ.vertices for organ in warp.organs])
-    far[organs] = False
+    far = measure_distance(graph, near) > 1.0 * np.linalg.norm(eyes[0] - eyes[1]) + 1e-4
+    rigid_parts = np.concatenate([part.vertices for part in warp.rigid_parts])
+    far[rigid_parts] = False
     far[np.setdiff1d(warp.rows, warp.skin.rows)] = False
     assert far.sum() > 500
     assert np.abs(warp.frames(moved)[:, far] - warp.rest[far]).max() < 5e-5
@@ -88,14 +88,14 @@ def test_eyes_and_teeth_move_as_a_whole() -> None:
     for scheme in SCHEMES:
         warp, moved = driven(scheme)
         frames = warp.frames(moved)
-        kinds = {organ.kind for organ in warp.organs}
+        kinds = {part.kind for part in warp.rigid_parts}
         assert {"eye", "jaw", "skull"} <= kinds
-        for organ in warp.organs:
-            some = organ.vertices[:: max(1, len(organ.vertices) // 30)]
+        for part in warp.rigid_parts:
+            some = part.vertices[:: max(1, len(part.vertices) // 30)]
             before = np.linalg.norm(warp.rest[some][:, None] - warp.rest[some][None], axis=-1)
             after = np.linalg.norm(frames[:, some][:, :, None] - frames[:, some][:, None], axis=-1)
             assert np.abs(after - before).max() < 1e-5
-    jaw = np.concatenate([organ.vertices for organ in warp.organs if organ.kind == "jaw"])
+    jaw = np.concatenate([part.vertices for part in warp.rigid_parts if part.kind == "jaw"])
     key = found.rig.channels.index("jawOpen")
     down = (frames[key, jaw] - warp.rest[jaw]).mean(axis=0)
     true = found.rig.deltas[key][jaw].mean(axis=0)
@@ -106,7 +106,7 @@ def test_an_iris_that_moves_turns_its_eye() -> None:
     found = sample()
     warp, moved = driven("mediapipe-478")
     key = found.rig.channels.index("eyeLookOutLeft")
-    eye = next(organ for organ in warp.organs if organ.kind == "eye" and organ.centre[0] > 0)
+    eye = next(part for part in warp.rigid_parts if part.kind == "eye" and part.centre[0] > 0)
     error = (
         warp.frames(moved[key : key + 1])[0, eye.vertices] - (found.rig.neutral + found.rig.deltas[key])[eye.vertices]
     )
@@ -122,7 +122,7 @@ def test_frame_by_frame_is_the_same_as_all_at_once() -> None:
 def test_the_papers_way_agrees_where_motions_are_small() -> None:
     warp, moved = driven()
     path = np.linspace(0, 1, 4)[:, None, None] * moved[24] * 0.1
-    theirs = np.stack(list(solved_in_each_frame(warp, path, WarpOptions())))
+    theirs = np.stack(list(warp_per_frame(warp, path, WarpOptions())))
     ours = warp.frames(path)
     assert np.abs(theirs - ours).max() < 0.15 * np.abs(path).max()
     assert np.abs(theirs[-1] - warp.rest).max() > 0.5 * np.abs(path).max()
@@ -164,7 +164,7 @@ def test_head_motion_is_taken_out_and_given_back() -> None:
     turn = Rotation.from_rotvec([[0, 0, 0], [0.2, 0, 0.1], [0, 0.3, 0]]).as_matrix()
     shift = np.array([[0, 0, 0], [0.01, 0, 0], [0, 0.02, 0.03]])
     moved = np.einsum("fij,flj->fli", turn, rest + face) + shift[:, None]
-    still, found_turn, found_shift = without_head_motion(rest, moved - rest, on_bone("bu-83"))
+    still, found_turn, found_shift = remove_head_motion(rest, moved - rest, select_on_bone("bu-83"))
     np.testing.assert_allclose(still, face, atol=1e-9)
     np.testing.assert_allclose(found_turn, turn, atol=1e-9)
     np.testing.assert_allclose(found_shift, shift, atol=1e-9)
@@ -175,7 +175,7 @@ def test_motion_is_scaled_region_by_region() -> None:
     wide = rest.copy()
     mouth = list(range(48, 68))
     wide[mouth] = rest[mouth].mean(0) + 1.5 * (rest[mouth] - rest[mouth].mean(0))
-    scales = region_scales(rest, wide, "bu-83")
+    scales = measure_region_scales(rest, wide, "bu-83")
     np.testing.assert_allclose(scales[mouth], 1.5, rtol=1e-6)
     np.testing.assert_allclose(scales[list(BU_83.brow_left)], 1.0, rtol=1e-6)
     squinting = rest.copy()
@@ -183,7 +183,7 @@ def test_motion_is_scaled_region_by_region() -> None:
     middle = 0.5 * (rest[upper, 2] + rest[lower, 2])
     for side in (upper, lower):
         squinting[side, 2] = middle + 0.5 * (rest[side, 2] - middle)
-    assert region_scales(rest, squinting, "bu-83")[upper, 2] == pytest.approx(0.5, rel=1e-6)
+    assert measure_region_scales(rest, squinting, "bu-83")[upper, 2] == pytest.approx(0.5, rel=1e-6)
 
 
 def test_layouts_correspond() -> None:
@@ -202,7 +202,7 @@ def test_layouts_correspond() -> None:
 def test_a_mesh_follows_points_of_no_layout() -> None:
     found = sample()
     points = landmarks_of(found.rig.neutral, "ibug-68")
-    warp, said = follow_points(found.rig.neutral, found.rig.triangles, np.concatenate([points, points[:2]]))
+    warp, said = make_marker_warp(found.rig.neutral, found.rig.triangles, np.concatenate([points, points[:2]]))
     assert said == ["2 points lie where others do and were merged"]
     step = np.zeros((1, 70, 3))
     step[0, 30] = (0, -0.005, 0)  # the tip of the nose
@@ -210,9 +210,9 @@ def test_a_mesh_follows_points_of_no_layout() -> None:
     furthest = np.linalg.norm(moved, axis=1).argmax()
     assert np.linalg.norm(found.rig.neutral[furthest] - points[30]) < 0.012
     with pytest.raises(FacecapError, match="far from the mesh"):
-        follow_points(found.rig.neutral, found.rig.triangles, points + 2.0)
+        make_marker_warp(found.rig.neutral, found.rig.triangles, points + 2.0)
     with pytest.raises(FacecapError, match="four or more"):
-        follow_points(found.rig.neutral, found.rig.triangles, points[:3])
+        make_marker_warp(found.rig.neutral, found.rig.triangles, points[:3])
 
 
 def test_distances_go_along_the_surface() -> None:
@@ -221,9 +221,9 @@ def test_distances_go_along_the_surface() -> None:
     vertices = np.stack([x, y, -np.abs(x - 1.0)], -1).reshape(-1, 3)
     cell = (np.arange(20)[:, None] * 5 + np.arange(4)).ravel()
     triangles = np.concatenate([np.stack([cell, cell + 5, cell + 6], 1), np.stack([cell, cell + 6, cell + 1], 1)])
-    distance = distance_from(edge_graph(vertices, triangles), np.array([2]))
+    distance = measure_distance(edge_graph(vertices, triangles), np.array([2]))
     assert distance[20 * 5 + 2] == pytest.approx(2.0 * np.sqrt(2.0), rel=0.02)
-    assert np.isinf(distance_from(edge_graph(vertices, triangles), np.array([2]), limit=1.0)[-1])
+    assert np.isinf(measure_distance(edge_graph(vertices, triangles), np.array([2]), limit=1.0)[-1])
 
 
 def test_few_points_are_as_wide_as_they_are_apart() -> None:
@@ -236,6 +236,6 @@ def test_few_points_are_as_wide_as_they_are_apart() -> None:
     triangles = np.concatenate([np.stack(c, -1).reshape(-1, 3) for c in (corners[:3], [corners[0], *corners[2:]])])
     points = vertices[index[[20, 20, 40, 40, 30], [20, 40, 20, 40, 30]]]
     width = SPACINGS["gaussian-printed"] * spacing(points)
-    warp, _ = follow_points(vertices, triangles, points)
-    told, _ = follow_points(vertices, triangles, points, sigma_m=width)
+    warp, _ = make_marker_warp(vertices, triangles, points)
+    told, _ = make_marker_warp(vertices, triangles, points, sigma_m=width)
     np.testing.assert_allclose(warp.matrix, told.matrix, atol=1e-6)

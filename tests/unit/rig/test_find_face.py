@@ -15,7 +15,7 @@ from facecap_addon.geometry.quaternions import FRONT
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.retarget.transfer_keys import carried_over
+from facecap_addon.retarget.transfer_keys import transfer_shape_keys
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding
 from facecap_addon.rig.network_response import face_mesh
@@ -104,7 +104,7 @@ def test_keys_made_on_a_turned_head_move_it_as_they_should(turned_landmarks: Lan
         ranges=head.rig.ranges[chosen],
     )
     true = turned(few, TURN)
-    made = carried_over(few, head.embedding, bare(true), turned_landmarks)
+    made = transfer_shape_keys(few, head.embedding, bare(true), turned_landmarks)
     for ours, theirs in zip(made.deltas, true.deltas, strict=True):
         assert float((ours * theirs).sum()) > 0.9 * float(np.linalg.norm(ours) * np.linalg.norm(theirs))
 

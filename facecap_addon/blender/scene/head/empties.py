@@ -10,7 +10,7 @@ import numpy as np
 
 from ....arrays import F32
 from ....errors import FacecapError
-from ....retarget.marker_warp import follow_points
+from ....retarget.marker_warp import make_marker_warp
 from ....takes.point_cache import write_point_cache
 from ..animation.point_cache import play_written
 from ..footage import scene_rate
@@ -48,7 +48,7 @@ def follow_empties(
     finally:
         scene.frame_set(before)
     places = track @ axes.T
-    warp, remarks = follow_points(rig.neutral, rig.triangles, places[0])
+    warp, remarks = make_marker_warp(rig.neutral, rig.triangles, places[0])
     back = np.linalg.inv(axes).astype(np.float32).T
 
     def samples() -> Iterator[F32]:
