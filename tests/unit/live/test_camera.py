@@ -227,7 +227,7 @@ def test_a_camera_that_cannot_be_had_says_so(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("system", ["linux", "win32", "darwin"])
 def test_no_address_of_the_network_is_ever_opened(system: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(sources, "listed_cameras", lambda _: [ListedCamera("0", "http camera")])
+    monkeypatch.setattr(sources, "list_cameras", lambda _: [ListedCamera("0", "http camera")])
     monkeypatch.setattr(sources, "sys", type("System", (), {"platform": system}))
     monkeypatch.setattr(av, "open", lambda *args, **_: opened.append(args))
     monkeypatch.chdir(tmp_path)
@@ -239,7 +239,7 @@ def test_no_address_of_the_network_is_ever_opened(system: str, monkeypatch: pyte
 
 
 def test_a_name_that_nothing_has_is_answered_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "listed_cameras", lambda _: [BRIO, STREAM])
+    monkeypatch.setattr(sources, "list_cameras", lambda _: [BRIO, STREAM])
     with pytest.raises(FacecapError, match=r"no camera and no video called Webcam.*Logitech BRIO, Cam Link 4K"):
         open_source("Webcam")
     with pytest.raises(FacecapError, match="talk"):

@@ -386,7 +386,7 @@ def test_a_recording_that_cannot_be_written_goes_elsewhere_and_it_is_said(
 ) -> None:
     blocked, home = tmp_path / "file", tmp_path / "home"
     blocked.write_text("not a folder")
-    monkeypatch.setattr(recording_store, "other_folders", lambda: [home])
+    monkeypatch.setattr(recording_store, "list_other_folders", lambda: [home])
     recordings = RecordingStore(blocked / "live", lambda path, take: None)
     recordings.hold(kept_take(2))
     (said,) = recordings.write()

@@ -153,7 +153,7 @@ def test_large_datagrams_and_a_network_that_is_away_do_not_end_a_capture(monkeyp
 
 
 def test_it_is_said_where_to_send_and_who_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "own_addresses", lambda: ["192.168.1.20", "10.0.0.4"])
+    monkeypatch.setattr(sources, "list_own_addresses", lambda: ["192.168.1.20", "10.0.0.4"])
     source = PacketSource(0)
     assert source.address == "0.0.0.0"
     assert f"192.168.1.20 or 10.0.0.4, port {source.port}" in source.waiting
@@ -164,7 +164,7 @@ def test_it_is_said_where_to_send_and_who_is_listened_to(monkeypatch: pytest.Mon
     assert f"127.0.0.1, port {alone.port}" in alone.waiting
     assert alone.address == "127.0.0.1"
     alone.close()
-    monkeypatch.setattr(sources, "own_addresses", list)
+    monkeypatch.setattr(sources, "list_own_addresses", list)
     lost = PacketSource(0)
     assert "no network address" in lost.waiting
     lost.close()
