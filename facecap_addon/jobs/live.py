@@ -155,7 +155,7 @@ class _Capture:
         self._settings, self._rig, self._source, self._method = settings, rig, source, method
         self._smooth, self._controls, self._neutral = smooth, controls, Neutral(rig.ranges)
         self._recording = Recording(rig.channels) if settings.record else None
-        self._kept = RecordingStore(settings.out, _write_csv)
+        self._recordings = RecordingStore(settings.out, _write_csv)
         self._told_takes = 0
         self._lines: list[str] = []
         self._sender = None if target is None else FaceSender(target, rig)
@@ -176,7 +176,7 @@ class _Capture:
             while not mailbox.ended:
                 if self._settings.seconds is not None and time.monotonic() - began > self._settings.seconds:
                     break
-                note = self._handle_controls() or self._say(self._kept.try_again()) or note
+                note = self._handle_controls() or self._say(self._recordings.try_again()) or note
                 if self._ending:
                     break
                 captured = mailbox.get(_WAIT_S)
@@ -205,15 +205,15 @@ class _Capture:
                 note = ""
         except FacecapError as error:  # the camera was unplugged: what was recorded until then is told with it
             self._keep()
-            if not self._kept.written:
+            if not self._recordings.written:
                 raise
-            places = ", ".join(str(path) for path in self._kept.written)
+            places = ", ".join(str(path) for path in self._recordings.written)
             raise FacecapError(f"{error.what} Recorded until then: {places}", error.way_out) from error
         finally:
             self._keep()
             if self._picture is not None:
                 self._picture.close()
-        self._kept.check()
+        self._recordings.check()
         return self._result(time.monotonic() - began, solved)
 
     def _handle_controls(self) -> str:
@@ -233,13 +233,13 @@ class _Capture:
 
     def _set_neutral(self) -> str:
         refitted = self._method.set_neutral()
-        if not self._neutral.call(weights=not refitted):
+        if not self._neutral.set(weights=not refitted):
             return "No face was seen just now: look into the camera, relax, and try again."
         self._just_neutral = True
         return "This face is neutral now."
 
     def _auto_neutral(self, time_s: float, face: LiveFace | None) -> str:
-        """Call the neutral face at the time that the settings name."""
+        """Set the neutral pose at the time that the settings name."""
         after = self._settings.neutral_after
         if face is not None and self._first_seen_s is None:
             self._first_seen_s = time_s
@@ -251,7 +251,7 @@ class _Capture:
     def _keep(self) -> str:
         """Write the recording, if there is one, and what is not written yet; returns what there is to say."""
         if self._recording is None:
-            return self._say(self._kept.write())
+            return self._say(self._recordings.write())
         facts: dict[str, object] = {
             "method": f"live, {self._settings.method}",
             "source": self._settings.source,
@@ -264,9 +264,9 @@ class _Capture:
         except FacecapError as error:
             self._recording = None
             return self._say([error.what])
-        self._kept.hold(take)
+        self._recordings.hold(take)
         self._recording = None
-        return self._say(self._kept.write())
+        return self._say(self._recordings.write())
 
     def _say(self, lines: list[str]) -> str:
         """Note what there is to say for the end, too; returns it."""
@@ -276,8 +276,8 @@ class _Capture:
     def _event(self, captured: LivePicture | LivePacket, face: LiveFace | None, note: str) -> FaceEvent:
         span = self._solved_s[-1] - self._solved_s[0]
         take = ""
-        if self._told_takes < len(self._kept.written):
-            take = str(self._kept.written[self._told_takes])
+        if self._told_takes < len(self._recordings.written):
+            take = str(self._recordings.written[self._told_takes])
             self._told_takes += 1
         neutral, self._just_neutral = self._just_neutral, False
         place: tuple[float, ...] = ()
@@ -317,7 +317,7 @@ class _Capture:
             f"{mailbox.put_count} frames in {seconds:.1f} s, {solved} with a face, {mailbox.dropped} dropped "
             f"({share:.1%}); typical delay {middle:.0f} ms, up to about {high:.0f} ms."
         )
-        return LiveResult(tuple(self._kept.written), (*self._lines, *self._source.notes, line), facts)
+        return LiveResult(tuple(self._recordings.written), (*self._lines, *self._source.notes, line), facts)
 
 
 def _write_csv(path: Path, take: Take) -> None:
