@@ -55,7 +55,7 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
             column.prop(learn, "mining")
         if "emphasis" in own:
             column.prop(learn, "emphasis")
-            draw_optional(layout, learn, "outlier", "Outlier Distance")
+            draw_optional(layout, learn, "outlier", "Outlier Limit")
             draw_optional(layout, learn, "gap", "Lead")
 
 

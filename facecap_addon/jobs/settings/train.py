@@ -66,7 +66,7 @@ class TrainSettings:
         help="dfcn: distance from the large network beyond which a label counts as wrong; if not given: estimated",
         tooltip="Distance from the large network beyond which a label counts as wrong; off: estimated",
         min=0.0,
-        label="Outlier Distance",
+        label="Outlier Limit",
     )
     emphasis: float = setting(
         1.5,
