@@ -69,6 +69,7 @@ lint: $(DEV)
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m pyright
+	$(PY) -m pyright -p pyrightconfig.blender.json
 
 format: $(DEV)
 	$(PY) -m ruff check --fix .

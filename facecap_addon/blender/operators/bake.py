@@ -139,7 +139,7 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
     bl_description = "Smooth the take and bake it; lips and lids stay closed, and the solve itself is not changed"
     bl_options = {"REGISTER", "UNDO"}
 
-    poll = FACECAP_OT_bake.poll
+    poll = FACECAP_OT_bake.poll  # pyright: ignore[reportAssignmentType]  a class method
 
     def run(self, context: bpy.types.Context) -> set[str]:
         from ...jobs.settings.filter import ENDING
@@ -185,7 +185,7 @@ class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
         name="Format", items=[("PC2", "PC2", "Point Cache 2"), ("MDD", "MDD", "Lightwave's, with times")]
     )
 
-    poll = FACECAP_OT_bake.poll
+    poll = FACECAP_OT_bake.poll  # pyright: ignore[reportAssignmentType]  a class method
 
     def run(self, context: bpy.types.Context) -> set[str]:
         from ...takes.names import free_path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import bpy
 
@@ -204,7 +204,7 @@ def scene_of(job: session.Job) -> bpy.types.Scene:
         raise FacecapError(
             f"The scene “{job.scene.name}” was deleted meanwhile.", "What was found is kept in the job's folder."
         )
-    return scene
+    return cast("bpy.types.Scene", scene)
 
 
 def object_of(job: session.Job) -> bpy.types.Object:
@@ -215,7 +215,7 @@ def object_of(job: session.Job) -> bpy.types.Object:
             f"“{job.character.name}” was deleted meanwhile, so there is nothing to key.",
             "Pick another mesh with the same shape keys, and Bake Again.",
         )
-    return obj
+    return cast("bpy.types.Object", obj)
 
 
 def start_worker(context: bpy.types.Context) -> ProcessRunner:

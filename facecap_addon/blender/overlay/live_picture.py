@@ -113,8 +113,8 @@ def _texture_of(picture: NDArray[np.uint8]):
         height, width = picture.shape[:2]
         # Before 5.0 textures are taken for scene-linear in the viewport.
         values = rgba(picture, linear=bpy.app.version < (5, 0, 0)).ravel()
-        pixels = gpu.types.Buffer("FLOAT", len(values), values)
-        _texture = id(picture), gpu.types.GPUTexture((width, height), format="RGBA16F", data=pixels)
+        pixels = gpu.types.Buffer("FLOAT", len(values), values)  # pyright: ignore[reportCallIssue]  stub lacks it
+        _texture = id(picture), gpu.types.GPUTexture((width, height), format="RGBA16F", data=pixels)  # pyright: ignore[reportCallIssue]  stub
     return _texture[1]
 
 

@@ -152,7 +152,7 @@ def _clip(shows: bpy.types.Camera | bpy.types.SpaceView3D, away: float) -> None:
 def _bounds(obj: bpy.types.Object) -> tuple[Vector, Vector]:
     """The resting character's bounding box in the world."""
     corners = [rest_matrix(obj) @ Vector(corner) for corner in obj.bound_box]
-    return Vector(map(min, *corners)), Vector(map(max, *corners))
+    return Vector(map(min, *corners)), Vector(map(max, *corners))  # pyright: ignore[reportCallIssue]  stub
 
 
 def _object(scene: bpy.types.Scene, name: str, make_data) -> bpy.types.Object:

@@ -107,7 +107,7 @@ def add_audio(
         strip.sound_offset = (exact - first) / scene_rate(scene)
     strip["facecap"] = True
     scene.sync_mode = "AUDIO_SYNC"
-    return strip
+    return strip  # pyright: ignore[reportReturnType]  of type SOUND
 
 
 def strips_of(editor: bpy.types.SequenceEditor):

@@ -13,7 +13,7 @@ _GAP = 0.15  # between the two, in widths of what is placed
 def box_of(objects: Iterable[bpy.types.Object]) -> tuple[Vector, Vector]:
     """Lowest and highest corner of the box around some objects, in the world."""
     corners = [obj.matrix_world @ Vector(corner) for obj in objects for corner in obj.bound_box]
-    return Vector(map(min, *corners)), Vector(map(max, *corners))
+    return Vector(map(min, *corners)), Vector(map(max, *corners))  # pyright: ignore[reportCallIssue]  any iterable will do
 
 
 def way_to_a_free_place(

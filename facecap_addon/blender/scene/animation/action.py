@@ -123,7 +123,7 @@ def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
                 f"The mesh of “{obj.name}” is linked from another file and Blender could not override it.",
                 "Make the mesh local (Object > Relations > Make Local), and bake again.",
             )
-    return obj.data.shape_keys
+    return obj.data.shape_keys  # pyright: ignore[reportReturnType]  a mesh with keys
 
 
 def _check(frames: NDArray[np.float64], weights: NDArray[np.float64], channels: Sequence[str]) -> None:

@@ -131,7 +131,7 @@ def _keys_outside(curve: bpy.types.FCurve, first: float, last: float) -> dict[st
         read[name] = values
     frames = read["co"][:, 0]
     margin = 1e-3  # keys are float32: a key of the same take may differ in the last digit
-    outside = (frames < first - margin) | (frames > last + margin)
+    outside = (frames < first - margin) | (frames > last + margin)  # pyright: ignore[reportOperatorIssue]  floats
     return {name: values[outside] for name, values in read.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import bpy
 import numpy as np
@@ -69,7 +69,7 @@ def bases_of(target: Target, motion: list[Matrix]) -> list[Matrix]:
 
 def check_movable(target: Target) -> None:
     """Raise FacecapError if an object or a pose bone cannot be animated."""
-    owner: bpy.types.Object = target.id_data
+    owner = cast("bpy.types.Object", target.id_data)
     if owner.library is not None and owner.override_library is None:
         raise FacecapError(
             f"“{owner.name}” is linked from another file, so it cannot be animated here.",
@@ -100,7 +100,7 @@ def key_bases(
         within: the shape keys' action; where actions have slots, the keys go into it.
     """
     is_bone = isinstance(target, bpy.types.PoseBone)
-    owner: bpy.types.Object = target.id_data
+    owner = cast("bpy.types.Object", target.id_data)
     curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
     stood = standing(target)
     action = present_action(owner) if mode == "mix" else None

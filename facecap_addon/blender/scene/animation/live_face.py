@@ -53,7 +53,7 @@ class LivePuppet:
             if self._reference is None:  # a head that looks into the camera looks ahead, wherever it is
                 front = np.array([HEAD_FRONT_WXYZ])
                 self._reference = camera_from_rig(front, np.array([face.head_m]), self._head_from_rig)[0]
-            moved = world_motion(self._obj, np.stack([self._reference, pose]), 0, rest=self._rest)[1]
+            moved = world_motion(self._obj, np.stack([self._reference, pose]), 0, rest=self._rest)[1]  # pyright: ignore[reportCallIssue]  set
             place_head(self._target, moved, self._placed, location=self._location)
 
     def rest_here(self) -> None:

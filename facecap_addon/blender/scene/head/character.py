@@ -175,7 +175,7 @@ def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.typ
         raise FacecapError(f"The character is {kind}.", way_out)
     if obj.mode == "EDIT":
         obj.update_from_editmode()
-    mesh: bpy.types.Mesh = obj.data
+    mesh: bpy.types.Mesh = obj.data  # pyright: ignore[reportAssignmentType]  of type MESH
     keys = mesh.shape_keys
     if not bare and (keys is None or len(keys.key_blocks) < 2):
         raise FacecapError(

@@ -78,9 +78,9 @@ def _base_color(material: bpy.types.Material | None) -> tuple[float, float, floa
 def _base_texture(material: bpy.types.Material | None) -> bpy.types.Image | None:
     """The picture that colours a material, if it is plugged straight into the base colour and not huge."""
     socket = None if material is None else _base_socket(material)
-    if socket is None or not socket.is_linked or socket.links[0].from_node.type != "TEX_IMAGE":
+    if socket is None or not socket.is_linked or socket.links[0].from_node.type != "TEX_IMAGE":  # pyright: ignore[reportOptionalSubscript]  linked
         return None
-    image = socket.links[0].from_node.image
+    image = socket.links[0].from_node.image  # pyright: ignore[reportOptionalSubscript]  linked
     if image is None or image.source not in ("FILE", "GENERATED"):
         return None
     width, height = image.size  # (0, 0) where the file is missing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import bpy
 from mathutils import Matrix
@@ -64,7 +64,7 @@ def rest_pose(bone: bpy.types.PoseBone) -> Matrix:
 
 def standing(target: Target) -> dict[str, Any]:
     """How an object or a pose bone stands when no bake moves it: for `mark_rest`, to be read before it is keyed."""
-    owner: bpy.types.Object = target.id_data
+    owner = cast("bpy.types.Object", target.id_data)
     name = target.name if isinstance(target, bpy.types.PoseBone) else ""
     for _, marks in _marks(owner):
         if name in marks:
@@ -79,13 +79,13 @@ def mark_rest(target: Target, stood: dict[str, Any], *, made: bool) -> None:
     Args:
         stood: what `standing` gave before.  made: whether the action was made for this bake: it may be taken off again.
     """
-    owner: bpy.types.Object = target.id_data
+    owner = cast("bpy.types.Object", target.id_data)
     action, key = owner.animation_data.action, _key(owner)
     marks = json.loads(action.get(key, "{}"))
     own = made or (bool(marks) and all(mark["own"] for mark in marks.values()))
     name = target.name if isinstance(target, bpy.types.PoseBone) else ""
     marks[name] = {**stood, "own": own}
-    action[key] = json.dumps(marks)
+    action[key] = json.dumps(marks)  # pyright: ignore[reportOptionalSubscript]  it has an action
 
 
 def take_off(owners: Iterable[bpy.types.Object]) -> list[str]:
@@ -133,7 +133,7 @@ def holding(target: Target) -> list[str]:
         for constraint in target.constraints
         if not constraint.mute and constraint.influence > 0 and constraint.type in _DECIDING
     ]
-    owner: bpy.types.Object = target.id_data
+    owner = cast("bpy.types.Object", target.id_data)
     prefix = target.path_from_id() + "." if isinstance(target, bpy.types.PoseBone) else ""
     paths = {prefix + path for path in ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle")}
     drivers = owner.animation_data.drivers if owner.animation_data else ()
