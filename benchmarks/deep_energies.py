@@ -32,7 +32,7 @@ from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.refine.networks.landmark_module import open_module
-from facecap_addon.refine.refine import Refined, Refinement, Watch
+from facecap_addon.refine.refine import Callbacks, Refinement, RefineResult
 from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.shots import Shot
 from facecap_addon.refine.views import first_view
@@ -162,7 +162,7 @@ def refine(
     rows: tuple[int, int] | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     extra: list[Shot] | None = None,
-) -> Refined:
+) -> RefineResult:
     """Refine a take of the scene with the known camera."""
     landmarker = open_landmarker()
     pictures = PicturesByRow(open_footage(scene.clip))
@@ -177,7 +177,7 @@ def refine(
             [shot, *(extra or [])],
             open_module("mediapipe-478", None),
             settings,
-            Watch(progress, lambda *_: None),
+            Callbacks(progress, lambda *_: None),
             NothingKept(),
             rows=rows,
         ).run()

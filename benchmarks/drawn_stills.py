@@ -15,7 +15,7 @@ from benchmarks.sample_head import sample_rig
 from facecap_addon.fit.energies.expression_prior import poses_to_rehearse
 from facecap_addon.learn.data.synthetic_footage import drawn, look_of
 from facecap_addon.learn.networks.meng.train import CLASSES
-from facecap_addon.refine.render_mesh import Actor, actor_of
+from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 
 VARIED = 0.12
 
@@ -31,17 +31,17 @@ def expressions(channels: tuple[str, ...]) -> NDArray[np.float32]:
     return np.stack(chosen)
 
 
-def another_person(actor: Actor, random: np.random.Generator) -> Actor:
+def another_person(mesh: RenderMesh, random: np.random.Generator) -> RenderMesh:
     """The same topology with other proportions."""
-    points = actor.neutral.numpy()
+    points = mesh.neutral.numpy()
     moved = points * (1 + random.normal(0, 0.035, 3))
-    low, high = actor.landmarks.min(0), actor.landmarks.max(0)
+    low, high = mesh.landmarks.min(0), mesh.landmarks.max(0)
     for _ in range(8):
         centre = random.uniform(low, high)
         reach = random.uniform(0.02, 0.05)
         near = np.exp(-(((points - centre) / reach) ** 2).sum(1))
         moved += near[:, None] * random.normal(0, 0.003, 3)
-    return replace(actor, neutral=torch.from_numpy(moved.astype(np.float32)))
+    return replace(mesh, neutral=torch.from_numpy(moved.astype(np.float32)))
 
 
 def draw_stills(folder: Path, persons: int = 14, each: int = 1, seed: int = 0) -> Path:
@@ -49,11 +49,11 @@ def draw_stills(folder: Path, persons: int = 14, each: int = 1, seed: int = 0) -
     if (folder / "done").is_file():
         return folder
     rig = sample_rig()
-    actor = actor_of(rig, embedding_of(rig, "sample_head"))
-    faces = expressions(actor.channels)
+    mesh = build_render_mesh(rig, embedding_of(rig, "sample_head"))
+    faces = expressions(mesh.channels)
     random = np.random.default_rng(seed)
     for person in range(persons):
-        who = another_person(actor, random)
+        who = another_person(mesh, random)
         for number in range(each):
             strength = random.uniform(1 - VARIED, 1 + VARIED, (len(faces), 1))
             weights = np.clip(faces * strength + random.normal(0, 0.02, faces.shape) * (faces > 0), 0, 1)

@@ -17,10 +17,10 @@ from facecap_addon.fit.energies.weight_priors import channel_priors
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import PicturesByRow
-from facecap_addon.refine.flow.infill import infill, interpolated
+from facecap_addon.refine.flow.infill import infill, interpolate_gap
 from facecap_addon.refine.flow.optical_flow import DisFlow
-from facecap_addon.refine.flow.surface_points import Tracers, spread_tracers
-from facecap_addon.refine.render_mesh import Actor, actor_of
+from facecap_addon.refine.flow.surface_points import SurfacePoints, sample_surface_points
+from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 from facecap_addon.refine.state import DeepState, head_points
 from facecap_addon.refine.take_state import state_of
 from facecap_addon.refine.views import first_view
@@ -28,30 +28,30 @@ from facecap_addon.refine.views import first_view
 LENGTHS, PLACES = (3, 10), 10
 
 
-def true_state(scene: Scene, actor: Actor) -> DeepState:
+def true_state(scene: Scene, mesh: RenderMesh) -> DeepState:
     """The truth as the refinement's unknowns."""
     head = scene.camera_from_rig @ np.linalg.inv(scene.embedding.head_from_rig)
     frames = len(head)
-    weights = np.clip(scene.weights.astype(np.float64), actor.low, actor.high)
+    weights = np.clip(scene.weights.astype(np.float64), mesh.low, mesh.high)
     turn = Rotation.from_matrix(head[:, :3, :3]).as_matrix()
-    return DeepState(turn, head[:, :3, 3] / actor.scale, weights, np.zeros((frames, 6)))
+    return DeepState(turn, head[:, :3, 3] / mesh.scale, weights, np.zeros((frames, 6)))
 
 
-def face_points(actor: Actor, tracers: Tracers, state: DeepState) -> np.ndarray:
+def face_points(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState) -> np.ndarray:
     """(N, P, 3) m: the tracers' places in the camera's space."""
-    points = head_points(actor, state.weights, state.jaw).numpy()[:, tracers.vertices]
-    at = np.einsum("pc,npcd->npd", tracers.barycentric, points)
+    points = head_points(mesh, state.weights, state.jaw).numpy()[:, surface_points.vertices]
+    at = np.einsum("pc,npcd->npd", surface_points.barycentric, points)
     return at @ state.rotation.transpose(0, 2, 1) + state.translation[:, None]
 
 
 def main() -> None:
     scene = take_scene()
     take = landmark_fit(scene)
-    actor, tracers = actor_of(scene.rig, scene.embedding), None
-    tracers = spread_tracers(actor)
+    mesh, surface_points = build_render_mesh(scene.rig, scene.embedding), None
+    surface_points = sample_surface_points(mesh)
     priors = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0)
     view = first_view(centered_camera(*take.image_size, scene.focal_px))
-    true, solved = true_state(scene, actor), state_of(take, actor)
+    true, solved = true_state(scene, mesh), state_of(take, mesh)
     pictures = PicturesByRow(open_footage(scene.clip))
     for length in LENGTHS:
         firsts = np.linspace(12, take.frame_count - length - 8, PLACES).astype(int)
@@ -63,13 +63,23 @@ def main() -> None:
                 gap = {row: pictures(row) for row in range(first - 1, first + length + 1)}
                 span = (first, first + length - 1)
                 found = infill(
-                    actor, tracers, view, around, span, gap, take.time_s, DisFlow(), priors.precision, priors.smooth
+                    mesh,
+                    surface_points,
+                    view,
+                    around,
+                    span,
+                    gap,
+                    take.time_s,
+                    DisFlow(),
+                    priors.precision,
+                    priors.smooth,
                 )
-                between = interpolated(around, first - 1, first + length, take.time_s)
-                target = face_points(actor, tracers, true.part(rows))
+                between = interpolate_gap(around, first - 1, first + length, take.time_s)
+                target = face_points(mesh, surface_points, true.part(rows))
                 squares.append(
                     tuple(
-                        float(((face_points(actor, tracers, s) - target) ** 2).sum(-1).mean()) for s in (found, between)
+                        float(((face_points(mesh, surface_points, s) - target) ** 2).sum(-1).mean())
+                        for s in (found, between)
                     )  # type: ignore[arg-type]
                 )
             flow, line = np.sqrt(np.mean(squares, axis=0)) * 1000

@@ -21,7 +21,7 @@ from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.learn.data.frames import read_frames_of
 from facecap_addon.learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
-from facecap_addon.refine.render_mesh import actor_of
+from facecap_addon.refine.render_mesh import build_render_mesh
 from facecap_addon.rig.embedding import load_embedding
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.face_keypoints import face_points, mark_up
@@ -78,7 +78,7 @@ def pushed_forward(training_set: TrainingSet) -> TrainingSet:
     (folder / "shots").mkdir()
     rig = training_set.rig
     embedding = load_embedding(sorted(CACHE.glob("landmarks-*.npz"))[-1])
-    actor = actor_of(rig, embedding)
+    actor = build_render_mesh(rig, embedding)
     time_s = np.arange(40) / DRAWN_FPS
     weights = np.zeros((len(time_s), len(rig.channels)))
     weights[:, rig.channels.index("jawForward")] = np.sin(np.pi * np.arange(40) / 39) ** 2

@@ -17,13 +17,13 @@ from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import PicturesByRow
 from facecap_addon.landmarks.regions import Region, crop, image_from_crop
-from facecap_addon.refine.energies.appearance import estimate_appearance, sight
-from facecap_addon.refine.render_mesh import actor_of
+from facecap_addon.refine.energies.appearance import estimate_appearance, observe_surface
+from facecap_addon.refine.render_mesh import build_render_mesh
 from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.state import camera_points
 from facecap_addon.refine.take_state import state_of
-from facecap_addon.refine.views import first_view, seen_in_crop
-from facecap_addon.render.ambient_occlusion import sky_seen
+from facecap_addon.refine.views import first_view, project_to_crop
+from facecap_addon.render.ambient_occlusion import measure_ambient_occlusion
 from facecap_addon.render.renderer import background_of, render
 from facecap_addon.render.shading import vertex_normals
 
@@ -38,12 +38,12 @@ def main() -> None:
     scene = take_scene()
     fit = landmark_fit(scene)
     refined = refine(scene, fit, DeepSettings(), (58, 84)).take
-    actor = actor_of(scene.rig, scene.embedding)
+    mesh = build_render_mesh(scene.rig, scene.embedding)
     view = first_view(centered_camera(*fit.image_size, scene.focal_px))
     pictures = PicturesByRow(open_footage(scene.clip))
     columns: list[NDArray[np.float32]] = []
-    sightings = [sight(actor, state_of(refined, actor).part(np.array([r])), view, pictures(r)) for r in ROWS]
-    look = estimate_appearance(actor, sightings, own_colors=True)
+    sightings = [observe_surface(mesh, state_of(refined, mesh).part(np.array([r])), view, pictures(r)) for r in ROWS]
+    look = estimate_appearance(mesh, sightings, own_colors=True)
     for row in ROWS:
         lips = scene.observations.landmarks_px[row][[61, 291, 0, 17]]
         middle = lips.mean(0)
@@ -51,14 +51,14 @@ def main() -> None:
         plate = crop(pictures(row), region, SIDE).astype(np.float32) / 255
         shown = [plate]
         for take in (fit, refined):
-            points = camera_points(actor, state_of(take, actor).part(np.array([row])))
+            points = camera_points(mesh, state_of(take, mesh).part(np.array([row])))
             matrix = image_from_crop(region, 2 * SIDE)[None]
-            placed, places, depth = seen_in_crop(points, view, matrix)
-            normals = vertex_normals(points, actor.topology.triangles)
-            sky = sky_seen(points[0], normals[0], actor.topology.triangles)[None]
+            placed, places, depth = project_to_crop(points, view, matrix)
+            normals = vertex_normals(points, mesh.topology.triangles)
+            occlusion = measure_ambient_occlusion(points[0], normals[0], mesh.topology.triangles)[None]
             background = background_of(torch.from_numpy(plate[None]))
-            lit = replace(look, sky=sky)
-            drawn = render(placed, places, depth, actor.topology, lit, background, (SIDE, SIDE), 2)[0].numpy()
+            lit = replace(look, occlusion=occlusion)
+            drawn = render(placed, places, depth, mesh.topology, lit, background, (SIDE, SIDE), 2)[0].numpy()
             shown += [drawn, np.clip(0.5 + 1.5 * (drawn - plate), 0, 1)]
         columns.append(np.concatenate(shown, axis=0))
     sheet = (np.concatenate(columns, axis=1) * 255).astype(np.uint8)

@@ -111,7 +111,7 @@ def _minimise_chunk(
             free, best.matrix[:, diagonal, diagonal] * (1 + damping[:, None]) + 1e-9, 1.0
         )
         step = np.linalg.solve(system, np.where(free, -best.gradient, 0.0)[..., None])[..., 0]
-        candidate = state.moved(step, terms.low, terms.high)
+        candidate = state.with_step(step, terms.low, terms.high)
         found = _linearise_chunk(geometry, candidate, terms)
         better = np.isfinite(found.energy) & (found.energy <= best.energy) & (candidate.translation[:, 2] > _NEAREST_M)
         damping = np.where(better, np.maximum(damping * 0.2, 1e-6), np.minimum(damping * 10, _MOST_DAMPING))
@@ -152,7 +152,7 @@ def minimise(
         matrix[:, diagonal, diagonal] *= 1 + damping
         matrix[:, diagonal, diagonal] += 1e-9
         step = solve_in_time(matrix, here.gradient, difference, terms.smooth, _values(state), free)
-        candidate = state.moved(step, terms.low, terms.high)
+        candidate = state.with_step(step, terms.low, terms.high)
         found = linearise(geometry, candidate, terms) if left else None
         each = found.energy if found is not None else energies(geometry, candidate, terms)
         after = float(each.sum()) + _bend(difference, terms, candidate)

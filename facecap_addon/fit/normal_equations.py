@@ -95,7 +95,7 @@ class State:
         self.rotation[frames], self.translation[frames] = other.rotation, other.translation
         self.weights[frames] = other.weights
 
-    def moved(self, step: F64, low: F64, high: F64) -> State:
+    def with_step(self, step: F64, low: F64, high: F64) -> State:
         """The state after a step.
 
         Args:

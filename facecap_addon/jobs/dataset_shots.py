@@ -177,7 +177,7 @@ def _draw(
     from ..footage.write import video_steps
     from ..learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
     from ..learn.data.synthetic_motion import head_curves, shot_curves
-    from ..refine.render_mesh import actor_of
+    from ..refine.render_mesh import build_render_mesh
     from ..render.device import use_threads
     from ..rig.embedding import LandmarkEmbedding
 
@@ -186,16 +186,16 @@ def _draw(
     rig = training_set.rig
     weights = shot_curves(rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
     head = head_curves(seconds, DRAWN_FPS, seed)
-    actor = actor_of(rig, embedding)
+    mesh = build_render_mesh(rig, embedding)
     time_s = np.arange(len(weights)) / DRAWN_FPS
     folder = training_set.folder / "footage"
     views = [("", 0.0), ("-side", SIDE_YAW_RAD)] if settings.side else [("", 0.0)]
     for ending, yaw in views:
-        pictures = drawn(actor, weights, head, look_of(seed), yaw_rad=yaw, seed=seed)
+        pictures = drawn(mesh, weights, head, look_of(seed), yaw_rad=yaw, seed=seed)
         path = folder / f"drawn-{seed:04d}{ending}.mp4"
         for written in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
             on_frame(written if not ending else len(weights))
-    landmarks, size = landmarks_drawn(actor, weights, head)
+    landmarks, size = landmarks_drawn(mesh, weights, head)
     face, box = face_points(landmarks, size, embedding.scheme)
     points = mark_up(landmarks, size, embedding.scheme)
     return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)

@@ -58,7 +58,7 @@ from .steps.refine_cameras import videos_of
 from .steps.result import SolveResult
 
 if TYPE_CHECKING:
-    from ..refine.refine import Refined
+    from ..refine.refine import RefineResult
 
 FORMAT = 2
 """Raise it when what finished parts hold, or how they are found, changes."""
@@ -108,7 +108,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     kept = KeptFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
     with clock.stage("refine"):
-        refined: Refined = yield from in_stages(
+        refined: RefineResult = yield from in_stages(
             lambda say: _refine(
                 settings, solved_with, take, observations, footage, rig, embedding, landmarker, kept, shown, say
             )
@@ -237,12 +237,12 @@ def _refine(
     kept: KeptFolder,
     shown: _Pictures,
     say: Say,
-) -> Refined:
+) -> RefineResult:
     from threadpoolctl import threadpool_limits
 
     from ..refine.flow.optical_flow import DisFlow, TorchFlow
     from ..refine.networks.landmark_module import open_module
-    from ..refine.refine import Refinement, Watch
+    from ..refine.refine import Callbacks, Refinement
     from ..refine.shots import Shot
     from ..refine.views import first_view
     from ..render.device import device_of, use_threads
@@ -272,7 +272,7 @@ def _refine(
                 shots,
                 network,
                 chosen,
-                Watch(say, shown.take_in),
+                Callbacks(say, shown.take_in),
                 kept,
                 rows=rows,
                 flow=flow,
@@ -330,7 +330,7 @@ def refinement_key(
     return digest.hexdigest()[:16]
 
 
-def _facts(refined: Refined) -> dict[str, Any]:
+def _facts(refined: RefineResult) -> dict[str, Any]:
     error = refined.error_mm[np.isfinite(refined.error_mm)]
     return {
         "frames_failed": int(refined.failed.sum()),

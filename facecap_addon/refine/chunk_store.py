@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 
-class Kept(Protocol):
+class ChunkStore(Protocol):
     """Keeps finished parts, so that a run that was stopped goes on."""
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:

@@ -23,7 +23,7 @@ def landmark_error_mm(compared: Comparison) -> F64:
     return np.sqrt(squared.mean(axis=(1, 2)))
 
 
-def failed(
+def find_failed(
     error_mm: F64, energy: F64, state: DeepState, start: DeepState, expected: F64, precision: F64
 ) -> NDArray[np.bool_]:
     """Frames not to be believed.

@@ -35,7 +35,7 @@ def rotation_matrices(vectors: Tensor) -> Tensor:
     return eye + sine[:, None, None] * cross + cosine[:, None, None] * (cross @ cross)
 
 
-def skinned(points: Tensor, jaw: Tensor, joint: JawJoint) -> Tensor:
+def skin_jaw(points: Tensor, jaw: Tensor, joint: JawJoint) -> Tensor:
     """Points after the jaw has moved.
 
     Args:

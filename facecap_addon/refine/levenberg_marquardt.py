@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F64, Bools
 from .energies.deep_energy import Comparison, DeepEnergy, EnergyWeights
-from .state import DeepState, held_at_bounds
+from .state import DeepState, find_held_weights
 
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-4, 1e4
 _TRIALS = 2
@@ -50,7 +50,7 @@ def minimise(
         energy: of N frames.  state: the start.  parts: what is minimised.  free: (U,) unknowns that may move.
         iterations: most linearisations.  on_step: called before each; it may raise to cancel.
     """
-    count, unknowns = len(state.weights), energy.actor.unknowns
+    count, unknowns = len(state.weights), energy.mesh.unknowns
     state = state.part(slice(None))
     compared = energy.compare(state, parts)
     damping = np.full(count, _FIRST_DAMPING)
@@ -66,7 +66,7 @@ def minimise(
         improved = np.zeros(count, bool)
         for _ in range(_TRIALS):
             step = _steps(energy, state, matrix, gradient, damping, free, waiting)
-            candidate = state.part(waiting).moved(step, energy.actor)
+            candidate = state.part(waiting).with_step(step, energy.mesh)
             part = energy if len(waiting) == count else energy.part(waiting)
             found = part.compare(candidate, parts)
             better = (found.energy < compared.energy[waiting]) & (candidate.translation[:, 2] > _NEAREST_M)
@@ -96,7 +96,7 @@ def _steps(
     frames: NDArray[np.intp],
 ) -> F64:
     """(n, U) damped Gauss-Newton steps of some frames."""
-    held = held_at_bounds(state.part(frames), gradient[frames], energy.actor) | ~free
+    held = find_held_weights(state.part(frames), gradient[frames], energy.mesh) | ~free
     system = matrix[frames] * (~held[:, :, None] & ~held[:, None, :])
     at = np.arange(system.shape[1])
     diagonal = matrix[frames][:, at, at] * (1 + damping[frames, None]) + 1e-9

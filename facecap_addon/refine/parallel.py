@@ -18,10 +18,10 @@ _POLL_S = 0.2
 
 
 class _Stopped(Exception):
-    """Nobody waits for this piece any more."""
+    """Another piece has failed, or the caller has stopped: the result of this one is not needed."""
 
 
-def side_by_side(
+def run_parallel(
     work: Callable[[Item, Callable[[], None]], Result],
     items: Sequence[Item],
     on_wait: Callable[[], None] | None = None,

@@ -19,32 +19,32 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
-from .chunk_store import Kept
-from .chunked_minimise import Ground, Memory, lower
-from .energies.appearance import estimate_appearance, sight
+from .chunk_store import ChunkStore
+from .chunked_minimise import PassCache, RefineContext, minimise_in_chunks
+from .energies.appearance import estimate_appearance, observe_surface
 from .energies.contact import contact_of
 from .energies.expected_weights import expected_weights
 from .energies.landmark_weights import weights_of
-from .failure import failed
-from .flow.face_motion import face_motion
+from .failure import find_failed
+from .flow.face_motion import measure_face_motion
 from .flow.infill import gaps_of, infill
-from .flow.optical_flow import DisFlow, PlateFlow
-from .flow.surface_points import spread_tracers
+from .flow.optical_flow import DisFlow, OpticalFlow
+from .flow.surface_points import sample_surface_points
 from .flow.temporal import refine_in_time
-from .networks.crop_ensemble import Looks
+from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule
-from .render_mesh import Actor, actor_of
+from .render_mesh import RenderMesh, build_render_mesh
 from .schedule import Pass, key_regions, pass_again, passes_of
 from .settings import DeepSettings
 from .shots import Shot
 from .state import DeepState
-from .take_state import rows_in, state_of, with_state
+from .take_state import parse_rows, state_of, with_state
 
 REFERENCE_FRAMES = 12
 
 
 @dataclass(frozen=True)
-class Watch:
+class Callbacks:
     """Who is told how things go.
 
     Attributes:
@@ -57,7 +57,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Refined:
+class RefineResult:
     """What came out.
 
     Attributes:
@@ -78,7 +78,7 @@ class Refinement:
     Args:
         take: of F frames.  observations: of the take's camera.
         rig, embedding: the character.  shots: cameras, the take's own first.
-        network: of the embedding's scheme.  watch: who is told.  kept: earlier parts.
+        network: of the embedding's scheme.  callbacks: who is told.  store: earlier parts.
         rows: first and last row to refine; None: all.
         flow: of the footage; None: OpenCV's DIS.  device: torch's.
     Raises:
@@ -94,11 +94,11 @@ class Refinement:
         shots: list[Shot],
         network: LandmarkModule,
         settings: DeepSettings,
-        watch: Watch,
-        kept: Kept,
+        callbacks: Callbacks,
+        store: ChunkStore,
         *,
         rows: tuple[int, int] | None = None,
-        flow: PlateFlow | None = None,
+        flow: OpticalFlow | None = None,
         device: str = "cpu",
     ) -> None:
         if network.scheme != embedding.scheme:
@@ -106,35 +106,35 @@ class Refinement:
                 f"The character has {embedding.scheme} landmarks, the network sees {network.scheme}.",
                 "Solve with the same landmark network first.",
             )
-        self.take, self.settings, self.watch, self.kept = take, settings, watch, kept
-        self.actor = _without(actor_of(rig, embedding, device), take.not_observed)
+        self.take, self.settings, self.callbacks, self.store = take, settings, callbacks, store
+        self.mesh = _without(build_render_mesh(rig, embedding, device), take.not_observed)
         # Cameras stand around the character as it is; here it is drawn life size.
-        self.shots = [replace(shot, view=shot.view.scaled(1 / self.actor.scale)) for shot in shots]
-        self.flow: PlateFlow = DisFlow() if flow is None else flow
+        self.shots = [replace(shot, view=shot.view.scaled(1 / self.mesh.scale)) for shot in shots]
+        self.flow: OpticalFlow = DisFlow() if flow is None else flow
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
-        self.start = state_of(take, self.actor)
-        self.tracers = spread_tracers(self.actor)
+        self.start = state_of(take, self.mesh)
+        self.surface_points = sample_surface_points(self.mesh)
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness, key_shares(rig))
         expected = expected_weights(take, observations, rig.ranges, trained, self.priors)
-        looks = Looks(network, settings.looks, device)
-        trust, precision = weights_of(network.scheme), self.priors.precision
-        self.ground = Ground(
-            self.actor,
+        ensemble = CropEnsemble(network, settings.looks, device)
+        landmark_weights, precision = weights_of(network.scheme), self.priors.precision
+        self.context = RefineContext(
+            self.mesh,
             self.shots,
-            looks,
-            trust,
+            ensemble,
+            landmark_weights,
             expected,
             precision,
-            contact_of(self.actor, observations, np.arange(take.frame_count)),
-            key_regions(self.actor),
+            contact_of(self.mesh, observations, np.arange(take.frame_count)),
+            key_regions(self.mesh),
             settings.jaw_joint,
             device,
         )
-        self._memory, self._short_of_memory = Memory(), False
+        self._cache, self._short_of_memory = PassCache(), False
 
-    def run(self) -> Refined:
-        good = self._range() & (self.take.status == STATUS_SOLVED) & ~rows_in(self.settings.infill_frames, self.take)
+    def run(self) -> RefineResult:
+        good = self._range() & (self.take.status == STATUS_SOLVED) & ~parse_rows(self.settings.infill_frames, self.take)
         rows = np.flatnonzero(good)
         if not len(rows):
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
@@ -142,18 +142,18 @@ class Refinement:
         appearance = [self._appearance(shot, state) for shot in self.shots]
         *before, face = passes_of(self.settings, len(self.shots))
         for part in before:
-            self._lower(part, rows, state, appearance)
+            self._minimise(part, rows, state, appearance)
             state = self._in_time(state, good)
-            if part.settles_face:  # colours are read off the footage more sharply where the face lies right
+            if part.updates_appearance:  # colours are read off the footage more sharply where the face lies right
                 appearance = [self._appearance(shot, state) for shot in self.shots]
-        energy, error = self._lower(face, rows, state, appearance)
+        energy, error = self._minimise(face, rows, state, appearance)
         bad = np.zeros(self.take.frame_count, bool)
-        bad[rows] = failed(
+        bad[rows] = find_failed(
             error[rows],
             energy[rows],
             state.part(rows),
             self.start.part(rows),
-            self.ground.expected[rows],
+            self.context.expected[rows],
             self.priors.precision,
         )
         if bad[rows].all():
@@ -167,7 +167,7 @@ class Refinement:
         if self.settings.reestimate and self.settings.temporal != "none":
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
             held = state.part(slice(None))
-            energy, _ = self._lower(part, again, state, appearance)
+            energy, _ = self._minimise(part, again, state, appearance)
             lost = good & ~bad & ~np.isfinite(energy)
             state.put(lost, held.part(lost))
         return self._result(state, good, bad, infilled, error)
@@ -187,20 +187,22 @@ class Refinement:
             calm = seen[int(np.argmin(np.abs(seen - self.settings.reference_frame)))]
         spread = seen[np.linspace(0, len(seen) - 1, min(REFERENCE_FRAMES, len(seen))).astype(np.intp)]
         chosen = np.unique(np.append(spread, calm))
-        self.watch.progress("look", 0, len(chosen))
+        self.callbacks.progress("look", 0, len(chosen))
         sightings = []
         for i, row in enumerate(chosen.tolist()):
-            sightings.append(sight(self.actor, state.part(np.array([row])), shot.view, shot.picture(row)))
-            self.watch.progress("look", i + 1, len(chosen))
-        return estimate_appearance(self.actor, sightings, own_colors=self.settings.albedo == "own")
+            sightings.append(observe_surface(self.mesh, state.part(np.array([row])), shot.view, shot.picture(row)))
+            self.callbacks.progress("look", i + 1, len(chosen))
+        return estimate_appearance(self.mesh, sightings, own_colors=self.settings.albedo == "own")
 
-    def _lower(self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]) -> tuple[F64, F64]:
+    def _minimise(self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]) -> tuple[F64, F64]:
         """Lower the energy of some rows of a state, in place; (F,) energy and landmark error where they ended."""
 
         def say(done: int) -> None:
-            self.watch.progress(part.name, done, len(rows))
+            self.callbacks.progress(part.name, done, len(rows))
 
-        ended = lower(self.ground, part, rows, state, appearance, self._memory, self.kept, say, self.watch.picture)
+        ended = minimise_in_chunks(
+            self.context, part, rows, state, appearance, self._cache, self.store, say, self.callbacks.picture
+        )
         self._short_of_memory |= ended.short_of_memory
         return ended.energy, ended.error_mm
 
@@ -212,7 +214,7 @@ class Refinement:
         wanted = self._range() & ~good
         present = good | (~self._range() & (self.take.status == STATUS_SOLVED))
         gaps = [gap for gap in gaps_of(~present) if wanted[gap[0] : gap[1] + 1].all()]
-        time_s, tracers, shot = self.take.time_s, self.tracers, self.shots[0]
+        time_s, surface_points, shot = self.take.time_s, self.surface_points, self.shots[0]
         total = sum(last - first + 1 for first, last in gaps)
         done = 0
         for first, last in gaps:
@@ -221,10 +223,10 @@ class Refinement:
             pictures = {row: shot.picture(row) for row in range(first - 1, last + 2)}
 
             def say(done: int = done) -> None:
-                self.watch.progress("infill", done, total)
+                self.callbacks.progress("infill", done, total)
 
             found = infill(
-                self.actor, tracers, shot.view, state, (first, last), pictures, time_s, self.flow,
+                self.mesh, surface_points, shot.view, state, (first, last), pictures, time_s, self.flow,
                 self.priors.precision, self.priors.smooth, say,
             )  # fmt: skip
             rows = np.arange(first, last + 1)
@@ -238,16 +240,16 @@ class Refinement:
         inside = good & self._range()
         if self.settings.temporal == "none" or inside.sum() < 3:
             return state
-        tracers, shot, time_s = self.tracers, self.shots[0], self.take.time_s
+        surface_points, shot, time_s = self.surface_points, self.shots[0], self.take.time_s
         count = int(inside.sum())
 
         def say(done: int) -> None:
-            self.watch.progress("flow", done, count)
+            self.callbacks.progress("flow", done, count)
 
-        motion = face_motion(self.actor, tracers, shot, state, inside, time_s, self.flow, self.kept, say)
+        motion = measure_face_motion(self.mesh, surface_points, shot, state, inside, time_s, self.flow, self.store, say)
         return refine_in_time(
-            self.actor,
-            tracers,
+            self.mesh,
+            surface_points,
             shot.view,
             state,
             motion,
@@ -255,17 +257,17 @@ class Refinement:
             time_s,
             self.priors.precision * 25,
             method=self.settings.temporal,
-            on_frame=lambda row: self.watch.progress("time", row, self.take.frame_count),
+            on_frame=lambda row: self.callbacks.progress("time", row, self.take.frame_count),
         )
 
     def _result(
         self, state: DeepState, good: NDArray[np.bool_], bad: NDArray[np.bool_], infilled: NDArray[np.bool_], error: F64
-    ) -> Refined:
+    ) -> RefineResult:
         changed = (good & ~bad) | infilled
-        take = with_state(self.take, state, changed, self.actor)
+        take = with_state(self.take, state, changed, self.mesh)
         status = take.status.copy()
         status[infilled] = STATUS_INFILLED
-        by_hand = rows_in(self.settings.infill_frames, self.take) & self._range()
+        by_hand = parse_rows(self.settings.infill_frames, self.take) & self._range()
         status[by_hand & ~infilled] = STATUS_MISSING
         notes = []
         left = bad & ~infilled
@@ -281,13 +283,13 @@ class Refinement:
             notes.append("Memory was short: fewer frames were worked on at once, which takes longer.")
         seen = np.where(good, error, np.nan)
         provenance = {**take.provenance, "method": "deep energies"}
-        return Refined(replace(take, status=status, provenance=provenance), notes, bad, seen)
+        return RefineResult(replace(take, status=status, provenance=provenance), notes, bad, seen)
 
 
-def _without(actor: Actor, not_observed: tuple[str, ...]) -> Actor:
+def _without(mesh: RenderMesh, not_observed: tuple[str, ...]) -> RenderMesh:
     """The character with channels that the footage cannot show held at rest."""
-    low, high = actor.low.copy(), actor.high.copy()
+    low, high = mesh.low.copy(), mesh.high.copy()
     for channel in not_observed:
-        k = actor.channels.index(channel)
+        k = mesh.channels.index(channel)
         low[k] = high[k] = 0.0
-    return replace(actor, low=low, high=high)
+    return replace(mesh, low=low, high=high)

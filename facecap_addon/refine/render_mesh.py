@@ -23,7 +23,7 @@ _REACH = 1.6
 
 
 @dataclass(frozen=True)
-class Actor:
+class RenderMesh:
     """A character to be rendered.
 
     Attributes:
@@ -59,7 +59,7 @@ class Actor:
         return 6 + len(self.channels) + (6 if self.jaw is not None else 0)
 
 
-def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cpu") -> Actor:
+def build_render_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cpu") -> RenderMesh:
     """Cut the face out of a rig. Raises FacecapError if it has no surface around its landmarks.
 
     Args:
@@ -87,7 +87,7 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: str = "cp
     if joint is not None:
         pivot = joint.pivot @ turn.T + (head[:3, 3] / scale).astype(np.float32)
         jaw = JawJoint(torch.from_numpy(joint.weights[used]).to(device), torch.from_numpy(pivot).float().to(device))
-    return Actor(
+    return RenderMesh(
         neutral=torch.from_numpy(neutral).to(device),
         deltas=torch.from_numpy(deltas).to(device),
         topology=topology_of(triangles, neutral, device),

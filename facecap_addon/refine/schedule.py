@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..arrays import Bools
 from ..rig.channels import arkit_name, region_of
 from .energies.deep_energy import EnergyWeights
-from .render_mesh import Actor
+from .render_mesh import RenderMesh
 from .settings import DeepSettings
 
 
@@ -80,21 +80,23 @@ class Pass:
 
     name: str
     stages: tuple[Stage, ...]
-    shades: bool = False
-    settles_face: bool = False
-    judged: bool = False
+    updates_occlusion: bool = False
+    updates_appearance: bool = False
+    finds_failures: bool = False
 
 
 def passes_of(settings: DeepSettings, cameras: int = 1) -> tuple[Pass, ...]:
     """The schedule that the settings ask for, with so many cameras."""
     if settings.schedule == "paper":
-        return (Pass("face", _with_factors((*_paper(), *_FACE), settings), shades=True, judged=True),)
+        return (
+            Pass("face", _with_factors((*_paper(), *_FACE), settings), updates_occlusion=True, finds_failures=True),
+        )
     # A better face shows where the head is, and the other way round.
     passes = (
-        Pass("head", _HEAD if cameras == 1 else (*_HEAD_ROUGHLY, *_HEAD), shades=True),
-        Pass("shape", _FACE, settles_face=True),
-        Pass("head again", _HEAD_AGAIN, shades=True),
-        Pass("face", _FACE_AGAIN, judged=True),
+        Pass("head", _HEAD if cameras == 1 else (*_HEAD_ROUGHLY, *_HEAD), updates_occlusion=True),
+        Pass("shape", _FACE, updates_appearance=True),
+        Pass("head again", _HEAD_AGAIN, updates_occlusion=True),
+        Pass("face", _FACE_AGAIN, finds_failures=True),
     )
     return tuple(replace(one, stages=_with_factors(one.stages, settings)) for one in passes)
 
@@ -120,30 +122,30 @@ def _with_factors(stages: tuple[Stage, ...], settings: DeepSettings) -> tuple[St
     )
 
 
-def free_unknowns(stage: Stage, actor: Actor, regions: NDArray[np.str_], *, jaw_joint: bool) -> Bools:
+def free_unknowns(stage: Stage, mesh: RenderMesh, regions: NDArray[np.str_], *, jaw_joint: bool) -> Bools:
     """(U,) what may move in a stage; regions (K,): see `key_regions`."""
-    free = np.zeros(actor.unknowns, bool)
+    free = np.zeros(mesh.unknowns, bool)
     free[:6] = {"none": [False] * 6, "translation": [False] * 3 + [True] * 3, "all": [True] * 6}[stage.pose]
     keys = {
         "none": np.zeros(len(regions), bool),
-        "jaw open": _opening(actor, regions),
+        "jaw open": _opening_keys(mesh, regions),
         "jaw": regions == "jaw",
         "mouth": np.isin(regions, ("jaw", "mouth")),
         "all": np.ones(len(regions), bool),
     }[stage.keys]
-    free[6 : 6 + len(regions)] = keys & (actor.high > actor.low)
-    if actor.jaw is not None and jaw_joint:
+    free[6 : 6 + len(regions)] = keys & (mesh.high > mesh.low)
+    if mesh.jaw is not None and jaw_joint:
         free[6 + len(regions) :] = stage.keys in ("jaw", "mouth", "all")
     return free
 
 
-def key_regions(actor: Actor) -> NDArray[np.str_]:
+def key_regions(mesh: RenderMesh) -> NDArray[np.str_]:
     """(K,) the region of every key: by its ARKit name, else by where it moves the face most."""
-    low, high = actor.landmarks[:, 2].min(), actor.landmarks[:, 2].max()
-    height = actor.neutral[:, 2].cpu().numpy()
-    reach = actor.deltas.norm(dim=1).cpu().numpy()
+    low, high = mesh.landmarks[:, 2].min(), mesh.landmarks[:, 2].max()
+    height = mesh.neutral[:, 2].cpu().numpy()
+    reach = mesh.deltas.norm(dim=1).cpu().numpy()
     out = []
-    for k, channel in enumerate(actor.channels):
+    for k, channel in enumerate(mesh.channels):
         name = arkit_name(channel)
         if name is not None:
             out.append(region_of(name))
@@ -154,12 +156,12 @@ def key_regions(actor: Actor) -> NDArray[np.str_]:
     return np.array(out)
 
 
-def _opening(actor: Actor, regions: NDArray[np.str_]) -> Bools:
+def _opening_keys(mesh: RenderMesh, regions: NDArray[np.str_]) -> Bools:
     """(K,) the key that opens the jaw: jawOpen, or among the jaw's keys the one that moves most downward."""
-    named = np.array([arkit_name(channel) == "jawOpen" for channel in actor.channels])
+    named = np.array([arkit_name(channel) == "jawOpen" for channel in mesh.channels])
     if named.any():
         return named
-    down = np.where(regions == "jaw", -actor.deltas[:, 2].sum(0).cpu().numpy(), -np.inf)
+    down = np.where(regions == "jaw", -mesh.deltas[:, 2].sum(0).cpu().numpy(), -np.inf)
     out = np.zeros(len(down), bool)
     if np.isfinite(down).any():
         out[int(np.argmax(down))] = True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..landmarks.regions import Region, region_around
-from .networks.crop_ensemble import Looks, cut
+from .networks.crop_ensemble import CropEnsemble, cut
 from .views import Plates, View
 
 
@@ -65,12 +65,12 @@ def cut_plates(shot: Shot, rows: NDArray[np.intp], size: int) -> Cuts:
     return Cuts(np.stack(crops), np.stack(maps), seen)
 
 
-def look_at_plates(cuts: Cuts, looks: Looks, device: str, target: list[Tensor] | None = None) -> Plates:
+def detect_landmarks(cuts: Cuts, ensemble: CropEnsemble, device: str, target: list[Tensor] | None = None) -> Plates:
     """What the network sees of cut rows, unless that is known: a (L, 2) per row."""
     fine = torch.from_numpy(cuts.fine).to(device)
     if target is not None:
         found = torch.stack(target)
     else:
         with torch.no_grad():
-            found = looks(fine)
+            found = ensemble(fine)
     return Plates(fine, cuts.image_from_fine, found, cuts.seen)

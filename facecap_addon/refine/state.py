@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from ..arrays import F64, I64
-from .jaw_joint import skinned
-from .render_mesh import Actor
+from .jaw_joint import skin_jaw
+from .render_mesh import RenderMesh
 
 
 @dataclass
@@ -38,61 +38,61 @@ class DeepState:
         for mine, theirs in zip(self._arrays(), other._arrays(), strict=True):
             mine[frames] = theirs
 
-    def moved(self, step: F64, actor: Actor) -> DeepState:
+    def with_step(self, step: F64, mesh: RenderMesh) -> DeepState:
         """The state after a step (F, U): rotation vector (rad, camera space), translation (m), weights, jaw."""
-        keys = len(actor.channels)
+        keys = len(mesh.channels)
         turn = Rotation.from_rotvec(step[:, :3]).as_matrix()
-        weights = np.clip(self.weights + step[:, 6 : 6 + keys], actor.low, actor.high)
-        jaw = self.jaw + step[:, 6 + keys :] if actor.jaw is not None else self.jaw
+        weights = np.clip(self.weights + step[:, 6 : 6 + keys], mesh.low, mesh.high)
+        jaw = self.jaw + step[:, 6 + keys :] if mesh.jaw is not None else self.jaw
         return DeepState(turn @ self.rotation, self.translation + step[:, 3:6], weights, jaw)
 
     def _arrays(self) -> tuple[F64, F64, F64, F64]:
         return self.rotation, self.translation, self.weights, self.jaw
 
 
-def offsets_between(state: DeepState, other: DeepState, actor: Actor) -> F64:
+def offsets_between(state: DeepState, other: DeepState, mesh: RenderMesh) -> F64:
     """(N, U): the step from `other` to `state`."""
     turn = Rotation.from_matrix(state.rotation @ other.rotation.transpose(0, 2, 1)).as_rotvec()
     parts = [turn, state.translation - other.translation, state.weights - other.weights]
-    return np.concatenate([*parts, state.jaw - other.jaw] if actor.jaw is not None else parts, axis=1)
+    return np.concatenate([*parts, state.jaw - other.jaw] if mesh.jaw is not None else parts, axis=1)
 
 
-def held_at_bounds(state: DeepState, gradient: F64, actor: Actor) -> NDArray[np.bool_]:
+def find_held_weights(state: DeepState, gradient: F64, mesh: RenderMesh) -> NDArray[np.bool_]:
     """(N, U) weights that press against a bound, or cannot move at all; gradient (N, U)."""
-    keys = len(actor.channels)
+    keys = len(mesh.channels)
     pull = gradient[:, 6 : 6 + keys]
     held = np.zeros(gradient.shape, bool)
     held[:, 6 : 6 + keys] = (
-        ((state.weights <= actor.low) & (pull > 0))
-        | ((state.weights >= actor.high) & (pull < 0))
-        | (actor.low == actor.high)
+        ((state.weights <= mesh.low) & (pull > 0))
+        | ((state.weights >= mesh.high) & (pull < 0))
+        | (mesh.low == mesh.high)
     )
     return held
 
 
-def head_points(actor: Actor, weights: F64, jaw: F64, vertices: I64 | None = None) -> Tensor:
+def head_points(mesh: RenderMesh, weights: F64, jaw: F64, vertices: I64 | None = None) -> Tensor:
     """(N, V, 3) float32 m, head space: the surface, or some vertices, under weights (N, K) and jaw poses (N, 6)."""
-    device = actor.neutral.device
+    device = mesh.neutral.device
     index = slice(None) if vertices is None else torch.from_numpy(vertices).to(device)
     given = torch.tensor(weights, dtype=torch.float32, device=device)
-    neutral, deltas = actor.neutral[index], actor.deltas[index]
+    neutral, deltas = mesh.neutral[index], mesh.deltas[index]
     points = neutral + (given @ deltas.reshape(-1, deltas.shape[2]).T).reshape(len(given), -1, 3)
-    if actor.jaw is not None and np.any(jaw):
-        joint = replace(actor.jaw, weights=actor.jaw.weights[index])
-        points = skinned(points, torch.tensor(jaw, dtype=torch.float32, device=device), joint)
+    if mesh.jaw is not None and np.any(jaw):
+        joint = replace(mesh.jaw, weights=mesh.jaw.weights[index])
+        points = skin_jaw(points, torch.tensor(jaw, dtype=torch.float32, device=device), joint)
     return points
 
 
-def camera_points(actor: Actor, state: DeepState, vertices: I64 | None = None) -> Tensor:
+def camera_points(mesh: RenderMesh, state: DeepState, vertices: I64 | None = None) -> Tensor:
     """(N, V, 3) float32 m, the first camera's space: the surface, or some vertices."""
-    points = head_points(actor, state.weights, state.jaw, vertices)
+    points = head_points(mesh, state.weights, state.jaw, vertices)
     rotation = torch.tensor(state.rotation, dtype=torch.float32, device=points.device)
     translation = torch.tensor(state.translation, dtype=torch.float32, device=points.device)
     return points @ rotation.transpose(1, 2) + translation[:, None]
 
 
-def directions(
-    actor: Actor, state: DeepState, vertices: NDArray[np.int64], columns: NDArray[np.intp] | None = None
+def differentiate_vertices(
+    mesh: RenderMesh, state: DeepState, vertices: NDArray[np.int64], columns: NDArray[np.intp] | None = None
 ) -> NDArray[np.float32]:
     """How some vertices of one frame move with each unknown.
 
@@ -101,27 +101,27 @@ def directions(
     Returns:
         (S, 3, D) float32, m per unit of each unknown, the first camera's axes.
     """
-    keys = len(actor.channels)
-    wanted = np.arange(actor.unknowns) if columns is None else columns
+    keys = len(mesh.channels)
+    wanted = np.arange(mesh.unknowns) if columns is None else columns
     index = torch.from_numpy(vertices)
     rotation = state.rotation[0].astype(np.float32)
-    points = head_points(actor, state.weights, state.jaw, vertices)[0].cpu().numpy()
+    points = head_points(mesh, state.weights, state.jaw, vertices)[0].cpu().numpy()
     pose = np.zeros((len(vertices), 3, 6), np.float32)
     pose[:, :, :3] = -_crossed(points @ rotation.T)  # about the head's origin, camera axes
     pose[:, :, 3:] = np.eye(3, dtype=np.float32)
     parts = [pose[:, :, wanted[wanted < 6]]]
     some = wanted[(wanted >= 6) & (wanted < 6 + keys)] - 6
-    if actor.jaw is None:
+    if mesh.jaw is None:
         if len(some):
-            parts.append(np.einsum("ij,sjk->sik", rotation, _deltas(actor, index, some), optimize=True))
+            parts.append(np.einsum("ij,sjk->sik", rotation, _deltas(mesh, index, some), optimize=True))
         return np.concatenate(parts, 2)
-    skin = actor.jaw.weights[index].cpu().numpy()[:, None, None]
+    skin = mesh.jaw.weights[index].cpu().numpy()[:, None, None]
     turn = Rotation.from_rotvec(state.jaw[0, :3]).as_matrix().astype(np.float32)
-    local = _deltas(actor, index, some)
+    local = _deltas(mesh, index, some)
     followed = local + skin * (np.einsum("ij,sjk->sik", turn, local, optimize=True) - local)
     parts.append(np.einsum("ij,sjk->sik", rotation, followed, optimize=True))
-    rest = head_points(actor, state.weights, np.zeros_like(state.jaw), vertices)[0].cpu().numpy()
-    swung = (rest - actor.jaw.pivot.cpu().numpy()) @ turn.T
+    rest = head_points(mesh, state.weights, np.zeros_like(state.jaw), vertices)[0].cpu().numpy()
+    swung = (rest - mesh.jaw.pivot.cpu().numpy()) @ turn.T
     joint = np.empty((len(vertices), 3, 6), np.float32)
     joint[:, :, :3] = np.einsum("ij,sjk->sik", rotation, -skin * _crossed(swung) @ _left_jacobian(state.jaw[0, :3]))
     joint[:, :, 3:] = skin * rotation
@@ -129,9 +129,9 @@ def directions(
     return np.concatenate(parts, 2)
 
 
-def _deltas(actor: Actor, vertices: Tensor, keys: NDArray[np.intp]) -> NDArray[np.float32]:
+def _deltas(mesh: RenderMesh, vertices: Tensor, keys: NDArray[np.intp]) -> NDArray[np.float32]:
     """(S, 3, D) what some keys do to some vertices, head space."""
-    rows = actor.deltas[vertices]
+    rows = mesh.deltas[vertices]
     return (rows if len(keys) == rows.shape[2] else rows[:, :, torch.from_numpy(keys)]).cpu().numpy()
 
 

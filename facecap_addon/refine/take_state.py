@@ -11,24 +11,24 @@ from scipy.spatial.transform import Rotation
 from ..errors import FacecapError
 from ..geometry.quaternions import rotation_of, wxyz_of
 from ..takes.take import Take
-from .render_mesh import Actor
+from .render_mesh import RenderMesh
 from .state import DeepState
 
 
-def state_of(take: Take, actor: Actor) -> DeepState:
+def state_of(take: Take, mesh: RenderMesh) -> DeepState:
     """The unknowns of all frames of a take, life size."""
     rotation = rotation_of(take.head_rotation_wxyz.astype(np.float64)).as_matrix()
     jaw = take.jaw.astype(np.float64).copy()
-    jaw[:, 3:] /= actor.scale
+    jaw[:, 3:] /= mesh.scale
     return DeepState(
         rotation,
-        take.head_translation_m.astype(np.float64) / actor.scale,
-        np.clip(take.weights.astype(np.float64), actor.low, actor.high),
+        take.head_translation_m.astype(np.float64) / mesh.scale,
+        np.clip(take.weights.astype(np.float64), mesh.low, mesh.high),
         jaw,
     )
 
 
-def with_state(take: Take, state: DeepState, rows: NDArray[np.bool_], actor: Actor) -> Take:
+def with_state(take: Take, state: DeepState, rows: NDArray[np.bool_], mesh: RenderMesh) -> Take:
     """The take with some rows (F,) replaced by the refinement's."""
     quaternion = take.head_rotation_wxyz.copy()
     found = wxyz_of(Rotation.from_matrix(state.rotation[rows]))
@@ -42,17 +42,17 @@ def with_state(take: Take, state: DeepState, rows: NDArray[np.bool_], actor: Act
         return out
 
     jaw = state.jaw.copy()
-    jaw[:, 3:] *= actor.scale
+    jaw[:, 3:] *= mesh.scale
     return replace(
         take,
         weights=put(take.weights, state.weights),
         head_rotation_wxyz=quaternion.astype(np.float32),
-        head_translation_m=put(take.head_translation_m, state.translation * actor.scale),
+        head_translation_m=put(take.head_translation_m, state.translation * mesh.scale),
         jaw=put(take.jaw, jaw),
     )
 
 
-def rows_in(text: str, take: Take) -> NDArray[np.bool_]:
+def parse_rows(text: str, take: Take) -> NDArray[np.bool_]:
     """(F,) rows that a list of frames names, such as "31-40,77", counted from 0. Raises FacecapError if it is none."""
     out = np.zeros(take.frame_count, bool)
     for part in filter(None, (piece.strip() for piece in text.split(","))):

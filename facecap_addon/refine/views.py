@@ -68,7 +68,7 @@ class Plates:
         return side * depth_m / view.camera.focal_px * 1000.0
 
 
-def seen_in_crop(points: Tensor, view: View, image_from_fine: F64) -> tuple[Tensor, Tensor, Tensor]:
+def project_to_crop(points: Tensor, view: View, image_from_fine: F64) -> tuple[Tensor, Tensor, Tensor]:
     """Where a surface is seen in crops.
 
     Args:
@@ -76,13 +76,13 @@ def seen_in_crop(points: Tensor, view: View, image_from_fine: F64) -> tuple[Tens
     Returns:
         (N, V, 3) m in this camera's space; (N, V, 2) px of the fine crops; (N, V) m depth.
     """
-    placed = in_view(points, view)
+    placed = to_view(points, view)
     places, depth = project(placed, intrinsics_of(view.camera).to(points.device))
     crop = torch.tensor(image_from_fine, dtype=torch.float32, device=points.device)
     return placed, into_crop(places, crop), depth
 
 
-def moved_places(points: Floats, moved: Floats, view: View) -> Floats:
+def differentiate_projection(points: Floats, moved: Floats, view: View) -> Floats:
     """(S, 2, D) px: how places in a camera's picture change when points (S, 3) m move along (S, 3, D) m."""
     inverse = 1 / points[:, 2:]
     slope = points[:, :2] * inverse
@@ -90,7 +90,7 @@ def moved_places(points: Floats, moved: Floats, view: View) -> Floats:
     return (moved[:, :2] - slope[:, :, None] * moved[:, 2:]) * (focal * inverse)[:, :, None]
 
 
-def in_view(points: Tensor, view: View) -> Tensor:
+def to_view(points: Tensor, view: View) -> Tensor:
     """(N, V, 3) m in a camera's space from the first camera's."""
     if np.array_equal(view.from_first, np.eye(4)):
         return points

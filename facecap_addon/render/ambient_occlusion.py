@@ -15,7 +15,7 @@ BOUNCED = 0.5
 _OWN = 0.04
 
 
-def sky_seen(
+def measure_ambient_occlusion(
     points: Tensor, normals: Tensor, triangles: Tensor, directions: int = DIRECTIONS, size_px: int = SIZE_PX
 ) -> Tensor:
     """The share of the sky's light that reaches each vertex past the mesh itself, weighted as a matt surface sees it.

@@ -32,19 +32,19 @@ class Appearance:
     Attributes:
         albedo: (V, 3) linear, or a Texture.
         light: (9, 3) spherical-harmonics coefficients in camera space, see `shading.harmonics`.
-        sky: (N, V) or None: share of the light that reaches each vertex, see `sky.sky_seen`.
+        occlusion: (N, V) or None: share of the light that reaches each vertex, see `ambient_occlusion`.
     """
 
     albedo: Tensor | Texture
     light: Tensor
-    sky: Tensor | None = None
+    occlusion: Tensor | None = None
 
 
 def vertex_light(points: Tensor, topology: Topology, appearance: Appearance) -> Tensor:
     """(N, V, 3) light that each vertex reflects, albedo included where it is per vertex; points (N, V, 3) m."""
     light = irradiance(vertex_normals(points, topology.triangles), appearance.light)
-    if appearance.sky is not None:
-        light = light * appearance.sky[..., None]
+    if appearance.occlusion is not None:
+        light = light * appearance.occlusion[..., None]
     return light if isinstance(appearance.albedo, Texture) else light * appearance.albedo
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.refine.render_mesh import Actor, actor_of
+from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 from facecap_addon.refine.state import DeepState, camera_points
-from facecap_addon.refine.views import View, first_view, in_view
+from facecap_addon.refine.views import View, first_view, to_view
 from facecap_addon.render.camera import intrinsics_of, project
 from facecap_addon.render.renderer import Appearance, render
 from tests.unit.sample import facing, sample
@@ -20,10 +20,10 @@ FOCAL_PX = 800.0
 
 
 @lru_cache(maxsize=1)
-def actor() -> Actor:
+def render_mesh() -> RenderMesh:
     """The sample head."""
     prepared = sample()
-    return actor_of(prepared.rig, prepared.embedding)
+    return build_render_mesh(prepared.rig, prepared.embedding)
 
 
 def view() -> View:
@@ -40,7 +40,7 @@ def light() -> torch.Tensor:
 
 def frames(count: int) -> DeepState:
     """A head that nods and talks: F frames."""
-    head = actor()
+    head = render_mesh()
     share = np.linspace(0, 1, count)
     turn = np.stack([0.1 * np.sin(5 * share), 0.25 * (share - 0.5), 0.03 * share], 1)
     shift = np.stack([0.02 * share - 0.01, 0.01 * np.sin(4 * share), 0.55 + 0.02 * share], 1)
@@ -54,8 +54,8 @@ def frames(count: int) -> DeepState:
 
 def picture(state: DeepState, camera: View | None = None) -> np.ndarray:
     """(H, W, 3) uint8: one frame."""
-    head, camera = actor(), camera or view()
-    points = in_view(camera_points(head, state), camera)
+    head, camera = render_mesh(), camera or view()
+    points = to_view(camera_points(head, state), camera)
     places, depth = project(points, intrinsics_of(camera.camera))
     twice = (places + 0.5) * 2 - 0.5
     look = Appearance(head.colors, light())

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ...arrays import F64
-from ...refine.render_mesh import Actor
+from ...refine.render_mesh import RenderMesh
 from ...refine.state import DeepState, camera_points
-from ...render.ambient_occlusion import sky_seen
+from ...render.ambient_occlusion import measure_ambient_occlusion
 from ...render.renderer import Appearance, render
 from ...render.shading import vertex_normals
 
@@ -52,7 +52,7 @@ def look_of(seed: int, *, varied: float = 0.4) -> Look:
 
 
 def drawn(
-    actor: Actor, weights: F64, head: F64, look: Look, *, yaw_rad: float = 0.0, grain: float = 0.004, seed: int = 0
+    mesh: RenderMesh, weights: F64, head: F64, look: Look, *, yaw_rad: float = 0.0, grain: float = 0.004, seed: int = 0
 ) -> Iterator[NDArray[np.uint8]]:
     """Frames of the character.
 
@@ -63,42 +63,42 @@ def drawn(
         (320, 240, 3) uint8 RGB.
     """
     random = np.random.default_rng([seed, 17])
-    appearance_sky = None
+    occlusion = None
     background = torch.from_numpy(look.background)
-    albedo = (actor.colors * torch.from_numpy(look.skin)).clamp(0, 1)
+    albedo = (mesh.colors * torch.from_numpy(look.skin)).clamp(0, 1)
     with torch.no_grad():
         for first in range(0, len(weights), _BATCH):
             part = slice(first, first + _BATCH)
-            state = _placed(actor, weights[part], head[part], yaw_rad)
+            state = _placed(mesh, weights[part], head[part], yaw_rad)
             count = len(state.weights)
-            points = camera_points(actor, state)
-            if appearance_sky is None:  # folds change little; finding them for each frame would take most of the time
-                normals = vertex_normals(points[:1], actor.topology.triangles)
-                appearance_sky = sky_seen(points[0], normals[0], actor.topology.triangles)[None]
+            points = camera_points(mesh, state)
+            if occlusion is None:  # folds change little; finding them for each frame would take most of the time
+                normals = vertex_normals(points[:1], mesh.topology.triangles)
+                occlusion = measure_ambient_occlusion(points[0], normals[0], mesh.topology.triangles)[None]
             depth = points[..., 2]
             places = (_seen(points) + 0.5) * 2 - 0.5
-            light = Appearance(albedo, torch.from_numpy(look.light), appearance_sky.expand(count, -1))
-            pictures = render(points, places, depth, actor.topology, light, background, (HEIGHT, WIDTH), 2).numpy()
+            light = Appearance(albedo, torch.from_numpy(look.light), occlusion.expand(count, -1))
+            pictures = render(points, places, depth, mesh.topology, light, background, (HEIGHT, WIDTH), 2).numpy()
             for picture in pictures:
                 noisy = picture + random.normal(0, grain, picture.shape)
                 yield (np.clip(noisy, 0, 1) * 255).round().astype(np.uint8)
 
 
-def landmarks_drawn(actor: Actor, weights: F64, head: F64) -> tuple[F64, tuple[int, int]]:
+def landmarks_drawn(mesh: RenderMesh, weights: F64, head: F64) -> tuple[F64, tuple[int, int]]:
     """(F, L, 2) px of the pictures that `drawn` gives for the same arguments, and their (width, height)."""
-    out = np.empty((len(weights), len(actor.landmark_vertices), 2))
-    used, corner = np.unique(actor.landmark_vertices, return_inverse=True)
+    out = np.empty((len(weights), len(mesh.landmark_vertices), 2))
+    used, corner = np.unique(mesh.landmark_vertices, return_inverse=True)
     for first in range(0, len(weights), 64):
         part = slice(first, first + 64)
-        seen = _seen(camera_points(actor, _placed(actor, weights[part], head[part], 0.0), used)).numpy()
-        out[part] = np.einsum("lc,flcd->fld", actor.landmark_shares, seen[:, corner.reshape(-1, 3)])
+        seen = _seen(camera_points(mesh, _placed(mesh, weights[part], head[part], 0.0), used)).numpy()
+        out[part] = np.einsum("lc,flcd->fld", mesh.landmark_shares, seen[:, corner.reshape(-1, 3)])
     return out, (WIDTH, HEIGHT)
 
 
-def _placed(actor: Actor, weights: F64, head: F64, yaw_rad: float) -> DeepState:
+def _placed(mesh: RenderMesh, weights: F64, head: F64, yaw_rad: float) -> DeepState:
     """The head before the camera."""
     facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # camera from head, seen from the front
-    middle = 0.5 * (actor.landmarks.min(0) + actor.landmarks.max(0))
+    middle = 0.5 * (mesh.landmarks.min(0) + mesh.landmarks.max(0))
     aside = Rotation.from_euler("y", yaw_rad).as_matrix()
     turn = aside @ Rotation.from_rotvec(head[:, :3]).as_matrix() @ facing
     place = head[:, 3:] @ aside.T + (0.0, 0.0, DISTANCE_M) - turn @ middle

@@ -18,14 +18,14 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
 from ...errors import FacecapError
-from ...render.ambient_occlusion import sky_seen
+from ...render.ambient_occlusion import measure_ambient_occlusion
 from ...render.camera import intrinsics_of, project
 from ...render.fragments import rasterise
 from ...render.renderer import Appearance
 from ...render.shading import decode_srgb, harmonics, vertex_normals
-from ..render_mesh import Actor
+from ..render_mesh import RenderMesh
 from ..state import DeepState, camera_points, head_points
-from ..views import View, in_view
+from ..views import View, to_view
 
 ROUNDS = 3
 # A vertex is seen if nothing is nearer by more than this, and it does not stand edge-on. An eye lies close behind its
@@ -35,19 +35,19 @@ _FEWEST_SEEN = 50
 # Robust scales, linear light: of the light's fit, and of albedo between frames.
 _LIGHT_ERROR, _ALBEDO_ERROR = 0.05, 0.15
 _DARKEST = 0.05
-# Weight of what is known beforehand, in looks from straight ahead.
-_PRIOR_LOOKS, _LIGHT_RIDGE = 0.05, 3e-6
+# Weight of what is known beforehand, in frames seen from straight ahead.
+_PRIOR_WEIGHT, _LIGHT_RIDGE = 0.05, 3e-6
 # How far on the surface what light does not explain is taken to be the same.
 _SPREAD_M, _MARGIN = 0.006, 4
 
 
 @dataclass(frozen=True)
-class Sighting:
+class SurfaceObservation:
     """What one frame shows of the surface.
 
     Attributes:
         color: (V, 3) linear.  weight: (V,) 0..1, how squarely each vertex is seen, 0 if hidden.
-        basis: (V, 9) spherical harmonics of the normals, times the sky that each vertex sees.
+        basis: (V, 9) spherical harmonics of the normals, times each vertex' ambient occlusion.
     """
 
     color: Tensor
@@ -55,15 +55,15 @@ class Sighting:
     basis: Tensor
 
 
-def sight(actor: Actor, state: DeepState, view: View, picture: NDArray[np.uint8]) -> Sighting:
+def observe_surface(mesh: RenderMesh, state: DeepState, view: View, picture: NDArray[np.uint8]) -> SurfaceObservation:
     """Read the surface's colours off a picture.
 
     Args:
         state: of one frame.  picture: (H, W, 3) uint8 sRGB, of `view`'s camera.
     """
     height, width = picture.shape[:2]
-    points = in_view(camera_points(actor, state), view)
-    triangles = actor.topology.triangles
+    points = to_view(camera_points(mesh, state), view)
+    triangles = mesh.topology.triangles
     places, depth = project(points, intrinsics_of(view.camera).to(points.device))
     fragments = rasterise(places, depth, triangles, height, width)
     nearest = 1 / fragments.nearness.reshape(-1)
@@ -78,18 +78,20 @@ def sight(actor: Actor, state: DeepState, view: View, picture: NDArray[np.uint8]
     seen = torch.from_numpy(inside).to(points.device) & ~hidden & (cosine > _EDGE_ON)
     color = cv2.remap(picture, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     linear = decode_srgb(torch.from_numpy(color.astype(np.float32) / 255).to(points.device))
-    still = head_points(actor, state.weights, state.jaw)
-    sky = sky_seen(still[0], vertex_normals(still, triangles)[0], triangles)
-    return Sighting(linear, torch.where(seen, cosine.clamp(min=0) ** 2, 0.0), harmonics(normals) * sky[:, None])
+    still = head_points(mesh, state.weights, state.jaw)
+    ambient_occlusion = measure_ambient_occlusion(still[0], vertex_normals(still, triangles)[0], triangles)
+    return SurfaceObservation(
+        linear, torch.where(seen, cosine.clamp(min=0) ** 2, 0.0), harmonics(normals) * ambient_occlusion[:, None]
+    )
 
 
-def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, own_colors: bool) -> Appearance:
+def estimate_appearance(mesh: RenderMesh, sightings: Sequence[SurfaceObservation], *, own_colors: bool) -> Appearance:
     """Albedo and light that explain what some frames show, alternating between the two.
 
     Args:
         sightings: of a few frames, lit alike.
-        own_colors: whether the character's known colours (`Actor.painted`) are kept, so that features stay where they
-            are painted; of these only a slowly varying factor is found.
+        own_colors: whether the character's known colours (`RenderMesh.painted`) are kept, so that features stay where
+            they are painted; of these only a slowly varying factor is found.
     Raises:
         FacecapError: no frame shows the surface.
     """
@@ -101,9 +103,9 @@ def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, own_colo
         )
     color = torch.stack([s.color for s in sightings])
     basis = torch.stack([s.basis for s in sightings])
-    known = (actor.painted if own_colors else torch.zeros_like(actor.painted))[:, None]
+    known = (mesh.painted if own_colors else torch.zeros_like(mesh.painted))[:, None]
     everywhere = bool(known.all())
-    albedo = torch.where(known, actor.colors, 0.5)
+    albedo = torch.where(known, mesh.colors, 0.5)
     # Light is read off the skin alone where skin and eyes do not share a scale yet.
     lit = weight if everywhere else weight * ~known[:, 0]
     light = _fit_light(color, lit, basis, albedo)
@@ -114,13 +116,13 @@ def estimate_appearance(actor: Actor, sightings: Sequence[Sighting], *, own_colo
         albedo = torch.where(known, albedo, albedo * (0.5 / middle))
         light = _fit_light(color, lit, basis, albedo)
     if bool(known.any()):
-        # What light and sky do not explain (highlights, shadows) varies slowly.
-        factor = _slow_factor(color, weight * known[:, 0], (basis @ light).clamp(min=_DARKEST) * albedo, actor)
+        # What light and ambient occlusion do not explain (highlights, shadows) varies slowly.
+        factor = _slow_factor(color, weight * known[:, 0], (basis @ light).clamp(min=_DARKEST) * albedo, mesh)
         albedo = torch.where(known, albedo * factor, albedo)
     return Appearance(albedo.clamp(0, 4), light)
 
 
-def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor) -> Tensor:
+def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, mesh: RenderMesh) -> Tensor:
     """(V, 3) that brings what is explained nearest to what is seen, by least squares in each vertex' surroundings.
 
     Dark places tell little about light, and least squares gives them little say. Surroundings are of space, not of the
@@ -130,7 +132,7 @@ def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor)
         color, explained: (S, V, 3) linear.  weight: (S, V).
     """
     cell = _SPREAD_M / 3
-    places = actor.neutral.cpu().numpy()
+    places = mesh.neutral.cpu().numpy()
     at = (places - places.min(0)) / cell + _MARGIN
     size = tuple(int(n) + _MARGIN for n in np.ceil(at.max(0)))
     number = np.ravel_multi_index(tuple(np.round(at).astype(np.int64).T), size)
@@ -142,7 +144,7 @@ def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, actor: Actor)
     factor = torch.ones_like(explained[0])
     # Colours of the character's own are near the truth; where paint stands for them, everything counts at first.
     robust = weight[..., None].expand_as(color)
-    if bool(actor.painted.all()):
+    if bool(mesh.painted.all()):
         robust = robust / (1 + ((color - explained) / _ALBEDO_ERROR) ** 2) ** 2
     for _ in range(2):
         top, bottom = (robust * explained * color).sum(0), (robust * explained**2).sum(0)
@@ -161,12 +163,12 @@ def _fit_light(color: Tensor, weight: Tensor, basis: Tensor, albedo: Tensor) -> 
     columns = []
     for channel in range(3):
         design = (basis * albedo[None, :, channel, None])[some]
-        target, trust = color[..., channel][some], weight[some]
-        robust = torch.ones_like(trust)
+        target, seen_weight = color[..., channel][some], weight[some]
+        robust = torch.ones_like(seen_weight)
         solved = torch.zeros(9, dtype=color.dtype, device=color.device)
         for _ in range(4):
-            w = (trust * robust)[:, None]
-            ridge = _LIGHT_RIDGE * trust.sum() * torch.diag(torch.tensor([0.0, *[1.0] * 8], device=color.device))
+            w = (seen_weight * robust)[:, None]
+            ridge = _LIGHT_RIDGE * seen_weight.sum() * torch.diag(torch.tensor([0.0, *[1.0] * 8], device=color.device))
             solved = torch.linalg.solve(design.T @ (w * design) + ridge, (design * w).T @ target)
             robust = 1 / (1 + ((design @ solved - target) / _LIGHT_ERROR) ** 2) ** 2
         columns.append(solved)
@@ -180,5 +182,5 @@ def _fit_albedo(color: Tensor, weight: Tensor, light: Tensor, before: Tensor) ->
     middle = torch.where(total > 0, (ratio * weight[..., None]).sum(0) / total.clamp(min=1e-9), before)
     for _ in range(5):
         w = weight[..., None] / (1 + ((ratio - middle).abs().sum(-1, keepdim=True) / _ALBEDO_ERROR) ** 2)
-        middle = ((ratio * w).sum(0) + _PRIOR_LOOKS * before) / (w.sum(0) + _PRIOR_LOOKS)
+        middle = ((ratio * w).sum(0) + _PRIOR_WEIGHT * before) / (w.sum(0) + _PRIOR_WEIGHT)
     return middle

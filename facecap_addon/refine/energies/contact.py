@@ -13,8 +13,8 @@ from ...fit.energies.contact import closedness, shut_lids
 from ...fit.energies.landmark_terms import LIPS, terms_for
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
-from ..render_mesh import Actor
-from ..state import DeepState, directions, head_points
+from ..render_mesh import RenderMesh
+from ..state import DeepState, differentiate_vertices, head_points
 
 # How closely a gap that is surely seen closed is closed, and how far apart touching lips' landmarks may lie at most.
 _ERROR_MM, _TOUCHING_MM = 0.3, 0.5
@@ -42,18 +42,18 @@ class Contact:
         return Contact(self.upper, self.lower, self.most_mm, self.weight[frames])
 
 
-def contact_of(actor: Actor, observations: Observations, rows: NDArray[np.intp]) -> Contact:
+def contact_of(mesh: RenderMesh, observations: Observations, rows: NDArray[np.intp]) -> Contact:
     """What the landmarks of some rows say of lips and lids that touch.
 
     Args:
         observations: of the take's camera.  rows: (N,) of these; without landmarks nothing is said.
     """
     terms = terms_for(observations.scheme)
-    deltas = np.einsum("lc,lcdk->kld", actor.landmark_shares, actor.deltas.cpu().numpy()[actor.landmark_vertices])
-    rest = actor.landmarks.astype(np.float32)[terms.used]
-    terms, shut = shut_lids(terms, rest, deltas[:, terms.used], actor.high)
+    deltas = np.einsum("lc,lcdk->kld", mesh.landmark_shares, mesh.deltas.cpu().numpy()[mesh.landmark_vertices])
+    rest = mesh.landmarks.astype(np.float32)[terms.used]
+    terms, shut = shut_lids(terms, rest, deltas[:, terms.used], mesh.high)
     upper, lower = terms.used[terms.gap_upper], terms.used[terms.gap_lower]
-    rest_mm = 1000.0 * (actor.landmarks[upper] - actor.landmarks[lower])[:, 2]
+    rest_mm = 1000.0 * (mesh.landmarks[upper] - mesh.landmarks[lower])[:, 2]
     lips = terms.gap_group == LIPS
     most_mm = np.where(lips, np.minimum(rest_mm, _TOUCHING_MM), rest_mm + 1000.0 * shut[2])
     seen = closedness(terms, observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64))
@@ -61,28 +61,28 @@ def contact_of(actor: Actor, observations: Observations, rows: NDArray[np.intp])
     return Contact(upper, lower, most_mm, np.nan_to_num(seen) / _ERROR_MM**2)
 
 
-def open_mm(actor: Actor, contact: Contact, state: DeepState) -> F64:
+def open_mm(mesh: RenderMesh, contact: Contact, state: DeepState) -> F64:
     """(N, G) float64 mm: how far gaps that ought to be closed are open."""
-    used, corner = _corners(actor, contact)
-    height = head_points(actor, state.weights, state.jaw, used)[..., 2].cpu().numpy().astype(np.float64)
-    at = (_shares(actor, contact) * height[:, corner]).sum(-1)
+    used, corner = _corners(mesh, contact)
+    height = head_points(mesh, state.weights, state.jaw, used)[..., 2].cpu().numpy().astype(np.float64)
+    at = (_shares(mesh, contact) * height[:, corner]).sum(-1)
     return np.asarray(np.maximum(1000.0 * (at[:, 0] - at[:, 1]) - contact.most_mm, 0.0))
 
 
-def contact_energy(actor: Actor, contact: Contact, state: DeepState) -> F64:
+def contact_energy(mesh: RenderMesh, contact: Contact, state: DeepState) -> F64:
     """(N,) float64."""
-    return np.asarray(0.5 * robust_loss(contact.weight, open_mm(actor, contact, state) ** 2, _ROBUST_MM).sum(1))
+    return np.asarray(0.5 * robust_loss(contact.weight, open_mm(mesh, contact, state) ** 2, _ROBUST_MM).sum(1))
 
 
-def contact_equations(actor: Actor, contact: Contact, state: DeepState) -> tuple[F64, F64]:
+def contact_equations(mesh: RenderMesh, contact: Contact, state: DeepState) -> tuple[F64, F64]:
     """JᵀWJ (N, U, U) and JᵀWr (N, U) of the energy."""
-    used, corner = _corners(actor, contact)
-    shares, wide = _shares(actor, contact), open_mm(actor, contact, state)
-    matrix = np.zeros((len(wide), actor.unknowns, actor.unknowns))
-    gradient = np.zeros((len(wide), actor.unknowns))
+    used, corner = _corners(mesh, contact)
+    shares, wide = _shares(mesh, contact), open_mm(mesh, contact, state)
+    matrix = np.zeros((len(wide), mesh.unknowns, mesh.unknowns))
+    gradient = np.zeros((len(wide), mesh.unknowns))
     for n in np.flatnonzero((contact.weight * wide > 0).any(1)).tolist():
         still = DeepState(np.eye(3)[None], np.zeros((1, 3)), state.weights[n : n + 1], state.jaw[n : n + 1])
-        up = 1000.0 * directions(actor, still, used)[:, 2]
+        up = 1000.0 * differentiate_vertices(mesh, still, used)[:, 2]
         up[:, :6] = 0.0  # the head takes lips along
         sides = np.einsum("sgc,sgcu->sgu", shares, up[corner])
         j = (sides[0] - sides[1]) * (wide[n] > 0)[:, None]
@@ -92,13 +92,13 @@ def contact_equations(actor: Actor, contact: Contact, state: DeepState) -> tuple
     return matrix, gradient
 
 
-def _corners(actor: Actor, contact: Contact) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def _corners(mesh: RenderMesh, contact: Contact) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """The vertices around the gaps, and (2, G, 3) which of these the landmarks lie between."""
-    both = actor.landmark_vertices[np.stack([contact.upper, contact.lower])]
+    both = mesh.landmark_vertices[np.stack([contact.upper, contact.lower])]
     used, index = np.unique(both, return_inverse=True)
     return used, index.reshape(both.shape)
 
 
-def _shares(actor: Actor, contact: Contact) -> NDArray[np.float32]:
+def _shares(mesh: RenderMesh, contact: Contact) -> NDArray[np.float32]:
     """(2, G, 3) barycentric coordinates of the landmarks at the gaps."""
-    return actor.landmark_shares[np.stack([contact.upper, contact.lower])]
+    return mesh.landmark_shares[np.stack([contact.upper, contact.lower])]

@@ -5,7 +5,7 @@
       + 1/2 c Σ ρ(B F* - B F)²                      the picture, band-passed by B
       + 1/2 (w - m)ᵀ P (w - m) + 1/2 λ |w|²         what is expected of weights            (section 8.2)
       + 1/2 |p - p₀|² / σ²                          pose and jaw near their start          (section 5)
-      + 1/2 Σ k max(gap, 0)²                        lips and lids that are seen to touch   (`touching`)
+      + 1/2 Σ k max(gap, 0)²                        lips and lids that are seen to touch   (`contact`)
 
 Landmark residuals are in millimetres at the face. ρ is Geman and McClure's loss.
 """
@@ -22,15 +22,15 @@ from torch import Tensor
 
 from ...arrays import F32, F64
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
-from ...render.ambient_occlusion import sky_seen
+from ...render.ambient_occlusion import measure_ambient_occlusion
 from ...render.renderer import Appearance, background_of, pooled, render
 from ...render.shading import vertex_normals
-from ..networks.crop_ensemble import FINER, Looks
-from ..render_mesh import Actor
+from ..networks.crop_ensemble import FINER, CropEnsemble
+from ..render_mesh import RenderMesh
 from ..state import DeepState, camera_points, head_points, offsets_between
-from ..views import Plates, View, seen_in_crop
+from ..views import Plates, View, project_to_crop
 from .contact import Contact, contact_energy, contact_equations
-from .derivatives import landmark_derivatives, network_derivatives, picture_derivatives
+from .derivatives import differentiate_picture, landmark_derivatives, network_derivatives
 from .landmark_weights import LandmarkWeights
 
 ROBUST_MM = 4.0
@@ -107,75 +107,84 @@ class DeepEnergy:
     """The energy of N frames seen by one or several cameras.
 
     Args:
-        actor: the character.  appearance: albedo and light (one per camera), without sky.
-        views: cameras.  plates: what each saw.  looks: the network.  trust: of landmarks.  expected: priors.
+        mesh: the character.  appearance: albedo and light (one per camera), without ambient occlusion.
+        views: cameras.  plates: what each saw.  ensemble: the network.
+        landmark_weights: how far each landmark is trusted.  expected: priors.
     """
 
     def __init__(
         self,
-        actor: Actor,
+        mesh: RenderMesh,
         appearance: list[Appearance],
         views: list[View],
         plates: list[Plates],
-        looks: Looks,
-        trust: LandmarkWeights,
+        ensemble: CropEnsemble,
+        landmark_weights: LandmarkWeights,
         expected: Expected,
     ) -> None:
-        self.actor, self.appearance, self.views, self.plates = actor, appearance, views, plates
-        self.looks, self.trust, self.expected = looks, trust, expected
-        self.sky: Tensor | None = None
-        self._masks = [[_compared(plate.target[n], looks.size) for n in range(len(plate.seen))] for plate in plates]
+        self.mesh, self.appearance, self.views, self.plates = mesh, appearance, views, plates
+        self.ensemble, self.landmark_weights, self.expected = ensemble, landmark_weights, expected
+        self.ambient_occlusion: Tensor | None = None
+        self._masks = [
+            [_comparison_mask(plate.target[n], ensemble.size) for n in range(len(plate.seen))] for plate in plates
+        ]
 
     def part(self, frames: NDArray[np.intp]) -> DeepEnergy:
         """The energy of some of the frames."""
         out = DeepEnergy(
-            self.actor,
+            self.mesh,
             self.appearance,
             self.views,
             [plate.part(frames) for plate in self.plates],
-            self.looks,
-            self.trust,
+            self.ensemble,
+            self.landmark_weights,
             self.expected.part(frames),
         )
-        out.sky = None if self.sky is None else self.sky[torch.from_numpy(frames)]
+        out.ambient_occlusion = (
+            None if self.ambient_occlusion is None else self.ambient_occlusion[torch.from_numpy(frames)]
+        )
         return out
 
     def expect(self, expected: Expected) -> None:
         """Other priors for the same frames; what is compared stays."""
         self.expected = expected
 
-    def shade(self, state: DeepState) -> None:
-        """Find how much of the sky the surface sees in this state; it is held from then on."""
-        points = head_points(self.actor, state.weights, state.jaw)
-        normals = vertex_normals(points, self.actor.topology.triangles)
-        triangles = self.actor.topology.triangles
-        self.sky = torch.stack([sky_seen(p, n, triangles) for p, n in zip(points, normals, strict=True)])
+    def update_occlusion(self, state: DeepState) -> None:
+        """Measure the surface's ambient occlusion in this state; it is kept from then on."""
+        points = head_points(self.mesh, state.weights, state.jaw)
+        normals = vertex_normals(points, self.mesh.topology.triangles)
+        triangles = self.mesh.topology.triangles
+        self.ambient_occlusion = torch.stack(
+            [measure_ambient_occlusion(p, n, triangles) for p, n in zip(points, normals, strict=True)]
+        )
 
     def renders(self, state: DeepState, view: int) -> Tensor:
         """(N, 2S, 2S, 3) sRGB: the character as a camera would see it, on the footage's crops."""
         plates = self.plates[view]
-        points, places, depth = seen_in_crop(camera_points(self.actor, state), self.views[view], plates.image_from_fine)
-        side = FINER * self.looks.size
+        points, places, depth = project_to_crop(
+            camera_points(self.mesh, state), self.views[view], plates.image_from_fine
+        )
+        side = FINER * self.ensemble.size
         look = self._appearance(view)
         with torch.no_grad():
-            return render(points, places, depth, self.actor.topology, look, background_of(plates.fine), (side, side))
+            return render(points, places, depth, self.mesh.topology, look, background_of(plates.fine), (side, side))
 
     def compare(self, state: DeepState, parts: EnergyWeights) -> Comparison:
         """Render, look, compare."""
         count, cameras = len(state.weights), len(self.views)
-        trust = self.trust.of(parts.landmarks)
+        weights = self.landmark_weights.of(parts.landmarks)
         energy = self._expectation(state, parts)
-        landmarks = np.zeros((count, cameras, len(trust), 2))
+        landmarks = np.zeros((count, cameras, len(weights), 2))
         picture: list[list[F32]] = [[] for _ in range(count)]
         for c, (view, plates) in enumerate(zip(self.views, self.plates, strict=True)):
             fine = self.renders(state, c)
             if parts.network > 0:
                 with torch.no_grad():
-                    found = self.looks(fine)
+                    found = self.ensemble(fine)
                 scale = plates.pixel_mm(view, self._depth(state, view), FINER)
                 away = (found - plates.target).cpu().numpy().astype(np.float64) * scale[:, None, None]
                 landmarks[:, c] = away * plates.seen[:, None, None]
-                energy += parts.network * self._landmark_energy(landmarks[:, c], trust, parts)
+                energy += parts.network * self._landmark_energy(landmarks[:, c], weights, parts)
             if parts.picture > 0:
                 difference = pooled(fine - plates.fine, FINER).cpu().numpy()
                 for n in range(count):
@@ -190,11 +199,11 @@ class DeepEnergy:
         self, state: DeepState, compared: Comparison, parts: EnergyWeights, free: NDArray[np.bool_]
     ) -> tuple[F64, F64]:
         """JᵀWJ (N, U, U) and JᵀWr (N, U) at a state that has been compared; only the free (U,) unknowns move."""
-        count, unknowns = len(state.weights), self.actor.unknowns
+        count, unknowns = len(state.weights), self.mesh.unknowns
         matrix, gradient = np.zeros((count, unknowns, unknowns)), np.zeros((count, unknowns))
         columns = np.flatnonzero(free)
         block = np.ix_(columns, columns)
-        trust = self.trust.of(parts.landmarks)
+        weights = self.landmark_weights.of(parts.landmarks)
         for c, view in enumerate(self.views):
             seen = np.flatnonzero(self.plates[c].seen)
             drawn, moved = [], []
@@ -202,20 +211,20 @@ class DeepEnergy:
                 scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)
                 for n in seen.tolist():
                     one = np.array([n])
-                    j = landmark_derivatives(self.actor, state.part(one), view, self.plates[c].part(one), columns)
+                    j = landmark_derivatives(self.mesh, state.part(one), view, self.plates[c].part(one), columns)
                     away = compared.landmark_mm[n, c]
-                    self._add_landmarks(matrix[n], gradient[n], block, j * scale[n], away, trust, parts)
+                    self._add_landmarks(matrix[n], gradient[n], block, j * scale[n], away, weights, parts)
                 if parts.picture == 0:
                     continue
             for n in seen.tolist():
                 one = np.array([n])
-                picture, change = picture_derivatives(
-                    self.actor,
+                picture, change = differentiate_picture(
+                    self.mesh,
                     state.part(one),
                     view,
                     self.plates[c].part(one),
                     self._appearance(c, n),
-                    self.looks.size,
+                    self.ensemble.size,
                     columns,
                 )
                 if parts.picture > 0:
@@ -225,10 +234,10 @@ class DeepEnergy:
                     moved.append(change)
             if drawn:
                 scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[seen]
-                by_unknown = network_derivatives(self.looks.network, torch.stack(drawn), moved)
+                by_unknown = network_derivatives(self.ensemble.network, torch.stack(drawn), moved)
                 for n, mm, j in zip(seen.tolist(), scale, by_unknown, strict=True):
                     away = compared.landmark_mm[n, c]
-                    self._add_landmarks(matrix[n], gradient[n], block, j * mm, away, trust, parts)
+                    self._add_landmarks(matrix[n], gradient[n], block, j * mm, away, weights, parts)
         self._add_expectation(matrix, gradient, state, parts)
         return matrix, gradient
 
@@ -253,21 +262,25 @@ class DeepEnergy:
 
     def _appearance(self, view: int, frame: int | None = None) -> Appearance:
         look = self.appearance[view]
-        sky = self.sky if self.sky is None or frame is None else self.sky[frame : frame + 1]
-        return Appearance(look.albedo, look.light, sky)
+        ambient_occlusion = (
+            self.ambient_occlusion
+            if self.ambient_occlusion is None or frame is None
+            else self.ambient_occlusion[frame : frame + 1]
+        )
+        return Appearance(look.albedo, look.light, ambient_occlusion)
 
     def _depth(self, state: DeepState, view: View) -> F64:
         """(N,) m: the head's depth; held at the start's, so that a step in depth does not rescale the energy."""
         start = self.expected.start.translation
         return np.maximum((start @ view.from_first[:3, :3].T + view.from_first[:3, 3])[:, 2], 0.02)
 
-    def _landmark_energy(self, away: F64, trust: F64, parts: EnergyWeights) -> F64:
+    def _landmark_energy(self, away: F64, weights: F64, parts: EnergyWeights) -> F64:
         squared = (away**2).sum(-1)
-        out = 0.5 * robust_loss(trust, squared, parts.robust_mm).sum(1)
+        out = 0.5 * robust_loss(weights, squared, parts.robust_mm).sum(1)
         if parts.edges > 0:
-            a, b = self.trust.edges.T
+            a, b = self.landmark_weights.edges.T
             between = ((away[:, a] - away[:, b]) ** 2).sum(-1)
-            out += 0.5 * parts.edges * robust_loss(np.minimum(trust[a], trust[b]), between, parts.robust_mm).sum(1)
+            out += 0.5 * parts.edges * robust_loss(np.minimum(weights[a], weights[b]), between, parts.robust_mm).sum(1)
         return out
 
     def _add_landmarks(
@@ -277,14 +290,14 @@ class DeepEnergy:
         block: tuple[NDArray[np.intp], ...],
         jacobian: F64,
         away: F64,
-        trust: F64,
+        weights: F64,
         parts: EnergyWeights,
     ) -> None:
         """Add energies 1 and 2 of one frame; jacobian (L, 2, D), away (L, 2)."""
-        terms = [(jacobian, away, parts.network * trust)]
+        terms = [(jacobian, away, parts.network * weights)]
         if parts.edges > 0:
-            a, b = self.trust.edges.T
-            least = parts.network * parts.edges * np.minimum(trust[a], trust[b])
+            a, b = self.landmark_weights.edges.T
+            least = parts.network * parts.edges * np.minimum(weights[a], weights[b])
             terms.append((jacobian[a] - jacobian[b], away[a] - away[b], least))
         for j, r, w in terms:
             weighted = (j * (w * robust_factor(r, parts.robust_mm))[:, None, None]).reshape(-1, j.shape[2])
@@ -293,27 +306,27 @@ class DeepEnergy:
 
     def _expectation(self, state: DeepState, parts: EnergyWeights) -> F64:
         off = state.weights - self.expected.weights
-        away = offsets_between(state, self.expected.start, self.actor)
+        away = offsets_between(state, self.expected.start, self.mesh)
         pose, jaw = away[:, :6], away[:, 6 + off.shape[1] :]
         out = 0.5 * (off * (off @ self.expected.precision)).sum(1) + 0.5 * parts.ridge * (state.weights**2).sum(1)
         out += 0.5 * (pose**2 @ self.expected.pose_precision)
         if self.expected.contact is not None:
-            out += contact_energy(self.actor, self.expected.contact, state)
-        return out + 0.5 * (jaw**2 @ self.expected.jaw_precision) if self.actor.jaw is not None else out
+            out += contact_energy(self.mesh, self.expected.contact, state)
+        return out + 0.5 * (jaw**2 @ self.expected.jaw_precision) if self.mesh.jaw is not None else out
 
     def _add_expectation(self, matrix: F64, gradient: F64, state: DeepState, parts: EnergyWeights) -> None:
-        keys = len(self.actor.channels)
+        keys = len(self.mesh.channels)
         expected = self.expected
-        away = offsets_between(state, expected.start, self.actor)
+        away = offsets_between(state, expected.start, self.mesh)
         matrix[:, 6 : 6 + keys, 6 : 6 + keys] += expected.precision + parts.ridge * np.eye(keys)
         gradient[:, 6 : 6 + keys] += (state.weights - expected.weights) @ expected.precision
         gradient[:, 6 : 6 + keys] += parts.ridge * state.weights
         if expected.contact is not None:
-            squares, pull = contact_equations(self.actor, expected.contact, state)
+            squares, pull = contact_equations(self.mesh, expected.contact, state)
             matrix += squares
             gradient += pull
         held = [(np.arange(6), expected.pose_precision)]
-        if self.actor.jaw is not None:
+        if self.mesh.jaw is not None:
             held.append((np.arange(6 + keys, 12 + keys), expected.jaw_precision))
         for at, precision in held:
             matrix[:, at, at] += precision
@@ -324,7 +337,7 @@ def _pixel_weight(parts: EnergyWeights) -> float:
     return parts.picture / (_PIXEL_ERROR**2 * _PIXEL_CORRELATION)
 
 
-def _compared(target: Tensor, size: int) -> NDArray[np.bool_]:
+def _comparison_mask(target: Tensor, size: int) -> NDArray[np.bool_]:
     """(S, S) bool: pixels of a crop that the picture's term compares, well inside the outline of the landmarks."""
     mask = np.zeros((size, size), np.uint8)
     points = target.cpu().numpy()

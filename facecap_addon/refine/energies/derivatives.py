@@ -13,20 +13,20 @@ from torch import Tensor
 from ...arrays import F32, F64
 from ...render.renderer import Appearance, background_of, render, vertex_light
 from ...render.shading import harmonics
-from ..flow.surface_points import Tracers, tracer_derivatives
+from ..flow.surface_points import SurfacePoints, differentiate_surface_points
 from ..networks.crop_ensemble import FINER
-from ..networks.jvp import push_forward
+from ..networks.jvp import jvp
 from ..networks.landmark_module import LandmarkModule, MeshModule
-from ..render_mesh import Actor
-from ..state import DeepState, camera_points, directions
-from ..views import Plates, View, moved_places, seen_in_crop
+from ..render_mesh import RenderMesh
+from ..state import DeepState, camera_points, differentiate_vertices
+from ..views import Plates, View, differentiate_projection, project_to_crop
 
 # Pictures and directions that go through the network together: more of them take memory, not less time.
 _AT_ONCE = 64
 
 
-def picture_derivatives(
-    actor: Actor,
+def differentiate_picture(
+    mesh: RenderMesh,
     state: DeepState,
     view: View,
     plates: Plates,
@@ -44,38 +44,38 @@ def picture_derivatives(
     coarse = plates.image_from_fine.copy()
     coarse[:, :, 2] += coarse[:, :, :2] @ np.full(2, (FINER - 1) / 2)
     coarse[:, :, :2] *= FINER
-    points, places, depth = seen_in_crop(camera_points(actor, state), view, coarse)
+    points, places, depth = project_to_crop(camera_points(mesh, state), view, coarse)
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
-        return _on_card(actor, state, view, coarse, appearance, background, size, columns)
+        return _on_card(mesh, state, view, coarse, appearance, background, size, columns)
     from ...render.forward_mode import bent_normals, picture_and_seen, with_neighbours
 
     with torch.no_grad():
-        light = vertex_light(points, actor.topology, appearance)[0]
-    drawn, tangents = picture_and_seen(places[0], depth[0], light, actor.topology, background, (size, size))
+        light = vertex_light(points, mesh.topology, appearance)[0]
+    drawn, tangents = picture_and_seen(places[0], depth[0], light, mesh.topology, background, (size, size))
     seen = tangents.seen
     # Normals depend on neighbours too.
-    triangles = actor.topology.triangles.numpy()
+    triangles = mesh.topology.triangles.numpy()
     near, triangles = with_neighbours(seen, triangles, points.shape[1])
     index = np.searchsorted(near, seen)
     at = points[0, torch.from_numpy(near)].numpy()
     turn = view.from_first[:3, :3].astype(np.float32)
-    moved = np.einsum("ij,vju->viu", turn, directions(actor, state, near, columns), optimize=True)
+    moved = np.einsum("ij,vju->viu", turn, differentiate_vertices(mesh, state, near, columns), optimize=True)
     normals, bent = bent_normals(at, triangles, moved, index)
     full = np.empty((len(seen), 6, len(columns)), np.float32)
     full[:, :3] = _in_crop(at[index], moved[index], view, coarse)
-    np.matmul(_light_by_normal(normals, actor, appearance, seen), bent, out=full[:, 3:])
+    np.matmul(_light_by_normal(normals, mesh, appearance, seen), bent, out=full[:, 3:])
     return drawn, tangents.push(full)
 
 
 def _in_crop(points: F32, moved: F32, view: View, image_from_crop: F64) -> F32:
     """(S, 3, D): how places in the crop (px) and depths (m) change when points (S, 3) move along (S, 3, D)."""
-    in_image = moved_places(points, moved, view)
+    in_image = differentiate_projection(points, moved, view)
     crop = np.linalg.inv(image_from_crop[0, :, :2]).astype(np.float32)
     return np.concatenate([np.einsum("ij,sju->siu", crop, in_image, optimize=True), moved[:, 2:]], 1)
 
 
-def _light_by_normal(normals: F32, actor: Actor, appearance: Appearance, seen: NDArray[np.int64]) -> F32:
+def _light_by_normal(normals: F32, mesh: RenderMesh, appearance: Appearance, seen: NDArray[np.int64]) -> F32:
     """(S, 3, 3): how a vertex' reflected light (rows: colours) changes with its normal (S, 3)."""
     index = torch.from_numpy(seen)
     with torch.enable_grad():
@@ -83,13 +83,13 @@ def _light_by_normal(normals: F32, actor: Actor, appearance: Appearance, seen: N
         light = harmonics(free) @ appearance.light
         rows = [torch.autograd.grad(light[:, c].sum(), free, retain_graph=c < 2)[0] for c in range(3)]
     factor = cast(Tensor, appearance.albedo)[index]
-    if appearance.sky is not None:
-        factor = factor * appearance.sky[0, index, None]
+    if appearance.ambient_occlusion is not None:
+        factor = factor * appearance.ambient_occlusion[0, index, None]
     return (torch.stack(rows, 1) * factor[..., None]).numpy()
 
 
 def _on_card(
-    actor: Actor,
+    mesh: RenderMesh,
     state: DeepState,
     view: View,
     crop: F64,
@@ -99,19 +99,21 @@ def _on_card(
     columns: NDArray[np.intp],
 ) -> tuple[Tensor, F32]:
     """The same on a graphics card: torch's own forward mode, some directions at a time."""
-    points = camera_points(actor, state)
+    points = camera_points(mesh, state)
     every = np.arange(points.shape[1])
-    along = torch.from_numpy(directions(actor, state, every, columns)).to(points.device).permute(2, 0, 1)
+    along = torch.from_numpy(differentiate_vertices(mesh, state, every, columns)).to(points.device).permute(2, 0, 1)
 
     def draw(at: Tensor) -> Tensor:
-        placed, places, depth = seen_in_crop(at, view, crop)
-        return render(placed, places, depth, actor.topology, appearance, background, (size, size))[0]
+        placed, places, depth = project_to_crop(at, view, crop)
+        return render(placed, places, depth, mesh.topology, appearance, background, (size, size))[0]
 
     changes = [torch.func.jvp(draw, (points,), (direction[None],))[1] for direction in along]
     return draw(points).cpu(), torch.stack(changes, -1).cpu().numpy()
 
 
-def landmark_derivatives(actor: Actor, state: DeepState, view: View, plates: Plates, columns: NDArray[np.intp]) -> F64:
+def landmark_derivatives(
+    mesh: RenderMesh, state: DeepState, view: View, plates: Plates, columns: NDArray[np.intp]
+) -> F64:
     """How landmarks move in one frame's crop if each stays on its place of the surface.
 
     Right on average, and far from the goal too, where the network's own derivative is lost in its noise.
@@ -119,9 +121,9 @@ def landmark_derivatives(actor: Actor, state: DeepState, view: View, plates: Pla
     Returns:
         (L, 2, D) float64, pixels of the network's crop.
     """
-    landmarks = Tracers(actor.landmark_vertices, actor.landmark_shares)
+    landmarks = SurfacePoints(mesh.landmark_vertices, mesh.landmark_shares)
     crop = np.linalg.inv(plates.image_from_fine[0, :, :2] * FINER)
-    moved = tracer_derivatives(actor, landmarks, state, view, columns)
+    moved = differentiate_surface_points(mesh, landmarks, state, view, columns)
     return np.einsum("ij,lju->liu", crop, moved, optimize=True).astype(np.float64)
 
 
@@ -143,7 +145,7 @@ def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequen
         if isinstance(network, MeshModule):
             device = next(iter(network.buffers())).device
             with torch.no_grad():
-                _, out = push_forward(network.graph_module, some.to(device), tangents.to(device))
+                _, out = jvp(network.graph_module, some.to(device), tangents.to(device))
             found = network.assemble([d.flatten(0, 1) for d in out], len(some) * many)
         else:
             found = _jvp(network, some, tangents[0])

@@ -8,30 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
-from ..render_mesh import Actor
-from ..state import DeepState, held_at_bounds, offsets_between
+from ..render_mesh import RenderMesh
+from ..state import DeepState, find_held_weights, offsets_between
 from ..views import View
-from .surface_points import Tracers, tracer_derivatives, tracer_places
+from .surface_points import SurfacePoints, differentiate_surface_points, project_surface_points
 
-# Error of a tracer's flow on the face, how many neighbours err together, and where a tracer is no longer believed.
+# Error of a point's flow on the face, how many neighbours err together, and from where on a point is an outlier.
 _ERROR_MM, _CORRELATION, _ROBUST_MM = 0.5, 25.0, 2.0
 _COMES_BACK_PX = 1.5
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Where tracers of one frame should be seen.
+    """Where surface points of one frame should be seen.
 
     Attributes:
-        places: (P, 2) px.  trust: (P,) 0..1.
+        places: (P, 2) px.  confidence: (P,) 0..1.
     """
 
     places: F64
-    trust: F64
+    confidence: F64
 
 
 @dataclass(frozen=True)
-class Held:
+class StatePrior:
     """What a frame is held to besides flow.
 
     Attributes:
@@ -43,66 +43,72 @@ class Held:
     precision: F64
 
 
-def flow_trust(comes_back_px: F64, seen: NDArray[np.bool_]) -> F64:
-    """(P,) 0..1: tracers that are seen, and whose flow leads there and back."""
+def flow_confidence(comes_back_px: F64, seen: NDArray[np.bool_]) -> F64:
+    """(P,) 0..1: surface points that are seen, and whose flow leads there and back."""
     return seen / (1 + (comes_back_px / _COMES_BACK_PX) ** 2) ** 2
 
 
-def follow(
-    actor: Actor, tracers: Tracers, view: View, state: DeepState, targets: list[Targets], held: Held, iterations: int
+def fit_to_targets(
+    mesh: RenderMesh,
+    surface_points: SurfacePoints,
+    view: View,
+    state: DeepState,
+    targets: list[Targets],
+    prior: StatePrior,
+    iterations: int,
 ) -> DeepState:
-    """One frame's unknowns such that its tracers are seen at their targets: robust Gauss-Newton.
+    """One frame's unknowns such that its surface points are seen at their targets: robust Gauss-Newton.
 
     Args:
-        state: of one frame, the start.  targets: one set per neighbour.  held: the prior.
+        state: of one frame, the start.  targets: one set per neighbour.  prior: what else holds it.
     """
     for _ in range(iterations):
-        matrix, gradient = flow_equations(actor, tracers, view, state, targets)
-        off = offsets_between(state, held.state, actor)[0]
-        matrix += held.precision
-        gradient += held.precision @ off
-        state = state.moved(bounded_step(matrix, gradient, state, actor)[None], actor)
+        matrix, gradient = flow_equations(mesh, surface_points, view, state, targets)
+        off = offsets_between(state, prior.state, mesh)[0]
+        matrix += prior.precision
+        gradient += prior.precision @ off
+        state = state.with_step(solve_bounded_step(matrix, gradient, state, mesh)[None], mesh)
     return state
 
 
 def flow_equations(
-    actor: Actor, tracers: Tracers, view: View, state: DeepState, targets: list[Targets]
+    mesh: RenderMesh, surface_points: SurfacePoints, view: View, state: DeepState, targets: list[Targets]
 ) -> tuple[F64, F64]:
-    """JᵀWJ (U, U) and JᵀWr (U,) of one frame's tracers against their targets, in millimetres at the face."""
-    places, depth = tracer_places(actor, tracers, state, view)
-    by_unknown = tracer_derivatives(actor, tracers, state, view)
+    """JᵀWJ (U, U) and JᵀWr (U,) of one frame's surface points against their targets, in millimetres at the face."""
+    places, depth = project_surface_points(mesh, surface_points, state, view)
+    by_unknown = differentiate_surface_points(mesh, surface_points, state, view)
     mm = float(np.median(depth)) / view.camera.focal_px * 1000
     unknowns = by_unknown.shape[2]
     matrix, gradient = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
     for target in targets:
         away = (places[0] - target.places) * mm
-        weight = target.trust * robust(away)
+        weight = target.confidence * robust_weights(away)
         weighted = (by_unknown * mm * weight[:, None, None]).reshape(-1, unknowns)
         matrix += weighted.T @ (by_unknown * mm).reshape(-1, unknowns)
         gradient += weighted.T @ away.reshape(-1)
     return matrix, gradient
 
 
-def robust(away_mm: F64) -> F64:
+def robust_weights(away_mm: F64) -> F64:
     """(P,) 1/mm²: weights of flow residuals (P, 2), Geman and McClure's."""
     return 1 / (_ERROR_MM**2 * _CORRELATION) / (1 + (away_mm**2).sum(-1) / _ROBUST_MM**2) ** 2
 
 
-def bounded_step(matrix: F64, gradient: F64, state: DeepState, actor: Actor) -> F64:
+def solve_bounded_step(matrix: F64, gradient: F64, state: DeepState, mesh: RenderMesh) -> F64:
     """(U,) Newton step of one frame; weights that press against a bound are held."""
-    free = np.flatnonzero(~held_at_bounds(state, gradient[None], actor)[0])
+    free = np.flatnonzero(~find_held_weights(state, gradient[None], mesh)[0])
     step = np.zeros(len(gradient))
     step[free] = np.linalg.solve(matrix[np.ix_(free, free)] + 1e-9 * np.eye(len(free)), -gradient[free])
     return step
 
 
-def pose_precision(actor: Actor, keys: F64, turn_rad: float, shift_m: float, jaw: float = 1e6) -> F64:
+def pose_precision(mesh: RenderMesh, keys: F64, turn_rad: float, shift_m: float, jaw: float = 1e6) -> F64:
     """(U, U): a prior of pose within `turn_rad` and `shift_m`, of weights with precision `keys` (K, K)."""
-    count = len(actor.channels)
-    out = np.zeros((actor.unknowns, actor.unknowns))
+    count = len(mesh.channels)
+    out = np.zeros((mesh.unknowns, mesh.unknowns))
     out[[0, 1, 2], [0, 1, 2]] = 1 / turn_rad**2
     out[[3, 4, 5], [3, 4, 5]] = 1 / shift_m**2
     out[6 : 6 + count, 6 : 6 + count] = keys
-    rest = np.arange(6 + count, actor.unknowns)
+    rest = np.arange(6 + count, mesh.unknowns)
     out[rest, rest] = jaw
     return out

@@ -17,12 +17,20 @@ from ...arrays import F64
 from ...fit.banded import second_difference
 from ...fit.levenberg_marquardt import relative_turns
 from ...landmarks.regions import Region
-from ..render_mesh import Actor
+from ..render_mesh import RenderMesh
 from ..state import DeepState
 from ..views import View
-from .flow_tracking import Held, Targets, flow_trust, follow, offsets_between, pose_precision, robust
-from .optical_flow import FacePair, PlateFlow
-from .surface_points import Tracers, tracer_derivatives, tracer_places, tracers_seen
+from .flow_tracking import (
+    StatePrior,
+    Targets,
+    fit_to_targets,
+    flow_confidence,
+    offsets_between,
+    pose_precision,
+    robust_weights,
+)
+from .optical_flow import FacePair, OpticalFlow
+from .surface_points import SurfacePoints, differentiate_surface_points, find_visible_points, project_surface_points
 
 ROUNDS = 2
 _FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3
@@ -40,7 +48,7 @@ def gaps_of(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(first, last) for first, last in runs if first > 0 and last < len(bad) - 1]
 
 
-def interpolated(state: DeepState, before: int, after: int, time_s: F64) -> DeepState:
+def interpolate_gap(state: DeepState, before: int, after: int, time_s: F64) -> DeepState:
     """Frames between two good ones: weights and translation linearly, rotation spherically.
 
     Args:
@@ -59,14 +67,14 @@ def interpolated(state: DeepState, before: int, after: int, time_s: F64) -> Deep
 
 
 def infill(
-    actor: Actor,
-    tracers: Tracers,
+    mesh: RenderMesh,
+    surface_points: SurfacePoints,
     view: View,
     state: DeepState,
     gap: tuple[int, int],
     pictures: Mapping[int, NDArray[np.uint8]],
     time_s: F64,
-    flow: PlateFlow,
+    flow: OpticalFlow,
     precision: F64,
     smooth: F64,
     on_frame: Callable[[], None] | None = None,
@@ -84,13 +92,13 @@ def infill(
         The state of the gap's frames.
     """
     before, after = gap[0] - 1, gap[1] + 1
-    guess = interpolated(state, before, after, time_s)
-    held_precision = pose_precision(actor, precision * _WEAKER, _TURN_RAD, _SHIFT_M)
-    chain = _Chain(actor, tracers, view, pictures, flow, before, after)
+    guess = interpolate_gap(state, before, after, time_s)
+    held_precision = pose_precision(mesh, precision * _WEAKER, _TURN_RAD, _SHIFT_M)
+    chain = _Chain(mesh, surface_points, view, pictures, flow, before, after)
     ahead, back = range(before + 1, after), range(after - 1, before, -1)
     forward = _sweep(chain, state, before, guess, held_precision, ahead, on_frame)
     backward = _sweep(chain, state, after, guess, held_precision, back, on_frame)
-    found = _blended(forward, backward)
+    found = _blend(forward, backward)
     ends = [state.part(np.array([row])) for row in (before, after)]
     bend = _Bend(state, before, after, time_s, smooth)
     for _ in range(ROUNDS):
@@ -103,32 +111,32 @@ class _Chain:
 
     def __init__(
         self,
-        actor: Actor,
-        tracers: Tracers,
+        mesh: RenderMesh,
+        surface_points: SurfacePoints,
         view: View,
         pictures: Mapping[int, NDArray[np.uint8]],
-        flow: PlateFlow,
+        flow: OpticalFlow,
         before: int,
         after: int,
     ) -> None:
-        self.actor, self.tracers, self.view, self.before, self.after = actor, tracers, view, before, after
+        self.mesh, self.surface_points, self.view, self.before, self.after = mesh, surface_points, view, before, after
         self._pictures, self._flow = pictures, flow
         self._pairs: dict[tuple[int, int], FacePair] = {}
 
     def targets(self, source: int, target: int, state: DeepState) -> Targets:
-        """Where the tracers of a solved frame (one-frame state) are seen in its neighbour, as the footage flows."""
-        places, _ = tracer_places(self.actor, self.tracers, state, self.view)
+        """Where the points of a solved frame (one-frame state) are seen in its neighbour, as the footage flows."""
+        places, _ = project_surface_points(self.mesh, self.surface_points, state, self.view)
         if (source, target) not in self._pairs:
             self._pairs[source, target] = FacePair(
                 self._flow, self._pictures[source], self._pictures[target], face_square(places[0])
             )
         motion, comes_back = self._pairs[source, target].at(places[0])
-        seen = tracers_seen(self.actor, self.tracers, state, self.view)
-        return Targets(places[0] + motion, flow_trust(comes_back, seen))
+        seen = find_visible_points(self.mesh, self.surface_points, state, self.view)
+        return Targets(places[0] + motion, flow_confidence(comes_back, seen))
 
 
 def face_square(places_px: F64) -> Region:
-    """An upright square around a face's tracers (P, 2) px, wide enough for the motion of one frame."""
+    """An upright square around a face's surface points (P, 2) px, wide enough for the motion of one frame."""
     low, high = places_px.min(0), places_px.max(0)
     middle = 0.5 * (low + high)
     return Region((float(middle[0]), float(middle[1])), float((high - low).max()) * _WIDER, 0.0)
@@ -148,20 +156,22 @@ def _sweep(
     for row in rows:
         if on_frame is not None:
             on_frame()
-        held = Held(guess.part(np.array([row - chain.before - 1])), precision)
+        prior = StatePrior(guess.part(np.array([row - chain.before - 1])), precision)
         targets = chain.targets(last, row, present)
-        present = follow(chain.actor, chain.tracers, chain.view, present, [targets], held, _FIRST_ITERATIONS)
+        present = fit_to_targets(
+            chain.mesh, chain.surface_points, chain.view, present, [targets], prior, _FIRST_ITERATIONS
+        )
         out.append(present)
         last = row
     return out
 
 
-def _blended(forward: list[DeepState], backward: list[DeepState]) -> DeepState:
+def _blend(forward: list[DeepState], backward: list[DeepState]) -> DeepState:
     """Each frame between what came from before and what came from after, by its distance from either."""
     count = len(forward)
     share = (np.arange(count) + 1) / (count + 1)
     backward = backward[::-1]
-    a, b = (_joined(part) for part in (forward, backward))
+    a, b = (_concatenate(part) for part in (forward, backward))
     turn = Rotation.from_matrix(b.rotation @ a.rotation.transpose(0, 2, 1)).as_rotvec()
     rotation = Rotation.from_rotvec(turn * share[:, None]).as_matrix() @ a.rotation
 
@@ -173,7 +183,7 @@ def _blended(forward: list[DeepState], backward: list[DeepState]) -> DeepState:
     )
 
 
-def _joined(parts: Sequence[DeepState]) -> DeepState:
+def _concatenate(parts: Sequence[DeepState]) -> DeepState:
     names = ("rotation", "translation", "weights", "jaw")
     return DeepState(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -193,7 +203,7 @@ class _Bend:
 
     def add(self, matrix: F64, gradient: F64, found: DeepState) -> None:
         """Add to the normal equations of all frames of the gap, frame after frame."""
-        whole = _joined([self._ends[0], found, self._ends[1]])
+        whole = _concatenate([self._ends[0], found, self._ends[1]])
         values = np.concatenate([relative_turns(whole.rotation), whole.translation, whole.weights], 1)
         inner = self._table[:, self._gap]
         count, many = inner.shape[1], values.shape[1]
@@ -216,8 +226,8 @@ def _joint(
     on_frame: Callable[[], None] | None,
 ) -> DeepState:
     """Gauss-Newton over all frames of the gap: block-tridiagonal, as a frame meets its two neighbours only."""
-    actor, tracers, view = chain.actor, chain.tracers, chain.view
-    count, size = len(found.weights), actor.unknowns
+    mesh, surface_points, view = chain.mesh, chain.surface_points, chain.view
+    count, size = len(found.weights), mesh.unknowns
     motions = []  # of each neighbouring pair: displacement and trust, at the present places
     for i in range(count + 1):
         if on_frame is not None:
@@ -225,22 +235,27 @@ def _joint(
         source = ends[0] if i == 0 else found.part(np.array([i - 1]))
         row = chain.before + i
         targets = chain.targets(row, row + 1, source)
-        motions.append((targets.places - tracer_places(actor, tracers, source, view)[0][0], targets.trust))
+        motions.append(
+            (targets.places - project_surface_points(mesh, surface_points, source, view)[0][0], targets.confidence)
+        )
     for _ in range(_JOINT_ITERATIONS):
-        everyone = _joined([ends[0], found, ends[1]])
-        places, depth = tracer_places(actor, tracers, everyone, view)
+        everyone = _concatenate([ends[0], found, ends[1]])
+        places, depth = project_surface_points(mesh, surface_points, everyone, view)
         mm = float(np.median(depth)) / view.camera.focal_px * 1000
-        by_unknown = [tracer_derivatives(actor, tracers, found.part(np.array([i])), view) * mm for i in range(count)]
+        by_unknown = [
+            differentiate_surface_points(mesh, surface_points, found.part(np.array([i])), view) * mm
+            for i in range(count)
+        ]
         matrix, gradient = np.zeros((count * size, count * size)), np.zeros(count * size)
-        off = offsets_between(found, guess, actor)
+        off = offsets_between(found, guess, mesh)
         for i in range(count):
             at = slice(i * size, (i + 1) * size)
             matrix[at, at] += precision
             gradient[at] += precision @ off[i]
         bend.add(matrix, gradient, found)
-        for i, (motion, trust) in enumerate(motions):
+        for i, (motion, confidence) in enumerate(motions):
             away = (places[i + 1] - places[i] - motion) * mm
-            weight = (trust * robust(away))[:, None, None]
+            weight = (confidence * robust_weights(away))[:, None, None]
             sides = [(j, sign) for j, sign in ((i - 1, -1.0), (i, 1.0)) if 0 <= j < count]
             for j, sign in sides:
                 a = slice(j * size, (j + 1) * size)
@@ -251,5 +266,5 @@ def _joint(
                         sign * other * (by_unknown[j] * weight).reshape(-1, size).T @ by_unknown[k].reshape(-1, size)
                     )
         step = np.linalg.solve(matrix + 1e-9 * np.eye(len(matrix)), -gradient).reshape(count, size)
-        found = found.moved(step, actor)
+        found = found.with_step(step, mesh)
     return found

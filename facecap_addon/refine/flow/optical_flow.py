@@ -21,7 +21,7 @@ SIZE = 512
 """Both pictures are resized to this before the flow is found (Bao et al. section 6)."""
 
 
-class PlateFlow(Protocol):
+class OpticalFlow(Protocol):
     """Finds the motion between two pictures."""
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> F32:
@@ -67,7 +67,7 @@ class FacePair:
         flow: how it is found.  first, second: (H, W, 3) uint8 pictures.  region: the square, the same in both.
     """
 
-    def __init__(self, flow: PlateFlow, first: NDArray[np.uint8], second: NDArray[np.uint8], region: Region) -> None:
+    def __init__(self, flow: OpticalFlow, first: NDArray[np.uint8], second: NDArray[np.uint8], region: Region) -> None:
         pictures = [crop(picture, region, SIZE) for picture in (first, second)]
         self._map = image_from_crop(region, SIZE)
         self._inverse = np.linalg.inv(self._map[:, :2])

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ...arrays import F32, F64
 from ...render.camera import intrinsics_of, project
 from ...render.fragments import barycentrics, rasterise
-from ..render_mesh import Actor
-from ..state import DeepState, camera_points, directions
-from ..views import View, in_view, moved_places
+from ..render_mesh import RenderMesh
+from ..state import DeepState, camera_points, differentiate_vertices
+from ..views import View, differentiate_projection, to_view
 
 COUNT = 700
 _SIZE = 160
@@ -26,7 +26,7 @@ _BEHIND_M = 0.003
 
 
 @dataclass(frozen=True)
-class Tracers:
+class SurfacePoints:
     """Fixed places on the surface.
 
     Attributes:
@@ -37,9 +37,9 @@ class Tracers:
     barycentric: F32
 
 
-def spread_tracers(actor: Actor, count: int = COUNT) -> Tracers:
+def sample_surface_points(mesh: RenderMesh, count: int = COUNT) -> SurfacePoints:
     """Places spread evenly over the face as it is seen from the front, inside the outline of its landmarks."""
-    low, high = actor.landmarks.min(0), actor.landmarks.max(0)
+    low, high = mesh.landmarks.min(0), mesh.landmarks.max(0)
     scale = 0.9 * _SIZE / float((high - low)[[0, 2]].max())
     middle = 0.5 * (low + high)
 
@@ -48,60 +48,68 @@ def spread_tracers(actor: Actor, count: int = COUNT) -> Tracers:
         place = np.stack([away[..., 0], -away[..., 2]], -1) * scale + (_SIZE - 1) / 2
         return place, away[..., 1] + 10.0
 
-    place, depth = seen(actor.neutral.cpu().numpy())
+    place, depth = seen(mesh.neutral.cpu().numpy())
     places, depths = torch.from_numpy(place[None]), torch.from_numpy(depth[None])
-    triangles = actor.topology.triangles.cpu()
+    triangles = mesh.topology.triangles.cpu()
     fragments = rasterise(places, depths, triangles, _SIZE, _SIZE)
     mask = np.zeros((_SIZE, _SIZE), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(seen(actor.landmarks)[0]).astype(np.int32)), (1,))
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(seen(mesh.landmarks)[0]).astype(np.int32)), (1,))
     inside = mask.reshape(-1)[fragments.pixel.numpy()] > 0
     weights = barycentrics(places, depths, fragments).numpy()[inside]
     corners = fragments.corner.numpy()[inside]
     some = np.linspace(0, len(corners) - 1, min(count, len(corners))).astype(np.intp) if len(corners) else []
-    return Tracers(corners[some], weights[some].astype(np.float32))
+    return SurfacePoints(corners[some], weights[some].astype(np.float32))
 
 
-def tracer_places(actor: Actor, tracers: Tracers, state: DeepState, view: View) -> tuple[F64, F64]:
-    """(N, P, 2) px in a camera's picture and (N, P) m depth of tracers in N frames."""
-    used, corner = _corners(tracers)
-    points = in_view(camera_points(actor, state, used), view).cpu().numpy()
-    at = np.einsum("pc,npcd->npd", tracers.barycentric, points[:, corner]).astype(np.float64)
+def project_surface_points(
+    mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState, view: View
+) -> tuple[F64, F64]:
+    """(N, P, 2) px in a camera's picture and (N, P) m depth of surface points in N frames."""
+    used, corner = _corners(surface_points)
+    points = to_view(camera_points(mesh, state, used), view).cpu().numpy()
+    at = np.einsum("pc,npcd->npd", surface_points.barycentric, points[:, corner]).astype(np.float64)
     focal = np.array([view.camera.focal_px, view.camera.focal_y_px])
     depth = at[..., 2]
     return at[..., :2] / np.maximum(depth, 1e-6)[..., None] * focal + view.camera.center_px, depth
 
 
-def tracer_derivatives(
-    actor: Actor, tracers: Tracers, state: DeepState, view: View, columns: NDArray[np.intp] | None = None
+def differentiate_surface_points(
+    mesh: RenderMesh,
+    surface_points: SurfacePoints,
+    state: DeepState,
+    view: View,
+    columns: NDArray[np.intp] | None = None,
 ) -> F64:
     """(P, 2, D) px per unit of one frame's unknowns, all or some (D,) of them."""
-    used, corner = _corners(tracers)
+    used, corner = _corners(surface_points)
     by_unknown = np.einsum(
-        "ij,sju->siu", view.from_first[:3, :3], directions(actor, state, used, columns), optimize=True
+        "ij,sju->siu", view.from_first[:3, :3], differentiate_vertices(mesh, state, used, columns), optimize=True
     )
-    points = in_view(camera_points(actor, state, used), view)[0].cpu().numpy()
-    moved = np.einsum("pc,pcdu->pdu", tracers.barycentric, by_unknown[corner], optimize=True)
-    at = np.einsum("pc,pcd->pd", tracers.barycentric, points[corner])
-    return moved_places(at, moved, view)
+    points = to_view(camera_points(mesh, state, used), view)[0].cpu().numpy()
+    moved = np.einsum("pc,pcdu->pdu", surface_points.barycentric, by_unknown[corner], optimize=True)
+    at = np.einsum("pc,pcd->pd", surface_points.barycentric, points[corner])
+    return differentiate_projection(at, moved, view)
 
 
-def _corners(tracers: Tracers) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """The vertices that tracers lie between, and (P, 3) which of these."""
-    used, index = np.unique(tracers.vertices, return_inverse=True)
-    return used, index.reshape(tracers.vertices.shape)
+def _corners(surface_points: SurfacePoints) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """The vertices that surface points lie between, and (P, 3) which of these."""
+    used, index = np.unique(surface_points.vertices, return_inverse=True)
+    return used, index.reshape(surface_points.vertices.shape)
 
 
-def tracers_seen(actor: Actor, tracers: Tracers, state: DeepState, view: View) -> NDArray[np.bool_]:
-    """(P,) bool: tracers that nothing hides in one frame."""
-    points = in_view(camera_points(actor, state), view)
+def find_visible_points(
+    mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState, view: View
+) -> NDArray[np.bool_]:
+    """(P,) bool: surface points that nothing hides in one frame."""
+    points = to_view(camera_points(mesh, state), view)
     places, depth = project(points, intrinsics_of(view.camera).to(points.device))
     places, depth = places.cpu(), depth.cpu()
-    at, own = tracer_places(actor, tracers, state, view)
+    at, own = project_surface_points(mesh, surface_points, state, view)
     low = at[0].min(0) - 2
     size = float((at[0].max(0) - low).max()) + 4
     scale = _SIZE / size
     inside = (places - torch.tensor(low, dtype=places.dtype)) * scale
-    fragments = rasterise(inside, depth, actor.topology.triangles.cpu(), _SIZE, _SIZE)
+    fragments = rasterise(inside, depth, mesh.topology.triangles.cpu(), _SIZE, _SIZE)
     nearest = (1 / fragments.nearness.reshape(-1)).numpy()
     cell = np.clip(np.round((at[0] - low) * scale).astype(int), 0, _SIZE - 1)
     return own[0] < nearest[cell[:, 1] * _SIZE + cell[:, 0]] + _BEHIND_M

@@ -19,12 +19,12 @@ from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
 from ...arrays import F64
-from ..parallel import side_by_side
-from ..render_mesh import Actor
+from ..parallel import run_parallel
+from ..render_mesh import RenderMesh
 from ..state import DeepState
 from ..views import View
-from .flow_tracking import Held, Targets, follow, pose_precision
-from .surface_points import Tracers, tracer_places
+from .flow_tracking import StatePrior, Targets, fit_to_targets, pose_precision
+from .surface_points import SurfacePoints, project_surface_points
 
 METHODS = ("hybrid", "plate flow", "self flow", "averaging", "none")
 STEPS = 2
@@ -37,20 +37,20 @@ _ITERATIONS = 2
 
 @dataclass(frozen=True)
 class Motion:
-    """How tracers move in the footage from each frame to the next.
+    """How surface points move in the footage from each frame to the next.
 
     Attributes:
         displacement: (F - 1, P, 2) px, from where the render of the frame shows them.
-        trust: (F - 1, P) 0..1; all 0 where the next frame is not the next in time.
+        confidence: (F - 1, P) 0..1; all 0 where the next frame is not the next in time.
     """
 
     displacement: NDArray[np.float32]
-    trust: NDArray[np.float32]
+    confidence: NDArray[np.float32]
 
 
 def refine_in_time(
-    actor: Actor,
-    tracers: Tracers,
+    mesh: RenderMesh,
+    surface_points: SurfacePoints,
     view: View,
     state: DeepState,
     motion: Motion,
@@ -73,22 +73,24 @@ def refine_in_time(
     if method == "none" or len(time_s) < 3:
         return state
     if method in ("averaging", "hybrid"):
-        state = averaged(state, joined)
+        state = average_neighbours(state, joined)
     if method == "averaging":
         return state
-    held_precision = pose_precision(actor, precision, _TURN_RAD, _SHIFT_M)
+    held_precision = pose_precision(mesh, precision, _TURN_RAD, _SHIFT_M)
     for _ in range(steps):
-        places = tracer_places_of_all(actor, tracers, state, view)
+        places = project_all_frames(mesh, surface_points, state, view)
         after = state.part(slice(None))
         rows = np.flatnonzero(joined)
 
         def stepped(row: int, _poll: object, state: DeepState = state, places: F64 = places) -> DeepState:
             one = state.part(np.array([row]))
-            targets = _self_targets(places, row) if method == "self flow" else _plate_targets(places, motion, row)
-            return follow(actor, tracers, view, one, targets, Held(one, held_precision), _ITERATIONS)
+            targets = _self_targets(places, row) if method == "self flow" else _footage_targets(places, motion, row)
+            return fit_to_targets(
+                mesh, surface_points, view, one, targets, StatePrior(one, held_precision), _ITERATIONS
+            )
 
         with threadpool_limits(1, user_api="blas"):
-            for done, (row, found) in enumerate(side_by_side(stepped, rows.tolist())):
+            for done, (row, found) in enumerate(run_parallel(stepped, rows.tolist())):
                 if on_frame is not None:
                     on_frame(done)
                 after.put(np.array([row]), found)
@@ -96,7 +98,7 @@ def refine_in_time(
     return state
 
 
-def averaged(state: DeepState, joined: NDArray[np.bool_]) -> DeepState:
+def average_neighbours(state: DeepState, joined: NDArray[np.bool_]) -> DeepState:
     """Every joined frame as the mean of three, itself counting half; rotations by Markley's mean."""
     out = state.part(slice(None))
     rows = np.flatnonzero(joined)
@@ -126,10 +128,12 @@ def mean_rotation(rotations: F64, shares: F64) -> F64:
     return Rotation.from_quat(np.linalg.eigh(moment)[1][..., -1]).as_matrix()
 
 
-def tracer_places_of_all(actor: Actor, tracers: Tracers, state: DeepState, view: View, at_once: int = 32) -> F64:
+def project_all_frames(
+    mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState, view: View, at_once: int = 32
+) -> F64:
     """(F, P, 2) px, a few frames at a time."""
     parts = [
-        tracer_places(actor, tracers, state.part(slice(first, first + at_once)), view)[0]
+        project_surface_points(mesh, surface_points, state.part(slice(first, first + at_once)), view)[0]
         for first in range(0, len(state.weights), at_once)
     ]
     return np.concatenate(parts)
@@ -143,11 +147,11 @@ def _neighbours(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:
     return out
 
 
-def _plate_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
+def _footage_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
     before, after = motion.displacement[row - 1], motion.displacement[row]
     return [
-        Targets(places[row - 1] + before, motion.trust[row - 1].astype(np.float64)),
-        Targets(places[row + 1] - after, motion.trust[row].astype(np.float64)),
+        Targets(places[row - 1] + before, motion.confidence[row - 1].astype(np.float64)),
+        Targets(places[row + 1] - after, motion.confidence[row].astype(np.float64)),
     ]
 
 

@@ -1,7 +1,8 @@
-"""What the landmark network sees of a crop, the mean of several looks at it.
+"""What the landmark network sees of a crop, the mean over several slightly different crops.
 
-One look errs by how pixels happen to fall; looks that are a little turned, shifted and closer err differently. All of
-them are cut from one crop that the footage and the render share, by the same steps.
+The network's answer on one crop errs by how pixels happen to fall; on crops that are a little turned, shifted and
+closer it errs differently, so their mean is steadier (test-time augmentation). All of them are cut from one crop that
+the footage and the render share, by the same steps.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from .landmark_module import LandmarkModule
 
 FINER = 2
 """The crop is cut with this many times the network's pixels on a side."""
-# Size, turn (rad) and shift (parts of the crop's side) of each look; the first is the crop itself.
-_LOOKS = (
+# Size, turn (rad) and shift (parts of the crop's side) of each; the first is the crop itself.
+_CROPS = (
     (1.0, 0.0, 0.0, 0.0),
     (0.87, 0.0, 0.0, 0.0),
     (0.93, 0.06, 0.01, 0.0),
     (0.82, 0.03, -0.0075, 0.005),
     (0.85, -0.04, 0.005, -0.01),
 )
-MOST_LOOKS = len(_LOOKS)
+MOST_CROPS = len(_CROPS)
 
 
-class Looks:
-    """The network and how often it looks.
+class CropEnsemble:
+    """A landmark network whose answers on several crops of a picture are averaged.
 
     Args:
-        network: the landmark network.  count: looks per picture, 1 to MOST_LOOKS.
+        network: the landmark network.  count: crops per picture, 1 to MOST_CROPS.
     """
 
     def __init__(self, network: LandmarkModule, count: int, device: str = "cpu") -> None:
@@ -43,7 +44,7 @@ class Looks:
         row, column = torch.meshgrid(place, place, indexing="ij")
         base = torch.stack([column, row], -1)
         turns, grids = [], []
-        for scale, turn, x, y in _LOOKS[:count]:
+        for scale, turn, x, y in _CROPS[:count]:
             cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
             matrix = torch.tensor([[cosine, sine], [-sine, cosine]], dtype=torch.float32, device=device)
             shift = torch.tensor([2 * x, 2 * y], dtype=torch.float32, device=device)
@@ -53,17 +54,17 @@ class Looks:
 
     def __call__(self, fine: Tensor) -> Tensor:
         """(N, L, 2) pixels of the network's own crop, from fine crops (N, 2 S, 2 S, 3) sRGB in 0..1."""
-        count, looks = len(fine), len(self._turns)
+        count, crops = len(fine), len(self._turns)
         pictures = fine.permute(0, 3, 1, 2)
         views = functional.grid_sample(
-            pictures.repeat_interleave(looks, 0), self._grids.repeat(count, 1, 1, 1), align_corners=False
+            pictures.repeat_interleave(crops, 0), self._grids.repeat(count, 1, 1, 1), align_corners=False
         )
-        found = self.network(views).reshape(count, looks, -1, 2)
+        found = self.network(views).reshape(count, crops, -1, 2)
         half = self.size / 2
         total = torch.zeros_like(found[:, 0])
         for i, (matrix, shift) in enumerate(self._turns):
             total = total + (((found[:, i] + 0.5) / half - 1) @ matrix + shift + 1) * half - 0.5
-        return total / looks
+        return total / crops
 
 
 def cut(picture: NDArray[np.uint8], region: Region, size: int) -> tuple[NDArray[np.float32], F64]:

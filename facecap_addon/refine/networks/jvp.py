@@ -18,7 +18,7 @@ from .graph_module import GraphModule, bilinear_corners, run_node
 _LINEAR = {"pad", "reshape", "resize_bilinear", "depth_to_space", "identity", "concatenate"}
 
 
-def push_forward(module: GraphModule, picture: Tensor, directions: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+def jvp(module: GraphModule, picture: Tensor, directions: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Outputs of a network and their derivatives along directions in picture space.
 
     Args:

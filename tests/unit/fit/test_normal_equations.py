@@ -40,8 +40,8 @@ def jacobian(geometry, state, observed, depth, frame):
         step = np.zeros((state.weights.shape[0], size))
         h = 3e-4 if n < POSE else 3e-2  # landmarks are computed in single precision
         step[frame, n] = h
-        up = residuals_mm(geometry, state.moved(step, -9.0, 9.0), observed, depth)[frame]
-        down = residuals_mm(geometry, state.moved(-step, -9.0, 9.0), observed, depth)[frame]
+        up = residuals_mm(geometry, state.with_step(step, -9.0, 9.0), observed, depth)[frame]
+        down = residuals_mm(geometry, state.with_step(-step, -9.0, 9.0), observed, depth)[frame]
         columns.append((up - down).ravel() / (2 * h))
     return np.stack(columns, axis=1)
 

@@ -16,16 +16,16 @@ from facecap_addon.refine.energies.contact import (  # noqa: E402
     contact_of,
     open_mm,
 )
-from facecap_addon.refine.flow.surface_points import Tracers, tracer_places  # noqa: E402
+from facecap_addon.refine.flow.surface_points import SurfacePoints, project_surface_points  # noqa: E402
 from facecap_addon.refine.state import DeepState  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
-from tests.unit.deep_scene import actor  # noqa: E402
+from tests.unit.deep_scene import render_mesh  # noqa: E402
 
 LIPS = slice(0, 9)
 
 
 def _with(**weights: float) -> DeepState:
-    head = actor()
+    head = render_mesh()
     state = DeepState(np.eye(3)[None], np.array([[0.0, 0.0, 0.6]]), np.zeros((1, len(head.channels))), np.zeros((1, 6)))
     state.rotation[0] = deep_scene.frames(2).rotation[0]
     for name, weight in weights.items():
@@ -35,8 +35,10 @@ def _with(**weights: float) -> DeepState:
 
 def _contact(state: DeepState) -> Contact:
     """What the landmarks of this frame say, as they lie on the surface."""
-    head = actor()
-    places, _ = tracer_places(head, Tracers(head.landmark_vertices, head.landmark_shares), state, deep_scene.view())
+    head = render_mesh()
+    places, _ = project_surface_points(
+        head, SurfacePoints(head.landmark_vertices, head.landmark_shares), state, deep_scene.view()
+    )
     count = places.shape[1]
     seen = Observations(
         np.zeros(1),
@@ -57,12 +59,12 @@ def test_closed_lips_are_asked_to_touch_and_open_ones_are_not(models: object) ->
     # Landmarks of a pair lie up to a millimetre apart on the mesh, so that some pairs count for less than others.
     assert closed.weight[0, LIPS].min() > 0.5 * closed.weight.max()
     assert opened.weight[0, 4] < 0.01 * closed.weight[0, 4]  # the middle of the mouth
-    assert open_mm(actor(), closed, _with())[0, LIPS].max() < 0.1
-    assert contact_energy(actor(), opened, _with(jawOpen=0.6))[0] < 0.5
+    assert open_mm(render_mesh(), closed, _with())[0, LIPS].max() < 0.1
+    assert contact_energy(render_mesh(), opened, _with(jawOpen=0.6))[0] < 0.5
 
 
 def test_the_gradient_is_that_of_the_energy(models: object) -> None:
-    head, contact = actor(), _contact(_with())
+    head, contact = render_mesh(), _contact(_with())
     at = _with(jawOpen=0.03, mouthRollLower=0.2)
     _, gradient = contact_equations(head, contact, at)
     step = 1e-3
@@ -78,7 +80,7 @@ def test_the_gradient_is_that_of_the_energy(models: object) -> None:
 
 
 def test_a_slit_closes_and_an_open_mouth_keeps_its_width(models: object) -> None:
-    head, contact = actor(), _contact(_with())
+    head, contact = render_mesh(), _contact(_with())
     hold = 100 * np.eye(len(head.channels))  # about as firmly as the picture does
 
     def settled(start: DeepState) -> DeepState:

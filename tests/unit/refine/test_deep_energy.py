@@ -14,23 +14,23 @@ torch = pytest.importorskip("torch")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
-from facecap_addon.refine.energies.appearance import estimate_appearance, sight  # noqa: E402
+from facecap_addon.refine.energies.appearance import estimate_appearance, observe_surface  # noqa: E402
 from facecap_addon.refine.energies.deep_energy import DeepEnergy, EnergyWeights, Expected  # noqa: E402
-from facecap_addon.refine.energies.derivatives import picture_derivatives  # noqa: E402
+from facecap_addon.refine.energies.derivatives import differentiate_picture  # noqa: E402
 from facecap_addon.refine.energies.landmark_weights import weights_of  # noqa: E402
-from facecap_addon.refine.failure import failed  # noqa: E402
-from facecap_addon.refine.jaw_joint import JawJoint, skinned  # noqa: E402
+from facecap_addon.refine.failure import find_failed  # noqa: E402
+from facecap_addon.refine.jaw_joint import JawJoint, skin_jaw  # noqa: E402
 from facecap_addon.refine.levenberg_marquardt import minimise  # noqa: E402
-from facecap_addon.refine.networks.crop_ensemble import Looks  # noqa: E402
+from facecap_addon.refine.networks.crop_ensemble import CropEnsemble  # noqa: E402
 from facecap_addon.refine.networks.landmark_module import open_module  # noqa: E402
-from facecap_addon.refine.render_mesh import Actor  # noqa: E402
-from facecap_addon.refine.shots import Shot, cut_plates, look_at_plates  # noqa: E402
-from facecap_addon.refine.state import DeepState, directions, head_points  # noqa: E402
-from facecap_addon.refine.views import View, in_view  # noqa: E402
+from facecap_addon.refine.render_mesh import RenderMesh  # noqa: E402
+from facecap_addon.refine.shots import Shot, cut_plates, detect_landmarks  # noqa: E402
+from facecap_addon.refine.state import DeepState, differentiate_vertices, head_points  # noqa: E402
+from facecap_addon.refine.views import View, to_view  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.renderer import Appearance, pooled  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
-from tests.unit.deep_scene import actor, frames, one  # noqa: E402
+from tests.unit.deep_scene import frames, one, render_mesh  # noqa: E402
 
 FRAME = one(frames(5), 1)
 
@@ -38,31 +38,31 @@ FRAME = one(frames(5), 1)
 def energy_of(start: DeepState, views: list[View], looks: int = 1, truth: DeepState | None = None) -> DeepEnergy:
     """The energy of the frame, as drawn by our own renderer, seen by some cameras."""
     landmarker = open_landmarker()
-    network = Looks(open_module("mediapipe-478", None), looks)
+    network = CropEnsemble(open_module("mediapipe-478", None), looks)
     plates, looked = [], []
     for view in views:
         drawn = deep_scene.picture(truth or FRAME, view)
         region = landmarker.region_of_face(landmarker.find_faces(drawn)[0])
         found = landmarker.landmarks_in_regions(drawn, [region])[0].landmarks_px
         shot = Shot(view, found[None], lambda _, drawn=drawn: drawn, landmarker.region_of_landmarks)
-        plates.append(look_at_plates(cut_plates(shot, np.array([0]), network.size), network, "cpu"))
-        looked.append(Appearance(actor().colors, deep_scene.light()))
-    keys = len(actor().channels)
+        plates.append(detect_landmarks(cut_plates(shot, np.array([0]), network.size), network, "cpu"))
+        looked.append(Appearance(render_mesh().colors, deep_scene.light()))
+    keys = len(render_mesh().channels)
     expected = Expected(np.zeros((1, keys)), np.eye(keys) / 0.3**2, start, np.full(6, 1.0), np.full(6, 1e4))
-    return DeepEnergy(actor(), looked, views, plates, network, weights_of("mediapipe-478"), expected)
+    return DeepEnergy(render_mesh(), looked, views, plates, network, weights_of("mediapipe-478"), expected)
 
 
-def moved(turn: tuple[float, float, float], shift: tuple[float, float, float]) -> DeepState:
+def with_step(turn: tuple[float, float, float], shift: tuple[float, float, float]) -> DeepState:
     """The true frame with its head elsewhere."""
-    step = np.zeros((1, actor().unknowns))
+    step = np.zeros((1, render_mesh().unknowns))
     step[0, :3], step[0, 3:6] = turn, shift
-    return FRAME.moved(step, actor())
+    return FRAME.with_step(step, render_mesh())
 
 
 def test_a_head_that_was_moved_comes_back(models: object) -> None:
-    start = moved((0.02, -0.03, 0.01), (0.003, -0.002, 0.004))
+    start = with_step((0.02, -0.03, 0.01), (0.003, -0.002, 0.004))
     energy = energy_of(start, [deep_scene.view()])
-    free = np.zeros(actor().unknowns, bool)
+    free = np.zeros(render_mesh().unknowns, bool)
     free[:6] = True
     ended = minimise(energy, start, EnergyWeights(network=0.0, picture=1.0), free, 5).state
 
@@ -76,11 +76,13 @@ def test_a_head_that_was_moved_comes_back(models: object) -> None:
 
 def test_keys_come_back_and_stay_in_bounds(models: object) -> None:
     start = FRAME.part(slice(None))
-    opening = actor().channels.index("jawOpen")
+    opening = render_mesh().channels.index("jawOpen")
     start.weights[0, opening] = 0.35
     energy = energy_of(start, [deep_scene.view()])
-    energy.expect(replace(energy.expected, weights=start.weights, precision=np.eye(len(actor().channels)) / 0.15**2))
-    free = np.zeros(actor().unknowns, bool)
+    energy.expect(
+        replace(energy.expected, weights=start.weights, precision=np.eye(len(render_mesh().channels)) / 0.15**2)
+    )
+    free = np.zeros(render_mesh().unknowns, bool)
     free[6:] = True
     parts = EnergyWeights(network=0.2, picture=1.0)
     ended = minimise(energy, start, parts, free, 4).state
@@ -99,14 +101,14 @@ def aside() -> View:
 
 def test_a_second_camera_tells_depth(models: object) -> None:
     """What landmarks alone hardly show from the front: Bao et al. figure 13."""
-    step = np.zeros((1, actor().unknowns))
+    step = np.zeros((1, render_mesh().unknowns))
     step[0, 5] = 0.02
-    free = np.zeros(actor().unknowns, bool)
+    free = np.zeros(render_mesh().unknowns, bool)
     free[:6] = True
     away: dict[int, list[float]] = {1: [], 2: []}
     for frame in (0, 2, 4):
         truth = one(frames(5), frame)
-        start = truth.moved(step, actor())
+        start = truth.with_step(step, render_mesh())
         for views in ([deep_scene.view()], [deep_scene.view(), aside()]):
             energy, ended = energy_of(start, views, truth=truth), start
             for robust_mm in (25.0, 4.0):  # as the schedule does: far off at first
@@ -121,7 +123,7 @@ def test_a_second_camera_tells_depth(models: object) -> None:
 
 def test_a_character_of_another_size_sees_its_cameras_as_far_away_as_it_is_large() -> None:
     points = torch.rand(1, 9, 3)
-    here, twice = in_view(points, aside()), in_view(2 * points, aside().scaled(2.0))
+    here, twice = to_view(points, aside()), to_view(2 * points, aside().scaled(2.0))
     np.testing.assert_allclose(twice.numpy(), 2 * here.numpy(), atol=1e-6)
 
 
@@ -132,12 +134,12 @@ def test_a_character_of_another_size_sees_its_cameras_as_far_away_as_it_is_large
 )
 def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, alike: float) -> None:
     # Without hair: strands thinner than a pixel come and go with the place of its centre.
-    dark = (actor().colors < 0.05).all(1)
-    triangles = actor().topology.triangles
+    dark = (render_mesh().colors < 0.05).all(1)
+    triangles = render_mesh().topology.triangles
     smooth = triangles[~dark[triangles.long()].all(1)].numpy()
-    head = replace(actor(), topology=topology_of(smooth, actor().neutral.numpy()))
+    head = replace(render_mesh(), topology=topology_of(smooth, render_mesh().neutral.numpy()))
     energy = energy_of(FRAME, [deep_scene.view()])
-    energy.actor = head
+    energy.mesh = head
     column = 1 if unknown == "turn" else 6 + head.channels.index(unknown)
     look, columns = energy.appearance[0], np.array([column])
     size = energy.looks.size
@@ -146,9 +148,9 @@ def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, 
     differences, derivatives = [], []
     for place_m in (0.0, 0.0007, 0.0014):  # where pixels fall on outlines is chance: several places even it out
         aside[0, 3] = place_m
-        frame = FRAME.moved(aside, head)
-        _, change = picture_derivatives(head, frame, energy.views[0], energy.plates[0], look, size, columns)
-        more, less = frame.moved(step, head), frame.moved(-step, head)
+        frame = FRAME.with_step(aside, head)
+        _, change = differentiate_picture(head, frame, energy.views[0], energy.plates[0], look, size, columns)
+        more, less = frame.with_step(step, head), frame.with_step(-step, head)
         ends = [pooled(energy.renders(state, 0), 2)[0].numpy() for state in (more, less)]
         far = (more.weights - less.weights).sum() if column > 5 else 0.04
         # Neighbouring pixels are taken together, as the energy does: which one an edge falls into is chance.
@@ -160,9 +162,9 @@ def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, 
     assert 0.8 < scale < 1.25
 
 
-def with_jaw() -> Actor:
+def with_jaw() -> RenderMesh:
     """The sample head with a jaw joint."""
-    head = actor()
+    head = render_mesh()
     height = head.neutral[:, 2]
     weights = ((-0.03 - height) / 0.05).clamp(0, 1)
     return replace(head, jaw=JawJoint(weights, torch.tensor([0.0, 0.02, -0.03])))
@@ -172,7 +174,7 @@ def test_the_jaw_joint_turns_what_follows_it_and_nothing_else() -> None:
     head = with_jaw()
     assert head.jaw is not None
     pose = torch.tensor([[0.3, 0.0, 0.1, 0.0, 0.001, -0.002]])
-    found = skinned(head.neutral[None], pose, head.jaw)[0].numpy()
+    found = skin_jaw(head.neutral[None], pose, head.jaw)[0].numpy()
     still = head.jaw.weights.numpy() == 0
     np.testing.assert_array_equal(found[still], head.neutral.numpy()[still])
     follows = head.jaw.weights.numpy() == 1
@@ -186,7 +188,7 @@ def test_all_unknowns_of_a_jointed_head_have_their_derivative() -> None:
     state = FRAME.part(slice(None))
     state.jaw = np.array([[0.2, -0.05, 0.1, 0.001, 0.0, -0.002]])
     some: NDArray[np.int64] = np.arange(0, len(head.neutral), 37)
-    by_unknown = directions(head, state, some)
+    by_unknown = differentiate_vertices(head, state, some)
 
     def places(state: DeepState) -> NDArray[np.float64]:
         points = head_points(head, state.weights, state.jaw)[0, torch.from_numpy(some)].double().numpy()
@@ -196,7 +198,7 @@ def test_all_unknowns_of_a_jointed_head_have_their_derivative() -> None:
     for unknown in (0, 2, 4, opening, *range(head.unknowns - 6, head.unknowns)):
         step = np.zeros((1, head.unknowns))
         step[0, unknown] = 1e-3
-        difference = (places(state.moved(step, head)) - places(state.moved(-step, head))) / 2e-3
+        difference = (places(state.with_step(step, head)) - places(state.with_step(-step, head))) / 2e-3
         np.testing.assert_allclose(by_unknown[:, :, unknown], difference, atol=1.5e-3)
 
 
@@ -206,7 +208,9 @@ def test_a_face_that_looks_away_is_said_to(models: object) -> None:
     away.translation[:, 0] += 5.0  # and far outside the picture
     with pytest.raises(FacecapError, match="not turned towards the camera"):
         estimate_appearance(
-            actor(), [sight(actor(), away, deep_scene.view(), deep_scene.picture(FRAME))], own_colors=True
+            render_mesh(),
+            [observe_surface(render_mesh(), away, deep_scene.view(), deep_scene.picture(FRAME))],
+            own_colors=True,
         )
 
 
@@ -215,19 +219,19 @@ def test_nan_from_a_network_counts_as_a_failure(models: object) -> None:
     energy.plates[0].target[0, 7] = torch.nan
     compared = energy.compare(FRAME, EnergyWeights())
     assert not np.isfinite(compared.energy[0])
-    keys = len(actor().channels)
-    bad = failed(
+    keys = len(render_mesh().channels)
+    bad = find_failed(
         np.array([np.nan, 0.4]), np.array([np.inf, 3.0]), frames(2), frames(2), frames(2).weights, np.eye(keys)
     )
     assert bad.tolist() == [True, False]
 
 
 def test_implausible_frames_are_found() -> None:
-    states, keys = frames(6), len(actor().channels)
+    states, keys = frames(6), len(render_mesh().channels)
     ended = states.part(slice(None))
     ended.rotation[1] = Rotation.from_rotvec([0, 0.6, 0]).as_matrix() @ ended.rotation[1]
     ended.translation[2, 2] += 0.3
     ended.weights[3] = 1.0
     error = np.array([0.5, 0.5, 0.5, 0.5, 6.0, 0.6])
-    bad = failed(error, np.ones(6), ended, states, states.weights, np.eye(keys) / 0.2**2)
+    bad = find_failed(error, np.ones(6), ended, states, states.weights, np.eye(keys) / 0.2**2)
     assert bad.tolist() == [False, True, True, True, True, False]

@@ -14,8 +14,8 @@ from facecap_addon.landmarks.backends.heatmap import soft_argmax as soft_argmax_
 from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
 from facecap_addon.landmarks.regions import crop, region_around  # noqa: E402
 from facecap_addon.landmarks.registry import open_landmarker  # noqa: E402
-from facecap_addon.refine.networks.crop_ensemble import Looks  # noqa: E402
-from facecap_addon.refine.networks.jvp import push_forward  # noqa: E402
+from facecap_addon.refine.networks.crop_ensemble import CropEnsemble  # noqa: E402
+from facecap_addon.refine.networks.jvp import jvp  # noqa: E402
 from facecap_addon.refine.networks.landmark_module import (  # noqa: E402
     HeatmapModule,
     MeshModule,
@@ -48,7 +48,7 @@ def test_directions_through_the_network_are_those_of_torch(models: Path, face: n
     pictures = torch.from_numpy(np.stack([face, face[:, ::-1]])).permute(0, 3, 1, 2).float() / 255
     directions = 0.01 * torch.randn(2, 3, 3, 192, 192, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        outputs, ours = push_forward(module.graph_module, pictures, directions)
+        outputs, ours = jvp(module.graph_module, pictures, directions)
         for k in range(3):
             values, theirs = torch.func.jvp(module.graph_module, (pictures,), (directions[:, k],))
             for output, value, mine, other in zip(outputs, values, ours, theirs, strict=True):
@@ -110,6 +110,6 @@ def test_several_looks_agree_with_one(models: Path) -> None:
     fine = torch.from_numpy(crop(drawn, region, 384).astype(np.float32) / 255)[None]
     network = open_module("mediapipe-478", None)
     with torch.no_grad():
-        single, several = (Looks(network, count)(fine)[0] for count in (1, 5))
+        single, several = (CropEnsemble(network, count)(fine)[0] for count in (1, 5))
     assert float((single - several).norm(dim=1).median()) < 1.0
     assert float((single - several).mean(0).norm()) < 0.6

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from facecap_addon.errors import CancelledError
-from facecap_addon.refine.parallel import cores, side_by_side
+from facecap_addon.refine.parallel import cores, run_parallel
 from tests.patience import PATIENCE_S, wait_until
 
 Poll = Callable[[], None]
@@ -27,7 +27,7 @@ def busy(poll: Poll) -> None:
 
 
 def test_every_piece_is_done_once() -> None:
-    found = dict(side_by_side(lambda item, _poll: item * item, range(20)))
+    found = dict(run_parallel(lambda item, _poll: item * item, range(20)))
     assert found == {item: item * item for item in range(20)}
 
 
@@ -43,7 +43,7 @@ def test_a_failure_stops_the_others_and_is_told() -> None:
         busy(poll)
 
     with pytest.raises(ValueError, match="broken"):
-        list(side_by_side(work, range(2), at_once=2))
+        list(run_parallel(work, range(2), at_once=2))
 
 
 def test_a_cancel_comes_through_while_pieces_run() -> None:
@@ -58,4 +58,4 @@ def test_a_cancel_comes_through_while_pieces_run() -> None:
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        list(side_by_side(work, range(3), cancel))
+        list(run_parallel(work, range(3), cancel))

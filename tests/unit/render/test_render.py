@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from facecap_addon.geometry.raster import rasterise as rasterise_in_numpy  # noqa: E402
 from facecap_addon.refine.jaw_joint import rotation_matrices  # noqa: E402
 from facecap_addon.render import rasterise_cpu, rasterise_torch  # noqa: E402
-from facecap_addon.render.ambient_occlusion import sky_seen  # noqa: E402
+from facecap_addon.render.ambient_occlusion import measure_ambient_occlusion  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.camera import project  # noqa: E402
 from facecap_addon.render.forward_mode import bent_normals, picture_and_seen  # noqa: E402
@@ -231,7 +231,7 @@ def test_a_bowl_sees_less_sky_inside() -> None:
     both = torch.from_numpy(np.concatenate([outer, inner]))
     walls = np.concatenate([triangles[below], triangles[below][:, ::-1] + len(vertices)]).astype(np.int32)
     normals = vertex_normals(both[None], torch.from_numpy(walls))[0]
-    seen = sky_seen(both, normals, torch.from_numpy(walls.copy()), 128).numpy()
+    seen = measure_ambient_occlusion(both, normals, torch.from_numpy(walls.copy()), 128).numpy()
     bottom = int(np.argmin(vertices[:, 2]))
     assert seen[bottom] > 0.9
     assert 0.02 < seen[bottom + len(vertices)] < 0.6
