@@ -83,8 +83,8 @@ def _light_by_normal(normals: F32, mesh: RenderMesh, appearance: Appearance, see
         light = harmonics(free) @ appearance.light
         rows = [torch.autograd.grad(light[:, c].sum(), free, retain_graph=c < 2)[0] for c in range(3)]
     factor = cast(Tensor, appearance.albedo)[index]
-    if appearance.ambient_occlusion is not None:
-        factor = factor * appearance.ambient_occlusion[0, index, None]
+    if appearance.occlusion is not None:
+        factor = factor * appearance.occlusion[0, index, None]
     return (torch.stack(rows, 1) * factor[..., None]).numpy()
 
 
