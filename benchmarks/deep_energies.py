@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from benchmarks.ground_truth import ROOT, SKIN, embedding_of, load_truth, observe_clip, rehearsal_of
+from benchmarks.ground_truth import ROOT, SKIN, embedding_of, load_truth, observe_clip, response_of
 from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import CLIP, TRUTH
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.steps.frame_access import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
@@ -38,7 +38,7 @@ from facecap_addon.refine.shots import Shot
 from facecap_addon.refine.views import first_view
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, head_space
-from facecap_addon.rig.network_response import Rehearsal
+from facecap_addon.rig.network_response import NetworkResponse
 from facecap_addon.rig.surface import points_on
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.take import Take
@@ -64,7 +64,7 @@ class Scene:
     clip: Path
     rig: BlendshapeRig
     embedding: LandmarkEmbedding
-    rehearsal: Rehearsal
+    response: NetworkResponse
     observations: Observations
     weights: NDArray[np.float32]
     camera_from_rig: F64
@@ -106,7 +106,7 @@ def take_scene() -> Scene:
         CLIP,
         rig,
         embedding_of(rig, "sample_head"),
-        rehearsal_of(rig, "sample_head"),
+        response_of(rig, "sample_head"),
         observe_clip(CLIP),
         truth.weights[:, [truth.channels.index(name) for name in rig.channels]],
         matrices @ head_space(CAMERA_FROM_WORLD, landmarks, MEDIAPIPE_478)[0],
@@ -127,7 +127,7 @@ def ict_scene(data: Path) -> Scene:
         truth.clip,
         truth.rig,
         embedding_of(truth.rig, "ict_actor"),
-        rehearsal_of(truth.rig, "ict_actor"),
+        response_of(truth.rig, "ict_actor"),
         observe_clip(truth.clip),
         truth.rig_weights,
         np.diag([1.0, -1.0, -1.0, 1.0]) @ blender,
@@ -139,7 +139,7 @@ def ict_scene(data: Path) -> Scene:
 def landmark_fit(scene: Scene) -> Take:
     """The scene solved by the landmark fit with the known camera."""
     settings = FitSettings(focal_px=scene.focal_px)
-    return solve_take(scene.observations, scene.rig, scene.embedding, settings, rehearsal=scene.rehearsal)
+    return solve_take(scene.observations, scene.rig, scene.embedding, settings, response=scene.response)
 
 
 class NothingKept:
@@ -165,7 +165,7 @@ def refine(
 ) -> RefineResult:
     """Refine a take of the scene with the known camera."""
     landmarker = open_landmarker()
-    pictures = PicturesByRow(open_footage(scene.clip))
+    pictures = FrameAccess(open_footage(scene.clip))
     view = first_view(centered_camera(*take.image_size, scene.focal_px))
     shot = Shot(view, scene.observations.landmarks_px, pictures, landmarker.region_of_landmarks)
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.ground_truth import embedding_of
 from benchmarks.sample_head import sample_rig
-from facecap_addon.fit.energies.expression_prior import poses_to_rehearse
+from facecap_addon.fit.energies.expression_prior import poses_for_response
 from facecap_addon.learn.data.synthetic_footage import drawn, look_of
 from facecap_addon.learn.networks.meng.train import CLASSES
 from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
@@ -22,7 +22,7 @@ VARIED = 0.12
 
 def expressions(channels: tuple[str, ...]) -> NDArray[np.float32]:
     """(23, K) weights: of all that performers were recorded making, those that differ most; the first is neutral."""
-    known = poses_to_rehearse(channels)
+    known = poses_for_response(channels)
     assert known is not None
     chosen = [np.zeros(len(channels), np.float32)]
     while len(chosen) < CLASSES:

@@ -18,10 +18,10 @@ from benchmarks.learned_actor import RESULTS
 from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import TRUTH
 from facecap_addon.rig.blendshapes import BlendshapeRig
-from facecap_addon.takes.filters.apply import filtered, online
+from facecap_addon.takes.filters.apply import apply_filter, make_online_filter
 from facecap_addon.takes.filters.options import FilterChoice
-from facecap_addon.takes.filters.take_filter import kept_closed
-from facecap_addon.takes.metrics import driven_rmse, jitter, moving_vertices
+from facecap_addon.takes.filters.take_filter import keep_closed
+from facecap_addon.takes.metrics import driven_rmse, measure_jitter, moving_vertices
 from facecap_addon.takes.npz import load_take
 
 NOISE, PROMINENCE = (0.01, 0.02, 0.03), 0.25
@@ -52,13 +52,13 @@ def main() -> None:
         solved = np.ones(len(raw), bool)
 
         def d(weights: NDArray) -> float:
-            return float(np.nanmean(jitter(weights, deltas)))
+            return float(np.nanmean(measure_jitter(weights, deltas)))
 
         for kind in ("hybrid", "one-euro", "median"):
             choice = FilterChoice(kind)
-            live = online(choice)
+            live = make_online_filter(choice)
             results = {
-                "take": kept_closed(take.channels, raw, filtered(choice, take.time_s, raw), solved, None),
+                "take": keep_closed(take.channels, raw, apply_filter(choice, take.time_s, raw), solved, None),
                 "live": np.stack([live.step(float(t), row)[1] for t, row in zip(take.time_s, raw, strict=True)]),
             }
             for name, found in results.items():

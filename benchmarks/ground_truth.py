@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.ict import load_ict_rig
 from benchmarks.sample_head import sample_rig
 from facecap_addon.fit.energies import expression_prior
-from facecap_addon.fit.energies.expression_prior import poses_to_rehearse
+from facecap_addon.fit.energies.expression_prior import poses_for_response
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
@@ -31,7 +31,7 @@ from facecap_addon.landmarks.tracking.observe import assemble, observe
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
-from facecap_addon.rig.network_response import Rehearsal, load_rehearsal, rehearse, save_rehearsal
+from facecap_addon.rig.network_response import NetworkResponse, load_response, measure_response, save_response
 from facecap_addon.takes.take import Take
 
 F32 = NDArray[np.float32]
@@ -67,14 +67,14 @@ def embedding_of(rig: BlendshapeRig, name: str, *, fresh: bool = False):
     return embedding
 
 
-def rehearsal_of(rig: BlendshapeRig, name: str, *, fresh: bool = False) -> Rehearsal:
+def response_of(rig: BlendshapeRig, name: str, *, fresh: bool = False) -> NetworkResponse:
     """The rig's rehearsal, kept in .cache between runs."""
     cached = CACHE / f"{name}.rehearsal.npz"
     if cached.exists() and not fresh:
-        return load_rehearsal(cached)
-    rehearsal = rehearse(rig, embedding_of(rig, name), open_landmarker(), poses=poses_to_rehearse(rig.channels))
-    save_rehearsal(cached, rehearsal)
-    return rehearsal
+        return load_response(cached)
+    response = measure_response(rig, embedding_of(rig, name), open_landmarker(), poses=poses_for_response(rig.channels))
+    save_response(cached, response)
+    return response
 
 
 def driven(names: tuple[str, ...], channels: tuple[str, ...], weights: F32) -> F32:
@@ -175,8 +175,8 @@ def same_rig(data: Path, *, fresh: bool = False, known_camera: bool = False) -> 
     embedding = embedding_of(truth.rig, "ict_actor", fresh=fresh)
     settings = FitSettings(focal_px=truth.focal_px if known_camera else None)
     observations = observe_clip(truth.clip, fresh=fresh)
-    rehearsal = rehearsal_of(truth.rig, "ict_actor", fresh=fresh)
-    take = solve_take(observations, truth.rig, embedding, settings, rehearsal=rehearsal)
+    response = response_of(truth.rig, "ict_actor", fresh=fresh)
+    take = solve_take(observations, truth.rig, embedding, settings, response=response)
     return accuracy_of(take, take.weights, truth)
 
 
@@ -184,7 +184,7 @@ def across_rigs(
     data: Path,
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
-    rehearsal: Rehearsal,
+    response: NetworkResponse,
     *,
     fresh: bool = False,
     known_camera: bool = False,
@@ -192,7 +192,7 @@ def across_rigs(
     """Another character; its weights by name are put on the actor's rig."""
     truth = load_truth(data)
     settings = FitSettings(focal_px=truth.focal_px if known_camera else None)
-    take = solve_take(observe_clip(truth.clip, fresh=fresh), rig, embedding, settings, rehearsal=rehearsal)
+    take = solve_take(observe_clip(truth.clip, fresh=fresh), rig, embedding, settings, response=response)
     return accuracy_of(take, driven(truth.rig_names, take.channels, take.weights), truth)
 
 
@@ -230,8 +230,8 @@ def main() -> None:
     if options.only != "same":
         rig = sample_rig()
         embedding = embedding_of(rig, "sample_head", fresh=options.fresh)
-        rehearsal = rehearsal_of(rig, "sample_head", fresh=options.fresh)
-        show("across rigs", across_rigs(options.data, rig, embedding, rehearsal, **how), 2.6, truth.focal_px)
+        response = response_of(rig, "sample_head", fresh=options.fresh)
+        show("across rigs", across_rigs(options.data, rig, embedding, response, **how), 2.6, truth.focal_px)
 
 
 if __name__ == "__main__":

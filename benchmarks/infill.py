@@ -16,7 +16,7 @@ from facecap_addon.fit.energies.expression_prior import load_prior
 from facecap_addon.fit.energies.weight_priors import channel_priors
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.steps.frame_access import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.refine.flow.infill import infill, interpolate_gap
 from facecap_addon.refine.flow.optical_flow import DisFlow
 from facecap_addon.refine.flow.surface_points import SurfacePoints, sample_surface_points
@@ -52,7 +52,7 @@ def main() -> None:
     priors = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0)
     view = first_view(centered_camera(*take.image_size, scene.focal_px))
     true, solved = true_state(scene, mesh), state_of(take, mesh)
-    pictures = PicturesByRow(open_footage(scene.clip))
+    pictures = FrameAccess(open_footage(scene.clip))
     for length in LENGTHS:
         firsts = np.linspace(12, take.frame_count - length - 8, PLACES).astype(int)
         for name, around in (("true neighbours", true), ("solved neighbours", solved)):

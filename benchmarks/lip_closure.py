@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.ground_truth import embedding_of, observe_clip, rehearsal_of
+from benchmarks.ground_truth import embedding_of, observe_clip, response_of
 from benchmarks.sample_head import sample_rig
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478 as LAYOUT
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import OUTER_EYE_CORNERS_M, LandmarkEmbedding, landmark_geometry
-from facecap_addon.rig.network_response import Rehearsal
+from facecap_addon.rig.network_response import NetworkResponse
 from facecap_addon.takes.metrics import lip_gap
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ class Onset:
         return self.solved_mm < CLOSED_MM
 
 
-def closures(folder: Path, rig: BlendshapeRig, embedding: LandmarkEmbedding, rehearsal: Rehearsal) -> list[Onset]:
+def closures(folder: Path, rig: BlendshapeRig, embedding: LandmarkEmbedding, response: NetworkResponse) -> list[Onset]:
     """Solve every clip of a folder and measure all onsets."""
     neutral, deltas = landmark_geometry(rig, embedding)
     rest_mm = float(middle_gap_mm(neutral[None])[0])
@@ -72,7 +72,7 @@ def closures(folder: Path, rig: BlendshapeRig, embedding: LandmarkEmbedding, reh
         if not alignment.exists():
             continue
         observations = observe_clip(clip)
-        take = solve_take(observations, rig, embedding, FitSettings(), rehearsal=rehearsal)
+        take = solve_take(observations, rig, embedding, FitSettings(), response=response)
         solved = middle_gap_mm(neutral + np.tensordot(take.weights, deltas, axes=1)) - rest_mm
         seen = middle_gap_mm(observations.landmarks_px)
         for word, second in onsets(alignment):
@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     folder = parser.parse_args().data / "clips" / "grid"
     rig = sample_rig()
-    found = closures(folder, rig, embedding_of(rig, "sample_head"), rehearsal_of(rig, "sample_head"))
+    found = closures(folder, rig, embedding_of(rig, "sample_head"), response_of(rig, "sample_head"))
     for onset in found:
         print(
             f"{onset.clip} {onset.second:5.2f} s {onset.word:8s} solved {onset.solved_mm:5.2f} mm over the neutral, "

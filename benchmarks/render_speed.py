@@ -17,7 +17,7 @@ import torch
 from benchmarks.ground_truth import ROOT, SKIN, load_truth
 from facecap_addon.render.antialias import Topology, topology_of
 from facecap_addon.render.camera import project
-from facecap_addon.render.rasterise_cpu import coverage
+from facecap_addon.render.rasterise_cpu import rasterise_cpu
 from facecap_addon.render.renderer import Appearance, render
 
 SIZE, BATCH, ROUNDS = 256, 8, 12
@@ -61,7 +61,7 @@ def _measure(points: torch.Tensor, camera: torch.Tensor, topology: Topology) -> 
         at, depth = project(points, camera)
         return render(points, at, depth, topology, Appearance(albedo, light), torch.zeros(3), (SIZE, SIZE))
 
-    raster = milliseconds(lambda: coverage(places, depths, topology.triangles.numpy(), SIZE, SIZE)) / batch
+    raster = milliseconds(lambda: rasterise_cpu(places, depths, topology.triangles.numpy(), SIZE, SIZE)) / batch
     forward = milliseconds(picture) / batch
     both = milliseconds(lambda: picture().square().sum().backward()) / batch
     print(f"batch {batch}: rasterise {raster:.1f} ms, picture {forward:.1f} ms, with derivatives {both:.1f} ms a frame")

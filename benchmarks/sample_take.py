@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from benchmarks.ground_truth import MOVING_M, MOVING_STD, agreement, embedding_of, observe_clip, rehearsal_of, rmse_mm
+from benchmarks.ground_truth import MOVING_M, MOVING_STD, agreement, embedding_of, observe_clip, response_of, rmse_mm
 from benchmarks.sample_head import HEAD, sample_rig
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
@@ -100,8 +100,8 @@ def _gaze_error_deg(mine: NDArray[np.float32], true: NDArray[np.float32]) -> flo
 def solve(*, fresh: bool = False) -> tuple[Take, BlendshapeRig]:
     """Solve the clip on its own head, camera unknown."""
     rig = sample_rig()
-    embedding, rehearsal = (make(rig, "sample_head", fresh=fresh) for make in (embedding_of, rehearsal_of))
-    take = solve_take(observe_clip(CLIP, fresh=fresh), rig, embedding, FitSettings(), rehearsal=rehearsal)
+    embedding, response = (make(rig, "sample_head", fresh=fresh) for make in (embedding_of, response_of))
+    take = solve_take(observe_clip(CLIP, fresh=fresh), rig, embedding, FitSettings(), response=response)
     return take, rig
 
 

@@ -26,7 +26,7 @@ from facecap_addon.learn.networks.meng.lstm import WeightLstm
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts
 from facecap_addon.solvers.crop import PictureKind
 from facecap_addon.solvers.solver import TrainedSolver
-from facecap_addon.takes.filters.apply import OnlineFilter, online
+from facecap_addon.takes.filters.apply import OnlineFilter, make_online_filter
 from facecap_addon.takes.filters.options import FilterChoice
 
 VERTICES, COMPONENTS, CHANNELS = 5000, 160, 52
@@ -119,7 +119,7 @@ def student(frame: np.ndarray, random: np.random.Generator) -> None:
         np.zeros((VERTICES, 3), np.float32),
     )
     for precision, network_bytes in (("fp32", model), ("int8", small)):
-        solver, curve = TrainedSolver(bundle, threads=1, precision=precision), online(FilterChoice())
+        solver, curve = TrainedSolver(bundle, threads=1, precision=precision), make_online_filter(FilterChoice())
         frames = 0
 
         def step(solver: TrainedSolver = solver, curve: OnlineFilter = curve) -> None:

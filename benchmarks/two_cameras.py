@@ -18,7 +18,7 @@ from benchmarks.deep_energies import Errors, Scene, errors_of, landmark_fit, ref
 from benchmarks.ground_truth import CACHE, observe_clip
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.steps.frame_access import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.shots import Shot
@@ -80,7 +80,7 @@ def main() -> None:
     scene = pair_scene(front, options.first, options.frames)
     fit = landmark_fit(scene)
     rows = np.arange(fit.frame_count)
-    pictures = PicturesByRow(open_footage(side))
+    pictures = FrameAccess(open_footage(side))
     landmarks = observe_clip(side).landmarks_px
     further = Shot(view, landmarks, pictures, open_landmarker().region_of_landmarks)
     last = options.first + options.frames - 1

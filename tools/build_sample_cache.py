@@ -5,7 +5,7 @@ With these files a solve on the sample head needs no Blender for the rig, and no
 
 from __future__ import annotations
 
-from facecap_addon.jobs.steps.character import character_source, embedding_of, read_rig, rehearsal_of
+from facecap_addon.jobs.steps.character import character_source, embedding_of, read_rig, response_of
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.registry import open_landmarker
 
@@ -21,7 +21,7 @@ def main() -> int:
             break
     landmarker = open_landmarker()
     embedding = embedding_of(rig, landmarker, CACHE)
-    rehearsal_of(rig, embedding, landmarker, CACHE)
+    response_of(rig, embedding, landmarker, CACHE)
     made = set(CACHE.glob("*.npz")) - before
     for kind in {path.name.partition("-")[0] for path in made}:
         for outdated in (path for path in before if path.name.startswith(f"{kind}-")):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.deep_energies import landmark_fit, refine, take_scene
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.jobs.steps.frame_access import PicturesByRow
+from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.landmarks.regions import Region, crop, image_from_crop
 from facecap_addon.refine.energies.appearance import estimate_appearance, observe_surface
 from facecap_addon.refine.render_mesh import build_render_mesh
@@ -40,7 +40,7 @@ def main() -> None:
     refined = refine(scene, fit, DeepSettings(), (58, 84)).take
     mesh = build_render_mesh(scene.rig, scene.embedding)
     view = first_view(centered_camera(*fit.image_size, scene.focal_px))
-    pictures = PicturesByRow(open_footage(scene.clip))
+    pictures = FrameAccess(open_footage(scene.clip))
     columns: list[NDArray[np.float32]] = []
     sightings = [observe_surface(mesh, state_of(refined, mesh).part(np.array([r])), view, pictures(r)) for r in ROWS]
     look = estimate_appearance(mesh, sightings, own_colors=True)

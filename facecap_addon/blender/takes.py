@@ -53,11 +53,11 @@ def choose_take(scene: bpy.types.Scene, index: int) -> None:
 
 def take_file(entry: bpy.types.PropertyGroup) -> Path:
     """Where the file of a take is. Raises FacecapError if there is none, or it is gone."""
-    from ..takes.versions import found
+    from ..takes.versions import find_take
 
     if not entry.take:
         raise FacecapError("There is no take.", "Solve first.")
-    return found(Path(bpy.path.abspath(entry.take)))
+    return find_take(Path(bpy.path.abspath(entry.take)))
 
 
 def made_from(path: Path, ending: str, made: str) -> Path:

@@ -19,18 +19,18 @@ from ..landmarks.tracking.observe import FrameObservation
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding
-from ..rig.network_response import Rehearsal
+from ..rig.network_response import NetworkResponse
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
 from .energies.energy import Energy, energy_of
-from .energies.expression_prior import Expectation, aligned_shape, bare_face, expected_weights, load_prior
+from .energies.expression_prior import Expectation, aligned_shape, expected_weights, load_prior, measure_bare_face
 from .energies.weight_priors import channel_priors
 from .gaze import MAX_GAZE_RAD
 from .levenberg_marquardt import minimise_frames
 from .normal_equations import State
-from .result import measured
+from .result import measure_frames
 from .settings import FitSettings
 from .solve import subject_of
-from .visible_frames import SeenFrames
+from .visible_frames import VisibleFrames
 
 CALIBRATION_FRAMES = 24
 """Frames with a face that what is constant is found from."""
@@ -68,7 +68,7 @@ class LiveFit:
     """A fit that goes on.
 
     Args:
-        rig, embedding, rehearsal: see `solve_take`.  settings: of the fit; smoothing is left to a filter.
+        rig, embedding, response: see `solve_take`.  settings: of the fit; smoothing is left to a filter.
         image_size: (width, height) px.
     """
 
@@ -78,10 +78,10 @@ class LiveFit:
         embedding: LandmarkEmbedding,
         settings: FitSettings,
         image_size: tuple[int, int],
-        rehearsal: Rehearsal | None = None,
+        response: NetworkResponse | None = None,
     ) -> None:
         self._rig, self._embedding, self._settings, self._size = rig, embedding, settings, image_size
-        self._subject = subject_of(embedding.scheme, rig, embedding, rehearsal)
+        self._subject = subject_of(embedding.scheme, rig, embedding, response)
         prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
         self._prior = prior
         self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0, key_shares(rig))
@@ -146,7 +146,7 @@ class LiveFit:
             iterations = _FIRST_ITERATIONS
         state, _ = minimise_frames(calibration.geometry, state, terms, iterations)
         self._state = state
-        confidence, _, gaze = measured(calibration, energy.seen, state, slice(0, 1))
+        confidence, _, gaze = measure_frames(calibration, energy.seen, state, slice(0, 1))
         ahead = np.clip(gaze[0] - self._ahead, -MAX_GAZE_RAD, MAX_GAZE_RAD) if self._settings.gaze else 0 * gaze[0]
         turned = wxyz_of(Rotation.from_matrix(state.rotation[0]))
         weights = state.weights[0, : len(self._rig.channels)].astype(np.float32)
@@ -169,7 +169,7 @@ class LiveFit:
             if self._prior is not None:
                 points, depth = np.stack([f.landmarks_px for f in frames]), np.stack([f.depth_px for f in frames])
                 shape, turn = aligned_shape(self._prior, points, depth)
-                neutral = shape.mean(0) if at_rest else bare_face(self._prior, shape, turn)
+                neutral = shape.mean(0) if at_rest else measure_bare_face(self._prior, shape, turn)
             energy = self._energy(frames, neutral)
             if at_rest:
                 energy = replace(energy, mean=np.zeros_like(energy.mean))
@@ -179,7 +179,7 @@ class LiveFit:
             found = calibrate(
                 subject.geometry, subject.terms, energy.terms(every), focal, guess, adapt=self._settings.adapt
             )
-            gaze = measured(found, energy.seen, found.state, every)[2]
+            gaze = measure_frames(found, energy.seen, found.state, every)[2]
         return _Constants(found, neutral, np.median(gaze, axis=0))
 
     def _energy(self, frames: list[FrameObservation], neutral: F64 | None) -> Energy:
@@ -195,10 +195,10 @@ class LiveFit:
             model_version="",
         )
         subject, rows = self._subject, np.arange(len(frames))
-        seen = SeenFrames(observations, self._embedding.valid, subject.terms, rows, observations.time_s)
+        seen = VisibleFrames(observations, self._embedding.valid, subject.terms, rows, observations.time_s)
         expectation = None
         if self._prior is not None and neutral is not None:
             shape, turn = aligned_shape(self._prior, observations.landmarks_px, observations.depth_px)
             weights = expected_weights(self._prior, shape, turn, neutral)
             expectation = Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
-        return energy_of(self._rig, self._priors, seen, expectation, subject.not_observed, subject.habits)
+        return energy_of(self._rig, self._priors, seen, expectation, subject.not_observed, subject.error_modes)

@@ -133,20 +133,20 @@ def products_table(deltas: F32) -> F32:
 def make_geometry(
     rest: F32,
     deltas: F32,
-    habits: F32,
+    error_modes: F32,
     gap_upper: NDArray[np.intp],
     gap_lower: NDArray[np.intp],
     shut: NDArray[np.floating] | None = None,
 ) -> Geometry:
-    """Geometry with its product table; habits become channels after the keys' own.
+    """Geometry with its product table; error modes become channels after the keys' own.
 
-    Habits move landmarks, but no gaps: a gap that is seen closed may not be explained by an error of the network.
+    Error modes move landmarks, but no gaps: a gap that is seen closed may not be explained by an error of the network.
 
     Args:
-        rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  habits: (B, L, 3) float32 m.
+        rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  error_modes: (B, L, 3) float32 m.
         gap_upper, gap_lower: (G,) int.  shut: (3, G) m, see `Geometry`.
     """
-    both = np.concatenate([deltas, habits])
+    both = np.concatenate([deltas, error_modes])
     moving = _with_gaps(np.ascontiguousarray(both.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
     moving[:, len(rest) :, len(deltas) :] = 0.0
     at_rest = _with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower)

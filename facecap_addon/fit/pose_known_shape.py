@@ -43,7 +43,7 @@ def head_poses(points: F64, landmarks_px: F64, focal_px: float, image_size: tupl
     return rotation, translation, residual
 
 
-def missed(
+def measure_misses(
     points: F64,
     rotation: F64,
     translation: F64,

@@ -14,7 +14,7 @@ from .calibrate import Calibration
 from .confidence import region_confidence
 from .gaze import gaze_angles, straight_ahead
 from .normal_equations import MM, State, residuals_mm
-from .visible_frames import SeenFrames
+from .visible_frames import VisibleFrames
 
 _AT_ONCE = 256
 
@@ -22,7 +22,7 @@ _AT_ONCE = 256
 def take_of(
     rig: BlendshapeRig,
     calibration: Calibration,
-    seen: SeenFrames,
+    seen: VisibleFrames,
     state: State,
     not_observed: tuple[str, ...],
     rig_scale: float,
@@ -33,7 +33,7 @@ def take_of(
     """A take of all observed frames; those without a face, and those not asked for, are missing and at rest.
 
     Args:
-        state: pose and weights (and habits, left out) of the seen frames, on a life-size head.
+        state: pose and weights (and error modes, left out) of the seen frames, on a life-size head.
         rig_scale: size of the character's head in life sizes.
         rows: (F,) bool, the frames asked for; absent: all.
     """
@@ -44,7 +44,7 @@ def take_of(
     residual_px, gaze = np.zeros(count), np.zeros((count, 2, 2), np.float32)
     for start in range(0, count, _AT_ONCE):
         part = slice(start, min(start + _AT_ONCE, count))
-        confidence[part], residual_px[part], gaze[part] = measured(calibration, seen, state.part(part), part)
+        confidence[part], residual_px[part], gaze[part] = measure_frames(calibration, seen, state.part(part), part)
     gaze[wanted] = straight_ahead(gaze[wanted]) if with_gaze and wanted.any() else 0.0
     solved = seen.rows[wanted]
 
@@ -77,7 +77,7 @@ def take_of(
     )
 
 
-def measured(calibration: Calibration, seen: SeenFrames, state: State, frames: slice) -> tuple[F32, F64, F32]:
+def measure_frames(calibration: Calibration, seen: VisibleFrames, state: State, frames: slice) -> tuple[F32, F64, F32]:
     """Confidence (n, R), residual (n,) px and gaze (n, 2, 2) rad of some of the seen frames."""
     observations, rows, terms = seen.observations, seen.rows[frames], seen.terms
     centred_px, weight, _ = seen.landmarks(frames)

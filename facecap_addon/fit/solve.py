@@ -15,26 +15,26 @@ from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..rig.network_response import Rehearsal
+from ..rig.network_response import NetworkResponse
 from ..takes.take import Take
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
-from .energies.landmark_terms import LandmarkTerms, terms_for, with_errors
+from .energies.landmark_terms import LandmarkTerms, set_errors, terms_for
 from .energies.weight_priors import channel_priors
 from .levenberg_marquardt import minimise, minimise_frames
 from .normal_equations import Geometry, State, make_geometry
 from .result import take_of
 from .settings import FitSettings
-from .visible_frames import named_neutral, seen_frames
+from .visible_frames import find_named_neutral, find_visible_frames
 
 OnProgress = Callable[[int, int], None]
 
 FRAME_ITERATIONS, TIME_ITERATIONS = 2, 1
 STRETCH, OVERLAP = 384, 24
-HABIT_SCALE = 1.5
-"""Footage is not the rehearsal: the network errs along its habits by this much more."""
+ERROR_SCALE = 1.5
+"""Footage differs from the renders it was measured on: the network's error modes are this much larger."""
 
 
 def solve_take(
@@ -43,7 +43,7 @@ def solve_take(
     embedding: LandmarkEmbedding,
     settings: FitSettings,
     *,
-    rehearsal: Rehearsal | None = None,
+    response: NetworkResponse | None = None,
     rows: NDArray[np.bool_] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Take:
@@ -53,7 +53,7 @@ def solve_take(
         observations: landmarks of F frames, of the scheme the embedding was made with.
         rig: the character.  embedding: where the landmarks lie on it.
         settings: see FitSettings.
-        rehearsal: what the landmark network sees of the character's keys; absent: the mesh's own geometry.
+        response: what the landmark network sees of the character's keys; absent: the mesh's own geometry.
         rows: (F,) bool, the frames to solve; all of them say how this actor looks at rest and how far the camera is.
             Absent: all.
         on_progress: called with (frames done, frames in all); it may raise CancelledError.
@@ -62,10 +62,10 @@ def solve_take(
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
-    subject = subject_of(observations.scheme, rig, embedding, rehearsal)
+    subject = subject_of(observations.scheme, rig, embedding, response)
     terms, geometry, scale, not_observed = subject.terms, subject.geometry, subject.scale, subject.not_observed
-    seen = seen_frames(observations, embedding.valid, terms)
-    neutral_frames = named_neutral(observations, seen, settings.neutral_frame)
+    seen = find_visible_frames(observations, embedding.valid, terms)
+    neutral_frames = find_named_neutral(observations, seen, settings.neutral_frame)
     trained = load_prior() if observations.scheme == "mediapipe-478" and settings.prior > 0 else None
     # Many small products: BLAS threads would only wait for each other (`minimise` has threads of its own).
     with threadpool_limits(1, user_api="blas"):
@@ -75,7 +75,7 @@ def solve_take(
                 trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
             )
         priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness, key_shares(rig))
-        energy = energy_of(rig, priors, seen, expectation, not_observed, subject.habits)
+        energy = energy_of(rig, priors, seen, expectation, not_observed, subject.error_modes)
         if neutral_frames is not None:
             energy.mean[neutral_frames] = 0.0
         activity = expectation.activity if expectation is not None else None
@@ -92,17 +92,19 @@ class Subject:
     Attributes:
         terms: of its landmarks.  geometry: where they lie and how keys move them, at life size.
         scale: size of its head in life sizes.  not_observed: channels that landmarks cannot show.
-        habits: how many ways of erring together the landmark network has on it.
+        error_modes: how many modes the landmark network's correlated errors have on it.
     """
 
     terms: LandmarkTerms
     geometry: Geometry
     scale: float
     not_observed: tuple[str, ...]
-    habits: int
+    error_modes: int
 
 
-def subject_of(scheme: str, rig: BlendshapeRig, embedding: LandmarkEmbedding, rehearsal: Rehearsal | None) -> Subject:
+def subject_of(
+    scheme: str, rig: BlendshapeRig, embedding: LandmarkEmbedding, response: NetworkResponse | None
+) -> Subject:
     """Prepare a character; see `solve_take`. Raises FacecapError where its landmarks are of another scheme."""
     if scheme != embedding.scheme:
         raise FacecapError(
@@ -114,15 +116,17 @@ def subject_of(scheme: str, rig: BlendshapeRig, embedding: LandmarkEmbedding, re
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))
     not_observed = channels_not_observed(rig.channels, deltas)
-    habits = np.zeros((0, *neutral.shape), np.float32)
-    if rehearsal is not None:
-        neutral, deltas = rehearsal.rest / np.float32(scale), rehearsal.deltas / np.float32(scale)
-        habits = rehearsal.habits * np.float32(HABIT_SCALE / scale)
-        terms = with_errors(terms, rehearsal.error_m / scale)
+    error_modes = np.zeros((0, *neutral.shape), np.float32)
+    if response is not None:
+        neutral, deltas = response.rest / np.float32(scale), response.deltas / np.float32(scale)
+        error_modes = response.error_modes * np.float32(ERROR_SCALE / scale)
+        terms = set_errors(terms, response.error_m / scale)
     used = terms.used
     terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.usual_ranges[:, 1])
-    geometry = make_geometry(neutral[used], deltas[:, used], habits[:, used], terms.gap_upper, terms.gap_lower, shut)
-    return Subject(terms, geometry, scale, not_observed, len(habits))
+    geometry = make_geometry(
+        neutral[used], deltas[:, used], error_modes[:, used], terms.gap_upper, terms.gap_lower, shut
+    )
+    return Subject(terms, geometry, scale, not_observed, len(error_modes))
 
 
 def _calibrate(

@@ -11,14 +11,14 @@ from ..arrays import F64
 from ..errors import FacecapError, NoFaceError
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
-from .energies.contact import CONTACT, closedness, shut_degree
+from .energies.contact import CONTACT, measure_closedness, shut_degree
 from .energies.landmark_terms import LandmarkTerms
 
 _NEAR_FRAMES = 2
 
 
 @dataclass(frozen=True)
-class SeenFrames:
+class VisibleFrames:
     """Frames that show a face. Landmarks are read as they are asked for: footage may be long.
 
     Attributes:
@@ -47,13 +47,13 @@ class SeenFrames:
         landmarks_px = self.observations.landmarks_px[at].astype(np.float64)
         confidence = self.observations.confidence[at].astype(np.float64) * self.valid[terms.used]
         gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
-        closed = closedness(terms, landmarks_px)
+        closed = measure_closedness(terms, landmarks_px)
         weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)
         centre_px = np.array([(width - 1) / 2, (height - 1) / 2])
         return landmarks_px - centre_px, weight, shut_degree(terms, closed)
 
 
-def seen_frames(observations: Observations, valid: NDArray[np.bool_], terms: LandmarkTerms) -> SeenFrames:
+def find_visible_frames(observations: Observations, valid: NDArray[np.bool_], terms: LandmarkTerms) -> VisibleFrames:
     """Pick the frames with a face.
 
     Args:
@@ -65,10 +65,12 @@ def seen_frames(observations: Observations, valid: NDArray[np.bool_], terms: Lan
     rows = np.flatnonzero((observations.presence >= PRESENCE_THRESHOLD) & finite)
     if rows.size == 0:
         raise NoFaceError("No face was found in this footage.", "Check the clip, its trim range and its rotation.")
-    return SeenFrames(observations, valid, terms, rows, observations.time_s[rows].astype(np.float64))
+    return VisibleFrames(observations, valid, terms, rows, observations.time_s[rows].astype(np.float64))
 
 
-def named_neutral(observations: Observations, seen: SeenFrames, neutral_frame: int | None) -> NDArray[np.intp] | None:
+def find_named_neutral(
+    observations: Observations, seen: VisibleFrames, neutral_frame: int | None
+) -> NDArray[np.intp] | None:
     """(1,) the seen frame that the user calls neutral, or None. Raises FacecapError if it is not there."""
     if neutral_frame is None:
         return None

@@ -22,7 +22,7 @@ from ..solvers.crop import Box
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
 from .runtime.blender_process import BlenderHook, ask_blender, reporting
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
+from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
 from .steps.character import character_source, characters_in, read_rig
 
@@ -79,7 +79,7 @@ def run(
         raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
     training_set = with_crop(training_set, settings.crop)
     save_set(training_set)
-    picture = yield from stepwise("sheet", lambda say: contact_sheet(training_set, say))
+    picture = yield from run_threaded("sheet", lambda on_progress: contact_sheet(training_set, on_progress))
     sheet = settings.folder / "sheet.png"
     with atomic_path(sheet) as temporary:
         write_image(temporary, picture)

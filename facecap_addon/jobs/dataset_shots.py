@@ -26,7 +26,7 @@ from ..takes.npz import load_take
 from ..takes.point_cache import read_point_cache
 from ..takes.take import STATUS_SOLVED, Take
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
+from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
 from .steps.outputs import OutputFiles
 
@@ -141,7 +141,7 @@ def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: flo
     landmarker = open_landmarker(threads=settings.threads)
     from .steps.character import characters_in, embedding_of
 
-    embedding = yield from stepwise(
+    embedding = yield from run_threaded(
         "character", lambda _: embedding_of(training_set.rig, landmarker, characters_in(settings.folder))
     )
     shots = max(1, round(seconds / SHOT_S))
@@ -151,11 +151,14 @@ def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: flo
         seed = settings.seed + number
 
         def draw(
-            say: Callable[[int, int], None], seed: int = seed, done: int = done, into: TrainingSet = training_set
+            on_progress: Callable[[int, int], None],
+            seed: int = seed,
+            done: int = done,
+            into: TrainingSet = training_set,
         ) -> ShotRows:
-            return _draw(settings, into, embedding, each, seed, lambda n: say(done + n, total))
+            return _draw(settings, into, embedding, each, seed, lambda n: on_progress(done + n, total))
 
-        rows = yield from stepwise("draw", draw)
+        rows = yield from run_threaded("draw", draw)
         done += len(rows.rows)
         name = f"drawn-{seed:04d}"
         shot = ShotFacts(

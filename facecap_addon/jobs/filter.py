@@ -15,7 +15,7 @@ from ..atomic_file import atomic_path
 from ..landmarks.registry import open_landmarker
 from ..reports.filter_plot import before_and_after
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name, matched
+from ..rig.channels import arkit_name, match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..settings_schema import to_json
 from ..takes.filters.take_filter import GapsOf, filter_take
@@ -23,10 +23,10 @@ from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.metrics import lid_distance_m, lip_distance_m
 from ..takes.npz import load_take, save_take
 from ..takes.take import Take
-from ..takes.versions import ID, home_of, identified
+from ..takes.versions import ID, add_id, home_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
+from .runtime.threaded_progress import run_threaded
 from .settings.filter import ENDING, FilterSettings
 from .steps.character import character_source, characters_in, embedding_of, read_rig
 from .steps.outputs import OutputFiles, write_live_link
@@ -71,7 +71,7 @@ def run(
         source = character_source(settings.character)
         rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=folder)
         landmarker = open_landmarker(threads=settings.threads)
-        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
+        embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder))
         gaps = gaps_of(rig, embedding, before.channels)
     yield Progress("filter", 0, 1)
     after = filter_take(before, choice, gaps_of=gaps)
@@ -81,7 +81,7 @@ def run(
     earlier = files.keep(_WRITTEN)
     facts: dict[str, object] = {"from": settings.take.name, "id": before.provenance.get(ID, "")}
     # A take that was solved says so under "settings": what is made of it later needs that.
-    save_take(out, identified(_noted(after, facts | {"settings": to_json(settings)})))
+    save_take(out, add_id(_noted(after, facts | {"settings": to_json(settings)})))
     if settings.live_link:
         write_live_link(files, after)
     plot = None
@@ -100,7 +100,7 @@ def run(
 def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[str, ...]) -> GapsOf:
     """How far lips and lids of a character gape beyond its closed ones, m, under weights of some channels."""
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
-    (columns, keys), _ = matched(rig.channels, channels)
+    (columns, keys), _ = match_channels(rig.channels, channels)
     moved = np.zeros((len(channels), *neutral.shape))
     moved[columns] = deltas[keys]
     scheme = embedding.scheme

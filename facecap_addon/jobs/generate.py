@@ -24,13 +24,13 @@ from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..settings_schema import to_json
-from ..takes.names import made_stem
+from ..takes.names import make_stem
 from ..takes.npz import save_take
-from ..takes.versions import identified
-from .retarget import played, retargeted
+from ..takes.versions import add_id
+from .retarget import play_keys, retarget_sequence
 from .runtime.blender_process import BlenderHook, ask_blender
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
+from .runtime.threaded_progress import run_threaded
 from .settings.generate import GenerateSettings
 from .steps.character import character_source, characters_in, embedding_of, read_rig, rig_key
 from .steps.outputs import OutputFiles, check_blend, write_blend, write_live_link
@@ -71,7 +71,7 @@ def run(
         FacecapError: an expression is not known, a generator is damaged, or the character cannot be read.
     """
     yield Progress("open", 0, 1)
-    sequence = yield from stepwise("generate", lambda say: told(settings, say))
+    sequence = yield from run_threaded("generate", lambda on_progress: make_sequence(settings, on_progress))
     out = settings.out
     out.mkdir(parents=True, exist_ok=True)
     lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
@@ -79,7 +79,7 @@ def run(
     kept = characters_in(out)
     source = character_source(settings.character)
     rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
-    stem = made_stem(out, f"{sequence.name}-{settings.seed}", _key(settings, sequence, rig), _WRITTEN, lines)
+    stem = make_stem(out, f"{sequence.name}-{settings.seed}", _key(settings, sequence, rig), _WRITTEN, lines)
     landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
     save_sequence(landmarks, sequence)
     with atomic_path(picture) as temporary:
@@ -93,10 +93,10 @@ def run(
             raise FacecapError(
                 "This character has no shape keys to animate.", "Generate a point cache, or make its keys first."
             )
-        embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, kept))
-        take = yield from stepwise("keys", lambda _: take_of(sequence, rig, embedding))
+        embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, kept))
+        take = yield from run_threaded("keys", lambda _: take_of(sequence, rig, embedding))
         take_path = out / f"{stem}.take.npz"
-        save_take(take_path, identified(take))
+        save_take(take_path, add_id(take))
         write_live_link(OutputFiles(out, stem), take)
         lines.append(f"Average error of the shape keys: {take.provenance['residual_mm']} mm")
         if settings.blend and source.is_blend:
@@ -110,17 +110,17 @@ def run(
             blend = None if failure else blend
     else:
         points = out / f"{stem}.pc2"
-        lines += yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points)
+        lines += yield from retarget_sequence(sequence, rig, landmarker, kept, settings, settings, points)
         if settings.blend and source.is_blend:
             target = out / f"{stem}.blend"
-            blend = yield from played(
+            blend = yield from play_keys(
                 source, rig, points, target, settings, blender_hook, kept, lines, fps=sequence.fps
             )
     lines += [str(path) for path in (landmarks, picture, take_path, points, blend) if path is not None]
     return GenerateResult(landmarks, picture, take_path, points, blend, tuple(lines))
 
 
-def told(settings: GenerateSettings, say: Callable[[int, int], None]) -> LandmarkSequence:
+def make_sequence(settings: GenerateSettings, on_progress: Callable[[int, int], None]) -> LandmarkSequence:
     """The landmarks of what is asked for, on the generator's own mean face."""
     names = [name.strip() for name in settings.expressions.split(",") if name.strip()]
     unknown = [name for name in names if name not in EXPRESSIONS]
@@ -137,7 +137,7 @@ def told(settings: GenerateSettings, say: Callable[[int, int], None]) -> Landmar
         sequence = generate_sequence(generators[name], seed=settings.seed + number, variation=settings.variation)
         sequence = scale_intensity(sequence, settings.intensity)
         parts.append(sequence if settings.duration_s is None else retime(sequence, settings.duration_s))
-        say(number + 1, len(names) * settings.repeat)
+        on_progress(number + 1, len(names) * settings.repeat)
     return concatenate(parts, settings.overlap_s)
 
 

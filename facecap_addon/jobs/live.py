@@ -37,9 +37,9 @@ from ..takes.take import Take
 from .runtime.blender_process import BlenderHook
 from .runtime.events import FaceEvent
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
+from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
-from .steps.character import character_source, characters_in, embedding_of, read_rig, rehearsal_of
+from .steps.character import character_source, characters_in, embedding_of, read_rig, response_of
 from .steps.outputs import OutputFiles, write_live_link
 
 Controls = queue.SimpleQueue[bytes]
@@ -119,7 +119,7 @@ def _prepared(
     yield Progress("character", 0, 1)
     landmarker = open_landmarker(threads=settings.threads)
     folder = _kept(settings)
-    embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
+    embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder))
     if settings.method != "landmarks":
         bundle = load_bundle(Path(settings.method))
         solver = TrainedSolver(bundle, threads=settings.threads, precision=settings.precision)
@@ -129,11 +129,13 @@ def _prepared(
             return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px)
 
         return opened, embedding.head_from_rig
-    rehearsal = yield from stepwise("character", lambda say: rehearsal_of(rig, embedding, landmarker, folder, say))
+    response = yield from run_threaded(
+        "character", lambda on_progress: response_of(rig, embedding, landmarker, folder, on_progress)
+    )
     chosen = FitSettings(focal_px=settings.focal_px)
 
     def made(source: Source) -> Method:
-        return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, rehearsal))
+        return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, response))
 
     return made, embedding.head_from_rig
 

@@ -27,28 +27,28 @@ from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import from_json, to_json
 from ..takes.npz import load_take
 from ..takes.take import Take
-from ..takes.versions import ID, home_of, identified
+from ..takes.versions import ID, add_id, home_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
-from .runtime.stage_timer import Stopwatch
-from .runtime.threaded_progress import Say, in_stages
+from .runtime.stage_timer import StageTimer
+from .runtime.threaded_progress import Say, run_threaded_stages
 from .settings.output import OutputSettings
 from .settings.refine import ENDING, LIVE_NAME, RefineSettings
 from .settings.solve import SolveSettings
 from .solve import find_landmarks, landmark_cache, read_character
 from .steps.character import character_source
 from .steps.content_hash import content_key
-from .steps.frame_access import PicturesByRow
+from .steps.frame_access import FrameAccess
 from .steps.outputs import (
     Account,
     OutputFiles,
     bake_ready,
-    begun,
     check_blend,
     finish,
     footage_for_blend,
     result_of,
+    start_blend,
     summary_of,
     write_preview,
     write_take,
@@ -74,8 +74,8 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         FacecapError: torch is missing, the folder holds no solve, or nothing could be refined.
     """
     check_torch()
-    clock = Stopwatch()
-    with clock.stage("open"):
+    timer = StageTimer()
+    with timer.stage("open"):
         yield Progress("open", 0, 1)
         path = take_in(settings)
         take = load_take(path)
@@ -89,7 +89,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             solved_with.landmarker, threads=settings.threads, model_path=solved_with.landmark_model
         )
         cache = landmark_cache(footage, landmarker, source_files.job)
-    with clock.stage("landmarks"):
+    with timer.stage("landmarks"):
         yield from find_landmarks(footage, landmarker, cache)
         observations = cache.observations()
         if observations.frame_count != take.frame_count:
@@ -97,7 +97,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
                 f"{solved_with.video.name} has {observations.frame_count} frames, the solve {take.frame_count}.",
                 "Solve it again: the footage has changed since.",
             )
-    with clock.stage("character"):
+    with timer.stage("character"):
         yield Progress("character", 0, 1)
         output_settings = _with_outputs(solved_with, settings)
         character = yield from read_character(
@@ -107,16 +107,16 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     key = refinement_key(settings, take, observations, rig, embedding, (*footage.paths, *camera_videos(settings)))
     kept = KeptFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
-    with clock.stage("refine"):
-        refined: RefineResult = yield from in_stages(
-            lambda say: _refine(
-                settings, solved_with, take, observations, footage, rig, embedding, landmarker, kept, shown, say
+    with timer.stage("refine"):
+        refined: RefineResult = yield from run_threaded_stages(
+            lambda on_progress: _refine(
+                settings, solved_with, take, observations, footage, rig, embedding, landmarker, kept, shown, on_progress
             )
         )
     warnings = [*character.notes, *refined.notes]
     facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
-    result = identified(replace(refined.take, provenance={**refined.take.provenance, "refined": facts}))
-    with clock.stage("files"):
+    result = add_id(replace(refined.take, provenance={**refined.take.provenance, "refined": facts}))
+    with timer.stage("files"):
         yield Progress("files", 0, 1)
         before = write_take(files, result, settings)
         if settings.point_cache != "none":
@@ -129,15 +129,15 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         shown.thumbnails(),
         f"{solved_with.video.name}, refined",
         lambda: {
-            **summary_of(result, clock, warnings, landmarks_reused=True),
+            **summary_of(result, timer, warnings, landmarks_reused=True),
             "refinement": _facts(refined),
         },
-        clock,
+        timer,
     )
-    with clock.stage("proxy"):
+    with timer.stage("proxy"):
         picture = yield from footage_for_blend(source, output_settings, footage, files, warnings)
     with bake_ready(source, output_settings, footage, picture, blender_hook, files) as baked:
-        asking = None if baked is None else begun(baked())
+        asking = None if baked is None else start_blend(baked())
         preview = None
         if settings.preview:
             preview = write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
@@ -236,7 +236,7 @@ def _refine(
     landmarker: Landmarker,
     kept: KeptFolder,
     shown: _Pictures,
-    say: Say,
+    on_progress: Say,
 ) -> RefineResult:
     from threadpoolctl import threadpool_limits
 
@@ -252,11 +252,11 @@ def _refine(
     device = device_of(settings.device)
     network = open_module(solved_with.landmarker, solved_with.landmark_model, device)
     camera = centered_camera(*take.image_size, take.focal_px)
-    pictures = PicturesByRow(footage)
+    pictures = FrameAccess(footage)
     shots = [Shot(first_view(camera), take.landmarks_px, pictures, landmarker.region_of_landmarks)]
     closing = [pictures]
     if settings.cameras is not None:
-        more, readers = further_shots(settings.cameras, take.time_s, landmarker, say)
+        more, readers = further_shots(settings.cameras, take.time_s, landmarker, on_progress)
         shots += more
         closing += readers
     chosen = DeepSettings(**{item.name: getattr(settings, item.name) for item in fields(DeepSettings)})
@@ -272,7 +272,7 @@ def _refine(
                 shots,
                 network,
                 chosen,
-                Callbacks(say, shown.take_in),
+                Callbacks(on_progress, shown.take_in),
                 kept,
                 rows=rows,
                 flow=flow,

@@ -24,22 +24,22 @@ from ..retarget.options import WarpOptions
 from ..retarget.per_frame_warp import warp_per_frame
 from ..retarget.warp import make_warp
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import matched
+from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..settings_schema import to_json
 from ..takes.between import between_rows, even_times, frame_rate
-from ..takes.names import made_stem
+from ..takes.names import make_stem
 from ..takes.npz import load_take
 from ..takes.point_cache import write_point_cache
 from ..takes.take import Take
 from .runtime.blender_process import BlenderHook, ask_blender
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
+from .runtime.threaded_progress import run_threaded
 from .settings.retarget import RetargetSettings, WarpSettings
 from .steps.character import CharacterSource, character_source, characters_in, embedding_of, read_rig, rig_key
 from .steps.outputs import check_blend, write_blend
 
-_SAY_EVERY = 16
+_REPORT_EVERY = 16
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,20 @@ def run(
         theirs, _ = yield from read_rig(
             character_source(source), blender=settings.blender, hook=blender_hook, folder=kept
         )
-        embedding = yield from stepwise("character", lambda _: embedding_of(theirs, landmarker, kept))
+        embedding = yield from run_threaded("character", lambda _: embedding_of(theirs, landmarker, kept))
         sequence, start_s = sequence_of(take, theirs, embedding), float(take.time_s[0])
         stem = settings.motion.name.removesuffix(".npz").removesuffix(".take")
     target = character_source(settings.character)
     rig, _ = yield from read_rig(target, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
     said: list[str] = []
     wished = f"{stem}.{rig.name or target.path.stem}"
-    stem = made_stem(settings.out, wished, _key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
+    stem = make_stem(settings.out, wished, _key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
     points = settings.out / f"{stem}.{settings.points}"
-    lines = yield from retargeted(sequence, rig, landmarker, kept, settings, settings, points, start_s=start_s)
+    lines = yield from retarget_sequence(sequence, rig, landmarker, kept, settings, settings, points, start_s=start_s)
     lines += said
     blend = None
     if settings.blend and target.is_blend:
-        blend = yield from played(
+        blend = yield from play_keys(
             target, rig, points, settings.out / f"{stem}.blend", settings, blender_hook, kept, lines, fps=sequence.fps
         )
     lines += [str(path) for path in (points, blend) if path is not None]
@@ -120,7 +120,7 @@ def sequence_of(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) ->
 
     Raises FacecapError if the take moves none of the character's keys, or shows no face.
     """
-    (columns, rows), _ = matched(rig.channels, take.channels)
+    (columns, rows), _ = match_channels(rig.channels, take.channels)
     if not len(columns) or not take.solved.any():
         raise FacecapError(
             "The take moves none of this character's keys.", "Name the character that it was solved on with --source."
@@ -155,7 +155,7 @@ class Following(Protocol):
     def blender(self) -> Path | None: ...
 
 
-def retargeted(
+def retarget_sequence(
     sequence: LandmarkSequence,
     rig: BlendshapeRig,
     landmarker: Landmarker,
@@ -172,7 +172,7 @@ def retargeted(
         folder: where landmarks of characters are kept.  settings: of the job that asks for it.
         start_s: time of the sequence's first frame, from the start of the footage.
     """
-    embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder))
+    embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder))
     yield Progress("warp", 0, 1)
     sigma = warp_settings.sigma_mm
     options = WarpOptions(warp_settings.kernel, None if sigma is None else 1e-3 * sigma, warp_settings.reach)
@@ -191,20 +191,20 @@ def retargeted(
             yield _with_head(frame, placed, count, axes) if settings.head else frame
             count += 1
 
-    def write(say: Callable[[int, int], None]) -> None:
+    def write(on_progress: Callable[[int, int], None]) -> None:
         def told() -> Iterator[F32]:
             for frame in frames():
-                if count % _SAY_EVERY == 0:
-                    say(count, total)
+                if count % _REPORT_EVERY == 0:
+                    on_progress(count, total)
                 yield frame
 
         write_point_cache(points, told(), start_s + sequence.time_s, rig.vertex_count, fps=sequence.fps)
 
-    yield from stepwise("warp", write)
+    yield from run_threaded("warp", write)
     return [f"{total} frames on {rig.vertex_count} vertices, {len(warp.rows)} of which follow", *warp.remarks]
 
 
-def played(
+def play_keys(
     source: CharacterSource,
     rig: BlendshapeRig,
     points: Path,

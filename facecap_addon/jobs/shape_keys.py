@@ -21,10 +21,10 @@ from ..retarget.transfer_keys import symmetrise, transfer_shape_keys
 from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
-from ..takes.names import made_stem
+from ..takes.names import make_stem
 from .runtime.blender_process import BlenderHook, ask_blender
 from .runtime.progress import Progress
-from .runtime.threaded_progress import in_stages, stepwise
+from .runtime.threaded_progress import run_threaded, run_threaded_stages
 from .settings.shape_keys import ShapeKeysSettings
 from .steps.character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key
 from .steps.outputs import check_blend, write_blend
@@ -76,8 +76,10 @@ def run(
     source = _chosen(source, settings.only)
     factors = settings.strength * _factors(source.channels, settings.strengths)
     # Placed on the head with all its keys: they help to find its face, and its landmarks may be kept already.
-    theirs = yield from stepwise("character", lambda _: embedding_of(whole, landmarker, kept))
-    made = yield from stepwise("keys", lambda say: transfer_shape_keys(source, theirs, bare, ours, say))
+    theirs = yield from run_threaded("character", lambda _: embedding_of(whole, landmarker, kept))
+    made = yield from run_threaded(
+        "keys", lambda on_progress: transfer_shape_keys(source, theirs, bare, ours, on_progress)
+    )
     lines = [*target_head.notes, f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
     if settings.contact:
 
@@ -87,14 +89,14 @@ def run(
             deltas, said = close_lids_and_lips(made, embedding, source, theirs)
             return replace(made, deltas=deltas), said
 
-        made, said = yield from in_stages(mend)
+        made, said = yield from run_threaded_stages(mend)
         lines += said
     if settings.symmetric:
         made = symmetrise(made, ours)
     made = replace(made, deltas=made.deltas * factors[:, None, None])
     # An object may be called anything; a file may not.
     name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", bare.name or target_source.path.stem)[:80].strip(". ") or "head"
-    stem = made_stem(out, name, rig_key(made), _WRITTEN, lines)
+    stem = make_stem(out, name, rig_key(made), _WRITTEN, lines)
     target = out / f"{stem}.keys.npz"
     with atomic_path(target) as temporary:
         save_rig(temporary, made)

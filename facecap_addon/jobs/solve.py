@@ -32,17 +32,17 @@ from ..settings_schema import to_json
 from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
-from ..takes.versions import identified
+from ..takes.versions import add_id
 from .runtime.blender_process import BlenderHook
 from .runtime.crash_report import versions
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
-from .runtime.stage_timer import Stopwatch
-from .runtime.threaded_progress import stepwise
+from .runtime.stage_timer import StageTimer
+from .runtime.threaded_progress import run_threaded
 from .settings.output import OutputSettings
 from .settings.solve import SolveSettings
 from .solve_trained import Vertices, is_trained, solve_expressions, take_from
-from .steps.character import Character, CharacterSource, character_source, find_character, rehearsal_of
+from .steps.character import Character, CharacterSource, character_source, find_character, response_of
 from .steps.content_hash import content_key
 from .steps.into_take import CLIP, as_filmed, base_of, into, part_of, rows_in
 from .steps.landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
@@ -51,11 +51,11 @@ from .steps.outputs import (
     Account,
     OutputFiles,
     bake_ready,
-    begun,
     check_blend,
     finish,
     footage_for_blend,
     result_of,
+    start_blend,
     summary_of,
     write_preview,
     write_take,
@@ -77,8 +77,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     """
     if settings.method == "deep":
         check_torch()
-    clock = Stopwatch()
-    with clock.stage("open"):
+    timer = StageTimer()
+    with timer.stage("open"):
         yield Progress("open", 0, 1)
         footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
         source = character_source(settings.character)
@@ -95,7 +95,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     warnings = [*ranged.notes, *filter(None, (note, own))]
 
     # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
-    with clock.stage("character"):
+    with timer.stage("character"):
         yield Progress("character", 0, 1)
         character = yield from read_character(source, settings, landmarker, blender_hook, files)
         source, rig, embedding = character.source, character.rig, character.embedding
@@ -106,7 +106,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     observations: Observations | None = None
     rows: NDArray[np.bool_] | None = None
     if settings.head or not trained:
-        with clock.stage("landmarks"):
+        with timer.stage("landmarks"):
             yield from find_landmarks(footage, landmarker, cache)
             observations = cache.observations()
         warnings += [*cache.facts().notes, *_faces_note(cache)]
@@ -118,12 +118,12 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             )
 
     vertices: Vertices | None = None
-    with clock.stage("proxy"):
+    with timer.stage("proxy"):
         shown = yield from footage_for_blend(source, settings, footage, files, warnings)
     # Blender starts and opens the character on another core while the fit runs.
     with bake_ready(source, settings, footage, shown, blender_hook, files) as baked:
         if trained:
-            with clock.stage("solve"):
+            with timer.stage("solve"):
                 seen = None if observations is None or rows is None else part_of(observations, rows)
                 found = yield from solve_expressions(chosen, ranged, rig, files.job, seen)
                 part = take_from(chosen, ranged, rig, found, embedding, seen)
@@ -131,18 +131,18 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 vertices = found.vertices_of(rig) if base is None else None
         else:
             assert observations is not None and rows is not None
-            whole = yield from _fitted(chosen, footage, observations, rig, embedding, landmarker, files, clock, rows)
+            whole = yield from _fitted(chosen, footage, observations, rig, embedding, landmarker, files, timer, rows)
             part = rows_of(whole, rows)
         part = _with_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
-        take = identified(part if base is None else into(base, part, settings, origin, given, warnings))
-        with clock.stage("files"):
+        take = add_id(part if base is None else into(base, part, settings, origin, given, warnings))
+        with timer.stage("files"):
             yield Progress("files", 0, 1)
             before = write_take(files, take, settings)
             if settings.point_cache != "none":
                 fps = float(footage.frame_rate)
                 write_vertices(files, take, rig, settings, vertices, fps, embedding.head_from_rig)
-        asking = None if baked is None else begun(baked())
+        asking = None if baked is None else start_blend(baked())
         if asking is None and settings.blend:
             warnings.append("No .blend was written: the character is a rig file, not a .blend.")
         account = Account(
@@ -152,8 +152,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             rig,
             cache.thumbnails() if observations is not None else [],
             settings.video.name,
-            lambda: summary_of(take, clock, warnings, landmarks_reused=reused, frames=part.frame_count),
-            clock,
+            lambda: summary_of(take, timer, warnings, landmarks_reused=reused, frames=part.frame_count),
+            timer,
         )
         preview = None
         if settings.preview:
@@ -178,23 +178,23 @@ def _fitted(
     embedding: LandmarkEmbedding,
     landmarker: Landmarker,
     files: OutputFiles,
-    clock: Stopwatch,
+    timer: StageTimer,
     rows: NDArray[np.bool_],
 ) -> Generator[Progress, None, Take]:
     """The landmark fit of some rows, (F,) bool; the others are missing."""
-    with clock.stage("character"):
-        rehearsal = yield from stepwise(
-            "character", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
+    with timer.stage("character"):
+        response = yield from run_threaded(
+            "character", lambda on_progress: response_of(rig, embedding, landmarker, files.characters, on_progress)
         )
-    with clock.stage("fit"):
+    with timer.stage("fit"):
         yield Progress("fit", 0, observations.frame_count)
         asked = None if rows.all() else rows
         chosen = _fit_settings(settings, footage)
         return (
-            yield from stepwise(
+            yield from run_threaded(
                 "fit",
-                lambda say: solve_take(
-                    observations, rig, embedding, chosen, rehearsal=rehearsal, rows=asked, on_progress=say
+                lambda on_progress: solve_take(
+                    observations, rig, embedding, chosen, response=response, rows=asked, on_progress=on_progress
                 ),
             )
         )

@@ -15,7 +15,7 @@ from ..arrays import F32
 from ..errors import FacecapError
 from ..fit.confidence import region_confidence
 from ..fit.energies.landmark_terms import terms_for
-from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses, missed
+from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses, measure_misses
 from ..footage.footage import Footage, open_footage
 from ..footage.read import FrameReader, read_frames
 from ..geometry.camera import focal_px_from_lens
@@ -23,7 +23,7 @@ from ..geometry.quaternions import wxyz_of
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import matched
+from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.bundle import SolverBundle, load_bundle
 from ..solvers.face_keypoints import face_points, without_gaps
@@ -81,7 +81,7 @@ def check_character(bundle: SolverBundle, rig: BlendshapeRig) -> None:
     """Raises FacecapError where a solver was trained on another mesh than the character's."""
     facts = bundle.facts
     if facts.kind == "weights":
-        if not len(matched(facts.channels, rig.channels)[0][0]):
+        if not len(match_channels(facts.channels, rig.channels)[0][0]):
             raise FacecapError(
                 f"The solver {facts.name} drives none of this character's shape keys.", "Name the actor's --character."
             )
@@ -121,7 +121,7 @@ def solve_expressions(
     times, indices, weights, distances = [], [], [], []
     moving = bundle.moving
     fitter = WeightsOfVertices(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
-    columns, _ = matched(bundle.facts.channels, rig.channels)
+    columns, _ = match_channels(bundle.facts.channels, rig.channels)
     path = folder / "vertices.f32"
     folder.mkdir(parents=True, exist_ok=True)
     reader = read_frames(footage)
@@ -218,7 +218,7 @@ def take_from(
                 points[:, fixed], landmarks[part][:, fixed].astype(np.float64), focal_px, footage.size_px
             )
             seen = landmarks[part][:, terms.used]
-            missed_mm[part] = missed(
+            missed_mm[part] = measure_misses(
                 points[:, terms.used], rotation[part], translation[part], seen, focal_px, footage.size_px
             )
         # Without a face there is no expression either, whatever the network makes of the wall.
@@ -267,7 +267,7 @@ def _not_learned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:
     """Channels of the character that a solver of weights does not know."""
     if bundle.facts.kind == "mesh":
         return ()
-    driven = set(matched(bundle.facts.channels, rig.channels)[0][0].tolist())
+    driven = set(match_channels(bundle.facts.channels, rig.channels)[0][0].tolist())
     return tuple(c for k, c in enumerate(rig.channels) if k not in driven)
 
 

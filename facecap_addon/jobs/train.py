@@ -23,7 +23,7 @@ from ..settings_schema import to_json
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
-from .runtime.threaded_progress import Say, in_stages
+from .runtime.threaded_progress import Say, run_threaded_stages
 from .settings.train import TrainSettings
 from .train_evaluation import Comparison, against_fit
 from .train_report import write_train_report
@@ -72,7 +72,9 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
     if out.suffix != ".facecap":
         raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")
-    result: TrainResult = yield from in_stages(lambda say: _train(settings, training_set, out, say))
+    result: TrainResult = yield from run_threaded_stages(
+        lambda on_progress: _train(settings, training_set, out, on_progress)
+    )
     comparison = Comparison(())
     if settings.compare and result.lines and training_set.held():
         comparison = yield from against_fit(training_set, out, settings.threads)
@@ -84,7 +86,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     return result
 
 
-def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, say: Say) -> TrainResult:
+def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_progress: Say) -> TrainResult:
     from ..learn.engine.distributed import workers_here
     from ..learn.engine.training_run import Run
     from ..learn.networks.laine.bundle import training_folder
@@ -98,7 +100,7 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, say: S
     folder = training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(
-        settings, folder, out, training_key(settings, training_set), say, device_of(settings.device), workers,
+        settings, folder, out, training_key(settings, training_set), on_progress, device_of(settings.device), workers,
         find_box=None if landmarker is None else _box_of(landmarker),
     )  # fmt: skip
     lines = network.train(run, training_set, preset_of(settings.preset, network.name))

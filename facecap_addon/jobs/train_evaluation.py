@@ -21,8 +21,8 @@ from ..solvers.bundle import load_bundle
 from ..solvers.face_keypoints import face_points, without_gaps
 from ..solvers.solver import TrainedSolver
 from .runtime.progress import Progress
-from .runtime.threaded_progress import stepwise
-from .steps.character import embedding_of, rehearsal_of
+from .runtime.threaded_progress import run_threaded
+from .steps.character import embedding_of, response_of
 from .steps.outputs import OutputFiles
 
 MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
@@ -69,11 +69,11 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
     landmarker = open_landmarker(threads=threads)
     files = OutputFiles(training_set.folder, "landmarks")
     try:
-        embedding = yield from stepwise("compare", lambda _: embedding_of(rig, landmarker, files.characters))
+        embedding = yield from run_threaded("compare", lambda _: embedding_of(rig, landmarker, files.characters))
     except FacecapError as error:
         return Comparison((f"This character cannot be solved by landmarks, so nothing is compared: {error.what}",))
-    rehearsal = yield from stepwise(
-        "compare", lambda say: rehearsal_of(rig, embedding, landmarker, files.characters, say)
+    response = yield from run_threaded(
+        "compare", lambda on_progress: response_of(rig, embedding, landmarker, files.characters, on_progress)
     )
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
     left, solved_as_target = MOST_FRAMES, False
@@ -87,10 +87,10 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
         seen = cache.observations()
         if not (seen.presence >= PRESENCE_THRESHOLD).any():
             continue
-        take = yield from stepwise(
+        take = yield from run_threaded(
             "compare",
-            lambda say, seen=seen: solve_take(
-                seen, rig, embedding, FitSettings(), rehearsal=rehearsal, on_progress=say
+            lambda on_progress, seen=seen: solve_take(
+                seen, rig, embedding, FitSettings(), response=response, on_progress=on_progress
             ),
         )
         rows = training_set.rows_of(shot).rows

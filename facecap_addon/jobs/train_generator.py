@@ -24,7 +24,7 @@ from .retarget import sequence_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress
 from .runtime.require_torch import check_torch
-from .runtime.threaded_progress import Say, in_stages, stepwise
+from .runtime.threaded_progress import Say, run_threaded, run_threaded_stages
 from .settings.generate import TrainGeneratorSettings
 from .steps.character import character_source, embedding_of, read_rig
 
@@ -60,7 +60,7 @@ def run(
     yield Progress("open", 0, 1)
     rig, _ = yield from read_rig(character_source(None), blender=None, hook=blender_hook, folder=settings.out)
     landmarker = open_landmarker(threads=settings.threads)
-    embedding = yield from stepwise("character", lambda _: embedding_of(rig, landmarker, settings.out))
+    embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, settings.out))
     actor = actor_of(rig, embedding)
 
     theirs = rig if settings.source is None else None
@@ -80,17 +80,17 @@ def run(
             return [prepare_sequence(sequence) for sequence in own]
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
 
-    found = yield from stepwise("data", sequences)
+    found = yield from run_threaded("data", sequences)
     held = min(settings.held, len(found) - 2)
     if len(found) < 3:
         raise FacecapError(f"There are {len(found)} sequences; three are the least to learn from.", "Add more.")
     # Subjects are held out, never parts of a sequence; the last ones, so that more data keeps the split.
     learned, kept_out = found[: len(found) - held], found[len(found) - held :]
-    return (yield from in_stages(lambda say: _train(settings, learned, kept_out, say)))
+    return (yield from run_threaded_stages(lambda on_progress: _train(settings, learned, kept_out, on_progress)))
 
 
 def _train(
-    settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], say: Say
+    settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], on_progress: Say
 ) -> TrainGeneratorResult:
     from ..generate.training import (
         FREE_BATCH,
@@ -128,7 +128,7 @@ def _train(
             recipe,
             options,
             folder,
-            lambda done, total, _: say("train", done, total),
+            lambda done, total, _: on_progress("train", done, total),
             lambda so_far: diary.write(task, so_far),
             device=device,
             key=_key(settings, learned),
@@ -143,7 +143,7 @@ def _train(
                 replace(FREE_RECIPE, epochs=settings.free_epochs, last_epochs=last),
                 replace(options, batch=FREE_BATCH, patience=0, clip=FREE_CLIP),
                 free,
-                lambda done, total, _: say("free", done, total),
+                lambda done, total, _: on_progress("free", done, total),
                 lambda so_far: diary.write(task, epochs + so_far),
                 device=device,
                 key=_key(settings, learned),
@@ -151,7 +151,7 @@ def _train(
             seconds_free = sum(epoch.seconds for epoch in freely)
     finally:
         diary.close()
-    say("export", 0, 1)
+    on_progress("export", 0, 1)
     seconds = sum(epoch.seconds for epoch in epochs)
     judged = task.judge()
     facts: dict[str, Any] = {

@@ -75,7 +75,7 @@ def load_probe(network: Path) -> Probe | None:
     return Probe(inputs, outputs)
 
 
-def difference(found: Arrays, wanted: Arrays) -> float:
+def measure_difference(found: Arrays, wanted: Arrays) -> float:
     """Largest difference of what came out from what had to, in parts of each output's largest number.
 
     An output that is next to nothing (the presence of a face where there is none) is measured by the others.
@@ -98,7 +98,7 @@ def check_probe(probe: Probe, run: Callable[[Arrays], Arrays], name: str, way_ou
     Args:
         run: inputs by name to outputs by name.  name: of the network, for people.  way_out: what can be done.
     """
-    away = difference(run(probe.inputs), probe.outputs)
+    away = measure_difference(run(probe.inputs), probe.outputs)
     if not away <= ALLOWED:
         raise FacecapError(
             f"{name} gives other answers on this computer than it has to (they differ by {away:.1%}).", way_out

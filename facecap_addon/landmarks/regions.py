@@ -108,12 +108,12 @@ def region_around(points: NDArray[np.floating], axis: NDArray[np.floating], scal
         axis: (2,) float, picture pixels: the direction that becomes the region's x axis.
         scale: side of the region over the longer side of the bounding box.
     """
-    left, top, right, bottom = bounds(points)
+    left, top, right, bottom = find_bounds(points)
     side = max(right - left, bottom - top) * scale
     return Region(((left + right) / 2, (top + bottom) / 2), side, math.atan2(axis[1], axis[0]))
 
 
-def bounds(points: NDArray[np.floating]) -> tuple[float, float, float, float]:
+def find_bounds(points: NDArray[np.floating]) -> tuple[float, float, float, float]:
     """(left, top, right, bottom) of points (L, 2)."""
     # Row by row: numpy is several times slower along the first axis of a thin array.
     rows = points.T.copy()

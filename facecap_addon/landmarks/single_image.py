@@ -72,10 +72,10 @@ def settle(rgb: NDArray[np.uint8], landmarker: Landmarker, face: Face) -> Landma
         if region_change(region, following) < _SETTLED:
             break
         region = following
-    return seen if seen is not None and disagreement(face, seen, landmarker.scheme) < _AGREEMENT else None
+    return seen if seen is not None and measure_disagreement(face, seen, landmarker.scheme) < _AGREEMENT else None
 
 
-def disagreement(face: Face, seen: Landmarks, scheme: str) -> float:
+def measure_disagreement(face: Face, seen: Landmarks, scheme: str) -> float:
     """Mean distance of the landmarks' eyes, nose and mouth from those the detector found, in sides of its box."""
     ours = np.array([seen.landmarks_px[list(part)].mean(axis=0) for part in layout_of(scheme).keypoints])
     distance = np.linalg.norm(ours - face.keypoints_px[: len(ours)], axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, rotation_of, wxyz_of
-from ..takes.filters.apply import OnlineFilter, online
+from ..takes.filters.apply import OnlineFilter, make_online_filter
 from ..takes.filters.options import FilterChoice
 from ..takes.filters.take_filter import TENFOLD
 from .live_frame import LiveFace
@@ -28,7 +28,7 @@ class SmoothFace:
     def __init__(self, choice: FilterChoice, ranges: NDArray[np.floating]) -> None:
         self._choice, self._ranges = choice, ranges
         self._answer: LiveFace | None = None
-        self._filter: OnlineFilter = online(choice)
+        self._filter: OnlineFilter = make_online_filter(choice)
         self._last_s: float | None = None
 
     def step(self, face: LiveFace) -> LiveFace:
@@ -36,7 +36,7 @@ class SmoothFace:
         if self._choice.kind == "none":
             return face
         if self._last_s is not None and face.time_s - self._last_s > _AGAIN_S:
-            self._filter = online(self._choice)
+            self._filter = make_online_filter(self._choice)
         elif self._last_s is not None and self._answer is not None and face.time_s <= self._last_s:
             return self._answer
         self._last_s = face.time_s

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import FacecapError
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import matched
+from ..rig.channels import match_channels
 from ..takes.live_link import eye_angles, head_angles
 from .live_frame import LiveFace
 from .packets import COUNT, WIRE_CHANNELS, FacePacket, encode_packet
@@ -24,7 +24,7 @@ class FaceSender:
     def __init__(self, target: tuple[str, int], rig: BlendshapeRig) -> None:
         self._target, self._socket = target, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        (self._places, self._columns), _ = matched(rig.channels, WIRE_CHANNELS)
+        (self._places, self._columns), _ = match_channels(rig.channels, WIRE_CHANNELS)
 
     def send(self, face: LiveFace) -> None:
         """Send a face; where nobody listens, nothing happens."""

@@ -16,11 +16,11 @@ from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, wxyz_of
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
 from ..landmarks.protocol import Landmarker
-from ..landmarks.tracking.face_tracker import Follower
+from ..landmarks.tracking.face_tracker import FaceTracker
 from ..landmarks.tracking.observe import observation_of
 from ..landmarks.tracking.prefetch import Upcoming
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import matched
+from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.solver import TrainedSolver
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
@@ -56,7 +56,7 @@ class LandmarkMethod:
     def __init__(self, landmarker: Landmarker, fit: LiveFit) -> None:
         self._landmarker, self._fit = landmarker, fit
         self._pool = ThreadPoolExecutor(1)  # the follower's own, for looks ahead: live, nothing lies ahead
-        self._follower = Follower(landmarker, self._pool, 1.0, mirrored_too=False)
+        self._follower = FaceTracker(landmarker, self._pool, 1.0, mirrored_too=False)
 
     def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
         assert isinstance(captured, LivePicture)
@@ -103,7 +103,7 @@ class SolverMethod:
             )
         self._solver, self._rig, self._size = solver, rig, size_px
         self._focal = focal_px or FOCAL_WIDTHS * max(size_px)
-        self.columns, self.unknown = matched(solver.facts.channels, rig.channels)
+        self.columns, self.unknown = match_channels(solver.facts.channels, rig.channels)
         self._points: tuple[F32, F32] | None = None
         if embedding is not None:
             neutral, deltas = landmark_geometry(rig, embedding)
@@ -141,7 +141,7 @@ class PacketMethod:
 
     def __init__(self, rig: BlendshapeRig) -> None:
         self._rig, self.known = rig, 1.0
-        self.columns, self.unknown = matched(WIRE_CHANNELS, rig.channels)
+        self.columns, self.unknown = match_channels(WIRE_CHANNELS, rig.channels)
         if not len(self.columns[0]):
             raise FacecapError(
                 "None of the character's shape keys is one that Live Link Face sends.", "Rename its keys to ARKit's."

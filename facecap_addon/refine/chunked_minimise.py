@@ -114,10 +114,10 @@ def minimise_in_chunks(
         cache.occlusions.update(zip((int(row) for row in chunk), found["sky"], strict=True))
         waiting[np.isin(rows, chunk)] = False
 
-    def say() -> None:
+    def report() -> None:
         on_done(len(rows) - int(waiting.sum()))
 
-    say()
+    report()
     while waiting.any():
         left = rows[waiting]
         chunks = [left[first : first + size] for first in range(0, len(left), size)]
@@ -134,7 +134,7 @@ def minimise_in_chunks(
 
         try:
             with threadpool_limits(1, user_api="blas"):
-                for chunk, (found, pictures) in run_parallel(work, fresh, say, at_once):
+                for chunk, (found, pictures) in run_parallel(work, fresh, report, at_once):
                     store.save(_part_name(part, chunk), found)
                     take_over(chunk, found)
                     on_picture(int(chunk[0]), *pictures)
@@ -142,7 +142,7 @@ def minimise_in_chunks(
             if (at_once == 1 and size == 1) or not _out_of_memory(problem):
                 raise
             size, at_once = max(1, size // 2), 1
-    say()
+    report()
     return ChunkedResult(energy, error, size < CHUNK_FRAMES)
 
 

@@ -197,11 +197,11 @@ class Refinement:
     def _minimise(self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]) -> tuple[F64, F64]:
         """Lower the energy of some rows of a state, in place; (F,) energy and landmark error where they ended."""
 
-        def say(done: int) -> None:
+        def report(done: int) -> None:
             self.callbacks.progress(part.name, done, len(rows))
 
         ended = minimise_in_chunks(
-            self.context, part, rows, state, appearance, self._cache, self.store, say, self.callbacks.picture
+            self.context, part, rows, state, appearance, self._cache, self.store, report, self.callbacks.picture
         )
         self._short_of_memory |= ended.short_of_memory
         return ended.energy, ended.error_mm
@@ -222,12 +222,12 @@ class Refinement:
                 continue
             pictures = {row: shot.picture(row) for row in range(first - 1, last + 2)}
 
-            def say(done: int = done) -> None:
+            def report(done: int = done) -> None:
                 self.callbacks.progress("infill", done, total)
 
             found = infill(
                 self.mesh, surface_points, shot.view, state, (first, last), pictures, time_s, self.flow,
-                self.priors.precision, self.priors.smooth, say,
+                self.priors.precision, self.priors.smooth, report,
             )  # fmt: skip
             rows = np.arange(first, last + 1)
             state.put(rows, found)
@@ -243,10 +243,12 @@ class Refinement:
         surface_points, shot, time_s = self.surface_points, self.shots[0], self.take.time_s
         count = int(inside.sum())
 
-        def say(done: int) -> None:
+        def report(done: int) -> None:
             self.callbacks.progress("flow", done, count)
 
-        motion = measure_face_motion(self.mesh, surface_points, shot, state, inside, time_s, self.flow, self.store, say)
+        motion = measure_face_motion(
+            self.mesh, surface_points, shot, state, inside, time_s, self.flow, self.store, report
+        )
         return refine_in_time(
             self.mesh,
             surface_points,

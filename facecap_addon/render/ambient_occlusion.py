@@ -38,7 +38,7 @@ def measure_ambient_occlusion(
     places = torch.einsum("vi,nji->nvj", centred, axes[:, :2]) * (size_px / 2) + (size_px - 1) / 2
     away = depth.T.contiguous()
     fragments = rasterise(places, away, triangles, size_px, size_px)
-    nearest = 1 / fragments.nearness.reshape(-1)
+    nearest = 1 / fragments.inverse_depth.reshape(-1)
     cell = places.round().long().clamp(0, size_px - 1)
     frame = torch.arange(directions, device=points.device)[:, None] * size_px * size_px
     seen = nearest[frame + cell[..., 1] * size_px + cell[..., 0]] + _OWN > away

@@ -66,7 +66,7 @@ def antialias(picture: Tensor, points_px: Tensor, depth_m: Tensor, fragments: Fr
     Returns:
         (N, H, W, C).
     """
-    found = crossings(points_px.detach(), depth_m.detach(), fragments, topology)
+    found = find_crossings(points_px.detach(), depth_m.detach(), fragments, topology)
     if not len(found.near):
         return picture
     share = crossing_share(points_px.reshape(-1, 2)[found.edge], found)
@@ -111,7 +111,7 @@ class Crossings:
     direction: Tensor
 
 
-def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology: Topology) -> Crossings:
+def find_crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology: Topology) -> Crossings:
     """Find where outlines run between pixels; arguments as `antialias`, without derivatives.
 
     Every edge of an outline is followed through the rows (or, if it lies flatter, the columns) of pixel centres that it
@@ -121,7 +121,7 @@ def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology
     _, height, width = fragments.shape
     edge, third = _outline(points_px, topology)
     flat_points, inverse = points_px.reshape(-1, 2), 1 / depth_m.reshape(-1)
-    nearness = fragments.nearness.reshape(-1)
+    inverse_depth = fragments.inverse_depth.reshape(-1)
     ends = flat_points[edge]
     steep = (ends[:, 1, 1] - ends[:, 0, 1]).abs() >= (ends[:, 1, 0] - ends[:, 0, 0]).abs()
     parts: list[tuple[Tensor, ...]] = []
@@ -161,8 +161,8 @@ def crossings(points_px: Tensor, depth_m: Tensor, fragments: Fragments, topology
         high_pixel = _pixel(frame, before + 1, line, vertical, height, width)
         near, far = torch.where(low_side, low_pixel, high_pixel), torch.where(low_side, high_pixel, low_pixel)
         here = inverse[edge[number, 0]] * (1 - share) + inverse[edge[number, 1]] * share
-        seen = (nearness[near] > here * (1 - _SAME)) & (nearness[near] < here * (1 + _SAME))
-        seen &= nearness[far] < here * (1 - _BEHIND)
+        seen = (inverse_depth[near] > here * (1 - _SAME)) & (inverse_depth[near] < here * (1 + _SAME))
+        seen &= inverse_depth[far] < here * (1 - _BEHIND)
         hit = torch.nonzero(seen)[:, 0]
         near, far, number, low_side, before, line = (
             values[hit] for values in (near, far, number, low_side, before, line)

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..arrays import F32
-from .antialias import Topology, crossing_share, crossings
+from .antialias import Topology, crossing_share, find_crossings
 from .fragments import Fragments, corner_areas, rasterise, to_picture
-from .numba_jit import compiled
+from .numba_jit import jit
 from .shading import encode_srgb
 
 
-def picture_and_seen(
+def render_with_derivatives(
     points_px: Tensor, depth_m: Tensor, light: Tensor, topology: Topology, background: Tensor, size: tuple[int, int]
-) -> tuple[Tensor, PictureTangents]:
+) -> tuple[Tensor, PictureDerivatives]:
     """A picture, and what is needed to carry directions through it.
 
     Args:
@@ -43,7 +43,7 @@ def picture_and_seen(
     # Of the corners' light a colour channel depends on its own alone.
     own = torch.stack([by_place[:, c, :, 3 + c] for c in range(3)], 1)
     rough = to_picture(colors.detach(), fragments, background)
-    found = crossings(points[None], depth[None], fragments, topology)
+    found = find_crossings(points[None], depth[None], fragments, topology)
     flat = rough.reshape(-1, 3)
     with torch.enable_grad():
         ends = points[found.edge].requires_grad_()
@@ -53,7 +53,7 @@ def picture_and_seen(
     step = flat[found.near] - flat[found.far]
     target = torch.where(share > 0, found.far, found.near)
     picture = flat.index_add(0, target, share[:, None] * step).reshape(*size, 3)
-    tangents = PictureTangents(
+    derivatives = PictureDerivatives(
         size,
         fragments.pixel.numpy(),
         fragments.corner.numpy(),
@@ -65,10 +65,10 @@ def picture_and_seen(
         found.edge.numpy(),
         (by_end[:, None] * step[:, :, None, None]).numpy(),
     )
-    return picture, tangents
+    return picture, derivatives
 
 
-class PictureTangents:
+class PictureDerivatives:
     """Carries directions of vertices to directions of the picture."""
 
     def __init__(
@@ -91,7 +91,7 @@ class PictureTangents:
         self._edge = np.searchsorted(self.seen, edge)
         self._target, self._near, self._far, self._share, self._by_end = target, near, far, share, by_end
 
-    def push(self, moved: F32) -> F32:
+    def jvp(self, moved: F32) -> F32:
         """Derivatives of the picture.
 
         Args:
@@ -110,7 +110,7 @@ class PictureTangents:
         return out.reshape(*self._size, 3, many)
 
 
-def with_neighbours(
+def find_neighbours(
     seen: NDArray[np.int64], triangles: NDArray[np.int32], vertices: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Vertices (S,) and their neighbours, ascending; and the triangles (T, 3) there, in these' numbers."""
@@ -122,7 +122,9 @@ def with_neighbours(
     return np.flatnonzero(wanted), number[some]
 
 
-def bent_normals(points: F32, triangles: NDArray[np.int64], moved: F32, seen: NDArray[np.int64]) -> tuple[F32, F32]:
+def differentiate_normals(
+    points: F32, triangles: NDArray[np.int64], moved: F32, seen: NDArray[np.int64]
+) -> tuple[F32, F32]:
     """Normals of some vertices, and how they turn when all vertices move.
 
     Args:
@@ -142,7 +144,7 @@ def bent_normals(points: F32, triangles: NDArray[np.int64], moved: F32, seen: ND
     return normals, bent
 
 
-@compiled
+@jit
 def _bend(points: Any, triangles: Any, moved: Any, number: Any, sums: Any, bent: Any) -> None:
     many = moved.shape[2]
     turned = np.empty((3, many), np.float32)
@@ -174,7 +176,7 @@ def _pixel_colors(corners: Tensor, fragments: Fragments) -> Tensor:
     return encode_srgb((weights[..., None] * corners[..., 3:]).sum(1))
 
 
-@compiled
+@jit
 def _gather(out: Any, pixel: Any, corner: Any, by_corner: Any, moved: Any) -> None:
     many = moved.shape[2]
     for p in range(pixel.shape[0]):

@@ -23,7 +23,7 @@ class Fragments:
     """
 
     triangle: Tensor
-    nearness: Tensor
+    inverse_depth: Tensor
     pixel: Tensor
     corner: Tensor
     vertices: int
@@ -52,16 +52,16 @@ def rasterise(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int
     if points.device.type == "cpu":
         from . import rasterise_cpu  # numba is for the CPU alone
 
-        found = rasterise_cpu.coverage(points.numpy(), depth.numpy(), triangles.numpy(), height, width)
-        triangle, nearness = (torch.from_numpy(values) for values in found)
+        found = rasterise_cpu.rasterise_cpu(points.numpy(), depth.numpy(), triangles.numpy(), height, width)
+        triangle, inverse_depth = (torch.from_numpy(values) for values in found)
     else:
-        triangle, nearness = rasterise_torch.coverage(points, depth, triangles, height, width)
+        triangle, inverse_depth = rasterise_torch.rasterise_torch(points, depth, triangles, height, width)
     flat = triangle.reshape(-1)
     pixel = torch.nonzero(flat >= 0)[:, 0]
     vertices = points.shape[1]
     frame = pixel // (height * width)
     corner = triangles[flat[pixel]].long() + (frame * vertices)[:, None]
-    return Fragments(triangle, nearness, pixel, corner, vertices)
+    return Fragments(triangle, inverse_depth, pixel, corner, vertices)
 
 
 def barycentrics(points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> Tensor:

@@ -10,11 +10,11 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(function: Function) -> Function:
+def jit(function: Function) -> Function:
     """Compile a function of arrays; it lets go of Python's lock, so that threads run it side by side."""
     return cast(Function, numba.njit(nogil=True, cache=True)(function))
 
 
-def compiled_inline(function: Function) -> Function:
+def jit_inline(function: Function) -> Function:
     """The same for a small function that only compiled ones call."""
     return cast(Function, numba.njit(nogil=True, inline="always")(function))

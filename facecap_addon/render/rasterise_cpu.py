@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from ..arrays import I32
-from .numba_jit import compiled, compiled_inline
+from .numba_jit import jit, jit_inline
 
 Floats = NDArray[np.floating[Any]]
 
 _MOST_THREADS = 8
 
 
-def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, width: int) -> tuple[I32, Floats]:
+def rasterise_cpu(points_px: Floats, depth_m: Floats, triangles: I32, height: int, width: int) -> tuple[I32, Floats]:
     """The nearest triangle at every pixel centre, on as many threads as torch may use.
 
     A pixel on an edge belongs to the triangle for which that edge is a left or a top one, so neighbours leave no crack
@@ -34,7 +34,7 @@ def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, wi
     """
     frames = len(points_px)
     out = np.full((frames, height, width), -1, np.int32)
-    nearness = np.zeros((frames, height, width), points_px.dtype)
+    inverse_depth = np.zeros((frames, height, width), points_px.dtype)
     threads = min(_MOST_THREADS, torch.get_num_threads())
     # A lone frame is split into bands of rows, one per thread.
     bands = 1 if frames >= threads else min(threads, height)
@@ -43,7 +43,7 @@ def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, wi
 
     def draw(item: tuple[int, int, int]) -> None:
         frame, first, last = item
-        _draw(points_px[frame], depth_m[frame], triangles, first, last, out[frame], nearness[frame])
+        _draw(points_px[frame], depth_m[frame], triangles, first, last, out[frame], inverse_depth[frame])
 
     if threads == 1 or len(work) == 1:
         for item in work:
@@ -51,10 +51,10 @@ def coverage(points_px: Floats, depth_m: Floats, triangles: I32, height: int, wi
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(draw, work))
-    return out, nearness
+    return out, inverse_depth
 
 
-@compiled
+@jit
 def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: Any, nearest: Any) -> None:
     """Draw rows first..last of one frame into out and nearest (H, W)."""
     width = out.shape[1]
@@ -96,7 +96,7 @@ def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: A
                     out[y, x] = t
 
 
-@compiled_inline
+@jit_inline
 def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> Any:
     """Twice the area of (a, b, pixel); exactly its negative for (b, a, pixel), so that neighbours agree."""
     if in_order:
@@ -104,7 +104,7 @@ def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> 
     return -((ax - bx) * (y - by) - (ay - by) * (x - bx))
 
 
-@compiled_inline
+@jit_inline
 def _owned(ax: Any, ay: Any, bx: Any, by: Any) -> Any:
     """Whether pixels on the edge a -> b are the triangle's: of two neighbours only one runs it in this direction."""
     return by < ay or (by == ay and bx > ax)

@@ -9,8 +9,10 @@ from torch import Tensor
 _AT_ONCE = 1 << 22
 
 
-def coverage(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The nearest triangle at every pixel centre; arguments and result as `coverage_cpu.coverage`, as tensors."""
+def rasterise_torch(
+    points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int, width: int
+) -> tuple[Tensor, Tensor]:
+    """The nearest triangle at every pixel centre; arguments and result as `rasterise_cpu`'s, as tensors."""
     frames = len(points_px)
     nearest = torch.full((frames * height * width,), -1, dtype=torch.int64, device=points_px.device)
     corner = points_px[:, triangles.long()].reshape(-1, 3, 2)
@@ -35,8 +37,8 @@ def coverage(points_px: Tensor, depth_m: Tensor, triangles: Tensor, height: int,
         start = stop
     seen = nearest >= 0
     triangle = torch.where(seen, _LAST - (nearest & _LAST), -1)
-    nearness = torch.where(seen, (nearest >> 31).to(torch.int32).view(torch.float32), 0.0).to(points_px.dtype)
-    return triangle.to(torch.int32).reshape(frames, height, width), nearness.reshape(frames, height, width)
+    inverse_depth = torch.where(seen, (nearest >> 31).to(torch.int32).view(torch.float32), 0.0).to(points_px.dtype)
+    return triangle.to(torch.int32).reshape(frames, height, width), inverse_depth.reshape(frames, height, width)
 
 
 _LAST = (1 << 31) - 1

@@ -72,19 +72,19 @@ def render(
     height, width = size[0] * supersample, size[1] * supersample
     fragments = rasterise(points_px, depth_m, topology.triangles, height, width)
     light = vertex_light(points, topology, appearance)
-    if not isinstance(appearance.albedo, Texture) and shade_cpu.fast_here(points_px, light):
+    if not isinstance(appearance.albedo, Texture) and shade_cpu.can_compile(points_px, light):
         picture = background.expand(len(points_px), height, width, 3).to(light.dtype).contiguous().clone()
-        shade_cpu.paint(picture, light, points_px, depth_m, fragments)
+        shade_cpu.shade(picture, light, points_px, depth_m, fragments)
     else:
         weights = barycentrics(points_px, depth_m, fragments)
         linear = interpolate(light, weights, fragments)
         if isinstance(appearance.albedo, Texture):
             linear = linear * sample_texture(appearance.albedo.picture, _uv(appearance.albedo, weights, fragments))
         picture = to_picture(encode_srgb(linear), fragments, background)
-    return pooled(antialias(picture, points_px, depth_m, fragments, topology), supersample)
+    return pool_pixels(antialias(picture, points_px, depth_m, fragments, topology), supersample)
 
 
-def pooled(picture: Tensor, factor: int) -> Tensor:
+def pool_pixels(picture: Tensor, factor: int) -> Tensor:
     """(N, H / factor, W / factor, C): means of blocks of a picture (N, H, W, C)."""
     if factor == 1:
         return picture

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from .fragments import Fragments
-from .numba_jit import compiled, compiled_inline
+from .numba_jit import jit, jit_inline
 
 
-def fast_here(*tensors: Tensor) -> bool:
+def can_compile(*tensors: Tensor) -> bool:
     """Whether nobody wants derivatives and everything is in this processor's memory."""
     return not torch.is_grad_enabled() and all(t.device.type == "cpu" for t in tensors)
 
 
-def normals(points: Tensor, triangles: Tensor) -> Tensor:
+def compute_normals(points: Tensor, triangles: Tensor) -> Tensor:
     """As `shading.vertex_normals`."""
     out = np.zeros(points.shape, points.numpy().dtype)
     for frame in range(len(out)):
@@ -26,7 +26,7 @@ def normals(points: Tensor, triangles: Tensor) -> Tensor:
     return torch.from_numpy(out)
 
 
-def paint(picture: Tensor, light: Tensor, points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> None:
+def shade(picture: Tensor, light: Tensor, points_px: Tensor, depth_m: Tensor, fragments: Fragments) -> None:
     """Put the sRGB colours of covered pixels into pictures (N, H, W, 3); light (N, V, 3) linear, of vertices."""
     height, width = picture.shape[1:3]
     _paint(
@@ -41,7 +41,7 @@ def paint(picture: Tensor, light: Tensor, points_px: Tensor, depth_m: Tensor, fr
     )
 
 
-@compiled
+@jit
 def _normals(points: Any, triangles: Any, out: Any) -> None:
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -58,7 +58,7 @@ def _normals(points: Any, triangles: Any, out: Any) -> None:
             out[v] /= np.sqrt(squared)
 
 
-@compiled
+@jit
 def _paint(out: Any, light: Any, points: Any, depth: Any, pixel: Any, corner: Any, height: Any, width: Any) -> None:
     for p in range(pixel.shape[0]):
         x, y = pixel[p] % width, pixel[p] // width % height
@@ -79,7 +79,7 @@ def _paint(out: Any, light: Any, points: Any, depth: Any, pixel: Any, corner: An
             out[pixel[p], c] = _srgb((wi * light[i, c] + wj * light[j, c] + wk * light[k, c]) * scale)
 
 
-@compiled_inline
+@jit_inline
 def _srgb(light: Any) -> Any:
     value = min(max(light, 0.0), 1.0)
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055

@@ -24,8 +24,8 @@ def vertex_normals(points: Tensor, triangles: Tensor) -> Tensor:
     Returns:
         (N, V, 3), outward; zero where a vertex has no triangle with an area.
     """
-    if shade_cpu.fast_here(points, triangles):
-        return shade_cpu.normals(points, triangles)
+    if shade_cpu.can_compile(points, triangles):
+        return shade_cpu.compute_normals(points, triangles)
     corner = triangles.long()
     a, b, c = (points[:, corner[:, k]] for k in range(3))
     face = torch.linalg.cross(b - a, c - a)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..atomic_file import atomic_path
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.average_error import average_error
-from ..takes.metrics import jitter
-from ..takes.take import STATUS_MISSING, Take, runs, usual_step_s
+from ..takes.metrics import measure_jitter
+from ..takes.take import STATUS_MISSING, Take, find_runs, usual_step_s
 from .report_style import STYLE
 from .svg_plots import MAX_COLUMNS as _MAX_COLUMNS
 from .svg_plots import data_uri, heat_strip_png, line_path, missing_bands, nice_ticks, x_positions
@@ -99,7 +99,7 @@ def _jitter_mm(take: Take, rig: BlendshapeRig | None) -> NDArray[np.float64] | N
         deltas = rig.deltas
     else:
         deltas = rig.deltas[[row_of[take.channels[k]] for k in shared]]
-    return jitter(take.weights[:, shared], deltas, take.solved) * 1000.0
+    return measure_jitter(take.weights[:, shared], deltas, take.solved) * 1000.0
 
 
 def _subtitle(take: Take, rig: BlendshapeRig | None) -> str:
@@ -307,7 +307,7 @@ def _not_observed(take: Take) -> str:
 
 
 def _missing_ranges(take: Take) -> str:
-    ranges = runs(take.status == STATUS_MISSING)
+    ranges = find_runs(take.status == STATUS_MISSING)
     if not ranges:
         return ""
     rows = "".join(

@@ -9,7 +9,7 @@ from ..geometry.quaternions import FRONT
 from ..images.draw import draw_text
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
-from ..rig.placement.mesh_view import Mesh, frame, look, turned
+from ..rig.placement.mesh_view import Mesh, frame_view, render_view, turn_view
 
 _SIDE, _COLUMNS, _LABEL, _TEXT_PX = 160, 9, 18, 12
 _LIGHT = (0.3, -0.5, -1.0)
@@ -22,7 +22,7 @@ def key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.ui
     neutral, _ = landmark_geometry(rig, embedding)
     turn, shift = embedding.head_from_rig[:3, :3], embedding.head_from_rig[:3, 3]
     seen = (neutral[np.asarray(embedding.valid)].astype(np.float64) - shift) @ turn
-    view = frame(seen, turned(FRONT @ turn, _YAW_RAD, 0.0), 0.86, 2 * _SIDE)
+    view = frame_view(seen, turn_view(FRONT @ turn, _YAW_RAD, 0.0), 0.86, 2 * _SIDE)
     names = ("neutral", *rig.channels)
     rows = -(-len(names) // _COLUMNS)
     out = np.full((rows * (_SIDE + _LABEL), _COLUMNS * _SIDE, 3), _PAPER, np.uint8)
@@ -30,7 +30,7 @@ def key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.ui
         vertices = rig.neutral
         if number:
             vertices = rig.neutral + rig.usual_ranges[number - 1, 1] * rig.deltas[number - 1]
-        sight = look(Mesh(vertices.astype(np.float32), rig.triangles, rig.colors), view)
+        sight = render_view(Mesh(vertices.astype(np.float32), rig.triangles, rig.colors), view)
         top, left = number // _COLUMNS * (_SIDE + _LABEL), number % _COLUMNS * _SIDE
         out[top : top + _SIDE, left : left + _SIDE] = sight.picture(_LIGHT)
         place = (left + 4, top + _SIDE + 13)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.encode import encode_png
-from ..takes.take import runs
+from ..takes.take import find_runs
 
 MAX_COLUMNS = 300
 
@@ -31,7 +31,7 @@ def line_path(x: NDArray[np.float64], y: NDArray[np.float64], width: float, *, m
         x: (F,) positions in 0..width, increasing.  y: (F,) positions, NaN where there is nothing.
     """
     parts: list[str] = []
-    for first, last in runs(np.isfinite(y)):
+    for first, last in find_runs(np.isfinite(y)):
         xs, ys = x[first : last + 1], y[first : last + 1]
         if len(x) > max_columns:
             columns = np.minimum((xs / width * max_columns).astype(np.int64), max_columns - 1)
@@ -55,7 +55,7 @@ def missing_bands(x: NDArray[np.float64], missing: NDArray[np.bool_], width: flo
     return "".join(
         f'<rect class="gap" x="{_short(edges[first])}" y="0" '
         f'width="{_short(max(edges[last + 1] - edges[first], 0.6))}" height="{_short(height)}"/>'
-        for first, last in runs(missing)
+        for first, last in find_runs(missing)
     )
 
 

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name, mirrored
+from ..rig.channels import arkit_name, mirror_name
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.symmetry import mirror_plane
 from .correspondence import read_head
@@ -81,7 +81,7 @@ def symmetrise(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> BlendshapeRi
     place = {arkit_name(channel) or channel: k for k, channel in enumerate(rig.channels)}
     deltas = rig.deltas.copy()
     for name, k in place.items():
-        other = rig.deltas[place.get(mirrored(name), k)][twin]
+        other = rig.deltas[place.get(mirror_name(name), k)][twin]
         image = other - 2.0 * np.outer(other @ normal, normal)
         deltas[k] = np.where(has_twin[:, None], 0.5 * (rig.deltas[k] + image), rig.deltas[k])
     return replace(rig, deltas=deltas)

@@ -88,7 +88,7 @@ def arkit_name(name: str) -> str | None:
     return found[0] if found else None
 
 
-def matched(
+def match_channels(
     given: Sequence[str], wanted: Sequence[str]
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], tuple[str, ...]]:
     """Which of the channels wanted take which of those given, by ARKit's name or their own.
@@ -109,7 +109,7 @@ def pair_side(name: str) -> Side | None:
     return found[1] if found else None
 
 
-def mirrored(channel: str) -> str:
+def mirror_name(channel: str) -> str:
     """The ARKit channel that does the same on the other side of the face; itself if it does it on both."""
     for side, other in (("Left", "Right"), ("Right", "Left")):
         if channel.endswith(side):
@@ -164,6 +164,6 @@ def _match(words: list[str]) -> tuple[str, Side | None] | None:
         if sided is not None:
             return sided, None
         centre = _CHANNEL_OF_SPELLING.get(rest)
-        if centre is not None and centre == mirrored(centre) and centre not in _DIRECTIONS:
+        if centre is not None and centre == mirror_name(centre) and centre not in _DIRECTIONS:
             return centre, side
     return None

@@ -15,11 +15,11 @@ from ..landmarks.protocol import Landmarker
 from .blendshapes import BlendshapeRig
 from .placement.cast_landmarks import Placement, Target, place
 from .placement.default_colors import paint_eyes
-from .placement.face_parts import covers, levelled, parts_of, still_vertices, straightened
+from .placement.face_parts import find_covering_triangles, find_still_vertices, level_view, parts_of, straighten_view
 from .placement.find_face import find_face, positions_in
 from .placement.mean_face import face_pose
-from .placement.mesh_view import Mesh, look
-from .placement.open_mouth import parted_lips
+from .placement.mesh_view import Mesh, render_view
+from .placement.open_mouth import part_lips
 from .surface import nearest_on, points_on
 
 BEHIND_THE_EYES_M = 0.060
@@ -81,11 +81,11 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
     found = find_face(rig, whole, landmarker)
     near = _triangles_near(whole, found.positions)
     mesh = replace(whole, triangles=rig.triangles[near])
-    near = near[~covers(mesh, found.view, found.landmarks_px, layout, still_vertices(rig))]
+    near = near[~find_covering_triangles(mesh, found.view, found.landmarks_px, layout, find_still_vertices(rig))]
     mesh = replace(whole, triangles=rig.triangles[near])
-    rough = positions_in(look(mesh, found.view), found.landmarks_px)
+    rough = positions_in(render_view(mesh, found.view), found.landmarks_px)
     skin, eyes = parts_of(mesh, found.view, found.landmarks_px, layout)
-    rotation, plane = straightened(found.view.rotation, mesh, skin, rough, layout)
+    rotation, plane = straighten_view(found.view.rotation, mesh, skin, rough, layout)
     if rig.colors is None and eyes.any():
         width = float(np.linalg.norm(rough[layout.upper_lid_left[0]] - rough[layout.upper_lid_right[0]]))
         mesh = replace(mesh, colors=paint_eyes(mesh.vertices, mesh.triangles, eyes, rotation, width))
@@ -98,7 +98,7 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
         )
     placed = _with_lips_parted(rig, target, placed, rotation, landmarker)
     rotation = face_pose(placed.position, layout).rotation
-    rotation = rotation if plane is None else levelled(rotation, plane[0])
+    rotation = rotation if plane is None else level_view(rotation, plane[0])
     head_from_rig, rig_scale = head_space(rotation, placed.position, layout)
     return LandmarkEmbedding(
         landmarker.scheme,
@@ -175,7 +175,7 @@ def _with_lips_parted(
 ) -> Placement:
     """The placement with the inner lips' landmarks taken from a pose in which the mouth is a little open."""
     layout, mesh = target.layout, target.mesh
-    vertices = parted_lips(rig, mesh.triangles, placed, layout, down=rotation[1])
+    vertices = part_lips(rig, mesh.triangles, placed, layout, down=rotation[1])
     if vertices is None:
         return placed
     posed = Mesh(vertices, mesh.triangles, mesh.colors)

@@ -10,7 +10,7 @@ from ..arrays import F32
 from .blendshapes import BlendshapeRig
 
 
-def posed(
+def pose_jaw(
     rig: BlendshapeRig, weights: NDArray[np.floating], jaw: NDArray[np.floating], head_from_rig: NDArray[np.floating]
 ) -> F32:
     """(V, 3) float32 m, rig space: one frame of a take on its character.

@@ -1,8 +1,8 @@
-"""What the landmark network sees when the character acts: a rehearsal before the first take.
+"""How the landmark network responds to a character's keys, measured on renders before the first take.
 
 The network does not answer a face's motion one to one. It sees a chin drop by two thirds of what the mesh's chin drops,
-and lids close by less than they do. Before a character is fitted to footage it therefore acts in front of the network:
-many poses, each a few shape keys at random, drawn from a random side. A ridge regression, held near the mesh's own
+and lids close by less than they do. Before a character is fitted to footage the network is therefore shown renders of
+it: many poses, each a few shape keys at random, from a random side. A ridge regression, held near the mesh's own
 geometry, gives every landmark the place and the motion per key that the network will report of it, and the error that
 remains.
 """
@@ -23,15 +23,15 @@ from ..geometry.camera import project
 from ..landmarks.layout import layout_of
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from .blendshapes import BlendshapeRig
-from .channels import arkit_name, mirrored
+from .channels import arkit_name, mirror_name
 from .embedding import LandmarkEmbedding, landmark_geometry
 from .placement.default_colors import paint_eyes
-from .placement.face_parts import covers, still_vertices
-from .placement.mesh_view import Direction, Mesh, frame, look, turned, view_px
+from .placement.face_parts import find_covering_triangles, find_still_vertices
+from .placement.mesh_view import Direction, Mesh, frame_view, render_view, turn_view, view_px
 from .surface import loose_parts, points_on
 
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
-HABITS = 12
+ERROR_MODES = 12
 _SIZE, _FILL = 416, 0.62
 _THREADS, _AT_ONCE = 2, 8
 _MM = 1000.0
@@ -43,23 +43,23 @@ _YAW_RAD, _PITCH_RAD = 0.22, 0.12
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class NetworkResponse:
     """A character's landmarks as the network sees them.
 
     Attributes:
         rest: (L, 3) float32 m, head space, at neutral.
         deltas: (K, L, 3) float32 m, head space, displacement at weight 1.
-        habits: (B, L, 3) float32 m, head space: ways in which all landmarks err together, each of unit variance.
+        error_modes: (B, L, 3) float32 m, head space: ways in which all landmarks err together, each of unit variance.
         error_m: (L,) float32, what is left of each landmark's own error, per coordinate of the picture.
     """
 
     rest: F32
     deltas: F32
-    habits: F32
+    error_modes: F32
     error_m: F32
 
 
-def rehearse(
+def measure_response(
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
     landmarker: Landmarker,
@@ -67,12 +67,12 @@ def rehearse(
     poses: F32 | None = None,
     pictures: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Rehearsal:
-    """Let a character act in front of the landmark network.
+) -> NetworkResponse:
+    """Measure how the landmark network responds to a character's keys.
 
     Args:
         rig: the character.  embedding: its landmarks.  landmarker: an open backend, of the embedding's scheme.
-        poses: (N, K) weights to act besides random ones, such as recorded performances have.
+        poses: (N, K) weights to render besides random ones, such as recorded performances have.
         pictures: how many to draw; absent: as many as the number of keys asks for.
         on_progress: called with (pictures done, pictures in all); it may raise to cancel.
     Returns:
@@ -80,42 +80,44 @@ def rehearse(
     """
     rest, deltas = landmark_geometry(rig, embedding)
     reach = np.linalg.norm(deltas, axis=2).max(1) * np.abs(rig.usual_ranges).max(1) * _MM
-    acting = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
+    active = np.flatnonzero(reach > _REACH_MM * embedding.rig_scale)
     mesh = face_mesh(rig, embedding)
-    count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(acting), FEWEST, MOST))
-    count = count if len(acting) else 0
+    count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(active), FEWEST, MOST))
+    count = count if len(active) else 0
 
-    def act(picture: int) -> tuple[F64, F64, F32] | None:
+    def measure(picture: int) -> tuple[F64, F64, F32] | None:
         random = np.random.default_rng((478, picture))
-        acted = draw_weights(rig, acting, random)
+        posed = sample_weights(rig, active, random)
         if poses is not None and picture % 2 == 1:
-            acted = poses[picture // 2 % len(poses)]
-        seen = _picture(rig, embedding, mesh, acted, rest + np.tensordot(acted, deltas, axes=1), landmarker, random)
-        return None if seen is None else (*seen, acted)
+            posed = poses[picture // 2 % len(poses)]
+        seen = _measure_picture(
+            rig, embedding, mesh, posed, rest + np.tensordot(posed, deltas, axes=1), landmarker, random
+        )
+        return None if seen is None else (*seen, posed)
 
-    acts: list[tuple[F64, F64, F32]] = []
+    measured: list[tuple[F64, F64, F32]] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for first in range(0, count, _AT_ONCE):
             if on_progress is not None:
                 on_progress(first, count)
-            acts += [a for a in pool.map(act, range(first, min(first + _AT_ONCE, count))) if a is not None]
-    if len(acts) < FEWEST // 2:
+            measured += [a for a in pool.map(measure, range(first, min(first + _AT_ONCE, count))) if a is not None]
+    if len(measured) < FEWEST // 2:
         none = np.zeros((0, *rest.shape), np.float32)
-        return Rehearsal(rest, deltas, none, np.full(len(rest), 0.002 * embedding.rig_scale, np.float32))
-    residuals, rows, weights = (np.array(part) for part in zip(*acts, strict=True))
-    return _regress(rest, deltas, acting, weights, rows, residuals, embedding.rig_scale)
+        return NetworkResponse(rest, deltas, none, np.full(len(rest), 0.002 * embedding.rig_scale, np.float32))
+    residuals, rows, weights = (np.array(part) for part in zip(*measured, strict=True))
+    return _regress(rest, deltas, active, weights, rows, residuals, embedding.rig_scale)
 
 
-def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random.Generator) -> F32:
+def sample_weights(rig: BlendshapeRig, active: NDArray[np.intp], random: np.random.Generator) -> F32:
     """(K,) weights of a random expression: up to six keys, sides mostly alike, `mouthClose` with `jawOpen` only."""
     names = [arkit_name(channel) for channel in rig.channels]
     weights = np.zeros(len(rig.channels), np.float32)
-    for k in random.choice(acting, size=min(len(acting), int(random.integers(1, 7))), replace=False):
+    for k in random.choice(active, size=min(len(active), int(random.integers(1, 7))), replace=False):
         level = random.uniform(0.15, 1.0)
         members = [int(k)]
         name = names[k]
-        if name is not None and mirrored(name) in names and random.random() < 0.65:
-            members.append(names.index(mirrored(name)))
+        if name is not None and mirror_name(name) in names and random.random() < 0.65:
+            members.append(names.index(mirror_name(name)))
         for member in members:
             low, high = rig.usual_ranges[member]
             weights[member] = level * (high if high > 0 else low)
@@ -125,11 +127,11 @@ def draw_weights(rig: BlendshapeRig, acting: NDArray[np.intp], random: np.random
     return weights
 
 
-def _picture(
+def _measure_picture(
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
     mesh: Mesh,
-    acted: F32,
+    pose: F32,
     head: F64,
     landmarker: Landmarker,
     random: np.random.Generator,
@@ -139,10 +141,10 @@ def _picture(
     in_rig = (head - embedding.head_from_rig[:3, 3]) @ axes
     yaw, pitch = random.normal(0, _YAW_RAD), random.normal(0, _PITCH_RAD)
     shown = in_rig[embedding.valid]
-    view = frame(shown, turned(_frontal(embedding), yaw, pitch), _FILL, _SIZE)
-    posed = Mesh(rig.vertices_at(acted), mesh.triangles, mesh.colors)
+    view = frame_view(shown, turn_view(_frontal(embedding), yaw, pitch), _FILL, _SIZE)
+    posed = Mesh(rig.vertices_at(pose), mesh.triangles, mesh.colors)
     light: Direction = (float(random.normal(0, 0.4)), float(random.normal(-0.4, 0.2)), -0.85)
-    picture = look(posed, view).picture(light, ambient=float(random.uniform(0.2, 0.5)))
+    picture = render_view(posed, view).picture(light, ambient=float(random.uniform(0.2, 0.5)))
     camera = view.camera_space(in_rig)
     expected = project(camera, view.camera)
     seen = landmarker.landmarks_in_regions(picture, [landmarker.region_of_landmarks((expected - 0.5) / 2)])[0]
@@ -157,8 +159,8 @@ def _picture(
 
 
 def _regress(
-    rest: F32, deltas: F32, acting: NDArray[np.intp], weights: F32, rows: F64, residuals: F64, rig_scale: float
-) -> Rehearsal:
+    rest: F32, deltas: F32, active: NDArray[np.intp], weights: F32, rows: F64, residuals: F64, rig_scale: float
+) -> NetworkResponse:
     """Corrections of rest and deltas, one ridge regression per landmark.
 
     Args:
@@ -166,7 +168,7 @@ def _regress(
     """
     pictures, landmarks = residuals.shape[:2]
     unit = rig_scale / _MM
-    basis = np.concatenate([np.ones((pictures, 1)), weights[:, acting]], axis=1)  # (N, 1 + A)
+    basis = np.concatenate([np.ones((pictures, 1)), weights[:, active]], axis=1)  # (N, 1 + A)
     size = basis.shape[1]
     # the head as a whole is where the footage's pose puts it: a common shift of all landmarks is no news
     residuals = residuals - np.median(residuals, axis=1, keepdims=True)
@@ -180,18 +182,18 @@ def _regress(
         right = (basis.T @ np.einsum("nij,ni->nj", m, residuals[:, landmark])).reshape(-1)
         spread = np.empty((size, 3))
         spread[0] = _REST_SPREAD_MM * unit
-        own = np.abs(deltas[acting, landmark])
+        own = np.abs(deltas[active, landmark])
         spread[1:] = _GAIN_SPREAD * own + (_OWN_SPREAD_MM * unit) * np.array([1.0, 0.3, 1.0])
         ridge = (_NOISE_MM * unit / spread.reshape(-1)) ** 2
         found = np.linalg.solve(normal + np.diag(ridge), right).reshape(size, 3)
         new_rest[landmark] += found[0]
-        new_deltas[acting, landmark] += found[1:]
+        new_deltas[active, landmark] += found[1:]
         left[:, landmark] = residuals[:, landmark] - np.einsum("nij,nj->ni", m, basis @ found)
-    habits, error = _habits(rows, left)
-    return Rehearsal(new_rest.astype(np.float32), new_deltas.astype(np.float32), habits, error)
+    error_modes, error = _error_modes(rows, left)
+    return NetworkResponse(new_rest.astype(np.float32), new_deltas.astype(np.float32), error_modes, error)
 
 
-def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
+def _error_modes(rows: F64, left: F64) -> tuple[F32, F32]:
     """Principal components of the errors (B, L, 3), m, head space, and what they leave (L,), m.
 
     Args:
@@ -202,21 +204,21 @@ def _habits(rows: F64, left: F64) -> tuple[F32, F32]:
     inside = (rows.transpose(0, 1, 3, 2) @ np.linalg.solve(gram, left[..., None]))[..., 0]
     flat = inside.reshape(len(inside), -1)
     _, scale, axes = np.linalg.svd(flat, full_matrices=False)
-    count = min(HABITS, len(scale))
-    habits = (scale[:count, None] * axes[:count] / np.sqrt(len(flat))).reshape(count, -1, 3)
+    count = min(ERROR_MODES, len(scale))
+    error_modes = (scale[:count, None] * axes[:count] / np.sqrt(len(flat))).reshape(count, -1, 3)
     rest = flat - (flat @ axes[:count].T) @ axes[:count]
     own = np.sqrt((rest.reshape(inside.shape) ** 2).sum(-1).mean(0) / 2)
-    return habits.astype(np.float32), own.astype(np.float32)
+    return error_modes.astype(np.float32), own.astype(np.float32)
 
 
 def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     """The character's mesh around its face, without what hides its eyes; with painted eyeballs if it has no colours."""
     layout, near = layout_of(embedding.scheme), _near_face(rig, embedding)
     placed = points_on(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
-    front = frame(placed[embedding.valid], _frontal(embedding), _FILL, _SIZE)
+    front = frame_view(placed[embedding.valid], _frontal(embedding), _FILL, _SIZE)
     landmarks_px = project(front.camera_space(placed), front.camera)
     around = Mesh(rig.neutral, rig.triangles[near], None)
-    near = near[~covers(around, front, landmarks_px, layout, still_vertices(rig))]
+    near = near[~find_covering_triangles(around, front, landmarks_px, layout, find_still_vertices(rig))]
     if rig.colors is not None:
         return Mesh(rig.neutral, rig.triangles[near], rig.colors)
     irises = [*layout.iris_right, *layout.iris_left]
@@ -238,30 +240,30 @@ def _frontal(embedding: LandmarkEmbedding) -> F64:
 
 
 def _near_face(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.intp]:
-    """Triangles that a portrait of the face can show; bodies can be large."""
+    """Triangles that a view of the face can show; bodies can be large."""
     at = rig.neutral[rig.triangles[embedding.triangle[embedding.valid], 0]]
     low, high = at.min(0), at.max(0)
     first = rig.neutral[rig.triangles[:, 0]]
     return np.flatnonzero(np.linalg.norm(first - 0.5 * (low + high), axis=1) < 1.1 * float(np.linalg.norm(high - low)))
 
 
-def save_rehearsal(path: Path, rehearsal: Rehearsal) -> None:
-    """Write a rehearsal to an `.npz` (the caller makes the write atomic)."""
+def save_response(path: Path, response: NetworkResponse) -> None:
+    """Write a response to an `.npz` (the caller makes the write atomic)."""
     with path.open("wb") as stream:
         np.savez_compressed(
             stream,
-            rest=rehearsal.rest,
-            deltas=rehearsal.deltas.astype(np.float16),
-            habits=rehearsal.habits.astype(np.float16),
-            error_m=rehearsal.error_m,
+            rest=response.rest,
+            deltas=response.deltas.astype(np.float16),
+            habits=response.error_modes.astype(np.float16),
+            error_m=response.error_m,
         )
 
 
-def load_rehearsal(path: Path) -> Rehearsal:
-    """Read what `save_rehearsal` wrote. Raises FacecapError if the file is damaged."""
+def load_response(path: Path) -> NetworkResponse:
+    """Read what `save_response` wrote. Raises FacecapError if the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            return Rehearsal(*(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m")))
+            return NetworkResponse(*(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m")))
     except UNREADABLE as error:
         raise FacecapError(
             f"The network's response to the character in {path.name} cannot be read ({error}).",

@@ -16,7 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ..arrays import F32, U8
-from ..landmarks.probes import ALLOWED, difference
+from ..landmarks.probes import ALLOWED, measure_difference
 
 FORMAT, COUNT = 1, 3
 EIGHT_BITS = ".int8"
@@ -87,7 +87,7 @@ def followed(session: Any, embeddings: F32) -> F32:
 
 def right(found: F32, wanted: F32) -> bool:
     """Whether 32 bits give what they have to."""
-    return difference({"": found}, {"": wanted}) <= ALLOWED
+    return measure_difference({"": found}, {"": wanted}) <= ALLOWED
 
 
 def eight_bits_right(found: F32, exact: F32, plain: F32) -> bool:

@@ -97,7 +97,7 @@ def even_times(time_s: F64, fps: float) -> F64:
     return np.asarray(time_s[0] + np.arange(count) / fps, np.float64)
 
 
-def resampled(take: Take, at_s: F64) -> Take:
+def resample(take: Take, at_s: F64) -> Take:
     """A take at other times; times inside a stretch without a face have none.
 
     Args:

@@ -19,7 +19,7 @@ _SAME_TIME_S = 1e-4
 _FADED = ("weights", "head_translation_m", "gaze_rad", "confidence", "jaw")
 
 
-def merged(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:
+def merge_takes(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:
     """Put a range into a take.
 
     Frames of the range that show a face replace the take's; at the ends of the range, where the take goes on, they are

@@ -26,7 +26,7 @@ _LIDS = {
 }
 
 
-def jitter(
+def measure_jitter(
     weights: NDArray[np.floating],
     deltas: NDArray[np.float32],
     solved: NDArray[np.bool_] | None = None,

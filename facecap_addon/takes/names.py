@@ -62,7 +62,7 @@ def claim_stem(out: Path, stem: str, origin: Origin, endings: Sequence[str] = EN
         number += 1
 
 
-def made_stem(out: Path, stem: str, key: str, endings: Sequence[str] = ENDINGS, lines: list[str] | None = None) -> str:
+def make_stem(out: Path, stem: str, key: str, endings: Sequence[str] = ENDINGS, lines: list[str] | None = None) -> str:
     """A name for what is made of things that have no place: the same again gets its old name, anything else a new one.
 
     Args:

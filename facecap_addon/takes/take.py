@@ -100,7 +100,7 @@ class Take:
         return self.status != STATUS_MISSING
 
 
-def runs(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def find_runs(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """(first, last) of every unbroken run of True in an (F,) bool array."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
     return [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]

@@ -28,7 +28,7 @@ ID, MADE = "id", "made"
 _EDITED_IN_PLACE = {".csv", ".html", ".json"}
 
 
-def identified(take: Take) -> Take:
+def add_id(take: Take) -> Take:
     """The take with an id, and when it was made, in its provenance."""
     now = time.localtime()
     identity = f"{time.strftime('%Y%m%d-%H%M%S', now)}-{content_of(take)}"
@@ -102,7 +102,7 @@ def keep(out: Path, stem: str, files: Iterable[Path]) -> Path | None:
     return folder / named.name
 
 
-def found(path: Path) -> Path:
+def find_take(path: Path) -> Path:
     """Where a remembered take is: where it was, or under its name where its version was cleared away.
 
     Raises FacecapError if it is at neither place: another take of the same name is not it.

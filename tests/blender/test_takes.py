@@ -18,10 +18,10 @@ from facecap_addon.blender.takes import label_of, lines_about
 from facecap_addon.jobs.settings.output import OutputSettings
 from facecap_addon.jobs.steps.outputs import OutputFiles, result_of, write_take
 from facecap_addon.jobs.steps.result import SolveResult
-from facecap_addon.takes.merge import merged, rows_of
+from facecap_addon.takes.merge import merge_takes, rows_of
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
-from facecap_addon.takes.versions import identified
+from facecap_addon.takes.versions import add_id
 from tests.blender.faces import make_face
 from tests.blender.takes import make_take
 
@@ -29,7 +29,7 @@ from tests.blender.takes import make_take
 def written(folder: Path, take: Take, stem: str = "take") -> SolveResult:
     """A take as a solve leaves it behind, under a name that others may have had."""
     files, settings = OutputFiles(folder, stem), OutputSettings(report=False, live_link=False, blend=False)
-    before = write_take(files, identified(take), settings)
+    before = write_take(files, add_id(take), settings)
     return result_of(files, settings, {}, has_blend=False, before=before)
 
 
@@ -70,7 +70,7 @@ def test_what_is_generated_is_baked_once_and_the_solve_stays_the_take(tmp_path: 
     remember(bpy.context.scene, written(tmp_path, make_take(40)))
     solved = settings.result.take
     path = tmp_path / "happiness-0.take.npz"
-    save_take(path, identified(make_take(12, source="happiness")))
+    save_take(path, add_id(make_take(12, source="happiness")))
     job = job_on(character)
     FACECAP_OT_generate._apply(None, job, {"take": str(path), "lines": ["happiness"]})  # type: ignore[arg-type]
     assert "over 12 frames" in session.outcome.lines[0]
@@ -91,7 +91,7 @@ def test_the_first_take_is_the_one_that_is_baked_whatever_made_it(tmp_path: Path
     settings = scene_settings()
     settings.character, settings.bake.head = make_face(), "none"
     path = tmp_path / "happiness-0.take.npz"
-    save_take(path, identified(make_take(12, source="happiness")))
+    save_take(path, add_id(make_take(12, source="happiness")))
     job = job_on(settings.character)
     FACECAP_OT_generate._apply(None, job, {"take": str(path), "lines": []})  # type: ignore[arg-type]
     assert (settings.result.kind, settings.result.frames_solved) == ("generated", 12)
@@ -148,7 +148,7 @@ def test_a_range_is_mixed_in_without_a_jump_and_the_keys_around_it_stay(tmp_path
     base = replace(base, head_translation_m=np.repeat(base.head_translation_m[:1], 60, 0))
     part = rows_of(base, (np.arange(60) >= 20) & (np.arange(60) <= 40))
     away = part.head_translation_m + np.float32([0.012, 0, 0])
-    take = merged(base, replace(part, weights=1 - part.weights, head_translation_m=away))
+    take = merge_takes(base, replace(part, weights=1 - part.weights, head_translation_m=away))
     apply_take(obj, base, BakeSettings())
     action = obj.data.shape_keys.animation_data.action
     where = head_places(obj, 60)

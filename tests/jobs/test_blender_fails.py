@@ -13,7 +13,7 @@ import pytest
 from facecap_addon.errors import CancelledError, FacecapError
 from facecap_addon.jobs import solve
 from facecap_addon.jobs.runtime.progress import Progress
-from facecap_addon.jobs.runtime.stage_timer import Stopwatch
+from facecap_addon.jobs.runtime.stage_timer import StageTimer
 from facecap_addon.jobs.steps import character as characters
 from facecap_addon.jobs.steps.character import CharacterSource, find_character, read_rig
 from facecap_addon.jobs.steps.outputs import Account, finish
@@ -58,7 +58,7 @@ def test_a_fault_in_the_preview_costs_not_the_summary(tmp_path: Path, fault: Exc
     rig = BlendshapeRig(corners, np.array([[0, 1, 2]], np.int32), corners[None], ("jawOpen",), np.array([[0.0, 1.0]]))
     path = tmp_path / "summary.json"
     account = Account(
-        (path,), None, make_take(2, channels=("jawOpen",)), rig, [], "talk", lambda: {"frames": 2}, Stopwatch()
+        (path,), None, make_take(2, channels=("jawOpen",)), rig, [], "talk", lambda: {"frames": 2}, StageTimer()
     )
     with pytest.raises(type(fault)):
         run(finish(account, preview(), None, blender=None, warnings=[]))

@@ -22,7 +22,7 @@ from facecap_addon.jobs.runtime.eta import StageClock, duration_text
 from facecap_addon.jobs.runtime.events import Event, JobError, JobResult, decode_event, encode_event
 from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.jobs.runtime.run_job import events_of
-from facecap_addon.jobs.runtime.threaded_progress import stepwise
+from facecap_addon.jobs.runtime.threaded_progress import run_threaded
 from facecap_addon.jobs.settings.solve import SolveSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,7 +187,7 @@ def test_stepwise_reports_returns_and_raises() -> None:
             say(i, 3)
         return "done"
 
-    steps = stepwise("fit", work)
+    steps = run_threaded("fit", work)
     seen: list[Progress] = []
     while True:
         try:
@@ -201,7 +201,7 @@ def test_stepwise_reports_returns_and_raises() -> None:
         raise FacecapError("No face.", "Turn around.")
 
     with pytest.raises(FacecapError, match="No face"):
-        list(stepwise("fit", fail))
+        list(run_threaded("fit", fail))
 
 
 def test_a_closed_stepwise_ends_its_work() -> None:
@@ -215,7 +215,7 @@ def test_a_closed_stepwise_ends_its_work() -> None:
             ended.append("cancelled")
             raise
 
-    steps = stepwise("fit", work)
+    steps = run_threaded("fit", work)
     next(steps)
     steps.close()
     assert ended == ["cancelled"]

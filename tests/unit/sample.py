@@ -10,13 +10,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.steps.character import embedding_of, rehearsal_of
+from facecap_addon.jobs.steps.character import embedding_of, response_of
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig
 from facecap_addon.rig.embedding import LandmarkEmbedding, landmark_geometry
-from facecap_addon.rig.network_response import Rehearsal
+from facecap_addon.rig.network_response import NetworkResponse
 
 SIZE = (640, 480)
 FOCAL_PX = 800.0
@@ -28,7 +28,7 @@ class Sample:
 
     rig: BlendshapeRig
     embedding: LandmarkEmbedding
-    rehearsal: Rehearsal
+    response: NetworkResponse
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +43,7 @@ def sample() -> Sample:
     except FacecapError:
         pytest.skip("the landmark networks are not built (python -m tools.build_models)")
     embedding = embedding_of(rig, landmarker, CACHE)
-    return Sample(rig, embedding, rehearsal_of(rig, embedding, landmarker, CACHE))
+    return Sample(rig, embedding, response_of(rig, embedding, landmarker, CACHE))
 
 
 def facing(turn: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.rig.channels import ARKIT_CHANNELS, mirrored, region_of
+from facecap_addon.rig.channels import ARKIT_CHANNELS, mirror_name, region_of
 
 from .actors import Actor, ict_actor, sample_actor, warped
 from .curves import recorded_weights, vary
@@ -22,7 +22,7 @@ NEUTRALS = 4
 
 def mirror_index() -> NDArray[np.intp]:
     """(52,) index of each ARKit channel's mirror image."""
-    return np.array([ARKIT_CHANNELS.index(mirrored(c)) for c in ARKIT_CHANNELS], np.intp)
+    return np.array([ARKIT_CHANNELS.index(mirror_name(c)) for c in ARKIT_CHANNELS], np.intp)
 
 
 def channel_groups() -> list[NDArray[np.intp]]:

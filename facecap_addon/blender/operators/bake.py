@@ -147,7 +147,7 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
         from ...settings_schema import from_json
         from ...takes.filters.take_filter import filter_take
         from ...takes.npz import load_take, save_take
-        from ...takes.versions import ID, home_of, identified, keep
+        from ...takes.versions import ID, add_id, home_of, keep
 
         scene, settings = context.scene, context.scene.facecap
         # Filtered again, a take is filtered from the solve.
@@ -163,7 +163,7 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
             keep(target.parent, stem, [target])
             facts = {"from": path.name, "id": take.provenance.get(ID, ""), "filter": choice.kind}
             after = filter_take(take, choice)
-            after = identified(replace(after, provenance={**after.provenance, "filtered": facts}))
+            after = add_id(replace(after, provenance={**after.provenance, "filtered": facts}))
             save_take(target, after)
             kept = keep(target.parent, stem, [target]) or target
             add_take(

@@ -22,7 +22,7 @@ _SHUT_MM, _OPEN_MM = 2.0, 2.8
 _SHUT_SHARE = 0.65
 
 
-def closedness(terms: LandmarkTerms, landmarks_px: F64) -> F64:
+def measure_closedness(terms: LandmarkTerms, landmarks_px: F64) -> F64:
     """How surely each gap is seen closed: (F, G) float64 in 0..1, lips pair by pair, an eye's lids together.
 
     Args:
@@ -68,5 +68,5 @@ def shut_lids(
 
 
 def shut_degree(terms: LandmarkTerms, closed: F64) -> F64:
-    """(F, G) float64: `closedness` of lids; other gaps are as they are seen."""
+    """(F, G) float64: `measure_closedness` of lids; other gaps are as they are seen."""
     return closed * np.isin(terms.gap_group, LID_GROUPS)

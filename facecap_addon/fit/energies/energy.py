@@ -12,14 +12,14 @@ from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name, region_of
 from ..levenberg_marquardt import Terms
 from ..normal_equations import MM
-from ..visible_frames import SeenFrames
+from ..visible_frames import VisibleFrames
 from .expression_prior import Expectation
 from .weight_priors import ChannelPriors, prior_mean
 
 ROBUST_MM = 6.0
 OBSERVED_MM = 0.4
 """A key that moves no landmark of a life-size head by this much cannot be seen in the landmarks."""
-_HABIT_LIMIT, _HABIT_SMOOTH = 4.0, 1.0
+_ERROR_LIMIT, _ERROR_SMOOTH = 4.0, 1.0
 
 
 def channels_not_observed(channels: tuple[str, ...], deltas: NDArray[np.float32]) -> tuple[str, ...]:
@@ -42,11 +42,11 @@ class Energy:
 
     Attributes:
         seen: the frames.
-        priors: of the character's channels, habits of the network included.
+        priors: of the character's channels, error modes of the network included.
         mean: (N, K + B) float64, expected weights.  low, high: (K + B,) float64.
     """
 
-    seen: SeenFrames
+    seen: VisibleFrames
     priors: ChannelPriors
     mean: F64
     low: F64
@@ -75,16 +75,16 @@ class Energy:
 def energy_of(
     rig: BlendshapeRig,
     priors: ChannelPriors,
-    seen: SeenFrames,
+    seen: VisibleFrames,
     expectation: Expectation | None,
     not_observed: tuple[str, ...],
-    habits: int,
+    error_modes: int,
 ) -> Energy:
     """The energy of seen frames.
 
     Args:
         expectation: what the expression prior says, or None.  not_observed: channels held at rest.
-        habits: how many unknowns per frame come after the weights: how far the network errs along each of its habits,
+        error_modes: how many unknowns per frame come after the weights: how far the network errs along each error mode,
             in standard deviations.
     """
     low, high = rig.ranges.astype(np.float64).T.copy()
@@ -94,18 +94,18 @@ def energy_of(
     expected = expectation.weights if expectation is not None else None
     mean = prior_mean(priors, expected, len(seen.rows), low, high)
     known = len(low)
-    precision = np.eye(known + habits)
+    precision = np.eye(known + error_modes)
     precision[:known, :known] = priors.precision
-    with_habits = replace(
+    with_error_modes = replace(
         priors,
         precision=precision,
-        sparsity=np.pad(priors.sparsity, (0, habits)),
-        smooth=np.pad(priors.smooth, (0, habits), constant_values=_HABIT_SMOOTH),
+        sparsity=np.pad(priors.sparsity, (0, error_modes)),
+        smooth=np.pad(priors.smooth, (0, error_modes), constant_values=_ERROR_SMOOTH),
     )
     return Energy(
         seen,
-        with_habits,
-        np.pad(mean, ((0, 0), (0, habits))),
-        np.pad(low, (0, habits), constant_values=-_HABIT_LIMIT),
-        np.pad(high, (0, habits), constant_values=_HABIT_LIMIT),
+        with_error_modes,
+        np.pad(mean, ((0, 0), (0, error_modes))),
+        np.pad(low, (0, error_modes), constant_values=-_ERROR_LIMIT),
+        np.pad(high, (0, error_modes), constant_values=_ERROR_LIMIT),
     )

@@ -47,7 +47,7 @@ class ExpressionPrior:
         identity_mean, identity_basis: (3 M,), (3 M, B): main ways in which neutral faces differ.
         layers: weight matrices and biases of the network, in turn.
         covariance: (K, K) float64, of its errors on unseen people.
-        poses: (N, K) float32 in 0..1, expressions of a performance, for characters to rehearse.
+        poses: (N, K) float32 in 0..1, recorded expressions, to measure a network's response with.
     """
 
     scheme: str
@@ -122,7 +122,7 @@ def read_prior(path: Path) -> ExpressionPrior:
     return prior
 
 
-def poses_to_rehearse(channels: tuple[str, ...]) -> F32 | None:
+def poses_for_response(channels: tuple[str, ...]) -> F32 | None:
     """(N, K) weights of expressions for channels with ARKit's names; None where too few have one."""
     prior = load_prior()
     names = [arkit_name(c) for c in channels]
@@ -203,7 +203,9 @@ def find_expectation(
     if neutral_frames is not None:
         neutral = at(neutral_frames)[0].mean(0)
     else:
-        neutral = bare_face(prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp))))
+        neutral = measure_bare_face(
+            prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp)))
+        )
     weights = np.empty((count, len(prior.channels)))
     for start in range(0, count, _AT_ONCE):
         part = slice(start, min(start + _AT_ONCE, count))
@@ -211,7 +213,7 @@ def find_expectation(
     return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
 
 
-def bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
+def measure_bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:
     """(3 M,) the face at rest behind shapes (F, 3 M) of heads turned by (F, 3) rad."""
     # From the mean of many people, not from this footage's middle: an expression held through most of a clip is one.
     neutral = prior.identity_mean

@@ -14,7 +14,7 @@ from ...landmarks.layout import Layout, layout_of
 _DENSE_CORRELATION = 12.0
 # Of the skin between the named groups every eighth landmark is used, and counts for eight.
 _SKIN_STEP = 8
-# Footage is not the rehearsal: its errors are larger by this factor, and never smaller than the floor.
+# Footage is not a render: the network's errors are larger by this factor, and never smaller than the floor.
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 1.0
 LIPS, LID_GROUPS, OTHER_GAPS = 0, (1, 2), 3
 """Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut."""
@@ -62,8 +62,8 @@ def terms_for(scheme: str) -> LandmarkTerms:
     raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
 
 
-def with_errors(terms: LandmarkTerms, error_m: NDArray[np.float32]) -> LandmarkTerms:
-    """The same landmarks, trusted as far as a rehearsal measured.
+def set_errors(terms: LandmarkTerms, error_m: NDArray[np.float32]) -> LandmarkTerms:
+    """The same landmarks, trusted as far as the measured response allows.
 
     Args:
         error_m: (L,) float32 m, each landmark's own error on a life-size head.

@@ -22,7 +22,7 @@ from ..registry import JOBS, Job, Stages, job_named, stages_of
 from ..runtime.blender_process import BlenderHook
 from ..runtime.events import Event, FaceEvent, JobError, JobResult, encode_event
 from ..runtime.progress import Progress
-from ..runtime.stdout_redirect import claimed_stdout
+from ..runtime.stdout_redirect import redirect_stdout
 from .progress_bar import ProgressBar
 
 
@@ -86,7 +86,7 @@ def _perform(job: Job, settings: Any, blender_hook: BlenderHook | None, *, as_js
     events = events_of(job, settings, blender_hook=blender_hook)
     event: Event = Progress("open", 0, 0)
     if as_json:
-        with claimed_stdout() as stream:
+        with redirect_stdout() as stream:
             for event in events:
                 stream.write(encode_event(event) + "\n")
                 stream.flush()
@@ -104,7 +104,7 @@ def _show(events: Iterator[Event], stages: Stages) -> Event:
             if isinstance(last, Progress):
                 bar.show(last)
             elif isinstance(last, FaceEvent):
-                bar.say(_live_text(last), last.note)
+                bar.write_line(_live_text(last), last.note)
     finally:
         bar.clear()
     if isinstance(last, JobError):

@@ -46,7 +46,7 @@ class ProgressBar:
             self._drawn_s = now_s
             self._draw(progress)
 
-    def say(self, line: str, note: str = "") -> None:
+    def write_line(self, line: str, note: str = "") -> None:
         """Show a line in the bar's place; a note stays on the screen."""
         if note:
             self.clear()

@@ -71,7 +71,7 @@ def os_error_event(error: OSError, video: str = "") -> JobError:
     return JobError(what, "Check the disk and the folder, then run it again.", 2)
 
 
-def perform(
+def run_job(
     job_name: str, settings_json: Mapping[str, Any], protocol: TextIO, controls: queue.SimpleQueue[bytes] | None = None
 ) -> int:
     """Run a job and write its events to `protocol`, one line each; returns the exit code.
@@ -80,7 +80,7 @@ def perform(
         controls: what the job's owner wants of it while it runs, for jobs that have controls.
     """
 
-    def say(event: Event) -> None:
+    def report(event: Event) -> None:
         protocol.write(encode_event(event) + "\n")
         protocol.flush()
 
@@ -91,7 +91,7 @@ def perform(
         settings = from_json(job.settings_type, settings_json)
         extras = {"controls": controls} if job.has_controls else {}
         for event in events_of(job, settings, **extras):
-            say(event)
+            report(event)
             if isinstance(event, JobError):
                 code = event.exit_code
             elif isinstance(event, JobResult):
@@ -100,6 +100,6 @@ def perform(
         return 130
     except BaseException as error:
         event = error_event(error, job_name, settings)
-        say(event)
+        report(event)
         return event.exit_code
     return code

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 
-class Stopwatch:
+class StageTimer:
     """Runs from its making; adds up seconds per stage."""
 
     def __init__(self) -> None:

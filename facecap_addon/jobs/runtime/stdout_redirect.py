@@ -10,7 +10,7 @@ from typing import TextIO
 
 
 @contextlib.contextmanager
-def claimed_stdout() -> Iterator[TextIO]:
+def redirect_stdout() -> Iterator[TextIO]:
     """What was stdout, as a stream of its own; meanwhile everything that prints, native code too, reaches stderr.
 
     Where stdout is no real file (a test, a console inside an application), it is given out as it is.

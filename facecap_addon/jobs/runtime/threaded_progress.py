@@ -16,12 +16,16 @@ Say = Callable[[str, int, int], None]
 _WAIT_S = 0.1
 
 
-def stepwise(stage: str, function: Callable[[Callable[[int, int], None]], Result]) -> Generator[Progress, None, Result]:
-    """Run `function(on_progress)` and yield each of its reports; see `in_stages`."""
-    return in_stages(lambda say: function(lambda done, total: say(stage, done, total)))
+def run_threaded(
+    stage: str, function: Callable[[Callable[[int, int], None]], Result]
+) -> Generator[Progress, None, Result]:
+    """Run `function(on_progress)` and yield each of its reports; see `run_threaded_stages`."""
+    return run_threaded_stages(
+        lambda on_stage_progress: function(lambda done, total: on_stage_progress(stage, done, total))
+    )
 
 
-def in_stages(function: Callable[[Say], Result]) -> Generator[Progress, None, Result]:
+def run_threaded_stages(function: Callable[[Say], Result]) -> Generator[Progress, None, Result]:
     """Run `function(on_progress)`, whose reports name their stage, and yield each of them.
 
     Returns the function's result, raises what it raises.

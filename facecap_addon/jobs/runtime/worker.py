@@ -49,18 +49,18 @@ def main() -> int:
         if entry not in sys.path:
             sys.path.insert(0, entry)
     # Absolute imports: this file is a script, not part of a package.
-    from facecap_addon.jobs.runtime.stdout_redirect import claimed_stdout
+    from facecap_addon.jobs.runtime.stdout_redirect import redirect_stdout
 
-    with claimed_stdout() as protocol:
+    with redirect_stdout() as protocol:
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         controls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_watch_owner, args=(controls,), daemon=True).start()
         from facecap_addon.jobs.runtime.native_threads import limit_native_threads
-        from facecap_addon.jobs.runtime.run_job import perform
+        from facecap_addon.jobs.runtime.run_job import run_job
 
         limit_native_threads(int(request["settings"].get("threads") or 1))
-        return perform(request["job"], request["settings"], protocol, controls)
+        return run_job(request["job"], request["settings"], protocol, controls)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,14 @@ import numpy as np
 
 from ...atomic_file import atomic_path
 from ...errors import CancelledError, FacecapError
-from ...fit.energies.expression_prior import poses_to_rehearse
+from ...fit.energies.expression_prior import poses_for_response
 from ...landmarks.protocol import Landmarker
 from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
-from ...rig.network_response import Rehearsal, load_rehearsal, rehearse, save_rehearsal
+from ...rig.network_response import NetworkResponse, load_response, measure_response, save_response
 from ..runtime.blender_process import BlenderHook, ask_blender, reporting
 from ..runtime.progress import Progress
-from ..runtime.threaded_progress import stepwise
+from ..runtime.threaded_progress import run_threaded
 from .content_hash import content_key
 from .sample_head import CACHE, sample_head
 
@@ -175,7 +175,7 @@ def find_character(
 
 
 def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Generator[Progress, None, LandmarkEmbedding]:
-    return (yield from stepwise("character", lambda _: embedding_of(rig, landmarker, folder)))
+    return (yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder)))
 
 
 def _others(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
@@ -214,22 +214,22 @@ def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> La
     return _kept_or_made(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
 
 
-def rehearsal_of(
+def response_of(
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
     landmarker: Landmarker,
     folder: Path,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Rehearsal:
+) -> NetworkResponse:
     """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
     name = _kept_name("rehearsal", rig, landmarker.model_version)
-    poses = poses_to_rehearse(rig.channels)
+    poses = poses_for_response(rig.channels)
     return _kept_or_made(
         name,
         folder,
-        load_rehearsal,
-        lambda: rehearse(rig, embedding, landmarker, poses=poses, on_progress=on_progress),
-        save_rehearsal,
+        load_response,
+        lambda: measure_response(rig, embedding, landmarker, poses=poses, on_progress=on_progress),
+        save_response,
     )
 
 

@@ -14,7 +14,7 @@ from ...footage.read import FrameReader, read_frames
 _REMEMBERED = 4
 
 
-class PicturesByRow:
+class FrameAccess:
     """Pictures of the trimmed part of some footage. The last few are remembered."""
 
     def __init__(self, footage: Footage) -> None:

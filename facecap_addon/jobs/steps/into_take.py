@@ -13,7 +13,7 @@ from ...footage.footage import Footage, open_footage
 from ...footage.position import Position, parse_position
 from ...landmarks.observations import Observations
 from ...settings_schema import from_json, to_json
-from ...takes.merge import merged
+from ...takes.merge import merge_takes
 from ...takes.names import Origin
 from ...takes.npz import load_take
 from ...takes.take import Take
@@ -94,7 +94,7 @@ def into(
     Args:
         settings: of the range.  given_px: focal length that was asked for; a take has one.
     """
-    take = merged(base.take, part)
+    take = merge_takes(base.take, part)
     first, last = part.time_s[[0, -1]]
     made, focal_px = base.take.provenance.get(MADE), base.take.focal_px
     warnings.append(

@@ -22,7 +22,7 @@ from ...reports.thumbnails import Thumbnail
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name
 from ...rig.embedding import LandmarkEmbedding
-from ...rig.jaw_bone import posed
+from ...rig.jaw_bone import pose_jaw
 from ...takes.average_error import average_error
 from ...takes.between import between_rows, even_times
 from ...takes.live_link import write_live_link_csv
@@ -34,7 +34,7 @@ from ...takes.versions import ID, job_folder, keep
 from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting
 from ..runtime.crash_report import versions
 from ..runtime.progress import Progress
-from ..runtime.stage_timer import Stopwatch
+from ..runtime.stage_timer import StageTimer
 from ..settings.output import OutputSettings
 from ..settings.solve import SolveSettings
 from .character import CharacterSource, characters_in
@@ -105,7 +105,7 @@ def write_vertices(
     at_s = even_times(take.time_s, fps)
 
     def of_keys(row: int) -> NDArray[np.float32]:
-        return posed(rig, take.weights[row], take.jaw[row], head_from_rig)
+        return pose_jaw(rig, take.weights[row], take.jaw[row], head_from_rig)
 
     frames = between_rows(take.time_s, take.solved, at_s).mixed_meshes(vertices or of_keys)
     write_point_cache(path, frames, at_s, rig.vertex_count, fps=fps)
@@ -248,7 +248,7 @@ def check_blend(failure: FacecapError | None, blender: Path | None) -> None:
     ) from failure
 
 
-def begun(asking: Waiting) -> Waiting:
+def start_blend(asking: Waiting) -> Waiting:
     """The same, after Blender was told to begin: it works on while this process does something else."""
     next(asking)
     return asking
@@ -272,12 +272,12 @@ class Account:
     thumbnails: Sequence[Thumbnail]
     title: str
     summarise: Callable[[], dict[str, Any]]
-    clock: Stopwatch
+    timer: StageTimer
 
     def write(self) -> dict[str, Any]:
         """Write both; returns the summary."""
         if self.report_path is not None:
-            with self.clock.stage("files"):
+            with self.timer.stage("files"):
                 write_report(
                     self.report_path,
                     take=self.take,
@@ -313,10 +313,10 @@ def finish(
     try:
         if asking is not None:
             yield Progress("blend", 0, 1)
-        with account.clock.stage("preview"):
+        with account.timer.stage("preview"):
             if preview is not None:
                 yield from preview
-        with account.clock.stage("blend"):
+        with account.timer.stage("blend"):
             if asking is not None:
                 failure = yield from write_blend(asking, blender, warnings)
     except CancelledError:
@@ -328,7 +328,7 @@ def finish(
 
 
 def summary_of(
-    take: Take, clock: Stopwatch, warnings: list[str], *, landmarks_reused: bool, frames: int | None = None
+    take: Take, timer: StageTimer, warnings: list[str], *, landmarks_reused: bool, frames: int | None = None
 ) -> dict[str, Any]:
     """What `summary.json` holds.
 
@@ -336,7 +336,7 @@ def summary_of(
         frames: how many were worked on, where that is not all of the take.
     """
     solved = int(take.solved.sum())
-    seconds = clock.seconds()
+    seconds = timer.seconds()
     error = average_error(take)
     return {
         "take": take.provenance.get(ID, ""),

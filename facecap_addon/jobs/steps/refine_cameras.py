@@ -24,7 +24,7 @@ from ...geometry.camera import PinholeCamera
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ...landmarks.tracking.observe import FrameObservation, observe
 from ...takes.take import usual_step_s
-from .frame_access import PicturesByRow
+from .frame_access import FrameAccess
 from .outputs import REPORT_EVERY
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ MOST_CAMERAS = 16
 
 
 def further_shots(
-    path: Path, time_s: NDArray[np.float64], landmarker: Landmarker, say: Callable[[str, int, int], None]
-) -> tuple[list[Shot], list[PicturesByRow]]:
+    path: Path, time_s: NDArray[np.float64], landmarker: Landmarker, on_progress: Callable[[str, int, int], None]
+) -> tuple[list[Shot], list[FrameAccess]]:
     """Read the file, find the faces in its videos, and match their frames to the take's in time.
 
     Args:
@@ -49,7 +49,7 @@ def further_shots(
     from ...refine.views import View
 
     shots: list[Shot] = []
-    readers: list[PicturesByRow] = []
+    readers: list[FrameAccess] = []
     for facts in _read(path):
         footage = open_footage(_video_of(path, facts))
         width, height = footage.size_px
@@ -72,7 +72,7 @@ def further_shots(
         for seen in observe(read_frames(footage), landmarker):
             found.append(seen)
             if len(found) % REPORT_EVERY == 0:
-                say("landmarks", len(found), max(total, len(found)))
+                on_progress("landmarks", len(found), max(total, len(found)))
         times = np.array([seen.time_s for seen in found]) - offset_s
         nearest = np.abs(times[None] - time_s[:, None]).argmin(1)
         step = usual_step_s(times) or 1 / 25
@@ -80,7 +80,7 @@ def further_shots(
         landmarks = np.stack([found[i].landmarks_px for i in nearest]).astype(np.float32)
         absent = np.array([found[i].presence < PRESENCE_THRESHOLD for i in nearest]) | apart
         landmarks[absent] = np.nan
-        reader = PicturesByRow(footage)
+        reader = FrameAccess(footage)
         readers.append(reader)
         shots.append(
             Shot(View(camera, from_first), landmarks, _Matched(reader, nearest), landmarker.region_of_landmarks)
@@ -91,7 +91,7 @@ def further_shots(
 class _Matched:
     """Pictures of one video by the rows of another."""
 
-    def __init__(self, reader: PicturesByRow, nearest: NDArray[np.intp]) -> None:
+    def __init__(self, reader: FrameAccess, nearest: NDArray[np.intp]) -> None:
         self._reader, self._nearest = reader, nearest
 
     def __call__(self, row: int) -> NDArray[np.uint8]:

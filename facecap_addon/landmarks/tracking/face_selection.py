@@ -28,14 +28,14 @@ def order_by_size_and_steadiness(
     for picture in following:
         found = landmarker.find_faces(picture)
         for i, face in enumerate(latest):
-            best = max(found, key=lambda other: overlap(face, other), default=None)
-            if best is not None and overlap(face, best) > _SAME_FACE_IOU:
+            best = max(found, key=lambda other: measure_overlap(face, other), default=None)
+            if best is not None and measure_overlap(face, best) > _SAME_FACE_IOU:
                 latest[i] = best
                 total[i] += best.side_px
     return [faces[i] for i in sorted(range(len(faces)), key=lambda i: -total[i])]
 
 
-def order_by_nearness(faces: list[Face], last: Region) -> list[Face]:
+def order_by_distance(faces: list[Face], last: Region) -> list[Face]:
     """Faces, the one nearest to where the tracked face was last seen first, if it is within one side of it."""
     near = [face for face in faces if _distance_in_sides(face, last) < 1.0]
     far = [face for face in faces if _distance_in_sides(face, last) >= 1.0]
@@ -53,7 +53,7 @@ def _distance_in_sides(face: Face, region: Region) -> float:
     return float(np.hypot(*center)) / region.side_px
 
 
-def overlap(a: Face, b: Face) -> float:
+def measure_overlap(a: Face, b: Face) -> float:
     """Intersection over union of two faces' boxes."""
     left, top = max(a.box_px[0], b.box_px[0]), max(a.box_px[1], b.box_px[1])
     right, bottom = min(a.box_px[2], b.box_px[2]), min(a.box_px[3], b.box_px[3])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..protocol import PRESENCE_THRESHOLD, Face, Landmarker, Landmarks
 from ..regions import Region
 from ..single_image import region_change, settle
-from .face_selection import count_others, order_by_nearness, order_by_size_and_steadiness
+from .face_selection import count_others, order_by_distance, order_by_size_and_steadiness
 from .prefetch import Upcoming
 from .region_filter import RegionFilter
 
@@ -46,7 +46,7 @@ class FrameLike(Protocol):
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Detection:
     """What the network said of a region; `others`, faces elsewhere in the picture, if they were counted."""
 
     region: Region
@@ -54,7 +54,7 @@ class _Look:
     others: int | None = None
 
 
-class Follower:
+class FaceTracker:
     """The state from one frame to the next.
 
     Args:
@@ -70,12 +70,12 @@ class Follower:
         self._mirrored_too = mirrored_too
         self._filter = RegionFilter(smoothing)
         self._region: Region | None = None
-        self._looks: deque[Future[_Look]] = deque()
+        self._looks: deque[Future[_Detection]] = deque()
         self._last: tuple[Region, float] | None = None
         self._next_count_s = -np.inf
         self.other_faces = 0
 
-    def go_on_from(self, landmarks_px: NDArray[np.float32], time_s: float) -> None:
+    def resume_from(self, landmarks_px: NDArray[np.float32], time_s: float) -> None:
         """Expect the face where it was seen in the frame before the first."""
         measured = self._landmarker.region_of_landmarks(landmarks_px)
         self._region = self._filter.step(measured, time_s)
@@ -106,22 +106,22 @@ class Follower:
             count = frame.time_s >= self._next_count_s
             if count:
                 self._next_count_s = frame.time_s + _COUNT_EVERY_S
-            self._looks.append(self._pool.submit(self._look, frame.image, region, count))
+            self._looks.append(self._pool.submit(self._detect, frame.image, region, count))
 
     def _followed(self, frame: FrameLike) -> tuple[Landmarks, Region] | None:
         """What is seen where the face was expected, or nearby, and its region; None if it is not there (any more)."""
         if self._region is None:
             return None
-        look = self._looks.popleft().result() if self._looks else self._look(frame.image, self._region)
+        look = self._looks.popleft().result() if self._looks else self._detect(frame.image, self._region)
         if look.others is not None:
             self.other_faces = look.others
         if region_change(look.region, self._region) > _STALE:
-            look = self._look(frame.image, self._region)
+            look = self._detect(frame.image, self._region)
         if look.landmarks.presence < PRESENCE_THRESHOLD:
             return None
         measured = self._landmarker.region_of_landmarks(look.landmarks.landmarks_px)
         if region_change(look.region, measured) > _LOOK_AGAIN:
-            again = self._look(frame.image, measured).landmarks
+            again = self._detect(frame.image, measured).landmarks
             if again.presence >= PRESENCE_THRESHOLD:
                 self._filter.reset()
                 return again, self._landmarker.region_of_landmarks(again.landmarks_px)
@@ -139,7 +139,7 @@ class Follower:
                 continue
             if self._mirrored_too:
                 region = self._landmarker.region_of_landmarks(seen.landmarks_px)
-                seen = self._look(frame.image, region).landmarks
+                seen = self._detect(frame.image, region).landmarks
                 if seen.presence < PRESENCE_THRESHOLD:
                     continue
             measured = self._landmarker.region_of_landmarks(seen.landmarks_px)
@@ -151,16 +151,16 @@ class Follower:
         if len(faces) < 2:
             return faces
         if self._last is not None and frame.time_s - self._last[1] < _REMEMBERED_S:
-            return order_by_nearness(faces, self._last[0])
+            return order_by_distance(faces, self._last[0])
         pictures = [other.image for other in upcoming.peek(_FRAMES_AHEAD)]
         return order_by_size_and_steadiness(faces, pictures, self._landmarker)
 
-    def _look(self, image: NDArray[np.uint8], region: Region, count: bool = False) -> _Look:
+    def _detect(self, image: NDArray[np.uint8], region: Region, count: bool = False) -> _Detection:
         """Landmarks in a region of a picture. Runs on any thread: it changes nothing here."""
         regions = [region, replace(region, mirrored=True)] if self._mirrored_too else [region]
         seen = _mean(self._landmarker.landmarks_in_regions(image, regions))
         others = count_others(self._landmarker.find_faces(image), region) if count else None
-        return _Look(region, seen, others)
+        return _Detection(region, seen, others)
 
 
 def _mean(seen: list[Landmarks]) -> Landmarks:

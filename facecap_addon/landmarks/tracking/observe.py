@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..observations import Observations
 from ..protocol import PRESENCE_THRESHOLD, Landmarker, Landmarks
-from ..regions import bounds
-from .face_tracker import IN_FLIGHT, Follower, FrameLike
-from .prefetch import Upcoming, read_ahead
+from ..regions import find_bounds
+from .face_tracker import IN_FLIGHT, FaceTracker, FrameLike
+from .prefetch import Upcoming, prefetch
 
 Accuracy = Literal["normal", "high"]
 
@@ -68,12 +68,12 @@ def observe(
             followed on. What comes out depends on nothing else of the past.
     Raises what the frames raise.
     """
-    upcoming = Upcoming(read_ahead(frames))
+    upcoming = Upcoming(prefetch(frames))
     pool = ThreadPoolExecutor(min(IN_FLIGHT, os.cpu_count() or 1), thread_name_prefix="facecap-landmarks")
     try:
-        follower = Follower(landmarker, pool, smoothing, mirrored_too=accuracy == "high")
+        follower = FaceTracker(landmarker, pool, smoothing, mirrored_too=accuracy == "high")
         if after is not None and after.presence >= PRESENCE_THRESHOLD:
-            follower.go_on_from(after.landmarks_px, after.time_s)
+            follower.resume_from(after.landmarks_px, after.time_s)
             follower.look_ahead(upcoming)
         for frame in upcoming:
             seen = follower.step(frame, upcoming)
@@ -108,7 +108,7 @@ def assemble(frames: Sequence[FrameObservation], landmarker: Landmarker, image_s
     return observations
 
 
-def describe_choice(frames: Sequence[FrameObservation]) -> str | None:
+def describe_selection(frames: Sequence[FrameObservation]) -> str | None:
     """A sentence for the user when the footage shows more than one face; None otherwise."""
     most = max((frame.other_faces for frame in frames if frame.presence > 0), default=0)
     if most == 0:
@@ -143,7 +143,7 @@ def _confidence(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32
     """The network's own confidence, lowered by a weak presence and for landmarks outside the picture."""
     points = seen.landmarks_px
     height, width = image.shape[:2]
-    left, top, right, bottom = bounds(points)
+    left, top, right, bottom = find_bounds(points)
     if left >= 0 and top >= 0 and right <= width - 1 and bottom <= height - 1:
         return seen.confidence * np.float32(seen.presence)
     limit = np.array([width - 1, height - 1], dtype=np.float32)

@@ -20,7 +20,7 @@ class _End:
         self.error = error
 
 
-def read_ahead(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[Item, None, None]:
+def prefetch(items: Iterable[Item], buffered: int = _BUFFERED) -> Generator[Item, None, None]:
     """Yield the items of an iterable that is run on a background thread.
 
     An error of the iterable is raised here, after the items before it. Closing the generator ends the thread; the

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from ...arrays import F64
-from ...fit.energies.expression_prior import poses_to_rehearse
+from ...fit.energies.expression_prior import poses_for_response
 from ...rig.channels import arkit_name, region_of
 
 _MOUTH = ("mouth", "jaw", "tongue")
@@ -121,7 +121,7 @@ def _faces(
     count = max(2, int(np.ceil(time_s[-1] / (0.6 * every_s))) + 2) if len(time_s) else 2
     knots = np.cumsum(random.uniform(0.6, 1.4, count)) * every_s
     knots -= knots[0]
-    recorded = poses_to_rehearse(channels)
+    recorded = poses_for_response(channels)
     if recorded is not None:
         faces = recorded[random.integers(len(recorded), size=count)] * random.uniform(*gain, (count, 1))
     else:  # keys that nobody recorded: a few at a time

@@ -66,7 +66,7 @@ def observe_surface(mesh: RenderMesh, state: DeepState, view: View, picture: NDA
     triangles = mesh.topology.triangles
     places, depth = project(points, intrinsics_of(view.camera).to(points.device))
     fragments = rasterise(places, depth, triangles, height, width)
-    nearest = 1 / fragments.nearness.reshape(-1)
+    nearest = 1 / fragments.inverse_depth.reshape(-1)
     at = places[0].cpu().numpy().astype(np.float32)
     cell = np.round(np.nan_to_num(at, nan=-1.0)).astype(np.int64)
     inside = (cell[:, 0] >= 0) & (cell[:, 0] < width) & (cell[:, 1] >= 0) & (cell[:, 1] < height)

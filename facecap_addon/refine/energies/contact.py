@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
-from ...fit.energies.contact import closedness, shut_lids
+from ...fit.energies.contact import measure_closedness, shut_lids
 from ...fit.energies.landmark_terms import LIPS, terms_for
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
@@ -56,7 +56,7 @@ def contact_of(mesh: RenderMesh, observations: Observations, rows: NDArray[np.in
     rest_mm = 1000.0 * (mesh.landmarks[upper] - mesh.landmarks[lower])[:, 2]
     lips = terms.gap_group == LIPS
     most_mm = np.where(lips, np.minimum(rest_mm, _TOUCHING_MM), rest_mm + 1000.0 * shut[2])
-    seen = closedness(terms, observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64))
+    seen = measure_closedness(terms, observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64))
     seen *= lips | (np.abs(shut).sum(0) > 0)
     return Contact(upper, lower, most_mm, np.nan_to_num(seen) / _ERROR_MM**2)
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from ...arrays import F32, F64
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...render.ambient_occlusion import measure_ambient_occlusion
-from ...render.renderer import Appearance, background_of, pooled, render
+from ...render.renderer import Appearance, background_of, pool_pixels, render
 from ...render.shading import vertex_normals
 from ..networks.crop_ensemble import FINER, CropEnsemble
 from ..render_mesh import RenderMesh
@@ -186,7 +186,7 @@ class DeepEnergy:
                 landmarks[:, c] = away * plates.seen[:, None, None]
                 energy += parts.network * self._landmark_energy(landmarks[:, c], weights, parts)
             if parts.picture > 0:
-                difference = pooled(fine - plates.fine, FINER).cpu().numpy()
+                difference = pool_pixels(fine - plates.fine, FINER).cpu().numpy()
                 for n in range(count):
                     band = _band(difference[n], parts.blur_px)[self._masks[c][n]] * np.float32(plates.seen[n])
                     picture[n].append(band)

@@ -48,24 +48,24 @@ def differentiate_picture(
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
         return _on_card(mesh, state, view, coarse, appearance, background, size, columns)
-    from ...render.forward_mode import bent_normals, picture_and_seen, with_neighbours
+    from ...render.forward_mode import differentiate_normals, find_neighbours, render_with_derivatives
 
     with torch.no_grad():
         light = vertex_light(points, mesh.topology, appearance)[0]
-    drawn, tangents = picture_and_seen(places[0], depth[0], light, mesh.topology, background, (size, size))
-    seen = tangents.seen
+    drawn, derivatives = render_with_derivatives(places[0], depth[0], light, mesh.topology, background, (size, size))
+    seen = derivatives.seen
     # Normals depend on neighbours too.
     triangles = mesh.topology.triangles.numpy()
-    near, triangles = with_neighbours(seen, triangles, points.shape[1])
+    near, triangles = find_neighbours(seen, triangles, points.shape[1])
     index = np.searchsorted(near, seen)
     at = points[0, torch.from_numpy(near)].numpy()
     turn = view.from_first[:3, :3].astype(np.float32)
     moved = np.einsum("ij,vju->viu", turn, differentiate_vertices(mesh, state, near, columns), optimize=True)
-    normals, bent = bent_normals(at, triangles, moved, index)
+    normals, bent = differentiate_normals(at, triangles, moved, index)
     full = np.empty((len(seen), 6, len(columns)), np.float32)
     full[:, :3] = _in_crop(at[index], moved[index], view, coarse)
     np.matmul(_light_by_normal(normals, mesh, appearance, seen), bent, out=full[:, 3:])
-    return drawn, tangents.push(full)
+    return drawn, derivatives.jvp(full)
 
 
 def _in_crop(points: F32, moved: F32, view: View, image_from_crop: F64) -> F32:
@@ -141,19 +141,19 @@ def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequen
     parts = []
     for first in range(0, len(moved), at_once):
         along = np.stack([np.ascontiguousarray(m.transpose(3, 2, 0, 1)) for m in moved[first : first + at_once]])
-        some, tangents = images[first : first + at_once], torch.from_numpy(along)
+        some, derivatives = images[first : first + at_once], torch.from_numpy(along)
         if isinstance(network, MeshModule):
             device = next(iter(network.buffers())).device
             with torch.no_grad():
-                _, out = jvp(network.graph_module, some.to(device), tangents.to(device))
+                _, out = jvp(network.graph_module, some.to(device), derivatives.to(device))
             found = network.assemble([d.flatten(0, 1) for d in out], len(some) * many)
         else:
-            found = _jvp(network, some, tangents[0])
+            found = _jvp(network, some, derivatives[0])
         parts.append(found.reshape(len(some), many, -1, 2))
     return torch.cat(parts).permute(0, 2, 3, 1).cpu().numpy().astype(np.float64)
 
 
-def _jvp(network: LandmarkModule, image: Tensor, tangents: Tensor) -> Tensor:
+def _jvp(network: LandmarkModule, image: Tensor, derivatives: Tensor) -> Tensor:
     """(D, L, 2) by torch's forward mode; networks in TorchScript cannot be mapped over directions."""
-    rows = [torch.autograd.functional.jvp(network, image, tangent[None], strict=False)[1][0] for tangent in tangents]
+    rows = [torch.autograd.functional.jvp(network, image, tangent[None], strict=False)[1][0] for tangent in derivatives]
     return torch.stack(rows)

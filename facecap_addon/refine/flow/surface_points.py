@@ -110,6 +110,6 @@ def find_visible_points(
     scale = _SIZE / size
     inside = (places - torch.tensor(low, dtype=places.dtype)) * scale
     fragments = rasterise(inside, depth, mesh.topology.triangles.cpu(), _SIZE, _SIZE)
-    nearest = (1 / fragments.nearness.reshape(-1)).numpy()
+    nearest = (1 / fragments.inverse_depth.reshape(-1)).numpy()
     cell = np.clip(np.round((at[0] - low) * scale).astype(int), 0, _SIZE - 1)
     return own[0] < nearest[cell[:, 1] * _SIZE + cell[:, 0]] + _BEHIND_M

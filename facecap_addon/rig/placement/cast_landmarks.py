@@ -14,7 +14,7 @@ from ...landmarks.layout import Layout
 from ...landmarks.protocol import Landmarker
 from ...landmarks.single_image import landmarks_in_image
 from ..surface import nearest_on, points_on
-from .mesh_view import Direction, Mesh, Sight, View, frame, look, turned, view_px
+from .mesh_view import Direction, Mesh, RenderedView, View, frame_view, render_view, turn_view, view_px
 
 _SIZE = 896
 _FILL = 0.5
@@ -78,7 +78,7 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
     hidden: list[Bools] = []
     visible = np.zeros(len(target.mesh.triangles), bool)
     for yaw, pitch in _VIEWS:
-        sight = look(target.mesh, frame(around, turned(rotation, yaw, pitch), _FILL, _SIZE))
+        sight = render_view(target.mesh, frame_view(around, turn_view(rotation, yaw, pitch), _FILL, _SIZE))
         landmarks_px = landmarks_on(sight, landmarker, target.layout)
         if landmarks_px is None:
             continue
@@ -99,7 +99,7 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
     return _snap(together, valid & valid[mirror], visible, target)
 
 
-def landmarks_on(sight: Sight, landmarker: Landmarker, layout: Layout) -> F64 | None:
+def landmarks_on(sight: RenderedView, landmarker: Landmarker, layout: Layout) -> F64 | None:
     """(L, 2) landmarks in pixels of a view: the median under several lights, mirrored and not. None without a face."""
     seen: list[F64] = []
     for light in _LIGHTS:
@@ -133,7 +133,7 @@ class Surfaces:
     depth_m: NDArray[np.float32]
 
 
-def surfaces_in(sight: Sight, target: Target) -> Surfaces:
+def surfaces_in(sight: RenderedView, target: Target) -> Surfaces:
     """Tell skin and eyes apart in a view.
 
     Skin is the largest patch without a step in depth: what shows through between the lids or the lips lies deeper, even
@@ -145,7 +145,7 @@ def surfaces_in(sight: Sight, target: Target) -> Surfaces:
     covered = bare
     number = np.flatnonzero(target.skin)
     if np.any((triangle >= 0) & ~bare & ~eyes):
-        skin = look(replace(target.mesh, triangles=target.mesh.triangles[number]), sight.view).fragments
+        skin = render_view(replace(target.mesh, triangles=target.mesh.triangles[number]), sight.view).fragments
         cover = _COVER * _FILL * sight.view.pixel_m * sight.view.size_px
         beneath = (skin.triangle >= 0) & ~bare & ~eyes & (skin.depth_m < depth + cover)
         covered = bare | beneath
@@ -163,7 +163,7 @@ def _largest_patch(mask: Bools, depth: NDArray[np.float32], step: float) -> Bool
     return label == 1 + int(np.bincount(label.ravel())[1:].argmax()) if count else mask
 
 
-def cast(sight: Sight, landmarks_px: F64, surfaces: Surfaces, layout: Layout) -> tuple[F64, F64]:
+def cast(sight: RenderedView, landmarks_px: F64, surfaces: Surfaces, layout: Layout) -> tuple[F64, F64]:
     """Cast landmarks onto the surface at their pixels, or at the nearest pixel that shows what they lie on.
 
     Args:

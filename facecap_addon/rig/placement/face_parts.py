@@ -11,7 +11,7 @@ from ..blendshapes import BlendshapeRig
 from ..surface import loose_parts
 from ..symmetry import mirror_normal, mirror_plane
 from .cast_landmarks import Bools, nearest_pixel
-from .mesh_view import Mesh, View, look
+from .mesh_view import Mesh, View, render_view
 
 # Around an eye, a ring this many times as wide as its lids shows skin, unless something covers the eye.
 _RING = 1.35
@@ -20,7 +20,7 @@ _COVERED = 0.6
 _STILL = 1e-4
 
 
-def covers(mesh: Mesh, view: View, landmarks_px: F64, layout: Layout, still: Bools) -> Bools:
+def find_covering_triangles(mesh: Mesh, view: View, landmarks_px: F64, layout: Layout, still: Bools) -> Bools:
     """(T,) triangles of loose parts that hide an eye or the skin around it: lenses and their rims, say, or a fringe.
 
     An eyeball shows between the lids only. What shows on a ring outside them, and is not the face's skin, lies over it;
@@ -28,7 +28,7 @@ def covers(mesh: Mesh, view: View, landmarks_px: F64, layout: Layout, still: Boo
 
     Args:
         mesh: near the face.  view: from its front.  landmarks_px: (L, 2), pixels of that view.
-        still: (V,) bool, from `still_vertices`.
+        still: (V,) bool, from `find_still_vertices`.
     """
     part = loose_parts(mesh.vertices, mesh.triangles)
     hides = np.zeros(len(part), bool)
@@ -36,7 +36,7 @@ def covers(mesh: Mesh, view: View, landmarks_px: F64, layout: Layout, still: Boo
     rings = _around_the_eyes(landmarks_px, layout)
     while True:
         number = np.flatnonzero(~hides)
-        shown = look(Mesh(mesh.vertices, mesh.triangles[number], None), view).fragments.triangle
+        shown = render_view(Mesh(mesh.vertices, mesh.triangles[number], None), view).fragments.triangle
         skin = _skin_part(part[number], shown, landmarks_px, layout)
         over: set[int] = set()
         for ring in rings:
@@ -51,7 +51,7 @@ def covers(mesh: Mesh, view: View, landmarks_px: F64, layout: Layout, still: Boo
         hides |= np.isin(part, list(over))
 
 
-def still_vertices(rig: BlendshapeRig) -> Bools:
+def find_still_vertices(rig: BlendshapeRig) -> Bools:
     """(V,) bool: vertices that no shape key moves; none are known to be still where there are no keys."""
     if not len(rig.channels):
         return np.zeros(rig.vertex_count, bool)
@@ -74,8 +74,9 @@ def _outside_the_lids(part: NDArray[np.int32], shown: NDArray[np.int32], ring: F
 
 
 def parts_of(mesh: Mesh, view: View, landmarks_px: F64, layout: Layout) -> tuple[Bools, Bools]:
-    """(T,) triangles of the face's skin, and of the eyeballs where these are loose parts; arguments as for `covers`."""
-    shown = look(mesh, view).fragments.triangle
+    """(T,) triangles of the face's skin, and of the eyeballs where these are loose parts; arguments: see
+    `find_covering_triangles`."""
+    shown = render_view(mesh, view).fragments.triangle
     part = loose_parts(mesh.vertices, mesh.triangles)
     skin = _skin_part(part, shown, landmarks_px, layout)
     middles = np.array([landmarks_px[list(eye)].mean(axis=0) for eye in layout.keypoints[:2]])
@@ -115,7 +116,7 @@ def _around_the_eyes(landmarks_px: F64, layout: Layout) -> list[F64]:
     return rings
 
 
-def straightened(
+def straighten_view(
     rotation: F64, mesh: Mesh, skin: Bools, positions: F64, layout: Layout
 ) -> tuple[F64, tuple[F64, float] | None]:
     """A frontal view's rotation (3, 3), levelled by the plane (normal (3,), offset) of the skin's symmetry, and that.
@@ -131,10 +132,10 @@ def straightened(
     if normal is None:
         return rotation, None
     offset = mirror_plane(points, typical, normal, float(np.median(middles @ normal)))
-    return levelled(rotation, normal), None if offset is None else (normal, offset)
+    return level_view(rotation, normal), None if offset is None else (normal, offset)
 
 
-def levelled(rotation: F64, normal: F64) -> F64:
+def level_view(rotation: F64, normal: F64) -> F64:
     """A frontal rotation (3, 3) turned by the least angle so that its right is a unit vector (3,)."""
     forward = rotation[2] - (rotation[2] @ normal) * normal
     forward /= np.linalg.norm(forward)

@@ -21,8 +21,8 @@ from ..blendshapes import BlendshapeRig
 from ..symmetry import mirror_share
 from .cast_landmarks import nearest_pixel, unproject
 from .face_clues import FaceClues, read_clues
-from .mean_face import FacePose, anchors, face_pose
-from .mesh_view import Direction, Mesh, Sight, View, frame, look, view_px
+from .mean_face import FacePose, face_pose, find_anchors
+from .mesh_view import Direction, Mesh, RenderedView, View, frame_view, render_view, view_px
 
 FRONT_LIGHT: Direction = (-0.25, -0.45, -0.86)
 # Sizes of a view that is searched, and of one in which a face is looked at.
@@ -90,7 +90,7 @@ def _searches(mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[
     drawn = mesh.vertices[np.unique(mesh.triangles)]
     framings = [(clues.moving, _MOVING_FILL)] if len(clues.moving) else []
     if clues.rotation is not None:
-        yield [frame(clues.moving, clues.rotation, _MOVING_FILL, _LOOK_SIZE)]
+        yield [frame_view(clues.moving, clues.rotation, _MOVING_FILL, _LOOK_SIZE)]
     framings.append((drawn, _WHOLE_FILL))
     axes = np.array([(0, 1, 0), (0, 0, -1), (0, -1, 0), (-1, 0, 0), (1, 0, 0), (0, 0, 1)], np.float64)
     for directions, rolls in ((axes, _ALONG_AXES), (_everywhere(_DIRECTIONS), _AROUND)):
@@ -110,12 +110,12 @@ def _likely_views(
     for direction in directions:
         upright = _looking_along(direction)
         for points, fill in framings:
-            picture = look(mesh, frame(points, upright, fill, _SEARCH_SIZE)).picture(FRONT_LIGHT)
+            picture = render_view(mesh, frame_view(points, upright, fill, _SEARCH_SIZE)).picture(FRONT_LIGHT)
             for turn in 2 * np.pi * np.arange(rolls) / rolls:
                 faces = landmarker.find_faces(_turned(picture, float(turn)))
                 if faces:
                     rotation = _rolled(upright, -float(turn))
-                    seen.append((max(f.score for f in faces), frame(points, rotation, fill, _LOOK_SIZE)))
+                    seen.append((max(f.score for f in faces), frame_view(points, rotation, fill, _LOOK_SIZE)))
     order = sorted(range(len(seen)), key=lambda number: -seen[number][0])
     return [seen[number][1] for number in order[:_LOOKS]]
 
@@ -150,7 +150,7 @@ def _rolled(rotation: F64, angle_rad: float) -> F64:
 
 def _faces_from(view: View, mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Found]:
     """The faces that a view shows, each seen from its front."""
-    sight = look(mesh, view)
+    sight = render_view(mesh, view)
     picture = sight.picture(FRONT_LIGHT)
     for face in landmarker.find_faces(picture)[:_FACES_IN_A_VIEW]:
         found = _from_the_front(sight, picture, landmarker.region_of_face(face), clues, landmarker)
@@ -159,7 +159,7 @@ def _faces_from(view: View, mesh: Mesh, clues: FaceClues, landmarker: Landmarker
 
 
 def _from_the_front(
-    sight: Sight, picture: NDArray[np.uint8], region: Region, clues: FaceClues, landmarker: Landmarker
+    sight: RenderedView, picture: NDArray[np.uint8], region: Region, clues: FaceClues, landmarker: Landmarker
 ) -> Found | None:
     """A face in a region of a picture, looked at again from where it looks to, until that stays the same."""
     layout = layout_of(landmarker.scheme)
@@ -175,8 +175,8 @@ def _from_the_front(
         found = Found(sight.view, landmarks_px, positions, float(seen.presence))
         if turned_deg < _SETTLED_DEG:
             break
-        view = frame(positions, pose.rotation, _FACE_FILL, _LOOK_SIZE)
-        sight = look(sight.mesh, view)
+        view = frame_view(positions, pose.rotation, _FACE_FILL, _LOOK_SIZE)
+        sight = render_view(sight.mesh, view)
         picture = sight.picture(FRONT_LIGHT)
         region = landmarker.region_of_landmarks((project(view.camera_space(positions), view.camera) - 0.5) / 2)
     if found is None or pose is None or turned_deg > _UNSETTLED_DEG:
@@ -184,7 +184,7 @@ def _from_the_front(
     return replace(found, score=found.score * _likeness(pose, found.positions, layout, clues, sight.mesh))
 
 
-def positions_in(sight: Sight, landmarks_px: F64) -> F64:
+def positions_in(sight: RenderedView, landmarks_px: F64) -> F64:
     """(L, 3) float64 m, rig space: landmarks (L, 2), pixels of a view, on whatever it shows."""
     fragments = sight.fragments
     pixel = nearest_pixel(fragments.triangle >= 0, landmarks_px)
@@ -196,7 +196,7 @@ def positions_in(sight: Sight, landmarks_px: F64) -> F64:
 def _likeness(pose: FacePose, positions: F64, layout: Layout, clues: FaceClues, mesh: Mesh) -> float:
     """0..1: how much a face found in space is like a face, where the keys move the mesh, and as symmetric as that."""
     shape = float(np.clip(1.4 - pose.misfit_mm / 15.0, 0.0, 1.0))
-    places = anchors(positions, layout)
+    places = find_anchors(positions, layout)
     symmetric = mirror_share(mesh.vertices, mesh.triangles, places.mean(axis=0), pose.rotation[0], 0.09 * pose.scale)
     return shape * clues.agreement(places, pose.scale) * (0.4 + 0.6 * symmetric)
 

@@ -41,7 +41,7 @@ class FacePose:
     misfit_mm: float
 
 
-def anchors(positions: NDArray[np.floating], layout: Layout) -> F64:
+def find_anchors(positions: NDArray[np.floating], layout: Layout) -> F64:
     """(13, 3) places that every layout knows: corners of the eyes, brows, nose, mouth and chin.
 
     Args:
@@ -59,7 +59,7 @@ def anchors(positions: NDArray[np.floating], layout: Layout) -> F64:
 
 def face_pose(positions: NDArray[np.floating], layout: Layout) -> FacePose:
     """The pose in which the average face, turned and scaled, comes nearest to landmarks (L, 3), any unit."""
-    ours = anchors(positions, layout)
+    ours = find_anchors(positions, layout)
     ours, mean = ours - ours.mean(axis=0), _MEAN - _MEAN.mean(axis=0)
     u, stretch, v = np.linalg.svd(ours.T @ mean)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])

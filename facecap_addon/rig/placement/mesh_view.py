@@ -66,7 +66,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Sight:
+class RenderedView:
     """What a view shows of a mesh.
 
     Attributes:
@@ -96,14 +96,14 @@ def view_px(picture_px: NDArray[np.floating]) -> F64:
     return (np.asarray(picture_px, np.float64) + 0.5) * 2 - 0.5
 
 
-def look(mesh: Mesh, view: View) -> Sight:
+def render_view(mesh: Mesh, view: View) -> RenderedView:
     """Rasterise a mesh from a view."""
     points = view.camera_space(mesh.vertices)
     points_px = project(np.where(points[:, 2:] > 0, points, np.nan), view.camera)
-    return Sight(view, mesh, rasterise(points_px, points[:, 2], mesh.triangles, view.size_px, view.size_px))
+    return RenderedView(view, mesh, rasterise(points_px, points[:, 2], mesh.triangles, view.size_px, view.size_px))
 
 
-def frame(points: NDArray[np.floating], rotation: F64, fill: float, size_px: int) -> View:
+def frame_view(points: NDArray[np.floating], rotation: F64, fill: float, size_px: int) -> View:
     """A view in which points fill a given part of the picture.
 
     Args:
@@ -117,7 +117,7 @@ def frame(points: NDArray[np.floating], rotation: F64, fill: float, size_px: int
     return View(rotation, 0.5 * (low + high) @ rotation, distance, size_px)
 
 
-def turned(rotation: F64, yaw_rad: float, pitch_rad: float) -> F64:
+def turn_view(rotation: F64, yaw_rad: float, pitch_rad: float) -> F64:
     """A view's rotation after the camera's subject turned its head by yaw and nodded by pitch."""
     cy, sy, cp, sp = np.cos(yaw_rad), np.sin(yaw_rad), np.cos(pitch_rad), np.sin(pitch_rad)
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])

@@ -15,7 +15,7 @@ _PARTED = 0.11
 _LEAST = 0.03
 
 
-def parted_lips(
+def part_lips(
     rig: BlendshapeRig,
     triangles: NDArray[np.integer],
     placed: Placement,

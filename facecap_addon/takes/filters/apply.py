@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from ...arrays import F64
-from .hybrid import OnlineHybrid, hybrid
+from .hybrid import OnlineHybrid, smooth_hybrid
 from .one_euro import OneEuro
 from .options import FilterChoice
 
@@ -21,7 +21,7 @@ class OnlineFilter(Protocol):
         ...
 
 
-def filtered(choice: FilterChoice, time_s: F64, values: F64) -> F64:
+def apply_filter(choice: FilterChoice, time_s: F64, values: F64) -> F64:
     """Curves (F, D) of a whole take, filtered; time_s (F,) ascending.
 
     Frames that share a time, as timecodes of too low a rate give them, count as one: their mean, filtered, is the
@@ -34,9 +34,9 @@ def filtered(choice: FilterChoice, time_s: F64, values: F64) -> F64:
         means = np.zeros((len(times), values.shape[1]))
         np.add.at(means, moment, values)
         means /= np.bincount(moment)[:, None]
-        return filtered(choice, times, means)[moment]
+        return apply_filter(choice, times, means)[moment]
     if choice.kind == "hybrid":
-        return hybrid(time_s, values, choice.cutoff_hz, choice.radius, choice.order)
+        return smooth_hybrid(time_s, values, choice.cutoff_hz, choice.radius, choice.order)
     if choice.kind == "median":
         return median_filter(values.astype(np.float64), size=(2 * choice.radius + 1, 1), mode="nearest")
     online = OneEuro(choice.cutoff_hz)
@@ -44,7 +44,7 @@ def filtered(choice: FilterChoice, time_s: F64, values: F64) -> F64:
     return np.stack([online.step(float(dt), row) for dt, row in zip(steps, values, strict=True)])
 
 
-def online(choice: FilterChoice) -> OnlineFilter:
+def make_online_filter(choice: FilterChoice) -> OnlineFilter:
     """A filter for live curves."""
     if choice.kind == "hybrid":
         return OnlineHybrid(choice.cutoff_hz, choice.radius, choice.order, choice.delay)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import F64
-from .kalman import State, begun, corrected, predicted, smoothed
+from .kalman import State, begin, correct, predict, smooth
 from .savitzky_golay import fit_weights, savitzky_golay
 
 _QUICKER = 6.0
@@ -21,7 +21,7 @@ _FORGETS_S = 1.0
 _LETS_GO = 0.7
 
 
-def hybrid(time_s: F64, values: F64, cutoff_hz: float, radius: int, order: int) -> F64:
+def smooth_hybrid(time_s: F64, values: F64, cutoff_hz: float, radius: int, order: int) -> F64:
     """Curves of a whole take, smoothed without delay.
 
     Args:
@@ -32,8 +32,8 @@ def hybrid(time_s: F64, values: F64, cutoff_hz: float, radius: int, order: int) 
     """
     if len(values) < 4:
         return values.astype(np.float64)
-    slow = savitzky_golay(time_s, smoothed(time_s, values, cutoff_hz), radius, order)
-    quick = smoothed(time_s, values, _QUICKER * cutoff_hz)
+    slow = savitzky_golay(time_s, smooth(time_s, values, cutoff_hz), radius, order)
+    quick = smooth(time_s, values, _QUICKER * cutoff_hz)
     share = _moving(_mean_of_three(values - slow), noise_of(values), 3)
     share = _mean_of_three(np.maximum(share, np.maximum(_earlier(share), _earlier(share[::-1])[::-1])))
     return slow + share * (quick - slow)
@@ -49,7 +49,7 @@ class OnlineHybrid:
     """The same, frame by frame: causal, or late by as many frames as one likes to wait.
 
     Args:
-        cutoff_hz, radius, order: as `hybrid`.  delay: frames to wait for before a value is given, 0 to radius.
+        cutoff_hz, radius, order: as `smooth_hybrid`.  delay: frames to wait for before a value is given, 0 to radius.
     """
 
     def __init__(self, cutoff_hz: float, radius: int, order: int, delay: int = 0) -> None:
@@ -75,10 +75,10 @@ class OnlineHybrid:
         if dt <= 0 and self._answer is not None:
             return self._answer
         if self._states:
-            moved = [predicted(state, dt, cutoff) for state, cutoff in zip(self._states, self._cutoffs, strict=True)]
-            self._states = [corrected(state, values, dt) for state in moved]
+            moved = [predict(state, dt, cutoff) for state, cutoff in zip(self._states, self._cutoffs, strict=True)]
+            self._states = [correct(state, values, dt) for state in moved]
         else:
-            self._states = [begun(values, dt) for _ in self._cutoffs]
+            self._states = [begin(values, dt) for _ in self._cutoffs]
         for kept, new in (
             (self._times, time_s),
             (self._raw, values),

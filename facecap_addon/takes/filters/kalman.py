@@ -31,12 +31,12 @@ class State:
     covariance: F64
 
 
-def begun(values: F64, dt_s: float) -> State:
+def begin(values: F64, dt_s: float) -> State:
     """The state after a first measurement (D,)."""
     return State(np.array([values, np.zeros_like(values)]), np.array([[1 / dt_s], [0.0], [_START / dt_s]]))
 
 
-def predicted(state: State, dt_s: float, cutoff_hz: F64 | float) -> State:
+def predict(state: State, dt_s: float, cutoff_hz: F64 | float) -> State:
     """The state a moment later; cutoff_hz: one, or one for each curve (D,)."""
     q = (2 * np.pi * np.asarray(cutoff_hz, np.float64)) ** 4
     mean = state.mean.copy()
@@ -48,7 +48,7 @@ def predicted(state: State, dt_s: float, cutoff_hz: F64 | float) -> State:
     )
 
 
-def corrected(state: State, values: F64, dt_s: float) -> State:
+def correct(state: State, values: F64, dt_s: float) -> State:
     """The state after a measurement (D,) that stands for `dt_s` of time: its variance is 1 / dt_s."""
     a, b, c = state.covariance
     total = a + 1 / dt_s
@@ -57,7 +57,7 @@ def corrected(state: State, values: F64, dt_s: float) -> State:
     return State(mean, np.array([a - gain_value * a, b - gain_value * b, c - gain_velocity * b]))
 
 
-def smoothed(time_s: F64, values: F64, cutoff_hz: F64 | float) -> F64:
+def smooth(time_s: F64, values: F64, cutoff_hz: F64 | float) -> F64:
     """Curves smoothed forth and back, without delay.
 
     Args:
@@ -71,11 +71,11 @@ def smoothed(time_s: F64, values: F64, cutoff_hz: F64 | float) -> F64:
     share = intervals(time_s)
     cutoff = np.asarray(cutoff_hz, np.float64)
     cutoff = np.broadcast_to(cutoff, (len(values), 1) if cutoff.ndim == 0 else values.shape)
-    after = [begun(values[0].astype(np.float64), share[0])]
+    after = [begin(values[0].astype(np.float64), share[0])]
     before: list[State] = []
     for i in range(1, len(values)):
-        before.append(predicted(after[-1], step[i - 1], cutoff[i]))
-        after.append(corrected(before[-1], values[i], share[i]))
+        before.append(predict(after[-1], step[i - 1], cutoff[i]))
+        after.append(correct(before[-1], values[i], share[i]))
     out = np.empty(values.shape)
     mean = after[-1].mean
     out[-1] = mean[0]

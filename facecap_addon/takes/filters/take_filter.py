@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from ...arrays import F64
 from ...geometry.quaternions import rotation_of, wxyz_of
 from ...rig.channels import arkit_name
-from ..take import Take, runs
-from .apply import filtered
+from ..take import Take, find_runs
+from .apply import apply_filter
 from .options import FilterChoice
 
 GapsOf = Callable[[NDArray[np.floating]], F64]
@@ -51,20 +51,20 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
     jaw, place = take.jaw.astype(np.float64), take.head_translation_m.astype(np.float64)
     rotation = take.head_rotation_wxyz.astype(np.float64)
     out = [weights.copy(), gaze, jaw, place]
-    for first, last in runs(take.solved):
+    for first, last in find_runs(take.solved):
         rows = slice(first, last + 1)
         time_s = take.time_s[rows]
         turned, mean = _about_mean(rotation[rows])
         parts = [(weights[rows], 1.0), (gaze[rows], 1.0), (jaw[rows], TENFOLD), (place[rows], TENFOLD), (turned, 1.0)]
         joined = np.concatenate([values * scale for values, scale in parts], 1)
-        smooth = filtered(choice, time_s, joined)
+        smooth = apply_filter(choice, time_s, joined)
         ends = np.cumsum([values.shape[1] for values, _ in parts])
         found = [piece / scale for piece, (_, scale) in zip(np.split(smooth, ends[:-1], 1), parts, strict=True)]
         for target, values in zip(out, found, strict=False):
             target[rows] = values
         rotation[rows] = wxyz_of(mean * Rotation.from_rotvec(found[4]))
     low, high = weights.min(0, initial=0.0), weights.max(0, initial=1.0)
-    kept = kept_closed(take.channels, weights, np.clip(out[0], low, high), take.solved, gaps_of)
+    kept = keep_closed(take.channels, weights, np.clip(out[0], low, high), take.solved, gaps_of)
     edits = [*_edits_of(take), {"edit": "filter", **asdict(choice)}]
     return replace(
         take,
@@ -77,7 +77,7 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
     )
 
 
-def kept_closed(
+def keep_closed(
     channels: tuple[str, ...],
     raw: F64,
     smooth: F64,
@@ -87,7 +87,7 @@ def kept_closed(
     """(F, K) filtered weights, led back to the solve where it closes lips or lids and the filter opened them."""
     out = smooth.copy()
     for closing in _closings(channels, raw, smooth, gaps_of):
-        for first, last in runs(solved):
+        for first, last in find_runs(solved):
             rows = slice(first, last + 1)
             share = _ramped(closing.frames[rows])[:, None]
             out[rows, closing.channels] += share * (raw - smooth)[rows, closing.channels]

@@ -22,7 +22,7 @@ def test_a_live_face_moves_after_the_first_quarter_of_a_second() -> None:
     weights[:, jaw] = 0.3 - 0.3 * np.cos(np.arange(frames) / 5)
     shift = np.tile([0.0, 0.0, 0.6], (frames, 1))
     observed = seen(neutral, deltas, weights, np.zeros((frames, 3)), shift)
-    fit = LiveFit(found.rig, found.embedding, FitSettings(focal_px=FOCAL_PX), SIZE, found.rehearsal)
+    fit = LiveFit(found.rig, found.embedding, FitSettings(focal_px=FOCAL_PX), SIZE, found.response)
     assert fit.known == 0
     answers = []
     for i in range(frames):

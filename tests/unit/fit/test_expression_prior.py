@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.fit.energies.expression_prior import find_expectation, load_prior, poses_to_rehearse, read_prior
+from facecap_addon.fit.energies.expression_prior import find_expectation, load_prior, poses_for_response, read_prior
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.rig.channels import ARKIT_CHANNELS
@@ -26,7 +26,7 @@ def test_keys_that_move_are_expected_to_move(names: tuple[str, ...]) -> None:
     for name in names:
         weights[30:, channels.index(name)] = 0.8
     turned, shift = np.zeros((60, 3)), np.tile([0, 0, 0.6], (60, 1))
-    observations = seen(sample().rehearsal.rest, sample().rehearsal.deltas, weights, turned, shift)
+    observations = seen(sample().response.rest, sample().response.deltas, weights, turned, shift)
     rows = np.arange(60)
     found = find_expectation(load_prior(), observations.landmarks_px, observations.depth_px, rows, rows[:30])
     rise = found.weights[30:].mean(0) - found.weights[:30].mean(0)
@@ -41,7 +41,7 @@ def test_expectation_does_not_depend_on_where_the_head_is_and_how_large() -> Non
     weights = np.zeros((40, len(channels)))
     weights[20:, channels.index("jawOpen")] = 0.6
     still = np.zeros((40, 3))
-    rest, deltas = sample().rehearsal.rest, sample().rehearsal.deltas
+    rest, deltas = sample().response.rest, sample().response.deltas
     near = seen(rest, deltas, weights, still, still + np.array([0, 0, 2.0]))
     aside = seen(rest, deltas, weights, still, still + np.array([0.3, -0.2, 4.0]))
     rows = np.arange(40)
@@ -59,27 +59,27 @@ def test_an_expression_held_through_most_of_a_clip_is_not_taken_for_the_resting_
     of_names = [channels.index(name) for name in names]
     weights[15:, of_names] = 0.7
     still, shift = np.zeros((60, 3)), np.tile([0, 0, 0.6], (60, 1))
-    observations = seen(sample().rehearsal.rest, sample().rehearsal.deltas, weights, still, shift)
-    take = solve_take(observations, sample().rig, sample().embedding, FitSettings(), rehearsal=sample().rehearsal)
+    observations = seen(sample().response.rest, sample().response.deltas, weights, still, shift)
+    take = solve_take(observations, sample().rig, sample().embedding, FitSettings(), response=sample().response)
     assert (take.weights[20:][:, of_names].mean(0) > 0.4).all()
     assert (take.weights[:10][:, of_names].mean(0) < 0.1).all()
     assert (take.weights[:10].mean(0) < 0.25).all()
 
 
-def test_poses_to_rehearse_follow_the_characters_names() -> None:
+def test_poses_for_the_response_follow_the_characters_names() -> None:
     names = (
         "EyeBlinkLeft",
         "jawOpen",
         "my own key",
         *(c for c in ARKIT_CHANNELS if c not in ("eyeBlinkLeft", "jawOpen")),
     )
-    poses = poses_to_rehearse(names)
+    poses = poses_for_response(names)
     prior = load_prior()
     assert poses is not None and poses.shape == (len(prior.poses), len(names))
     np.testing.assert_array_equal(poses[:, 1], prior.poses[:, prior.channels.index("jawOpen")])
     np.testing.assert_array_equal(poses[:, 0], prior.poses[:, prior.channels.index("eyeBlinkLeft")])
     assert (poses[:, 2] == 0).all()
-    assert poses_to_rehearse(("Key 1", "Key 2", "jawOpen")) is None
+    assert poses_for_response(("Key 1", "Key 2", "jawOpen")) is None
 
 
 def test_damaged_prior_is_a_clear_error(tmp_path: Path) -> None:

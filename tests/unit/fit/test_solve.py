@@ -94,7 +94,7 @@ def test_frames_without_a_face_are_missing_and_at_rest() -> None:
 
 def test_lips_seen_closed_for_one_frame_close_for_that_frame() -> None:
     """A b, p or m closes the lips for a frame or two: smoothing in time must not part them."""
-    rest, deltas = sample().rehearsal.rest, sample().rehearsal.deltas
+    rest, deltas = sample().response.rest, sample().response.deltas
     channels = sample().rig.channels
     weights = np.zeros((40, len(channels)))
     weights[:, channels.index("jawOpen")] = 0.35
@@ -103,7 +103,7 @@ def test_lips_seen_closed_for_one_frame_close_for_that_frame() -> None:
     still = np.zeros((40, 3))
     observations = seen(rest, deltas, weights, still, still + np.array([0, 0, 0.6]))
     take = solve_take(
-        observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), rehearsal=sample().rehearsal
+        observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), response=sample().response
     )
     neutral, keys = mesh_landmarks()
     gap, true = (
@@ -146,7 +146,7 @@ def blinking(*sides: str) -> np.ndarray:
 
 @pytest.mark.parametrize("wider_mm", [0.0, 1.5])
 def test_a_blink_of_one_frame_shuts_the_eyes_whoevers_eyes_they_are(wider_mm: float) -> None:
-    rest, deltas = sample().rehearsal.rest.copy(), sample().rehearsal.deltas.copy()
+    rest, deltas = sample().response.rest.copy(), sample().response.deltas.copy()
     lids = [*MEDIAPIPE_478.upper_lid_right[1:-1], *MEDIAPIPE_478.upper_lid_left[1:-1]]
     rest[lids, 2] += wider_mm / 1000
     for side, upper in (("Right", MEDIAPIPE_478.upper_lid_right), ("Left", MEDIAPIPE_478.upper_lid_left)):
@@ -154,7 +154,7 @@ def test_a_blink_of_one_frame_shuts_the_eyes_whoevers_eyes_they_are(wider_mm: fl
     still = np.zeros((40, 3))
     observations = seen(rest, deltas, blinking("Left", "Right"), still, still + np.array([0, 0, 0.6]), fps=25)
     take = solve_take(
-        observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), rehearsal=sample().rehearsal
+        observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), response=sample().response
     )
     gaps = lid_gaps_mm(take.weights)
     assert gaps[20].max() < 0.5
@@ -163,9 +163,9 @@ def test_a_blink_of_one_frame_shuts_the_eyes_whoevers_eyes_they_are(wider_mm: fl
 
 def test_a_wink_shuts_one_eye() -> None:
     still = np.zeros((40, 3))
-    found = sample().rehearsal
+    found = sample().response
     observations = seen(found.rest, found.deltas, blinking("Left"), still, still + np.array([0, 0, 0.6]), fps=25)
-    take = solve_take(observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), rehearsal=found)
+    take = solve_take(observations, sample().rig, sample().embedding, FitSettings(focal_px=FOCAL_PX), response=found)
     right, left = lid_gaps_mm(take.weights)[20]
     assert left < 0.5 and right > 5.0
 
@@ -221,7 +221,7 @@ def test_rendered_performance_on_a_foreign_head() -> None:
     """The asked accuracy across rigs; `python -m benchmarks.ground_truth` prints it per channel."""
     from benchmarks.ground_truth import across_rigs
 
-    result = across_rigs(DATA, sample().rig, sample().embedding, sample().rehearsal)
+    result = across_rigs(DATA, sample().rig, sample().embedding, sample().response)
     assert result.correlation >= 0.72 and result.absolute_error <= 0.10 and result.rmse_mm <= 2.6
 
 
@@ -229,7 +229,7 @@ def test_rendered_performance_on_a_foreign_head() -> None:
 def test_lips_close_at_the_words_that_begin_with_b_p_or_m() -> None:
     from benchmarks.lip_closure import closures
 
-    found = closures(DATA / "clips" / "grid", sample().rig, sample().embedding, sample().rehearsal)
+    found = closures(DATA / "clips" / "grid", sample().rig, sample().embedding, sample().response)
     closed = [c.closed for c in found]
     assert len(closed) >= 8 and sum(closed) >= 0.9 * len(closed)
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.fit.pose_known_shape import head_poses, missed
+from facecap_addon.fit.pose_known_shape import head_poses, measure_misses
 from facecap_addon.geometry.perspective_n_point import find_poses, refine_poses
 
 WIDTH = 1000
@@ -179,7 +179,7 @@ def test_how_far_a_landmark_is_missed_is_said_on_the_face() -> None:
     points, seen, rotation, translation = scene(3, 20, 1.2, seed=11)
     seen[:, 4] += [3.0, -2.0]
     seen[:, 5] = np.nan
-    found = missed(points, rotation, translation, seen, 1.2 * WIDTH, (WIDTH, WIDTH))
+    found = measure_misses(points, rotation, translation, seen, 1.2 * WIDTH, (WIDTH, WIDTH))
     depth = (points @ rotation.transpose(0, 2, 1) + translation[:, None])[:, 4, 2]
     np.testing.assert_allclose(found[:, 4], 1000 * np.outer(depth, [3.0, -2.0]) / (1.2 * WIDTH), rtol=1e-3)
     assert np.isnan(found[:, 5]).all()

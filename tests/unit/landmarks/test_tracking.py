@@ -20,7 +20,7 @@ from facecap_addon.landmarks.layout import MEDIAPIPE_478 as FACE
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.single_image import landmarks_in_image
-from facecap_addon.landmarks.tracking.observe import FrameObservation, assemble, describe_choice, observe
+from facecap_addon.landmarks.tracking.observe import FrameObservation, assemble, describe_selection, observe
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(
@@ -167,10 +167,10 @@ def test_of_two_faces_the_larger_is_followed_and_the_user_is_told(landmarker: La
     seen = list(observe(clip([both] * 3), landmarker))
     assert all(np.median(one.landmarks_px[:, 0]) > 300 for one in seen)
     assert seen[-1].other_faces == 1
-    sentence = describe_choice(seen)
+    sentence = describe_selection(seen)
     assert sentence is not None and "2 faces" in sentence
     alone = list(observe(clip([placed(talker(), 0, 60, 1.5)] * 3), landmarker))
-    assert describe_choice(alone) is None
+    assert describe_selection(alone) is None
 
 
 def test_of_two_faces_the_one_that_stays_is_followed(landmarker: Landmarker) -> None:

@@ -28,7 +28,7 @@ from facecap_addon.refine.shots import Shot, cut_plates, detect_landmarks  # noq
 from facecap_addon.refine.state import DeepState, differentiate_vertices, head_points  # noqa: E402
 from facecap_addon.refine.views import View, to_view  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
-from facecap_addon.render.renderer import Appearance, pooled  # noqa: E402
+from facecap_addon.render.renderer import Appearance, pool_pixels  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
 from tests.unit.deep_scene import frames, one, render_mesh  # noqa: E402
 
@@ -151,7 +151,7 @@ def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, 
         frame = FRAME.with_step(aside, head)
         _, change = differentiate_picture(head, frame, energy.views[0], energy.plates[0], look, size, columns)
         more, less = frame.with_step(step, head), frame.with_step(-step, head)
-        ends = [pooled(energy.renders(state, 0), 2)[0].numpy() for state in (more, less)]
+        ends = [pool_pixels(energy.renders(state, 0), 2)[0].numpy() for state in (more, less)]
         far = (more.weights - less.weights).sum() if column > 5 else 0.04
         # Neighbouring pixels are taken together, as the energy does: which one an edge falls into is chance.
         differences.append(cv2.GaussianBlur((ends[0] - ends[1]) / far, (0, 0), 2.0))

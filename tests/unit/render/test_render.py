@@ -14,7 +14,7 @@ from facecap_addon.render import rasterise_cpu, rasterise_torch  # noqa: E402
 from facecap_addon.render.ambient_occlusion import measure_ambient_occlusion  # noqa: E402
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.camera import project  # noqa: E402
-from facecap_addon.render.forward_mode import bent_normals, picture_and_seen  # noqa: E402
+from facecap_addon.render.forward_mode import differentiate_normals, render_with_derivatives  # noqa: E402
 from facecap_addon.render.renderer import Appearance, Texture, render, vertex_light  # noqa: E402
 from facecap_addon.render.shading import harmonics, vertex_normals  # noqa: E402
 
@@ -52,9 +52,9 @@ TOPOLOGY = topology_of(TRIANGLES, VERTICES)
 
 def seen_triangles(points: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same picture by the compiled loops and by torch alone."""
-    by_numba = rasterise_cpu.coverage(points, depth, TRIANGLES, SIZE, SIZE)[0]
+    by_numba = rasterise_cpu.rasterise_cpu(points, depth, TRIANGLES, SIZE, SIZE)[0]
     tensors = [torch.from_numpy(values) for values in (points, depth, TRIANGLES)]
-    return by_numba, rasterise_torch.coverage(*tensors, SIZE, SIZE)[0].numpy()
+    return by_numba, rasterise_torch.rasterise_torch(*tensors, SIZE, SIZE)[0].numpy()
 
 
 def placed(shift: tuple[float, float, float] = (0.1, -0.05, 4.0)) -> tuple[np.ndarray, np.ndarray]:
@@ -77,29 +77,29 @@ def test_neighbours_leave_no_crack_and_share_no_pixel() -> None:
     points = np.array([[[2.0, 2.0], [12.0, 2.0], [12.0, 12.0], [2.0, 12.0]]])
     triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     depth = np.ones((1, 4))
-    seen = rasterise_cpu.coverage(points, depth, triangles, 16, 16)[0][0]
+    seen = rasterise_cpu.rasterise_cpu(points, depth, triangles, 16, 16)[0][0]
     assert (seen >= 0).sum() == 100
-    alone = [rasterise_cpu.coverage(points, depth, triangles[k : k + 1], 16, 16)[0][0] >= 0 for k in range(2)]
+    alone = [rasterise_cpu.rasterise_cpu(points, depth, triangles[k : k + 1], 16, 16)[0][0] >= 0 for k in range(2)]
     assert not (alone[0] & alone[1]).any()
     assert (alone[0] | alone[1]).sum() == 100
 
 
 def test_what_cannot_be_drawn_is_left_out() -> None:
     points, depth = placed()
-    whole = rasterise_cpu.coverage(points, depth, TRIANGLES, SIZE, SIZE)[0]
+    whole = rasterise_cpu.rasterise_cpu(points, depth, TRIANGLES, SIZE, SIZE)[0]
     broken, behind = points.copy(), depth.copy()
     broken[0, 5] = np.nan
     behind[0, 60] = -1.0
     flat = np.concatenate([TRIANGLES, [[3, 3, 9], [4, 4, 4]]]).astype(np.int32)  # without area
     for p, d, t in ((broken, depth, TRIANGLES), (points, behind, TRIANGLES), (points, depth, flat)):
-        seen, nearness = rasterise_cpu.coverage(p, d, t, SIZE, SIZE)
-        other, other_nearness = rasterise_torch.coverage(*(torch.from_numpy(v) for v in (p, d, t)), SIZE, SIZE)
+        seen, inverse_depth = rasterise_cpu.rasterise_cpu(p, d, t, SIZE, SIZE)
+        other, other_nearness = rasterise_torch.rasterise_torch(*(torch.from_numpy(v) for v in (p, d, t)), SIZE, SIZE)
         np.testing.assert_array_equal(seen, other)
-        np.testing.assert_allclose(nearness, other_nearness, rtol=1e-6)
+        np.testing.assert_allclose(inverse_depth, other_nearness, rtol=1e-6)
         assert (seen < len(TRIANGLES)).all()  # those without area are nowhere
     bad = np.flatnonzero((TRIANGLES == 5).any(1))
-    assert not np.isin(rasterise_cpu.coverage(broken, depth, TRIANGLES, SIZE, SIZE)[0], bad).any()
-    np.testing.assert_array_equal(rasterise_cpu.coverage(points, depth, flat, SIZE, SIZE)[0], whole)
+    assert not np.isin(rasterise_cpu.rasterise_cpu(broken, depth, TRIANGLES, SIZE, SIZE)[0], bad).any()
+    np.testing.assert_array_equal(rasterise_cpu.rasterise_cpu(points, depth, flat, SIZE, SIZE)[0], whole)
 
 
 def scene(dtype: torch.dtype = torch.float64) -> dict[str, torch.Tensor]:
@@ -191,13 +191,15 @@ def test_directions_through_the_picture_are_those_of_torch() -> None:
         return torch.cat([places[0], depth[0][:, None], vertex_light(at[None], TOPOLOGY, look)[0]], 1)
 
     now = vertex(points)
-    drawn, tangents = picture_and_seen(now[:, :2], now[:, 2], now[:, 3:], TOPOLOGY, values["background"], (SIZE, SIZE))
+    drawn, tangents = render_with_derivatives(
+        now[:, :2], now[:, 2], now[:, 3:], TOPOLOGY, values["background"], (SIZE, SIZE)
+    )
     torch.testing.assert_close(drawn, whole(points))
     moved = torch.func.jvp(vertex, (points,), (direction,))[1][torch.from_numpy(tangents.seen)]
     with torch.autograd.forward_ad.dual_level():
         dual = torch.autograd.forward_ad.make_dual(points, direction)
         theirs = torch.autograd.forward_ad.unpack_dual(whole(dual)).tangent
-    ours = tangents.push(moved[..., None].numpy())[..., 0]
+    ours = tangents.jvp(moved[..., None].numpy())[..., 0]
     np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-5 * float(theirs.abs().max()))
 
 
@@ -257,7 +259,7 @@ def test_normals_bend_as_their_derivative_says() -> None:
     space = np.dstack([points * 0.001, depth[..., None]])[0].astype(np.float32)
     moved = np.random.default_rng(3).normal(size=(*space.shape, 4)).astype(np.float32)
     seen: NDArray[np.int64] = np.arange(0, len(space), 3)
-    found, bent = bent_normals(space, TRIANGLES.astype(np.int64), moved, seen)
+    found, bent = differentiate_normals(space, TRIANGLES.astype(np.int64), moved, seen)
     triangles = torch.from_numpy(TRIANGLES)
 
     def normals(share: float, direction: int) -> NDArray[np.float64]:

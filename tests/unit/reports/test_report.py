@@ -18,7 +18,7 @@ from facecap_addon.reports.svg_plots import line_path, nice_ticks
 from facecap_addon.reports.thumbnails import THUMBNAIL_PX, make_thumbnail, thumbnail_of, thumbnail_rows
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
-from facecap_addon.takes.take import REGIONS, Take, runs
+from facecap_addon.takes.take import REGIONS, Take, find_runs
 
 CHANNELS = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)
 SUMMARY = {
@@ -229,8 +229,8 @@ def test_a_line_breaks_where_nothing_is_known() -> None:
 
 
 def test_runs_and_ticks() -> None:
-    assert runs(np.array([True, True, False, True])) == [(0, 1), (3, 3)]
-    assert runs(np.zeros(0, bool)) == []
+    assert find_runs(np.array([True, True, False, True])) == [(0, 1), (3, 3)]
+    assert find_runs(np.zeros(0, bool)) == []
     assert nice_ticks(0, 10, 5) == [0, 2, 4, 6, 8, 10]
     assert nice_ticks(0, 0.3, 3) == [0, 0.1, 0.2, 0.3]
 

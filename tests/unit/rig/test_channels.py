@@ -11,7 +11,7 @@ from facecap_addon.rig.channels import (
     ARKIT_CHANNELS,
     OPPOSING_PAIRS,
     arkit_name,
-    mirrored,
+    mirror_name,
     pair_side,
     region_of,
 )
@@ -54,7 +54,7 @@ def test_every_channel_under_every_common_spelling(channel: str) -> None:
             ):
                 assert arkit_name(spelling) == channel, spelling
                 assert pair_side(spelling) is None
-            assert mirrored(channel) == base + other
+            assert mirror_name(channel) == base + other
 
 
 def test_halves_of_a_channel_that_arkit_has_as_one() -> None:
@@ -82,10 +82,10 @@ def test_vrm_blinks() -> None:
 
 def test_mirroring_twice_gives_the_channel_back_and_stays_in_its_region() -> None:
     for channel in ARKIT_CHANNELS:
-        assert mirrored(channel) in ARKIT_CHANNELS
-        assert mirrored(mirrored(channel)) == channel
-        assert region_of(mirrored(channel)) == region_of(channel)
-    assert (mirrored("jawLeft"), mirrored("jawOpen")) == ("jawRight", "jawOpen")
+        assert mirror_name(channel) in ARKIT_CHANNELS
+        assert mirror_name(mirror_name(channel)) == channel
+        assert region_of(mirror_name(channel)) == region_of(channel)
+    assert (mirror_name("jawLeft"), mirror_name("jawOpen")) == ("jawRight", "jawOpen")
 
 
 def test_regions() -> None:
@@ -100,7 +100,7 @@ def test_opposing_pairs_are_symmetric() -> None:
     assert len(pairs) == len(OPPOSING_PAIRS)
     for a, b in OPPOSING_PAIRS:
         assert a in ARKIT_CHANNELS and b in ARKIT_CHANNELS and a != b
-        assert frozenset((mirrored(a), mirrored(b))) in pairs
+        assert frozenset((mirror_name(a), mirror_name(b))) in pairs
 
 
 def test_the_ict_facekit_names() -> None:

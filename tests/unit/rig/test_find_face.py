@@ -20,10 +20,10 @@ from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding
 from facecap_addon.rig.network_response import face_mesh
 from facecap_addon.rig.placement.face_clues import read_clues
-from facecap_addon.rig.placement.face_parts import covers, parts_of, still_vertices
+from facecap_addon.rig.placement.face_parts import find_covering_triangles, find_still_vertices, parts_of
 from facecap_addon.rig.placement.find_face import Found, find_face
-from facecap_addon.rig.placement.mean_face import anchors, face_pose
-from facecap_addon.rig.placement.mesh_view import Mesh, frame
+from facecap_addon.rig.placement.mean_face import face_pose, find_anchors
+from facecap_addon.rig.placement.mesh_view import Mesh, frame_view
 from facecap_addon.rig.surface import points_on
 from facecap_addon.rig.symmetry import mirror_normal
 from tests.unit.sample import sample
@@ -154,17 +154,17 @@ def test_glasses_are_looked_through(models: object) -> None:
     rig = with_glasses(head.rig, np.array([at[eye].mean(axis=0) for eye in lids]))
     worn = rig.triangles.min(axis=1) >= head.rig.vertex_count
     mesh = Mesh(rig.neutral, rig.triangles, rig.colors)
-    view = frame(at, FRONT, 0.5, 448)
+    view = frame_view(at, FRONT, 0.5, 448)
     landmarks_px = project(view.camera_space(at), view.camera)
-    hides = covers(mesh, view, landmarks_px, L, still_vertices(rig))
+    hides = find_covering_triangles(mesh, view, landmarks_px, L, find_still_vertices(rig))
     assert (hides == worn).all()
     skin, eyes = parts_of(replace(mesh, triangles=rig.triangles[~hides]), view, landmarks_px, L)
     plain = parts_of(Mesh(head.rig.neutral, head.rig.triangles, None), view, landmarks_px, L)
     assert (skin == plain[0]).all() and (eyes == plain[1]).all()
     # Without keys to tell what belongs to the face, the rims may be skin's; the lenses are still no eyes.
-    of_bare = covers(mesh, view, landmarks_px, L, still_vertices(bare(rig)))
+    of_bare = find_covering_triangles(mesh, view, landmarks_px, L, find_still_vertices(bare(rig)))
     assert of_bare[worn].sum() == 80 and not of_bare[~worn].any()
-    # The network rehearses the keys on a face without them.
+    # The network's response is measured on a face without them.
     assert face_mesh(rig, head.embedding).triangles.max() < head.rig.vertex_count
 
 
@@ -172,7 +172,7 @@ def test_keys_say_where_the_face_is() -> None:
     head = sample()
     clues = read_clues(head.rig)
     assert clues.rotation is not None and angle_deg(clues.rotation @ FRONT.T) < 15
-    places = anchors(placed(head.rig, head.embedding), L)
+    places = find_anchors(placed(head.rig, head.embedding), L)
     assert clues.agreement(places, 1.0) == 1.0
     behind = places + np.array([0.0, 0.2, 0.0])
     assert clues.agreement(behind, 1.0) < 0.2

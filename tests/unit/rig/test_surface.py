@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
-from facecap_addon.rig.placement.mesh_view import Mesh, frame, look, turned
+from facecap_addon.rig.placement.mesh_view import Mesh, frame_view, render_view, turn_view
 from facecap_addon.rig.surface import loose_parts, nearest_on, points_on
 from facecap_addon.rig.symmetry import mirror_plane
 
@@ -68,8 +68,8 @@ def test_a_mirrored_cloud_is_found_symmetric_wherever_its_plane_is() -> None:
 def test_a_framed_view_shows_the_points_and_gives_them_back() -> None:
     vertices, triangles = grid(6, 6, 0.2)
     front = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-    view = frame(vertices, turned(front, 0.3, -0.2), 0.5, 200)
-    fragments = look(Mesh(vertices.astype(np.float32), triangles.astype(np.int32), None), view).fragments
+    view = frame_view(vertices, turn_view(front, 0.3, -0.2), 0.5, 200)
+    fragments = render_view(Mesh(vertices.astype(np.float32), triangles.astype(np.int32), None), view).fragments
     rows, columns = np.nonzero(fragments.triangle >= 0)
     assert 90 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 102
     assert_allclose(view.rig_space(view.camera_space(vertices)), vertices, atol=1e-12)

@@ -15,8 +15,8 @@ from facecap_addon.jobs.settings.output import OutputSettings
 from facecap_addon.jobs.steps.outputs import OutputFiles, write_vertices
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.rig.embedding import LandmarkEmbedding
-from facecap_addon.rig.jaw_bone import posed
-from facecap_addon.takes.between import between_rows, even_times, frame_rate, resampled
+from facecap_addon.rig.jaw_bone import pose_jaw
+from facecap_addon.takes.between import between_rows, even_times, frame_rate, resample
 from facecap_addon.takes.point_cache import read_point_cache
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
@@ -116,7 +116,7 @@ def test_a_jaw_bone_is_in_the_cache(tmp_path: Path) -> None:
     head_from_rig = np.eye(4)
     head_from_rig[:3, :3] = Rotation.from_euler("z", 90, degrees=True).as_matrix()
     jaw = np.float32([0.2, 0, 0, 0, 0, 0.003])  # turned about head x, which is rig −y … and 3 mm along z
-    found = posed(rig, np.zeros(2), jaw, head_from_rig)
+    found = pose_jaw(rig, np.zeros(2), jaw, head_from_rig)
     turn = Rotation.from_rotvec([0, -0.2, 0]).as_matrix()
     moved = (rig.neutral - rig.jaw.pivot) @ turn.T + rig.jaw.pivot + [0, 0, 0.003]  # type: ignore[union-attr]
     np.testing.assert_allclose(found[0], rig.neutral[0], atol=1e-7)
@@ -178,9 +178,9 @@ def test_quaternions_turn_the_shorter_way() -> None:
 def test_a_resampled_take_has_no_face_where_there_was_none() -> None:
     take = make_take(np.arange(20) / FPS, missing=(7, 8))
     at_s = even_times(take.time_s, 60.0)
-    found = resampled(take, at_s)
+    found = resample(take, at_s)
     seen = (at_s <= 6 / FPS + 1e-9) | (at_s >= 9 / FPS - 1e-9)
     np.testing.assert_array_equal(found.solved, seen)
     np.testing.assert_allclose(found.weights[seen], performance(np.minimum(at_s, 19 / FPS)[seen]), atol=1e-6)
     with pytest.raises(FacecapError, match="no frame with a face"):
-        resampled(replace(take, status=np.zeros(20, np.int8)), at_s)
+        resample(replace(take, status=np.zeros(20, np.int8)), at_s)

@@ -7,8 +7,8 @@ import pytest
 from scipy.signal import savgol_filter
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.filters.apply import filtered, online
-from facecap_addon.takes.filters.kalman import smoothed
+from facecap_addon.takes.filters.apply import apply_filter, make_online_filter
+from facecap_addon.takes.filters.kalman import smooth
 from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.filters.savitzky_golay import savitzky_golay
 from facecap_addon.takes.filters.take_filter import filter_take
@@ -48,7 +48,7 @@ def test_half_of_a_wave_at_the_cutoff_passes_at_any_frame_rate(even: bool) -> No
         gain = {}
         for times in (0.25, 1.0, 4.0):
             wave = np.sin(2 * np.pi * cutoff * times * time_s)[:, None]
-            passed = smoothed(time_s, wave, cutoff)[200:-200, 0]
+            passed = smooth(time_s, wave, cutoff)[200:-200, 0]
             gain[times] = float(passed @ wave[200:-200, 0] / (wave[200:-200, 0] @ wave[200:-200, 0]))
         assert gain[0.25] == pytest.approx(1.0, abs=0.02)
         assert gain[1.0] == pytest.approx(0.5, abs=0.06)
@@ -71,7 +71,7 @@ def test_jitter_is_halved_and_blinks_keep_their_height(fps: int) -> None:
     time_s = np.arange(20 * fps) / fps
     clean = np.stack([blinks(time_s), 0.5 + 0.3 * np.sin(2.5 * time_s), np.full_like(time_s, 0.2)], 1)
     raw = clean + random.normal(0, 0.01, clean.shape)
-    found = filtered(FilterChoice(), time_s, raw)
+    found = apply_filter(FilterChoice(), time_s, raw)
     still = np.abs(np.diff(clean[:, 0])) < 1e-6
 
     def jitter(values: np.ndarray) -> float:
@@ -92,7 +92,7 @@ def test_live_filter_is_causal_late_by_what_it_says_and_does_not_overshoot() -> 
     for delay in (0, 2):
         choice = FilterChoice(delay=delay)
         assert choice.delay_ms(30) == pytest.approx(1000 * delay / 30)
-        filter_ = online(choice)
+        filter_ = make_online_filter(choice)
         answers = [filter_.step(float(t), row) for t, row in zip(time_s, raw, strict=True)]
         times, found = np.array([a for a, _ in answers]), np.stack([b for _, b in answers])
         np.testing.assert_allclose(times[delay:], time_s[: len(time_s) - delay])
@@ -101,9 +101,9 @@ def test_live_filter_is_causal_late_by_what_it_says_and_does_not_overshoot() -> 
         assert np.sqrt((error**2).mean()) < 0.02
         assert found[:, 0].max() < 1.1
         assert np.abs(np.diff(found[60:, 1])).mean() < 0.65 * np.abs(np.diff(raw[60:, 1])).mean()
-    again = online(FilterChoice())
+    again = make_online_filter(FilterChoice())
     first = [again.step(float(t), row)[1] for t, row in zip(time_s[:100], raw[:100], strict=True)]
-    other = online(FilterChoice())
+    other = make_online_filter(FilterChoice())
     changed = raw.copy()
     changed[50:] += 1
     second = [other.step(float(t), row)[1] for t, row in zip(time_s[:50], changed[:50], strict=True)]
@@ -116,13 +116,13 @@ def test_one_euro_and_median_answer_to_the_same_call() -> None:
     raw = 0.4 + random.normal(0, 0.02, (300, 1))
     raw[150] = 5.0
     for kind in ("one-euro", "median"):
-        found = filtered(FilterChoice(kind), time_s, raw)
-        live = online(FilterChoice(kind))
+        found = apply_filter(FilterChoice(kind), time_s, raw)
+        live = make_online_filter(FilterChoice(kind))
         stepped = np.stack([live.step(float(t), row)[1] for t, row in zip(time_s, raw, strict=True)])
         for values in (found, stepped):
             assert np.abs(np.diff(values[20:140], axis=0)).mean() < 0.7 * np.abs(np.diff(raw[20:140], axis=0)).mean()
-    assert filtered(FilterChoice("median"), time_s, raw).max() < 0.6
-    np.testing.assert_array_equal(filtered(FilterChoice("none"), time_s, raw), raw)
+    assert apply_filter(FilterChoice("median"), time_s, raw).max() < 0.6
+    np.testing.assert_array_equal(apply_filter(FilterChoice("none"), time_s, raw), raw)
 
 
 def test_closed_lids_and_lips_stay_closed() -> None:
@@ -181,7 +181,7 @@ def test_timecodes_that_repeat_do_not_break_a_filter(kind: str) -> None:
     assert np.isfinite(found.weights).all()
     np.testing.assert_allclose(np.linalg.norm(found.head_rotation_wxyz, axis=1), 1, atol=1e-5)
     assert np.abs(found.weights - take.weights).max() < 0.15
-    live = online(FilterChoice(kind))
+    live = make_online_filter(FilterChoice(kind))
     stepped = np.stack([live.step(float(t), row)[1] for t, row in zip(time_s, wave, strict=True)])
     assert np.isfinite(stepped).all()
 
@@ -214,7 +214,7 @@ def test_the_live_median_is_as_late_as_it_says_and_keeps_a_blink(delay: int) -> 
     raw = clean.copy()
     raw[30] = 1.0  # a single wild frame
     choice = FilterChoice("median", delay=delay)
-    live = online(choice)
+    live = make_online_filter(choice)
     answers = [live.step(float(t), row) for t, row in zip(time_s, raw, strict=True)]
     of_s, found = np.array([a for a, _ in answers]), np.concatenate([b for _, b in answers])
     assert found[20:45].max() < 0.01

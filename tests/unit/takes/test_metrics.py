@@ -16,7 +16,7 @@ def test_jitter_is_the_mean_distance_moved() -> None:
     deltas = np.zeros((1, 4, 3), np.float32)
     deltas[0, 1] = (0.003, 0.004, 0)
     deltas[0, 3] = (0, 0, -0.010)
-    found = metrics.jitter(np.array([[0.0], [1.0], [0.5], [0.5]]), deltas)
+    found = metrics.measure_jitter(np.array([[0.0], [1.0], [0.5], [0.5]]), deltas)
     assert np.isnan(found[0])
     assert_allclose(found[1:], [0.015 / 4, 0.0075 / 4, 0.0], rtol=1e-6)
 
@@ -27,21 +27,21 @@ def test_jitter_from_weights_is_jitter_from_vertices(monkeypatch: pytest.MonkeyP
     deltas[:, 20:] = 0
     vertices = np.einsum("fk,kvc->fvc", weights, deltas)
     expected = metrics.jitter_of_vertices(vertices)
-    assert_allclose(metrics.jitter(weights, deltas), expected, rtol=1e-4)
+    assert_allclose(metrics.measure_jitter(weights, deltas), expected, rtol=1e-4)
     monkeypatch.setattr(metrics, "_BLOCK_NUMBERS", 200)  # several blocks
-    assert_allclose(metrics.jitter(weights, deltas), expected, rtol=1e-4)
+    assert_allclose(metrics.measure_jitter(weights, deltas), expected, rtol=1e-4)
 
 
 def test_jitter_is_unknown_next_to_missing_frames() -> None:
     solved = np.array([True, True, False, True, True])
-    found = metrics.jitter(RNG.uniform(0, 1, (5, 2)), np.ones((2, 3, 3), np.float32), solved)
+    found = metrics.measure_jitter(RNG.uniform(0, 1, (5, 2)), np.ones((2, 3, 3), np.float32), solved)
     assert np.isnan(found).tolist() == [True, False, True, True, False]
 
 
 def test_jitter_of_nothing() -> None:
-    assert metrics.jitter(np.zeros((0, 2)), np.ones((2, 3, 3), np.float32)).shape == (0,)
-    assert np.isnan(metrics.jitter(np.zeros((1, 2)), np.ones((2, 3, 3), np.float32))).all()
-    assert_allclose(metrics.jitter(np.ones((3, 2)), np.zeros((2, 3, 3), np.float32))[1:], 0)
+    assert metrics.measure_jitter(np.zeros((0, 2)), np.ones((2, 3, 3), np.float32)).shape == (0,)
+    assert np.isnan(metrics.measure_jitter(np.zeros((1, 2)), np.ones((2, 3, 3), np.float32))).all()
+    assert_allclose(metrics.measure_jitter(np.ones((3, 2)), np.zeros((2, 3, 3), np.float32))[1:], 0)
 
 
 def test_rmse_of_vertices_and_of_the_driven_rig_agree() -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.merge import merged, reference_pose, rows_of, solved_range
+from facecap_addon.takes.merge import merge_takes, reference_pose, rows_of, solved_range
 from facecap_addon.takes.names import Origin, claim_stem
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import STATUS_MISSING, STATUS_SOLVED, Take
-from facecap_addon.takes.versions import found, home_of, id_of, identified, keep
+from facecap_addon.takes.versions import add_id, find_take, home_of, id_of, keep
 
 
 def make_take(frames: int = 60, seed: int = 3, rate: float = 25.0, missing: tuple[int, ...] = ()) -> Take:
@@ -57,7 +57,7 @@ def steps_mm(take: Take) -> np.ndarray:
 def test_a_range_goes_into_its_take_without_a_jump_and_leaves_the_rest_to_the_bit() -> None:
     base = make_take()
     part = moved_range(base, 20, 40)
-    result = merged(base, part)
+    result = merge_takes(base, part)
     outside = np.ones(60, bool)
     outside[20:41] = False
     assert result.frame_count == 60
@@ -74,24 +74,24 @@ def test_a_range_goes_into_its_take_without_a_jump_and_leaves_the_rest_to_the_bi
 
 def test_the_reference_stays_the_first_takes_however_often_ranges_are_solved() -> None:
     base = make_take()
-    once = merged(base, moved_range(base, 0, 30))
-    twice = merged(once, moved_range(once, 25, 59))
+    once = merge_takes(base, moved_range(base, 0, 30))
+    twice = merge_takes(once, moved_range(once, 25, 59))
     np.testing.assert_array_equal(reference_pose(twice), reference_pose(base))
 
 
 def test_a_range_that_reaches_the_ends_is_not_faded_there() -> None:
     base = make_take()
     part = moved_range(base, 0, 20)
-    np.testing.assert_array_equal(merged(base, part).weights[0], part.weights[0])
+    np.testing.assert_array_equal(merge_takes(base, part).weights[0], part.weights[0])
     part = moved_range(base, 40, 59)
-    np.testing.assert_array_equal(merged(base, part).weights[-1], part.weights[-1])
+    np.testing.assert_array_equal(merge_takes(base, part).weights[-1], part.weights[-1])
 
 
 def test_frames_without_a_face_are_taken_from_where_there_is_one() -> None:
     base = make_take(missing=(20, 28))
     whole = make_take(missing=(30,))
     part = moved_range(whole, 20, 40)
-    result = merged(base, part)
+    result = merge_takes(base, part)
     assert result.solved.all()
     np.testing.assert_array_equal(result.weights[20], part.weights[0])
     np.testing.assert_array_equal(result.weights[30], base.weights[30])
@@ -100,7 +100,7 @@ def test_frames_without_a_face_are_taken_from_where_there_is_one() -> None:
 def test_a_range_that_reaches_beyond_its_take_makes_it_longer() -> None:
     whole = make_take()
     base = rows_of(whole, np.arange(60) < 30)
-    result = merged(base, moved_range(whole, 25, 59))
+    result = merge_takes(base, moved_range(whole, 25, 59))
     np.testing.assert_allclose(result.time_s, whole.time_s)
     assert result.solved.all()
     assert steps_mm(result).max() < 8.0
@@ -109,20 +109,20 @@ def test_a_range_that_reaches_beyond_its_take_makes_it_longer() -> None:
 def test_what_looks_ahead_is_the_takes() -> None:
     base = replace(make_take(), gaze_rad=np.full((60, 2, 2), 0.1, np.float32))
     part = replace(moved_range(base, 20, 40), gaze_rad=np.full((21, 2, 2), -0.2, np.float32))
-    np.testing.assert_allclose(merged(base, part).gaze_rad, 0.1, atol=1e-6)
+    np.testing.assert_allclose(merge_takes(base, part).gaze_rad, 0.1, atol=1e-6)
 
 
 def test_a_range_of_another_character_is_refused() -> None:
     base = make_take()
     with pytest.raises(FacecapError, match="does not fit"):
-        merged(base, replace(moved_range(base, 3, 9), channels=("a", "b")))
+        merge_takes(base, replace(moved_range(base, 3, 9), channels=("a", "b")))
 
 
 def test_every_take_that_had_a_name_is_kept(tmp_path: Path) -> None:
     kept = []
     for seed in range(3):
         keep(tmp_path, "take", [tmp_path / "take.take.npz", tmp_path / "take.livelink.csv"])
-        save_take(tmp_path / "take.take.npz", identified(make_take(seed=seed)))
+        save_take(tmp_path / "take.take.npz", add_id(make_take(seed=seed)))
         (tmp_path / "take.livelink.csv").write_text(f"curves {seed}")
         kept.append(keep(tmp_path, "take", [tmp_path / "take.take.npz", tmp_path / "take.livelink.csv"]))
     assert len(set(kept)) == 3
@@ -152,14 +152,14 @@ def test_results_of_earlier_versions_and_edited_ones_are_kept_too(tmp_path: Path
 
 def test_a_version_that_was_cleared_away_is_found_under_its_name_only_if_it_is_the_same(tmp_path: Path) -> None:
     named = tmp_path / "take.take.npz"
-    save_take(named, identified(make_take(seed=1)))
+    save_take(named, add_id(make_take(seed=1)))
     path = keep(tmp_path, "take", [named])
-    assert path is not None and found(path) == path
+    assert path is not None and find_take(path) == path
     path.unlink()
-    assert found(path) == named
-    save_take(named, identified(make_take(seed=2)))
+    assert find_take(path) == named
+    save_take(named, add_id(make_take(seed=2)))
     with pytest.raises(FacecapError, match="no longer there"):
-        found(path)
+        find_take(path)
 
 
 def test_clips_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ....errors import FacecapError
-from ....takes.between import resampled
+from ....takes.between import resample
 from ....takes.merge import reference_pose
 from ....takes.take import Take
 from ..footage import scene_rate
@@ -267,7 +267,7 @@ def whole_frames(time_s: NDArray[np.float64], scene: bpy.types.Scene, start_fram
 def on_whole_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> Take:
     """A take at whole scene frames, between those at which its face was filmed."""
     frames = whole_frames(take.time_s[take.solved], scene, start_frame)
-    return resampled(take, (frames - start_frame) / scene_rate(scene))
+    return resample(take, (frames - start_frame) / scene_rate(scene))
 
 
 def gained(obj: bpy.types.Object, take: Take, gain: float) -> NDArray[np.float64]:
