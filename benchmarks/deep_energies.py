@@ -55,7 +55,7 @@ class Scene:
     """A rendered clip and everything that is true of it.
 
     Attributes:
-        name, clip: what it is and where.  rig, embedding, rehearsal, observations: as for a solve.
+        name, clip: what it is and where.  rig, embedding, response, observations: as for a solve.
         weights: (F, K).  camera_from_rig: (F, 4, 4) m.  focal_px: of the camera.
         skin: (V,) bool, vertices that count.
     """

@@ -68,7 +68,7 @@ def embedding_of(rig: BlendshapeRig, name: str, *, fresh: bool = False):
 
 
 def response_of(rig: BlendshapeRig, name: str, *, fresh: bool = False) -> NetworkResponse:
-    """The rig's rehearsal, kept in .cache between runs."""
+    """The network's response to the rig, kept in .cache between runs."""
     cached = CACHE / f"{name}.rehearsal.npz"
     if cached.exists() and not fresh:
         return load_response(cached)

@@ -38,7 +38,7 @@ def true_state(scene: Scene, mesh: RenderMesh) -> DeepState:
 
 
 def face_points(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState) -> np.ndarray:
-    """(N, P, 3) m: the tracers' places in the camera's space."""
+    """(N, P, 3) m: the surface points' places in the camera's space."""
     points = head_points(mesh, state.weights, state.jaw).numpy()[:, surface_points.vertices]
     at = np.einsum("pc,npcd->npd", surface_points.barycentric, points)
     return at @ state.rotation.transpose(0, 2, 1) + state.translation[:, None]

@@ -16,7 +16,7 @@ class Fragments:
 
     Attributes:
         triangle: (N, H, W) int32, the triangle that each pixel sees, -1 for none.
-        nearness: (N, H, W) 1/m, one over the depth of what each pixel sees, 0 where it sees nothing.
+        inverse_depth: (N, H, W) 1/m, one over the depth of what each pixel sees, 0 where it sees nothing.
         pixel: (P,) int64, covered pixels, counted through all pictures: (n H + y) W + x.
         corner: (P, 3) int64, corners of the triangle seen, counted through all vertices: n V + v.
         vertices: V, the mesh's vertices.

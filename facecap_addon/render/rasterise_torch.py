@@ -54,7 +54,7 @@ def _draw(
     triangles: Tensor,
     size: tuple[int, int],
 ) -> None:
-    """Write some triangles into (N H W) int64 codes: nearness above, triangle below, the largest wins."""
+    """Write some triangles into (N H W) int64 codes: inverse depth above, triangle below, the largest wins."""
     height, width = size
     total = count[:, 0] * count[:, 1]
     owner = torch.repeat_interleave(torch.arange(len(which), device=which.device), total)

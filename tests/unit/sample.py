@@ -1,4 +1,4 @@
-"""The sample head as the command line reads it, with its landmarks and rehearsal, for tests of the fit."""
+"""The sample head as the command line reads it, with its landmarks and the measured response, for tests of the fit."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def problem():
     rest[[1, 3, 5]] = rest[[0, 2, 4]] + np.float32(0.002)
     deltas = random.normal(0, 0.01, (channels, landmarks, 3)).astype(np.float32)
     deltas[:, [1, 3, 5]] = 0.9 * deltas[:, [0, 2, 4]]
-    deltas[5:, [1, 3, 5]] = deltas[5:, [0, 2, 4]]  # two habits, which move no gaps
+    deltas[5:, [1, 3, 5]] = deltas[5:, [0, 2, 4]]  # two error modes, which move no gaps
     geometry = make_geometry(rest, deltas[:5], deltas[5:], np.array([0, 2, 4]), np.array([1, 3, 5]))
     state = State(
         Rotation.random(frames, random_state=1).as_matrix(),
