@@ -73,9 +73,9 @@ class Pass:
 
     Attributes:
         name: for people, and for the parts that are kept.  stages: in order.
-        judged: whether it says which frames are to be believed.
-        settles_face: whether skin and light are worth estimating again after it.
-        shades: whether folds have changed so much since the last pass that their light is found anew.
+        finds_failures: whether it says which frames are to be believed.
+        updates_appearance: whether skin and light are worth estimating again after it.
+        updates_occlusion: whether folds have changed so much since the last pass that their light is found anew.
     """
 
     name: str

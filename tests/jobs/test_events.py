@@ -120,7 +120,8 @@ def test_every_stage_that_a_job_reports_has_a_caption() -> None:
     """Those named in the code of jobs and of what they run; and each stage of the registry is reported somewhere."""
     rooms = Path(registry.__file__).parent.parent
     code = "\n".join(path.read_text(encoding="utf-8") for path in rooms.rglob("*.py") if path.name != "registry.py")
-    reported = set(re.findall(r'(?:\bProgress|\brun_threaded|\bsay|\bon_progress|\.progress|\bPass)\(\s*"([a-z ]+)"', code))
+    reporters = r"(?:\bProgress|\brun_threaded|\bsay|\bon_progress|\.progress|\bPass)"
+    reported = set(re.findall(reporters + r'\(\s*"([a-z ]+)"', code))
     assert len(reported) > 25
     assert reported <= set(CAPTIONS)
     assert {name for job in JOBS for name, _ in job.stages} == set(CAPTIONS)
@@ -170,8 +171,8 @@ def test_expected_failures_are_told_in_words(raised: BaseException, code: int, w
 def test_nothing_but_events_reaches_stdout() -> None:
     code = (
         "import os, sys\n"
-        "from facecap_addon.jobs.runtime.stdout_redirect import claimed_stdout\n"
-        "with claimed_stdout() as stream:\n"
+        "from facecap_addon.jobs.runtime.stdout_redirect import redirect_stdout\n"
+        "with redirect_stdout() as stream:\n"
         "    print('a stray print'); os.write(1, b'a native library\\n')\n"
         "    stream.write('{}\\n')\n"
         "print('afterwards')\n"
@@ -181,7 +182,7 @@ def test_nothing_but_events_reaches_stdout() -> None:
     assert "a stray print" in done.stderr and "a native library" in done.stderr
 
 
-def test_stepwise_reports_returns_and_raises() -> None:
+def test_run_threaded_reports_returns_and_raises() -> None:
     def work(say: Any) -> str:
         for i in range(3):
             say(i, 3)
@@ -204,7 +205,7 @@ def test_stepwise_reports_returns_and_raises() -> None:
         list(run_threaded("fit", fail))
 
 
-def test_a_closed_stepwise_ends_its_work() -> None:
+def test_a_closed_run_threaded_ends_its_work() -> None:
     ended: list[str] = []
 
     def work(say: Any) -> None:

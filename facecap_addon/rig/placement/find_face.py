@@ -59,7 +59,7 @@ class Found:
 
 
 def find_face(rig: BlendshapeRig, mesh: Mesh, landmarker: Landmarker) -> Found:
-    """Look at a mesh from all sides until a face looks back, then turn until it is seen from the front.
+    """Render a mesh from all sides until a face is detected, then turn the view until it is seen from the front.
 
     The network imagines faces on skulls and ears, and is sure of them. What it finds is therefore measured in space:
     it has to be of a face's shape, lie where the keys move the mesh, and be as symmetric as the mesh.

@@ -92,7 +92,7 @@ class RenderedView:
 
 
 def view_px(picture_px: NDArray[np.floating]) -> F64:
-    """Pixels of the view from pixels of `Sight.picture`, which is half as large."""
+    """Pixels of the view from pixels of `RenderedView.picture`, which is half as large."""
     return (np.asarray(picture_px, np.float64) + 0.5) * 2 - 0.5
 
 
