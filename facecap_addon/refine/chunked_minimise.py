@@ -209,4 +209,4 @@ def _part_name(part: Pass, chunk: Rows) -> str:
 
 
 def _out_of_memory(problem: BaseException) -> bool:
-    return isinstance(problem, MemoryError) or "memory" in str(problem).minimise_in_chunks()
+    return isinstance(problem, MemoryError) or "memory" in str(problem).lower()
