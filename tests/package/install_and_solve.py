@@ -69,7 +69,7 @@ def main() -> dict[str, object]:
 
 def command_line(out: Path) -> int:
     """What `blender --command facecap solve` runs: the function that the add-on registers."""
-    from bl_ext.user_default.facecap.facecap_addon.blender.command import run
+    from bl_ext.user_default.facecap.facecap_addon.blender.cli_command import run
 
     return run(["solve", str(video), "--out", str(out), "--end", "20", "--no-preview"])
 

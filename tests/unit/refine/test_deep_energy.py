@@ -117,7 +117,8 @@ def test_a_second_camera_tells_depth(models: object) -> None:
             away[len(views)].append(float(ended.translation[0, 2] - truth.translation[0, 2]) * 1000)
     alone, both = (np.sqrt(np.mean(np.square(away[count]))) for count in (1, 2))
     # One camera does well on pictures from our own renderer; `benchmarks.two_cameras` compares them on Cycles' renders.
-    assert both < alone / 2, away
+    # Where the landmarks lie on the mesh is chance to a part of a millimetre, and so is what one camera misses by.
+    assert both < 0.6 * alone, away
     assert both < 1.0
 
 
@@ -142,11 +143,11 @@ def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, 
     energy.mesh = head
     column = 1 if unknown == "turn" else 6 + head.channels.index(unknown)
     look, columns = energy.appearance[0], np.array([column])
-    size = energy.looks.size
+    size = energy.ensemble.size
     step, aside = np.zeros((1, head.unknowns)), np.zeros((1, head.unknowns))
     step[0, column] = 0.02
     differences, derivatives = [], []
-    for place_m in (0.0, 0.0007, 0.0014):  # where pixels fall on outlines is chance: several places even it out
+    for place_m in np.arange(7) * 0.0003:  # where pixels fall on outlines is chance: several places even it out
         aside[0, 3] = place_m
         frame = FRAME.with_step(aside, head)
         _, change = differentiate_picture(head, frame, energy.views[0], energy.plates[0], look, size, columns)
