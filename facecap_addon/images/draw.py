@@ -24,7 +24,7 @@ def draw_text(image: U8, place: tuple[float, float], text: str, size_px: float, 
         place: (x, y) px of its left end, on the line that the letters stand on.
         size_px: height of the font.
     """
-    mask = Image.new("L", image.shape[1::-1])
+    mask = Image.new("L", (image.shape[1], image.shape[0]))
     ImageDraw.Draw(mask).text(place, text, fill=255, font=_font(size_px), anchor="ls")
     _blend(image, mask, color)
 

@@ -159,7 +159,8 @@ def _largest_patch(mask: Bools, depth: NDArray[np.float32], step: float) -> Bool
     """The largest connected part of a mask, cut where a pixel lies deeper than its neighbour by more than a step."""
     known = np.where(mask, depth, np.float32(1e9))
     nearest = ndimage.grey_erosion(known, footprint=ndimage.generate_binary_structure(2, 1), mode="nearest")
-    label, count = ndimage.label(mask & (known - nearest <= step))
+    label = np.zeros(mask.shape, np.int32)
+    count = ndimage.label(mask & (known - nearest <= step), output=label)
     return label == 1 + int(np.bincount(label.ravel())[1:].argmax()) if count else mask
 
 
@@ -237,7 +238,7 @@ def nearest_pixel(shown: Bools, points_px: F64) -> NDArray[np.intp]:
     outside = ~shown[y, x]
     if outside.any() and shown.any():
         # The nearest pixel of a mask to one outside of it lies on the mask's border.
-        rows, columns = np.nonzero(shown & ~ndimage.binary_erosion(shown))
+        rows, columns = np.nonzero(shown & ~np.asarray(ndimage.binary_erosion(shown), np.bool_))
         border = np.stack([columns, rows], axis=1)
         pixel[outside] = border[cKDTree(border).query(pixel[outside])[1]]
     return pixel
