@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...generate.emotions import EXPRESSIONS
 from ...settings_schema import setting
+from .pytorch import PRECISIONS, device_setting
 from .retarget import WarpSettings
 
 
@@ -88,25 +89,12 @@ class TrainGeneratorSettings:
         min=0,
         max=1_000_000,
     )
-    device: str = setting(
-        "auto",
-        help="Where PyTorch computes",
-        choices=("auto", "cpu", "cuda"),
-        choice_labels={
-            "auto": ("Automatic", "The graphics card where there is one"),
-            "cpu": ("CPU", "The processor"),
-            "cuda": ("GPU (CUDA)", "An NVIDIA graphics card"),
-        },
-    )
+    device: str = device_setting()
     tensorboard: bool = setting(False, help="Write TensorBoard event files, where its package is installed")
     precision: str = setting(
         "auto",
         help="Precision of the network: bf16 is faster on graphics cards, and on new processors in large batches",
-        choices=("auto", "fp32", "bf16"),
-        choice_labels={
-            "auto": ("Automatic", "What is fastest here without losing accuracy"),
-            "fp32": ("32-Bit", "Full precision"),
-            "bf16": ("16-Bit", "Less memory, faster on graphics cards and new processors"),
-        },
+        choices=tuple(PRECISIONS),
+        choice_labels=PRECISIONS,
     )
     threads: int = setting(1, help="Processor threads; with small batches more than one hardly helps", min=1, max=128)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...refine.settings import DeepSettings
 from ...settings_schema import setting
 from .output import OutputSettings
+from .pytorch import device_setting
 
 ENDING = ".refined"
 """What stands between a refined take's name and its ending."""
@@ -27,14 +28,5 @@ class RefineSettings(DeepSettings, OutputSettings):
         None, help="JSON file of further calibrated cameras, as the panel writes it; see docs/refine.md"
     )
     flow_model: Path | None = setting(None, help="TorchScript network for optical flow; if not given: OpenCV's DIS")
-    device: str = setting(
-        "auto",
-        help="Where PyTorch computes",
-        choices=("auto", "cpu", "cuda"),
-        choice_labels={
-            "auto": ("Automatic", "The graphics card where there is one"),
-            "cpu": ("CPU", "The processor"),
-            "cuda": ("GPU (CUDA)", "An NVIDIA graphics card"),
-        },
-    )
+    device: str = device_setting()
     threads: int = setting(2, help="Processor threads", min=1, max=64)

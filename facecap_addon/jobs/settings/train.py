@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...learn.networks.registry import NETWORKS, PRESETS
 from ...settings_schema import setting
+from .pytorch import PRECISIONS, device_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,25 +108,12 @@ class TrainSettings:
         help="Compare with a fast solve on the validation shots when the training is done",
         label="Compare at the End",
     )
-    device: str = setting(
-        "auto",
-        help="Where PyTorch computes",
-        choices=("auto", "cpu", "cuda"),
-        choice_labels={
-            "auto": ("Automatic", "The graphics card where there is one"),
-            "cpu": ("CPU", "The processor"),
-            "cuda": ("GPU (CUDA)", "An NVIDIA graphics card"),
-        },
-    )
+    device: str = device_setting()
     precision: str = setting(
         "auto",
         help="Precision of the network: bf16 is faster on graphics cards and new processors",
-        choices=("auto", "fp32", "bf16"),
-        choice_labels={
-            "auto": ("Automatic", "What is fastest here without losing accuracy"),
-            "fp32": ("32-Bit", "Full precision"),
-            "bf16": ("16-Bit", "Less memory, faster on graphics cards and new processors"),
-        },
+        choices=tuple(PRECISIONS),
+        choice_labels=PRECISIONS,
     )
     checkpoint_minutes: float = setting(5.0, help="Time between checkpoints", unit="min", min=0.01, max=1440)
     tensorboard: bool = setting(True, help="Write TensorBoard event files, where its package is installed")
