@@ -23,6 +23,7 @@ from ..rig.network_response import NetworkResponse
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
 from .energies.energy import Energy, energy_of
 from .energies.expression_prior import Expectation, aligned_shape, expected_weights, load_prior, measure_bare_face
+from .energies.visible_frames import VisibleFrames
 from .energies.weight_priors import channel_priors
 from .gaze import MAX_GAZE_RAD
 from .levenberg_marquardt import minimise_frames
@@ -30,7 +31,6 @@ from .normal_equations import State
 from .result import measure_frames
 from .settings import FitSettings
 from .solve import subject_of
-from .visible_frames import VisibleFrames
 
 CALIBRATION_FRAMES = 24
 """Frames with a face that what is constant is found from."""

@@ -12,9 +12,9 @@ from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .calibrate import Calibration
 from .confidence import region_confidence
+from .energies.visible_frames import VisibleFrames
 from .gaze import gaze_angles, straight_ahead
 from .normal_equations import MM, State, residuals_mm
-from .visible_frames import VisibleFrames
 
 _AT_ONCE = 256
 

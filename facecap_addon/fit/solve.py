@@ -22,12 +22,12 @@ from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
 from .energies.landmark_terms import LandmarkTerms, set_errors, terms_for
+from .energies.visible_frames import find_named_neutral, find_visible_frames
 from .energies.weight_priors import channel_priors
 from .levenberg_marquardt import minimise, minimise_frames
 from .normal_equations import Geometry, State, make_geometry
 from .result import take_of
 from .settings import FitSettings
-from .visible_frames import find_named_neutral, find_visible_frames
 
 OnProgress = Callable[[int, int], None]
 

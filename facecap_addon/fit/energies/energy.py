@@ -12,8 +12,8 @@ from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name, region_of
 from ..levenberg_marquardt import Terms
 from ..normal_equations import MM
-from ..visible_frames import VisibleFrames
 from .expression_prior import Expectation
+from .visible_frames import VisibleFrames
 from .weight_priors import ChannelPriors, prior_mean
 
 ROBUST_MM = 6.0

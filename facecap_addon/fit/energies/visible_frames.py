@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F64
-from ..errors import FacecapError, NoFaceError
-from ..landmarks.observations import Observations
-from ..landmarks.protocol import PRESENCE_THRESHOLD
-from .energies.contact import CONTACT, measure_closedness, shut_degree
-from .energies.landmark_terms import LandmarkTerms
+from ...arrays import F64
+from ...errors import FacecapError, NoFaceError
+from ...landmarks.observations import Observations
+from ...landmarks.protocol import PRESENCE_THRESHOLD
+from .contact import CONTACT, measure_closedness, shut_degree
+from .landmark_terms import LandmarkTerms
 
 _NEAR_FRAMES = 2
 
