@@ -35,7 +35,7 @@ _undo: list[Callable[[], None]] = []
 
 def register() -> None:
     """Register every class and hook in order; if one fails, take back those before it and raise."""
-    import bpy
+    import bpy  # the module is read without Blender, too: by tests and by tools
 
     if _undo:
         unregister()

@@ -173,21 +173,21 @@ def train(folder: str | Path, *, on_progress: OnProgress | None = None, **settin
 
 def load_take(path: str | Path) -> Take:
     """Read a take. Raises FacecapError if it is damaged or none."""
-    from .takes.npz import load_take as read
+    from .takes.npz import load_take as read  # here and below: nothing heavy until it is used
 
     return read(Path(path))
 
 
 def save_take(path: str | Path, take: Take) -> None:
     """Write a take, completely or not at all. Raises FacecapError if it cannot be written."""
-    from .takes.npz import save_take as write
+    from .takes.npz import save_take as write  # see load_take
 
     write(Path(path), take)
 
 
 def load_rig(path: str | Path) -> BlendshapeRig:
     """Read a rig .npz: a mesh and its shape keys. Raises FacecapError if it is damaged or none."""
-    from .rig.blendshapes import load_rig as read
+    from .rig.blendshapes import load_rig as read  # see load_take
 
     return read(Path(path))
 
@@ -202,6 +202,7 @@ def run_job(name: str, settings: dict[str, Any], on_progress: OnProgress | None 
     Raises:
         FacecapError: a setting is unknown or out of range, or what the job raises.
     """
+    # see load_take
     from .jobs.registry import job_named, stages_of
     from .jobs.runtime.eta import StageClock
     from .settings_schema import from_json

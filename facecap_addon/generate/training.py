@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ..arrays import F32, Rows
@@ -233,9 +235,6 @@ def probe_of(model: bytes) -> Probe:
 
 def _store_in_half(model: bytes) -> bytes:
     """The same network with large weights in 16 bits and a cast behind each."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
     graph = (loaded := onnx.load_from_string(model)).graph
     casts = []
     for item in list(graph.initializer):
@@ -252,8 +251,6 @@ def _store_in_half(model: bytes) -> bytes:
 
 
 def _add_metadata(model: bytes, text: str) -> bytes:
-    import onnx
-
     loaded = onnx.load_from_string(model)
     entry = loaded.metadata_props.add()
     entry.key, entry.value = "facecap", text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,14 @@ from ..learn.data.labelled_images import find_stills
 from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set
 from ..solvers.crop import Box
+from ..takes.npz import load_take
 from .dataset_shots import add_cache, add_curves, add_drawn, add_take
 from .runtime.blender_process import BlenderHook, ask_blender, reporting
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
 from .steps.character import character_source, characters_in, read_rig
-
-ASPECT = 3 / 4
-"""Width by height of the crop: the paper's 240 × 320."""
+from .steps.provenance import settings_of
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,7 @@ class DatasetResult:
         }
 
 
-def run(
-    settings: DatasetSettings, *, blender_hook: BlenderHook | None = None
-) -> Generator[Progress, None, DatasetResult]:
+def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -> Steps[DatasetResult]:
     """Add to a training set, or check it.
 
     Raises:
@@ -108,21 +104,18 @@ def with_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
     first = training_set.shots[0]
     size = open_footage(training_set.video_of(first), fps=first.fps).size_px
     boxes = np.concatenate([training_set.rows_of(shot).box for shot in training_set.shots])
-    crop = proposed_crop(boxes, size, ASPECT)
+    crop = proposed_crop(boxes, size)
     side = next((shot for shot in training_set.shots if shot.side_video is not None), None)
     # The second camera is taken as it was framed: its footage shows a face from the side.
     return replace(training_set, crop=crop, side_crop=None if side is None else (0.0, 0.0, 1.0, 1.0))
 
 
-def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Generator[Progress, None, TrainingSet]:
+def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Steps[TrainingSet]:
     """The set, or a new one with the character that is named."""
     if (settings.folder / "set.json").is_file():
         return open_set(settings.folder)
     character = settings.character
     if character is None and settings.take is not None:
-        from ..takes.npz import load_take
-        from .refine import settings_of
-
         character = settings_of(load_take(settings.take), settings.take).character
     rig, _ = yield from read_rig(
         character_source(character), blender=settings.blender, hook=hook, folder=characters_in(settings.folder)
@@ -132,7 +125,7 @@ def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Generator[Pr
 
 def _with_points(
     settings: DatasetSettings, training_set: TrainingSet, video: Path, hook: BlenderHook | None
-) -> Generator[Progress, None, DatasetSettings]:
+) -> Steps[DatasetSettings]:
     """The settings with an Alembic file's vertices as an MDD file in the set's folder, which Blender writes."""
     assert settings.cache is not None
     if not settings.cache.is_file():

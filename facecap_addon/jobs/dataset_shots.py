@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,32 +12,36 @@ from numpy.typing import NDArray
 from ..arrays import F32
 from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
+from ..footage.write import video_steps
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.upright import stand_upright
 from ..learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
 from ..learn.data.resample import at_times, nearest_rows
+from ..learn.data.synthetic_motion import head_curves, shot_curves
 from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
 from ..rig.channels import arkit_name
+from ..rig.embedding import LandmarkEmbedding
 from ..solvers.face_keypoints import face_points, mark_up
 from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.npz import load_take
 from ..takes.point_cache import read_point_cache
 from ..takes.take import STATUS_SOLVED, Take
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
+from .runtime.require_torch import check_torch
 from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
+from .steps.character import characters_in, embedding_of
+from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import OutputFiles
+from .steps.provenance import settings_of
 
-Steps = Generator[Progress, None, TrainingSet]
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
 
 
-def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps:
+def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps[TrainingSet]:
     """A solved take, or a range of it, with the footage it was solved from."""
-    from .refine import settings_of
-
     take = load_take(path)
     solved = settings_of(take, path)
     if take.provenance.get("upside_down"):
@@ -61,7 +65,9 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box, points))
 
 
-def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path, notes: list[str]) -> Steps:
+def add_curves(
+    settings: DatasetSettings, training_set: TrainingSet, video: Path, notes: list[str]
+) -> Steps[TrainingSet]:
     """Footage with curves that were recorded or animated elsewhere; what there is to say goes into `notes`."""
     assert settings.curves is not None
     curves = (
@@ -94,7 +100,9 @@ def add_curves(settings: DatasetSettings, training_set: TrainingSet, video: Path
     return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box, points))
 
 
-def add_cache(settings: DatasetSettings, training_set: TrainingSet, video: Path, notes: list[str]) -> Steps:
+def add_cache(
+    settings: DatasetSettings, training_set: TrainingSet, video: Path, notes: list[str]
+) -> Steps[TrainingSet]:
     """Footage with a point cache of the character."""
     assert settings.cache is not None
     cache = read_point_cache(settings.cache)
@@ -133,14 +141,10 @@ def check_name(settings: DatasetSettings, training_set: TrainingSet, shot: ShotF
         )
 
 
-def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps:
+def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps[TrainingSet]:
     """The character drawn under varied curves."""
-    from .runtime.require_torch import check_torch
-
     check_torch()
     landmarker = open_landmarker(threads=settings.threads)
-    from .steps.character import characters_in, embedding_of
-
     embedding = yield from run_threaded(
         "character", lambda _: embedding_of(training_set.rig, landmarker, characters_in(settings.folder))
     )
@@ -172,19 +176,16 @@ def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: flo
 def _draw(
     settings: DatasetSettings,
     training_set: TrainingSet,
-    embedding: object,
+    embedding: LandmarkEmbedding,
     seconds: float,
     seed: int,
     on_frame: Callable[[int], None],
 ) -> ShotRows:
-    from ..footage.write import video_steps
+    # Here, after check_torch: what needs PyTorch.
     from ..learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
-    from ..learn.data.synthetic_motion import head_curves, shot_curves
     from ..refine.render_mesh import build_render_mesh
     from ..render.device import use_threads
-    from ..rig.embedding import LandmarkEmbedding
 
-    assert isinstance(embedding, LandmarkEmbedding)
     use_threads(settings.threads)
     rig = training_set.rig
     weights = shot_curves(rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
@@ -204,17 +205,13 @@ def _draw(
     return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)
 
 
-def _observed(
-    settings: DatasetSettings, training_set: TrainingSet, footage: Footage
-) -> Generator[Progress, None, Observations]:
+def _observed(settings: DatasetSettings, training_set: TrainingSet, footage: Footage) -> Steps[Observations]:
     """Landmarks of footage, kept beside the set."""
-    from .solve import find_landmarks, landmark_cache
-
     landmarker = open_landmarker(threads=settings.threads)
     if stand_upright(footage, landmarker).upside_down:
         raise _upside_down(footage.paths[0])
     files = OutputFiles(training_set.folder, "landmarks")
-    cache = landmark_cache(footage, landmarker, files.job)
+    cache = open_landmark_cache(footage, landmarker, files.job)
     yield from find_landmarks(footage, landmarker, cache)
     return cache.observations()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ..takes.npz import load_take, save_take
 from ..takes.take import Take
 from ..takes.versions import ID, add_id, home_of
 from .runtime.blender_process import BlenderHook
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.filter import ENDING, FilterSettings
 from .steps.character import character_source, characters_in, embedding_of, read_rig
@@ -53,9 +52,7 @@ class FilterResult:
         return {"take": str(self.take), "plot": plot, "lines": list(self.lines)}
 
 
-def run(
-    settings: FilterSettings, *, blender_hook: BlenderHook | None = None
-) -> Generator[Progress, None, FilterResult]:
+def run(settings: FilterSettings, *, blender_hook: BlenderHook | None = None) -> Steps[FilterResult]:
     """Filter a take.
 
     Raises:

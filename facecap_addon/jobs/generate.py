@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from ..settings_schema import to_json
 from ..takes.names import make_stem
 from ..takes.npz import save_take
 from ..takes.versions import add_id
-from .retarget import play_keys, retarget_sequence
-from .runtime.blender_process import BlenderHook, ask_blender
-from .runtime.progress import Progress
+from .runtime.blender_process import BlenderHook
+from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.generate import GenerateSettings
 from .steps.character import character_source, characters_in, embedding_of, read_rig, rig_key
-from .steps.outputs import OutputFiles, check_blend, write_blend, write_live_link
+from .steps.outputs import OutputFiles, ask_for_blend, write_live_link
+from .steps.point_cache import request_playing, retarget_sequence
 
 _WRITTEN = (ENDING.removeprefix("."), "png", "take.npz", "livelink.csv", "pc2", "blend")
 
@@ -62,9 +62,7 @@ class GenerateResult:
         return {name: None if path is None else str(path) for name, path in given.items()} | {"lines": list(self.lines)}
 
 
-def run(
-    settings: GenerateSettings, *, blender_hook: BlenderHook | None = None
-) -> Generator[Progress, None, GenerateResult]:
+def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) -> Steps[GenerateResult]:
     """Generate a performance.
 
     Raises:
@@ -100,21 +98,19 @@ def run(
         write_live_link(OutputFiles(out, stem), take)
         lines.append(f"Average error of the shape keys: {take.provenance['residual_mm']} mm")
         if settings.blend and source.is_blend:
-            blend = out / f"{stem}.blend"
             request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
-            request |= {"take": str(take_path.resolve()), "out": str(blend.resolve())}
+            request |= {"take": str(take_path.resolve())}
             request |= {"head": "auto" if settings.head else "none", "bone": settings.head_bone, "loop": settings.loop}
-            asking = ask_blender(request, blender=settings.blender, hook=blender_hook, folder=kept)
-            failure = yield from write_blend(asking, settings.blender, lines)
-            check_blend(failure, settings.blender)
-            blend = None if failure else blend
+            blend = yield from ask_for_blend(
+                request, out / f"{stem}.blend", blender=settings.blender, hook=blender_hook, folder=kept, notes=lines
+            )
     else:
         points = out / f"{stem}.pc2"
-        lines += yield from retarget_sequence(sequence, rig, landmarker, kept, settings, settings, points)
+        lines += yield from retarget_sequence(sequence, rig, landmarker, kept, settings, points)
         if settings.blend and source.is_blend:
-            target = out / f"{stem}.blend"
-            blend = yield from play_keys(
-                source, rig, points, target, settings, blender_hook, kept, lines, fps=sequence.fps
+            request = request_playing(source, rig, points, sequence.fps)
+            blend = yield from ask_for_blend(
+                request, out / f"{stem}.blend", blender=settings.blender, hook=blender_hook, folder=kept, notes=lines
             )
     lines += [str(path) for path in (landmarks, picture, take_path, points, blend) if path is not None]
     return GenerateResult(landmarks, picture, take_path, points, blend, tuple(lines))

@@ -36,14 +36,14 @@ from ..solvers.solver import TrainedSolver
 from ..takes.take import Take
 from .runtime.blender_process import BlenderHook
 from .runtime.events import FaceEvent
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
 from .steps.character import character_source, characters_in, embedding_of, read_rig, response_of
 from .steps.outputs import OutputFiles, write_live_link
 
 Controls = queue.SimpleQueue[bytes]
-Steps = Generator[Progress | FaceEvent, None, "LiveResult"]
+LiveSteps = Generator[Progress | FaceEvent, None, "LiveResult"]
 NEUTRAL, RECORD, STOP_RECORDING, END = b"n", b"r", b"s", b"q"
 _WAIT_S, _RATE_OVER = 0.1, 30
 _SHOWN_UNKNOWN, _USUAL_FPS = 6, 30
@@ -67,7 +67,9 @@ class LiveResult:
         return {"takes": [str(path) for path in self.takes], "lines": list(self.lines), "facts": self.facts}
 
 
-def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hook: BlenderHook | None = None) -> Steps:
+def run(
+    settings: LiveSettings, *, controls: Controls | None = None, blender_hook: BlenderHook | None = None
+) -> LiveSteps:
     """Capture until the source ends, the time is over or the job is cancelled.
 
     Args:
@@ -103,9 +105,7 @@ def run(settings: LiveSettings, *, controls: Controls | None = None, blender_hoo
         source.close()
 
 
-def _prepared(
-    settings: LiveSettings, rig: BlendshapeRig, notes: list[str]
-) -> Generator[Progress, None, tuple[Any, Any]]:
+def _prepared(settings: LiveSettings, rig: BlendshapeRig, notes: list[str]) -> Steps[tuple[Any, Any]]:
     """What makes the method, once the source is open; and head space from rig space, where they differ.
 
     What there is to say about a solver is added to `notes`.
@@ -169,7 +169,7 @@ class _Capture:
         self._told = self._ending = False
         self._head_from_rig = head_from_rig
 
-    def run(self, notes: list[str]) -> Steps:
+    def run(self, notes: list[str]) -> LiveSteps:
         began, mailbox, note = time.monotonic(), self._source.mailbox, " ".join(notes)
         self._lines += notes
         yield Progress("live", 0, 0, note or self._source.waiting)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ..atomic_file import atomic_path
-from ..errors import UNREADABLE, FacecapError
+from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
 from ..images.encode import encode_jpeg
@@ -24,22 +24,23 @@ from ..refine.settings import DeepSettings
 from ..reports.thumbnails import Thumbnail
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
-from ..settings_schema import from_json, to_json
+from ..settings_schema import to_json
 from ..takes.npz import load_take
 from ..takes.take import Take
 from ..takes.versions import ID, add_id, home_of
 from .runtime.blender_process import BlenderHook
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.stage_timer import StageTimer
 from .runtime.threaded_progress import Say, run_threaded_stages
 from .settings.output import OutputSettings
 from .settings.refine import ENDING, LIVE_NAME, RefineSettings
 from .settings.solve import SolveSettings
-from .solve import find_landmarks, landmark_cache, read_character
-from .steps.character import character_source
+from .steps.character import character_source, read_character
+from .steps.chunk_store import ChunkFolder
 from .steps.content_hash import content_key
 from .steps.frame_access import FrameAccess
+from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
     Account,
     OutputFiles,
@@ -54,6 +55,7 @@ from .steps.outputs import (
     write_take,
     write_vertices,
 )
+from .steps.provenance import settings_of
 from .steps.refine_cameras import videos_of
 from .steps.result import SolveResult
 
@@ -65,7 +67,7 @@ FORMAT = 2
 _SHOWN = 12
 
 
-def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, SolveResult]:
+def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) -> Steps[SolveResult]:
     """Refine a solve.
 
     Args:
@@ -88,7 +90,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         landmarker = open_landmarker(
             solved_with.landmarker, threads=settings.threads, model_path=solved_with.landmark_model
         )
-        cache = landmark_cache(footage, landmarker, source_files.job)
+        cache = open_landmark_cache(footage, landmarker, source_files.job)
     with timer.stage("landmarks"):
         yield from find_landmarks(footage, landmarker, cache)
         observations = cache.observations()
@@ -101,11 +103,11 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         yield Progress("character", 0, 1)
         output_settings = _with_outputs(solved_with, settings)
         character = yield from read_character(
-            character_source(solved_with.character), output_settings, landmarker, blender_hook, source_files
+            character_source(solved_with.character), output_settings, landmarker, blender_hook, source_files.characters
         )
         source, rig, embedding = character.source, character.rig, character.embedding
     key = refinement_key(settings, take, observations, rig, embedding, (*footage.paths, *camera_videos(settings)))
-    kept = KeptFolder(source_files.job / f"refine-{key}")
+    kept = ChunkFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
     with timer.stage("refine"):
         refined: RefineResult = yield from run_threaded_stages(
@@ -165,44 +167,6 @@ def take_in(settings: RefineSettings) -> Path:
     return found[0]
 
 
-def settings_of(take: Take, path: Path) -> SolveSettings:
-    """The settings a take was solved with. Raises FacecapError if it does not say."""
-    facts = take.provenance.get("settings")
-    if not isinstance(facts, dict):
-        raise FacecapError(
-            f"{path.name} does not say what it was solved from.", "Solve the footage with FaceCap first."
-        )
-    return from_json(SolveSettings, {**facts, "out": str(home_of(path))})
-
-
-class KeptFolder:
-    """Finished parts of a refinement, one file each; implements `refine.refine.Kept`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays of a part, or None if it is not there or damaged."""
-        try:
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as data:
-                return {key: data[key] for key in data.files}
-        except UNREADABLE:
-            return None
-
-    def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
-        """Write a part, completely or not at all."""
-        with atomic_path(self.folder / f"{name}.npz") as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **arrays)
-
-    def forget_others(self) -> None:
-        """Remove the parts of other refinements of the same solve."""
-        import shutil
-
-        for folder in self.folder.parent.glob("refine-*"):
-            if folder != self.folder:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
 class _Pictures:
     """Comparisons of footage and render: the latest for whoever watches, a few for the report."""
 
@@ -234,12 +198,11 @@ def _refine(
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
     landmarker: Landmarker,
-    kept: KeptFolder,
+    kept: ChunkFolder,
     shown: _Pictures,
     on_progress: Say,
 ) -> RefineResult:
-    from threadpoolctl import threadpool_limits
-
+    # Here, after check_torch: what needs PyTorch.
     from ..refine.flow.optical_flow import DisFlow, TorchFlow
     from ..refine.networks.landmark_module import open_module
     from ..refine.refine import Callbacks, Refinement

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding
 from ..takes.names import make_stem
-from .runtime.blender_process import BlenderHook, ask_blender
-from .runtime.progress import Progress
+from .runtime.blender_process import BlenderHook
+from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded, run_threaded_stages
 from .settings.shape_keys import ShapeKeysSettings
 from .steps.character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key
-from .steps.outputs import check_blend, write_blend
+from .steps.outputs import ask_for_blend
 
 _WRITTEN = ("keys.npz", "keys.png", "keys.blend")
 
@@ -52,9 +51,7 @@ class ShapeKeysResult:
         return {"rig": str(self.rig), "sheet": str(self.sheet), "blend": blend, "lines": list(self.lines)}
 
 
-def run(
-    settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None
-) -> Generator[Progress, None, ShapeKeysResult]:
+def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None) -> Steps[ShapeKeysResult]:
     """Make the shape keys of a head.
 
     Raises:
@@ -105,13 +102,10 @@ def run(
         write_image(temporary, key_sheet(made, ours))
     blend = None
     if settings.blend and target_source.is_blend:
-        blend = out / f"{stem}.keys.blend"
         request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
-        request |= {"out": str(blend.resolve()), "object": target_head.source.object or bare.name}
-        asking = ask_blender(request, blender=blender, hook=hook, folder=kept)
-        failure = yield from write_blend(asking, blender, lines)
-        check_blend(failure, blender)
-        blend = None if failure else blend
+        request["object"] = target_head.source.object or bare.name
+        copy = out / f"{stem}.keys.blend"
+        blend = yield from ask_for_blend(request, copy, blender=blender, hook=hook, folder=kept, notes=lines)
     lines += [str(path) for path in (target, sheet, blend) if path is not None]
     return ShapeKeysResult(target, sheet, blend, tuple(lines))
 

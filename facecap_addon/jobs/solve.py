@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,14 +16,11 @@ from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
 from ..footage.position import TIME_TOLERANCE_S
-from ..footage.read import Frame, read_frames
 from ..geometry.camera import focal_px_from_lens
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ..landmarks.registry import open_landmarker
-from ..landmarks.tracking.observe import FrameObservation, observe
 from ..landmarks.tracking.upright import stand_upright
-from ..reports.thumbnails import Thumbnail, make_thumbnail, thumbnail_rows
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
@@ -33,21 +28,22 @@ from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
 from ..takes.versions import add_id
+from .refine import run as refine
 from .runtime.blender_process import BlenderHook
-from .runtime.crash_report import versions
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.stage_timer import StageTimer
 from .runtime.threaded_progress import run_threaded
 from .settings.output import OutputSettings
+from .settings.refine import RefineSettings
 from .settings.solve import SolveSettings
 from .solve_trained import Vertices, is_trained, solve_expressions, take_from
-from .steps.character import Character, CharacterSource, character_source, find_character, response_of
+from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
-from .steps.into_take import CLIP, as_filmed, base_of, into, part_of, rows_in
-from .steps.landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
+from .steps.into_take import as_filmed, base_of, into, part_of, rows_in
+from .steps.landmark_cache import LandmarkCache
+from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
-    REPORT_EVERY,
     Account,
     OutputFiles,
     bake_ready,
@@ -61,12 +57,11 @@ from .steps.outputs import (
     write_take,
     write_vertices,
 )
+from .steps.provenance import add_provenance
 from .steps.result import SolveResult
 
-Steps = Generator[Progress, None, None]
 
-
-def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, SolveResult]:
+def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Steps[SolveResult]:
     """Solve footage.
 
     Args:
@@ -97,11 +92,11 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
     with timer.stage("character"):
         yield Progress("character", 0, 1)
-        character = yield from read_character(source, settings, landmarker, blender_hook, files)
+        character = yield from read_character(source, settings, landmarker, blender_hook, files.characters)
         source, rig, embedding = character.source, character.rig, character.embedding
     warnings += character.notes
     trained = is_trained(settings.method)
-    cache = landmark_cache(footage, landmarker, files.job)
+    cache = open_landmark_cache(footage, landmarker, files.job)
     reused = cache.complete
     observations: Observations | None = None
     rows: NDArray[np.bool_] | None = None
@@ -133,7 +128,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             assert observations is not None and rows is not None
             whole = yield from _fitted(chosen, footage, observations, rig, embedding, landmarker, files, timer, rows)
             part = rows_of(whole, rows)
-        part = _with_provenance(part, settings, footage, embedding, origin)
+        part = add_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
         take = add_id(part if base is None else into(base, part, settings, origin, given, warnings))
         with timer.stage("files"):
@@ -180,7 +175,7 @@ def _fitted(
     files: OutputFiles,
     timer: StageTimer,
     rows: NDArray[np.bool_],
-) -> Generator[Progress, None, Take]:
+) -> Steps[Take]:
     """The landmark fit of some rows, (F,) bool; the others are missing."""
     with timer.stage("character"):
         response = yield from run_threaded(
@@ -202,15 +197,12 @@ def _fitted(
 
 def _refined(
     settings: SolveSettings, files: OutputFiles, hook: BlenderHook | None, rows: NDArray[np.intp] | None
-) -> Generator[Progress, None, SolveResult]:
+) -> Steps[SolveResult]:
     """Go on with deep energies from the landmark fit that was just written.
 
     Args:
         rows: (2,) first and last row to refine; None: all.
     """
-    from .refine import run as refine
-    from .settings.refine import RefineSettings
-
     same = {item.name: getattr(settings, item.name) for item in fields(OutputSettings)}
     first, last = (None, None) if rows is None else rows.tolist()
     deep = RefineSettings(
@@ -222,65 +214,6 @@ def _refined(
         **same,
     )
     return (yield from refine(deep, blender_hook=hook))
-
-
-def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCache) -> Steps:
-    """Find the landmarks that are not in the cache yet; afterwards it is complete."""
-    total = footage.expected_frame_count
-    if cache.complete:
-        yield Progress("landmarks", total, total)
-        return
-    chunk = cache.drop_damaged_tail()
-    done = chunk * CHUNK_FRAMES
-    after = cache.last_of_chunk(chunk - 1) if chunk else None
-    yield Progress("landmarks", done, total, f"Going on from frame {done}" if chunk else "")
-    reader = read_frames(footage, skip=done)
-    shown = _ShownFrames(thumbnail_rows(total), done)
-    try:
-        while True:
-            frames: list[FrameObservation] = []
-            for seen in observe(shown.watch(itertools.islice(reader, CHUNK_FRAMES)), landmarker, after=after):
-                frames.append(seen)
-                shown.take_shot(seen)
-                if len(frames) % REPORT_EVERY == 0:
-                    yield Progress("landmarks", done + len(frames), max(total, done + len(frames)))
-            if frames:
-                cache.save_chunk(chunk, frames, shown.collect())
-                after, chunk, done = frames[-1], chunk + 1, done + len(frames)
-            if len(frames) < CHUNK_FRAMES:
-                break
-    finally:
-        reader.close()
-    facts = LandmarkFacts(done, landmarker.scheme, footage.size_px, landmarker.model_version, tuple(reader.notes))
-    cache.finish(chunk, facts)
-    yield Progress("landmarks", done, done)
-
-
-class _ShownFrames:
-    """Keeps the pictures of the few frames that the report shows until their landmarks are known."""
-
-    def __init__(self, rows: list[int], first_row: int) -> None:
-        self._rows = set(rows)
-        self._row = first_row
-        self._pictures: dict[int, Frame] = {}
-        self._shots: list[Thumbnail] = []
-
-    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        for frame in frames:
-            if self._row in self._rows:
-                self._pictures[frame.index] = frame
-            self._row += 1
-            yield frame
-
-    def take_shot(self, seen: FrameObservation) -> None:
-        frame = self._pictures.pop(seen.index, None)
-        if frame is not None:
-            points = seen.landmarks_px if seen.presence >= PRESENCE_THRESHOLD else None
-            self._shots.append(make_thumbnail(frame.image, points, time_s=frame.time_s, frame=frame.index))
-
-    def collect(self) -> list[Thumbnail]:
-        shots, self._shots = self._shots, []
-        return shots
 
 
 def _prepare(
@@ -316,45 +249,10 @@ def _stem(video: Path, footage: Footage) -> str:
     return name or "footage"
 
 
-def landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) -> LandmarkCache:
-    """Where in a job's folder the landmarks of some footage are kept, found or not."""
-    facts = {
-        "start": str(footage.trim.start),
-        "end": str(footage.trim.end),
-        "frame_rate": str(footage.frame_rate) if footage.kind == "sequence" else "",
-        "model": landmarker.model_version,
-        "scheme": landmarker.scheme,
-        "chunk": CHUNK_FRAMES,
-        "format": FORMAT,
-        **({"upside_down": True} if footage.upside_down else {}),
-    }
-    return LandmarkCache(folder / f"landmarks-{content_key(footage.paths, facts)}")
-
-
 def _faces_note(cache: LandmarkCache) -> list[str]:
     others = cache.most_other_faces()
     return (
         [f"The footage shows up to {others + 1} faces; the largest and steadiest one was followed."] if others else []
-    )
-
-
-def read_character(
-    source: CharacterSource,
-    settings: SolveSettings,
-    landmarker: Landmarker,
-    hook: BlenderHook | None,
-    files: OutputFiles,
-) -> Generator[Progress, None, Character]:
-    """The character, reporting while Blender reads a .blend and while its landmarks are placed."""
-    return (
-        yield from find_character(
-            source,
-            landmarker,
-            blender=settings.blender,
-            hook=hook,
-            folder=files.characters,
-            to_key=settings.keying() if settings.blend else None,
-        )
     )
 
 
@@ -363,19 +261,3 @@ def _fit_settings(settings: SolveSettings, footage: Footage) -> FitSettings:
     if chosen.focal_px is None and settings.lens_mm is not None:
         return replace(chosen, focal_px=focal_px_from_lens(settings.lens_mm, settings.sensor_mm, *footage.size_px))
     return chosen
-
-
-def _with_provenance(
-    take: Take, settings: SolveSettings, footage: Footage, embedding: LandmarkEmbedding, origin: Origin
-) -> Take:
-    facts: dict[str, object] = {
-        **take.provenance,
-        "source": str(settings.video),
-        CLIP: {"path": origin.path, "key": origin.key},
-        "fps": str(footage.frame_rate),
-        "upside_down": footage.upside_down,
-        "head_from_rig": embedding.head_from_rig.tolist(),
-        "settings": to_json(settings),
-        "versions": versions(),
-    }
-    return replace(take, provenance=facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from ..solvers.solver import TrainedSolver
 from ..solvers.vertices_to_weights import WeightsOfVertices
 from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .settings.solve import SolveSettings
 
 Vertices = Callable[[int], F32]
@@ -103,7 +103,7 @@ def solve_expressions(
     rig: BlendshapeRig,
     folder: Path,
     observations: Observations | None,
-) -> Generator[Progress, None, Expressions]:
+) -> Steps[Expressions]:
     """Run the solver over the footage; memory stays flat, vertices go to a file in `folder`.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,14 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
-from ..learn.data.crops import footage_key
+from ..learn.data.crops import footage_key, proposed_crop
 from ..learn.data.labelled_images import find_stills
 from ..learn.data.training_set import TrainingSet, open_set
 from ..learn.networks.registry import NETWORKS
 from ..settings_schema import to_json
+from ..solvers.face_keypoints import face_points
 from .runtime.blender_process import BlenderHook
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.threaded_progress import Say, run_threaded_stages
 from .settings.train import TrainSettings
@@ -57,7 +57,7 @@ class TrainResult:
         return {**facts, "report": report}
 
 
-def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> Generator[Progress, None, TrainResult]:
+def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> Steps[TrainResult]:
     """Train a solver; a training that was stopped goes on.
 
     Raises:
@@ -87,6 +87,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
 
 
 def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_progress: Say) -> TrainResult:
+    # Here, after check_torch: what needs PyTorch.
     from ..learn.engine.distributed import workers_here
     from ..learn.engine.training_run import Run
     from ..learn.networks.laine.bundle import training_folder
@@ -110,9 +111,6 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
 
 def _box_of(landmarker: Landmarker) -> FindBox:
     """What finds the crop of a still."""
-    from ..learn.data.crops import proposed_crop
-    from ..solvers.face_keypoints import face_points
-    from .dataset import ASPECT
 
     def find(picture: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
         faces = landmarker.find_faces(picture)
@@ -120,7 +118,7 @@ def _box_of(landmarker: Landmarker) -> FindBox:
             return None
         found = landmarker.landmarks_in_regions(picture, [landmarker.region_of_face(faces[0])])[0].landmarks_px
         size = (picture.shape[1], picture.shape[0])
-        return proposed_crop(face_points(found[None], size, landmarker.scheme)[1], size, ASPECT)
+        return proposed_crop(face_points(found[None], size, landmarker.scheme)[1], size)
 
     return find
 

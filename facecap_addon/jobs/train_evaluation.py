@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from ..learn.data.training_set import ShotFacts, TrainingSet
 from ..solvers.bundle import load_bundle
 from ..solvers.face_keypoints import face_points, without_gaps
 from ..solvers.solver import TrainedSolver
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .steps.character import embedding_of, response_of
+from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import OutputFiles
 
 MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
@@ -54,14 +54,12 @@ class Comparison:
     shots: tuple[ShotErrors, ...] = ()
 
 
-def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generator[Progress, None, Comparison]:
+def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Comparison]:
     """How far solver and landmark fit are from the targets of held-out shots.
 
     Args:
         path: the solver.
     """
-    from .solve import find_landmarks, landmark_cache
-
     bundle, rig = load_bundle(path), training_set.rig
     if bundle.facts.side_crop is not None:
         return Comparison(("A solver of two cameras is not compared with a fast solve, which sees one.",))
@@ -82,7 +80,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Generato
         if left <= 0:
             break
         footage = training_set.footage_of(shot)
-        cache = landmark_cache(footage, landmarker, files.job)
+        cache = open_landmark_cache(footage, landmarker, files.job)
         yield from find_landmarks(footage, landmarker, cache)
         seen = cache.observations()
         if not (seen.presence >= PRESENCE_THRESHOLD).any():
@@ -130,7 +128,7 @@ def _solved(
     rows: NDArray[np.int64],
     faces: F32,
     moving: NDArray[np.intp],
-) -> Generator[Progress, None, F32]:
+) -> Steps[F32]:
     """(N, M, 3) m of some rows, the solver having seen all frames before them."""
     rig = training_set.rig
     wanted = {int(row): place for place, row in enumerate(rows)}

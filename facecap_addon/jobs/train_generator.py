@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ import numpy as np
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..generate.bu4dfe import read_bnd_folder
+from ..generate.from_take import sequence_of_take
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence, prepare_sequence
 from ..generate.synthesis import actor_of, synthesise_set
 from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..settings_schema import to_json
 from ..takes.npz import load_take
-from .retarget import sequence_of
 from .runtime.blender_process import BlenderHook
-from .runtime.progress import Progress
+from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.threaded_progress import Say, run_threaded, run_threaded_stages
 from .settings.generate import TrainGeneratorSettings
@@ -48,9 +47,7 @@ class TrainGeneratorResult:
         return {"generator": str(self.generator), "picture": str(self.picture), "lines": list(self.lines)}
 
 
-def run(
-    settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = None
-) -> Generator[Progress, None, TrainGeneratorResult]:
+def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = None) -> Steps[TrainGeneratorResult]:
     """Train a generator; a training that was stopped goes on.
 
     Raises:
@@ -75,7 +72,7 @@ def run(
         takes = [load_take(path) for path in sorted(settings.data.glob("*.take.npz"))]
         if takes:
             placed = embedding_of(theirs, landmarker, settings.out)
-            own += [sequence_of(take, theirs, placed) for take in takes]
+            own += [sequence_of_take(take, theirs, placed) for take in takes]
         if own:
             return [prepare_sequence(sequence) for sequence in own]
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
@@ -92,6 +89,7 @@ def run(
 def _train(
     settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], on_progress: Say
 ) -> TrainGeneratorResult:
+    # Here, after check_torch: what needs PyTorch.
     from ..generate.training import (
         FREE_BATCH,
         FREE_CLIP,

@@ -30,7 +30,7 @@ def test_the_docs_show_the_order_of_rooms_that_lint_holds() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
-    [held] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    [held] = [contract["layers"] for contract in contracts if contract.get("containers") == ["facecap_addon"]]
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = page.partition("| room of")[2].partition("\n\n")[0].splitlines()[2:]
     shown = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in rows]
@@ -120,3 +120,27 @@ def test_no_test_depends_on_speed() -> None:
     ]
     for path in sorted((ROOT / "tests").rglob("*.py")):
         assert speed_in(ast.parse(path.read_text(encoding="utf-8"))) == [], path
+
+
+def unexplained_imports_in(text: str) -> list[int]:
+    """Lines of imports inside functions that have no comment, neither their own nor above their block."""
+    lines = text.splitlines()
+    late: set[int] = set()
+    for function in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                late |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    explained = {line for line in late if "#" in lines[line - 1]}
+    for line in sorted(late):
+        if line - 1 in explained or lines[line - 2].strip().startswith("#"):
+            explained.add(line)
+    return sorted(late - explained)
+
+
+def test_an_import_inside_a_function_says_why() -> None:
+    """But in Blender's rooms, where enabling the extension must take no time and all imports wait for use."""
+    assert unexplained_imports_in("def f():\n  import a\n  import b  # why\ndef g():\n  # why\n  import c") == [2]
+    package = ROOT / "facecap_addon"
+    files = [p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in ("blender", "learn")]
+    found = {str(path): unexplained_imports_in(path.read_text(encoding="utf-8")) for path in files}
+    assert {path: lines for path, lines in found.items() if lines} == {}

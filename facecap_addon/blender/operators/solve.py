@@ -260,7 +260,7 @@ def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
 def take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: BlendshapeRig) -> Path | None:
     """The scene's take, if it is one of this footage and this character; a filtered one is merged into unfiltered."""
     from ...jobs.settings.filter import ENDING
-    from ...jobs.steps.into_take import origin_in
+    from ...jobs.steps.provenance import origin_in
     from ...takes.names import Origin
     from ...takes.npz import load_take
 

@@ -78,6 +78,7 @@ def _package(module: str, name: str) -> Check:
 
 
 def _models() -> Check:
+    # Here and below: what a broken installation cannot import must not keep the other checks from being shown.
     from ...landmarks.registry import open_landmarker
 
     try:
@@ -88,6 +89,7 @@ def _models() -> Check:
 
 
 def _other_networks() -> Check:
+    # See _models.
     from ...fit.energies.expression_prior import load_prior
     from ...generate.emotions import EXPRESSIONS
     from ...generate.generator import find_shipped, load_generator
@@ -102,7 +104,7 @@ def _other_networks() -> Check:
 
 
 def _sample_head() -> Check:
-    from ..steps.sample_head import sample_head
+    from ..steps.sample_head import sample_head  # see _models
 
     try:
         head = sample_head()

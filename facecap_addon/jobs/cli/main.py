@@ -78,10 +78,11 @@ def _add_job(commands: Any, job: Job) -> None:
 
 
 def _perform(job: Job, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+    # `facecap --help` does without numpy, which these bring.
     from ..runtime.native_threads import limit_native_threads
 
     limit_native_threads(settings.threads)  # before numpy comes in with the job
-    from ..runtime.run_job import events_of
+    from ..runtime.run_job import events_of  # after the limit
 
     events = events_of(job, settings, blender_hook=blender_hook)
     event: Event = Progress("open", 0, 0)
@@ -130,7 +131,7 @@ def _print_result(result: dict[str, Any]) -> None:
         print(line)
     if "summary" not in result:
         return
-    from ...takes.average_error import AverageError
+    from ...takes.average_error import AverageError  # brings numpy
 
     summary = result["summary"]
     error = AverageError(summary["residual_px"] or 0.0, summary.get("error_of_eye_distance") or 0.0)
@@ -147,7 +148,7 @@ def _print_result(result: dict[str, Any]) -> None:
 
 
 def _doctor(*, as_json: bool) -> int:
-    from .doctor import checks
+    from .doctor import checks  # brings numpy
 
     found = checks()
     if as_json:

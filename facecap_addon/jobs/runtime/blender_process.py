@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FacecapError
-from .progress import Progress
+from .progress import Progress, Steps
 
 ENVIRONMENT_VARIABLE = "FACECAP_BLENDER"
 BlenderHook = Callable[[dict[str, Any]], dict[str, Any]]
@@ -80,7 +80,7 @@ def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderH
         return (yield from answer())
 
 
-def reporting(asking: Waiting, stage: str) -> Generator[Progress, None, dict[str, Any]]:
+def reporting(asking: Waiting, stage: str) -> Steps[dict[str, Any]]:
     """Wait for Blender as one stage of a job; returns the result's facts."""
     while True:
         try:

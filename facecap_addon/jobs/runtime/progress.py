@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+REPORT_EVERY = 8
+"""Frames between two reports of what looks at every frame."""
 
 
 @dataclass(frozen=True)
@@ -19,3 +26,7 @@ class Progress:
     done: int
     total: int
     message: str = ""
+
+
+Steps = Generator[Progress, None, Result]
+"""A job, or a part of one: it yields Progress as it goes and returns a result."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TypeVar
 
 from ...errors import CancelledError
-from .progress import Progress
+from .progress import Progress, Steps
 
 Result = TypeVar("Result")
 Say = Callable[[str, int, int], None]
@@ -16,16 +16,14 @@ Say = Callable[[str, int, int], None]
 _WAIT_S = 0.1
 
 
-def run_threaded(
-    stage: str, function: Callable[[Callable[[int, int], None]], Result]
-) -> Generator[Progress, None, Result]:
+def run_threaded(stage: str, function: Callable[[Callable[[int, int], None]], Result]) -> Steps[Result]:
     """Run `function(on_progress)` and yield each of its reports; see `run_threaded_stages`."""
     return run_threaded_stages(
         lambda on_stage_progress: function(lambda done, total: on_stage_progress(stage, done, total))
     )
 
 
-def run_threaded_stages(function: Callable[[Say], Result]) -> Generator[Progress, None, Result]:
+def run_threaded_stages(function: Callable[[Say], Result]) -> Steps[Result]:
     """Run `function(on_progress)`, whose reports name their stage, and yield each of them.
 
     Returns the function's result, raises what it raises.

@@ -56,6 +56,7 @@ def main() -> int:
         signal.signal(signal.SIGINT, _stop)
         controls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_watch_owner, args=(controls,), daemon=True).start()
+        # Only now: what these print goes where it belongs, and numpy has not come in before its threads are limited.
         from facecap_addon.jobs.runtime.native_threads import limit_native_threads
         from facecap_addon.jobs.runtime.run_job import run_job
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,9 @@ from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
 from ...rig.network_response import NetworkResponse, load_response, measure_response, save_response
 from ..runtime.blender_process import BlenderHook, ask_blender, reporting
-from ..runtime.progress import Progress
+from ..runtime.progress import Steps
 from ..runtime.threaded_progress import run_threaded
+from ..settings.solve import SolveSettings
 from .content_hash import content_key
 from .sample_head import CACHE, sample_head
 
@@ -98,7 +99,7 @@ def read_rig(
     folder: Path,
     bare: bool = False,
     to_key: Mapping[str, Any] | None = None,
-) -> Generator[Progress, None, tuple[BlendshapeRig, list[str]]]:
+) -> Steps[tuple[BlendshapeRig, list[str]]]:
     """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
     Args:
@@ -146,7 +147,7 @@ def find_character(
     folder: Path,
     bare: bool = False,
     to_key: Mapping[str, Any] | None = None,
-) -> Generator[Progress, None, Character]:
+) -> Steps[Character]:
     """A character's rig and landmarks; of a file with several meshes, the likeliest on which a face is seen when drawn.
 
     Args and errors: as `read_rig`; FacecapError if a face is seen on none.
@@ -174,7 +175,27 @@ def find_character(
     return Character(chosen, rig, embedding, tuple(notes))
 
 
-def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Generator[Progress, None, LandmarkEmbedding]:
+def read_character(
+    source: CharacterSource,
+    settings: SolveSettings,
+    landmarker: Landmarker,
+    hook: BlenderHook | None,
+    folder: Path,
+) -> Steps[Character]:
+    """The character, reporting while Blender reads a .blend and while its landmarks are placed."""
+    return (
+        yield from find_character(
+            source,
+            landmarker,
+            blender=settings.blender,
+            hook=hook,
+            folder=folder,
+            to_key=settings.keying() if settings.blend else None,
+        )
+    )
+
+
+def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Steps[LandmarkEmbedding]:
     return (yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder)))
 
 

@@ -12,7 +12,7 @@ from ...errors import FacecapError
 from ...footage.footage import Footage, open_footage
 from ...footage.position import Position, parse_position
 from ...landmarks.observations import Observations
-from ...settings_schema import from_json, to_json
+from ...settings_schema import to_json
 from ...takes.merge import merge_takes
 from ...takes.names import Origin
 from ...takes.npz import load_take
@@ -20,9 +20,8 @@ from ...takes.take import Take
 from ...takes.versions import MADE
 from ..runtime.crash_report import versions
 from ..settings.solve import SolveSettings
+from .provenance import CLIP, origin_in, settings_of
 
-CLIP = "clip"
-"""In a take's provenance: path and key of the clip's content."""
 _SAME_FOCAL = 0.01
 
 
@@ -59,7 +58,7 @@ def base_of(settings: SolveSettings, footage: Footage, named: Path, origin: Orig
         return None, ""
     try:
         take = load_take(path)
-        before = _settings_of(take, path)
+        before = settings_of(take, path)
         _check_same(take, before, settings, origin)
     except FacecapError as error:
         if asked:
@@ -126,22 +125,6 @@ def part_of(observations: Observations, rows: NDArray[np.bool_]) -> Observations
     names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence")
     picked = {name: getattr(observations, name)[rows] for name in names}
     return replace(observations, **picked)
-
-
-def origin_in(take: Take) -> Origin | None:
-    """The clip that a take says it was solved from; takes of earlier versions know its path alone."""
-    facts = take.provenance.get(CLIP)
-    if isinstance(facts, dict):
-        return Origin(str(facts.get("path", "")), str(facts.get("key", "")))
-    source = take.provenance.get("source")
-    return Origin(str(source), "") if source else None
-
-
-def _settings_of(take: Take, path: Path) -> SolveSettings:
-    facts = take.provenance.get("settings")
-    if not isinstance(facts, dict) or "video" not in facts:
-        raise FacecapError(f"{path.name} does not say what it was solved from.", "Solve the whole clip first.")
-    return from_json(SolveSettings, {**facts, "out": str(path.parent)})
 
 
 def _check_same(take: Take, before: SolveSettings, settings: SolveSettings, origin: Origin) -> None:

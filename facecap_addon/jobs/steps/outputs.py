@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,9 @@ from ...takes.npz import save_take
 from ...takes.point_cache import write_point_cache
 from ...takes.take import Take
 from ...takes.versions import ID, job_folder, keep
-from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, blender_ready, reporting
+from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, ask_blender, blender_ready, reporting
 from ..runtime.crash_report import versions
-from ..runtime.progress import Progress
+from ..runtime.progress import REPORT_EVERY, Progress, Steps
 from ..runtime.stage_timer import StageTimer
 from ..settings.output import OutputSettings
 from ..settings.solve import SolveSettings
@@ -41,8 +41,6 @@ from .character import CharacterSource, characters_in
 from .proxy import shown_footage
 from .result import SolveResult
 
-Steps = Generator[Progress, None, None]
-REPORT_EVERY = 8
 # Small footage is shown larger: lips and lids are what one looks at.
 _PREVIEW_PX = 432
 
@@ -148,7 +146,9 @@ def result_of(
     )
 
 
-def write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Steps:
+def write_preview(
+    path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding
+) -> Steps[None]:
     """Write the side-by-side preview video, reporting frames."""
     total = take.frame_count
     yield Progress("preview", 0, total)
@@ -165,7 +165,7 @@ def write_preview(path: Path, footage: Footage, take: Take, rig: BlendshapeRig, 
 
 def footage_for_blend(
     source: CharacterSource, settings: SolveSettings, footage: Footage, files: OutputFiles, warnings: list[str]
-) -> Generator[Progress, None, Path | None]:
+) -> Steps[Path | None]:
     """What of the footage a .blend is to show, a proxy where it needs one; None if no .blend is wished for."""
     if not (settings.blend and source.is_blend):
         return None
@@ -212,9 +212,7 @@ def bake_ready(
     return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
 
 
-def write_blend(
-    asking: Waiting, blender: Path | None, warnings: list[str]
-) -> Generator[Progress, None, FacecapError | None]:
+def write_blend(asking: Waiting, blender: Path | None, warnings: list[str]) -> Steps[FacecapError | None]:
     """Wait for the .blend; returns None when it was written, else why it was not, which the warnings say, too.
 
     Whatever goes wrong in Blender must not cost what was found before it: see `check_blend`.
@@ -246,6 +244,27 @@ def check_blend(failure: FacecapError | None, blender: Path | None) -> None:
     raise FacecapError(
         f"All files but the .blend were written: {failure.what}", failure.way_out, exit_code=failure.exit_code
     ) from failure
+
+
+def ask_for_blend(
+    request: dict[str, Any],
+    target: Path,
+    *,
+    blender: Path | None,
+    hook: BlenderHook | None,
+    folder: Path,
+    notes: list[str],
+) -> Steps[Path | None]:
+    """Have Blender write a .blend, the last file of a job; None, and a note that says why, without a Blender.
+
+    Args:
+        request: but for where to write.  target: where.
+    Other args and errors: see `ask_blender` and `check_blend`.
+    """
+    asking = ask_blender(request | {"out": str(target.resolve())}, blender=blender, hook=hook, folder=folder)
+    failure = yield from write_blend(asking, blender, notes)
+    check_blend(failure, blender)
+    return None if failure else target
 
 
 def start_blend(asking: Waiting) -> Waiting:
@@ -294,12 +313,12 @@ class Account:
 
 def finish(
     account: Account,
-    preview: Generator[Progress, None, None] | None,
+    preview: Steps[None] | None,
     asking: Waiting | None,
     *,
     blender: Path | None,
     warnings: list[str],
-) -> Generator[Progress, None, tuple[dict[str, Any], FacecapError | None]]:
+) -> Steps[tuple[dict[str, Any], FacecapError | None]]:
     """Make the preview and wait for the .blend, then write the account, which no fault in either may cost.
 
     A job that is cancelled leaves no account: a summary says that all is there.

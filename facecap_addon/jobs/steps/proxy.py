@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,7 @@ from ...footage.proxy import proxy_pictures, why_proxy
 from ...footage.read import read_frames
 from ...footage.write import video_steps
 from ...settings_schema import setting
-from ..runtime.progress import Progress
+from ..runtime.progress import Progress, Steps
 from .content_hash import content_key
 
 _FORMAT = 1
@@ -49,7 +48,7 @@ class Shown:
         return {"path": str(self.path), "note": self.note}
 
 
-def run(settings: ProxySettings) -> Generator[Progress, None, Shown]:
+def run(settings: ProxySettings) -> Steps[Shown]:
     """Write a proxy if the footage needs one and it is not there yet. Raises FacecapError."""
     footage = replace(open_footage(settings.video, fps=settings.fps), upside_down=settings.upside_down)
     return (yield from shown_footage(footage, settings.out, rate_of(settings.rate)))
@@ -69,7 +68,7 @@ def ready_footage(footage: Footage, folder: Path, rate: Fraction) -> Shown | Non
     return Shown(path, _note(footage, path, reason)) if path.is_file() else None
 
 
-def shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Generator[Progress, None, Shown]:
+def shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Steps[Shown]:
     """What to show of footage in a scene of some rate; a proxy is written beside the results if one is needed.
 
     Args:

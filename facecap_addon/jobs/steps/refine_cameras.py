@@ -24,8 +24,8 @@ from ...geometry.camera import PinholeCamera
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ...landmarks.tracking.observe import FrameObservation, observe
 from ...takes.take import usual_step_s
+from ..runtime.progress import REPORT_EVERY
 from .frame_access import FrameAccess
-from .outputs import REPORT_EVERY
 
 if TYPE_CHECKING:
     from ...refine.shots import Shot
@@ -39,12 +39,13 @@ def further_shots(
     """Read the file, find the faces in its videos, and match their frames to the take's in time.
 
     Args:
-        time_s: (F,) of the take.  say: called with (stage, done, total).
+        time_s: (F,) of the take.  on_progress: called with (stage, done, total).
     Returns:
         the shots, and the readers to close afterwards.
     Raises:
         FacecapError: the file cannot be read, or a video cannot.
     """
+    # These need PyTorch.
     from ...refine.shots import Shot
     from ...refine.views import View
 

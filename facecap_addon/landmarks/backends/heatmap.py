@@ -153,7 +153,7 @@ def _open_torchscript(path: Path) -> Network:
     if "bpy" in sys.modules:
         raise FacecapError("TorchScript networks cannot run inside Blender.", "Convert the network to ONNX.")
     script = open_torchscript(path, _WAY_OUT)
-    import torch
+    import torch  # only for who names a TorchScript network
 
     def run(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():

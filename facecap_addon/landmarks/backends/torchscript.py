@@ -15,7 +15,7 @@ def open_torchscript(path: Path, way_out: str) -> Any:
         FacecapError: torch is not installed, or the file cannot be read.
     """
     try:
-        import torch
+        import torch  # only for who names a TorchScript network
     except ImportError as error:
         raise FacecapError(
             "A TorchScript network needs PyTorch, which is not installed.", "Install PyTorch or convert it to ONNX."

@@ -20,9 +20,11 @@ from .training_set import ShotFacts, TrainingSet
 # The crop leaves this much of the height from brows to chin around them.
 _MARGIN = 0.10
 _QUANTILE = 0.01
+ASPECT = 3 / 4
+"""Width by height of the crop: the paper's 240 × 320."""
 
 
-def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspect: float) -> Box:
+def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspect: float = ASPECT) -> Box:
     """A fixed rectangle around the face wherever it is seen.
 
     Args:

@@ -48,6 +48,7 @@ def differentiate_picture(
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
         return _on_card(mesh, state, view, coarse, appearance, background, size, columns)
+    # numba is for the CPU alone
     from ...render.forward_mode import differentiate_normals, find_neighbours, render_with_derivatives
 
     with torch.no_grad():

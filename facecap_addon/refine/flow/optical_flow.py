@@ -49,7 +49,7 @@ class TorchFlow:
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> F32:
         """See PlateFlow."""
-        import torch
+        import torch  # OpenCV's flow does without it
 
         pictures = [torch.from_numpy(p).permute(2, 0, 1)[None].float() / 255 for p in (first, second)]
         with torch.no_grad():
