@@ -17,7 +17,6 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.tracking.observe import FrameObservation
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.network_response import NetworkResponse
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
@@ -84,7 +83,7 @@ class LiveFit:
         self._subject = subject_of(embedding.scheme, rig, embedding, response)
         prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
         self._prior = prior
-        self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0, key_shares(rig))
+        self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0)
         self._recent: list[FrameObservation] = []
         self._calibration: Calibration | None = None
         self._neutral: F64 | None = None

@@ -13,7 +13,6 @@ from ..arrays import F64
 from ..errors import FacecapError
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
 from ..takes.take import Take
@@ -51,7 +50,7 @@ def solve_take(
 
     Args:
         observations: landmarks of F frames, of the scheme the embedding was made with.
-        rig: the character.  embedding: where the landmarks lie on it.
+        rig: the character, each key once (see `find_distinct_keys`).  embedding: where the landmarks lie on it.
         settings: see FitSettings.
         response: what the landmark network sees of the character's keys; absent: the mesh's own geometry.
         rows: (F,) bool, the frames to solve; all of them say how this actor looks at rest and how far the camera is.
@@ -74,7 +73,7 @@ def solve_take(
             expectation = find_expectation(
                 trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
             )
-        priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness, key_shares(rig))
+        priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
         energy = energy_of(rig, priors, seen, expectation, not_observed, subject.error_modes)
         if neutral_frames is not None:
             energy.mean[neutral_frames] = 0.0

@@ -10,7 +10,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from ..live.recording import Recording
 from ..live.recording_store import RecordingStore
 from ..live.sources import LivePacket, LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.duplicate_keys import DistinctKeys
 from ..settings_schema import to_json
 from ..solvers.bundle import load_bundle
 from ..solvers.solver import TrainedSolver
@@ -39,6 +40,7 @@ from .runtime.events import FaceEvent
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
+from .solve_trained import keys_to_solve
 from .steps.character import character_source, characters_in, embedding_of, read_rig, response_of
 from .steps.outputs import OutputFiles, write_live_link
 
@@ -84,7 +86,8 @@ def run(
         character_source(settings.character), blender=settings.blender, hook=blender_hook, folder=_kept(settings)
     )
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
-    make, head_from_rig = yield from _prepared(settings, rig, notes)
+    keys = keys_to_solve(settings.method, rig)
+    make, head_from_rig = yield from _prepared(settings, keys.rig, notes)
     wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
     source = open_source(settings.source, wishes)
     try:
@@ -98,8 +101,8 @@ def run(
             frames = f"{choice.waits} frame" + ("s" if choice.waits > 1 else "")
             notes.append(f"The filter waits {frames}: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
         asked = controls or queue.SimpleQueue()
-        smooth = SmoothFace(choice, rig.ranges)
-        capture = _Capture(settings, rig, source, method, smooth, target, asked, head_from_rig)
+        smooth = SmoothFace(choice, keys.rig.ranges)
+        capture = _Capture(settings, keys, source, method, smooth, target, asked, head_from_rig)
         return (yield from capture.run(notes))
     finally:
         source.close()
@@ -146,7 +149,7 @@ class _Capture:
     def __init__(
         self,
         settings: LiveSettings,
-        rig: BlendshapeRig,
+        keys: DistinctKeys,
         source: Source,
         method: Method,
         smooth: SmoothFace,
@@ -154,13 +157,13 @@ class _Capture:
         controls: Controls,
         head_from_rig: np.ndarray | None,
     ) -> None:
-        self._settings, self._rig, self._source, self._method = settings, rig, source, method
-        self._smooth, self._controls, self._neutral = smooth, controls, Neutral(rig.ranges)
-        self._recording = Recording(rig.channels) if settings.record else None
+        self._settings, self._keys, self._source, self._method = settings, keys, source, method
+        self._smooth, self._controls, self._neutral = smooth, controls, Neutral(keys.rig.ranges)
+        self._recording = Recording(keys.names) if settings.record else None
         self._recordings = RecordingStore(settings.out, _write_csv)
         self._told_takes = 0
         self._lines: list[str] = []
-        self._sender = None if target is None else FaceSender(target, rig)
+        self._sender = None if target is None else FaceSender(target, keys.rig)
         self._picture = None if settings.picture is None else PictureFile(settings.picture)
         self._latency_ms: deque[float] = deque(maxlen=100_000)
         self._solved_s: deque[float] = deque(maxlen=_RATE_OVER)
@@ -197,6 +200,7 @@ class _Capture:
                     face = self._smooth.step(self._neutral.apply(face))
                     if self._sender is not None:
                         self._sender.send(face)
+                    face = replace(face, weights=self._keys.spread(face.weights))
                 if self._recording is not None:
                     self._recording.add(captured.time_s if face is None else face.time_s, face)
                 now = time.monotonic()
@@ -226,7 +230,7 @@ class _Capture:
             if control == NEUTRAL:
                 note = self._set_neutral()
             elif control == RECORD and self._recording is None:
-                self._recording = Recording(self._rig.channels)
+                self._recording = Recording(self._keys.names)
             elif control == STOP_RECORDING and self._recording is not None:
                 note = self._keep()
             elif control == END:

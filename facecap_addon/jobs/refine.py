@@ -23,8 +23,10 @@ from ..landmarks.registry import open_landmarker
 from ..refine.settings import DeepSettings
 from ..reports.thumbnails import Thumbnail
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.duplicate_keys import find_distinct_keys
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
+from ..takes.duplicate_keys import gather_take, spread_take
 from ..takes.npz import load_take
 from ..takes.take import Take
 from ..takes.versions import ID, add_id, home_of
@@ -106,18 +108,33 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             character_source(solved_with.character), output_settings, landmarker, blender_hook, source_files.characters
         )
         source, rig, embedding = character.source, character.rig, character.embedding
-    key = refinement_key(settings, take, observations, rig, embedding, (*footage.paths, *camera_videos(settings)))
+        keys = find_distinct_keys(rig)
+        solved = gather_take(take, keys)
+    key = refinement_key(
+        settings, solved, observations, keys.rig, embedding, (*footage.paths, *camera_videos(settings))
+    )
     kept = ChunkFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
     with timer.stage("refine"):
         refined: RefineResult = yield from run_threaded_stages(
             lambda on_progress: _refine(
-                settings, solved_with, take, observations, footage, rig, embedding, landmarker, kept, shown, on_progress
+                settings,
+                solved_with,
+                solved,
+                observations,
+                footage,
+                keys.rig,
+                embedding,
+                landmarker,
+                kept,
+                shown,
+                on_progress,
             )
         )
     warnings = [*character.notes, *refined.notes]
     facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
-    result = add_id(replace(refined.take, provenance={**refined.take.provenance, "refined": facts}))
+    result = spread_take(refined.take, keys)
+    result = add_id(replace(result, provenance={**result.provenance, "refined": facts}))
     with timer.stage("files"):
         yield Progress("files", 0, 1)
         before = write_take(files, result, settings)

@@ -24,6 +24,7 @@ from ..landmarks.tracking.upright import stand_upright
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
+from ..takes.duplicate_keys import spread_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
@@ -37,7 +38,7 @@ from .runtime.threaded_progress import run_threaded
 from .settings.output import OutputSettings
 from .settings.refine import RefineSettings
 from .settings.solve import SolveSettings
-from .solve_trained import Vertices, is_trained, solve_expressions, take_from
+from .solve_trained import Vertices, is_trained, keys_to_solve, solve_expressions, take_from
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
 from .steps.into_take import as_filmed, base_of, into, part_of, rows_in
@@ -94,6 +95,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         yield Progress("character", 0, 1)
         character = yield from read_character(source, settings, landmarker, blender_hook, files.characters)
         source, rig, embedding = character.source, character.rig, character.embedding
+        keys = keys_to_solve(settings.method, rig)
     warnings += character.notes
     trained = is_trained(settings.method)
     cache = open_landmark_cache(footage, landmarker, files.job)
@@ -120,14 +122,17 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         if trained:
             with timer.stage("solve"):
                 seen = None if observations is None or rows is None else part_of(observations, rows)
-                found = yield from solve_expressions(chosen, ranged, rig, files.job, seen)
-                part = take_from(chosen, ranged, rig, found, embedding, seen)
+                found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen)
+                part = take_from(chosen, ranged, keys.rig, found, embedding, seen)
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None
         else:
             assert observations is not None and rows is not None
-            whole = yield from _fitted(chosen, footage, observations, rig, embedding, landmarker, files, timer, rows)
+            whole = yield from _fitted(
+                chosen, footage, observations, keys.rig, embedding, landmarker, files, timer, rows
+            )
             part = rows_of(whole, rows)
+        part = spread_take(part, keys)
         part = add_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
         take = add_id(part if base is None else into(base, part, settings, origin, given, warnings))

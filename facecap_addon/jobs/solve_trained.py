@@ -24,6 +24,7 @@ from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
+from ..rig.duplicate_keys import DistinctKeys, all_keys, find_distinct_keys
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.bundle import SolverBundle, load_bundle
 from ..solvers.face_keypoints import face_points, without_gaps
@@ -75,6 +76,16 @@ class Expressions:
 def is_trained(method: str) -> bool:
     """Whether a method names a trained solver."""
     return method.lower().endswith(".facecap")
+
+
+def keys_to_solve(method: str, rig: BlendshapeRig) -> DistinctKeys:
+    """A character's keys as a method solves them: each once, but those that a solver was trained on as they are.
+
+    Raises FacecapError if the solver cannot be read.
+    """
+    if is_trained(method) and load_bundle(Path(method)).facts.channels == rig.channels:
+        return all_keys(rig)
+    return find_distinct_keys(rig)
 
 
 def check_character(bundle: SolverBundle, rig: BlendshapeRig) -> None:

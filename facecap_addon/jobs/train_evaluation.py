@@ -16,6 +16,7 @@ from ..footage.read import read_frames
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..learn.data.training_set import ShotFacts, TrainingSet
+from ..rig.duplicate_keys import find_distinct_keys
 from ..solvers.bundle import load_bundle
 from ..solvers.face_keypoints import face_points, without_gaps
 from ..solvers.solver import TrainedSolver
@@ -61,6 +62,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
         path: the solver.
     """
     bundle, rig = load_bundle(path), training_set.rig
+    keys = find_distinct_keys(rig)
     if bundle.facts.side_crop is not None:
         return Comparison(("A solver of two cameras is not compared with a fast solve, which sees one.",))
     solver = TrainedSolver(bundle, threads=threads)
@@ -71,7 +73,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
     except FacecapError as error:
         return Comparison((f"This character cannot be solved by landmarks, so nothing is compared: {error.what}",))
     response = yield from run_threaded(
-        "compare", lambda on_progress: response_of(rig, embedding, landmarker, files.characters, on_progress)
+        "compare", lambda on_progress: response_of(keys.rig, embedding, landmarker, files.characters, on_progress)
     )
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
     left, solved_as_target = MOST_FRAMES, False
@@ -88,7 +90,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
         take = yield from run_threaded(
             "compare",
             lambda on_progress, seen=seen: solve_take(
-                seen, rig, embedding, FitSettings(), response=response, on_progress=on_progress
+                seen, keys.rig, embedding, FitSettings(), response=response, on_progress=on_progress
             ),
         )
         rows = training_set.rows_of(shot).rows
@@ -97,7 +99,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
         faces = without_gaps(face_points(seen.landmarks_px, seen.image_size, seen.scheme)[0])
         found = yield from _solved(solver, training_set, shot, rows, faces, moving)
         wanted = _targets(training_set, shot, rows, moving)
-        fitted = rig.vertices_at(take.weights[rows])[:, moving]
+        fitted = keys.rig.vertices_at(take.weights[rows])[:, moving]
         errors = [1000 * np.sqrt(((given - wanted) ** 2).sum(-1).mean(1)) for given in (found, fitted)]
         if len(rows):
             shots.append(ShotErrors(shot.name, seen.time_s[rows], errors[0], errors[1]))

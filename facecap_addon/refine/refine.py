@@ -16,7 +16,6 @@ from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
 from ..render.renderer import Appearance
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.duplicate_keys import key_shares
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
 from .chunk_store import ChunkStore
@@ -77,7 +76,7 @@ class Refinement:
 
     Args:
         take: of F frames.  observations: of the take's camera.
-        rig, embedding: the character.  shots: cameras, the take's own first.
+        rig, embedding: the character, each key once (see `find_distinct_keys`).  shots: cameras, the take's own first.
         network: of the embedding's scheme.  callbacks: who is told.  store: earlier parts.
         rows: first and last row to refine; None: all.
         flow: of the footage; None: OpenCV's DIS.  device: torch's.
@@ -115,7 +114,7 @@ class Refinement:
         self.start = state_of(take, self.mesh)
         self.surface_points = sample_surface_points(self.mesh)
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
-        self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness, key_shares(rig))
+        self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
         expected = expected_weights(take, observations, rig.ranges, trained, self.priors)
         ensemble = CropEnsemble(network, settings.looks, device)
         landmark_weights, precision = weights_of(network.scheme), self.priors.precision

@@ -34,7 +34,6 @@ class ChannelPriors:
         sparsity: (K,) float64.
         opposed: (A, 2) int.  opposed_weight: float.
         smooth: (6 + K,) float64.
-        share: (K,) float64, see `key_shares`.
     """
 
     source: NDArray[np.intp]
@@ -43,35 +42,26 @@ class ChannelPriors:
     opposed: NDArray[np.intp]
     opposed_weight: float
     smooth: F64
-    share: F64
 
 
 def channel_priors(
-    channels: tuple[str, ...],
-    trained: ExpressionPrior | None,
-    trust: float,
-    smoothness: float,
-    share: F64 | None = None,
+    channels: tuple[str, ...], trained: ExpressionPrior | None, trust: float, smoothness: float
 ) -> ChannelPriors:
     """Assemble priors for channels.
 
     Args:
         channels: K names.  trained: the trained prior, or None.  trust: its weight, 1 as measured.
         smoothness: factor on the smoothing in time, 1 as measured.
-        share: (K,) float64, see `key_shares`; None: every key bears its channel alone.
     """
     names = [arkit_name(c) for c in channels]
     known = {c: k for k, c in enumerate(trained.channels)} if trained is not None else {}
     source = np.array([known.get(n, -1) if n is not None else -1 for n in names], np.intp)
     count = len(channels)
-    share = np.ones(count) if share is None else share
     covariance = np.eye(count) * _FREE_SIGMA**2
     learned = np.flatnonzero(source >= 0)
     if trained is not None and len(learned):
         spread = trained.covariance + np.eye(len(trained.channels)) * 0.03**2 + _sides_apart(trained.channels)
-        covariance[np.ix_(learned, learned)] = (
-            spread[np.ix_(source[learned], source[learned])] * share[learned, None] * share[learned]
-        )
+        covariance[np.ix_(learned, learned)] = spread[np.ix_(source[learned], source[learned])]
         # two keys for one ARKit channel (browInnerUp left and right) are alike, not equal
         covariance[learned, learned] += 0.03**2
     precision = np.linalg.inv(covariance) * max(trust, 1e-3)
@@ -86,7 +76,6 @@ def channel_priors(
         opposed=np.array(pairs, np.intp).reshape(-1, 2),
         opposed_weight=_OPPOSED_WEIGHT if trained is None else 0.0,
         smooth=np.concatenate([np.full(3, _SMOOTH_TURN), np.full(POSE - 3, _SMOOTH_SHIFT), smooth]) * smoothness,
-        share=share,
     )
 
 
@@ -111,5 +100,5 @@ def prior_mean(priors: ChannelPriors, expected: F64 | None, frames: int, low: F6
     mean = np.zeros((frames, len(priors.source)))
     if expected is not None:
         known = priors.source >= 0
-        mean[:, known] = expected[:, priors.source[known]] * priors.share[known]
+        mean[:, known] = expected[:, priors.source[known]]
     return np.clip(mean, low, high)

@@ -17,6 +17,7 @@ from ...errors import CancelledError, FacecapError
 from ...fit.energies.expression_prior import poses_for_response
 from ...landmarks.protocol import Landmarker
 from ...rig.blendshapes import BlendshapeRig, load_rig
+from ...rig.duplicate_keys import find_distinct_keys
 from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
 from ...rig.network_response import NetworkResponse, load_response, measure_response, save_response
 from ..runtime.blender_process import BlenderHook, ask_blender, reporting
@@ -231,6 +232,7 @@ def _notes_of(rig: Path) -> list[str] | None:
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
     """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
+    rig = find_distinct_keys(rig).rig
     name = _kept_name("landmarks", rig, landmarker.model_version)
     return _kept_or_made(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
 
@@ -256,7 +258,7 @@ def response_of(
 
 def kept_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:
     """The file in which `embedding_of` keeps a character's landmarks, if it is there."""
-    return _kept(_kept_name("landmarks", rig, model_version), folder)
+    return _kept(_kept_name("landmarks", find_distinct_keys(rig).rig, model_version), folder)
 
 
 def _kept_or_made(
