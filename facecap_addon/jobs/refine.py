@@ -35,6 +35,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.stage_timer import StageTimer
 from .runtime.threaded_progress import Say, run_threaded_stages
+from .settings.filter import ENDING as FILTERED
 from .settings.output import OutputSettings
 from .settings.refine import ENDING, LIVE_NAME, RefineSettings
 from .settings.solve import SolveSettings
@@ -171,17 +172,31 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
 
 
 def take_in(settings: RefineSettings) -> Path:
-    """The take that is meant. Raises FacecapError if there is none, or several."""
+    """The take that is meant. Raises FacecapError if the folder holds no solve, or several."""
     if settings.take is not None:
         return settings.take
     if not settings.folder.is_dir():
         raise FacecapError(f"There is no folder {settings.folder}.", "Name the folder that a solve was written to.")
-    found = sorted(p for p in settings.folder.glob("*.take.npz") if not p.name.endswith(f"{ENDING}.take.npz"))
+    every = sorted(settings.folder.glob("*.take.npz"))
+    found = [path for path in every if not _is_made_from_another(path)]
     if not found:
-        raise FacecapError(f"{settings.folder} holds no solve.", "Solve first, then name the folder it was written to.")
+        out = (
+            "Name the take to refine with --take." if every else "Solve first, then name the folder it was written to."
+        )
+        raise FacecapError(f"{settings.folder} holds no solve.", out)
     if len(found) > 1:
         raise FacecapError(f"{settings.folder} holds {len(found)} takes.", "Name the one to refine with --take.")
     return found[0]
+
+
+def _is_made_from_another(path: Path) -> bool:
+    """Whether a take was filtered or refined from a solve, by its name or, where the user named it, by what it says."""
+    if path.name.endswith((f"{ENDING}.take.npz", f"{FILTERED}.take.npz")):
+        return True
+    try:
+        return not {"filtered", "refined"}.isdisjoint(load_take(path).provenance)
+    except FacecapError:  # a damaged one may be what is meant: it is named when it is read
+        return False
 
 
 class _Pictures:

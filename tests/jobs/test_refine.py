@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError
+from facecap_addon.jobs.refine import take_in
 from facecap_addon.jobs.runtime.events import JobResult, decode_event
 from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
-from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import STATUS_INFILLED, STATUS_SOLVED
 from tests.jobs.solving import facecap, half_written
+from tests.unit.takes.test_between import make_take
 
 pytest.importorskip("torch")
 pytest.importorskip("numba")
@@ -44,6 +47,20 @@ def quick(folder: Path, **more: object) -> RefineSettings:
     """Few frames, few looks, no slow files."""
     chosen = {"start": FIRST, "end": LAST, "looks": 1, "blend": False, "report": False}
     return RefineSettings(folder=folder, **(chosen | more))  # type: ignore[arg-type]
+
+
+def test_what_was_made_of_a_solve_is_not_chosen(tmp_path: Path) -> None:
+    solve = make_take(np.arange(3) / 25)
+    made = {"talk.filtered": {}, "talk.refined": {}, "smoother": {"filtered": {}}, "sharper": {"refined": {}}}
+    for name, facts in made.items():
+        save_take(tmp_path / f"{name}.take.npz", replace(solve, provenance=dict(facts)))
+    with pytest.raises(FacecapError, match="holds no solve"):
+        take_in(RefineSettings(folder=tmp_path))
+    save_take(tmp_path / "talk.take.npz", solve)
+    assert take_in(RefineSettings(folder=tmp_path)) == tmp_path / "talk.take.npz"
+    save_take(tmp_path / "walk.take.npz", solve)
+    with pytest.raises(FacecapError, match="holds 2 takes"):
+        take_in(RefineSettings(folder=tmp_path))
 
 
 def lip_error_mm(folder: Path, name: str, rows: slice) -> float:
