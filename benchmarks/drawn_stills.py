@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.ground_truth import embedding_of
 from benchmarks.sample_head import sample_rig
 from facecap_addon.fit.energies.expression_prior import poses_for_response
-from facecap_addon.learn.data.synthetic_footage import drawn, look_of
+from facecap_addon.learn.data.synthetic_footage import make_scene_look, render_footage
 from facecap_addon.learn.networks.meng.train import CLASSES
 from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 
@@ -60,7 +60,7 @@ def draw_stills(folder: Path, persons: int = 14, each: int = 1, seed: int = 0) -
             head = np.concatenate(
                 [random.normal(0, 0.06, (len(faces), 3)), random.normal(0, 0.004, (len(faces), 3))], 1
             )
-            pictures = drawn(who, weights, head, look_of(1000 + person, varied=1.0), seed=person)
+            pictures = render_footage(who, weights, head, make_scene_look(1000 + person, variation=1.0), seed=person)
             for label, picture in enumerate(pictures):
                 path = folder / f"person{person:02d}" / f"take{number}" / f"expression{label:02d}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,15 +28,15 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from facecap_addon.learn.data.frames import read_frames_of
-from facecap_addon.learn.data.pca import Basis
+from facecap_addon.learn.data.frames import read_shot_frames
+from facecap_addon.learn.data.pca import PcaBasis
 from facecap_addon.learn.data.training_set import TrainingSet, open_set
 from facecap_addon.learn.export.onnx_export import Scheme, quantised, to_onnx
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
 from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork
 from facecap_addon.learn.networks.meng.facenet import FaceNet
 from facecap_addon.solvers.bundle import load_bundle
-from facecap_addon.solvers.probes import looked, open_network, whitening_table
+from facecap_addon.solvers.probes import make_whitening_table, open_network, run_on_pictures
 
 F32 = NDArray[np.float32]
 RESULTS = Path(__file__).resolve().parent / "results" / "eight_bits.txt"
@@ -115,7 +115,7 @@ def untrained() -> Iterator[Case]:
     """The three networks that FaceCap quantises, of full size."""
     random = np.random.default_rng(0)
     torch.manual_seed(0)
-    basis = Basis(
+    basis = PcaBasis(
         np.zeros(3 * VERTICES, np.float32),
         random.normal(size=(COMPONENTS, 3 * VERTICES)).astype(np.float32) * 1e-3,
         1.0,
@@ -133,12 +133,12 @@ def untrained() -> Iterator[Case]:
 def trained(path: Path, folder: Path) -> Case:
     """A solver's 32-bit network and its training set's pictures."""
     bundle, training_set = load_bundle(path), open_set(folder)
-    table = whitening_table(bundle.facts.mean, bundle.facts.deviation)
+    table = make_whitening_table(bundle.facts.mean, bundle.facts.deviation)
     model = bundle.networks["mesh" if bundle.facts.kind == "mesh" else "face"]
     seen, truth = [], np.zeros(0, np.float32)
     for held, most in ((False, CALIBRATED), (True, JUDGED)):
         shots = tuple(shot for shot in training_set.shots if (shot.name in training_set.held()) == held)
-        frames = read_frames_of(training_set, shots, bundle.facts.picture, lambda *_: None)
+        frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
         rows = np.unique(np.linspace(0, frames.count - 1, most).astype(np.intp))
         seen.append(table[frames.pictures_at(rows)])
         truth = np.stack([1000 * training_set.rig.vertices_at(w) for w in frames.weights[rows]])
@@ -154,7 +154,7 @@ def rms(values: NDArray[np.floating]) -> float:
 def report(case: Case) -> Iterator[str]:
     """A line for each scheme."""
     sessions = {"32 bits": open_network(case.model, 1)}
-    plain = looked(sessions["32 bits"], case.judge)
+    plain = run_on_pictures(sessions["32 bits"], case.judge)
     moved = rms(plain - plain.mean(0))
     said: dict[str, str] = {}
     if case.truth is not None:
@@ -162,7 +162,10 @@ def report(case: Case) -> Iterator[str]:
     for name, scheme in SCHEMES.items():
         model = quantised(case.model, (picture[None] for picture in case.calibrate), scheme)
         sessions[name] = open_network(model, 1)
-        here, uncut = looked(sessions[name], case.judge), looked(open_network(unsigned(model), 1), case.judge)
+        here, uncut = (
+            run_on_pictures(sessions[name], case.judge),
+            run_on_pictures(open_network(unsigned(model), 1), case.judge),
+        )
         said[name] = (
             f"off 32 bits by {rms(here - plain) / moved:.1%} of the motion here, {rms(uncut - plain) / moved:.1%} "
             f"where nothing is cut off; largest difference of the two {np.abs(here - uncut).max() / moved:.2%}"

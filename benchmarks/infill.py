@@ -37,7 +37,7 @@ def true_state(scene: Scene, mesh: RenderMesh) -> DeepState:
     return DeepState(turn, head[:, :3, 3] / mesh.scale, weights, np.zeros((frames, 6)))
 
 
-def face_points(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState) -> np.ndarray:
+def extract_face_keypoints(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState) -> np.ndarray:
     """(N, P, 3) m: the surface points' places in the camera's space."""
     points = head_points(mesh, state.weights, state.jaw).numpy()[:, surface_points.vertices]
     at = np.einsum("pc,npcd->npd", surface_points.barycentric, points)
@@ -75,10 +75,10 @@ def main() -> None:
                     priors.smooth,
                 )
                 between = interpolate_gap(around, first - 1, first + length, take.time_s)
-                target = face_points(mesh, surface_points, true.part(rows))
+                target = extract_face_keypoints(mesh, surface_points, true.part(rows))
                 squares.append(
                     tuple(
-                        float(((face_points(mesh, surface_points, s) - target) ** 2).sum(-1).mean())
+                        float(((extract_face_keypoints(mesh, surface_points, s) - target) ** 2).sum(-1).mean())
                         for s in (found, between)
                     )  # type: ignore[arg-type]
                 )

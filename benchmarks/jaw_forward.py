@@ -18,13 +18,13 @@ from benchmarks.learned_actor import SET
 from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.steps.sample_head import CACHE
-from facecap_addon.learn.data.frames import read_frames_of
-from facecap_addon.learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
+from facecap_addon.learn.data.frames import read_shot_frames
+from facecap_addon.learn.data.synthetic_footage import make_scene_look, project_landmarks, render_footage
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
 from facecap_addon.refine.render_mesh import build_render_mesh
 from facecap_addon.rig.embedding import load_embedding
 from facecap_addon.solvers.bundle import load_bundle
-from facecap_addon.solvers.face_keypoints import face_points, mark_up
+from facecap_addon.solvers.face_keypoints import extract_face_keypoints, extract_ibug_points
 from facecap_addon.solvers.solver import TrainedSolver
 
 RESULTS = Path(__file__).resolve().parent / "results" / "laine_jaw_forward.txt"
@@ -53,7 +53,7 @@ def watched(folder: Path) -> tuple[float, float, float, float]:
     """Slope, correlation, root-mean-square error (mm) and way (mm) of the chin, as a set's solver sees it."""
     training_set, bundle = open_set(folder), load_bundle(folder / "laine-preview.facecap")
     test = pushed_forward(training_set)
-    frames = read_frames_of(test, test.shots, bundle.facts.picture, lambda done, total: None)
+    frames = read_shot_frames(test, test.shots, bundle.facts.picture, lambda done, total: None)
     solver, moving = TrainedSolver(bundle, threads=2), bundle.moving
     rig = training_set.rig
     key = rig.deltas[rig.channels.index("jawForward")][moving]
@@ -83,16 +83,21 @@ def pushed_forward(training_set: TrainingSet) -> TrainingSet:
     weights = np.zeros((len(time_s), len(rig.channels)))
     weights[:, rig.channels.index("jawForward")] = np.sin(np.pi * np.arange(40) / 39) ** 2
     head = np.zeros((len(time_s), 6))
-    landmarks, size = landmarks_drawn(actor, weights, head)
-    face, box = face_points(landmarks, size, embedding.scheme)
+    landmarks, size = project_landmarks(actor, weights, head)
+    face, box = extract_face_keypoints(landmarks, size, embedding.scheme)
     rows = ShotRows(
-        np.arange(40), time_s, weights.astype(np.float32), face, box, mark_up(landmarks, size, embedding.scheme)
+        np.arange(40),
+        time_s,
+        weights.astype(np.float32),
+        face,
+        box,
+        extract_ibug_points(landmarks, size, embedding.scheme),
     )
     aside = training_set.side_crop is not None
     out = replace(training_set, folder=folder, shots=())
     for seed in LOOKS:
         for ending, yaw in [("", 0.0), ("-side", SIDE_YAW_RAD)][: 2 if aside else 1]:
-            pictures = drawn(actor, weights, head, look_of(seed), yaw_rad=yaw, seed=seed)
+            pictures = render_footage(actor, weights, head, make_scene_look(seed), yaw_rad=yaw, seed=seed)
             path = folder / "footage" / f"jaw-{seed}{ending}.mp4"
             for _ in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
                 pass

@@ -19,7 +19,7 @@ from facecap_addon.jobs.dataset import run as make_set
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
-from facecap_addon.learn.data.frames import read_frames_of
+from facecap_addon.learn.data.frames import read_shot_frames
 from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.solver import TrainedSolver
@@ -53,7 +53,7 @@ def jaw_forward(folder: Path, out: Path) -> str:
     if bundle.facts.kind != "mesh" or "jawForward" not in training_set.rig.channels:
         return ""
     shots = tuple(shot for shot in training_set.shots if shot.name in training_set.held())
-    frames = read_frames_of(training_set, shots, bundle.facts.picture, lambda *_: None)
+    frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
     solver, moving = TrainedSolver(bundle, threads=2), bundle.moving
     found = np.stack([solver.solve_crop(frames.pictures_at(np.array([i]))[0]).ravel() for i in range(frames.count)])
     keys = training_set.rig.deltas[:, moving].reshape(len(training_set.rig.channels), -1).astype(np.float64)

@@ -19,7 +19,7 @@ from benchmarks.drawn_stills import draw_stills
 from benchmarks.learned_actor import RESULTS, SET, actor_set, finished
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
-from facecap_addon.learn.data.frames import Frames, read_frames_of
+from facecap_addon.learn.data.frames import Frames, read_shot_frames
 from facecap_addon.learn.data.training_set import TrainingSet, open_set
 from facecap_addon.learn.engine.plots import curves
 from facecap_addon.solvers.bundle import load_bundle
@@ -36,7 +36,7 @@ def positions(solver: TrainedSolver, training_set: TrainingSet, frames: Frames, 
         if i == 0 or frames.shot[i] != frames.shot[i - 1]:
             solver.start_shot()
         found = solver.solve_crop(frames.pictures_at(np.array([i]))[0])
-        out[i] = solver.whole_face(training_set.rig, found)[moving]
+        out[i] = solver.to_full_mesh(training_set.rig, found)[moving]
     return out
 
 
@@ -76,7 +76,7 @@ def main() -> None:
         log = (out.parent / f".{out.stem}.training" / "log.jsonl").read_text(encoding="utf-8").splitlines()
         losses[network] = [json.loads(line)["loss"] for line in log]
         bundle = load_bundle(out)
-        frames = read_frames_of(training_set, shots, bundle.facts.picture, lambda *_: None)
+        frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
         found = positions(TrainedSolver(bundle, threads=options.threads), training_set, frames, moving)
         wanted = training_set.rig.vertices_at(frames.weights)[:, moving]
         rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))

@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from facecap_addon.learn.data.pca import Basis
+from facecap_addon.learn.data.pca import PcaBasis
 from facecap_addon.learn.export.onnx_export import quantised, to_onnx
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
 from facecap_addon.learn.networks.dfcn.task import POINTS
@@ -63,7 +63,7 @@ def bare(model: bytes, threads: int, picture: np.ndarray) -> Callable[[], object
 def main() -> None:
     random = np.random.default_rng(0)
     frame = random.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
-    basis = Basis(
+    basis = PcaBasis(
         np.zeros(3 * VERTICES, np.float32),
         random.normal(size=(COMPONENTS, 3 * VERTICES)).astype(np.float32) * 1e-3,
         1.0,

@@ -12,9 +12,9 @@ from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..images.encode import write_image
-from ..learn.data.contact_sheet import contact_sheet
-from ..learn.data.crops import proposed_crop
-from ..learn.data.labelled_images import find_stills
+from ..learn.data.crops import propose_crop
+from ..learn.data.draw_contact_sheet import draw_contact_sheet
+from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set
 from ..solvers.crop import Box
@@ -75,7 +75,7 @@ def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -
         raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
     training_set = with_crop(training_set, settings.crop)
     save_set(training_set)
-    picture = yield from run_threaded("sheet", lambda on_progress: contact_sheet(training_set, on_progress))
+    picture = yield from run_threaded("sheet", lambda on_progress: draw_contact_sheet(training_set, on_progress))
     sheet = settings.folder / "sheet.png"
     with atomic_path(sheet) as temporary:
         write_image(temporary, picture)
@@ -104,7 +104,7 @@ def with_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
     first = training_set.shots[0]
     size = open_footage(training_set.video_of(first), fps=first.fps).size_px
     boxes = np.concatenate([training_set.rows_of(shot).box for shot in training_set.shots])
-    crop = proposed_crop(boxes, size)
+    crop = propose_crop(boxes, size)
     side = next((shot for shot in training_set.shots if shot.side_video is not None), None)
     # The second camera is taken as it was framed: its footage shows a face from the side.
     return replace(training_set, crop=crop, side_crop=None if side is None else (0.0, 0.0, 1.0, 1.0))
@@ -143,7 +143,7 @@ def _with_points(
 
 def _look_at_stills(settings: DatasetSettings) -> DatasetResult:
     assert settings.stills is not None
-    stills = find_stills(settings.stills)
+    stills = find_labelled_images(settings.stills)
     lines = [
         f"{len(stills.paths)} stills of {len(stills.persons)} persons, {len(stills.classes)} expressions: "
         + ", ".join(stills.classes)

@@ -17,13 +17,13 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.upright import stand_upright
-from ..learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
-from ..learn.data.resample import at_times, nearest_rows
-from ..learn.data.synthetic_motion import head_curves, shot_curves
-from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, free_name
+from ..learn.data.cache_targets import check_likeness, find_sample_times, to_scene_axes
+from ..learn.data.resample import find_nearest_rows, resample_targets
+from ..learn.data.synthetic_motion import make_head_curves, make_shot_curves
+from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, find_free_name
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
-from ..solvers.face_keypoints import face_points, mark_up
+from ..solvers.face_keypoints import extract_face_keypoints, extract_ibug_points
 from ..takes.live_link import notes_of, read_live_link_csv
 from ..takes.npz import load_take
 from ..takes.point_cache import read_point_cache
@@ -55,7 +55,7 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
             f"{path.name} has no channel in common with the training set's character.", "Name another --character."
         )
     seen = (take.landmarks_px[rows], take.image_size, _scheme_of(take))
-    (face, box), points = face_points(*seen), mark_up(*seen)
+    (face, box), points = extract_face_keypoints(*seen), extract_ibug_points(*seen)
     shot = ShotFacts(
         _name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
         side_video=_side(settings), source=f"take {path.name}",
@@ -82,7 +82,7 @@ def add_curves(
         )
     name, footage = _footage_of(settings, video, settings.start, settings.end, settings.fps)
     seen = yield from _observed(settings, training_set, footage)
-    values, known = at_times(seen.time_s, curves.time_s + settings.offset_s, weights, curves.solved)
+    values, known = resample_targets(seen.time_s, curves.time_s + settings.offset_s, weights, curves.solved)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
     if not len(keep):
         raise FacecapError(
@@ -91,7 +91,7 @@ def add_curves(
             "Shift the curves with --offset.",
         )
     found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
-    (face, box), points = face_points(*found), mark_up(*found)
+    (face, box), points = extract_face_keypoints(*found), extract_ibug_points(*found)
     shot = ShotFacts(
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"curves {settings.curves.name}",
@@ -110,17 +110,17 @@ def add_cache(
     seen = yield from _observed(settings, training_set, footage)
     count = len(cache.positions)
     rate, file = settings.cache_fps or float(footage.frame_rate), settings.cache.name
-    time_s = sample_times(cache, file, rate, settings.cache_start, float(seen.time_s[0]))
+    time_s = find_sample_times(cache, file, rate, settings.cache_start, float(seen.time_s[0]))
     guessed = cache.time_s is None and settings.cache_fps is None and settings.cache_start is None
     if guessed and abs(count * cache.step_frames - seen.frame_count) > 2:
         raise FacecapError(
             f"{file} has {count} frames, {video.name} {seen.frame_count}.",
             "Say the cache's rate with --cache-fps, or trim the footage with --start and --end.",
         )
-    at, known = nearest_rows(seen.time_s, time_s + settings.offset_s)
+    at, known = find_nearest_rows(seen.time_s, time_s + settings.offset_s)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
     found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
-    (face, box), points = face_points(*found), mark_up(*found)
+    (face, box), points = extract_face_keypoints(*found), extract_ibug_points(*found)
     shot = ShotFacts(
         _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
         side_video=_side(settings), source=f"point cache {settings.cache.name}",
@@ -128,14 +128,14 @@ def add_cache(
     check_name(settings, training_set, shot)
     none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
     rows = ShotRows(keep, seen.time_s[keep], none, face, box, points)
-    positions = in_scene_axes(cache.positions[at[keep]], settings.cache_unit, settings.cache_up)
+    positions = to_scene_axes(cache.positions[at[keep]], settings.cache_unit, settings.cache_up)
     check_likeness(positions, training_set.rig, file)
     return add_shot(training_set, shot, rows, positions)
 
 
 def check_name(settings: DatasetSettings, training_set: TrainingSet, shot: ShotFacts) -> None:
     """Raises FacecapError where a name that someone chose is that of a shot of other footage."""
-    if settings.name and free_name(training_set, shot).casefold() != shot.name.casefold():
+    if settings.name and find_free_name(training_set, shot).casefold() != shot.name.casefold():
         raise FacecapError(
             f"The training set has a shot {shot.name} of other footage already.", "Choose another --name for this one."
         )
@@ -182,26 +182,26 @@ def _draw(
     on_frame: Callable[[int], None],
 ) -> ShotRows:
     # Here, after check_torch: what needs PyTorch.
-    from ..learn.data.synthetic_footage import drawn, landmarks_drawn, look_of
+    from ..learn.data.synthetic_footage import make_scene_look, project_landmarks, render_footage
     from ..refine.render_mesh import build_render_mesh
     from ..render.device import use_threads
 
     use_threads(settings.threads)
     rig = training_set.rig
-    weights = shot_curves(rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
-    head = head_curves(seconds, DRAWN_FPS, seed)
+    weights = make_shot_curves(rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
+    head = make_head_curves(seconds, DRAWN_FPS, seed)
     mesh = build_render_mesh(rig, embedding)
     time_s = np.arange(len(weights)) / DRAWN_FPS
     folder = training_set.folder / "footage"
     views = [("", 0.0), ("-side", SIDE_YAW_RAD)] if settings.side else [("", 0.0)]
     for ending, yaw in views:
-        pictures = drawn(mesh, weights, head, look_of(seed), yaw_rad=yaw, seed=seed)
+        pictures = render_footage(mesh, weights, head, make_scene_look(seed), yaw_rad=yaw, seed=seed)
         path = folder / f"drawn-{seed:04d}{ending}.mp4"
         for written in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
             on_frame(written if not ending else len(weights))
-    landmarks, size = landmarks_drawn(mesh, weights, head)
-    face, box = face_points(landmarks, size, embedding.scheme)
-    points = mark_up(landmarks, size, embedding.scheme)
+    landmarks, size = project_landmarks(mesh, weights, head)
+    face, box = extract_face_keypoints(landmarks, size, embedding.scheme)
+    points = extract_ibug_points(landmarks, size, embedding.scheme)
     return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)
 
 

@@ -27,9 +27,9 @@ from ..rig.channels import match_channels
 from ..rig.duplicate_keys import DistinctKeys, all_keys, find_distinct_keys
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.bundle import SolverBundle, load_bundle
-from ..solvers.face_keypoints import face_points, without_gaps
+from ..solvers.face_keypoints import extract_face_keypoints, fill_gaps
 from ..solvers.solver import TrainedSolver
-from ..solvers.vertices_to_weights import WeightsOfVertices
+from ..solvers.vertices_to_weights import WeightFitter
 from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .runtime.progress import Progress, Steps
@@ -128,10 +128,12 @@ def solve_expressions(
     side = _side_reader(settings, bundle)
     faces = None
     if observations is not None:
-        faces = without_gaps(face_points(observations.landmarks_px, observations.image_size, observations.scheme)[0])
+        faces = fill_gaps(
+            extract_face_keypoints(observations.landmarks_px, observations.image_size, observations.scheme)[0]
+        )
     times, indices, weights, distances = [], [], [], []
     moving = bundle.moving
-    fitter = WeightsOfVertices(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
+    fitter = WeightFitter(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
     columns, _ = match_channels(bundle.facts.channels, rig.channels)
     path = folder / "vertices.f32"
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
-from ..learn.data.crops import footage_key, proposed_crop
-from ..learn.data.labelled_images import find_stills
+from ..learn.data.crops import footage_key, propose_crop
+from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set
 from ..learn.networks.registry import NETWORKS
 from ..settings_schema import to_json
-from ..solvers.face_keypoints import face_points
+from ..solvers.face_keypoints import extract_face_keypoints
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
@@ -118,7 +118,7 @@ def _box_of(landmarker: Landmarker) -> FindBox:
             return None
         found = landmarker.landmarks_in_regions(picture, [landmarker.region_of_face(faces[0])])[0].landmarks_px
         size = (picture.shape[1], picture.shape[0])
-        return proposed_crop(face_points(found[None], size, landmarker.scheme)[1], size)
+        return propose_crop(extract_face_keypoints(found[None], size, landmarker.scheme)[1], size)
 
     return find
 
@@ -137,8 +137,10 @@ def training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
         for side in (False, True) if shot.side_video else (False,):
             facts[f"footage of {shot.name}, {side}"] = footage_key(training_set, shot, side=side)
     if settings.stills is not None:  # their folders say what they show
-        facts["names of stills"] = [str(p.relative_to(settings.stills)) for p in find_stills(settings.stills).paths]
-        files += find_stills(settings.stills).paths
+        facts["names of stills"] = [
+            str(p.relative_to(settings.stills)) for p in find_labelled_images(settings.stills).paths
+        ]
+        files += find_labelled_images(settings.stills).paths
     facts["format"] = FORMAT
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for path in files:

@@ -18,7 +18,7 @@ from ..landmarks.registry import open_landmarker
 from ..learn.data.training_set import ShotFacts, TrainingSet
 from ..rig.duplicate_keys import find_distinct_keys
 from ..solvers.bundle import load_bundle
-from ..solvers.face_keypoints import face_points, without_gaps
+from ..solvers.face_keypoints import extract_face_keypoints, fill_gaps
 from ..solvers.solver import TrainedSolver
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
@@ -96,7 +96,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
         rows = training_set.rows_of(shot).rows
         rows = rows[(rows < take.frame_count)][:left]
         rows = rows[take.solved[rows]]
-        faces = without_gaps(face_points(seen.landmarks_px, seen.image_size, seen.scheme)[0])
+        faces = fill_gaps(extract_face_keypoints(seen.landmarks_px, seen.image_size, seen.scheme)[0])
         found = yield from _solved(solver, training_set, shot, rows, faces, moving)
         wanted = _targets(training_set, shot, rows, moving)
         fitted = keys.rig.vertices_at(take.weights[rows])[:, moving]
@@ -141,7 +141,7 @@ def _solved(
         for row, frame in enumerate(reader):
             found = solver.solve(frame.image, None, faces[min(row, len(faces) - 1)])
             if row in wanted:
-                out[wanted[row]] = solver.whole_face(rig, found)[moving]
+                out[wanted[row]] = solver.to_full_mesh(rig, found)[moving]
             if row % REPORT_EVERY == 0:
                 yield Progress("compare", min(row, len(faces)), len(faces))
             if len(rows) and row >= rows[-1]:

@@ -107,12 +107,12 @@ def load_bundle(path: Path) -> SolverBundle:
     """Read a solver. Raises FacecapError if it is damaged, too large, or holds anything that does not belong there."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _members(archive, path)
+            members = _read_members(archive, path)
             given = json.loads(members["solver.json"])
-            facts = _facts(given)
+            facts = _read_facts(given)
             with np.load(io.BytesIO(members["arrays.npz"]), allow_pickle=False) as arrays:
                 moving, neutral = arrays["moving"].astype(np.int32), arrays["neutral"].astype(np.float32)
-                probes = _probes(given, arrays, facts)
+                probes = _read_probes(given, arrays, facts)
             networks = {name: members[f"{name}.onnx"] for name in NETWORKS if f"{name}.onnx" in members}
     except FileNotFoundError as error:
         raise FacecapError(f"There is no solver {path}.", "Check the path.") from error
@@ -128,7 +128,7 @@ def load_bundle(path: Path) -> SolverBundle:
     return SolverBundle(facts, networks, moving, neutral, members.get("progress.png", b""), probes)
 
 
-def _probes(given: dict[str, Any], arrays: Mapping[str, NDArray[Any]], facts: SolverFacts) -> SolverProbes | None:
+def _read_probes(given: dict[str, Any], arrays: Mapping[str, NDArray[Any]], facts: SolverFacts) -> SolverProbes | None:
     """Probes and their answers; None in solvers of versions that had none, or others."""
     described = given.get("probes")
     if described is None or described["format"] != PROBES_FORMAT:
@@ -149,7 +149,7 @@ def _probes(given: dict[str, Any], arrays: Mapping[str, NDArray[Any]], facts: So
     return SolverProbes(pictures, {name: found.astype(np.float32) for name, found in answers.items()})
 
 
-def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
+def _read_members(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
     allowed = {"solver.json", "arrays.npz", "progress.png", *(f"{name}.onnx" for name in NETWORKS)}
     out: dict[str, bytes] = {}
     total = 0
@@ -169,7 +169,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
     return out
 
 
-def _facts(given: dict[str, Any]) -> SolverFacts:
+def _read_facts(given: dict[str, Any]) -> SolverFacts:
     if given["format"] != FORMAT or given["kind"] not in KINDS:
         raise FacecapError("The solver was made by another version of FaceCap.", "Export it again.")
     picture = PictureKind(**given["picture"])
@@ -191,11 +191,11 @@ def _facts(given: dict[str, Any]) -> SolverFacts:
         channels=tuple(str(c) for c in given["channels"]),
         vertices=int(given["vertices"]),
         report=dict(given["report"]),
-        steady=_steady(given.get("steady")),
+        steady=_read_aligned_face(given.get("steady")),
     )
 
 
-def _steady(given: Any) -> tuple[tuple[float, float], ...] | None:
+def _read_aligned_face(given: Any) -> tuple[tuple[float, float], ...] | None:
     if given is None:
         return None
     points = np.asarray(given, np.float64)

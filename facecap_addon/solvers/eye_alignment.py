@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..images.resample import warp_affine
 
 
-def stabilising(face: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit_eye_alignment(face: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float32]:
     """How pictures are turned and moved so that eyes and nose lie where they lie on average (appendix B).
 
     The eyes give the angle and the middle line; blinks move them up and down, so the nose gives the height.
@@ -33,8 +33,8 @@ def stabilising(face: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[n
     return np.concatenate([turn, shift[..., None]], -1).astype(np.float32)
 
 
-def steadied(pictures: NDArray[np.uint8], matrices: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(B, C, H, W) uint8: pictures (B, C, H, W) under matrices (B, 2, 3) of `stabilising`."""
+def align_eyes(pictures: NDArray[np.uint8], matrices: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(B, C, H, W) uint8: pictures (B, C, H, W) under matrices (B, 2, 3) of `fit_eye_alignment`."""
     height, width = pictures.shape[2:]
     out = np.empty_like(pictures)
     for picture, matrix, turned in zip(pictures, matrices, out, strict=True):

@@ -19,7 +19,7 @@ def _moving(layout: Layout) -> list[int]:
     return sorted({*(i for name in groups for i in getattr(layout, name)), *layout.jaw[third:-third]})
 
 
-def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> tuple[F32, F32]:
+def extract_face_keypoints(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> tuple[F32, F32]:
     """(F, 3, 2) eyes and nose and (F, 4) boxes in parts of the picture, see `ShotRows`; landmarks (F, L, 2) px."""
     layout = layout_of(scheme)
     eyes = [sorted({i for name in names for i in getattr(layout, name)}) for names in _EYES]
@@ -30,13 +30,13 @@ def face_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], schem
     return face.astype(np.float32), box.astype(np.float32)
 
 
-def mark_up(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> F32:
+def extract_ibug_points(landmarks_px: NDArray[np.floating], size: tuple[int, int], scheme: str) -> F32:
     """(F, 68, 2) the points of iBUG's mark-up in parts of the picture; landmarks (F, L, 2) px of any scheme."""
     chosen = slice(None) if scheme == IBUG_68.scheme else list(MEDIAPIPE_OF_IBUG)
     return ((np.asarray(landmarks_px, np.float64)[:, chosen] + 0.5) / size).astype(np.float32)
 
 
-def without_gaps(points: F32) -> F32:
+def fill_gaps(points: F32) -> F32:
     """(F, 3, 2), unseen faces where they were last seen."""
     seen = np.isfinite(points).all((1, 2))
     last = np.maximum.accumulate(np.where(seen, np.arange(len(points)), -1))

@@ -19,7 +19,7 @@ from ..arrays import F32, U8
 from ..landmarks.probes import ALLOWED, measure_difference
 
 FORMAT, COUNT = 1, 3
-EIGHT_BITS = ".int8"
+INT8_SUFFIX = ".int8"
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,25 @@ class SolverProbes:
     answers: Mapping[str, F32]
 
 
-def probe_rows(count: int) -> NDArray[np.intp]:
+def pick_probe_rows(count: int) -> NDArray[np.intp]:
     """Frames to take as probes, spread over `count`."""
     return np.unique(np.linspace(0, count - 1, min(COUNT, count)).astype(np.intp))
 
 
-def whitening_table(mean: float, deviation: float) -> F32:
+def make_whitening_table(mean: float, deviation: float) -> F32:
     """(256,) float32: what bytes become before a network sees them."""
     return ((np.arange(256) / 255 - mean) / deviation).astype(np.float32)
 
 
-def solver_probes(networks: Mapping[str, bytes], pictures: U8, table: F32) -> SolverProbes:
-    """The probes of networks by name; pictures (P, C, H, W) uint8, table of `whitening_table`."""
+def make_solver_probes(networks: Mapping[str, bytes], pictures: U8, table: F32) -> SolverProbes:
+    """The probes of networks by name; pictures (P, C, H, W) uint8, table of `make_whitening_table`."""
     answers: dict[str, F32] = {}
     for name, model in networks.items():
         if name != "sequence":
-            session = open_network(model, 1, exact=name.endswith(EIGHT_BITS))
-            answers[name] = looked(session, table[pictures])
+            session = open_network(model, 1, exact=name.endswith(INT8_SUFFIX))
+            answers[name] = run_on_pictures(session, table[pictures])
     if "sequence" in networks:
-        answers["sequence"] = followed(open_network(networks["sequence"], 1), answers["embedding"])
+        answers["sequence"] = run_sequence(open_network(networks["sequence"], 1), answers["embedding"])
     return SolverProbes(pictures, answers)
 
 
@@ -68,13 +68,13 @@ def open_network(model: bytes, threads: int, *, exact: bool = False) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def looked(session: Any, seen: F32) -> F32:
+def run_on_pictures(session: Any, seen: F32) -> F32:
     """(P, N) float32: outputs, one after the other, for whitened pictures (P, C, H, W), one at a time as at work."""
     found = [session.run(None, {"picture": seen[i : i + 1]}) for i in range(len(seen))]
     return np.stack([np.concatenate([np.ravel(part) for part in parts]) for parts in found]).astype(np.float32)
 
 
-def followed(session: Any, embeddings: F32) -> F32:
+def run_sequence(session: Any, embeddings: F32) -> F32:
     """(P, K) float32: weights that a sequence network gives for embeddings (P, E), one after the other."""
     shape = [int(n) for n in session.get_inputs()[1].shape]
     hidden, cell, weights = np.zeros(shape, np.float32), np.zeros(shape, np.float32), []
@@ -85,12 +85,12 @@ def followed(session: Any, embeddings: F32) -> F32:
     return np.stack(weights).astype(np.float32)
 
 
-def right(found: F32, wanted: F32) -> bool:
+def answers_agree(found: F32, wanted: F32) -> bool:
     """Whether 32 bits give what they have to."""
     return measure_difference({"": found}, {"": wanted}) <= ALLOWED
 
 
-def eight_bits_right(found: F32, exact: F32, plain: F32) -> bool:
+def int8_answers_agree(found: F32, exact: F32, plain: F32) -> bool:
     """Whether 8 bits are off what they have to give by no more than 8 bits lose anyway.
 
     Even where nothing is cut off, activations may be rounded to the next of 255 steps here and there; a processor that
@@ -105,7 +105,7 @@ def eight_bits_right(found: F32, exact: F32, plain: F32) -> bool:
     return off <= max(lost, ALLOWED * float(np.abs(plain).max()))
 
 
-def drawn_pictures(shape: tuple[int, int, int], mean: float, deviation: float) -> U8:
+def draw_test_pictures(shape: tuple[int, int, int], mean: float, deviation: float) -> U8:
     """(2, C, H, W) uint8: waves as bright and as varied as footage is, for solvers that carry no probes.
 
     Args:

@@ -14,16 +14,16 @@ from ..landmarks.layout import IBUG_68
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
 from .crop import cut
-from .eye_alignment import stabilising, steadied
+from .eye_alignment import align_eyes, fit_eye_alignment
 from .probes import (
-    EIGHT_BITS,
-    drawn_pictures,
-    eight_bits_right,
-    followed,
-    looked,
+    INT8_SUFFIX,
+    answers_agree,
+    draw_test_pictures,
+    int8_answers_agree,
+    make_whitening_table,
     open_network,
-    right,
-    whitening_table,
+    run_on_pictures,
+    run_sequence,
 )
 
 
@@ -45,7 +45,7 @@ class TrainedSolver:
 
     def __init__(self, bundle: SolverBundle, *, threads: int = 1, precision: str = "fp32") -> None:
         self.bundle, self.facts = bundle, bundle.facts
-        self._table = whitening_table(self.facts.mean, self.facts.deviation)
+        self._table = make_whitening_table(self.facts.mean, self.facts.deviation)
         self.notes: tuple[str, ...] = ()
         self._channels = self.facts.picture.channels * self.facts.cameras
         self._state: tuple[F32, F32] | None = None
@@ -53,42 +53,48 @@ class TrainedSolver:
         self.landmarks: F32 | None = None
         self._sequence: Any = None
         first = "mesh" if self.facts.kind == "mesh" else "face" if "face" in bundle.networks else "embedding"
-        self._network = self._eight_bits(first, threads, size) if precision == "int8" else None
+        self._network = self._open_int8(first, threads, size) if precision == "int8" else None
         if self._network is None:
             self._network = _open(bundle, first, threads)
-            self._check_answers(first, lambda: looked(self._network, self._probed()))
+            self._check_answers(first, lambda: run_on_pictures(self._network, self._whitened_probes()))
         if first == "face":
-            self._face(np.zeros(size, np.float32))
+            self._run_face(np.zeros(size, np.float32))
             self.landmarks = None
         elif first == "mesh":
             self._check(self._run(self._network, np.zeros(size, np.float32))[0], 3 * len(bundle.moving))
         else:
             # The LSTM is small: a second pool of waiting threads would only take time from the first.
             self._sequence = _open(bundle, "sequence", 1)
-            self._check_answers("sequence", lambda: followed(self._sequence, self._answers("embedding")))
+            self._check_answers("sequence", lambda: run_sequence(self._sequence, self._expected_answers("embedding")))
             self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
             if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
                 raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")
-            self._check(self._step(self._run(self._network, np.zeros(size, np.float32))[0]), len(self.facts.channels))
+            self._check(
+                self._run_step(self._run(self._network, np.zeros(size, np.float32))[0]), len(self.facts.channels)
+            )
             self.start_shot()
 
-    def _eight_bits(self, first: str, threads: int, size: tuple[int, int, int, int]) -> Any:
+    def _open_int8(self, first: str, threads: int, size: tuple[int, int, int, int]) -> Any:
         """The 8-bit network where there is one that runs rightly here; else None, and a note why not."""
-        name = first + EIGHT_BITS
+        name = first + INT8_SUFFIX
         if name not in self.bundle.networks:
             self.notes += (f"The solver {self.facts.name} holds no 8-bit network: 32 bits are used.",)
             return None
         network = _open(self.bundle, name, threads)
         try:
             if self.bundle.probes is not None and {first, name} <= set(self.bundle.probes.answers):
-                seen, exact, plain = self._probed(), self._answers(name), self._answers(first)
+                seen, exact, plain = (
+                    self._whitened_probes(),
+                    self._expected_answers(name),
+                    self._expected_answers(first),
+                )
             else:  # of an older version: what it has to give is found here, once slowly
-                seen = self._table[drawn_pictures(size[1:], self.facts.mean, self.facts.deviation)]
-                exact = looked(_open(self.bundle, name, threads, exact=True), seen)
-                plain = looked(_open(self.bundle, first, threads), seen)
-            agrees = eight_bits_right(looked(network, seen), exact, plain)
+                seen = self._table[draw_test_pictures(size[1:], self.facts.mean, self.facts.deviation)]
+                exact = run_on_pictures(_open(self.bundle, name, threads, exact=True), seen)
+                plain = run_on_pictures(_open(self.bundle, first, threads), seen)
+            agrees = int8_answers_agree(run_on_pictures(network, seen), exact, plain)
         except Exception as error:  # onnxruntime has no error class of its own to name
-            raise self._not_run() from error
+            raise self._run_error() from error
         if agrees:
             return network
         self.notes += (
@@ -104,20 +110,20 @@ class TrainedSolver:
         try:
             found = answers()
         except Exception as error:  # as above
-            raise self._not_run() from error
-        if not right(found, self._answers(name)):
+            raise self._run_error() from error
+        if not answers_agree(found, self._expected_answers(name)):
             raise FacecapError(
                 f"The solver {self.facts.name} gives other faces on this computer than where it was made.",
                 "Export it again. If that does not help, onnxruntime does not work on this processor: solve on another "
                 "computer, or fast, with --method landmarks.",
             )
 
-    def _probed(self) -> F32:
+    def _whitened_probes(self) -> F32:
         """(P, C, H, W) float32: the bundle's probes, whitened."""
         assert self.bundle.probes is not None
         return self._table[self.bundle.probes.pictures]
 
-    def _answers(self, name: str) -> F32:
+    def _expected_answers(self, name: str) -> F32:
         """(P, N) float32: what a network has to give for the bundle's probes."""
         assert self.bundle.probes is not None
         return self.bundle.probes.answers[name]
@@ -155,7 +161,9 @@ class TrainedSolver:
                 raise FacecapError("This solver needs landmarks to hold the picture still.", "Solve without --no-head.")
             size = (self.facts.picture.width, self.facts.picture.height)
             at = (np.asarray(face) - self.facts.crop[:2]) / self.facts.crop[2:] * size - 0.5
-            front = steadied(front[None], stabilising(at[None].astype(np.float32), np.array(self.facts.steady)))[0]
+            front = align_eyes(
+                front[None], fit_eye_alignment(at[None].astype(np.float32), np.array(self.facts.steady))
+            )[0]
         if self.facts.side_crop is None:
             return front
         if side is None:
@@ -164,7 +172,7 @@ class TrainedSolver:
             )
         return np.concatenate([front, cut(side, self.facts.side_crop, self.facts.picture)])
 
-    def whole_face(self, rig: BlendshapeRig, found: F32) -> F32:
+    def to_full_mesh(self, rig: BlendshapeRig, found: F32) -> F32:
         """(V, 3) float32 m: the character under what `solve` gave."""
         if self.facts.kind == "weights":
             return rig.vertices_at(np.clip(found, rig.ranges[:, 0], rig.ranges[:, 1]))
@@ -177,9 +185,9 @@ class TrainedSolver:
         seen = self._table[crop][None]
         if self.facts.kind == "mesh":
             return self._run(self._network, seen)[0].reshape(-1, 3)
-        return self._face(seen) if self._sequence is None else self._step(self._run(self._network, seen)[0])[0]
+        return self._run_face(seen) if self._sequence is None else self._run_step(self._run(self._network, seen)[0])[0]
 
-    def _face(self, seen: F32) -> F32:
+    def _run_face(self, seen: F32) -> F32:
         weights, landmarks = self._run(self._network, seen)
         self._check(weights, len(self.facts.channels))
         self._check(landmarks, 2 * IBUG_68.count)
@@ -187,7 +195,7 @@ class TrainedSolver:
         self.landmarks = landmarks.reshape(-1, 2) * crop[2:] + crop[:2]
         return weights[0]
 
-    def _step(self, embedding: F32) -> F32:
+    def _run_step(self, embedding: F32) -> F32:
         hidden, cell = self._state or (np.zeros(self._state_shape, np.float32), np.zeros(self._state_shape, np.float32))
         feed = {"embedding": embedding.reshape(1, 1, -1), "hidden": hidden, "cell": cell}
         weights, hidden, cell = self._sequence.run(["weights", "hidden_after", "cell_after"], feed)
@@ -198,9 +206,9 @@ class TrainedSolver:
         try:
             return [np.asarray(found, np.float32) for found in network.run(None, {"picture": pictures})]
         except Exception as error:  # as above
-            raise self._not_run() from error
+            raise self._run_error() from error
 
-    def _not_run(self) -> FacecapError:
+    def _run_error(self) -> FacecapError:
         return FacecapError(f"The solver {self.facts.name} cannot be run.", "Export it again.")
 
     def _check(self, found: F32, wanted: int) -> None:

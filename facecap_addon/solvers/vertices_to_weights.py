@@ -12,7 +12,7 @@ _RIDGE_M = 1e-4
 _SWEEPS = 60
 
 
-class WeightsOfVertices:
+class WeightFitter:
     """Fits weights within their ranges to vertices, all frames of a chunk at once.
 
     Args:

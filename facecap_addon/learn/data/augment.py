@@ -36,7 +36,7 @@ class Augmentation:
     padding: bool = False
 
 
-def covering(face: NDArray[np.floating]) -> Augmentation:
+def fit_augmentation(face: NDArray[np.floating]) -> Augmentation:
     """Limits that cover the motion of heads seen in a set, twice over (Laine et al. section 4.1).
 
     Args:
@@ -54,19 +54,19 @@ def covering(face: NDArray[np.floating]) -> Augmentation:
     )
 
 
-def augmented(pictures: Tensor, limits: Augmentation, strength: float, generator: torch.Generator) -> Tensor:
+def augment(pictures: Tensor, limits: Augmentation, strength: float, generator: torch.Generator) -> Tensor:
     """Pictures (B, C, H, W) in 0..1, each varied by chance; the border is repeated.
 
     Args:
         strength: 0 leaves pictures as they are, 1 goes to the limits.  generator: on the CPU.
     """
-    return varied(pictures, limits, strength, generator)[0]
+    return augment_with_transform(pictures, limits, strength, generator)[0]
 
 
-def varied(
+def augment_with_transform(
     pictures: Tensor, limits: Augmentation, strength: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
-    """As `augmented`, with where things went: (B, 2, 3), see `moved`, or None where nothing moved."""
+    """As `augment`, with where things went: (B, 2, 3), see `moved`, or None where nothing moved."""
     if strength <= 0:
         return pictures, None
     count, _, height, width = pictures.shape
@@ -89,8 +89,8 @@ def varied(
     return out, matrix
 
 
-def moved_points(points: Tensor, matrix: Tensor | None) -> Tensor:
-    """Where points (B, P, 2), in parts of the picture, lie after `varied`."""
+def transform_points(points: Tensor, matrix: Tensor | None) -> Tensor:
+    """Where points (B, P, 2), in parts of the picture, lie after `augment_with_transform`."""
     if matrix is None:
         return points
     at = points * 2 - 1 - matrix[:, None, :, 2]  # the matrix leads from the new picture to the old one

@@ -17,7 +17,7 @@ _SAME_SIZE, _SAME_TURN, _SAME_SHAPE = 1.15, 0.7, 0.15
 _LOOKED_AT, _POINTS = 9, 3000
 
 
-def sample_times(cache: PointCache, name: str, rate: float, start: float | None, first_s: float) -> F64:
+def find_sample_times(cache: PointCache, name: str, rate: float, start: float | None, first_s: float) -> F64:
     """(F,) float64 s of a cache's samples in the footage.
 
     Args:
@@ -41,7 +41,7 @@ def sample_times(cache: PointCache, name: str, rate: float, start: float | None,
     )
 
 
-def in_scene_axes(positions: NDArray[np.floating], unit: str, up: str) -> F32:
+def to_scene_axes(positions: NDArray[np.floating], unit: str, up: str) -> F32:
     """(F, V, 3) float32 m, Z up, of a cache in some unit, "y" or "z" up."""
     found = np.asarray(positions, np.float32) * np.float32(UNITS[unit])
     return found @ _Z_FROM_Y_UP.T if up == "y" else found

@@ -17,7 +17,7 @@ _COLUMNS, _LABEL_PX, _TEXT_PX, _CURVE_PX = 8, 20, 12, 44
 _PAPER, _INK, _HELD, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
 
 
-def contact_sheet(training_set: TrainingSet, on_done: Callable[[int, int], None]) -> NDArray[np.uint8]:
+def draw_contact_sheet(training_set: TrainingSet, on_done: Callable[[int, int], None]) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: eight frames of each shot in its crop, a curve of how much the face moves below.
 
     Args:

@@ -24,7 +24,7 @@ ASPECT = 3 / 4
 """Width by height of the crop: the paper's 240 × 320."""
 
 
-def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspect: float = ASPECT) -> Box:
+def propose_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspect: float = ASPECT) -> Box:
     """A fixed rectangle around the face wherever it is seen.
 
     Args:
@@ -49,7 +49,7 @@ def proposed_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspe
     return (middle[0] - wide / 2) / width, (middle[1] - high / 2) / height, wide / width, high / height
 
 
-def pictures_of(
+def prepare_pictures(
     training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, on_done: Callable[[int], None], *, side: bool = False
 ) -> NDArray[np.uint8]:
     """(F, C, H, W) uint8, mapped from disk: a shot's crops, cut now or as kept.

@@ -25,7 +25,7 @@ _SEAM, _SOFT = 0.45, 0.025
 
 
 @dataclass(frozen=True)
-class Halves:
+class CutMix:
     """Which keys move which half.
 
     Attributes:
@@ -34,7 +34,7 @@ class Halves:
 
     upper: NDArray[np.bool_]
 
-    def joined(
+    def mix_halves(
         self, pictures: NDArray[np.uint8], weights: F32, face: F32, other: Rows
     ) -> tuple[NDArray[np.uint8], F32]:
         """Pictures and weights of faces whose lower halves are those of other frames.
@@ -49,28 +49,30 @@ class Halves:
         for i in np.flatnonzero((other != np.arange(len(other))) & np.isfinite(face).all((1, 2))):
             j = int(other[i])
             if np.isfinite(face[j]).all():
-                out[i] = _joined(pictures[i], pictures[j], places[i], places[j])
+                out[i] = _mix_pictures(pictures[i], pictures[j], places[i], places[j])
                 given[i] = np.where(self.upper, weights[i], weights[j])
         return out, given
 
 
-def halves_of(channels: tuple[str, ...], frames: Frames) -> Halves | None:
+def make_cutmix(channels: tuple[str, ...], frames: Frames) -> CutMix | None:
     """Halves of a character whose keys all have ARKit's names, seen by one camera; None of any other."""
     names = [arkit_name(channel) for channel in channels]
     one_camera = frames.pictures[0][0].shape[0] in (1, 3)
     if not one_camera or any(name is None for name in names):
         return None
-    return Halves(np.array([n in _UPPER_KEYS or region_of(n) in _UPPER_REGIONS for n in names if n is not None]))
+    return CutMix(np.array([n in _UPPER_KEYS or region_of(n) in _UPPER_REGIONS for n in names if n is not None]))
 
 
-def partners(items: Rows) -> Rows:
+def pair_indices(items: Rows) -> Rows:
     """(B,) whose lower half each of some items gets, itself for most; the same items give the same."""
     random = np.random.default_rng(items)
     alone = np.arange(len(items))
     return np.where(random.random(len(items)) < SHARE, random.permutation(len(items)), alone)
 
 
-def _joined(upper: NDArray[np.uint8], lower: NDArray[np.uint8], here: NDArray, there: NDArray) -> NDArray[np.uint8]:
+def _mix_pictures(
+    upper: NDArray[np.uint8], lower: NDArray[np.uint8], here: NDArray, there: NDArray
+) -> NDArray[np.uint8]:
     """(C, H, W): the lower picture moved, turned and scaled so that its eyes (there, px) lie where the upper's do."""
     height, width = upper.shape[1:]
     (a, b), (c, d) = (points[:2] @ (1, 1j) for points in (there, here))

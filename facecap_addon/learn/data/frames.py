@@ -13,10 +13,10 @@ from torch import Tensor
 from ...arrays import F32, Rows
 from ...errors import FacecapError
 from ...solvers.crop import PictureKind
-from .crops import pictures_of
-from .mesh_stabilisation import stabilised, stabilising_transform
+from .crops import prepare_pictures
+from .mesh_stabilisation import apply_stabilisation, fit_stabilisation
 from .mirror import Mirror
-from .pca import MOST_COMPONENTS, Basis, basis_of, basis_of_weights
+from .pca import MOST_COMPONENTS, PcaBasis, fit_pca, fit_pca_from_weights
 from .training_set import ShotFacts, TrainingSet
 
 MOVING_M = 2e-5
@@ -63,7 +63,7 @@ class Frames:
         return np.flatnonzero(same)
 
 
-def read_frames_of(
+def read_shot_frames(
     training_set: TrainingSet, shots: tuple[ShotFacts, ...], kind: PictureKind, on_done: Callable[[int, int], None]
 ) -> Frames:
     """Frames of some shots that show a face, pictures cut now or as kept.
@@ -77,9 +77,9 @@ def read_frames_of(
     crop = training_set.crop
     for i, shot in enumerate(shots):
         both = shot.side_video is not None and training_set.side_crop is not None
-        front = pictures_of(training_set, shot, kind, lambda n, done=done: on_done(done + n, total))
+        front = prepare_pictures(training_set, shot, kind, lambda n, done=done: on_done(done + n, total))
         if both:
-            aside = pictures_of(training_set, shot, kind, lambda _: None, side=True)
+            aside = prepare_pictures(training_set, shot, kind, lambda _: None, side=True)
             pictures.append(_TwoCameras(front, aside))
         else:
             pictures.append(front)
@@ -120,7 +120,7 @@ class Whitening:
         return (pictures - self.mean) / self.deviation
 
 
-def whitening_of(frames: Frames) -> Whitening:
+def fit_whitening(frames: Frames) -> Whitening:
     """Mean and deviation over all pixels of frames spread over the training set."""
     some = np.unique(np.linspace(0, frames.count - 1, min(_WHITENING_FRAMES, frames.count)).astype(np.intp))
     sums = np.zeros(2)
@@ -133,7 +133,9 @@ def whitening_of(frames: Frames) -> Whitening:
     return Whitening(float(mean), float(np.sqrt(max(sums[1] / pixels - mean**2, 1e-6))))
 
 
-def examples(look: Callable[[Rows], NDArray[np.uint8]], count: int, whitening: Whitening) -> Iterator[F32]:
+def sample_calibration_pictures(
+    look: Callable[[Rows], NDArray[np.uint8]], count: int, whitening: Whitening
+) -> Iterator[F32]:
     """Whitened pictures (1, C, H, W) of frames spread over `count`: what ranges of 8-bit numbers are found from.
 
     Args:
@@ -166,14 +168,14 @@ class MeshTargets:
             reach = np.linalg.norm(rig.deltas, axis=2) * np.abs(learned.weights).max(0)[:, None]
             self.moving = np.flatnonzero(reach[used].max(0, initial=0.0) > MOVING_M) if used.any() else np.zeros(0, int)
         else:
-            some = self._some(learned)
-            found = np.stack([self._whole(learned, int(i)) for i in some])
+            some = self._sample_rows(learned)
+            found = np.stack([self._read_vertices(learned, int(i)) for i in some])
             self.moving = np.flatnonzero(np.ptp(found, axis=0).max(1) > MOVING_M)
         if not len(self.moving):
             raise FacecapError("Nothing moves in the training set.", "Look at its targets: they are all the same.")
         if mirror is not None:
             self.moving = np.union1d(self.moving, mirror.vertices[self.moving])
-            self._across = torch.from_numpy(np.searchsorted(self.moving, mirror.vertices[self.moving]))
+            self._mirrored_vertices = torch.from_numpy(np.searchsorted(self.moving, mirror.vertices[self.moving]))
         flat = rig.deltas[:, self.moving].reshape(len(rig.channels), -1)
         self.deltas = torch.from_numpy(np.ascontiguousarray(flat, np.float32))
         self.rest = torch.from_numpy(rig.neutral[self.moving].reshape(-1).astype(np.float32))
@@ -182,7 +184,9 @@ class MeshTargets:
         """Targets of some frames: (B, K) weights or (B, 3 M) m; `positions` makes vertices of either."""
         if self.from_weights:
             return frames.weights[which]
-        return np.stack([self._whole(frames, int(i))[self.moving].reshape(-1) for i in which]).astype(np.float32)
+        return np.stack([self._read_vertices(frames, int(i))[self.moving].reshape(-1) for i in which]).astype(
+            np.float32
+        )
 
     def positions(self, targets: Tensor) -> Tensor:
         """(B, 3 M) float32 m, whatever the precision around it: what is learned from and judged by is not rounded."""
@@ -198,27 +202,29 @@ class MeshTargets:
         if self.from_weights:
             other = targets[..., torch.from_numpy(self.mirror.channels).to(targets.device)]
         else:
-            at = targets.unflatten(-1, (-1, 3))[..., self._across.to(targets.device), :]
+            at = targets.unflatten(-1, (-1, 3))[..., self._mirrored_vertices.to(targets.device), :]
             flipped = at * at.new_tensor([-1, 1, 1]) + at.new_tensor([2 * self.mirror.middle, 0, 0])
             other = flipped.flatten(-2)
         return torch.where(which.to(targets.device).view(-1, *[1] * (targets.dim() - 1)), other, targets)
 
-    def basis(self, learned: Frames, most: int = MOST_COMPONENTS) -> Basis:
+    def basis(self, learned: Frames, most: int = MOST_COMPONENTS) -> PcaBasis:
         """Principal components of the targets."""
         if self.from_weights:
-            return basis_of_weights(self._both(learned.weights), self.deltas.numpy(), self.rest.numpy(), most)
-        return basis_of(self._both(self.at(learned, self._some(learned))), most)
+            return fit_pca_from_weights(
+                self._with_mirrored(learned.weights), self.deltas.numpy(), self.rest.numpy(), most
+            )
+        return fit_pca(self._with_mirrored(self.at(learned, self._sample_rows(learned))), most)
 
-    def _both(self, targets: F32) -> F32:
+    def _with_mirrored(self, targets: F32) -> F32:
         """Targets and, of a symmetric character, the same in a mirror."""
         if self.mirror is None:
             return targets
         return np.concatenate([targets, self.mirrored(torch.from_numpy(targets), torch.ones(len(targets)) > 0).numpy()])
 
-    def _some(self, frames: Frames) -> Rows:
+    def _sample_rows(self, frames: Frames) -> Rows:
         return np.unique(np.linspace(0, frames.count - 1, min(_BASIS_FRAMES, frames.count)).astype(np.intp))
 
-    def _whole(self, frames: Frames, i: int) -> F32:
+    def _read_vertices(self, frames: Frames, i: int) -> F32:
         cache = frames.vertices[frames.shot[i]]
         if cache is None:
             raise FacecapError(
@@ -230,5 +236,5 @@ class MeshTargets:
         name = frames.shots[frames.shot[i]].name
         if name not in self._transforms:
             every = cache[:: max(1, len(cache) // 200)]
-            self._transforms[name] = stabilising_transform(every, self._rest)
-        return stabilised(frame[None], self._transforms[name])[0]
+            self._transforms[name] = fit_stabilisation(every, self._rest)
+        return apply_stabilisation(frame[None], self._transforms[name])[0]

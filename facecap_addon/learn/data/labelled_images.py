@@ -19,7 +19,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
-class Stills:
+class LabelledImages:
     """Labelled pictures.
 
     Attributes:
@@ -33,7 +33,7 @@ class Stills:
     persons: tuple[str, ...]
 
 
-def find_stills(folder: Path) -> Stills:
+def find_labelled_images(folder: Path) -> LabelledImages:
     """Find the stills under a folder. Raises FacecapError if there are none, or only one class."""
     if not folder.is_dir():
         raise FacecapError(f"There is no folder {folder}.", "Check the path.")
@@ -55,7 +55,7 @@ def find_stills(folder: Path) -> Stills:
             f"All stills under {folder.name} show the same expression, {classes[0]}.",
             "An embedding learns what tells expressions apart: add folders of others.",
         )
-    return Stills(
+    return LabelledImages(
         tuple(paths),
         label.astype(np.int64),
         person.astype(np.int64),
@@ -64,7 +64,7 @@ def find_stills(folder: Path) -> Stills:
     )
 
 
-def held_persons(stills: Stills, share: float = 0.15) -> NDArray[np.bool_]:
+def select_validation_images(stills: LabelledImages, share: float = 0.15) -> NDArray[np.bool_]:
     """(S,) which stills are held out: those of the last persons, at least one where there are two or more."""
     count = len(stills.persons)
     held = 0 if count < 2 else max(1, round(share * count))

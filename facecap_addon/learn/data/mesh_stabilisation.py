@@ -10,7 +10,7 @@ from ...arrays import F64
 _SHARE, _ROUNDS, _LEAST_M = 0.5, 40, 1e-6
 
 
-def stabilising_transform(vertices: NDArray[np.floating], rest: NDArray[np.floating]) -> F64:
+def fit_stabilisation(vertices: NDArray[np.floating], rest: NDArray[np.floating]) -> F64:
     """The affine transformation that brings a shot's calmest half nearest to the rest pose, distances unsquared.
 
     The paper descends the gradient; weights of one over the distance (Weiszfeld) find the same minimum in fewer steps.
@@ -43,6 +43,6 @@ def stabilising_transform(vertices: NDArray[np.floating], rest: NDArray[np.float
     return out
 
 
-def stabilised(vertices: NDArray[np.floating], matrix: F64) -> NDArray[np.float32]:
+def apply_stabilisation(vertices: NDArray[np.floating], matrix: F64) -> NDArray[np.float32]:
     """(F, V, 3) float32: points (F, V, 3) under a transformation (3, 4)."""
     return (np.asarray(vertices, np.float64) @ matrix[:, :3].T + matrix[:, 3]).astype(np.float32)

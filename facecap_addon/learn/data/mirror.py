@@ -28,18 +28,18 @@ class Mirror:
     vertices: NDArray[np.intp]
     channels: NDArray[np.intp]
 
-    def positions(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mirror_positions(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(…, V, 3) m of the mirrored face."""
         out = points[..., self.vertices, :].copy()
         out[..., 0] = 2 * self.middle - out[..., 0]
         return out
 
 
-def mirror_of(rig: BlendshapeRig) -> Mirror | None:
+def find_mirror(rig: BlendshapeRig) -> Mirror | None:
     """The mirror of a character whose mesh and keys are the same on both sides of x; None of any other."""
     rest = rig.neutral.astype(np.float64)
     middle = 0.5 * float(rest[:, 0].min() + rest[:, 0].max())
-    found = KDTree(rest).query(_reflected(rest, middle))
+    found = KDTree(rest).query(_reflect(rest, middle))
     away, vertices = np.asarray(found[0]), np.asarray(found[1], np.intp)
     size = float(np.ptp(rest, axis=0).max())
     if not len(rest) or away.max() > _VERTEX_SHARE * size or not _is_swap(vertices):
@@ -57,17 +57,17 @@ def mirror_of(rig: BlendshapeRig) -> Mirror | None:
     return Mirror(middle, vertices, channels.astype(np.intp))
 
 
-def coin(count: int, generator: torch.Generator) -> Tensor:
+def flip_coins(count: int, generator: torch.Generator) -> Tensor:
     """(B,) bool: which pictures of a batch to mirror."""
     return torch.rand(count, generator=generator) < 0.5
 
 
-def mirrored_pictures(pictures: Tensor, which: Tensor) -> Tensor:
+def mirror_pictures(pictures: Tensor, which: Tensor) -> Tensor:
     """Pictures (B, …, W), those of `which` (B,) with left and right exchanged."""
     return torch.where(which.to(pictures.device).view(-1, *[1] * (pictures.dim() - 1)), pictures.flip(-1), pictures)
 
 
-def _reflected(points: NDArray[np.float64], middle: float) -> NDArray[np.float64]:
+def _reflect(points: NDArray[np.float64], middle: float) -> NDArray[np.float64]:
     out = points.copy()
     out[:, 0] = 2 * middle - out[:, 0]
     return out

@@ -11,7 +11,7 @@ MOST_COMPONENTS = 160
 
 
 @dataclass(frozen=True)
-class Basis:
+class PcaBasis:
     """Principal components of the target meshes.
 
     Attributes:
@@ -24,7 +24,7 @@ class Basis:
     explained: float
 
 
-def basis_of(targets: NDArray[np.floating], most: int = MOST_COMPONENTS) -> Basis:
+def fit_pca(targets: NDArray[np.floating], most: int = MOST_COMPONENTS) -> PcaBasis:
     """Principal components of targets (F, N), as many as there are up to `most`; constant targets have none."""
     count = len(targets)
     mean = targets.mean(0, dtype=np.float64)
@@ -36,12 +36,12 @@ def basis_of(targets: NDArray[np.floating], most: int = MOST_COMPONENTS) -> Basi
     components = vector[:, kept].T @ away / np.sqrt(count)  # rows of length √value: one standard deviation
     total = float(np.maximum(value, 0).sum())
     explained = float(np.maximum(value[kept], 0).sum()) / total if total > 0 else 1.0
-    return Basis(mean.astype(np.float32), components.astype(np.float32), explained)
+    return PcaBasis(mean.astype(np.float32), components.astype(np.float32), explained)
 
 
-def basis_of_weights(
+def fit_pca_from_weights(
     weights: NDArray[np.floating], deltas: NDArray[np.floating], rest: NDArray[np.floating], most: int = MOST_COMPONENTS
-) -> Basis:
+) -> PcaBasis:
     """The same for meshes that are blends: the components lie in the span of the keys, so nothing large is formed.
 
     Args:
@@ -61,7 +61,7 @@ def basis_of_weights(
     explained = float(value[kept].sum()) / total if total > 0 else 1.0
     components = (vector[:, kept].T @ root) @ keys
     mean = rest.astype(np.float64) + mean_weight @ keys
-    return Basis(mean.astype(np.float32), components.astype(np.float32), explained)
+    return PcaBasis(mean.astype(np.float32), components.astype(np.float32), explained)
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

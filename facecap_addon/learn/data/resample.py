@@ -13,7 +13,7 @@ from ...takes.take import usual_step_s
 _GAP = 3.5
 
 
-def at_times(
+def resample_targets(
     time_s: F64, source_time_s: F64, values: NDArray[np.floating], valid: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values at other times, linearly between their neighbours.
@@ -47,7 +47,7 @@ def at_times(
     return found.astype(np.float32), inside & ((span <= _GAP * apart) | near_one)
 
 
-def nearest_rows(time_s: F64, source_time_s: F64) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def find_nearest_rows(time_s: F64, source_time_s: F64) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """(F,) the source row nearest to each time, and (F,) whether it is within a source's distance of it."""
     after = np.clip(np.searchsorted(source_time_s, time_s), 1, max(len(source_time_s) - 1, 1))
     before = after - 1

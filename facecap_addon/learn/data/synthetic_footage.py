@@ -22,7 +22,7 @@ _BATCH = 8
 
 
 @dataclass(frozen=True)
-class Look:
+class SceneLook:
     """How one shot is lit and painted.
 
     Attributes:
@@ -34,30 +34,37 @@ class Look:
     background: NDArray[np.float32]
 
 
-def look_of(seed: int, *, varied: float = 0.4) -> Look:
+def make_scene_look(seed: int, *, variation: float = 0.4) -> SceneLook:
     """A shot's look: the studio's light and wall with what varies between takes of one session.
 
     Args:
-        varied: 0 is the same for all shots; 1 is another day in another room.
+        variation: 0 is the same for all shots; 1 is another day in another room.
     """
     random = np.random.default_rng([seed, 13])
     light = np.zeros((9, 3), np.float32)
     light[0], light[1], light[2], light[3] = 2.5, -0.55, -0.5, -0.25
-    light[0] *= 1 + varied * random.uniform(-0.1, 0.1)
-    light[1:4] += varied * random.normal(0, 0.12, (3, 1))
-    light *= 1 + varied * random.normal(0, 0.015, 3)
-    skin = 1 + varied * random.normal(0, 0.03, 3)
-    wall = np.array([0.24, 0.27, 0.31]) + varied * random.uniform(-0.1, 0.1, 3)
-    return Look(light, skin.astype(np.float32), wall.astype(np.float32))
+    light[0] *= 1 + variation * random.uniform(-0.1, 0.1)
+    light[1:4] += variation * random.normal(0, 0.12, (3, 1))
+    light *= 1 + variation * random.normal(0, 0.015, 3)
+    skin = 1 + variation * random.normal(0, 0.03, 3)
+    wall = np.array([0.24, 0.27, 0.31]) + variation * random.uniform(-0.1, 0.1, 3)
+    return SceneLook(light, skin.astype(np.float32), wall.astype(np.float32))
 
 
-def drawn(
-    mesh: RenderMesh, weights: F64, head: F64, look: Look, *, yaw_rad: float = 0.0, grain: float = 0.004, seed: int = 0
+def render_footage(
+    mesh: RenderMesh,
+    weights: F64,
+    head: F64,
+    look: SceneLook,
+    *,
+    yaw_rad: float = 0.0,
+    grain: float = 0.004,
+    seed: int = 0,
 ) -> Iterator[NDArray[np.uint8]]:
     """Frames of the character.
 
     Args:
-        weights: (F, K).  head: (F, 6), see `head_curves`.  yaw_rad: how far the camera stands to the side.
+        weights: (F, K).  head: (F, 6), see `make_head_curves`.  yaw_rad: how far the camera stands to the side.
         grain: noise of the sensor, parts of white.
     Yields:
         (320, 240, 3) uint8 RGB.
@@ -69,14 +76,14 @@ def drawn(
     with torch.no_grad():
         for first in range(0, len(weights), _BATCH):
             part = slice(first, first + _BATCH)
-            state = _placed(mesh, weights[part], head[part], yaw_rad)
+            state = _place_head(mesh, weights[part], head[part], yaw_rad)
             count = len(state.weights)
             points = camera_points(mesh, state)
             if occlusion is None:  # folds change little; finding them for each frame would take most of the time
                 normals = vertex_normals(points[:1], mesh.topology.triangles)
                 occlusion = measure_ambient_occlusion(points[0], normals[0], mesh.topology.triangles)[None]
             depth = points[..., 2]
-            places = (_seen(points) + 0.5) * 2 - 0.5
+            places = (_project(points) + 0.5) * 2 - 0.5
             light = Appearance(albedo, torch.from_numpy(look.light), occlusion.expand(count, -1))
             pictures = render(points, places, depth, mesh.topology, light, background, (HEIGHT, WIDTH), 2).numpy()
             for picture in pictures:
@@ -84,18 +91,18 @@ def drawn(
                 yield (np.clip(noisy, 0, 1) * 255).round().astype(np.uint8)
 
 
-def landmarks_drawn(mesh: RenderMesh, weights: F64, head: F64) -> tuple[F64, tuple[int, int]]:
-    """(F, L, 2) px of the pictures that `drawn` gives for the same arguments, and their (width, height)."""
+def project_landmarks(mesh: RenderMesh, weights: F64, head: F64) -> tuple[F64, tuple[int, int]]:
+    """(F, L, 2) px of the pictures that `render_footage` gives for the same arguments, and their (width, height)."""
     out = np.empty((len(weights), len(mesh.landmark_vertices), 2))
     used, corner = np.unique(mesh.landmark_vertices, return_inverse=True)
     for first in range(0, len(weights), 64):
         part = slice(first, first + 64)
-        seen = _seen(camera_points(mesh, _placed(mesh, weights[part], head[part], 0.0), used)).numpy()
+        seen = _project(camera_points(mesh, _place_head(mesh, weights[part], head[part], 0.0), used)).numpy()
         out[part] = np.einsum("lc,flcd->fld", mesh.landmark_shares, seen[:, corner.reshape(-1, 3)])
     return out, (WIDTH, HEIGHT)
 
 
-def _placed(mesh: RenderMesh, weights: F64, head: F64, yaw_rad: float) -> DeepState:
+def _place_head(mesh: RenderMesh, weights: F64, head: F64, yaw_rad: float) -> DeepState:
     """The head before the camera."""
     facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # camera from head, seen from the front
     middle = 0.5 * (mesh.landmarks.min(0) + mesh.landmarks.max(0))
@@ -105,7 +112,7 @@ def _placed(mesh: RenderMesh, weights: F64, head: F64, yaw_rad: float) -> DeepSt
     return DeepState(turn, place, weights, np.zeros((len(weights), 6)))
 
 
-def _seen(points: torch.Tensor) -> torch.Tensor:
+def _project(points: torch.Tensor) -> torch.Tensor:
     """(F, V, 2) px of points (F, V, 3) m in camera space."""
     centre = points.new_tensor([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
     return points[..., :2] / points[..., 2:] * FOCAL_PX + centre

@@ -18,7 +18,7 @@ from ...rig.channels import arkit_name, region_of
 
 _MOUTH = ("mouth", "jaw", "tongue")
 _LEFT_OUT = ("tongue",)
-_HELD = 0.2
+_HOLD_SHARE = 0.2
 """Share of the time for which a face is held."""
 _SEEN_ASIDE = ("jawForward",)
 """What a camera in front hardly tells (Laine et al. section 5.1); as recorded unless one from the side sees it."""
@@ -30,7 +30,7 @@ _FIXATION_S, _SACCADE_S = (0.15, 0.8), 0.1
 _OPPOSED = (("Left", "Right"), ("In", "Out"), ("Up", "Down"), ("Smile", "Frown"), ("Wide", "Blink"), ("Wide", "Squint"))
 
 
-def shot_curves(
+def make_shot_curves(
     channels: tuple[str, ...],
     ranges: NDArray[np.floating],
     seconds: float,
@@ -55,27 +55,27 @@ def shot_curves(
     if kind == "motion":
         curves = np.zeros((len(time_s), len(channels)))
         for part in (jaw, mouth & ~jaw, ~mouth) if aside else (mouth, ~mouth):
-            curves += _range_of_motion(channels, time_s, random, of=part)
+            curves += _make_range_of_motion(channels, time_s, random, of=part)
     elif kind == "expressions":
         every = np.ones(len(channels), bool)
-        curves = _faces(channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=every, own=every & seen)
+        curves = _make_poses(channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=every, own=every & seen)
     else:
-        curves = _faces(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth, own=mouth & seen)
-        curves += _faces(channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth, own=~mouth)
+        curves = _make_poses(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth, own=mouth & seen)
+        curves += _make_poses(channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth, own=~mouth)
     if kind != "motion":
-        _look(curves, channels, time_s, random)
-    _blink(curves, channels, time_s, random)
+        _add_gaze(curves, channels, time_s, random)
+    _add_blinks(curves, channels, time_s, random)
     _keep_tongue(curves, channels)
     low, high = np.asarray(ranges, np.float64).T
     top = np.where(high > 0, high, 0.0)
     return np.clip(np.clip(curves, 0, 1) * top, low, high)
 
 
-def head_curves(seconds: float, fps: float, seed: int, *, turn_rad: float = 0.06, shift_m: float = 0.005) -> F64:
+def make_head_curves(seconds: float, fps: float, seed: int, *, turn_rad: float = 0.06, shift_m: float = 0.005) -> F64:
     """(F, 6) float64: rotation vector (rad) and shift (m) of a head that is asked to stay where it is."""
     random = np.random.default_rng([seed, 11])
     time_s = np.arange(round(seconds * fps)) / fps
-    out = np.stack([_smooth(time_s, random, every_s=0.8) for _ in range(6)], 1)
+    out = np.stack([_make_smooth_noise(time_s, random, every_s=0.8) for _ in range(6)], 1)
     return out * np.repeat([turn_rad, shift_m], 3) * (1.0, 1.0, 0.6, 1.0, 1.0, 2.0)
 
 
@@ -84,7 +84,7 @@ def _region(channel: str) -> str:
     return region_of(name) if name is not None else "mouth"
 
 
-def _range_of_motion(
+def _make_range_of_motion(
     channels: tuple[str, ...], time_s: F64, random: np.random.Generator, *, of: NDArray[np.bool_]
 ) -> F64:
     """Keys to their ends, one after the other and over again, pairs together or alone."""
@@ -98,13 +98,13 @@ def _range_of_motion(
         middle = (place + 0.5) * each
         bump = np.clip(1.3 - np.abs(time_s - middle) / (0.5 * each) * 1.3, 0, 1)
         bump = bump * bump * (3 - 2 * bump)
-        partners = [k, *_partner(channels, k)] if random.random() < 0.5 else [k]
-        for one in partners:
+        both_sides = [k, *_find_mirror_channel(channels, k)] if random.random() < 0.5 else [k]
+        for one in both_sides:
             out[:, one] = np.maximum(out[:, one], bump)
     return out
 
 
-def _faces(
+def _make_poses(
     channels: tuple[str, ...],
     time_s: F64,
     random: np.random.Generator,
@@ -130,22 +130,22 @@ def _faces(
     for face in faces:
         if own.any() and random.random() < _OF_ONES_OWN:
             k = int(random.choice(np.flatnonzero(own)))
-            face[[k, *_partner(channels, k)]] = random.uniform(0.2, 1.0)
-            face[_opposite(channels, k)] = 0.0
+            face[[k, *_find_mirror_channel(channels, k)]] = random.uniform(0.2, 1.0)
+            face[_find_opposing_channels(channels, k)] = 0.0
     # Faces are held for a moment, not only passed through.
-    held = np.repeat(knots, 2)[:-1]
-    held[1::2] += _HELD * np.diff(knots)
-    shown = PchipInterpolator(held, np.repeat(faces, 2, axis=0)[:-1])(np.minimum(time_s, knots[-1]))
+    hold_times = np.repeat(knots, 2)[:-1]
+    hold_times[1::2] += _HOLD_SHARE * np.diff(knots)
+    shown = PchipInterpolator(hold_times, np.repeat(faces, 2, axis=0)[:-1])(np.minimum(time_s, knots[-1]))
     return np.asarray(shown, np.float64) * of
 
 
-def _smooth(time_s: F64, random: np.random.Generator, *, every_s: float) -> F64:
+def _make_smooth_noise(time_s: F64, random: np.random.Generator, *, every_s: float) -> F64:
     """(F,) smooth noise in -1..1."""
     knots = np.arange(0, (time_s[-1] if len(time_s) else 0) + 2 * every_s, every_s)
     return np.asarray(PchipInterpolator(knots, random.uniform(-1, 1, len(knots)))(time_s), np.float64)
 
 
-def _blink(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> None:
+def _add_blinks(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> None:
     columns = [k for k, c in enumerate(channels) if (arkit_name(c) or "").startswith("eyeBlink")]
     at = random.uniform(0, 2.0)
     while len(time_s) and at < time_s[-1]:
@@ -155,7 +155,7 @@ def _blink(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.rando
         at += random.uniform(1.0, 4.5)
 
 
-def _look(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> None:
+def _add_gaze(curves: F64, channels: tuple[str, ...], time_s: F64, random: np.random.Generator) -> None:
     """Both eyes look about: they rest on one thing and leap to the next, as far aside as eyes go.
 
     Performers who are recorded look at the screen; a network that has seen only this takes every other look for it.
@@ -182,18 +182,18 @@ def _keep_tongue(curves: F64, channels: tuple[str, ...]) -> None:
         curves[:, out] = np.minimum(curves[:, out], 2 * np.maximum(curves[:, jaw] - 0.15, 0))
 
 
-def _partner(channels: tuple[str, ...], k: int) -> list[int]:
-    return _renamed(channels, k, (("Left", "Right"),))
+def _find_mirror_channel(channels: tuple[str, ...], k: int) -> list[int]:
+    return _find_renamed_channels(channels, k, (("Left", "Right"),))
 
 
-def _opposite(channels: tuple[str, ...], k: int) -> list[int]:
+def _find_opposing_channels(channels: tuple[str, ...], k: int) -> list[int]:
     name = arkit_name(channels[k]) or ""
     if name.startswith("jaw") or name in ("mouthLeft", "mouthRight"):
-        return _renamed(channels, k, (("Left", "Right"),))
-    return _renamed(channels, k, _OPPOSED[1:])
+        return _find_renamed_channels(channels, k, (("Left", "Right"),))
+    return _find_renamed_channels(channels, k, _OPPOSED[1:])
 
 
-def _renamed(channels: tuple[str, ...], k: int, pairs: tuple[tuple[str, str], ...]) -> list[int]:
+def _find_renamed_channels(channels: tuple[str, ...], k: int, pairs: tuple[tuple[str, str], ...]) -> list[int]:
     """Channels whose name is this one's with a word replaced by its opposite."""
     names = {arkit_name(c): i for i, c in enumerate(channels)}
     name = arkit_name(channels[k])

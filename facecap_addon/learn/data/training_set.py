@@ -29,7 +29,7 @@ from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from ...solvers.crop import Box
 
 FORMAT = 1
-HELD_SHARE = 0.15
+VALIDATION_SHARE = 0.15
 """Of the frames, at least: what is held out to judge by, where nobody says which shots."""
 _LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -68,7 +68,7 @@ class ShotRows:
         weights: (F, K) float32, zero where the target is a point cache.
         face: (F, 3, 2) float32, right eye, left eye and nose in parts of the picture's width and height; NaN if unseen.
         box: (F, 4) float32, left, top, right, bottom of the face from the brows down, in the same; NaN if unseen.
-        points: (F, 68, 2) float32, see `mark_up`, in the same; NaN if unseen; (F, 0, 2) in sets of older versions.
+        points: (F, 68, 2) float32, see `extract_ibug_points`, in the same; NaN if unseen; (F, 0, 2) in older sets.
     """
 
     rows: NDArray[np.int64]
@@ -153,7 +153,7 @@ class TrainingSet:
         """
         named = {s.name for s in self.shots if s.use == "held"}
         free = [s for s in self.shots if s.use == "auto"]
-        wanted = HELD_SHARE * sum(s.frames for s in self.shots)
+        wanted = VALIDATION_SHARE * sum(s.frames for s in self.shots)
         found = sum(s.frames for s in self.shots if s.name in named)
         learning = any(s.use == "train" for s in self.shots)
         for shot in reversed(free[0 if learning else 1 :]):
@@ -209,7 +209,7 @@ def add_shot(
     Raises:
         FacecapError: the name cannot be a file's, targets are not finite, or do not fit the frames or the character.
     """
-    shot = replace(shot, name=free_name(training_set, shot))
+    shot = replace(shot, name=find_free_name(training_set, shot))
     _check(training_set, shot, rows, vertices)
     folder = training_set.folder / "shots"
     if vertices is not None:  # first: what it refuses leaves the set as it was
@@ -228,7 +228,7 @@ def add_shot(
     return grown
 
 
-def free_name(training_set: TrainingSet, shot: ShotFacts) -> str:
+def find_free_name(training_set: TrainingSet, shot: ShotFacts) -> str:
     """The shot's name, or one like it where footage of its own has that name already.
 
     Names that differ in capitals only are one: so they are to file systems.

@@ -38,7 +38,7 @@ def check_set(training_set: TrainingSet) -> list[str]:
         still = _longest_still(rows.weights)
         if not shot.has_vertices and still > 2.0 / max(_apart(rows), 1e-6):
             notes.append(f"{shot.name}: the target does not change for {still} frames.")
-        lag = target_lag_s(training_set, rows)
+        lag = measure_target_lag_s(training_set, rows)
         if lag is not None and abs(lag) > 1.5 * _apart(rows):
             late = "late" if lag > 0 else "early"
             remedy = f"add it again with --offset {-lag:+.2f}."
@@ -46,7 +46,7 @@ def check_set(training_set: TrainingSet) -> list[str]:
     return notes
 
 
-def target_lag_s(training_set: TrainingSet, rows: ShotRows) -> float | None:
+def measure_target_lag_s(training_set: TrainingSet, rows: ShotRows) -> float | None:
     """How much later the target opens its jaw than the footage shows; None where this cannot be told.
 
     The height of the landmarks' box over the eyes' distance grows as the jaw opens.

@@ -25,12 +25,17 @@ from facecap_addon.jobs import live  # noqa: E402
 from facecap_addon.jobs.settings.live import LiveSettings  # noqa: E402
 from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
 from facecap_addon.landmarks.probes import Probe, load_probe, probe_path, run_session, save_probe  # noqa: E402
-from facecap_addon.learn.data.pca import basis_of  # noqa: E402
+from facecap_addon.learn.data.pca import fit_pca  # noqa: E402
 from facecap_addon.learn.export.onnx_export import Scheme, quantised, to_onnx  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import LaineNetwork  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
-from facecap_addon.solvers.probes import looked, open_network, solver_probes, whitening_table  # noqa: E402
+from facecap_addon.solvers.probes import (  # noqa: E402
+    make_solver_probes,
+    make_whitening_table,
+    open_network,
+    run_on_pictures,
+)
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
 
 HEIGHT, WIDTH, MEAN, DEVIATION = 32, 24, 0.5, 0.25
@@ -47,12 +52,12 @@ def pictures() -> NDArray[np.uint8]:
 def model() -> bytes:
     random = np.random.default_rng(6)
     torch.manual_seed(6)
-    network = LaineNetwork(basis_of(random.normal(size=(20, 15))), (8, 16), (HEIGHT, WIDTH))
+    network = LaineNetwork(fit_pca(random.normal(size=(20, 15))), (8, 16), (HEIGHT, WIDTH))
     return to_onnx(network, {"picture": torch.zeros(1, 1, HEIGHT, WIDTH)}, ("vertices",))
 
 
 def whitened(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return whitening_table(MEAN, DEVIATION)[pictures]
+    return make_whitening_table(MEAN, DEVIATION)[pictures]
 
 
 def eight_bits(model: bytes, pictures: NDArray[np.uint8], scheme: Scheme | None = None) -> bytes:
@@ -67,7 +72,7 @@ def bundle(model: bytes, pictures: NDArray[np.uint8]) -> SolverBundle:
         "actor", "mesh", (0.0, 0.0, 1.0, 1.0), None, PictureKind(HEIGHT, WIDTH), MEAN, DEVIATION, ("jawOpen",), 12, {}
     )
     networks = {"mesh": model, "mesh.int8": eight_bits(model, pictures)}
-    probes = solver_probes(networks, pictures[:3], whitening_table(MEAN, DEVIATION))
+    probes = make_solver_probes(networks, pictures[:3], make_whitening_table(MEAN, DEVIATION))
     neutral = np.random.default_rng(7).normal(size=(12, 3)).astype(np.float32)
     return SolverBundle(facts, networks, np.arange(5, dtype=np.int32), neutral, probes=probes)
 
@@ -92,7 +97,7 @@ def test_pairs_of_eight_bit_products_fit_into_sixteen_bits(model: bytes, picture
 
 def test_eight_bits_are_what_they_are_where_nothing_can_be_cut_off(model: bytes, pictures: NDArray[np.uint8]) -> None:
     small = eight_bits(model, pictures)
-    here, elsewhere = (looked(open_network(one, 1), whitened(pictures)) for one in (small, unsigned(small)))
+    here, elsewhere = (run_on_pictures(open_network(one, 1), whitened(pictures)) for one in (small, unsigned(small)))
     # The same integers; the last layer is in floats, whose sums may be taken in another order.
     np.testing.assert_allclose(here, elsewhere, atol=1e-5)
 
@@ -128,8 +133,8 @@ def test_older_solvers_are_right_on_every_processor(
     """They carry no probes, and weights of eight bits: used where they are right, else left for 32 bits."""
     old = eight_bits(model, pictures, Scheme(signed=True, bits=8))
     solver = TrainedSolver(replace(bundle, networks={"mesh": model, "mesh.int8": old}, probes=None), precision="int8")
-    plain, exact = looked(open_network(model, 1), whitened(pictures)), open_network(old, 1, exact=True)
-    lost = rms(looked(exact, whitened(pictures)) - plain)
+    plain, exact = run_on_pictures(open_network(model, 1), whitened(pictures)), open_network(old, 1, exact=True)
+    lost = rms(run_on_pictures(exact, whitened(pictures)) - plain)
     assert rms(solved(solver, pictures).reshape(len(plain), -1) - plain) < 2 * lost
     # Today's eight bits are right everywhere, with or without probes.
     assert TrainedSolver(replace(bundle, probes=None), precision="int8").notes == ()

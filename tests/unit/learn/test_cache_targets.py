@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.learn.data.cache_targets import check_likeness, in_scene_axes, sample_times
+from facecap_addon.learn.data.cache_targets import check_likeness, find_sample_times, to_scene_axes
 from facecap_addon.takes.point_cache import PointCache, read_point_cache, write_point_cache
 from tests.unit.learn.test_training_set import rig
 
@@ -25,12 +25,12 @@ def cache(path: Path, first_s: float, apart_s: float) -> PointCache:
 def test_start_and_sampling_of_the_header_are_kept(tmp_path: Path) -> None:
     steps = np.arange(10)
     half = cache(tmp_path / "a.pc2", 0.0, 0.08)  # every other scene frame
-    np.testing.assert_allclose(sample_times(half, "a", 25.0, None, 3.0), 3.0 + steps * 0.08, atol=1e-6)
+    np.testing.assert_allclose(find_sample_times(half, "a", 25.0, None, 3.0), 3.0 + steps * 0.08, atol=1e-6)
     later = cache(tmp_path / "b.pc2", 4.04, 0.04)
-    np.testing.assert_allclose(sample_times(later, "b", 25.0, 1.0, 0.0), 4.0 + steps * 0.04, atol=1e-5)
-    np.testing.assert_allclose(sample_times(later, "b", 25.0, None, 4.0), 4.04 + steps * 0.04, atol=1e-5)
+    np.testing.assert_allclose(find_sample_times(later, "b", 25.0, 1.0, 0.0), 4.0 + steps * 0.04, atol=1e-5)
+    np.testing.assert_allclose(find_sample_times(later, "b", 25.0, None, 4.0), 4.04 + steps * 0.04, atol=1e-5)
     with pytest.raises(FacecapError, match=r"starts at scene frame 101.*--cache-start"):
-        sample_times(later, "b", 25.0, None, 0.0)
+        find_sample_times(later, "b", 25.0, None, 0.0)
 
 
 def acting(unit: float = 1.0, *, y_up: bool = False) -> np.ndarray:
@@ -46,7 +46,7 @@ def acting(unit: float = 1.0, *, y_up: bool = False) -> np.ndarray:
 def test_a_head_in_its_own_unit_and_axes_is_taken() -> None:
     check_likeness(acting(), rig(), "a.pc2")
     for unit, size in (("cm", 0.01), ("in", 0.0254)):
-        check_likeness(in_scene_axes(acting(size, y_up=True), unit, "y"), rig(), "a.pc2")
+        check_likeness(to_scene_axes(acting(size, y_up=True), unit, "y"), rig(), "a.pc2")
 
 
 @pytest.mark.parametrize(

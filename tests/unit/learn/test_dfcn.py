@@ -16,8 +16,8 @@ pytest.importorskip("safetensors")
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
-from facecap_addon.learn.data.augment import Augmentation, moved_points, varied  # noqa: E402
-from facecap_addon.learn.data.frames import MeshTargets, whitening_of  # noqa: E402
+from facecap_addon.learn.data.augment import Augmentation, augment_with_transform, transform_points  # noqa: E402
+from facecap_addon.learn.data.frames import MeshTargets, fit_whitening  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
 from facecap_addon.learn.engine.schedule import Recipe  # noqa: E402
@@ -99,8 +99,8 @@ def test_landmarks_move_with_the_picture() -> None:
     for x, y in ((18, 32), (36, 56)):
         pictures[:, :, y - 1 : y + 1, x - 1 : x + 1] = 1
     limits = Augmentation(0.1, 0.3, 0.2, 0.0, 0.0, padding=True)
-    moved, matrix = varied(pictures, limits, 1.0, torch.Generator().manual_seed(1))
-    at = moved_points(points, matrix).numpy() * (60, 80) - 0.5
+    moved, matrix = augment_with_transform(pictures, limits, 1.0, torch.Generator().manual_seed(1))
+    at = transform_points(points, matrix).numpy() * (60, 80) - 0.5
     assert np.abs(at - (points.numpy() * (60, 80) - 0.5)).max() > 3
     for one, places in zip(moved[:, 0].numpy(), at, strict=True):
         for x, y in places:
@@ -164,7 +164,7 @@ def test_wrong_labels_are_found_and_do_not_mislead_the_student(
     training_set, wrong = spoilt
     small = replace(PRESET, picture=PictureKind(32, 24))
     learned, held = split_frames(training_set, small, lambda *_: None)
-    targets, whitening = MeshTargets(training_set, learned), whitening_of(learned)
+    targets, whitening = MeshTargets(training_set, learned), fit_whitening(learned)
     outputs = len(training_set.rig.channels) + 2 * POINTS
 
     def trained(name: str, maps: tuple[int, ...], **teaching: Any) -> FaceTask:

@@ -15,7 +15,7 @@ from facecap_addon.footage.write import video_steps
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import training_key
-from facecap_addon.learn.data.crops import pictures_of
+from facecap_addon.learn.data.crops import prepare_pictures
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig
 from facecap_addon.solvers.crop import PictureKind
@@ -74,16 +74,16 @@ def test_a_training_on_other_data_is_another_training(training_set: TrainingSet,
 def test_pictures_of_replaced_footage_are_cut_anew(training_set: TrainingSet, tmp_path: Path) -> None:
     kind = PictureKind(16, 16)
     save_set(training_set)
-    before = np.array(pictures_of(training_set, training_set.shots[0], kind, lambda _: None))
+    before = np.array(prepare_pictures(training_set, training_set.shots[0], kind, lambda _: None))
     size = (tmp_path / "a.mp4").stat().st_size
     clip(tmp_path / "a.mp4", 9)
     data = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "a.mp4").write_bytes(data + bytes(max(0, size - len(data))))  # as long as the one before, if it can be
-    after = np.array(pictures_of(training_set, training_set.shots[0], kind, lambda _: None))
+    after = np.array(prepare_pictures(training_set, training_set.shots[0], kind, lambda _: None))
     assert np.abs(before.astype(int) - after).mean() > 10
     (tmp_path / "a.mp4").unlink()
     with pytest.raises(FacecapError, match="is gone"):
-        pictures_of(training_set, training_set.shots[0], kind, lambda _: None)
+        prepare_pictures(training_set, training_set.shots[0], kind, lambda _: None)
 
 
 def test_shots_of_one_name_stand_beside_each_other(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.learn.data.mirror import coin, mirror_of, mirrored_pictures  # noqa: E402
+from facecap_addon.learn.data.mirror import find_mirror, flip_coins, mirror_pictures  # noqa: E402
 from facecap_addon.rig.blendshapes import BlendshapeRig  # noqa: E402
 
 
@@ -39,31 +39,31 @@ def symmetric(middle: float = 0.02) -> BlendshapeRig:
 
 def test_a_mirrored_face_is_the_face_of_mirrored_weights() -> None:
     rig = symmetric()
-    mirror = mirror_of(rig)
+    mirror = find_mirror(rig)
     assert mirror is not None
     assert mirror.middle == pytest.approx(0.02, abs=1e-6)
     assert mirror.channels.tolist() == [1, 0, 2]
     weights = np.float32([0.7, 0.1, 0.4])
     face = rig.vertices_at(weights)
-    np.testing.assert_allclose(mirror.positions(face), rig.vertices_at(weights[mirror.channels]), atol=1e-6)
-    np.testing.assert_allclose(mirror.positions(mirror.positions(face)), face, atol=1e-6)
+    np.testing.assert_allclose(mirror.mirror_positions(face), rig.vertices_at(weights[mirror.channels]), atol=1e-6)
+    np.testing.assert_allclose(mirror.mirror_positions(mirror.mirror_positions(face)), face, atol=1e-6)
 
 
 def test_what_is_not_symmetric_has_no_mirror() -> None:
     rig = symmetric()
     bent = rig.neutral.copy()
     bent[3] += 0.01
-    assert mirror_of(replace(rig, neutral=bent)) is None
+    assert find_mirror(replace(rig, neutral=bent)) is None
     one_sided = replace(rig, deltas=rig.deltas[[0, 2]], channels=("smile_a", "open"), ranges=rig.ranges[:2])
-    assert mirror_of(one_sided) is None
+    assert find_mirror(one_sided) is None
 
 
 def test_pictures_are_mirrored_by_chance_and_whole() -> None:
     pictures = torch.rand(40, 1, 4, 6)
-    which = coin(40, torch.Generator().manual_seed(0))
+    which = flip_coins(40, torch.Generator().manual_seed(0))
     assert 8 < int(which.sum()) < 32
-    found = mirrored_pictures(pictures, which)
+    found = mirror_pictures(pictures, which)
     assert torch.equal(found[which], pictures[which].flip(-1))
     assert torch.equal(found[~which], pictures[~which])
     stretches = torch.rand(3, 2, 1, 4, 6)
-    assert torch.equal(mirrored_pictures(stretches, torch.tensor([True, False, True]))[0], stretches[0].flip(-1))
+    assert torch.equal(mirror_pictures(stretches, torch.tensor([True, False, True]))[0], stretches[0].flip(-1))

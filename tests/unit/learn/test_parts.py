@@ -17,10 +17,10 @@ onnx = pytest.importorskip("onnx")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.pose_known_shape import head_poses  # noqa: E402
-from facecap_addon.learn.data.augment import Augmentation, augmented, covering  # noqa: E402
-from facecap_addon.learn.data.mesh_stabilisation import stabilised, stabilising_transform  # noqa: E402
-from facecap_addon.learn.data.pca import basis_of, basis_of_weights  # noqa: E402
-from facecap_addon.learn.data.synthetic_motion import shot_curves  # noqa: E402
+from facecap_addon.learn.data.augment import Augmentation, augment, fit_augmentation  # noqa: E402
+from facecap_addon.learn.data.mesh_stabilisation import apply_stabilisation, fit_stabilisation  # noqa: E402
+from facecap_addon.learn.data.pca import fit_pca, fit_pca_from_weights  # noqa: E402
+from facecap_addon.learn.data.synthetic_motion import make_shot_curves  # noqa: E402
 from facecap_addon.learn.engine.losses import affine_invariant_cm, rmse_mm, semi_hard, squared_cm, triplet  # noqa: E402
 from facecap_addon.learn.export.int8_first_layer import with_even_first_layers  # noqa: E402
 from facecap_addon.learn.export.onnx_export import quantised, to_onnx  # noqa: E402
@@ -31,10 +31,10 @@ from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
 from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
-from facecap_addon.solvers.eye_alignment import stabilising, steadied  # noqa: E402
+from facecap_addon.solvers.eye_alignment import align_eyes, fit_eye_alignment  # noqa: E402
 from facecap_addon.solvers.onnx_check import check_onnx  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
-from facecap_addon.solvers.vertices_to_weights import WeightsOfVertices  # noqa: E402
+from facecap_addon.solvers.vertices_to_weights import WeightFitter  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 
@@ -108,7 +108,7 @@ def test_response_normalisation_is_torchs() -> None:
 
 
 def test_the_1x1_variant_is_table_3() -> None:
-    basis = basis_of(RANDOM.normal(size=(20, 30)))
+    basis = fit_pca(RANDOM.normal(size=(20, 30)))
     network = LaineNetwork(basis, colours=3, first_kernel=1)
     kernels = [m.kernel_size[0] for m in network.towers[0].layers if isinstance(m, torch.nn.Conv2d)]
     assert kernels == [1, 3] * 6
@@ -126,7 +126,7 @@ def test_memory_layout_does_not_change_what_is_learned() -> None:
 
 
 def test_two_towers_see_two_cameras() -> None:
-    network = LaineNetwork(basis_of(RANDOM.normal(size=(20, 30))), (4, 8), (32, 24), cameras=2).eval()
+    network = LaineNetwork(fit_pca(RANDOM.normal(size=(20, 30))), (4, 8), (32, 24), cameras=2).eval()
     both = torch.randn(1, 2, 32, 24)
     other = both.clone()
     other[:, 1] += 1
@@ -136,7 +136,7 @@ def test_two_towers_see_two_cameras() -> None:
 
 def test_a_basis_from_weights_is_the_basis_of_their_meshes() -> None:
     weights, keys, rest = RANDOM.uniform(size=(40, 5)), RANDOM.normal(size=(5, 60)), RANDOM.normal(size=60)
-    direct, short = basis_of(rest + weights @ keys), basis_of_weights(weights, keys, rest)
+    direct, short = fit_pca(rest + weights @ keys), fit_pca_from_weights(weights, keys, rest)
     np.testing.assert_allclose(short.mean, direct.mean, atol=1e-5)
     assert len(short.components) == len(direct.components) == 5
     np.testing.assert_allclose(
@@ -148,11 +148,11 @@ def test_augmentation_covers_what_heads_do_in_the_set() -> None:
     turn = np.linspace(-0.2, 0.2, 50)
     across = 0.3 * np.stack([np.cos(turn) / 3, np.sin(turn) / 4], 1)
     face = np.stack([0.5 - across / 2, 0.5 + across / 2, np.full((50, 2), 0.6)], 1)
-    limits = covering(face)
+    limits = fit_augmentation(face)
     assert np.abs(turn).max() <= limits.turn_rad <= 0.25
-    assert limits.zoom == 0.02 and covering(face[:1]) == Augmentation()
+    assert limits.zoom == 0.02 and fit_augmentation(face[:1]) == Augmentation()
     still = torch.rand(2, 1, 16, 12)
-    assert torch.equal(augmented(still, limits, 0.0, torch.Generator()), still)
+    assert torch.equal(augment(still, limits, 0.0, torch.Generator()), still)
 
 
 def test_stabilisation_undoes_what_moved_a_whole_shot() -> None:
@@ -162,7 +162,7 @@ def test_stabilisation_undoes_what_moved_a_whole_shot() -> None:
     matrix = Rotation.from_rotvec([0.02, 0.01, 0.03]).as_matrix() * 1.01
     shot = (rest + talk) @ matrix.T + (0.01, -0.02, 0.005)
     before = np.abs(shot[:, 20:] - rest[20:]).max()
-    after = np.abs(stabilised(shot, stabilising_transform(shot, rest))[:, 20:] - rest[20:]).max()
+    after = np.abs(apply_stabilisation(shot, fit_stabilisation(shot, rest))[:, 20:] - rest[20:]).max()
     assert after < 0.02 * before
 
 
@@ -170,12 +170,12 @@ def test_pictures_are_held_still_by_eyes_and_nose() -> None:
     place = np.float32([[10, 12], [22, 12], [16, 20]])
     turn, shift = Rotation.from_euler("z", 0.2).as_matrix()[:2, :2], np.array([3.0, -2.0])
     seen = (place - 16) @ turn.T + 16 + shift
-    matrix = stabilising(seen[None].astype(np.float32), place)[0]
+    matrix = fit_eye_alignment(seen[None].astype(np.float32), place)[0]
     np.testing.assert_allclose(place @ matrix[:, :2].T + matrix[:, 2], seen, atol=1e-4)
     picture = np.zeros((1, 1, 32, 32), np.uint8)
     x, y = np.round(seen[0]).astype(int)
     picture[0, 0, y, x] = 255
-    steady = steadied(picture, matrix[None])[0, 0]
+    steady = align_eyes(picture, matrix[None])[0, 0]
     found = np.unravel_index(int(steady.argmax()), steady.shape)
     np.testing.assert_allclose(found[::-1], place[0], atol=1)
 
@@ -186,10 +186,10 @@ def test_weights_of_vertices_are_found_within_their_ranges() -> None:
     ranges = np.tile(np.float32([0, 1]), (8, 1))
     true = RANDOM.uniform(size=(25, 8)) * (RANDOM.random((25, 8)) < 0.5)
     positions = neutral + np.tensordot(true, deltas, axes=1)
-    found, distance = WeightsOfVertices(neutral, deltas, ranges).fit(positions)
+    found, distance = WeightFitter(neutral, deltas, ranges).fit(positions)
     np.testing.assert_allclose(found, true, atol=0.01)
     assert distance.max() < 0.05
-    beyond, _ = WeightsOfVertices(neutral, deltas, ranges).fit(neutral + 1.5 * deltas[:1])
+    beyond, _ = WeightFitter(neutral, deltas, ranges).fit(neutral + 1.5 * deltas[:1])
     assert beyond[0, 0] == pytest.approx(1.0) and beyond.min() >= 0
 
 
@@ -218,7 +218,7 @@ def test_landmarks_in_one_place_are_no_head() -> None:
 
 def test_drawn_performances_stay_in_range_and_reach_far() -> None:
     ranges = np.tile([0.0, 1.0], (52, 1))
-    shots = [shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, seed) for seed in range(4)]
+    shots = [make_shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, seed) for seed in range(4)]
     for curves in shots:
         assert curves.shape == (360, 52) and curves.min() >= 0 and curves.max() <= 1
         # Fast, as speech is, and no jumps: a jump would be a change of one between two frames.
@@ -226,13 +226,13 @@ def test_drawn_performances_stay_in_range_and_reach_far() -> None:
         assert np.quantile(change, 0.98) < 0.5 and change.max() < 0.8
     opening = ARKIT_CHANNELS.index("jawOpen")
     assert max(curves[:, opening].max() for curves in shots) > 0.7
-    np.testing.assert_array_equal(shots[1], shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, 1))
-    unknown = shot_curves(("foo", "bar"), np.array([[0, 1], [-1, 1]]), 4.0, 30.0, 1)
+    np.testing.assert_array_equal(shots[1], make_shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, 1))
+    unknown = make_shot_curves(("foo", "bar"), np.array([[0, 1], [-1, 1]]), 4.0, 30.0, 1)
     assert unknown.max() > 0.1
 
 
 def test_a_first_layer_in_fours_says_the_same_of_one_camera_and_of_two() -> None:
-    basis = basis_of(RANDOM.normal(size=(20, 15)))
+    basis = fit_pca(RANDOM.normal(size=(20, 15)))
     for cameras in (1, 2):
         network = LaineNetwork(basis, (8, 8), (32, 24), cameras=cameras)
         picture = RANDOM.normal(size=(1, cameras, 32, 24)).astype(np.float32)
@@ -247,7 +247,7 @@ def test_a_first_layer_in_fours_says_the_same_of_one_camera_and_of_two() -> None
 def test_eight_bits_lose_little_and_keep_the_face_at_rest_exactly() -> None:
     torch.manual_seed(11)  # the same network whichever tests ran before
     random = np.random.default_rng(11)
-    network = LaineNetwork(basis_of(random.normal(size=(20, 15))), (4, 8), (32, 24))
+    network = LaineNetwork(fit_pca(random.normal(size=(20, 15))), (4, 8), (32, 24))
     pictures = [random.normal(size=(1, 1, 32, 24)).astype(np.float32) for _ in range(12)]
     model = to_onnx(network, {"picture": torch.zeros(1, 1, 32, 24)}, ("vertices",))
     small = quantised(model, iter(pictures))
@@ -268,7 +268,7 @@ def test_eight_bits_lose_little_and_keep_the_face_at_rest_exactly() -> None:
 
 def bundle() -> SolverBundle:
     neutral = RANDOM.normal(size=(12, 3)).astype(np.float32)
-    network = LaineNetwork(basis_of(RANDOM.normal(size=(20, 15))), (4, 8), (32, 24))
+    network = LaineNetwork(fit_pca(RANDOM.normal(size=(20, 15))), (4, 8), (32, 24))
     model = to_onnx(network, {"picture": torch.zeros(1, 1, 32, 24)}, ("vertices",))
     facts = SolverFacts(
         "a", "mesh", (0.1, 0.1, 0.8, 0.8), None, PictureKind(32, 24), 0.5, 0.2, ("jawOpen",), 12, {"rmse_mm": 1.0}

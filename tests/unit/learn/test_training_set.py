@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.learn.data.crops import proposed_crop
-from facecap_addon.learn.data.labelled_images import find_stills, held_persons
-from facecap_addon.learn.data.resample import at_times, nearest_rows
+from facecap_addon.learn.data.crops import propose_crop
+from facecap_addon.learn.data.labelled_images import find_labelled_images, select_validation_images
+from facecap_addon.learn.data.resample import find_nearest_rows, resample_targets
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
-from facecap_addon.learn.data.validation import check_set, target_lag_s
+from facecap_addon.learn.data.validation import check_set, measure_target_lag_s
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.solvers.crop import PictureKind, cut
 
@@ -109,29 +109,29 @@ def test_targets_follow_the_footages_clock_and_gaps_stay_gaps() -> None:
     source = np.concatenate([np.arange(0, 1, 1 / 60), np.arange(2, 3, 1 / 60)])
     values = np.stack([source * 2, -source], 1)
     wanted = np.array([-0.5, 0.105, 0.9833, 1.5, 2.51, 3.4])
-    found, known = at_times(wanted, source, values)
+    found, known = resample_targets(wanted, source, values)
     assert known.tolist() == [False, True, True, False, True, False]
     np.testing.assert_allclose(found[known], np.stack([wanted * 2, -wanted], 1)[known], atol=1e-5)
     with pytest.raises(FacecapError, match="backwards"):
-        at_times(wanted, source[::-1], values)
+        resample_targets(wanted, source[::-1], values)
     with pytest.raises(FacecapError, match="targets for"):
-        at_times(wanted, source[:-1], values)
-    row, near = nearest_rows(np.array([0.0, 0.51, 9.0]), np.arange(0, 1, 0.25))
+        resample_targets(wanted, source[:-1], values)
+    row, near = find_nearest_rows(np.array([0.0, 0.51, 9.0]), np.arange(0, 1, 0.25))
     assert row[:2].tolist() == [0, 2] and near.tolist() == [True, True, False]
 
 
 def test_targets_whose_timecode_repeats_are_no_gaps() -> None:
     """A recording of 60 frames a second whose timecode counts 30."""
     source = np.repeat(np.arange(30) / 30, 2)
-    found, known = at_times(np.arange(1, 25) / 25, source, source[:, None])
+    found, known = resample_targets(np.arange(1, 25) / 25, source, source[:, None])
     assert known[:-2].all()
     np.testing.assert_allclose(found[:-2, 0], np.arange(1, 23) / 25, atol=1e-6)
-    assert nearest_rows(np.array([0.51]), source)[1].all()
+    assert find_nearest_rows(np.array([0.51]), source)[1].all()
 
 
 def test_a_target_that_lags_behind_the_lips_is_found(tmp_path: Path) -> None:
     made = TrainingSet(tmp_path, rig())
-    assert target_lag_s(made, rows(400, lag=-6)) == pytest.approx(0.2, abs=0.035)
+    assert measure_target_lag_s(made, rows(400, lag=-6)) == pytest.approx(0.2, abs=0.035)
     late = add_shot(made, shot("late", 400), rows(400, lag=-6))
     assert any("0.20 s late" in note or "0.18 s late" in note or "0.22 s late" in note for note in check_set(late))
     good = add_shot(TrainingSet(tmp_path / "good", rig()), shot("good", 400), rows(400))
@@ -160,11 +160,11 @@ def test_too_little_footage_is_said_with_how_much_is_lacking(tmp_path: Path) -> 
 
 def test_the_crop_holds_the_face_wherever_it_goes() -> None:
     boxes = np.array([[0.3, 0.3, 0.6, 0.7], [0.4, 0.25, 0.7, 0.65], [np.nan] * 4])
-    left, top, width, height = proposed_crop(boxes, (1600, 1200), 3 / 4)
+    left, top, width, height = propose_crop(boxes, (1600, 1200), 3 / 4)
     assert left < 0.3 and top < 0.25 and left + width > 0.7 and top + height > 0.7
     assert width * 1600 / (height * 1200) == pytest.approx(3 / 4)
     with pytest.raises(FacecapError, match="no face"):
-        proposed_crop(boxes[2:], (1600, 1200), 1.0)
+        propose_crop(boxes[2:], (1600, 1200), 1.0)
 
 
 def test_a_crop_shows_its_part_of_the_picture() -> None:
@@ -189,13 +189,13 @@ def test_stills_are_found_in_both_layouts(tmp_path: Path) -> None:
             touch("warehouse", person, "TrainingPose", f"{label}.png")
             touch("labels", label, f"{person}_01.jpg")
     for name in ("warehouse", "labels"):
-        found = find_stills(tmp_path / name)
+        found = find_labelled_images(tmp_path / name)
         assert found.classes == ("neutral", "smile") and found.persons == ("anna", "ben", "cleo")
         assert sorted(zip(found.label, found.person, strict=True)) == [(c, p) for c in range(2) for p in range(3)]
-        assert {found.persons[p] for p in found.person[held_persons(found)]} == {"cleo"}
+        assert {found.persons[p] for p in found.person[select_validation_images(found)]} == {"cleo"}
     touch("one", "smile", "anna_01.png")
     with pytest.raises(FacecapError, match="same expression"):
-        find_stills(tmp_path / "one")
+        find_labelled_images(tmp_path / "one")
     with pytest.raises(FacecapError, match="no pictures"):
         (tmp_path / "none").mkdir()
-        find_stills(tmp_path / "none")
+        find_labelled_images(tmp_path / "none")

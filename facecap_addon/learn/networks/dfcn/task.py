@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ....arrays import F32, Rows
 from ....landmarks.layout import IBUG_68
 from ....rig.blendshapes import BlendshapeRig
-from ...data.augment import Augmentation, moved_points, varied
+from ...data.augment import Augmentation, augment_with_transform, transform_points
 from ...data.frames import Frames, MeshTargets, Whitening
-from ...data.mirror import coin, mirrored_pictures
+from ...data.mirror import flip_coins, mirror_pictures
 from ...engine.mesh_preview import FacePictures
 from ..laine.task import sheet_of
 from ..meng.task import weights_rmse_mm
@@ -93,16 +93,16 @@ class FaceTask:
         labels = self.split(torch.from_numpy(fetched.labels).to(self.device))
         which = torch.zeros(len(pictures), dtype=torch.bool)
         if self.targets.mirror is not None:
-            which = coin(len(pictures), generator)
-            pictures, labels = mirrored_pictures(pictures, which), self.mirrored(labels, which)
-        pictures, moved = varied(pictures, self.limits, strength, generator)
+            which = flip_coins(len(pictures), generator)
+            pictures, labels = mirror_pictures(pictures, which), self.mirrored(labels, which)
+        pictures, moved = augment_with_transform(pictures, self.limits, strength, generator)
         found = network(self.whitening(pictures).contiguous(memory_format=torch.channels_last)).float()
-        wanted = Labels(labels.weights, moved_points(labels.points, moved)).together()
+        wanted = Labels(labels.weights, transform_points(labels.points, moved)).together()
         if fetched.teacher is None or self.how is None:
             return (found - wanted).square().sum(1).mean()
         said = torch.from_numpy(fetched.teacher).to(self.device)
         told = self.split(torch.where(which.to(said.device)[:, None], said[:, 1], said[:, 0]))
-        taught = Labels(told.weights, moved_points(told.points, moved)).together()
+        taught = Labels(told.weights, transform_points(told.points, moved)).together()
         return distillation_loss(found, wanted, taught, self.how)
 
     def mirrored(self, labels: Labels, which: Tensor) -> Labels:

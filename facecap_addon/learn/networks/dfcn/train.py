@@ -10,11 +10,11 @@ from torch import nn
 
 from ....errors import FacecapError
 from ....solvers.bundle import SolverBundle, SolverFacts
-from ....solvers.probes import probe_rows, solver_probes, whitening_table
+from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
 from ....solvers.solver import TrainedSolver
-from ...data.augment import covering
-from ...data.frames import Frames, MeshTargets, examples, whitening_of
-from ...data.mirror import mirror_of
+from ...data.augment import fit_augmentation
+from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures
+from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
 from ...engine.training_run import Run, report_lines
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
@@ -43,14 +43,14 @@ def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str
         raise FacecapError(
             "The training set was made before sets kept landmarks, which this network learns.", "Add its shots again."
         )
-    mirror = mirror_of(training_set.rig) if settings.mirror else None
+    mirror = find_mirror(training_set.rig) if settings.mirror else None
     targets = MeshTargets(training_set, learned, mirror=mirror)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
     torch.manual_seed(settings.seed)
     colours = preset.picture.channels
-    limits = replace(covering(learned.face), padding=True)
-    whitening = whitening_of(learned)
+    limits = replace(fit_augmentation(learned.face), padding=True)
+    whitening = fit_whitening(learned)
 
     def task_of(network: nn.Module) -> FaceTask:
         return FaceTask(network, learned, held, targets, whitening, training_set.rig, limits, run.device)
@@ -128,10 +128,10 @@ def face_bundle(
     )
     networks = {"face": model}
     if int8:
-        seen = examples(task.learned.pictures_at, task.learned.count, task.whitening)
+        seen = sample_calibration_pictures(task.learned.pictures_at, task.learned.count, task.whitening)
         networks["face.int8"] = quantised(model, seen)
-    probed = task.learned.pictures_at(probe_rows(task.learned.count))
-    probes = solver_probes(networks, probed, whitening_table(facts.mean, facts.deviation))
+    probed = task.learned.pictures_at(pick_probe_rows(task.learned.count))
+    probes = make_solver_probes(networks, probed, make_whitening_table(facts.mean, facts.deviation))
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), neutral, probes=probes)
     if int8:

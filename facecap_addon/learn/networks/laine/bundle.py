@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ....solvers.bundle import SolverBundle, SolverFacts
-from ....solvers.probes import probe_rows, solver_probes, whitening_table
+from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
 from ....solvers.solver import TrainedSolver
-from ...data.augment import covering
-from ...data.cutmix import halves_of
-from ...data.frames import Frames, MeshTargets, examples, read_frames_of, whitening_of
-from ...data.mirror import mirror_of
-from ...data.pca import Basis
+from ...data.augment import fit_augmentation
+from ...data.cutmix import make_cutmix
+from ...data.frames import Frames, MeshTargets, fit_whitening, read_shot_frames, sample_calibration_pictures
+from ...data.mirror import find_mirror
+from ...data.pca import PcaBasis
 from ...data.training_set import TrainingSet
 from ...engine.losses import rmse_mm
 from ...engine.training_run import Say
@@ -38,7 +38,7 @@ class MeshPlan:
     """
 
     task: MeshTask
-    basis: Basis
+    basis: PcaBasis
 
 
 def plan_mesh(
@@ -51,7 +51,7 @@ def plan_mesh(
     affine: bool = False,
     stabilise: bool = False,
     mirror: bool = False,
-    halves: bool = False,
+    cutmix: bool = False,
     device: str = "cpu",
 ) -> MeshPlan:
     """Read the set and make the network.
@@ -59,16 +59,16 @@ def plan_mesh(
     Args:
         network: "laine", "dense" or "pointwise".  say: told (stage, done, total); it may raise to cancel.
         mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
-        halves: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
+        cutmix: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
     """
     learned, held = split_frames(training_set, preset, say)
     one_camera = training_set.side_crop is None and network != "dense"
-    both = mirror_of(training_set.rig) if mirror and one_camera else None
+    both = find_mirror(training_set.rig) if mirror and one_camera else None
     targets = MeshTargets(training_set, learned, stabilise=stabilise, mirror=both)
     basis = targets.basis(learned)
-    whitening = whitening_of(learned)
+    whitening = fit_whitening(learned)
     torch.manual_seed(seed)
-    limits, rig = covering(learned.face), training_set.rig
+    limits, rig = fit_augmentation(learned.face), training_set.rig
     if network == "dense":
         task = DenseTask(nn.Identity(), learned, held, targets, whitening, rig, limits, affine, device)
         task.prepare()
@@ -83,8 +83,8 @@ def plan_mesh(
         first_kernel=1 if network == "pointwise" else 3,
         fixed=affine,
     )
-    joined = halves_of(rig.channels, learned) if halves and targets.from_weights else None
-    task = MeshTask(convolutions, learned, held, targets, whitening, rig, limits, affine, device, halves=joined)
+    mixing = make_cutmix(rig.channels, learned) if cutmix and targets.from_weights else None
+    task = MeshTask(convolutions, learned, held, targets, whitening, rig, limits, affine, device, cutmix=mixing)
     return MeshPlan(task, basis)
 
 
@@ -95,10 +95,10 @@ def split_frames(training_set: TrainingSet, preset: Preset, say: Say) -> tuple[F
     held_shots = tuple(shot for shot in training_set.shots if shot.name in held)
     total = sum(shot.frames for shot in training_set.shots)
     done = sum(shot.frames for shot in learn_shots)
-    learned = read_frames_of(training_set, learn_shots, preset.picture, lambda n, _: say("pictures", n, total))
+    learned = read_shot_frames(training_set, learn_shots, preset.picture, lambda n, _: say("pictures", n, total))
     if not held_shots:
         return learned, None
-    return learned, read_frames_of(
+    return learned, read_shot_frames(
         training_set, held_shots, preset.picture, lambda n, _: say("pictures", done + n, total)
     )
 
@@ -132,11 +132,13 @@ def mesh_bundle(
     )
     networks = {"mesh": model}
     if int8:
-        seen = examples(lambda rows: task.looked_at(task.learned, rows), task.learned.count, task.whitening)
+        seen = sample_calibration_pictures(
+            lambda rows: task.looked_at(task.learned, rows), task.learned.count, task.whitening
+        )
         networks["mesh.int8"] = quantised(model, seen)
     moving = task.targets.moving.astype(np.int32)
-    probed = task.looked_at(task.learned, probe_rows(task.learned.count))
-    probes = solver_probes(networks, probed, whitening_table(facts.mean, facts.deviation))
+    probed = task.looked_at(task.learned, pick_probe_rows(task.learned.count))
+    probes = make_solver_probes(networks, probed, make_whitening_table(facts.mean, facts.deviation))
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, moving, neutral, probes=probes)
     if int8:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ...data.pca import Basis
+from ...data.pca import PcaBasis
 
 HEIGHT, WIDTH = 320, 240
 """The paper writes its pictures 240×320, width first."""
@@ -77,7 +77,7 @@ class LaineNetwork(nn.Module):
 
     def __init__(
         self,
-        basis: Basis,
+        basis: PcaBasis,
         maps: tuple[int, ...] = MAPS,
         size: tuple[int, int] = (HEIGHT, WIDTH),
         *,
@@ -114,7 +114,7 @@ def exact(layer: nn.Linear, values: Tensor) -> Tensor:
         return layer(values.float())
 
 
-def output_layer(basis: Basis, *, fixed: bool = False) -> nn.Linear:
+def output_layer(basis: PcaBasis, *, fixed: bool = False) -> nn.Linear:
     """A layer that begins as the principal components; `fixed` ones do not learn."""
     components = torch.from_numpy(basis.components)
     layer = nn.Linear(len(components), components.shape[1])

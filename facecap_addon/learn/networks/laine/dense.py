@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ...data.pca import Basis
+from ...data.pca import PcaBasis
 from .convolutional import DROPOUT, exact, output_layer
 
 MOST_PICTURES, WIDTHS = 3000, (2000, 1000)
@@ -21,7 +21,7 @@ class DenseNetwork(nn.Module):
         basis: of the meshes.  widths: of the two layers.
     """
 
-    def __init__(self, pictures: Basis, basis: Basis, widths: tuple[int, int] = WIDTHS) -> None:
+    def __init__(self, pictures: PcaBasis, basis: PcaBasis, widths: tuple[int, int] = WIDTHS) -> None:
         super().__init__()
         size = np.maximum(np.linalg.norm(pictures.components, axis=1), 1e-12)
         # Coefficients of about unit size: a component of length one standard deviation, divided by its variance.

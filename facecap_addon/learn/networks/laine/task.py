@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from ....arrays import Rows
 from ....images.resample import resize
 from ....rig.blendshapes import BlendshapeRig
-from ....solvers.eye_alignment import stabilising, steadied
-from ...data.augment import Augmentation, augmented
-from ...data.cutmix import Halves, partners
+from ....solvers.eye_alignment import align_eyes, fit_eye_alignment
+from ...data.augment import Augmentation, augment
+from ...data.cutmix import CutMix, pair_indices
 from ...data.frames import Frames, MeshTargets, Whitening
-from ...data.mirror import coin, mirrored_pictures
-from ...data.pca import Basis, basis_of
+from ...data.mirror import flip_coins, mirror_pictures
+from ...data.pca import PcaBasis, fit_pca
 from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
 from ...engine.mesh_preview import FacePictures
 from .dense import MOST_PICTURES, DenseNetwork
@@ -41,7 +41,7 @@ class MeshTask:
         network: (B, C, H, W) whitened pictures to (B, 3 M) m.
         learned, held: frames.  targets: of these.  whitening: of pictures.
         limits: of augmentation.  affine: whether the loss forgives affine transformations.  device: torch's.
-        halves: of faces, where those of different frames are joined.
+        cutmix: of faces, where those of different frames are joined.
     """
 
     network: nn.Module
@@ -54,7 +54,7 @@ class MeshTask:
     affine: bool = False
     device: str = "cpu"
     judged_by: str = "rmse_mm"
-    halves: Halves | None = None
+    cutmix: CutMix | None = None
 
     @property
     def items(self) -> int:
@@ -66,17 +66,17 @@ class MeshTask:
 
     def fetch(self, items: Rows) -> Fetched:
         pictures, targets = self.looked_at(self.learned, items), self.targets.at(self.learned, items)
-        if self.halves is None:
+        if self.cutmix is None:
             return Fetched(pictures, targets)
-        return Fetched(*self.halves.joined(pictures, targets, self.learned.face[items], partners(items)))
+        return Fetched(*self.cutmix.mix_halves(pictures, targets, self.learned.face[items], pair_indices(items)))
 
     def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
         targets = torch.from_numpy(fetched.targets).to(self.device)
         if self.targets.mirror is not None:
-            which = coin(len(pictures), generator)
-            pictures, targets = mirrored_pictures(pictures, which), self.targets.mirrored(targets, which)
-        seen = augmented(pictures, self.limits, strength, generator)
+            which = flip_coins(len(pictures), generator)
+            pictures, targets = mirror_pictures(pictures, which), self.targets.mirrored(targets, which)
+        seen = augment(pictures, self.limits, strength, generator)
         found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
         wanted = self.targets.positions(targets)
         return affine_invariant_cm(found, wanted) if self.affine else squared_cm(found, wanted)
@@ -132,19 +132,19 @@ class DenseTask(MeshTask):
 
     def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, 1, H, W) uint8, stabilised."""
-        return steadied(frames.pictures_at(which), stabilising(self._face(frames)[which], self.place))
+        return align_eyes(frames.pictures_at(which), fit_eye_alignment(self._face(frames)[which], self.place))
 
     def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
         found = network(self.whitening(pictures)).float()  # pictures are principal components: nothing to augment
         return squared_cm(found, self.targets.positions(torch.from_numpy(fetched.targets).to(self.device)))
 
-    def make_network(self, basis: Basis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
+    def make_network(self, basis: PcaBasis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
         """The network, from the principal components of frames spread over the set."""
         some = np.unique(np.linspace(0, self.learned.count - 1, min(most, self.learned.count)).astype(np.intp))
         pictures = torch.from_numpy(self.looked_at(self.learned, some)).float() / 255
         flat = self.whitening(pictures).flatten(1).numpy()
-        self.network = DenseNetwork(basis_of(flat, most), basis, widths)
+        self.network = DenseNetwork(fit_pca(flat, most), basis, widths)
 
 
 def sheet_of(pictures: NDArray[np.uint8], faces: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

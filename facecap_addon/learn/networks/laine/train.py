@@ -14,13 +14,13 @@ def train_meshes(run: Run, training_set: TrainingSet, preset: Preset) -> list[st
     plan = plan_mesh(
         training_set, settings.network, preset, run.say,
         seed=settings.seed, affine=settings.affine, stabilise=settings.stabilise,
-        mirror=settings.mirror, halves=settings.halves, device=run.device,
+        mirror=settings.mirror, cutmix=settings.halves, device=run.device,
     )  # fmt: skip
     task = plan.task
     lines = [f"{len(plan.basis.components)} components explain {plan.basis.explained:.2%} of what moves."]
     if plan.task.targets.mirror is not None:
         lines.append("The character is symmetric: mirrored pictures are learned from, too.")
-    if task.halves is not None:
+    if task.cutmix is not None:
         lines.append("Upper and lower halves of faces are joined across frames, too.")
     title = "loss (cm2) and held-out error (mm)"
     epochs = run.train(task, preset.recipe, run.options(preset.batch), "train", title)

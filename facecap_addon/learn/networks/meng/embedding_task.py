@@ -16,9 +16,9 @@ from ....errors import FacecapError
 from ....images.draw import draw_text
 from ....images.encode import read_image
 from ....solvers.crop import PictureKind, cut
-from ...data.augment import Augmentation, augmented
+from ...data.augment import Augmentation, augment
 from ...data.frames import Whitening
-from ...data.labelled_images import Stills
+from ...data.labelled_images import LabelledImages
 from ...engine.losses import semi_hard, triplet
 from ...engine.training_run import FindBox
 
@@ -83,7 +83,7 @@ class EmbeddingTask:
 
     def loss(self, network: nn.Module, fetched: Labelled, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
-        found = network(self.whitening(augmented(pictures, self.limits, strength, generator))).float()
+        found = network(self.whitening(augment(pictures, self.limits, strength, generator))).float()
         labels = torch.from_numpy(fetched.labels).to(self.device)
         if self.mining == "semi-hard":
             a, p, n = semi_hard(found, labels, MARGIN)
@@ -161,7 +161,9 @@ def distance_picture(
     return out
 
 
-def read_stills(stills: Stills, kind: PictureKind, find_box: FindBox) -> tuple[NDArray[np.uint8], Stills, list[str]]:
+def crop_labelled_images(
+    stills: LabelledImages, kind: PictureKind, find_box: FindBox
+) -> tuple[NDArray[np.uint8], LabelledImages, list[str]]:
     """Pictures of stills, the face cut out of each; those without a face are left out and named.
 
     Args:

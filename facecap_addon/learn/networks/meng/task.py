@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from ....arrays import Rows
 from ....rig.blendshapes import BlendshapeRig
-from ...data.augment import Augmentation, augmented
-from ...data.cutmix import Halves, partners
+from ...data.augment import Augmentation, augment
+from ...data.cutmix import CutMix, pair_indices
 from ...data.frames import Frames, MeshTargets, Whitening
-from ...data.mirror import coin, mirrored_pictures
+from ...data.mirror import flip_coins, mirror_pictures
 from ...engine.losses import CM, rmse_mm
 from ...engine.mesh_preview import FacePictures
 from ..laine.convolutional import DROPOUT, Tower
@@ -170,12 +170,12 @@ class JointTask(WeightsTask):
 
     Attributes:
         whitening: of pictures.  limits: of augmentation.
-        halves: of faces, where those of different stretches are joined, frame by frame.
+        cutmix: of faces, where those of different stretches are joined, frame by frame.
     """
 
     whitening: Whitening = field(default_factory=lambda: Whitening(0.0, 1.0))
     limits: Augmentation = field(default_factory=Augmentation)
-    halves: Halves | None = None
+    cutmix: CutMix | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -185,20 +185,22 @@ class JointTask(WeightsTask):
         rows = self.rows_of(items)
         flat = rows.reshape(-1)
         pictures, weights = self.learned.pictures_at(flat), self.learned.weights[flat]
-        if self.halves is not None:
-            other = (partners(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
-            pictures, weights = self.halves.joined(pictures, weights, self.learned.face[flat], other)
+        if self.cutmix is not None:
+            other = (pair_indices(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
+            pictures, weights = self.cutmix.mix_halves(pictures, weights, self.learned.face[flat], other)
         return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
 
     def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255
         weights = torch.from_numpy(fetched.weights).to(self.device)
         if self.targets.mirror is not None:
-            which = coin(len(pictures), generator)
-            pictures, weights = mirrored_pictures(pictures, which), self.targets.mirrored(weights, which)
+            which = flip_coins(len(pictures), generator)
+            pictures, weights = mirror_pictures(pictures, which), self.targets.mirrored(weights, which)
         # Each frame is varied for itself: what the memory can average out it learns to, and each look teaches anew.
-        varied = augmented(pictures.flatten(0, 1), self.limits, strength, generator).unflatten(0, pictures.shape[:2])
-        return self.distance(network(self.whitening(varied)), weights)
+        varied_pictures = augment(pictures.flatten(0, 1), self.limits, strength, generator).unflatten(
+            0, pictures.shape[:2]
+        )
+        return self.distance(network(self.whitening(varied_pictures)), weights)
 
     def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         assert isinstance(self.network, TowerLstm)

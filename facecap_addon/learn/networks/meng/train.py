@@ -12,19 +12,19 @@ from torch import nn
 
 from ....errors import FacecapError
 from ....solvers.bundle import SolverBundle, SolverFacts
-from ....solvers.probes import probe_rows, solver_probes, whitening_table
+from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
 from ....solvers.solver import TrainedSolver
-from ...data.augment import Augmentation, covering
-from ...data.cutmix import halves_of
-from ...data.frames import Frames, MeshTargets, Whitening, examples, whitening_of
-from ...data.labelled_images import find_stills, held_persons
-from ...data.mirror import mirror_of
+from ...data.augment import Augmentation, fit_augmentation
+from ...data.cutmix import make_cutmix
+from ...data.frames import Frames, MeshTargets, Whitening, fit_whitening, sample_calibration_pictures
+from ...data.labelled_images import find_labelled_images, select_validation_images
+from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
 from ...engine.training_run import Run, report_lines
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..laine.bundle import split_frames
 from ..presets import Preset
-from .embedding_task import EmbeddingTask, embed, read_stills
+from .embedding_task import EmbeddingTask, crop_labelled_images, embed
 from .facenet import EMBEDDING, FaceNet
 from .lstm import HIDDEN, WeightLstm
 from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
@@ -42,11 +42,11 @@ def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
     learned, held = split_frames(training_set, preset, run.say)
-    mirror = mirror_of(training_set.rig) if run.settings.mirror else None
+    mirror = find_mirror(training_set.rig) if run.settings.mirror else None
     targets = MeshTargets(training_set, learned, mirror=mirror)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
-    whitening = whitening_of(learned)
+    whitening = fit_whitening(learned)
     torch.manual_seed(run.settings.seed)
     mean = torch.from_numpy(learned.weights.mean(0))
     options = run.options(preset.batch)
@@ -72,8 +72,8 @@ def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list
         network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
         task = JointTask(
             network, learned, held, targets, training_set.rig, run.device,
-            whitening=whitening, limits=covering(learned.face),
-            halves=halves_of(training_set.rig.channels, learned) if run.settings.halves else None,
+            whitening=whitening, limits=fit_augmentation(learned.face),
+            cutmix=make_cutmix(training_set.rig.channels, learned) if run.settings.halves else None,
         )  # fmt: skip
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence
@@ -103,9 +103,9 @@ def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list
 
 def _with_probes(bundle: SolverBundle, learned: Frames) -> SolverBundle:
     """The bundle with pictures of the footage learned and what its networks give for them."""
-    table = whitening_table(bundle.facts.mean, bundle.facts.deviation)
-    pictures = learned.pictures_at(probe_rows(learned.count))
-    return replace(bundle, probes=solver_probes(bundle.networks, pictures, table))
+    table = make_whitening_table(bundle.facts.mean, bundle.facts.deviation)
+    pictures = learned.pictures_at(pick_probe_rows(learned.count))
+    return replace(bundle, probes=make_solver_probes(bundle.networks, pictures, table))
 
 
 def _with_int8(
@@ -113,7 +113,7 @@ def _with_int8(
 ) -> tuple[SolverBundle, list[str]]:
     """The bundle with its embedding quantised, too, and its probes; and what that costs."""
     facts = bundle.facts
-    seen = examples(learned.pictures_at, learned.count, Whitening(facts.mean, facts.deviation))
+    seen = sample_calibration_pictures(learned.pictures_at, learned.count, Whitening(facts.mean, facts.deviation))
     small = quantised(bundle.networks["embedding"], seen)
     bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), learned)
     errors: list[float] = []
@@ -156,8 +156,10 @@ def _trained_embedding(
     lines: list[str] = []
     if settings.stills is not None:
         assert run.find_box is not None
-        pictures, stills, lines = read_stills(find_stills(settings.stills), preset.picture, run.find_box)
-        labels, classes, apart = stills.label, stills.classes, held_persons(stills)
+        pictures, stills, lines = crop_labelled_images(
+            find_labelled_images(settings.stills), preset.picture, run.find_box
+        )
+        labels, classes, apart = stills.label, stills.classes, select_validation_images(stills)
     else:
         pictures, labels, classes, apart = expressions_in(learned, held, settings.seed)
         lines = [f"Without stills, {len(classes)} expressions were found in the footage itself."]
