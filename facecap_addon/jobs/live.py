@@ -20,6 +20,7 @@ from ..errors import FacecapError
 from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
 from ..landmarks.registry import open_landmarker
+from ..landmarks.tracking.face_gate import FaceGate
 from ..live.filter import SmoothFace
 from ..live.forwarding import FaceSender, address_of
 from ..live.live_frame import LiveFace
@@ -129,7 +130,7 @@ def _prepared(settings: LiveSettings, rig: BlendshapeRig, notes: list[str]) -> S
         notes += solver.notes
 
         def opened(source: Source) -> Method:
-            return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px)
+            return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px, FaceGate(landmarker))
 
         return opened, embedding.head_from_rig
     response = yield from run_threaded(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
-from ..errors import FacecapError, NoFaceError
+from ..errors import FacecapError
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
@@ -38,7 +38,7 @@ from .runtime.threaded_progress import run_threaded
 from .settings.output import OutputSettings
 from .settings.refine import RefineSettings
 from .settings.solve import SolveSettings
-from .solve_trained import Vertices, is_trained, keys_to_solve, solve_expressions, take_from
+from .solve_trained import Vertices, is_trained, keys_to_solve, no_face_in, solve_expressions, take_from
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
 from .steps.into_take import as_filmed, base_of, into, part_of, rows_in
@@ -109,10 +109,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         warnings += [*cache.facts().notes, *_faces_note(cache)]
         rows = rows_in(ranged, observations)
         if not (observations.presence[rows] >= PRESENCE_THRESHOLD).any():
-            raise NoFaceError(
-                f"None of the {rows.sum()} frames of {settings.video.name} shows a face.",
-                "Check the clip, its trim range and whether it is upright.",
-            )
+            raise no_face_in(settings.video, int(rows.sum()))
 
     vertices: Vertices | None = None
     with timer.stage("proxy"):
@@ -122,7 +119,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         if trained:
             with timer.stage("solve"):
                 seen = None if observations is None or rows is None else part_of(observations, rows)
-                found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen)
+                found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen, landmarker)
                 part = take_from(chosen, ranged, keys.rig, found, embedding, seen)
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None

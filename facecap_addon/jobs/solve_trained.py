@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..arrays import F32
-from ..errors import FacecapError
+from ..errors import FacecapError, NoFaceError
 from ..fit.confidence import region_confidence
 from ..fit.energies.landmark_terms import terms_for
 from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses, measure_misses
@@ -22,6 +22,8 @@ from ..geometry.camera import focal_px_from_lens
 from ..geometry.quaternions import wxyz_of
 from ..landmarks.layout import layout_of
 from ..landmarks.observations import Observations
+from ..landmarks.protocol import Landmarker
+from ..landmarks.tracking.face_gate import FaceGate
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
 from ..rig.duplicate_keys import DistinctKeys, all_keys, find_distinct_keys
@@ -49,6 +51,7 @@ class Expressions:
         vertices: (F, M, 3) float32 m, mapped from disk, where the solver gives vertices; else None.
         distance_mm: (F,) how far the keys' face is from these.  moving: (M,) which vertices they are.
         not_learned: channels of the character that the solver does not know.
+        shows_face: (F,) bool, which frames show a face; None where landmarks say it.
     """
 
     time_s: NDArray[np.float64]
@@ -58,6 +61,7 @@ class Expressions:
     distance_mm: NDArray[np.float64]
     moving: NDArray[np.int32]
     not_learned: tuple[str, ...]
+    shows_face: NDArray[np.bool_] | None = None
 
     def vertices_of(self, rig: BlendshapeRig) -> Vertices | None:
         """What gives all vertices (V, 3) m of a row, where the solver gives vertices."""
@@ -76,6 +80,14 @@ class Expressions:
 def is_trained(method: str) -> bool:
     """Whether a method names a trained solver."""
     return method.lower().endswith(".facecap")
+
+
+def no_face_in(video: Path, frames: int) -> NoFaceError:
+    """What to raise where none of so many frames shows a face."""
+    return NoFaceError(
+        f"None of the {frames} frames of {video.name} shows a face.",
+        "Check the clip, its trim range and whether it is upright.",
+    )
 
 
 def keys_to_solve(method: str, rig: BlendshapeRig) -> DistinctKeys:
@@ -114,10 +126,15 @@ def solve_expressions(
     rig: BlendshapeRig,
     folder: Path,
     observations: Observations | None,
+    landmarker: Landmarker,
 ) -> Steps[Expressions]:
     """Run the solver over the footage; memory stays flat, vertices go to a file in `folder`.
 
+    Args:
+        observations: the footage's landmarks; None: which frames show a face is seen here.
+        landmarker: an open backend, to see that.
     Raises:
+        NoFaceError: without observations, and no frame shows a face.
         FacecapError: the solver is damaged, belongs to another mesh, or wants a second camera.
     """
     bundle = load_bundle(Path(settings.method))
@@ -126,12 +143,12 @@ def solve_expressions(
     total = footage.expected_frame_count
     yield Progress("solve", 0, total)
     side = _side_reader(settings, bundle)
-    faces = None
+    faces, gate = None, FaceGate(landmarker) if observations is None else None
     if observations is not None:
         faces = fill_gaps(
             extract_face_keypoints(observations.landmarks_px, observations.image_size, observations.scheme)[0]
         )
-    times, indices, weights, distances = [], [], [], []
+    times, indices, weights, distances, shown = [], [], [], [], []
     moving = bundle.moving
     fitter = WeightFitter(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
     columns, _ = match_channels(bundle.facts.channels, rig.channels)
@@ -163,6 +180,7 @@ def solve_expressions(
                 chunk.append(solver.solve(frame.image, beside, None if faces is None else faces[len(times)]))
                 times.append(frame.time_s)
                 indices.append(frame.index)
+                shown.append(gate is None or gate.shows_face(frame))
                 if len(chunk) == CHUNK_FRAMES:
                     empty()
                 if len(times) % REPORT_EVERY == 0:
@@ -178,6 +196,8 @@ def solve_expressions(
     yield Progress("solve", len(times), len(times))
     if not times:
         raise FacecapError(f"{settings.video.name} gave no frames.", "Check the trim range.")
+    if not any(shown):
+        raise no_face_in(settings.video, len(times))
     return Expressions(
         np.array(times),
         np.array(indices, np.int64),
@@ -186,6 +206,7 @@ def solve_expressions(
         np.concatenate(distances),
         moving,
         _not_learned(bundle, rig),
+        None if gate is None else np.array(shown),
     )
 
 
@@ -200,7 +221,7 @@ def take_from(
     """A take of expressions, with the head's pose and each region's confidence where landmarks were found.
 
     A region is trusted as far as the landmarks move with what the network says; without landmarks nothing is known
-    against it.
+    against it. Frames without a face are missing, whatever the network makes of the wall.
 
     Args:
         embedding, observations: of the character and the footage; None: the head stays before the camera.
@@ -220,6 +241,8 @@ def take_from(
     residual = np.full(frames, np.nan)
     landmarks = np.zeros((frames, 0, 2), np.float32)
     status = np.full(frames, STATUS_SOLVED, np.int8)
+    if found.shows_face is not None:
+        status[~found.shows_face] = STATUS_MISSING
     confidence = np.ones((frames, len(REGIONS)), np.float32)
     if embedding is not None and observations is not None and observations.frame_count == frames:
         landmarks, terms, fixed = observations.landmarks_px, terms_for(observations.scheme), _fixed(embedding)
@@ -234,7 +257,6 @@ def take_from(
             missed_mm[part] = measure_misses(
                 points[:, terms.used], rotation[part], translation[part], seen, focal_px, footage.size_px
             )
-        # Without a face there is no expression either, whatever the network makes of the wall.
         status[~np.isfinite(residual)] = STATUS_MISSING
         # Where a landmark always misses, it lies elsewhere on this actor: that says nothing about the frame.
         known = status == STATUS_SOLVED

@@ -16,6 +16,7 @@ from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses
 from ..geometry.quaternions import HEAD_FRONT_WXYZ, wxyz_of
 from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG
 from ..landmarks.protocol import Landmarker
+from ..landmarks.tracking.face_gate import FaceGate
 from ..landmarks.tracking.face_tracker import FaceTracker
 from ..landmarks.tracking.observe import observation_of
 from ..landmarks.tracking.prefetch import Upcoming
@@ -83,9 +84,12 @@ def _nothing() -> Generator[LivePicture, None, None]:
 class SolverMethod:
     """A trained solver of weights; the head's pose from its landmarks, where it finds some, gaze from keys of looking.
 
+    Where a picture shows no face there is none, whatever the network makes of the wall.
+
     Args:
         solver: open.  rig: the character.  embedding: its landmarks, for the head's pose, or None.
         size_px: of pictures.  focal_px: of the camera, or None.
+        gate: sees whether a picture shows a face; None: every one does.
     """
 
     def __init__(
@@ -95,13 +99,14 @@ class SolverMethod:
         embedding: LandmarkEmbedding | None,
         size_px: tuple[int, int],
         focal_px: float | None,
+        gate: FaceGate | None = None,
     ) -> None:
         if solver.facts.kind != "weights" or solver.facts.cameras != 1 or solver.facts.steady is not None:
             raise FacecapError(
                 f"The solver {solver.facts.name} gives no weights, which live capture needs.",
                 "Train one with --network dfcn: it is made for live capture.",
             )
-        self._solver, self._rig, self._size = solver, rig, size_px
+        self._solver, self._rig, self._size, self._gate = solver, rig, size_px, gate
         self._focal = focal_px or FOCAL_WIDTHS * max(size_px)
         self.columns, self.unknown = match_channels(solver.facts.channels, rig.channels)
         self._points: tuple[F32, F32] | None = None
@@ -115,6 +120,9 @@ class SolverMethod:
 
     def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
         assert isinstance(captured, LivePicture)
+        if self._gate is not None and not self._gate.shows_face(captured):
+            self._solver.start_shot()
+            return None
         found = self._solver.solve(captured.image)
         weights = np.zeros(len(self._rig.channels), np.float32)
         weights[self.columns[0]] = found[self.columns[1]]

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.footage.footage import open_footage
+from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
@@ -94,11 +97,29 @@ def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Pa
 
 
 def test_the_head_can_be_left_out(solver: Path, drawn: Path, tmp_path: Path) -> None:
-    video = drawn / "footage" / "drawn-0001.mp4"
+    video, empty = tmp_path / "gone.mp4", range(10, 20)
+    frames = [frame.image for frame in read_frames(open_footage(drawn / "footage" / "drawn-0001.mp4"))]
+    write_video(video, [np.full_like(image, 90) if i in empty else image for i, image in enumerate(frames)])
     settings = SolveSettings(video=video, out=tmp_path, method=str(solver), head=False, blend=False, report=False)
     take = load_take(Path(InlineRunner("solve", settings).wait().result["take"]))
-    assert take.solved.all() and np.isnan(take.residual_px).all()
+    # A network has an answer for a wall, too: it is none.
+    assert [i for i in range(30) if not take.solved[i]] == list(empty)
+    assert not take.weights[list(empty)].any() and take.weights[take.solved].any()
+    assert np.isnan(take.residual_px).all()
     assert np.ptp(take.head_translation_m, axis=0).max() == 0
+    write_video(video, [np.full_like(frames[0], 90)] * 5)
+    with pytest.raises(FacecapError, match="None of the 5 frames"):
+        InlineRunner("solve", settings).wait()
+
+
+def write_video(path: Path, images: list[np.ndarray]) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 4_000_000
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def test_a_solved_take_becomes_a_shot_or_a_range_of_it(models: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
@@ -18,6 +19,8 @@ from facecap_addon.footage.footage import Footage
 from facecap_addon.footage.read import Frame, FrameReader
 from facecap_addon.footage.write import video_steps
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
+from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.landmarks.tracking.face_gate import FaceGate
 from facecap_addon.live import recording_store, sources
 from facecap_addon.live.filter import SmoothFace
 from facecap_addon.live.latest_item import Mailbox
@@ -35,6 +38,7 @@ from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.live_link import head_angles
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
+from tests.blender.face_video import PICTURE
 from tests.patience import PATIENCE_S
 
 
@@ -372,6 +376,16 @@ def test_a_trained_solver_sends_where_the_eyes_look() -> None:
     found = method.step(LivePicture(0, 0.0, 0.0, np.zeros((48, 64, 3), np.uint8)))
     assert found is not None
     np.testing.assert_allclose(found.gaze_rad, [[0.3, -0.14], [0.3, -0.14]], atol=1e-6)
+
+
+@pytest.mark.usefixtures("models")
+def test_a_trained_solver_has_no_face_for_a_wall() -> None:
+    picture = np.asarray(Image.open(PICTURE).convert("RGB"))
+    shown = [picture, picture, np.full_like(picture, 90), np.full_like(picture, 90), picture]
+    gate = FaceGate(open_landmarker())
+    method = SolverMethod(Look(), character("jawOpen"), None, (64, 48), None, gate)  # pyright: ignore[reportArgumentType]
+    faces = [method.step(LivePicture(i, i / 30, i / 30, image)) for i, image in enumerate(shown)]
+    assert [one is not None for one in faces] == [True, True, False, False, True]
 
 
 def kept_take(seconds: float) -> Take:

@@ -1,0 +1,30 @@
+"""Whether frames show a face, where nothing more is asked of them: for networks that give a face of any picture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+
+from ..protocol import Landmarker
+from .face_tracker import FaceTracker, FrameLike
+from .prefetch import Upcoming
+
+
+class FaceGate:
+    """Follows one face, as lightly as that can be done: it is looked for only where it was lost.
+
+    Args:
+        landmarker: an open backend.
+    """
+
+    def __init__(self, landmarker: Landmarker) -> None:
+        self._pool = ThreadPoolExecutor(1)  # the tracker's own, for looks ahead: nothing lies ahead
+        self._tracker = FaceTracker(landmarker, self._pool, 1.0, mirrored_too=False)
+
+    def shows_face(self, frame: FrameLike) -> bool:
+        """Whether the next frame shows a face."""
+        return self._tracker.step(frame, Upcoming(_nothing())) is not None
+
+
+def _nothing() -> Generator[FrameLike, None, None]:
+    yield from ()
