@@ -21,7 +21,7 @@ from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
 from facecap_addon.learn.data.frames import Frames, read_shot_frames
 from facecap_addon.learn.data.training_set import TrainingSet, open_set
-from facecap_addon.learn.engine.plots import curves
+from facecap_addon.learn.engine.plots import draw_curves
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.solver import TrainedSolver
 
@@ -88,7 +88,7 @@ def main() -> None:
         print("\n".join(lines[-len(result.lines) - 1 :]), flush=True)  # type: ignore[attr-defined]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "meng_networks.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    figure = curves(losses, "training loss, cm2, by epoch (Meng and Wen, figure 9)")
+    figure = draw_curves(losses, "training loss, cm2, by epoch (Meng and Wen, figure 9)")
     cv2.imwrite(str(RESULTS / "meng_losses.png"), cv2.cvtColor(figure, cv2.COLOR_RGB2BGR))
     picture = Path(folder / f".meng-{options.epochs}.training" / "embedding" / "progress.png")
     (RESULTS / "meng_embedding.png").write_bytes(picture.read_bytes())

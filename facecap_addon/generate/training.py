@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..arrays import F32, Rows
 from ..errors import FacecapError
 from ..landmarks.probes import Probe, run_session
-from ..learn.engine.schedule import Recipe
+from ..learn.engine.schedule import Schedule
 from ..learn.export.onnx_export import check_parity, parity, to_onnx
 from ..solvers.probes import open_network
 from .lstm import HIDDEN, LAYERS, STYLE, OneStep, Predictor
@@ -24,8 +24,8 @@ from .plot import draw_strip
 from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
 from .style import draw_style
 
-RECIPE = Recipe(epochs=10_000, rate=1e-3, steady=True)
-FREE_RECIPE = Recipe(epochs=150, last_epochs=75, augmentation_epochs=0, rate=2e-3)
+SCHEDULE = Schedule(epochs=10_000, rate=1e-3, constant_lr=True)
+FREE_SCHEDULE = Schedule(epochs=150, decay_epochs=75, augmentation_epochs=0, rate=2e-3)
 FREE_BATCH = 27
 FREE_CLIP = 1.0
 BATCH = 5
@@ -57,7 +57,7 @@ class NextStepTask:
     held: list[LandmarkSequence]
     passes: int = PASSES
     device: str = "cpu"
-    judged_by: str = "held_out"
+    monitor: str = "held_out"
     begun: nn.Module | None = None
     network: nn.Module = field(init=False)
 
@@ -74,17 +74,15 @@ class NextStepTask:
     def items(self) -> int:
         return len(self._steps) * self.passes
 
-    def fetch(self, items: Rows) -> tuple[Rows, F32]:
+    def load_batch(self, items: Rows) -> tuple[Rows, F32]:
         """Numbers of sequences (B,), and their steps (B, F, 3L) mm."""
         # In numpy: it runs in a thread of its own, and a second pool of torch's threads would get in the way.
         numbers = items % len(self._steps)
         return numbers, self._steps[numbers]
 
-    def loss(
-        self, network: nn.Module, fetched: tuple[Rows, F32], strength: float, generator: torch.Generator
-    ) -> Tensor:
+    def loss(self, network: nn.Module, batch: tuple[Rows, F32], strength: float, generator: torch.Generator) -> Tensor:
         """Σ ‖y_t − x_{t+1}‖², mm², mean over sequences; the steps wanted are those seen, shifted by one."""
-        numbers, steps = (torch.from_numpy(part) for part in fetched)
+        numbers, steps = (torch.from_numpy(part) for part in batch)
         empty = torch.rand(len(steps), generator=generator) < _EMPTY
         noise = _NOISE_MM * torch.randn(steps.shape, generator=generator)
         noise[:, 0] = 0.0  # the first step is the signal to begin
@@ -92,7 +90,7 @@ class NextStepTask:
         error = ((out.float() - _shifted(steps).to(self.device)) ** 2).sum() / len(steps)
         return error + _STYLE_WEIGHT * (style**2).sum() / len(steps)
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """Squared error on subjects held out, from the empty style, over that of predicting no motion; and how far
         free runs end from neutral, mm."""
         if self._held is None:
@@ -113,7 +111,7 @@ class NextStepTask:
         wanted = _shifted(steps)
         return float(((out - wanted) ** 2).sum() / (wanted**2).sum())
 
-    def show(self) -> NDArray[np.uint8] | None:
+    def draw_preview(self) -> NDArray[np.uint8] | None:
         """A free run, as drawn landmarks."""
         runs = self.run_freely(torch.zeros(1, STYLE))
         return draw_strip(self.learned[0].scheme, self.learned[0].rest, displacements_of(runs[0]))
@@ -147,13 +145,11 @@ class FreeRunTask(NextStepTask):
         super().__post_init__()
         self.passes = 1
 
-    def loss(
-        self, network: nn.Module, fetched: tuple[Rows, F32], strength: float, generator: torch.Generator
-    ) -> Tensor:
+    def loss(self, network: nn.Module, batch: tuple[Rows, F32], strength: float, generator: torch.Generator) -> Tensor:
         """The loss of `NextStepTask`, and that of free runs: squared errors of steps and of places, mm²."""
-        taught = super().loss(network, fetched, strength, generator)
+        taught = super().loss(network, batch, strength, generator)
         assert isinstance(network, Styled)
-        numbers, steps = (torch.from_numpy(part) for part in fetched)
+        numbers, steps = (torch.from_numpy(part) for part in batch)
         style = network.style_of(numbers.to(self.device))
         style = style + _STYLE_NOISE * torch.randn(style.shape, generator=generator).to(self.device)
         told = network.predictor.tell(style, steps.shape[1])
@@ -213,7 +209,7 @@ def export_generator(task: NextStepTask, name: str, facts: dict[str, Any]) -> tu
         "name": name,
         "scheme": task.learned[0].scheme,
         "fps": FPS,
-        "frames": int(task.fetch(np.zeros(1, np.intp))[1].shape[1]),
+        "frames": int(task.load_batch(np.zeros(1, np.intp))[1].shape[1]),
         "rest_m": np.round(rest, 6).ravel().tolist(),
         "styles": np.round(styles, 4).tolist(),
         **facts,

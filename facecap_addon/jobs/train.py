@@ -88,24 +88,24 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
 
 def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_progress: Say) -> TrainResult:
     # Here, after check_torch: what needs PyTorch.
-    from ..learn.engine.distributed import workers_here
-    from ..learn.engine.training_run import Run
+    from ..learn.engine.distributed import join_process_group
+    from ..learn.engine.training_run import TrainingRun
     from ..learn.networks.laine.bundle import training_folder
     from ..learn.networks.presets import preset_of
     from ..render.device import device_of, use_threads
 
     use_threads(settings.threads)
-    workers = workers_here()
+    process_group = join_process_group()
     network = NETWORKS[settings.network]
     landmarker = open_landmarker(threads=settings.threads) if network.uses_stills and settings.stills else None
     folder = training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(
-        settings, folder, out, training_key(settings, training_set), on_progress, device_of(settings.device), workers,
-        find_box=None if landmarker is None else _box_of(landmarker),
+    run = TrainingRun(
+        settings, folder, out, training_key(settings, training_set), on_progress, device_of(settings.device),
+        process_group, find_box=None if landmarker is None else _box_of(landmarker),
     )  # fmt: skip
     lines = network.train(run, training_set, preset_of(settings.preset, network.name))
-    workers.leave()
+    process_group.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
 
 

@@ -93,16 +93,16 @@ def _train(
     from ..generate.training import (
         FREE_BATCH,
         FREE_CLIP,
-        FREE_RECIPE,
+        FREE_SCHEDULE,
         PASSES,
-        RECIPE,
+        SCHEDULE,
         FreeRunTask,
         NextStepTask,
         export_generator,
         probe_of,
         seed_torch,
     )
-    from ..learn.engine.logger import PICTURE, Diary
+    from ..learn.engine.logger import PICTURE, TrainingLogger
     from ..learn.engine.trainer import Options, train
     from ..render.device import device_of, use_threads
 
@@ -114,49 +114,49 @@ def _train(
     folder = settings.out / f".{settings.expression}.training"
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{settings.expression}: {len(learned)} sequences, {len(held)} held out, {passes} passes an epoch"
-    diary = Diary(folder, title, tensorboard=settings.tensorboard)
+    logger = TrainingLogger(folder, title, tensorboard=settings.tensorboard)
     precision = settings.precision
     if precision == "auto":
         precision = "bf16" if device == "cuda" else "fp32"
     options = Options(settings.batch, settings.seed, 300.0, -(-settings.patience // passes), precision)
-    recipe = replace(RECIPE, epochs=max(1, settings.epochs // passes))
+    schedule = replace(SCHEDULE, epochs=max(1, settings.epochs // passes))
     try:
         epochs = train(
             task,
-            recipe,
+            schedule,
             options,
             folder,
             lambda done, total, _: on_progress("train", done, total),
-            lambda so_far: diary.write(task, so_far),
+            lambda so_far: logger.log_epochs(task, so_far),
             device=device,
             key=_key(settings, learned),
         )
         if settings.free_epochs:
-            task = FreeRunTask(learned, held, 1, device, judged_by="end_mm", begun=task.network)
+            task = FreeRunTask(learned, held, 1, device, monitor="end_mm", begun=task.network)
             free = folder / "free"
             free.mkdir(exist_ok=True)
-            last = min(FREE_RECIPE.last_epochs, max(1, settings.free_epochs // 2))
+            last = min(FREE_SCHEDULE.decay_epochs, max(1, settings.free_epochs // 2))
             freely = train(
                 task,
-                replace(FREE_RECIPE, epochs=settings.free_epochs, last_epochs=last),
+                replace(FREE_SCHEDULE, epochs=settings.free_epochs, decay_epochs=last),
                 replace(options, batch=FREE_BATCH, patience=0, clip=FREE_CLIP),
                 free,
                 lambda done, total, _: on_progress("free", done, total),
-                lambda so_far: diary.write(task, epochs + so_far),
+                lambda so_far: logger.log_epochs(task, epochs + so_far),
                 device=device,
                 key=_key(settings, learned),
             )
             seconds_free = sum(epoch.seconds for epoch in freely)
     finally:
-        diary.close()
+        logger.close()
     on_progress("export", 0, 1)
     seconds = sum(epoch.seconds for epoch in epochs)
-    judged = task.judge()
+    errors = task.evaluate()
     facts: dict[str, Any] = {
         "data": "authored by code" if settings.data is None else "the user's own",
         "sequences": len(learned),
         "epochs": len(epochs) * passes,
-        "held_out": round(judged.get("held_out", float("nan")), 6) if judged else None,
+        "held_out": round(errors.get("held_out", float("nan")), 6) if errors else None,
     }
     model, difference = export_generator(task, settings.expression, facts)
     target = settings.out / f"{settings.expression}.onnx"
@@ -175,8 +175,8 @@ def _train(
         f"The file's network differs from the trained one by at most {difference:.2g} mm a step.",
         str(target),
     ]
-    if judged:
-        lines.insert(1, f"Subjects held out: squared error 1/{1 / judged['held_out']:.0f} of predicting no motion.")
+    if errors:
+        lines.insert(1, f"Subjects held out: squared error 1/{1 / errors['held_out']:.0f} of predicting no motion.")
     return TrainGeneratorResult(target, picture, tuple(lines))
 
 

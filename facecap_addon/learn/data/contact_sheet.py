@@ -17,16 +17,16 @@ _COLUMNS, _LABEL_PX, _TEXT_PX, _CURVE_PX = 8, 20, 12, 44
 _PAPER, _INK, _HELD, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
 
 
-def draw_contact_sheet(training_set: TrainingSet, on_done: Callable[[int, int], None]) -> NDArray[np.uint8]:
+def draw_contact_sheet(training_set: TrainingSet, on_progress: Callable[[int, int], None]) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: eight frames of each shot in its crop, a curve of how much the face moves below.
 
     Args:
-        on_done: called with (shots done, shots); it may raise to cancel.
+        on_progress: called with (shots done, shots); it may raise to cancel.
     """
     held = training_set.held()
     strips = []
     for i, shot in enumerate(training_set.shots):
-        on_done(i, len(training_set.shots))
+        on_progress(i, len(training_set.shots))
         strips.append(_strip(training_set, shot, shot.name in held))
     return np.concatenate(strips) if strips else np.full((40, 400, 3), 250, np.uint8)
 

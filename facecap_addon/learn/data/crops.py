@@ -50,12 +50,17 @@ def propose_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspec
 
 
 def prepare_pictures(
-    training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, on_done: Callable[[int], None], *, side: bool = False
+    training_set: TrainingSet,
+    shot: ShotFacts,
+    kind: PictureKind,
+    on_progress: Callable[[int], None],
+    *,
+    side: bool = False,
 ) -> NDArray[np.uint8]:
     """(F, C, H, W) uint8, mapped from disk: a shot's crops, cut now or as kept.
 
     Args:
-        on_done: called with frames done; it may raise to cancel.  side: of the shot's second camera.
+        on_progress: called with frames done; it may raise to cancel.  side: of the shot's second camera.
     Raises:
         FacecapError: the footage is gone or shorter than the shot's rows.
     """
@@ -65,7 +70,7 @@ def prepare_pictures(
         try:
             kept = np.load(path, mmap_mode="r", allow_pickle=False)
             if kept.shape == shape and kept.dtype == np.uint8:
-                on_done(shot.frames)
+                on_progress(shot.frames)
                 return kept
         except UNREADABLE:
             path.unlink(missing_ok=True)
@@ -84,7 +89,7 @@ def prepare_pictures(
                     done += 1
                 row += 1
                 if done % 16 == 0:
-                    on_done(done)
+                    on_progress(done)
                 if done == len(rows):
                     break
         finally:
@@ -94,7 +99,7 @@ def prepare_pictures(
                 f"{video.name} has {row} frames, the shot {shot.name} needs {int(rows[-1]) + 1}.",
                 "Add the shot again: the footage has changed.",
             )
-    on_done(shot.frames)
+    on_progress(shot.frames)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

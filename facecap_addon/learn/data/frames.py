@@ -64,12 +64,12 @@ class Frames:
 
 
 def read_shot_frames(
-    training_set: TrainingSet, shots: tuple[ShotFacts, ...], kind: PictureKind, on_done: Callable[[int, int], None]
+    training_set: TrainingSet, shots: tuple[ShotFacts, ...], kind: PictureKind, on_progress: Callable[[int, int], None]
 ) -> Frames:
     """Frames of some shots that show a face, pictures cut now or as kept.
 
     Args:
-        on_done: called with frames done and frames in all; it may raise to cancel.
+        on_progress: called with frames done and frames in all; it may raise to cancel.
     """
     total, done = sum(shot.frames for shot in shots), 0
     parts: list[tuple[Rows, Rows, F32, F32, NDArray[np.float64], F32]] = []
@@ -77,7 +77,7 @@ def read_shot_frames(
     crop = training_set.crop
     for i, shot in enumerate(shots):
         both = shot.side_video is not None and training_set.side_crop is not None
-        front = prepare_pictures(training_set, shot, kind, lambda n, done=done: on_done(done + n, total))
+        front = prepare_pictures(training_set, shot, kind, lambda n, done=done: on_progress(done + n, total))
         if both:
             aside = prepare_pictures(training_set, shot, kind, lambda _: None, side=True)
             pictures.append(_TwoCameras(front, aside))

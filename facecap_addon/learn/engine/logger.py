@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from ...atomic_file import atomic_path
 from ...images.encode import write_image
-from .plots import curves, stacked
+from .plots import draw_curves, stack_pictures
 from .trainer import Epoch, Task, write_log
 
 PICTURE = "progress.png"
 _LOSS_PX = 260
 
 
-class Diary:
+class TrainingLogger:
     """Writes a training's progress into its folder.
 
     Args:
@@ -26,40 +26,40 @@ class Diary:
 
     def __init__(self, folder: Path, title: str, *, tensorboard: bool) -> None:
         self._folder, self._title = folder, title
-        self._writer: Any = _writer(folder) if tensorboard else None
+        self._event_writer: Any = _open_event_writer(folder) if tensorboard else None
 
-    def write(self, task: Task, epochs: list[Epoch]) -> None:
+    def log_epochs(self, task: Task, epochs: list[Epoch]) -> None:
         """Bring everything up to date after an epoch."""
         write_log(self._folder / "log.jsonl", epochs)
-        if self._writer is not None:
+        if self._event_writer is not None:
             last = epochs[-1]
-            self._writer.add_scalar("loss", last.loss, last.epoch)
+            self._event_writer.add_scalar("loss", last.loss, last.epoch)
             for name, value in last.judged.items():
-                self._writer.add_scalar(name, value, last.epoch)
-            self._writer.flush()
-        parts = [loss_curves(epochs, self._title)]
-        shown = task.show()
+                self._event_writer.add_scalar(name, value, last.epoch)
+            self._event_writer.flush()
+        parts = [draw_loss_curves(epochs, self._title)]
+        shown = task.draw_preview()
         if shown is not None:
             parts.append(shown)
         with atomic_path(self._folder / PICTURE) as temporary:
-            write_image(temporary, stacked(parts))
+            write_image(temporary, stack_pictures(parts))
 
     def close(self) -> None:
         """Finish the event file."""
-        if self._writer is not None:
-            self._writer.close()
+        if self._event_writer is not None:
+            self._event_writer.close()
 
 
-def loss_curves(epochs: list[Epoch], title: str) -> NDArray[np.uint8]:
+def draw_loss_curves(epochs: list[Epoch], title: str) -> NDArray[np.uint8]:
     """(H, W, 3) uint8: the loss, and below it each held-out error, as they have units of their own."""
-    parts = [curves({"loss": [e.loss for e in epochs]}, title, height=_LOSS_PX)]
+    parts = [draw_curves({"loss": [e.loss for e in epochs]}, title, height=_LOSS_PX)]
     for name in epochs[-1].judged if epochs else ():
         values = [e.judged.get(name, np.nan) for e in epochs]
-        parts.append(curves({name: values}, f"held out: {name.replace('_', ' ')}", height=_LOSS_PX))
-    return stacked(parts)
+        parts.append(draw_curves({name: values}, f"held out: {name.replace('_', ' ')}", height=_LOSS_PX))
+    return stack_pictures(parts)
 
 
-def _writer(folder: Path) -> Any:
+def _open_event_writer(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:

@@ -36,7 +36,7 @@ def affine_invariant_cm(found: Tensor, target: Tensor) -> Tensor:
     return (p1 @ matrix - q1).square().mean().to(found.dtype)
 
 
-def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
+def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
     """Meng and Wen's equation 4, hinged as in FaceNet: max(|a - p|² - |a - n|² + margin, 0), mean over triplets.
 
     Args:
@@ -47,7 +47,7 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -
     return torch.relu(near - far + margin).mean()
 
 
-def semi_hard(embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+def mine_semi_hard(embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     """For each pair of the same class in a batch, the nearest of the negatives a little further than the positive.
 
     These FaceNet (section 3.2) calls semi-hard: within the margin. Where there is none, the furthest of those that are

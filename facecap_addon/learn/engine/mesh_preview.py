@@ -13,7 +13,7 @@ from ...rig.blendshapes import BlendshapeRig
 _GREY, _PAPER = 0.55, 0.96
 
 
-class FacePictures:
+class MeshPreview:
     """Draws a character's face from the front, in plain grey.
 
     Args:

@@ -15,7 +15,7 @@ _PAPER, _INK, _GRID = (250, 250, 248), (50, 50, 50), (222, 222, 218)
 _COLORS = ((40, 100, 200), (210, 90, 30), (60, 140, 70), (140, 70, 160), (120, 120, 40), (30, 150, 160))
 
 
-def curves(
+def draw_curves(
     lines: Mapping[str, Sequence[float]], title: str, *, first_epoch: int = 1, height: int = _HEIGHT
 ) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: lines of positive values by epoch, the axis of values logarithmic.
@@ -57,7 +57,7 @@ def curves(
     return out
 
 
-def stacked(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def stack_pictures(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Pictures below each other, on paper as wide as the widest."""
     width = max(p.shape[1] for p in pictures)
     rows = []

@@ -1,4 +1,4 @@
-"""The training recipe that Laine et al. (section 4.2) and FACEGOOD (section 3.1) share: how fast, and with what memory.
+"""The schedule that Laine et al. (section 4.2) and FACEGOOD (section 3.1) share: how fast, and with what memory.
 
 The learning rate rises geometrically over the first epoch, falls with one over the square root of time, and goes down
 to zero along a smooth curve over the last epochs, while Adam's β1 falls from 0.9 to 0.5.
@@ -15,44 +15,44 @@ BETA1, LAST_BETA1, BETA2 = 0.9, 0.5, 0.999
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Schedule:
     """How one network is trained.
 
     Attributes:
-        epochs: in all.  last_epochs: over which the rate goes to zero.  augmentation_epochs: over which it rises.
+        epochs: in all.  decay_epochs: over which the rate goes to zero.  augmentation_epochs: over which it rises.
         rate: of Adam, as its paper recommends, at the end of the first epoch.
-        steady: the rate stays the same throughout, as Seo and Luo have it.
+        constant_lr: the rate stays the same throughout, as Seo and Luo have it.
     """
 
     epochs: int = 200
-    last_epochs: int = 30
+    decay_epochs: int = 30
     augmentation_epochs: int = 5
     rate: float = 1e-3
-    steady: bool = False
+    constant_lr: bool = False
 
 
-def rate_at(recipe: Recipe, epoch: float) -> float:
+def rate_at(schedule: Schedule, epoch: float) -> float:
     """The learning rate after so many epochs, fractions allowed."""
-    if recipe.steady:
-        return recipe.rate
+    if schedule.constant_lr:
+        return schedule.rate
     if epoch < 1:
-        return recipe.rate * _FIRST_SHARE ** (1 - epoch)
-    return recipe.rate / sqrt(epoch) * _left(recipe, epoch)
+        return schedule.rate * _FIRST_SHARE ** (1 - epoch)
+    return schedule.rate / sqrt(epoch) * _decay(schedule, epoch)
 
 
-def beta1_at(recipe: Recipe, epoch: float) -> float:
+def beta1_at(schedule: Schedule, epoch: float) -> float:
     """Adam's β1 after so many epochs."""
-    if recipe.steady:
+    if schedule.constant_lr:
         return BETA1
-    return LAST_BETA1 + (BETA1 - LAST_BETA1) * _left(recipe, epoch)
+    return LAST_BETA1 + (BETA1 - LAST_BETA1) * _decay(schedule, epoch)
 
 
-def augmentation_at(recipe: Recipe, epoch: float) -> float:
+def augmentation_at(schedule: Schedule, epoch: float) -> float:
     """Strength of augmentation, 0 to 1: rising, so that learning starts at all."""
-    return min(1.0, epoch / recipe.augmentation_epochs) if recipe.augmentation_epochs else 1.0
+    return min(1.0, epoch / schedule.augmentation_epochs) if schedule.augmentation_epochs else 1.0
 
 
-def _left(recipe: Recipe, epoch: float) -> float:
+def _decay(schedule: Schedule, epoch: float) -> float:
     """1 until the last epochs, then half a cosine down to 0."""
-    into = (epoch - (recipe.epochs - recipe.last_epochs)) / max(recipe.last_epochs, 1e-9)
+    into = (epoch - (schedule.epochs - schedule.decay_epochs)) / max(schedule.decay_epochs, 1e-9)
     return 0.5 + 0.5 * cos(pi * min(max(into, 0.0), 1.0))

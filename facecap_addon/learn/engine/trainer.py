@@ -21,38 +21,38 @@ from ...arrays import Rows
 from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from .checkpoint import load_checkpoint, save_checkpoint
-from .distributed import Workers
-from .schedule import BETA2, Recipe, augmentation_at, beta1_at, rate_at
+from .distributed import ProcessGroup
+from .schedule import BETA2, Schedule, augmentation_at, beta1_at, rate_at
 
-_AHEAD = 3
+_PREFETCHED = 3
 
 
 class Task(Protocol):
     """What is learned from what.
 
     Attributes:
-        network: what learns.  items: how many things an epoch goes through.  judged_by: a name in `judge`'s answer.
+        network: what learns.  items: how many things an epoch goes through.  monitor: a name in `evaluate`'s answer.
     """
 
     network: nn.Module
-    judged_by: str
+    monitor: str
 
     @property
     def items(self) -> int: ...
 
-    def fetch(self, items: Rows) -> Any:
+    def load_batch(self, items: Rows) -> Any:
         """Whatever `loss` needs of some items, read from disk; called from a thread."""
         ...
 
-    def loss(self, network: nn.Module, fetched: Any, strength: float, generator: torch.Generator) -> Tensor:
-        """The mean loss of what was fetched; strength of augmentation 0..1."""
+    def loss(self, network: nn.Module, batch: Any, strength: float, generator: torch.Generator) -> Tensor:
+        """The mean loss of a batch; strength of augmentation 0..1."""
         ...
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """Errors on what is held out, smaller is better."""
         ...
 
-    def show(self) -> NDArray[np.uint8] | None:
+    def draw_preview(self) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8: some held-out frames and what the network makes of them; None where there is no picture."""
         ...
 
@@ -65,7 +65,7 @@ class Options:
         batch: items per step.  seed: of everything random.  checkpoint_s: between checkpoints.
         patience: epochs without improvement before the training ends; 0: never.
         precision: "fp32" or "bf16".
-        at_once: items whose derivatives are found together, where the batch is larger; 0: the whole batch.
+        micro_batch: items whose derivatives are found together, where the batch is larger; 0: the whole batch.
         clip: longest gradient, against leaps where sequences feed on themselves; 0: any.
     """
 
@@ -74,7 +74,7 @@ class Options:
     checkpoint_s: float = 300.0
     patience: int = 0
     precision: str = "fp32"
-    at_once: int = 0
+    micro_batch: int = 0
     clip: float = 0.0
 
 
@@ -89,76 +89,76 @@ class Epoch:
     seconds: float
 
 
-Watch = Callable[[int, int, list[Epoch]], None]
+OnStep = Callable[[int, int, list[Epoch]], None]
 
 
 def train(
     task: Task,
-    recipe: Recipe,
+    schedule: Schedule,
     options: Options,
     folder: Path,
-    watch: Watch,
+    on_step: OnStep,
     on_epoch: Callable[[list[Epoch]], None],
     *,
     device: str = "cpu",
-    workers: Workers | None = None,
+    process_group: ProcessGroup | None = None,
     key: str = "",
 ) -> list[Epoch]:
     """Train a network, going on from the folder's checkpoint if it is of the same training; ends with the best weights.
 
     Args:
         folder: of checkpoint.safetensors and best.safetensors.
-        watch: called with steps done, steps in all and the epochs so far; it may raise to cancel.
-        on_epoch: called after each epoch.  workers: this process among several.  key: of settings and data.
+        on_step: called with steps done, steps in all and the epochs so far; it may raise to cancel.
+        on_epoch: called after each epoch.  process_group: this process among several.  key: of settings and data.
     Raises:
         FacecapError: the loss is not finite, or a checkpoint cannot be written.
     """
-    workers = workers or Workers()
+    process_group = process_group or ProcessGroup()
     # Channels last: convolutions are twice as fast so on processors, and on graphics cards' matrix units.
     network = task.network.to(device)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (left out of its overloads)
-    learning = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(learning, lr=recipe.rate, betas=(0.9, BETA2))
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=schedule.rate, betas=(0.9, BETA2))
     checkpoint, best = folder / "checkpoint.safetensors", folder / "best.safetensors"
     epochs: list[Epoch] = []
     first_epoch, first_step = 0, 0
-    facts = _kept(checkpoint, network, optimizer, key)
+    facts = _resume(checkpoint, network, optimizer, key)
     if facts is not None:
         epochs = [Epoch(**one) for one in facts["epochs"]]
         first_epoch, first_step = int(facts["epoch"]), int(facts["step"])
-    model = workers.wrapped(network)
+    model = process_group.wrap(network)
     steps = max(1, int(np.ceil(task.items / options.batch)))
-    short = partial(
+    autocast = partial(
         torch.autocast, torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16"
     )  # a fresh one for each use
     losses: list[float] = list(facts["losses"]) if facts is not None else []
     saved = time.monotonic()
 
     def save(epoch: int, step: int) -> None:
-        if workers.first:
+        if process_group.is_main:
             known = {"key": key, "epoch": epoch, "step": step, "losses": losses, "epochs": [vars(e) for e in epochs]}
             save_checkpoint(checkpoint, network, optimizer, known)
 
-    for epoch in range(first_epoch, recipe.epochs):
+    for epoch in range(first_epoch, schedule.epochs):
         began, waited = time.monotonic(), 0.0
         network.train()
-        batches = _batches(task, options, epoch, first_step if epoch == first_epoch else 0, workers)
+        batches = _prefetch_batches(task, options, epoch, first_step if epoch == first_epoch else 0, process_group)
         try:
-            for step, fetched, wait in batches:
+            for step, batch, wait in batches:
                 waited += wait
                 at = epoch + step / steps
                 for group in optimizer.param_groups:
-                    group["lr"], group["betas"] = rate_at(recipe, at), (beta1_at(recipe, at), BETA2)
-                generator = _seeded(options.seed, epoch, step, workers.rank)
+                    group["lr"], group["betas"] = rate_at(schedule, at), (beta1_at(schedule, at), BETA2)
+                generator = _seed_step(options.seed, epoch, step, process_group.rank)
                 optimizer.zero_grad(set_to_none=True)
                 losses.append(0.0)
-                for share, part in fetched:
-                    with short():
-                        loss = share * task.loss(model, part, augmentation_at(recipe, at), generator)
+                for share, part in batch:
+                    with autocast():
+                        loss = share * task.loss(model, part, augmentation_at(schedule, at), generator)
                     loss.backward()
                     losses[-1] += float(loss.detach())
                 if options.clip:
-                    nn.utils.clip_grad_norm_(learning, options.clip)
+                    nn.utils.clip_grad_norm_(parameters, options.clip)
                 optimizer.step()
                 if not np.isfinite(losses[-1]):
                     raise FacecapError(
@@ -167,30 +167,32 @@ def train(
                 if time.monotonic() - saved > options.checkpoint_s:
                     save(epoch, step + 1)
                     saved = time.monotonic()
-                watch(epoch * steps + step + 1, recipe.epochs * steps, epochs)
+                on_step(epoch * steps + step + 1, schedule.epochs * steps, epochs)
         finally:
             batches.close()
         network.eval()
         with torch.no_grad():  # in 32 bits, as the network will be used
-            judged = task.judge() if workers.first else {}
+            judged = task.evaluate() if process_group.is_main else {}
         seconds = time.monotonic() - began
         epochs.append(Epoch(epoch, float(np.mean(losses)), judged, waited / max(seconds, 1e-9), seconds))
         losses.clear()
-        if workers.first and _is_best(epochs, task.judged_by):
+        if process_group.is_main and _is_best(epochs, task.monitor):
             save_checkpoint(best, network, optimizer, {"key": key, "epoch": epoch, "judged": judged})
         save(epoch + 1, 0)
         saved = time.monotonic()
-        if workers.first:
+        if process_group.is_main:
             on_epoch(epochs)
-        if workers.agreed(options.patience > 0 and _waited(epochs, task.judged_by) >= options.patience):
+        if process_group.broadcast_stop(
+            options.patience > 0 and _epochs_without_improvement(epochs, task.monitor) >= options.patience
+        ):
             break
-    if best.is_file() and workers.first and epochs and epochs[-1].judged:
+    if best.is_file() and process_group.is_main and epochs and epochs[-1].judged:
         load_checkpoint(best, network, None)
     network.eval()
     return epochs
 
 
-def _kept(path: Path, network: nn.Module, optimizer: torch.optim.Adam, key: str) -> dict[str, Any] | None:
+def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Adam, key: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     facts = load_checkpoint(path, network, None)
@@ -201,13 +203,13 @@ def _kept(path: Path, network: nn.Module, optimizer: torch.optim.Adam, key: str)
     return load_checkpoint(path, network, optimizer)
 
 
-def _batches(
-    task: Task, options: Options, epoch: int, first: int, workers: Workers
+def _prefetch_batches(
+    task: Task, options: Options, epoch: int, first: int, process_group: ProcessGroup
 ) -> Generator[tuple[int, Any, float], None, None]:
-    """(step, shares of the batch with what was fetched, seconds waited for it), read ahead by a thread."""
+    """(step, shares of the batch with what was loaded, seconds waited for it), read ahead by a thread."""
     order = np.random.default_rng([options.seed, epoch]).permutation(task.items)
     parts = [order[at : at + options.batch] for at in range(0, task.items, options.batch)]
-    ready: queue.Queue[Any] = queue.Queue(_AHEAD)
+    ready: queue.Queue[Any] = queue.Queue(_PREFETCHED)
     stopped = threading.Event()
 
     def put(value: Any) -> None:
@@ -223,9 +225,9 @@ def _batches(
             for part in parts[first:]:
                 if stopped.is_set():
                     return
-                mine = workers.share(part)
-                pieces = np.array_split(mine, max(1, -(-len(mine) // (options.at_once or len(mine) or 1))))
-                put([(len(piece) / len(mine), task.fetch(piece)) for piece in pieces])
+                mine = process_group.share(part)
+                pieces = np.array_split(mine, max(1, -(-len(mine) // (options.micro_batch or len(mine) or 1))))
+                put([(len(piece) / len(mine), task.load_batch(piece)) for piece in pieces])
         except BaseException as error:
             put(error)
 
@@ -234,16 +236,16 @@ def _batches(
     try:
         for step in range(first, len(parts)):
             began = time.monotonic()
-            fetched = ready.get()
-            if isinstance(fetched, BaseException):
-                raise fetched
-            yield step, fetched, time.monotonic() - began
+            batch = ready.get()
+            if isinstance(batch, BaseException):
+                raise batch
+            yield step, batch, time.monotonic() - began
     finally:
         stopped.set()
         thread.join()
 
 
-def _seeded(seed: int, epoch: int, step: int, rank: int) -> torch.Generator:
+def _seed_step(seed: int, epoch: int, step: int, rank: int) -> torch.Generator:
     """Chance of one step: the same whether the training was stopped before it or not."""
     number = int(np.random.SeedSequence([seed, epoch, step, rank]).generate_state(1, np.uint64)[0]) >> 1
     torch.manual_seed(number)
@@ -255,7 +257,7 @@ def _is_best(epochs: list[Epoch], name: str) -> bool:
     return bool(values) and name in epochs[-1].judged and values[-1] <= min(values)
 
 
-def _waited(epochs: list[Epoch], name: str) -> int:
+def _epochs_without_improvement(epochs: list[Epoch], name: str) -> int:
     values = [e.judged.get(name, np.inf) for e in epochs]
     return len(values) - 1 - int(np.argmin(values)) if values else 0
 

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from ...solvers.bundle import SolverBundle, save_bundle
-from .distributed import Workers
-from .logger import PICTURE, Diary
-from .schedule import Recipe
+from .distributed import ProcessGroup
+from .logger import PICTURE, TrainingLogger
+from .schedule import Schedule
 from .trainer import Epoch, Options, Task, train
 
-Say = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 Box = tuple[float, float, float, float]
 FindBox = Callable[[NDArray[np.uint8]], Box | None]
 
@@ -66,13 +66,13 @@ class TrainingSettings(Protocol):
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """A training that was asked for.
 
     Attributes:
         settings: what was asked for.  folder: of checkpoints and logs.  out: the solver to write.
-        key: of settings and data.  say: told (stage, done, total); it may raise to cancel.
-        device: torch's.  workers: this process among several.
+        key: of settings and data.  on_progress: told (stage, done, total); it may raise to cancel.
+        device: torch's.  process_group: this process among several.
         find_box: crop of an RGB picture (height, width, 3) in its parts, or None without a face.
     """
 
@@ -80,12 +80,12 @@ class Run:
     folder: Path
     out: Path
     key: str
-    say: Say
+    on_progress: OnProgress
     device: str
-    workers: Workers
+    process_group: ProcessGroup
     find_box: FindBox | None = None
 
-    def options(self, batch: int) -> Options:
+    def make_options(self, batch: int) -> Options:
         """How to train, of the settings; batch: where these leave it open."""
         chosen = self.settings
         precision = chosen.precision
@@ -93,41 +93,49 @@ class Run:
             precision = "bf16" if self.device == "cuda" or has_bf16() else "fp32"
         return Options(chosen.batch or batch, chosen.seed, 60 * chosen.checkpoint_minutes, chosen.patience, precision)
 
-    def recipe(self, recipe: Recipe) -> Recipe:
-        """The preset's recipe, or one of as many epochs as are asked for."""
+    def choose_schedule(self, schedule: Schedule) -> Schedule:
+        """The preset's schedule, or one of as many epochs as are asked for."""
         epochs = self.settings.epochs
         if epochs is None:
-            return recipe
-        return replace(recipe, epochs=epochs, last_epochs=min(recipe.last_epochs, max(1, epochs // 3)))
+            return schedule
+        return replace(schedule, epochs=epochs, decay_epochs=min(schedule.decay_epochs, max(1, epochs // 3)))
 
     def train(
-        self, task: Task, recipe: Recipe, options: Options, stage: str, title: str, *, within: str = "", key: str = ""
+        self,
+        task: Task,
+        schedule: Schedule,
+        options: Options,
+        stage: str,
+        title: str,
+        *,
+        within: str = "",
+        key: str = "",
     ) -> list[Epoch]:
         """Train a task; its progress is told as `stage` and drawn under `title`.
 
         Args:
-            recipe: of the preset.  within: a folder of its own inside the training's.  key: what tells tasks apart.
+            schedule: of the preset.  within: a folder of its own inside the training's.  key: what tells tasks apart.
         """
         folder = self.folder / within
         folder.mkdir(parents=True, exist_ok=True)
         named = f"{self.settings.network}, {self.settings.preset}: {title}"
-        diary = Diary(folder, named, tensorboard=self.settings.tensorboard and self.workers.first)
+        logger = TrainingLogger(folder, named, tensorboard=self.settings.tensorboard and self.process_group.is_main)
         try:
             return train(
                 task,
-                self.recipe(recipe),
+                self.choose_schedule(schedule),
                 options,
                 folder,
-                lambda done, total, _: self.say(stage, done, total),
-                lambda epochs: diary.write(task, epochs),
+                lambda done, total, _: self.on_progress(stage, done, total),
+                lambda epochs: logger.log_epochs(task, epochs),
                 device=self.device,
-                workers=self.workers,
+                process_group=self.process_group,
                 key=self.key + key,
             )
         finally:
-            diary.close()
+            logger.close()
 
-    def report(self, epochs: list[Epoch]) -> dict[str, object]:
+    def make_report(self, epochs: list[Epoch]) -> dict[str, object]:
         """What a solver tells of its training."""
         return {"network": self.settings.network, "preset": self.settings.preset, "epochs": len(epochs)}
 
@@ -143,7 +151,7 @@ def has_bf16() -> bool:
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-def report_lines(epochs: list[Epoch]) -> list[str]:
+def describe_training(epochs: list[Epoch]) -> list[str]:
     """How long it took, and what share of the time went into waiting for data."""
     seconds = sum(e.seconds for e in epochs)
     waiting = sum(e.waiting * e.seconds for e in epochs) / max(seconds, 1e-9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...solvers.crop import PictureKind
-from ..engine.schedule import Recipe
+from ..engine.schedule import Schedule
 from .laine.convolutional import HEIGHT, MAPS, WIDTH
 from .laine.dense import WIDTHS
 from .meng.facenet import SIZE
@@ -18,15 +18,15 @@ class FaceSizes:
 
     Attributes:
         blocks: of the teacher's three kinds.  teacher_width, student_width: factors on feature maps.
-        at_once: items whose derivatives fit into memory together.
-        student: recipe of the student, where it is not the teacher's.
+        micro_batch: items whose derivatives fit into memory together.
+        student_schedule: of the student, where it is not the teacher's.
     """
 
     blocks: tuple[int, int, int] = (10, 20, 9)
     teacher_width: float = 1.0
     student_width: float = 1.0
-    at_once: int = 128
-    student: Recipe | None = None
+    micro_batch: int = 128
+    student_schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Preset:
     Attributes:
         picture: what it sees.  maps: feature maps of the six pairs.  widths: of the dense layers.
         width: factor on FaceNet's maps.  most_pictures: image components of the fully connected network.
-        recipe: rates and epochs.  batch: items per step.
-        embedding_recipe, embedding_batch: of the first stage of Meng and Wen.
+        schedule: rates and epochs.  batch: items per step.
+        embedding_schedule, embedding_batch: of the first stage of Meng and Wen.
         faces: of teacher and student.
     """
 
@@ -46,15 +46,15 @@ class Preset:
     widths: tuple[int, int]
     width: float
     most_pictures: int
-    recipe: Recipe
+    schedule: Schedule
     batch: int
-    embedding_recipe: Recipe
+    embedding_schedule: Schedule
     embedding_batch: int
     faces: FaceSizes = FaceSizes()
 
 
 _FULL = Preset(
-    PictureKind(HEIGHT, WIDTH), MAPS, WIDTHS, 1.0, 3000, Recipe(), 50, Recipe(200, 30, 5, 1e-3), 24
+    PictureKind(HEIGHT, WIDTH), MAPS, WIDTHS, 1.0, 3000, Schedule(), 50, Schedule(200, 30, 5, 1e-3), 24
 )  # fmt: skip
 _PREVIEW = Preset(
     PictureKind(HEIGHT // 2, WIDTH // 2),
@@ -62,15 +62,15 @@ _PREVIEW = Preset(
     (WIDTHS[0] // 4, WIDTHS[1] // 4),
     0.25,
     750,
-    Recipe(epochs=80, last_epochs=30, augmentation_epochs=3, rate=2e-3),
+    Schedule(epochs=80, decay_epochs=30, augmentation_epochs=3, rate=2e-3),
     50,
-    Recipe(epochs=30, last_epochs=10, augmentation_epochs=3, rate=1e-3),
+    Schedule(epochs=30, decay_epochs=10, augmentation_epochs=3, rate=1e-3),
     48,
-    FaceSizes((2, 4, 2), 0.625, 0.35, 50, Recipe(60, 20, 2, 4e-3)),
+    FaceSizes((2, 4, 2), 0.625, 0.35, 50, Schedule(60, 20, 2, 4e-3)),
 )
 
-_RECIPES = {("dfcn", "full"): (Recipe(400, 60), 1024), ("dfcn", "preview"): (Recipe(25, 8, 2, 1e-3), 50)}
-"""Recipe and batch of a network and preset, where they are not the preset's."""
+_SCHEDULES = {("dfcn", "full"): (Schedule(400, 60), 1024), ("dfcn", "preview"): (Schedule(25, 8, 2, 1e-3), 50)}
+"""Schedule and batch of a network and preset, where they are not the preset's."""
 
 
 def preset_of(name: str, network: str) -> Preset:
@@ -80,7 +80,7 @@ def preset_of(name: str, network: str) -> Preset:
     if chosen.square:
         side = SIZE if name == "full" else SIZE // 2
         preset = replace(preset, picture=PictureKind(side, side))
-    if (network, name) in _RECIPES:
-        recipe, batch = _RECIPES[network, name]
-        preset = replace(preset, recipe=recipe, batch=batch)
+    if (network, name) in _SCHEDULES:
+        schedule, batch = _SCHEDULES[network, name]
+        preset = replace(preset, schedule=schedule, batch=batch)
     return replace(preset, picture=replace(preset.picture, colour=chosen.colour))

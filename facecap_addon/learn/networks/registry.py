@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..data.training_set import TrainingSet
-    from ..engine.training_run import Run
+    from ..engine.training_run import TrainingRun
     from .presets import Preset
 
 
 class Train(Protocol):
     """Trains a network on a set, writes the solver, and returns what there is to say."""
 
-    def __call__(self, run: Run, training_set: TrainingSet, preset: Preset) -> list[str]: ...
+    def __call__(self, run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]: ...
 
 
 PRESETS = ("full", "preview")

@@ -268,8 +268,8 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     from facecap_addon.generate.training import (
         FREE_CLIP,
-        FREE_RECIPE,
-        RECIPE,
+        FREE_SCHEDULE,
+        SCHEDULE,
         FreeRunTask,
         NextStepTask,
         export_generator,
@@ -284,20 +284,20 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     options = Options(5, 0, 1e9)
     for name in ("forced", "free"):
         (tmp_path / name).mkdir()
-    train(task, replace(RECIPE, epochs=5), options, tmp_path / "forced", lambda *_: None, lambda _: None)
-    before = task.judge()
+    train(task, replace(SCHEDULE, epochs=5), options, tmp_path / "forced", lambda *_: None, lambda _: None)
+    before = task.evaluate()
     assert before["held_out"] < 0.2  # five times below predicting no motion
-    free = FreeRunTask(some[:10], some[10:], 1, judged_by="end_mm", begun=task.network)
+    free = FreeRunTask(some[:10], some[10:], 1, monitor="end_mm", begun=task.network)
     clipped = replace(options, batch=10, clip=FREE_CLIP)
     train(
         free,
-        replace(FREE_RECIPE, epochs=20, last_epochs=8),
+        replace(FREE_SCHEDULE, epochs=20, decay_epochs=8),
         clipped,
         tmp_path / "free",
         lambda *_: None,
         lambda _: None,
     )
-    after = free.judge()
+    after = free.evaluate()
     assert after["end_mm"] < before["end_mm"]
     model, difference = export_generator(free, "surprise", {"data": "a test's"})
     assert difference < 1e-3

@@ -19,10 +19,10 @@ from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
 from facecap_addon.learn.data.augment import Augmentation, augment_with_transform, transform_points  # noqa: E402
 from facecap_addon.learn.data.frames import MeshTargets, fit_whitening  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
-from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
-from facecap_addon.learn.engine.schedule import Recipe  # noqa: E402
+from facecap_addon.learn.engine.distributed import ProcessGroup  # noqa: E402
+from facecap_addon.learn.engine.schedule import Schedule  # noqa: E402
 from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
-from facecap_addon.learn.engine.training_run import Run  # noqa: E402
+from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402
 from facecap_addon.learn.networks.dfcn.distillation import (  # noqa: E402
     Distillation,
     distances,
@@ -112,7 +112,7 @@ def test_landmarks_move_with_the_picture() -> None:
 
 FRAMES, WRONG = (240, 240, 80), 0.1
 PRESET = Preset(
-    PictureKind(80, 80), (8,), (64, 32), 0.125, 200, Recipe(5, 2, 1, 4e-3), 30, Recipe(3, 1, 1, 1e-3), 24,
+    PictureKind(80, 80), (8,), (64, 32), 0.125, 200, Schedule(5, 2, 1, 4e-3), 30, Schedule(3, 1, 1, 1e-3), 24,
     FaceSizes((1, 1, 1), 0.125, 0.25, 16),
 )  # fmt: skip
 
@@ -172,7 +172,7 @@ def test_wrong_labels_are_found_and_do_not_mislead_the_student(
         limits = Augmentation(0.02, 0.02, 0.02)
         task = FaceTask(Small(outputs, maps), learned, held, targets, whitening, training_set.rig, limits, **teaching)
         (tmp_path / name).mkdir()
-        train(task, Recipe(16, 6, 2, 4e-3), Options(32), tmp_path / name, lambda *_: None, lambda _: None)
+        train(task, Schedule(16, 6, 2, 4e-3), Options(32), tmp_path / name, lambda *_: None, lambda _: None)
         return task
 
     teacher = trained("teacher", (12, 16, 24))
@@ -183,8 +183,8 @@ def test_wrong_labels_are_found_and_do_not_mislead_the_student(
     named = apart > how.outlier
     assert named[wrong].mean() >= 0.95
     assert named[~wrong].mean() <= 0.01
-    plain = trained("plain", (8, 12, 16)).judge()["rmse_mm"]
-    distilled = trained("distilled", (8, 12, 16), taught=taught, how=how).judge()["rmse_mm"]
+    plain = trained("plain", (8, 12, 16)).evaluate()["rmse_mm"]
+    distilled = trained("distilled", (8, 12, 16), taught=taught, how=how).evaluate()["rmse_mm"]
     assert distilled < 0.8 * plain
 
 
@@ -195,8 +195,8 @@ def test_teacher_and_student_train_export_and_solve(spoilt: tuple[TrainingSet, n
         checkpoint_minutes=60.0, tensorboard=False, int8=True, outlier=0.9, emphasis=1.5, gap=0.0,
     )  # fmt: skip
     out = tmp_path / "student.facecap"
-    run = Run(settings, tmp_path / "training", out, "key", lambda *_: None, "cpu", Workers())
-    lines = train_faces(run, training_set, replace(PRESET, recipe=Recipe(2, 1, 1, 4e-3)))
+    run = TrainingRun(settings, tmp_path / "training", out, "key", lambda *_: None, "cpu", ProcessGroup())
+    lines = train_faces(run, training_set, replace(PRESET, schedule=Schedule(2, 1, 1, 4e-3)))
     assert any("labels look wrong (further than 0.9" in line for line in lines)
     bundle = load_bundle(out)
     check_character(bundle, training_set.rig)
@@ -232,14 +232,14 @@ def test_a_set_without_landmarks_is_refused(spoilt: tuple[TrainingSet, np.ndarra
         old = add_shot(
             replace(old, shots=tuple(s for s in old.shots if s.name != shot.name)), replace(shot, video=name), rows
         )
-    run = Run(
+    run = TrainingRun(
         SimpleNamespace(mirror=False, preset="preview"),
         tmp_path,
         tmp_path / "x.facecap",
         "",
         lambda *_: None,
         "cpu",
-        Workers(),
+        ProcessGroup(),
     )
     with pytest.raises(FacecapError, match="landmarks"):
         train_faces(run, old, PRESET)

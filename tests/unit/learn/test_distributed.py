@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from facecap_addon.learn.engine.distributed import workers_here
+from facecap_addon.learn.engine.distributed import join_process_group
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,25 +23,25 @@ import json, sys
 sys.path.insert(0, {root!r})
 import numpy as np
 import torch
-from facecap_addon.learn.engine.distributed import workers_here
+from facecap_addon.learn.engine.distributed import join_process_group
 
-workers = workers_here()
+process_group = join_process_group()
 network = torch.nn.Linear(1, 1, bias=False)
-mine = workers.share(np.arange(4))
-together = workers.wrapped(network)
+mine = process_group.share(np.arange(4))
+together = process_group.wrap(network)
 together(torch.tensor(mine, dtype=torch.float32)[:, None]).mean().backward()
-said = [workers.agreed(workers.rank == who) for who in (0, 1)]
-found = {{"mine": mine.tolist(), "gradient": float(network.weight.grad), "said": said, "first": workers.first}}
-open({folder!r} + f"/{{workers.rank}}.json", "w").write(json.dumps(found))
-workers.leave()
+said = [process_group.broadcast_stop(process_group.rank == who) for who in (0, 1)]
+found = {{"mine": mine.tolist(), "gradient": float(network.weight.grad), "said": said, "first": process_group.is_main}}
+open({folder!r} + f"/{{process_group.rank}}.json", "w").write(json.dumps(found))
+process_group.leave()
 """
 
 
 def test_alone_nothing_changes() -> None:
-    alone = workers_here()
-    assert alone.first and alone.count == 1
+    alone = join_process_group()
+    assert alone.is_main and alone.world_size == 1
     assert alone.share(np.arange(3)).tolist() == [0, 1, 2]
-    assert alone.agreed(True) and not alone.agreed(False)
+    assert alone.broadcast_stop(True) and not alone.broadcast_stop(False)
 
 
 def test_two_take_the_step_that_one_would(tmp_path: Path) -> None:

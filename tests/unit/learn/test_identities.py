@@ -177,30 +177,30 @@ def test_sixteen_bits_do_not_round_what_is_learned_from() -> None:
 def test_a_training_in_sixteen_bits_is_judged_in_thirty_two(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("safetensors")
-    from facecap_addon.learn.engine.schedule import Recipe
+    from facecap_addon.learn.engine.schedule import Schedule
     from facecap_addon.learn.engine.trainer import Options, train
 
     seen: dict[str, bool] = {}
 
     class Task:
         network = torch.nn.Linear(3, 3)
-        judged_by = "error"
+        monitor = "error"
         items = 4
 
-        def fetch(self, items: np.ndarray) -> np.ndarray:
+        def load_batch(self, items: np.ndarray) -> np.ndarray:
             return items
 
-        def loss(self, network, fetched, strength, generator):
+        def loss(self, network, batch, strength, generator):
             seen["loss"] = torch.is_autocast_enabled("cpu")
             return network(torch.ones(2, 3)).float().square().mean()
 
-        def judge(self) -> dict[str, float]:
-            seen["judge"] = torch.is_autocast_enabled("cpu")
+        def evaluate(self) -> dict[str, float]:
+            seen["evaluate"] = torch.is_autocast_enabled("cpu")
             return {"error": 1.0}
 
-        def show(self) -> None:
+        def draw_preview(self) -> None:
             return None
 
-    recipe = Recipe(epochs=1)
-    train(Task(), recipe, Options(batch=4, precision="bf16"), tmp_path, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
-    assert seen == {"loss": True, "judge": False}
+    schedule = Schedule(epochs=1)
+    train(Task(), schedule, Options(batch=4, precision="bf16"), tmp_path, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
+    assert seen == {"loss": True, "evaluate": False}

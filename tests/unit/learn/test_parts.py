@@ -21,7 +21,13 @@ from facecap_addon.learn.data.augment import Augmentation, augment, fit_augmenta
 from facecap_addon.learn.data.mesh_stabilisation import apply_stabilisation, fit_stabilisation  # noqa: E402
 from facecap_addon.learn.data.pca import fit_pca, fit_pca_from_weights  # noqa: E402
 from facecap_addon.learn.data.synthetic_motion import make_shot_curves  # noqa: E402
-from facecap_addon.learn.engine.losses import affine_invariant_cm, rmse_mm, semi_hard, squared_cm, triplet  # noqa: E402
+from facecap_addon.learn.engine.losses import (  # noqa: E402
+    affine_invariant_cm,
+    mine_semi_hard,
+    rmse_mm,
+    squared_cm,
+    triplet_loss,
+)
 from facecap_addon.learn.export.int8_first_layer import with_even_first_layers  # noqa: E402
 from facecap_addon.learn.export.onnx_export import quantised, to_onnx  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import LaineNetwork, Tower  # noqa: E402
@@ -67,11 +73,11 @@ def test_the_affine_loss_forgives_affine_motion_of_the_prediction_only() -> None
 
 def test_triplets() -> None:
     anchor, near, far = (torch.tensor([v]) for v in ([1.0, 0.0], [0.8, 0.6], [0.0, 1.0]))
-    assert float(triplet(anchor, near, far, 0.2)) == 0.0
-    assert float(triplet(anchor, far, near, 0.2)) == pytest.approx(2.0 - 0.4 + 0.2)
+    assert float(triplet_loss(anchor, near, far, 0.2)) == 0.0
+    assert float(triplet_loss(anchor, far, near, 0.2)) == pytest.approx(2.0 - 0.4 + 0.2)
     points = torch.tensor([[0.0], [1.0], [0.5], [1.3], [5.0]])
     labels = torch.tensor([0, 0, 1, 1, 1])
-    a, p, n = semi_hard(points, labels, margin=1.0)
+    a, p, n = mine_semi_hard(points, labels, margin=1.0)
     found = {(int(i), int(j)): int(k) for i, j, k in zip(a, p, n, strict=True)}
     assert found[0, 1] == 3  # further than the positive, and the nearest such: 1.3, not 0.5 or 5
     assert found[1, 0] == 2  # none is a little further: the furthest of those that are nearer

@@ -19,10 +19,10 @@ from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
 from facecap_addon.footage.write import video_steps  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.engine.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from facecap_addon.learn.engine.distributed import Workers  # noqa: E402
-from facecap_addon.learn.engine.schedule import Recipe  # noqa: E402
+from facecap_addon.learn.engine.distributed import ProcessGroup  # noqa: E402
+from facecap_addon.learn.engine.schedule import Schedule  # noqa: E402
 from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
-from facecap_addon.learn.engine.training_run import Run  # noqa: E402
+from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402
 from facecap_addon.learn.networks.laine.bundle import plan_mesh  # noqa: E402
 from facecap_addon.learn.networks.laine.train import train_meshes  # noqa: E402
 from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E402
@@ -34,7 +34,7 @@ from tests.unit.learn.test_training_set import rig  # noqa: E402
 
 PRESET = Preset(
     PictureKind(32, 24), (8, 12, 16), (64, 32), 0.125, 200,
-    Recipe(14, 5, 1, 4e-3), 16, Recipe(3, 1, 1, 1e-3), 24,
+    Schedule(14, 5, 1, 4e-3), 16, Schedule(3, 1, 1, 1e-3), 24,
 )  # fmt: skip
 
 
@@ -78,9 +78,9 @@ def settings(**changes: Any) -> SimpleNamespace:
     return SimpleNamespace(**(facts | changes))
 
 
-def run(folder: Path, out: Path, **changes: Any) -> Run:
+def run(folder: Path, out: Path, **changes: Any) -> TrainingRun:
     """A training into a folder."""
-    return Run(settings(**changes), folder / "run", out, "key", nothing, "cpu", Workers())
+    return TrainingRun(settings(**changes), folder / "run", out, "key", nothing, "cpu", ProcessGroup())
 
 
 def nothing(*_: object) -> None:
@@ -107,16 +107,16 @@ def test_a_face_is_learned_exported_and_solved(training_set: TrainingSet, tmp_pa
 
 
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(training_set: TrainingSet, tmp_path: Path) -> None:
-    recipe, options = Recipe(3, 1, 1, 2e-3), Options(batch=32, seed=5, checkpoint_s=0.0)
+    schedule, options = Schedule(3, 1, 1, 2e-3), Options(batch=32, seed=5, checkpoint_s=0.0)
 
     def run(folder: Path, stop_at: int | None) -> dict[str, Any]:
         plan = plan_mesh(training_set, "laine", PRESET, nothing, seed=5)
 
-        def watch(done: int, total: int, epochs: object) -> None:
+        def on_step(done: int, total: int, epochs: object) -> None:
             if done == stop_at:
                 raise CancelledError
 
-        train(plan.task, recipe, options, folder, watch, nothing, key="k")
+        train(plan.task, schedule, options, folder, on_step, nothing, key="k")
         return plan.task.network.state_dict()
 
     whole = run(tmp_path / "whole", None)
@@ -129,12 +129,12 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(training_set: Tr
 
 def test_another_trainings_checkpoint_is_refused(training_set: TrainingSet, tmp_path: Path) -> None:
     plan = plan_mesh(training_set, "laine", PRESET, nothing)
-    train(plan.task, Recipe(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="one")
+    train(plan.task, Schedule(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="one")
     with pytest.raises(FacecapError, match="other settings"):
-        train(plan.task, Recipe(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="two")
+        train(plan.task, Schedule(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="two")
     (tmp_path / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
     with pytest.raises(FacecapError, match="damaged"):
-        train(plan.task, Recipe(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="one")
+        train(plan.task, Schedule(1, 1, 1), Options(batch=64), tmp_path, nothing, nothing, key="one")
     other = plan_mesh(training_set, "laine", replace(PRESET, maps=(4, 4)), nothing).task.network
     optimizer = torch.optim.Adam(other.parameters())
     save_checkpoint(tmp_path / "other.safetensors", other, optimizer, {"key": "one"})
@@ -168,7 +168,7 @@ def test_training_stops_early_when_held_out_shots_get_no_better(training_set: Tr
         parameter.requires_grad_(False)
     plan.task.network.output.bias.requires_grad_(True)
     # A rate of nothing: no epoch is better than the first.
-    epochs = train(plan.task, Recipe(50, 1, 1, 0.0), Options(batch=64, patience=2), tmp_path, nothing, nothing)
+    epochs = train(plan.task, Schedule(50, 1, 1, 0.0), Options(batch=64, patience=2), tmp_path, nothing, nothing)
     assert len(epochs) == 3
 
 

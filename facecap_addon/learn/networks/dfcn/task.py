@@ -16,7 +16,7 @@ from ....rig.blendshapes import BlendshapeRig
 from ...data.augment import Augmentation, augment_with_transform, transform_points
 from ...data.frames import Frames, MeshTargets, Whitening
 from ...data.mirror import flip_coins, mirror_pictures
-from ...engine.mesh_preview import FacePictures
+from ...engine.mesh_preview import MeshPreview
 from ..laine.task import sheet_of
 from ..meng.task import weights_rmse_mm
 from .distillation import Distillation, distillation_loss
@@ -44,7 +44,7 @@ def scales(channels: int) -> tuple[float, float]:
     return channels**-0.5, POINT_SHARE * (2 * POINTS) ** -0.5
 
 
-class Seen(NamedTuple):
+class FaceBatch(NamedTuple):
     """Pictures (B, C, H, W) uint8, their labels, and what a teacher says of them and of their mirror images."""
 
     pictures: NDArray[np.uint8]
@@ -73,7 +73,7 @@ class FaceTask:
     device: str = "cpu"
     taught: F32 | None = None
     how: Distillation | None = None
-    judged_by: str = "rmse_mm"
+    monitor: str = "rmse_mm"
 
     @property
     def items(self) -> int:
@@ -84,13 +84,13 @@ class FaceTask:
         weights, points = torch.from_numpy(frames.weights[rows]), torch.from_numpy(frames.points[rows])
         return Labels(weights, points).together().numpy()
 
-    def fetch(self, items: Rows) -> Seen:
+    def load_batch(self, items: Rows) -> FaceBatch:
         taught = None if self.taught is None else self.taught[:, items].transpose(1, 0, 2)
-        return Seen(self.learned.pictures_at(items), self.labels(self.learned, items), taught)
+        return FaceBatch(self.learned.pictures_at(items), self.labels(self.learned, items), taught)
 
-    def loss(self, network: nn.Module, fetched: Seen, strength: float, generator: torch.Generator) -> Tensor:
-        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
-        labels = self.split(torch.from_numpy(fetched.labels).to(self.device))
+    def loss(self, network: nn.Module, batch: FaceBatch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
+        labels = self.split(torch.from_numpy(batch.labels).to(self.device))
         which = torch.zeros(len(pictures), dtype=torch.bool)
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
@@ -98,9 +98,9 @@ class FaceTask:
         pictures, moved = augment_with_transform(pictures, self.limits, strength, generator)
         found = network(self.whitening(pictures).contiguous(memory_format=torch.channels_last)).float()
         wanted = Labels(labels.weights, transform_points(labels.points, moved)).together()
-        if fetched.teacher is None or self.how is None:
+        if batch.teacher is None or self.how is None:
             return (found - wanted).square().sum(1).mean()
-        said = torch.from_numpy(fetched.teacher).to(self.device)
+        said = torch.from_numpy(batch.teacher).to(self.device)
         told = self.split(torch.where(which.to(said.device)[:, None], said[:, 1], said[:, 0]))
         taught = Labels(told.weights, transform_points(told.points, moved)).together()
         return distillation_loss(found, wanted, taught, self.how)
@@ -122,7 +122,7 @@ class FaceTask:
                 out.append(self.network(pictures.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
         return np.concatenate(out)
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         if self.held is None:
             return {}
         rows = np.arange(self.held.count)
@@ -134,11 +134,11 @@ class FaceTask:
             "landmarks_percent": 100 * float(np.sqrt((apart**2).sum(-1).mean())),
         }
 
-    def show(self) -> NDArray[np.uint8]:
+    def draw_preview(self) -> NDArray[np.uint8]:
         frames = self.held or self.learned
         rows = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
         weights, points = self.split(torch.from_numpy(self.found(frames, rows)))
-        faces = FacePictures(self.rig, self.targets.moving)
+        faces = MeshPreview(self.rig, self.targets.moving)
         both = (weights, torch.from_numpy(frames.weights[rows]))
         drawn = [faces.draw(self.targets.positions(one).numpy()) for one in both]
         return sheet_of(_marked(frames.pictures_at(rows), points.numpy()), drawn)

@@ -16,7 +16,7 @@ from ...data.augment import fit_augmentation
 from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
-from ...engine.training_run import Run, report_lines
+from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..laine.bundle import split_frames
 from ..meng.task import weights_rmse_mm
@@ -29,14 +29,14 @@ from .task import POINTS, FaceTask, scales
 _JUDGED, _NAMED = 400, 12
 
 
-def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
+def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
     """Train both and export the student; returns what there is to say.
 
     Raises:
         FacecapError: targets are point caches, a second camera, or a set that knows no landmarks.
     """
     settings, sizes = run.settings, preset.faces
-    learned, held = split_frames(training_set, preset, run.say)
+    learned, held = split_frames(training_set, preset, run.on_progress)
     if learned.pictures[0][0].shape[0] != preset.picture.channels:
         raise FacecapError("This network sees one camera.", "Make the set without --side-video, or train laine.")
     if learned.points.shape[1] != POINTS or (held is not None and held.points.shape[1] != POINTS):
@@ -56,11 +56,11 @@ def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str
         return FaceTask(network, learned, held, targets, whitening, training_set.rig, limits, run.device)
 
     outputs = learned.weights.shape[1] + 2 * POINTS
-    options = replace(run.options(preset.batch), at_once=sizes.at_once)
+    options = replace(run.make_options(preset.batch), micro_batch=sizes.micro_batch)
     teacher = task_of(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
     _begin_at_mean(teacher)
-    epochs = run.train(teacher, preset.recipe, options, "teach", "teacher", within="teacher", key="teach")
-    lines = [f"Teacher: {line}" for line in report_lines(epochs)]
+    epochs = run.train(teacher, preset.schedule, options, "teach", "teacher", within="teacher", key="teach")
+    lines = [f"Teacher: {line}" for line in describe_training(epochs)]
     every = np.arange(learned.count)
     taught = np.stack([teacher.found(learned, every, mirrored=side) for side in (False, True)])
     apart = distances(teacher.labels(learned, every), taught[0])
@@ -75,19 +75,23 @@ def train_faces(run: Run, training_set: TrainingSet, preset: Preset) -> list[str
     _begin_at_mean(student)
     if run.device == "cpu" and settings.precision == "auto":  # processors filter map by map no faster in 16 bits
         options = replace(options, precision="fp32")
-    epochs = run.train(student, sizes.student or preset.recipe, options, "train", "student", key="train")
-    if not run.workers.first:
+    epochs = run.train(student, sizes.student_schedule or preset.schedule, options, "train", "student", key="train")
+    if not run.process_group.is_main:
         return []
-    lines += [f"Student: {line}" for line in report_lines(epochs)]
-    report = run.report(epochs) | {"outlier": how.outlier, "gap": how.gap, "outliers": int((apart > how.outlier).sum())}
+    lines += [f"Student: {line}" for line in describe_training(epochs)]
+    report = run.make_report(epochs) | {
+        "outlier": how.outlier,
+        "gap": how.gap,
+        "outliers": int((apart > how.outlier).sum()),
+    }
     if held is not None:
-        found, before = student.judge(), teacher.judge()
+        found, before = student.evaluate(), teacher.evaluate()
         report |= {**found, "teacher_rmse_mm": before["rmse_mm"]}
         lines.append(
             f"Held-out shots: student {found['rmse_mm']:.2f} mm, teacher {before['rmse_mm']:.2f} mm; landmarks "
             f"{found['landmarks_percent']:.2f} and {before['landmarks_percent']:.2f} percent of the picture."
         )
-    run.say("export", 0, 1)
+    run.on_progress("export", 0, 1)
     bundle, more = face_bundle(training_set, student, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)
     return [*lines, *more]

@@ -20,7 +20,7 @@ from ...data.mirror import find_mirror
 from ...data.pca import PcaBasis
 from ...data.training_set import TrainingSet
 from ...engine.losses import rmse_mm
-from ...engine.training_run import Say
+from ...engine.training_run import OnProgress
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..presets import Preset
 from .convolutional import LaineNetwork
@@ -45,7 +45,7 @@ def plan_mesh(
     training_set: TrainingSet,
     network: str,
     preset: Preset,
-    say: Say,
+    on_progress: OnProgress,
     *,
     seed: int = 0,
     affine: bool = False,
@@ -57,11 +57,11 @@ def plan_mesh(
     """Read the set and make the network.
 
     Args:
-        network: "laine", "dense" or "pointwise".  say: told (stage, done, total); it may raise to cancel.
+        network: "laine", "dense" or "pointwise".  on_progress: told (stage, done, total); it may raise to cancel.
         mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
         cutmix: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
     """
-    learned, held = split_frames(training_set, preset, say)
+    learned, held = split_frames(training_set, preset, on_progress)
     one_camera = training_set.side_crop is None and network != "dense"
     both = find_mirror(training_set.rig) if mirror and one_camera else None
     targets = MeshTargets(training_set, learned, stabilise=stabilise, mirror=both)
@@ -88,18 +88,20 @@ def plan_mesh(
     return MeshPlan(task, basis)
 
 
-def split_frames(training_set: TrainingSet, preset: Preset, say: Say) -> tuple[Frames, Frames | None]:
+def split_frames(training_set: TrainingSet, preset: Preset, on_progress: OnProgress) -> tuple[Frames, Frames | None]:
     """Frames to learn from and frames held out, pictures prepared."""
     held = training_set.held()
     learn_shots = tuple(shot for shot in training_set.shots if shot.name not in held)
     held_shots = tuple(shot for shot in training_set.shots if shot.name in held)
     total = sum(shot.frames for shot in training_set.shots)
     done = sum(shot.frames for shot in learn_shots)
-    learned = read_shot_frames(training_set, learn_shots, preset.picture, lambda n, _: say("pictures", n, total))
+    learned = read_shot_frames(
+        training_set, learn_shots, preset.picture, lambda n, _: on_progress("pictures", n, total)
+    )
     if not held_shots:
         return learned, None
     return learned, read_shot_frames(
-        training_set, held_shots, preset.picture, lambda n, _: say("pictures", done + n, total)
+        training_set, held_shots, preset.picture, lambda n, _: on_progress("pictures", done + n, total)
     )
 
 

@@ -20,13 +20,13 @@ from ...data.frames import Frames, MeshTargets, Whitening
 from ...data.mirror import flip_coins, mirror_pictures
 from ...data.pca import PcaBasis, fit_pca
 from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
-from ...engine.mesh_preview import FacePictures
+from ...engine.mesh_preview import MeshPreview
 from .dense import MOST_PICTURES, DenseNetwork
 
 _JUDGED_AT_ONCE, _SHOWN = 64, 8
 
 
-class Fetched(NamedTuple):
+class MeshBatch(NamedTuple):
     """Pictures (B, C, H, W) uint8 and targets (B, …) of some frames."""
 
     pictures: NDArray[np.uint8]
@@ -53,7 +53,7 @@ class MeshTask:
     limits: Augmentation
     affine: bool = False
     device: str = "cpu"
-    judged_by: str = "rmse_mm"
+    monitor: str = "rmse_mm"
     cutmix: CutMix | None = None
 
     @property
@@ -64,15 +64,15 @@ class MeshTask:
         """(B, C, H, W) uint8: pictures as the network sees them."""
         return frames.pictures_at(which)
 
-    def fetch(self, items: Rows) -> Fetched:
+    def load_batch(self, items: Rows) -> MeshBatch:
         pictures, targets = self.looked_at(self.learned, items), self.targets.at(self.learned, items)
         if self.cutmix is None:
-            return Fetched(pictures, targets)
-        return Fetched(*self.cutmix.mix_halves(pictures, targets, self.learned.face[items], pair_indices(items)))
+            return MeshBatch(pictures, targets)
+        return MeshBatch(*self.cutmix.mix_halves(pictures, targets, self.learned.face[items], pair_indices(items)))
 
-    def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
-        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
-        targets = torch.from_numpy(fetched.targets).to(self.device)
+    def loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
+        targets = torch.from_numpy(batch.targets).to(self.device)
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
             pictures, targets = mirror_pictures(pictures, which), self.targets.mirrored(targets, which)
@@ -90,7 +90,7 @@ class MeshTask:
             true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)).to(self.device))
         return given, true
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         if self.held is None:
             return {}
         squared = 0.0
@@ -111,11 +111,11 @@ class MeshTask:
             squared += float(rmse_mm(mean.expand_as(true), true).square().sum())
         return float(np.sqrt(squared / frames.count))
 
-    def show(self) -> NDArray[np.uint8]:
+    def draw_preview(self) -> NDArray[np.uint8]:
         frames = self.held or self.learned
         which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
         given, true = self.found(frames, which)
-        faces = FacePictures(self.rig, self.targets.moving)
+        faces = MeshPreview(self.rig, self.targets.moving)
         return sheet_of(frames.pictures_at(which), [faces.draw(x.cpu().numpy()) for x in (given, true)])
 
 
@@ -134,10 +134,10 @@ class DenseTask(MeshTask):
         """(B, 1, H, W) uint8, stabilised."""
         return align_eyes(frames.pictures_at(which), fit_eye_alignment(self._face(frames)[which], self.place))
 
-    def loss(self, network: nn.Module, fetched: Fetched, strength: float, generator: torch.Generator) -> Tensor:
-        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+    def loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
         found = network(self.whitening(pictures)).float()  # pictures are principal components: nothing to augment
-        return squared_cm(found, self.targets.positions(torch.from_numpy(fetched.targets).to(self.device)))
+        return squared_cm(found, self.targets.positions(torch.from_numpy(batch.targets).to(self.device)))
 
     def make_network(self, basis: PcaBasis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
         """The network, from the principal components of frames spread over the set."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ...data.training_set import TrainingSet
-from ...engine.training_run import Run, report_lines
+from ...engine.training_run import TrainingRun, describe_training
 from ..presets import Preset
 from .bundle import mesh_bundle, plan_mesh
 
 
-def train_meshes(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
+def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
     """Train and export; returns what there is to say."""
     settings = run.settings
     plan = plan_mesh(
-        training_set, settings.network, preset, run.say,
+        training_set, settings.network, preset, run.on_progress,
         seed=settings.seed, affine=settings.affine, stabilise=settings.stabilise,
         mirror=settings.mirror, cutmix=settings.halves, device=run.device,
     )  # fmt: skip
@@ -23,17 +23,17 @@ def train_meshes(run: Run, training_set: TrainingSet, preset: Preset) -> list[st
     if task.cutmix is not None:
         lines.append("Upper and lower halves of faces are joined across frames, too.")
     title = "loss (cm2) and held-out error (mm)"
-    epochs = run.train(task, preset.recipe, run.options(preset.batch), "train", title)
-    if not run.workers.first:
+    epochs = run.train(task, preset.schedule, run.make_options(preset.batch), "train", title)
+    if not run.process_group.is_main:
         return []
-    lines += report_lines(epochs)
-    report = run.report(epochs)
+    lines += describe_training(epochs)
+    report = run.make_report(epochs)
     if task.held is not None:
-        found = task.judge()["rmse_mm"]
+        found = task.evaluate()["rmse_mm"]
         mean = task.mean_pose_mm()
         report |= {"rmse_mm": found, "mean_pose_mm": mean}
         lines.append(f"Held-out shots: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
-    run.say("export", 0, 1)
+    run.on_progress("export", 0, 1)
     bundle, more = mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)
     return [*lines, *more]

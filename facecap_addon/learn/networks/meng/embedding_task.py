@@ -19,7 +19,7 @@ from ....solvers.crop import PictureKind, cut
 from ...data.augment import Augmentation, augment
 from ...data.frames import Whitening
 from ...data.labelled_images import LabelledImages
-from ...engine.losses import semi_hard, triplet
+from ...engine.losses import mine_semi_hard, triplet_loss
 from ...engine.training_run import FindBox
 
 MARGIN = 0.2
@@ -28,7 +28,7 @@ _PER_CLASS, _AT_ONCE = 4, 64
 _NEAR, _FAR = np.array([52.0, 28.0, 92.0]), np.array([248.0, 230.0, 60.0])
 
 
-class Labelled(NamedTuple):
+class LabelledBatch(NamedTuple):
     """Pictures (B, C, H, W) uint8 and their classes (B,)."""
 
     pictures: NDArray[np.uint8]
@@ -56,7 +56,7 @@ class EmbeddingTask:
     limits: Augmentation
     mining: str = "semi-hard"
     device: str = "cpu"
-    judged_by: str = "within_over_between"
+    monitor: str = "within_over_between"
 
     def __post_init__(self) -> None:
         self._learned, self._held = np.flatnonzero(~self.held), np.flatnonzero(self.held)
@@ -70,7 +70,7 @@ class EmbeddingTask:
     def items(self) -> int:
         return len(self._learned)
 
-    def fetch(self, items: Rows) -> Labelled:
+    def load_batch(self, items: Rows) -> LabelledBatch:
         # Each anchor brings its class: batches of few classes hold pairs to mine from.
         random = np.random.default_rng(items.tolist())
         labels = self.labels[self._learned]
@@ -79,31 +79,31 @@ class EmbeddingTask:
             same = np.flatnonzero(labels == labels[item])
             chosen += [int(item), *random.choice(same, _PER_CLASS - 1).tolist()]
         rows = self._learned[np.array(chosen)]
-        return Labelled(self.pictures[rows], self.labels[rows])
+        return LabelledBatch(self.pictures[rows], self.labels[rows])
 
-    def loss(self, network: nn.Module, fetched: Labelled, strength: float, generator: torch.Generator) -> Tensor:
-        pictures = torch.from_numpy(fetched.pictures).to(self.device).float() / 255
+    def loss(self, network: nn.Module, batch: LabelledBatch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
         found = network(self.whitening(augment(pictures, self.limits, strength, generator))).float()
-        labels = torch.from_numpy(fetched.labels).to(self.device)
+        labels = torch.from_numpy(batch.labels).to(self.device)
         if self.mining == "semi-hard":
-            a, p, n = semi_hard(found, labels, MARGIN)
+            a, p, n = mine_semi_hard(found, labels, MARGIN)
         else:
             a, p, n = _random_triplets(labels, generator)
         if not len(a):
             return found.sum() * 0.0  # every triplet of the batch is learned already
-        return triplet(found[a], found[p], found[n], MARGIN)
+        return triplet_loss(found[a], found[p], found[n], MARGIN)
 
     def embeddings(self, rows: Rows) -> NDArray[np.float32]:
         """(B, 128) of stills."""
         return embed(self.network, self.whitening, lambda part: self.pictures[part], rows, self.device)
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         if not len(self._held):
             return {}
         within, between = distances(self.embeddings(self._held), self.labels[self._held])
         return {"within_over_between": within / max(between, 1e-9), "within": within, "between": between}
 
-    def show(self) -> NDArray[np.uint8]:
+    def draw_preview(self) -> NDArray[np.uint8]:
         rows = self._held if len(self._held) else self._learned
         return distance_picture(self.embeddings(rows), self.labels[rows], self.classes)
 

@@ -18,7 +18,7 @@ from ...data.cutmix import CutMix, pair_indices
 from ...data.frames import Frames, MeshTargets, Whitening
 from ...data.mirror import flip_coins, mirror_pictures
 from ...engine.losses import CM, rmse_mm
-from ...engine.mesh_preview import FacePictures
+from ...engine.mesh_preview import MeshPreview
 from ..laine.convolutional import DROPOUT, Tower
 from ..laine.task import sheet_of
 from .lstm import LENGTH, WeightLstm
@@ -26,7 +26,7 @@ from .lstm import LENGTH, WeightLstm
 _SHOWN, _AT_ONCE = 8, 50
 
 
-class Stretch(NamedTuple):
+class WindowBatch(NamedTuple):
     """Inputs and weights (B, T, …) of stretches of frames."""
 
     inputs: NDArray[np.generic]
@@ -47,7 +47,7 @@ class WeightsTask:
     targets: MeshTargets
     rig: BlendshapeRig
     device: str = "cpu"
-    judged_by: str = "rmse_mm"
+    monitor: str = "rmse_mm"
 
     def __post_init__(self) -> None:
         self._starts = self.learned.starts(LENGTH)
@@ -83,15 +83,15 @@ class WeightsTask:
         """(N, K) weights of the frames of one shot."""
         raise NotImplementedError
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         if self.held is None:
             return {}
         return {"rmse_mm": weights_rmse_mm(self.targets, self.solved(self.held), self.held.weights)}
 
-    def show(self) -> NDArray[np.uint8]:
+    def draw_preview(self) -> NDArray[np.uint8]:
         frames = self.held or self.learned
         which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
-        faces = FacePictures(self.rig, self.targets.moving)
+        faces = MeshPreview(self.rig, self.targets.moving)
         both = (self.solved(frames)[which], frames.weights[which])
         drawn = [faces.draw(self.targets.positions(torch.from_numpy(weights)).numpy()) for weights in both]
         return sheet_of(frames.pictures_at(which), drawn)
@@ -114,24 +114,24 @@ class SequenceTask(WeightsTask):
     def items(self) -> int:
         return len(self._starts) * (1 if self.mirrored_embeddings is None else 2)
 
-    def fetch(self, items: Rows) -> Stretch:
+    def load_batch(self, items: Rows) -> WindowBatch:
         count = len(self._starts)
         rows = self.rows_of(items % count)
         if self.mirrored_embeddings is None or self.targets.mirror is None:
-            return Stretch(self.embeddings[rows], self.learned.weights[rows])
+            return WindowBatch(self.embeddings[rows], self.learned.weights[rows])
         which = (items >= count)[:, None, None]
         weights = self.learned.weights[rows]
-        return Stretch(
+        return WindowBatch(
             np.where(which, self.mirrored_embeddings[rows], self.embeddings[rows]),
             np.where(which, weights[..., self.targets.mirror.channels], weights),
         )
 
-    def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
+    def loss(self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator) -> Tensor:
         del strength
-        given = torch.from_numpy(np.asarray(fetched.inputs, np.float32)).to(self.device)
+        given = torch.from_numpy(np.asarray(batch.inputs, np.float32)).to(self.device)
         # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
         noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
-        return self.distance(network(noisy)[0], torch.from_numpy(fetched.weights).to(self.device))
+        return self.distance(network(noisy)[0], torch.from_numpy(batch.weights).to(self.device))
 
     def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         known = self.held_embeddings if frames is self.held else self.embeddings
@@ -181,18 +181,18 @@ class JointTask(WeightsTask):
         super().__post_init__()
         self._starts = self._starts[:: LENGTH // 2]
 
-    def fetch(self, items: Rows) -> Stretch:
+    def load_batch(self, items: Rows) -> WindowBatch:
         rows = self.rows_of(items)
         flat = rows.reshape(-1)
         pictures, weights = self.learned.pictures_at(flat), self.learned.weights[flat]
         if self.cutmix is not None:
             other = (pair_indices(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
             pictures, weights = self.cutmix.mix_halves(pictures, weights, self.learned.face[flat], other)
-        return Stretch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
+        return WindowBatch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
 
-    def loss(self, network: nn.Module, fetched: Stretch, strength: float, generator: torch.Generator) -> Tensor:
-        pictures = torch.from_numpy(np.asarray(fetched.inputs)).to(self.device).float() / 255
-        weights = torch.from_numpy(fetched.weights).to(self.device)
+    def loss(self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator) -> Tensor:
+        pictures = torch.from_numpy(np.asarray(batch.inputs)).to(self.device).float() / 255
+        weights = torch.from_numpy(batch.weights).to(self.device)
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
             pictures, weights = mirror_pictures(pictures, which), self.targets.mirrored(weights, which)

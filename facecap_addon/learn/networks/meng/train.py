@@ -20,7 +20,7 @@ from ...data.frames import Frames, MeshTargets, Whitening, fit_whitening, sample
 from ...data.labelled_images import find_labelled_images, select_validation_images
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
-from ...engine.training_run import Run, report_lines
+from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..laine.bundle import split_frames
 from ..presets import Preset
@@ -35,13 +35,13 @@ _PER_CLASS = 60
 _INT8_JUDGED = 600
 
 
-def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list[str]:
+def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
     """Train and export; returns what there is to say.
 
     Raises:
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
-    learned, held = split_frames(training_set, preset, run.say)
+    learned, held = split_frames(training_set, preset, run.on_progress)
     mirror = find_mirror(training_set.rig) if run.settings.mirror else None
     targets = MeshTargets(training_set, learned, mirror=mirror)
     if not targets.from_weights:
@@ -49,7 +49,7 @@ def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list
     whitening = fit_whitening(learned)
     torch.manual_seed(run.settings.seed)
     mean = torch.from_numpy(learned.weights.mean(0))
-    options = run.options(preset.batch)
+    options = run.make_options(preset.batch)
     lines: list[str] = []
     if run.settings.network == "meng":
         embedding, lines = _trained_embedding(run, preset, learned, held, whitening)
@@ -77,11 +77,11 @@ def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list
         )  # fmt: skip
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence
-    epochs = run.train(task, preset.recipe, options, "train", "train", key="train")
-    if not run.workers.first:
+    epochs = run.train(task, preset.schedule, options, "train", "train", key="train")
+    if not run.process_group.is_main:
         return []
-    lines += report_lines(epochs)
-    report = run.report(epochs)
+    lines += describe_training(epochs)
+    report = run.make_report(epochs)
     if held is not None:
         found = task.solved(held)
         rmse, jitter = weights_rmse_mm(targets, found, held.weights), float(jitter_mm(targets, found).mean())
@@ -90,7 +90,7 @@ def train_sequences(run: Run, training_set: TrainingSet, preset: Preset) -> list
         lines.append(
             f"Held-out shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
         )
-    run.say("export", 0, 1)
+    run.on_progress("export", 0, 1)
     bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
     if run.settings.int8:
         bundle, said = _with_int8(bundle, learned, held or learned, targets)
@@ -144,7 +144,7 @@ class _Embedding(nn.Module):
 
 
 def _trained_embedding(
-    run: Run,
+    run: TrainingRun,
     preset: Preset,
     learned: Frames,
     held: Frames | None,
@@ -166,10 +166,10 @@ def _trained_embedding(
     task = EmbeddingTask(
         network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
     )
-    options = replace(run.options(preset.embedding_batch), batch=preset.embedding_batch)
-    epochs = run.train(task, preset.embedding_recipe, options, "embed", "embed", within="embedding", key="embed")
+    options = replace(run.make_options(preset.embedding_batch), batch=preset.embedding_batch)
+    epochs = run.train(task, preset.embedding_schedule, options, "embed", "embed", within="embedding", key="embed")
     if epochs and "between" in epochs[-1].judged:
-        judged = task.judge()
+        judged = task.evaluate()
         ratio = judged["between"] / max(judged["within"], 1e-9)
         lines.append(f"Expressions lie {ratio:.1f} times as far from each other as pictures of one (held out).")
     return network.eval(), lines
