@@ -9,13 +9,15 @@ from ..geometry.quaternions import FRONT, rotation_of
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..rig.jaw_bone import jaw_of_landmarks, skin_jaw
 from ..takes.between import between_rows, even_times, frame_rate
 from ..takes.take import Take
 from .sequence import LandmarkSequence
 
 
 def sequence_of_take(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
-    """What a take does to the landmarks of the character that it was solved on, from the take's first frame on.
+    """What a take does to the landmarks of the character that it was solved on, from the take's first frame on: what
+    its keys do, and its jaw bone where it has one.
 
     The head turns as it does before a camera that it faces, and moves about the middle of where it was seen.
 
@@ -29,11 +31,14 @@ def sequence_of_take(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbeddin
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
     fps = frame_rate(take)
     at = between_rows(take.time_s, take.solved, even_times(take.time_s, fps))
-    face = np.tensordot(at.mixed(take.weights[:, rows]), deltas[columns], axes=1)
+    face = neutral + np.tensordot(at.mixed(take.weights[:, rows]), deltas[columns], axes=1)
+    joint = jaw_of_landmarks(rig, embedding)
+    if joint is not None:
+        face = skin_jaw(face.astype(np.float32), joint, at.mixed(take.jaw)).astype(np.float64)
     turned = rotation_of(at.mixed_quaternions(take.head_rotation_wxyz)).as_matrix()
     seen = at.mixed(take.head_translation_m)
     shift = (seen - np.median(seen, axis=0)) @ FRONT  # head space: where the camera's axes lie in a head that faces it
-    moved = np.einsum("fij,flj->fli", FRONT.T @ turned, neutral + face) + shift[:, None]
+    moved = np.einsum("fij,flj->fli", FRONT.T @ turned, face) + shift[:, None]
     return LandmarkSequence(
         embedding.scheme,
         neutral.astype(np.float32),

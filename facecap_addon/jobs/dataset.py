@@ -12,8 +12,8 @@ from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..images.encode import write_image
+from ..learn.data.contact_sheet import draw_contact_sheet
 from ..learn.data.crops import propose_crop
-from ..learn.data.draw_contact_sheet import draw_contact_sheet
 from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set

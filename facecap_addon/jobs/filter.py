@@ -25,9 +25,8 @@ from ..takes.take import Take
 from ..takes.versions import ID, add_id, home_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
-from .runtime.threaded_progress import run_threaded
 from .settings.filter import ENDING, FilterSettings
-from .steps.character import character_source, characters_in, embedding_of, read_rig
+from .steps.character import character_source, characters_in, find_character
 from .steps.outputs import OutputFiles, write_live_link
 
 _AT_ONCE = 512
@@ -63,13 +62,19 @@ def run(settings: FilterSettings, *, blender_hook: BlenderHook | None = None) ->
     is_csv = settings.take.suffix.lower() == ".csv"
     before = read_live_link_csv(settings.take) if is_csv else load_take(settings.take)
     gaps: GapsOf | None = None
+    notes = list(notes_of(before))
     if settings.character is not None:
         folder = characters_in(settings.take.parent)
-        source = character_source(settings.character)
-        rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=folder)
         landmarker = open_landmarker(threads=settings.threads)
-        embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder))
-        gaps = gaps_of(rig, embedding, before.channels)
+        character = yield from find_character(
+            character_source(settings.character),
+            landmarker,
+            blender=settings.blender,
+            hook=blender_hook,
+            folder=folder,
+        )
+        notes += character.notes
+        gaps = gaps_of(character.rig, character.embedding, before.channels)
     yield Progress("filter", 0, 1)
     after = filter_take(before, choice, gaps_of=gaps)
     stem = settings.take.name.removesuffix(".take.npz").removesuffix(".csv").removesuffix(".livelink")
@@ -88,7 +93,7 @@ def run(settings: FilterSettings, *, blender_hook: BlenderHook | None = None) ->
             temporary.write_text(before_and_after(before, after), encoding="utf-8")
     files.keep(_WRITTEN)
     yield Progress("filter", 1, 1)
-    lines = [*notes_of(before), _said(before, after), str(out)]
+    lines = [*notes, _said(before, after), str(out)]
     if earlier is not None:
         lines.append(f"The one that was there is kept: {earlier}")
     return FilterResult(out, plot, tuple(lines))

@@ -31,7 +31,7 @@ from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.generate import GenerateSettings
-from .steps.character import character_source, characters_in, embedding_of, read_rig, rig_key
+from .steps.character import character_source, characters_in, find_character, rig_key
 from .steps.outputs import OutputFiles, ask_for_blend, write_live_link
 from .steps.point_cache import request_playing, retarget_sequence
 
@@ -75,15 +75,23 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
     lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
 
     kept = characters_in(out)
-    source = character_source(settings.character)
-    rig, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
+    landmarker = open_landmarker(threads=settings.threads)
+    character = yield from find_character(
+        character_source(settings.character),
+        landmarker,
+        blender=settings.blender,
+        hook=blender_hook,
+        folder=kept,
+        bare=True,
+    )
+    source, rig = character.source, character.rig
+    lines += character.notes
     stem = make_stem(out, f"{sequence.name}-{settings.seed}", _key(settings, sequence, rig), _WRITTEN, lines)
     landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
     save_sequence(landmarks, sequence)
     with atomic_path(picture) as temporary:
         strip = draw_strip(sequence.scheme, sequence.rest, sequence.displacements)
         write_image(temporary, strip)
-    landmarker = open_landmarker(threads=settings.threads)
     with_keys = settings.motion == "keys" or (settings.motion == "auto" and _has_face_keys(rig.channels))
     take_path = points = blend = None
     if with_keys:
@@ -91,8 +99,7 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
             raise FacecapError(
                 "This character has no shape keys to animate.", "Generate a point cache, or make its keys first."
             )
-        embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, kept))
-        take = yield from run_threaded("keys", lambda _: take_of(sequence, rig, embedding))
+        take = yield from run_threaded("keys", lambda _: take_of(sequence, rig, character.embedding))
         take_path = out / f"{stem}.take.npz"
         save_take(take_path, add_id(take))
         write_live_link(OutputFiles(out, stem), take)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import FacecapError
 from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
+from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.face_gate import FaceGate
 from ..live.filter import SmoothFace
@@ -32,6 +33,7 @@ from ..live.recording_store import RecordingStore
 from ..live.sources import LivePacket, LivePicture, Source, SourceWishes, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import DistinctKeys
+from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..solvers.bundle import load_bundle
 from ..solvers.solver import TrainedSolver
@@ -42,7 +44,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
 from .solve_trained import keys_to_solve
-from .steps.character import character_source, characters_in, embedding_of, read_rig, response_of
+from .steps.character import character_source, characters_in, find_character, read_rig, response_of
 from .steps.outputs import OutputFiles, write_live_link
 
 Controls = queue.SimpleQueue[bytes]
@@ -83,12 +85,19 @@ def run(
     choice = settings.choice(delay=settings.delay)
     target = None if settings.send is None else address_of(settings.send)
     yield Progress("open", 0, 1)
-    rig, notes = yield from read_rig(
-        character_source(settings.character), blender=settings.blender, hook=blender_hook, folder=_kept(settings)
-    )
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
-    keys = keys_to_solve(settings.method, rig)
-    make, head_from_rig = yield from _prepared(settings, keys.rig, notes)
+    asking: dict[str, Any] = {"blender": settings.blender, "hook": blender_hook, "folder": _kept(settings)}
+    if settings.source.lower().startswith("udp"):
+        rig, notes = yield from read_rig(character_source(settings.character), **asking)
+        keys = keys_to_solve(settings.method, rig)
+        make, head_from_rig = _listening(keys.rig), None
+    else:
+        yield Progress("character", 0, 1)
+        landmarker = open_landmarker(threads=settings.threads)
+        found = yield from find_character(character_source(settings.character), landmarker, **asking)
+        notes, keys = list(found.notes), keys_to_solve(settings.method, found.rig)
+        head_from_rig = found.embedding.head_from_rig
+        make = yield from _watching(settings, keys.rig, found.embedding, landmarker, notes)
     wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
     source = open_source(settings.source, wishes)
     try:
@@ -109,21 +118,15 @@ def run(
         source.close()
 
 
-def _prepared(settings: LiveSettings, rig: BlendshapeRig, notes: list[str]) -> Steps[tuple[Any, Any]]:
-    """What makes the method, once the source is open; and head space from rig space, where they differ.
+def _listening(rig: BlendshapeRig) -> Callable[[Source], Method]:
+    """What makes the method of a phone, once the source is open."""
+    return lambda _: PacketMethod(rig)
 
-    What there is to say about a solver is added to `notes`.
-    """
-    if settings.source.lower().startswith("udp"):
 
-        def listening(_: Source) -> Method:
-            return PacketMethod(rig)
-
-        return listening, None
-    yield Progress("character", 0, 1)
-    landmarker = open_landmarker(threads=settings.threads)
-    folder = _kept(settings)
-    embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder))
+def _watching(
+    settings: LiveSettings, rig: BlendshapeRig, embedding: LandmarkEmbedding, landmarker: Landmarker, notes: list[str]
+) -> Steps[Callable[[Source], Method]]:
+    """What makes the method of pictures, once the source is open; what there is to say is added to `notes`."""
     if settings.method != "landmarks":
         bundle = load_bundle(Path(settings.method))
         solver = TrainedSolver(bundle, threads=settings.threads, precision=settings.precision)
@@ -132,16 +135,16 @@ def _prepared(settings: LiveSettings, rig: BlendshapeRig, notes: list[str]) -> S
         def opened(source: Source) -> Method:
             return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px, FaceGate(landmarker))
 
-        return opened, embedding.head_from_rig
+        return opened
     response = yield from run_threaded(
-        "character", lambda on_progress: response_of(rig, embedding, landmarker, folder, on_progress)
+        "character", lambda on_progress: response_of(rig, embedding, landmarker, _kept(settings), on_progress)
     )
     chosen = FitSettings(focal_px=settings.focal_px)
 
     def made(source: Source) -> Method:
         return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, response))
 
-    return made, embedding.head_from_rig
+    return made
 
 
 class _Capture:

@@ -20,9 +20,8 @@ from ..takes.npz import load_take
 from ..takes.take import Take
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
-from .runtime.threaded_progress import run_threaded
 from .settings.retarget import RetargetSettings
-from .steps.character import character_source, characters_in, embedding_of, read_rig, rig_key
+from .steps.character import character_source, characters_in, find_character, rig_key
 from .steps.outputs import ask_for_blend
 from .steps.point_cache import request_playing, retarget_sequence
 
@@ -59,21 +58,32 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
     settings.out.mkdir(parents=True, exist_ok=True)
     kept = characters_in(settings.out)
     landmarker = open_landmarker(threads=settings.threads)
+    said: list[str] = []
     if settings.motion.name.endswith(ENDING):
         sequence, start_s = load_sequence(settings.motion), 0.0
         stem = settings.motion.name.removesuffix(ENDING)
     else:
         take = load_take(settings.motion)
         source = settings.source if settings.source is not None else _named(take)
-        theirs, _ = yield from read_rig(
-            character_source(source), blender=settings.blender, hook=blender_hook, folder=kept
+        solved_on = yield from find_character(
+            character_source(source), landmarker, blender=settings.blender, hook=blender_hook, folder=kept
         )
-        embedding = yield from run_threaded("character", lambda _: embedding_of(theirs, landmarker, kept))
-        sequence, start_s = sequence_of_take(take, theirs, embedding), float(take.time_s[0])
+        said += solved_on.notes
+        if take.jaw.any() and solved_on.rig.jaw is None:
+            said.append("The take moves a jaw bone that the character it is read with does not have.")
+        sequence = sequence_of_take(take, solved_on.rig, solved_on.embedding)
+        start_s = float(take.time_s[0])
         stem = settings.motion.name.removesuffix(".npz").removesuffix(".take")
-    target = character_source(settings.character)
-    rig, _ = yield from read_rig(target, blender=settings.blender, hook=blender_hook, folder=kept, bare=True)
-    said: list[str] = []
+    found = yield from find_character(
+        character_source(settings.character),
+        landmarker,
+        blender=settings.blender,
+        hook=blender_hook,
+        folder=kept,
+        bare=True,
+    )
+    target, rig = found.source, found.rig
+    said += found.notes
     wished = f"{stem}.{rig.name or target.path.stem}"
     stem = make_stem(settings.out, wished, _key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
     points = settings.out / f"{stem}.{settings.points}"

@@ -25,7 +25,7 @@ from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded, run_threaded_stages
 from .settings.shape_keys import ShapeKeysSettings
-from .steps.character import character_source, characters_in, embedding_of, find_character, read_rig, rig_key
+from .steps.character import character_source, characters_in, find_character, rig_key
 from .steps.outputs import ask_for_blend
 
 _WRITTEN = ("keys.npz", "keys.png", "keys.blend")
@@ -68,16 +68,20 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
         target_source, landmarker, blender=blender, hook=hook, folder=kept, bare=True
     )
     bare, ours = _without_keys(target_head.rig), target_head.embedding
-    source, _ = yield from read_rig(character_source(settings.source), blender=blender, hook=hook, folder=kept)
-    whole = source
-    source = _chosen(source, settings.only)
-    factors = settings.strength * _factors(source.channels, settings.strengths)
     # Placed on the head with all its keys: they help to find its face, and its landmarks may be kept already.
-    theirs = yield from run_threaded("character", lambda _: embedding_of(whole, landmarker, kept))
+    source_head = yield from find_character(
+        character_source(settings.source), landmarker, blender=blender, hook=hook, folder=kept
+    )
+    source, theirs = _chosen(source_head.rig, settings.only), source_head.embedding
+    factors = settings.strength * _factors(source.channels, settings.strengths)
     made = yield from run_threaded(
         "keys", lambda on_progress: transfer_shape_keys(source, theirs, bare, ours, on_progress)
     )
-    lines = [*target_head.notes, f"{len(made.channels)} shape keys for {bare.vertex_count} vertices"]
+    lines = [
+        *target_head.notes,
+        *source_head.notes,
+        f"{len(made.channels)} shape keys for {bare.vertex_count} vertices",
+    ]
     if settings.contact:
 
         def mend(_: object) -> tuple[BlendshapeRig, list[str]]:

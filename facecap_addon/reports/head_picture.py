@@ -11,6 +11,7 @@ from ..geometry.raster import rasterise, shade
 from ..images.draw import draw_text, text_width
 from ..images.resample import to_grey
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.jaw_bone import move_jaw
 from ..takes.take import Take
 
 _BACKGROUND_TOP, _BACKGROUND_BOTTOM = (58, 61, 67), (34, 36, 40)
@@ -22,7 +23,7 @@ class HeadPicture:
     """Draws the head of a take.
 
     Args:
-        take: weights and head pose.
+        take: weights, jaw and head pose.
         rig: the head.
         camera: camera of the picture to draw.
         head_from_rig: (4, 4) from rig space to head space.
@@ -57,13 +58,16 @@ class HeadPicture:
         picture = self._background.copy()
         pose_row = row if found else self._nearest_solved(row)
         if pose_row is not None:
-            self._draw(picture, self._vertices(weights), pose_row)
+            self._draw(picture, self._vertices(weights, pose_row), pose_row)
         return picture if found else _greyed(picture)
 
-    def _vertices(self, weights: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        if weights is None or not len(weights):
+    def _vertices(self, weights: NDArray[np.float32] | None, row: int) -> NDArray[np.float32]:
+        if weights is None:
             return self._rig.neutral
-        return self._rig.neutral + (weights @ self._deltas).reshape(-1, 3)
+        shown = self._rig.neutral
+        if len(weights):
+            shown = shown + (weights @ self._deltas).reshape(-1, 3)
+        return move_jaw(self._rig, shown, self._take.jaw[row], self._head_from_rig)
 
     def _nearest_solved(self, row: int | None) -> int | None:
         """The last solved row before a missing one, else the first after it."""

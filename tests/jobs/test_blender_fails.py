@@ -143,6 +143,11 @@ def test_where_no_face_is_seen_the_next_likely_mesh_is_tried_and_said(
     assert find().source.object == "Body"  # so that the same mesh is keyed in the end
     with pytest.raises(FacecapError, match="No face is seen on Hair"):
         find("Hair")  # what was named is not replaced
+    # What is read for a mesh without keys, too, takes the others from the reading that it has.
+    seen_on.discard("Body")
+    source: Any = CharacterSource(blend, None)
+    found = run(find_character(source, None, blender=None, hook=hook, folder=tmp_path / "kept", bare=True))[1]  # type: ignore[arg-type]
+    assert found.source.object == "Head"
     seen_on.clear()
     with pytest.raises(FacecapError, match="No face is seen on Body"):
         find()

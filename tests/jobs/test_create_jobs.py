@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.sequence import load_sequence, save_sequence
 from facecap_addon.generate.synthesis import actor_of, synthesise
+from facecap_addon.jobs import generate, retarget
+from facecap_addon.jobs.runtime.blender_process import BlenderHook
 from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
@@ -23,7 +26,8 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.retarget.rigid_alignment import fit_rigid_motion
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.rig.placement import find_face
-from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.merge import rows_of
+from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.point_cache import read_point_cache
 from tests.jobs.solving import facecap, half_written
 from tests.once import made_once, shared_folder
@@ -83,6 +87,56 @@ def test_an_expression_becomes_keys_of_the_sample_head(models: Path, tmp_path: P
     assert Path(str(facts["landmarks"])).is_file() and Path(str(facts["picture"])).is_file()
     assert (tmp_path / "happiness-4.livelink.csv").is_file()
     assert not half_written(tmp_path)
+
+
+def two_meshes(tmp_path: Path) -> tuple[Path, BlenderHook, list[dict[str, Any]]]:
+    """A .blend whose likeliest mesh by its keys shows no face, and whose second is the sample head; what is asked."""
+    blend, asked = tmp_path / "two.blend", list[dict[str, Any]]()
+    blend.write_bytes(b"two meshes")
+    corners = np.eye(3, dtype=np.float32)
+    flat = BlendshapeRig(corners, np.array([[0, 1, 2]], np.int32), corners[None], ("jawOpen",), np.float32([[0, 1]]))
+
+    def hook(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request)
+        if request["do"] != "extract":
+            return {"notes": []}
+        head = request.get("object") == "Head"
+        save_rig(Path(request["out"]), replace(sample().rig, name="Head") if head else replace(flat, name="Cloth"))
+        return {"notes": [], "others": [] if head else ["Head"], "libraries": []}
+
+    return blend, hook, asked
+
+
+@pytest.mark.parametrize("name", ["generate", "retarget"])
+def test_of_several_meshes_the_one_that_looks_like_a_face_is_moved_and_that_is_said(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(find_face, "_DIRECTIONS", 4)  # a long look from everywhere is taken in test_find_face
+    blend, hook, asked = two_meshes(tmp_path)
+    out = tmp_path / "out"
+    settings: Any = (
+        GenerateSettings(expressions="fear", out=out, character=str(blend), duration_s=0.5)
+        if name == "generate"
+        else RetargetSettings(motion=short_take(tmp_path), out=out, character=str(blend), source=None)
+    )
+    job = generate.run if name == "generate" else retarget.run
+    lines = ended(job(settings, blender_hook=hook)).lines
+    assert any("Chose the mesh “Head”: no face is seen on “Cloth”" in line for line in lines)
+    assert asked[-1]["do"] in ("bake", "play_points") and asked[-1]["object"] == "Head"
+
+
+def short_take(tmp_path: Path) -> Path:
+    path = tmp_path / "short.take.npz"
+    save_take(path, rows_of(load_take(TAKE), np.arange(load_take(TAKE).frame_count) < 4))
+    return path
+
+
+def ended(job: Any) -> Any:
+    while True:
+        try:
+            next(job)
+        except StopIteration as stop:
+            return stop.value
 
 
 def test_seed_intensity_duration_and_chains_reach_the_landmarks(models: Path, tmp_path: Path) -> None:

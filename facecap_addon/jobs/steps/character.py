@@ -112,12 +112,10 @@ def read_rig(
     if not source.is_blend:
         return load_rig(source.path), []
     wishes = _wishes(bare, to_key)
-    name, plain = _rig_name(source, wishes), _rig_name(source, {})
-    # One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
-    for kept in (CACHE / plain, folder / name, *([folder / plain] if bare else [])):
+    for kept in _kept_rigs(source, folder, wishes):
         if kept.is_file() and (notes := _notes_of(kept)) is not None:
             return load_rig(kept), notes
-    target = folder / name
+    target = folder / _rig_name(source, wishes)
     folder.mkdir(parents=True, exist_ok=True)
     request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
     if source.object:
@@ -133,6 +131,15 @@ def _wishes(bare: bool, to_key: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a request to read a rig says besides where it is."""
     wishes: dict[str, Any] = {"bare": True} if bare else {}
     return wishes if to_key is None else wishes | {"to_key": True, **to_key}
+
+
+def _kept_rigs(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[Path]:
+    """Where a rig may be kept, the best place first.
+
+    One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
+    """
+    name, plain = _rig_name(source, wishes), _rig_name(source, {})
+    return [CACHE / plain, folder / name, *([folder / plain] if "bare" in wishes else [])]
 
 
 def _rig_name(source: CharacterSource, wishes: Mapping[str, Any]) -> str:
@@ -202,10 +209,11 @@ def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Steps[L
 
 def _others(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
     """Names of other meshes of a file that might be the head, as Blender said when it was read."""
-    beside = (folder / _rig_name(source, _wishes(wishes["bare"], wishes["to_key"]))).with_suffix(".json")
-    if not beside.is_file():
-        return []
-    return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
+    for kept in _kept_rigs(source, folder, _wishes(wishes["bare"], wishes["to_key"])):
+        beside = kept.with_suffix(".json")
+        if kept.is_file() and beside.is_file():
+            return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
+    return []
 
 
 def _keep_facts(rig: Path, notes: list[str], reply: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import Frame, read_frames
 from facecap_addon.reports.preview_video import preview_steps, write_preview
-from facecap_addon.rig.blendshapes import BlendshapeRig
+from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.takes.take import REGIONS, Take
 
 WIDTH, HEIGHT = 160, 120
@@ -101,6 +101,16 @@ def test_left_is_the_footage_and_right_the_head_where_the_camera_sees_it(tmp_pat
     panel = raised[:, WIDTH:]
     ys = np.nonzero(np.abs(panel.astype(int) - background_of(panel)).max(axis=2) > 40)[0]
     assert ys.max() == pytest.approx((HEIGHT - 1) / 2 - 50 + 30, abs=3)
+
+
+def test_a_jaw_bone_moves_the_head_as_a_key_would(tmp_path: Path) -> None:
+    rig, up = ball_rig(), np.float32([[0, 0, 0, 0, 0, 0.25]])
+    jawed = replace(rig, jaw=JawWeights(np.ones(rig.vertex_count, np.float32), np.zeros(3, np.float32)))
+    panels = []
+    for name, one, take in (("key", rig, still_take([0.0], [1.0])), ("jaw", jawed, replace(still_take([0.0]), jaw=up))):
+        write_preview(tmp_path / f"{name}.mp4", plain_frames([0.0]), take=take, rig=one)
+        panels.append(next(read_frames(open_footage(tmp_path / f"{name}.mp4"))).image[:, WIDTH:].astype(int))
+    assert np.abs(panels[0] - panels[1]).max() < 6
 
 
 def test_landmarks_are_drawn_where_they_were_seen(tmp_path: Path) -> None:

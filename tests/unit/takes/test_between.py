@@ -154,6 +154,27 @@ def test_landmarks_to_retarget_keep_the_footages_times() -> None:
     np.testing.assert_allclose(found.displacements - shift[:, None], whole.displacements, atol=2e-4)
 
 
+def test_landmarks_to_retarget_follow_a_jaw_bone_as_the_mesh_does() -> None:
+    of_triangle = np.repeat(np.float32([0, 0.3, 0.6, 1]), 3)
+    rig = replace(make_rig(), jaw=JawWeights(of_triangle, np.float32([0.01, 0.02, 0])))
+    embedding = face_of(rig)
+    still = replace(make_take(np.arange(5) / FPS), head_translation_m=np.zeros((5, 3), np.float32))
+    jaw = np.zeros((5, 6), np.float32)
+    jaw[2] = 0.3, 0.1, 0, 0, 0, 0.004
+    plain, opened = (sequence_of_take(take, rig, embedding) for take in (still, replace(still, jaw=jaw)))
+    corners = rig.triangles[embedding.triangle]
+    of_mesh = [
+        (pose_jaw(rig, still.weights[2], one, np.eye(4))[corners] * embedding.barycentric[..., None]).sum(axis=1)
+        for one in (jaw[0], jaw[2])
+    ]
+    apart = opened.displacements - plain.displacements
+    assert np.abs(apart[2]).max() > 0.01
+    # The head turns a little besides, which the distances do not tell.
+    wanted = np.linalg.norm(of_mesh[1] - of_mesh[0], axis=1)
+    np.testing.assert_allclose(np.linalg.norm(apart[2], axis=1), wanted, atol=1e-5)
+    np.testing.assert_allclose(apart[[0, 1, 3, 4]], 0, atol=1e-6)
+
+
 def test_a_take_says_its_own_rate() -> None:
     take = make_take(every_third_gone())
     assert frame_rate(take) == 25.0
