@@ -6,8 +6,10 @@ from pathlib import Path
 
 import bpy
 
+from .present import user_preferences
+
 # "bl_ext.user_default.facecap" as an installed extension, "facecap_addon" when registered from a checkout.
-ADDON = __package__.removesuffix(".facecap_addon.blender").removesuffix(".blender")
+ADDON = __name__.removesuffix(".blender.paths").removesuffix(".facecap_addon")
 
 
 def user_folder(name: str) -> Path:
@@ -37,5 +39,5 @@ def work_folder(name: str) -> Path:
 
 def preferences() -> bpy.types.AddonPreferences | None:
     """The add-on's preferences, or None when it was registered without being an add-on."""
-    addon = bpy.context.preferences.addons.get(ADDON)
+    addon = user_preferences().addons.get(ADDON)
     return None if addon is None else addon.preferences

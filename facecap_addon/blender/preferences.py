@@ -6,12 +6,14 @@ import bpy
 
 from . import session
 from .paths import ADDON
+from .properties.declare import StringProperty, with_properties
 
 
+@with_properties()
 class FACECAP_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = ADDON
 
-    python: bpy.props.StringProperty(  # type: ignore[valid-type]
+    python: str = StringProperty(
         name="Python for Solving",
         description="Python environment with the packages that FaceCap needs; leave empty to use Blender's own",
         subtype="FILE_PATH",
@@ -19,6 +21,8 @@ class FACECAP_AP_preferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        if layout is None:
+            return
         layout.use_property_split = True
         layout.prop(self, "python")
         layout.operator("facecap.check_installation", icon="CHECKMARK")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..jobs.runtime.events import FaceEvent
-    from ..jobs.runtime.runner import Runner
+    from ..jobs.runtime.runner import ProcessRunner
 
 _WRITING_S = 5.0
+_Datablock = TypeVar("_Datablock", bound=bpy.types.ID)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Handle:
         """The handle of a datablock; of None, one that finds nothing."""
         return cls(None, "") if datablock is None else cls(getattr(datablock, "session_uid", None), datablock.name)
 
-    def find(self, collection: Iterable[bpy.types.ID]) -> bpy.types.ID | None:
+    def find(self, collection: Iterable[_Datablock]) -> _Datablock | None:
         """The datablock among those of its type; None if it was deleted."""
         if self.uid is None:
             return next((one for one in collection if one.name == self.name), None)
@@ -58,7 +59,7 @@ class Job:
         take: the take that it works on, where it works on one.
     """
 
-    runner: Runner
+    runner: ProcessRunner
     scene: Handle
     character: Handle
     stage: str = "Starting"
@@ -98,7 +99,7 @@ class Live:
         problems: what came in the way of keying one.
     """
 
-    runner: Runner
+    runner: ProcessRunner
     scene: Handle
     character: Handle
     stage: str = "Starting"
@@ -124,8 +125,7 @@ def end_job() -> None:
     global job
     if job is not None:
         ended, job = job, None
-        close = getattr(ended.runner, "close", ended.runner.cancel)
-        close()
+        ended.runner.close()
 
 
 def end_live() -> None:
@@ -142,7 +142,7 @@ def end_live() -> None:
             if ended.runner.result is not None:
                 outcome = Outcome(True, [str(line) for line in ended.runner.result.result["lines"]])
                 print("FaceCap:", *outcome.lines, sep="\n  ")
-        getattr(ended.runner, "close", ended.runner.cancel)()
+        ended.runner.close()
 
 
 def redraw(*, viewport: bool = False) -> None:

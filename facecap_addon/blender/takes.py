@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import FacecapError
+from .present import settings_of
 
 if TYPE_CHECKING:
     from ..takes.take import Take
+    from .properties.settings import FACECAP_PG_scene, FACECAP_PG_take
 
 KINDS = {
     "solved": "solved",
@@ -33,7 +35,7 @@ def add_take(scene: bpy.types.Scene, path: Path, take: Take, kind: str, *, choos
         choose: whether it becomes the one that is baked; the first one does in any case.
         facts: of `FACECAP_PG_take`, as far as they are known.
     """
-    settings = scene.facecap
+    settings = settings_of(scene)
     _list_present(settings)
     given = {**facts_of(path, take, kind), **facts}
     entry = next((one for one in settings.takes if _is_same(one.take, given["take"])), None) or settings.takes.add()
@@ -44,14 +46,14 @@ def add_take(scene: bpy.types.Scene, path: Path, take: Take, kind: str, *, choos
 
 def choose_take(scene: bpy.types.Scene, index: int) -> None:
     """Make one of the scene's takes the one that is baked. Raises FacecapError if its file is gone."""
-    settings = scene.facecap
+    settings = settings_of(scene)
     entry = settings.takes[index]
     take_file(entry)
     _list_present(settings)
     _copy(settings.takes[index], settings.result)
 
 
-def take_file(entry: bpy.types.PropertyGroup) -> Path:
+def take_file(entry: FACECAP_PG_take) -> Path:
     """Where the file of a take is. Raises FacecapError if there is none, or it is gone."""
     from ..takes.versions import find_take
 
@@ -77,14 +79,14 @@ def made_from(path: Path, ending: str, made: str) -> Path:
     return kept or home_of(path) / f"{stem}{TAKE}"
 
 
-def home_folder(entry: bpy.types.PropertyGroup) -> Path:
+def home_folder(entry: FACECAP_PG_take) -> Path:
     """The folder with the named results of a take, in which what is made of it goes."""
     from ..takes.versions import home_of
 
     return home_of(Path(bpy.path.abspath(entry.take)))
 
 
-def label_of(entry: bpy.types.PropertyGroup) -> str:
+def label_of(entry: FACECAP_PG_take) -> str:
     """What a take is, in a line: its clip, what was done, and when."""
     if not entry.name:
         return Path(bpy.path.abspath(entry.take)).name.removesuffix(".take.npz")
@@ -95,13 +97,13 @@ def label_of(entry: bpy.types.PropertyGroup) -> str:
 
 def still_baked(scene: bpy.types.Scene, path: object) -> list[str]:
     """A line that says which take is baked again, where it is not the one at a path that was just put on."""
-    result = scene.facecap.result
+    result = settings_of(scene).result
     if path is None or not result.take or _is_same(result.take, str(path)):
         return []
     return [f"Bake Again bakes {label_of(result)}; Result has the others"]
 
 
-def lines_about(entry: bpy.types.PropertyGroup) -> list[str]:
+def lines_about(entry: FACECAP_PG_take) -> list[str]:
     """What else there is to say about a take: its length, its range, what it was made of."""
     lines = []
     if entry.frames:
@@ -149,7 +151,7 @@ def kept_path(path: Path) -> str:
         return str(path)
 
 
-def _list_present(settings: bpy.types.PropertyGroup) -> None:
+def _list_present(settings: FACECAP_PG_scene) -> None:
     """See that the take that is baked is on the list: files of earlier versions know no other."""
     if settings.result.take and not any(_is_same(one.take, settings.result.take) for one in settings.takes):
         _copy(settings.result, settings.takes.add())
@@ -159,19 +161,19 @@ def _is_same(one: str, other: str) -> bool:
     return bpy.path.abspath(one) == bpy.path.abspath(other)
 
 
-def _fill(entry: bpy.types.PropertyGroup, facts: dict[str, Any]) -> None:
+def _fill(entry: FACECAP_PG_take, facts: dict[str, Any]) -> None:
     for name in _names(entry):
         entry.property_unset(name)
     for name, value in facts.items():
         setattr(entry, name, value)
 
 
-def _copy(source: bpy.types.PropertyGroup, target: bpy.types.PropertyGroup) -> None:
+def _copy(source: FACECAP_PG_take, target: FACECAP_PG_take) -> None:
     for name in _names(source):
         setattr(target, name, getattr(source, name))
 
 
-def _names(entry: bpy.types.PropertyGroup) -> list[str]:
+def _names(entry: FACECAP_PG_take) -> list[str]:
     return [
         item.identifier for item in entry.bl_rna.properties if not item.is_readonly and item.identifier != "rna_type"
     ]

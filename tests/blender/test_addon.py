@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import bpy
 import pytest
 
 from facecap_addon import addon
+from facecap_addon.blender.properties.declare import with_properties
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,3 +87,34 @@ def test_every_solve_setting_of_choice_is_in_the_panel_group() -> None:
     group.use_neutral_frame, group.neutral_frame, group.smoothness = True, 17, 2.5
     changed = from_json(SolveSettings, values_of(group, SolveSettings) | {"video": "a.mp4", "out": "out"})
     assert (changed.neutral_frame, changed.smoothness) == (17, 2.5)
+
+
+def test_properties_have_the_types_that_their_classes_declare() -> None:
+    """Type checkers believe the declarations; Blender has its own."""
+    from facecap_addon.blender.properties import settings
+
+    plain = {"BOOLEAN": "bool", "INT": "int", "FLOAT": "float", "STRING": "str", "ENUM": "str"}
+    declared = 0
+    for node in ast.parse(Path(settings.__file__).read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for line in node.body:
+            if not isinstance(line, ast.AnnAssign):
+                continue
+            name, said = ast.unparse(line.target), ast.unparse(line.annotation)
+            made = getattr(settings, node.name).bl_rna.properties[name]
+            if made.type == "POINTER":
+                assert made.fixed_type.identifier == said.removeprefix("bpy.types.").removesuffix(" | None"), name
+            elif made.type == "COLLECTION":
+                assert said == f"bpy.types.bpy_prop_collection_idprop[{made.fixed_type.identifier}]"
+            else:
+                kind = plain[made.type]
+                array = getattr(made, "is_array", False)
+                assert said == (f"bpy.types.bpy_prop_array[{kind}]" if array else kind), name
+            declared += 1
+    assert declared > 60
+    with pytest.raises(TypeError, match=r"Wrong\.fps"):
+
+        @with_properties()
+        class Wrong:
+            fps: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import bpy
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from facecap_addon.blender import session, torch_there
 from facecap_addon.blender.operators.base import FacecapOperator
 from facecap_addon.blender.operators.solve import what_a_solve_lacks
+from facecap_addon.blender.panels.sidebar import FACECAP_PT_character
 from facecap_addon.errors import FacecapError
 from tests.blender.faces import make_face
 
@@ -32,6 +34,22 @@ def test_solve_is_offered_when_there_is_something_to_solve() -> None:
     assert not bpy.ops.facecap.solve.poll()
     settings.character = make_face()
     assert bpy.ops.facecap.solve.poll()
+
+
+def test_a_character_that_is_no_mesh_any_more_is_told_of() -> None:
+    """Convert makes a curve of it; the panel must be drawn all the same."""
+    bpy.ops.mesh.primitive_circle_add()
+    settings, character = bpy.context.scene.facecap, bpy.context.object
+    settings.video, settings.character = "//anything.mp4", character
+    bpy.ops.object.convert(target="CURVE")
+    assert character.type == "CURVE"
+    layout = MagicMock()
+    FACECAP_PT_character.draw_section(MagicMock(), layout, bpy.context)
+    labels = " ".join(call.kwargs["text"] for call in layout.column().label.call_args_list)
+    assert f"“{character.name}”, which is no mesh" in labels
+    settings.character = bpy.data.objects.new("Empty", None)
+    assert "Make Shape Keys" in what_a_solve_lacks(bpy.context)
+    assert not bpy.ops.facecap.solve.poll()
 
 
 def test_a_head_without_keys_can_be_chosen_and_is_offered_some() -> None:

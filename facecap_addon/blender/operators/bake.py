@@ -10,9 +10,11 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
+from ..present import scene_in, settings_in, settings_of, window_manager_in
+from ..properties.declare import EnumProperty, StringProperty, with_properties
 from ..properties.derive import choice_label, values_of
 from ..takes import add_take, choose_take, home_folder, kept_path, label_of, lines_about, made_from, take_file
-from .base import FacecapOperator
+from .base import FacecapOperator, OperatorReturn
 
 if TYPE_CHECKING:
     from ...takes.take import Take
@@ -22,25 +24,29 @@ _SAME_RATE = 1e-4
 _ITEMS: list[tuple[str, str, str]] = []
 
 
-class FACECAP_OT_bake(FacecapOperator, bpy.types.Operator):
-    bl_idname = "facecap.bake"
-    bl_label = "Bake"
-    bl_description = "Bake the take onto the character again with the settings above, without solving again"
-    bl_options = {"REGISTER", "UNDO"}
+class _TakeOperator(FacecapOperator):
+    """Mixin: an operator that works on the scene's take."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if session.job is not None:
             cls.poll_message_set("FaceCap is busy")
             return False
-        if not context.scene.facecap.result.take:
+        if not settings_in(context).result.take:
             cls.poll_message_set("Solve first")
             return False
         return True
 
-    def run(self, context: bpy.types.Context) -> set[str]:
-        lines = bake_result(context.scene, context.scene.facecap.character)
-        session.outcome = session.Outcome(True, lines, context.scene.facecap.result.take)
+
+class FACECAP_OT_bake(_TakeOperator, bpy.types.Operator):
+    bl_idname = "facecap.bake"
+    bl_label = "Bake"
+    bl_description = "Bake the take onto the character again with the settings above, without solving again"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        lines = bake_result(scene_in(context), settings_in(context).character)
+        session.outcome = session.Outcome(True, lines, settings_in(context).result.take)
         return {"FINISHED"}
 
 
@@ -62,7 +68,7 @@ def bake_take(
     from ..scene.animation.bake import BakeSettings, apply_take
     from ..scene.footage import scene_rate
 
-    settings = scene.facecap
+    settings = settings_of(scene)
     if character is None:
         raise FacecapError("There is no character to key.", "Pick the mesh that was solved, and bake.")
     take = load_take(take_file(settings.result) if path is None else path)
@@ -112,7 +118,7 @@ def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]
 
 def _takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
     """The scene's takes, latest first; Blender wants the texts to be kept alive."""
-    takes = context.scene.facecap.takes if context is not None else ()
+    takes = settings_in(context).takes if context is not None else ()
     _ITEMS[:] = [
         (str(index), label_of(takes[index]), "\n".join((*lines_about(takes[index]), takes[index].clip)))
         for index in reversed(range(len(takes)))
@@ -120,28 +126,27 @@ def _takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str,
     return _ITEMS
 
 
+@with_properties()
 class FACECAP_OT_choose_take(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.choose_take"
     bl_label = "Choose Take"
     bl_description = "Choose which of the scene's takes Bake Again, Filter, Refine and the exports use"
     bl_options = {"REGISTER", "UNDO"}
 
-    take: bpy.props.EnumProperty(name="Take", items=_takes)  # type: ignore[valid-type]
+    take: str = EnumProperty(name="Take", items=_takes)
 
-    def run(self, context: bpy.types.Context) -> set[str]:
-        choose_take(context.scene, int(self.take))
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        choose_take(scene_in(context), int(self.take))
         return {"FINISHED"}
 
 
-class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
+class FACECAP_OT_filter(_TakeOperator, bpy.types.Operator):
     bl_idname = "facecap.filter"
     bl_label = "Filter and Bake"
     bl_description = "Smooth the take and bake it; lips and lids stay closed, and the solve itself is not changed"
     bl_options = {"REGISTER", "UNDO"}
 
-    poll = FACECAP_OT_bake.poll  # pyright: ignore[reportAssignmentType]  a class method
-
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ...jobs.settings.filter import ENDING
         from ...jobs.settings.live import CurveFilterSettings
         from ...settings_schema import from_json
@@ -149,7 +154,7 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
         from ...takes.npz import load_take, save_take
         from ...takes.versions import ID, add_id, home_of, keep
 
-        scene, settings = context.scene, context.scene.facecap
+        scene, settings = scene_in(context), settings_in(context)
         # Filtered again, a take is filtered from the solve.
         path = made_from(take_file(settings.result), ENDING, "filtered")
         take = load_take(path)
@@ -175,24 +180,23 @@ class FACECAP_OT_filter(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
+@with_properties()
+class FACECAP_OT_bake_points(_TakeOperator, bpy.types.Operator):
     bl_idname = "facecap.bake_points"
     bl_label = "Bake Point Cache"
     bl_description = "Play the take as a point cache on the mesh; its shape keys stay free for corrections"
     bl_options = {"REGISTER", "UNDO"}
 
-    cache_format: bpy.props.EnumProperty(  # type: ignore[valid-type]
+    cache_format: str = EnumProperty(
         name="Format", items=[("PC2", "PC2", "Point Cache 2"), ("MDD", "MDD", "Lightwave's, with times")]
     )
 
-    poll = FACECAP_OT_bake.poll  # pyright: ignore[reportAssignmentType]  a class method
-
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ...takes.names import free_path
         from ...takes.npz import load_take
         from ..scene.animation.point_cache import bake_points
 
-        settings = context.scene.facecap
+        settings = settings_in(context)
         if settings.character is None:
             raise FacecapError("There is no character to move.", "Pick the mesh that was solved, and bake.")
         path = take_file(settings.result)
@@ -204,37 +208,38 @@ class FACECAP_OT_bake_points(FacecapOperator, bpy.types.Operator):
         start, take = settings.start_frame, load_take(path)
         if take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here
             solved = None
-        count = bake_points(settings.character, take, target, start_frame=start, scene=context.scene, solved=solved)
+        count = bake_points(settings.character, take, target, start_frame=start, scene=scene_in(context), solved=solved)
         session.outcome = session.Outcome(True, [f"{count} frames as a point cache: {target.name}"])
         return {"FINISHED"}
 
 
+@with_properties()
 class FACECAP_OT_export_points(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.export_points"
     bl_label = "Export Alembic or USD"
     bl_description = "Write the animated mesh, as it plays in the scene's range, with Blender's own exporter"
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default="*.abc;*.usd;*.usda;*.usdc", options={"HIDDEN"})  # type: ignore[valid-type]
+    filepath: str = StringProperty(subtype="FILE_PATH")
+    filter_glob: str = StringProperty(default="*.abc;*.usd;*.usda;*.usdc", options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if context.scene.facecap.character is None:
+        if settings_in(context).character is None:
             cls.poll_message_set("No character was chosen")
             return False
         return True
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        result = context.scene.facecap.result
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        result = settings_in(context).result
         name = Path(bpy.path.abspath(result.take)).with_suffix("").with_suffix(".abc").name
         self.filepath = str(home_folder(result) / name) if result.take else "face.abc"
-        context.window_manager.fileselect_add(self)
+        window_manager_in(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ..scene.animation.point_cache import export_mesh
 
-        character = context.scene.facecap.character
+        character = settings_in(context).character
         if character is None:
             raise FacecapError("There is no character to export.", "Pick the mesh that was solved.")
         export_mesh(context, character, Path(bpy.path.abspath(self.filepath)))

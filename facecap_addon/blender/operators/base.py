@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import bpy
 
@@ -11,8 +13,18 @@ from ...errors import FacecapError
 from .. import session
 from ..paths import user_folder
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
 
-class FacecapOperator:
+    _Operator = bpy.types.Operator  # what the classes are that mix it in
+else:
+    _Operator = object
+
+OperatorReturn: TypeAlias = "set[OperatorReturnItems]"
+"""How an operator's call ended."""
+
+
+class FacecapOperator(_Operator):
     """Mixin: implement `run(context)`; raise FacecapError for what the user can mend.
 
     Where somebody pressed a button, a failure is told in the button's section of the panel and in the status bar: error
@@ -22,17 +34,19 @@ class FacecapOperator:
     pressed = False
     """Whether a user started it, not a script."""
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         self.pressed = True
         return self.execute(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         return self.guarded(self.run, context)
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         raise NotImplementedError
 
-    def guarded(self, step, context: bpy.types.Context) -> set[str]:
+    def guarded(
+        self, step: Callable[[bpy.types.Context], OperatorReturn], context: bpy.types.Context
+    ) -> OperatorReturn:
         """Call `step(context)`; an exception becomes a message and {"CANCELLED"}."""
         try:
             before = session.outcome

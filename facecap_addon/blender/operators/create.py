@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -14,11 +14,16 @@ from ...jobs.settings.shape_keys import ShapeKeysSettings
 from ...settings_schema import from_json
 from .. import session
 from ..paths import work_folder
+from ..present import scene_in, settings_in, settings_of
 from ..properties.derive import values_of
 from ..takes import add_take, still_baked, take_file
 from .bake import bake_take
+from .base import OperatorReturn
 from .refine import show_picture
 from .solve import JobOperator, lines_of, object_of, scene_of, worker_job, write_rig
+
+if TYPE_CHECKING:
+    from ..properties.settings import FACECAP_PG_generate
 
 SHEET = "FaceCap shape keys"
 NAME_LENGTH = 40
@@ -34,11 +39,11 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
         """Start on the scene's character. Raises FacecapError."""
         character = _character(context)
         out = work_folder("shape keys")
-        request: dict[str, Any] = values_of(context.scene.facecap.keys, ShapeKeysSettings)
+        request: dict[str, Any] = values_of(settings_in(context).keys, ShapeKeysSettings)
         request |= {"character": str(exported(character, out)), "out": str(out), "blend": False}
         return worker_job(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         from ...rig.blendshapes import load_rig
         from ..scene.head.shape_keys import write_shape_keys
 
@@ -59,13 +64,13 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
         """Start on the scene's character. Raises FacecapError."""
         character = _character(context)
         out = work_folder("generated")
-        chosen = context.scene.facecap.generate
+        chosen = settings_in(context).generate
         request: dict[str, Any] = values_of(chosen, GenerateSettings)
         request |= {"expressions": ",".join(expressions_of(chosen)), "out": str(out)}
         request |= {"character": str(exported(character, out)), "blend": False}
         return worker_job(context, "generate", from_json(GenerateSettings, request), character)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         from ...takes.npz import load_take
 
         scene, obj = scene_of(job), object_of(job)
@@ -73,15 +78,15 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
             path = Path(str(facts["take"]))
             # What was solved is still what Bake Again bakes.
             add_take(scene, path, load_take(path), "generated", choose=False)
-            before = scene.facecap.bake.head
-            scene.facecap.bake.head = before if scene.facecap.generate.head else "none"
+            before = settings_of(scene).bake.head
+            settings_of(scene).bake.head = before if settings_of(scene).generate.head else "none"
             try:
                 lines, animated = bake_take(scene, obj, path)
             finally:
-                scene.facecap.bake.head = before
-            if scene.facecap.generate.loop:
+                settings_of(scene).bake.head = before
+            if settings_of(scene).generate.loop:
                 _loop(animated)
-            if scene.facecap.generate.as_strip:
+            if settings_of(scene).generate.as_strip:
                 _as_strips(animated, Path(str(facts["take"])).name.removesuffix(".take.npz"))
         else:
             lines = _play(scene, obj, Path(str(facts["points"])), 25.0)
@@ -99,7 +104,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start on the active mesh. Raises FacecapError."""
-        settings = context.scene.facecap
+        settings = settings_in(context)
         target = context.object
         if target is None or target.type != "MESH":
             raise FacecapError("No mesh is active.", "Select the mesh that shall follow.")
@@ -114,7 +119,7 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         job.take = motion
         return job
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         lines = _play(scene_of(job), object_of(job), Path(str(facts["points"])), float(str(facts["fps"])))
         session.outcome = session.Outcome(True, lines + lines_of(facts)[1:-1])
         return {"FINISHED"}
@@ -129,11 +134,11 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
     )
     bl_options = {"UNDO"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         self.pressed = True
         return self.execute(context)
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ...takes.names import free_path
         from ..scene.head.empties import follow_empties
 
@@ -142,13 +147,13 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
             raise FacecapError("No mesh is active.", "Select the empties, then the mesh that shall follow.")
         empties = [obj for obj in context.selected_objects if obj.type == "EMPTY"]
         path = free_path(work_folder("retargeted") / f"{bpy.path.clean_name(target.name)[:NAME_LENGTH]}.empties.pc2")
-        lines = follow_empties(context.scene, target, empties, path)
+        lines = follow_empties(scene_in(context), target, empties, path)
         session.outcome = session.Outcome(True, lines)
         self.report({"INFO"}, lines[0])
         return {"FINISHED"}
 
 
-def expressions_of(chosen: bpy.types.PropertyGroup) -> list[str]:
+def expressions_of(chosen: FACECAP_PG_generate) -> list[str]:
     """What is to be shown: the expression chosen, or the chain that is written down."""
     if chosen.use_chain:
         return [part.strip().lower() for part in chosen.chain.split(",") if part.strip()]
@@ -156,7 +161,7 @@ def expressions_of(chosen: bpy.types.PropertyGroup) -> list[str]:
 
 
 def _character(context: bpy.types.Context) -> bpy.types.Object:
-    character = context.scene.facecap.character
+    character = settings_in(context).character
     if character is None:
         raise FacecapError("No character was chosen.", "Pick the mesh of the head.")
     return character
@@ -174,7 +179,7 @@ def exported(obj: bpy.types.Object, folder: Path) -> Path:
 def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: float) -> list[str]:
     from ..scene.animation.point_cache import play_cache
 
-    start = scene.facecap.start_frame
+    start = settings_of(scene).start_frame
     target = points.with_suffix(".playing.pc2")
     frames = play_cache(obj, points, target, fps=fps, start_frame=start, scene=scene)
     return [f"{len(frames)} frames as a point cache: {target.name}"]

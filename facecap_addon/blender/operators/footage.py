@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ...errors import FacecapError
-from .base import FacecapOperator
+from ..present import scene_in, scene_with, settings_in, settings_of, window_manager_in
+from ..properties.declare import BoolProperty, StringProperty, with_properties
+from .base import FacecapOperator, OperatorReturn
+
+if TYPE_CHECKING:
+    from ..properties.settings import FACECAP_PG_scene
 
 _PATTERN = "*.mp4;*.mov;*.m4v;*.avi;*.mkv;*.webm;*.mpg;*.mpeg;*.mts;*.wmv;*.flv;*.png;*.jpg;*.jpeg;*.tif;*.tiff;*.exr"
 
@@ -16,7 +22,7 @@ _COPIED_AT_ONCE_S = 60.0
 
 def footage_path(context: bpy.types.Context) -> Path:
     """The scene's footage. Raises FacecapError if none was chosen or it is gone."""
-    given = context.scene.facecap.video
+    given = settings_in(context).video
     if not given:
         raise FacecapError("No footage was chosen.", "Import a video of a face first.")
     path = Path(bpy.path.abspath(given))
@@ -25,6 +31,7 @@ def footage_path(context: bpy.types.Context) -> Path:
     return path
 
 
+@with_properties()
 class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.import_footage"
     bl_label = "Import Footage"
@@ -33,28 +40,28 @@ class FACECAP_OT_import_footage(FacecapOperator, bpy.types.Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default=_PATTERN, options={"HIDDEN"})  # type: ignore[valid-type]
-    match_scene: bpy.props.BoolProperty(  # type: ignore[valid-type]
+    filepath: str = StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: str = StringProperty(default=_PATTERN, options={"HIDDEN"})
+    match_scene: bool = BoolProperty(
         name="Match Scene",
         description="Give the scene the footage's frame rate and length, and add its sound to the sequencer",
         default=True,
     )
-    show_beside: bpy.props.BoolProperty(  # type: ignore[valid-type]
+    show_beside: bool = BoolProperty(
         name="Show Footage",
         description="Show the playing footage beside the head",
         default=True,
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        window_manager_in(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def run(self, context: bpy.types.Context) -> set[str]:
-        footage = opened_footage(context.scene, self.filepath)
-        context.scene.facecap.video = self.filepath  # looks into it, too
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        footage = opened_footage(scene_in(context), self.filepath)
+        settings_in(context).video = self.filepath  # looks into it, too
         if self.match_scene:
-            _match(context.scene, footage)
+            _match(scene_in(context), footage)
         for note in footage.notes:
             self.report({"INFO"}, note)
         if self.show_beside:
@@ -68,15 +75,15 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
     bl_description = "Give the scene the footage's frame rate and length, and add its sound to the sequencer in sync"
     bl_options = {"REGISTER", "UNDO"}
 
-    def run(self, context: bpy.types.Context) -> set[str]:
-        settings = context.scene.facecap
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        settings = settings_in(context)
         footage_path(context)
-        footage = opened_footage(context.scene)
+        footage = opened_footage(scene_in(context))
         settings.facts = _facts(footage)
-        _match(context.scene, footage)
+        _match(scene_in(context), footage)
         from ..scene.camera_setup import PLATE
 
-        if context.scene.objects.get(PLATE) is not None:
+        if scene_in(context).objects.get(PLATE) is not None:
             _show(self, context, footage)
         return {"FINISHED"}
 
@@ -85,8 +92,8 @@ def opened_footage(scene: bpy.types.Scene, video: str = ""):
     """The scene's footage or another, an image sequence at the rate that was given. Raises FacecapError."""
     from ...footage.footage import open_footage
 
-    video = video or scene.facecap.video
-    return open_footage(Path(bpy.path.abspath(video)), fps=sequence_rate(scene.facecap, video))
+    video = video or settings_of(scene).video
+    return open_footage(Path(bpy.path.abspath(video)), fps=sequence_rate(settings_of(scene), video))
 
 
 def is_sequence(video: str) -> bool:
@@ -97,15 +104,15 @@ def is_sequence(video: str) -> bool:
     return bool(video) and (is_sequence_path(path) or "%" in path.name)
 
 
-def sequence_rate(settings: bpy.types.PropertyGroup, video: str = "") -> float | None:
+def sequence_rate(settings: FACECAP_PG_scene, video: str = "") -> float | None:
     """The frame rate given for an image sequence; None if none was given, or the footage is a video."""
     return settings.solve.fps if settings.solve.use_fps and is_sequence(video or settings.video) else None
 
 
-def refresh_facts(settings: bpy.types.PropertyGroup) -> None:
+def refresh_facts(settings: FACECAP_PG_scene) -> None:
     """Show the footage's facts anew, after its rate was changed."""
     if is_sequence(settings.video) and not settings.facts.startswith("! "):
-        settings.facts = _facts(opened_footage(settings.id_data))
+        settings.facts = _facts(opened_footage(scene_with(settings)))
 
 
 def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> None:
@@ -123,17 +130,17 @@ def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> Non
     if bpy.app.background or session.job is not None or footage.duration_s > _COPIED_AT_ONCE_S:
         operator.report({"INFO"}, "Show Footage and Camera shows it: Blender needs a copy that it can play")
     else:
-        bpy.ops.facecap.show_footage("INVOKE_DEFAULT")
+        bpy.ops.facecap.show_footage("INVOKE_DEFAULT")  # pyright: ignore[reportAttributeAccessIssue]  its own operator
 
 
-def look_into(settings: bpy.types.PropertyGroup) -> None:
+def look_into(settings: FACECAP_PG_scene) -> None:
     """Show what the scene's footage is, or what is wrong with it, and trim to all of it."""
     settings.use_trim = False
     settings.facts = ""
     if not settings.video:
         return
     try:
-        footage = opened_footage(settings.id_data)
+        footage = opened_footage(scene_with(settings))
     except FacecapError as error:
         settings.facts = f"! {error.what} {error.way_out}"
         return
@@ -156,7 +163,7 @@ def _facts(footage) -> str:
 def _match(scene: bpy.types.Scene, footage) -> None:
     from ..scene import footage as scene_footage
 
-    start = scene.facecap.start_frame
+    start = settings_of(scene).start_frame
     last_s = max(0.0, footage.duration_s - 1.0 / float(footage.frame_rate))
     if footage.has_audio:
         scene_footage.add_audio(scene, footage.paths[0], start_frame=start, offset_s=footage.audio_offset_s)

@@ -13,7 +13,7 @@ from ...errors import FacecapError
 from .. import session
 from ..torch_there import forget
 from ..worker_python import WorkerPython, worker_python
-from .base import FacecapOperator
+from .base import FacecapOperator, OperatorReturn
 
 _TIMEOUT_S = 60
 _PROBE = """
@@ -29,7 +29,7 @@ class FACECAP_OT_check_installation(FacecapOperator, bpy.types.Operator):
     bl_label = "Check Installation"
     bl_description = "See whether everything that solving needs is there, and how to get the rest"
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         report, complete = describe(probe(worker_python()))
         session.installation_report = report
         forget()

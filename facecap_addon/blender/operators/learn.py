@@ -13,7 +13,9 @@ from ...jobs.settings.train import TrainSettings
 from ...settings_schema import from_json
 from .. import session
 from ..paths import work_folder
+from ..present import settings_in, settings_of
 from ..properties.derive import FILE_CHOICE, values_of
+from .base import OperatorReturn
 from .refine import show_picture
 from .solve import JobOperator, lines_of, worker_job
 
@@ -30,13 +32,13 @@ class SetOperator(JobOperator):
         """Start what is `asked` of the scene's set. Raises FacecapError."""
         folder = set_folder(context)
         request = {"folder": str(folder), **_crop(context), **self.asked(context, folder)}
-        return worker_job(context, "dataset", from_json(DatasetSettings, request), context.scene.facecap.character)
+        return worker_job(context, "dataset", from_json(DatasetSettings, request), settings_in(context).character)
 
     def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """Of `DatasetSettings`, what this operator adds. Raises FacecapError."""
         return {}
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         session.outcome = session.Outcome(True, lines_of(facts))
         if facts.get("sheet"):
             show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
@@ -52,7 +54,7 @@ class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
 
     def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """The scene's take."""
-        return {"take": str(Path(bpy.path.abspath(context.scene.facecap.result.take)))}
+        return {"take": str(Path(bpy.path.abspath(settings_in(context).result.take)))}
 
 
 class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
@@ -66,7 +68,7 @@ class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
         """Drawings of the scene's character. Raises FacecapError without one."""
         from .create import exported
 
-        settings = context.scene.facecap
+        settings = settings_in(context)
         if settings.character is None:
             raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
         request: dict[str, Any] = {"draw_seconds": settings.learn.draw_seconds, "side": settings.learn.side}
@@ -89,7 +91,7 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
 
     needs_torch = True
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if event.type == "TIMER":
             show_picture(context, training_picture(context), LIVE_IMAGE)
         return super().modal(context, event)
@@ -99,34 +101,34 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
         folder = set_folder(context)
         if not (folder / "set.json").is_file():
             raise FacecapError("There is no training set yet.", "Add takes to it first.")
-        request: dict[str, Any] = values_of(context.scene.facecap.learn, TrainSettings) | {"folder": str(folder)}
-        if context.scene.facecap.learn.stills:
-            request["stills"] = bpy.path.abspath(context.scene.facecap.learn.stills)
-        return worker_job(context, "train", from_json(TrainSettings, request), context.scene.facecap.character)
+        request: dict[str, Any] = values_of(settings_in(context).learn, TrainSettings) | {"folder": str(folder)}
+        if settings_in(context).learn.stills:
+            request["stills"] = bpy.path.abspath(settings_in(context).learn.stills)
+        return worker_job(context, "train", from_json(TrainSettings, request), settings_in(context).character)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         session.outcome = session.Outcome(True, lines_of(facts))
         scene = job.scene.find(bpy.data.scenes)
         if scene is not None:  # the next solve uses it
-            scene.facecap.solve.method = FILE_CHOICE
-            scene.facecap.solve.method_file = str(facts["solver"])
+            settings_of(scene).solve.method = FILE_CHOICE
+            settings_of(scene).solve.method_file = str(facts["solver"])
         return {"FINISHED"}
 
 
 def _crop(context: bpy.types.Context) -> dict[str, str]:
-    learn = context.scene.facecap.learn
+    learn = settings_in(context).learn
     return {"crop": ",".join(f"{value:.4f}" for value in learn.crop)} if learn.use_crop else {}
 
 
 def set_folder(context: bpy.types.Context) -> Path:
     """Where the scene's training set lies."""
-    given = context.scene.facecap.learn.folder
+    given = settings_in(context).learn.folder
     return Path(bpy.path.abspath(given)) if given else work_folder("training set")
 
 
 def training_picture(context: bpy.types.Context) -> Path:
     """The picture that a training of the scene's set keeps up to date."""
-    learn = context.scene.facecap.learn
+    learn = settings_in(context).learn
     return set_folder(context) / f".{learn.network}-{learn.preset}.training" / "progress.png"
 
 

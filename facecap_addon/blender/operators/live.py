@@ -18,11 +18,12 @@ from ...settings_schema import from_json
 from .. import session
 from ..overlay import live_picture
 from ..paths import work_folder
+from ..present import scene_in, settings_in, view_layer_in, window_manager_in
 from ..properties.derive import values_of
 from ..takes import add_take
 from ..worker_python import worker_python
 from .bake import bake_result
-from .base import FacecapOperator, fault_message, name_of
+from .base import FacecapOperator, OperatorReturn, fault_message, name_of
 from .footage import footage_path
 from .solve import RIG_NAME
 
@@ -45,40 +46,40 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
             return False
         return True
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         self.pressed = True
         return self.guarded(self._start, context)
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         raise FacecapError(
             "Live capture needs Blender's window.", "From scripts, use `facecap live`; it writes recordings as takes."
         )
 
-    def _start(self, context: bpy.types.Context) -> set[str]:
+    def _start(self, context: bpy.types.Context) -> OperatorReturn:
         from ..scene.animation.bake import head_carrier
         from ..scene.animation.live_face import LivePuppet
         from ..scene.head.character import extract_rig
         from ..scene.head.parts import parts_of, with_keys
 
         session.outcome = None
-        obj = context.scene.facecap.character
+        obj = settings_in(context).character
         if obj is None:
             raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
         rig = extract_rig(obj)
-        parts = parts_of(obj, context.scene)
+        parts = parts_of(obj, scene_in(context))
         target = head_carrier(obj, bake_choice(context), parts).target
-        others, location = with_keys(parts, rig.channels), context.scene.facecap.live.location
+        others, location = with_keys(parts, rig.channels), settings_in(context).live.location
         self._puppet = LivePuppet(obj, rig.channels, target, location=location, parts=others)
         runner, picture = start_live(context, rig)
-        scene, character = session.Handle.of(context.scene), session.Handle.of(obj)
+        scene, character = session.Handle.of(scene_in(context)), session.Handle.of(obj)
         session.live = session.Live(runner, scene, character, picture_path=picture)
         live_picture.show(True)
-        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        self._timer = window_manager_in(context).event_timer_add(POLL_S, window=context.window)
+        window_manager_in(context).modal_handler_add(self)
         session.redraw()
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         live = session.live
         if live is None:  # ended elsewhere: the add-on was disabled, or another file is being loaded
             return self._finish(context)
@@ -144,7 +145,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
             live.problems.append(f"The scene is gone. The recording is {take}")
             return
         self._puppet.take_back()  # where the character rests is what its keys are relative to
-        context.view_layer.update()
+        view_layer_in(context).update()
         try:
             remember_take(scene, take)
             lines = bake_result(scene, live.character.find(bpy.data.objects), take)
@@ -155,10 +156,10 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         live.note = f"Recorded: {lines[0]}"
         bpy.ops.ed.undo_push(message="FaceCap recording")
 
-    def _finish(self, context: bpy.types.Context) -> set[str]:
+    def _finish(self, context: bpy.types.Context) -> OperatorReturn:
         """The only way out: no timer, process or foreign face stays behind."""
         if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
+            window_manager_in(context).event_timer_remove(self._timer)
             self._timer = None
             live_picture.show(False)
             with contextlib.suppress(ReferenceError):  # the character was deleted meanwhile
@@ -181,7 +182,7 @@ class FACECAP_OT_live_neutral(_LiveControl, bpy.types.Operator):
     bl_label = "Set Neutral Pose"
     bl_description = "Take the present face as relaxed, and the present head position as the character's own"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         _tell(b"n")
         return {"FINISHED"}
 
@@ -191,7 +192,7 @@ class FACECAP_OT_live_record(_LiveControl, bpy.types.Operator):
     bl_label = "Record"
     bl_description = "Start recording, or stop and bake the recording to a new action"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         live = session.live
         recording = live is not None and live.face is not None and live.face.recording
         _tell(b"s" if recording else b"r")
@@ -203,7 +204,7 @@ class FACECAP_OT_live_stop(_LiveControl, bpy.types.Operator):
     bl_label = "Stop Live"
     bl_description = "End live capture; a running recording is kept (Esc)"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         if session.live is not None:
             stop(session.live)
         return {"FINISHED"}
@@ -215,7 +216,7 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     from ...jobs.runtime.runner import ProcessRunner
     from ...rig.blendshapes import save_rig
 
-    live = context.scene.facecap.live
+    live = settings_in(context).live
     folder = work_folder("live")
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / RIG_NAME) as temporary:
@@ -246,7 +247,7 @@ def bake_choice(context: bpy.types.Context) -> Any:
     """What the head's pose moves, as the Bake section says."""
     from ..scene.animation.bake import BakeSettings
 
-    bake = context.scene.facecap.bake
+    bake = settings_in(context).bake
     return BakeSettings(head=bake.head, armature=bake.armature, bone=bake.bone)
 
 

@@ -12,9 +12,11 @@ from ...errors import FacecapError
 from ...jobs.settings.refine import ENDING, LIVE_NAME, RefineSettings
 from ...settings_schema import from_json
 from .. import session
+from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.derive import values_of
 from ..takes import home_folder, made_from, take_file
 from ..worker_python import worker_python
+from .base import OperatorReturn
 from .solve import JobOperator, job_of
 
 if TYPE_CHECKING:
@@ -34,14 +36,14 @@ class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
     needs_take, needs_torch = "Solve first", True
     kind = "refined"
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if event.type == "TIMER":
             show_live(context)
         return super().modal(context, event)
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start a refinement of the scene's solve. Raises FacecapError."""
-        return job_of(context, start_refining(context), context.scene.facecap.character)
+        return job_of(context, start_refining(context), settings_in(context).character)
 
 
 def start_refining(context: bpy.types.Context) -> ProcessRunner:
@@ -51,8 +53,8 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
     from ...takes.versions import home_of
     from ..scene.cameras import write_cameras
 
-    scene = context.scene
-    settings = scene.facecap
+    scene = scene_in(context)
+    settings = settings_of(scene)
     if settings.character is None:
         raise FacecapError("No character was chosen.", "Pick the mesh that was solved.")
     # Refined again, a solve is refined from its beginning.
@@ -86,7 +88,7 @@ def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
     first, last = scene.frame_start, scene.frame_end
     if scene.use_preview_range:
         first, last = scene.frame_preview_start, scene.frame_preview_end
-    frames = scene_frames(take, scene, scene.facecap.start_frame)
+    frames = scene_frames(take, scene, settings_of(scene).start_frame)
     inside = np.flatnonzero((frames >= first - 0.5) & (frames <= last + 0.5))
     if not len(inside):
         raise FacecapError("The timeline's range holds no frame of the solve.", "Set the range over the keys.")
@@ -95,7 +97,7 @@ def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
 
 def show_live(context: bpy.types.Context) -> None:
     """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
-    result = context.scene.facecap.result
+    result = settings_in(context).result
     take = Path(bpy.path.abspath(result.take))
     path = home_folder(result) / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
     show_picture(context, path, LIVE_IMAGE)
@@ -117,10 +119,11 @@ def show_picture(context: bpy.types.Context, path: Path, name: str) -> None:
         image.filepath = str(path)
         image.reload()
     image["facecap_changed"] = str(changed)
-    for window in context.window_manager.windows:
+    for window in window_manager_in(context).windows:
         for area in window.screen.areas:
-            if area.type == "IMAGE_EDITOR" and _is_free(area.spaces.active.image):
-                area.spaces.active.image = image
+            editor = area.spaces.active
+            if isinstance(editor, bpy.types.SpaceImageEditor) and _is_free(editor.image):
+                editor.image = image
                 area.tag_redraw()
 
 

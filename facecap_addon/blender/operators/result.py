@@ -7,8 +7,9 @@ from pathlib import Path
 import bpy
 
 from ...errors import FacecapError
+from ..present import settings_in
 from ..takes import home_folder
-from .base import FacecapOperator
+from .base import FacecapOperator, OperatorReturn
 
 
 class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
@@ -16,8 +17,8 @@ class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
     bl_label = "Open Report"
     bl_description = "Show the report in the web browser: contact sheet, curves, errors"
 
-    def run(self, context: bpy.types.Context) -> set[str]:
-        path = _existing(context.scene.facecap.result.report, "report")
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        path = _existing(settings_in(context).result.report, "report")
         bpy.ops.wm.url_open(url=path.as_uri())
         return {"FINISHED"}
 
@@ -27,8 +28,8 @@ class FACECAP_OT_open_folder(FacecapOperator, bpy.types.Operator):
     bl_label = "Open Folder"
     bl_description = "Show the folder with the take, the Live Link CSV and the preview video"
 
-    def run(self, context: bpy.types.Context) -> set[str]:
-        bpy.ops.wm.path_open(filepath=str(home_folder(context.scene.facecap.result)))
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        bpy.ops.wm.path_open(filepath=str(home_folder(settings_in(context).result)))
         return {"FINISHED"}
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from .. import session
 from ..paths import job_folder
+from ..present import scene_in, settings_in, settings_of
+from .base import OperatorReturn
 from .footage import footage_path, opened_footage
 from .solve import JobOperator, scene_of, worker_job
+
+if TYPE_CHECKING:
+    from ..properties.settings import FACECAP_PG_scene
 
 
 class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
@@ -23,10 +28,10 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         return self.guarded(lambda context: {"FINISHED"} if show_if_ready(context) else self._start(context), context)
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         return {"FINISHED"} if show_if_ready(context) else super().run(context)
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
@@ -34,17 +39,17 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
         from ..scene.footage import scene_rate
 
         video = footage_path(context)
-        footage = _as_solved(context.scene)
+        footage = _as_solved(scene_in(context))
         settings = ProxySettings(
             video=video,
             out=job_folder(video),
-            rate=scene_rate(context.scene),
+            rate=scene_rate(scene_in(context)),
             fps=float(footage.frame_rate) if footage.kind == "sequence" else None,
             upside_down=footage.upside_down,
         )
-        return worker_job(context, "proxy", settings, context.scene.facecap.character)
+        return worker_job(context, "proxy", settings, settings_in(context).character)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         scene = scene_of(job)
         show(scene, Path(str(facts["path"])), opened_footage(scene).size_px)
         session.outcome = session.Outcome(True, [str(facts["note"])])
@@ -56,7 +61,7 @@ def show_if_ready(context: bpy.types.Context) -> bool:
     from ...jobs.steps.proxy import rate_of, ready_footage
     from ..scene.footage import scene_rate
 
-    scene = context.scene
+    scene = scene_in(context)
     video = footage_path(context)
     footage = _as_solved(scene)
     ready = ready_footage(footage, job_folder(video), rate_of(scene_rate(scene)))
@@ -71,7 +76,7 @@ def show(scene: bpy.types.Scene, video: Path, size_px: tuple[int, int]) -> None:
     from ..scene.camera_setup import add_camera, add_plate
     from ..scene.footage import load_clip, show_in_clip_editors
 
-    settings = scene.facecap
+    settings = settings_of(scene)
     start = settings.start_frame
     take = _take_of_footage(settings)
     show_in_clip_editors(load_clip(video, start_frame=start))
@@ -82,13 +87,13 @@ def show(scene: bpy.types.Scene, video: Path, size_px: tuple[int, int]) -> None:
 
 def _as_solved(scene: bpy.types.Scene) -> Any:
     """The scene's footage, turned over if its solve found it upside down. Raises FacecapError."""
-    take = _take_of_footage(scene.facecap)
+    take = _take_of_footage(settings_of(scene))
     return replace(
         opened_footage(scene), upside_down=take is not None and bool(take.provenance.get("upside_down", False))
     )
 
 
-def _take_of_footage(settings: bpy.types.PropertyGroup) -> Any:
+def _take_of_footage(settings: FACECAP_PG_scene) -> Any:
     """The scene's take if it was solved from the scene's footage, else None."""
     from ...takes.npz import load_take
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -16,18 +16,21 @@ from ...jobs.steps.result import SolveResult
 from ...settings_schema import from_json
 from .. import session
 from ..paths import job_folder
+from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.derive import values_of
+from ..scene.objects import key_blocks_of
 from ..takes import add_take, kept_path, made_from, take_file
 from ..torch_there import what_torch_lacks
 from ..worker_python import worker_python
 from .bake import bake_result
-from .base import FacecapOperator, fault_message, name_of
+from .base import FacecapOperator, OperatorReturn, fault_message, name_of
 from .footage import footage_path, sequence_rate
 
 if TYPE_CHECKING:
     from ...jobs.runtime.runner import ProcessRunner
     from ...rig.blendshapes import BlendshapeRig
     from ...takes.take import Take
+    from ..properties.settings import FACECAP_PG_scene
 
 POLL_S = 0.1
 RIG_NAME = "character.rig.npz"
@@ -46,7 +49,7 @@ class JobOperator(FacecapOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if cls.needs_take and not context.scene.facecap.result.take:
+        if cls.needs_take and not settings_in(context).result.take:
             cls.poll_message_set(cls.needs_take)
             return False
         lacking = what_torch_lacks() if cls.needs_torch else ""
@@ -58,11 +61,11 @@ class JobOperator(FacecapOperator):
             return False
         return True
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         self.pressed = True
         return self.guarded(self._start, context)
 
-    def run(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
         """Solve and wait: from scripts and in background mode."""
         session.job = job = self.new_job(context)
         try:
@@ -71,11 +74,12 @@ class JobOperator(FacecapOperator):
             session.end_job()
         return self._apply(job, facts)
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         job = session.job
         if job is None:  # ended elsewhere: the add-on was disabled, or another file is being loaded
             return self._finish(context, {"CANCELLED"})
-        if event.type == "ESC" and event.value == "PRESS" and not context.screen.is_animation_playing:
+        playing = context.screen is not None and context.screen.is_animation_playing  # then Esc ends that
+        if event.type == "ESC" and event.value == "PRESS" and not playing:
             stop(job)
             session.redraw()
             return {"RUNNING_MODAL"}
@@ -101,15 +105,15 @@ class JobOperator(FacecapOperator):
         """Start the job. Raises FacecapError."""
         raise NotImplementedError
 
-    def _start(self, context: bpy.types.Context) -> set[str]:
+    def _start(self, context: bpy.types.Context) -> OperatorReturn:
         session.outcome = None
         session.job = self.new_job(context)
-        self._timer = context.window_manager.event_timer_add(POLL_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        self._timer = window_manager_in(context).event_timer_add(POLL_S, window=context.window)
+        window_manager_in(context).modal_handler_add(self)
         session.redraw()
         return {"RUNNING_MODAL"}
 
-    def _conclude(self, context: bpy.types.Context, job: session.Job) -> set[str]:
+    def _conclude(self, context: bpy.types.Context, job: session.Job) -> OperatorReturn:
         error = job.runner.error
         if error is None:
             assert job.runner.result is not None
@@ -124,17 +128,17 @@ class JobOperator(FacecapOperator):
             self.fail(error.what, error.way_out)
         return {"CANCELLED"}
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> set[str]:
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         scene = scene_of(job)
         remember(scene, SolveResult.from_json(facts), self.kind)
         lines = bake_result(scene, object_of(job))
-        session.outcome = session.Outcome(True, lines, scene.facecap.result.take)
+        session.outcome = session.Outcome(True, lines, settings_of(scene).result.take)
         return {"FINISHED"}
 
-    def _finish(self, context: bpy.types.Context, verdict: set[str]) -> set[str]:
+    def _finish(self, context: bpy.types.Context, verdict: OperatorReturn) -> OperatorReturn:
         """The only way out of a modal solve: no timer, process or half-drawn progress stays behind."""
         if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
+            window_manager_in(context).event_timer_remove(self._timer)
             self._timer = None
         session.end_job()
         session.redraw()
@@ -161,13 +165,12 @@ class FACECAP_OT_solve(JobOperator, bpy.types.Operator):
 
 def what_a_solve_lacks(context: bpy.types.Context) -> str:
     """What has to be chosen before a solve can start; "" if everything is there."""
-    settings = context.scene.facecap
+    settings = settings_in(context)
     if not settings.video:
         return "No footage was chosen: import a video of a face first"
     if settings.character is None:
         return "No character was chosen: pick the mesh that has the facial shape keys"
-    keys = settings.character.data.shape_keys
-    if keys is None or len(keys.key_blocks) < 2:
+    if len(key_blocks_of(settings.character)) < 2:
         return "The character has no shape keys yet: Make Shape Keys gives it some"
     return what_torch_lacks() if settings.solve.method == "deep" else ""
 
@@ -181,7 +184,7 @@ class FACECAP_OT_cancel(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return session.job is not None and not session.job.cancelling
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         if session.job is not None:
             stop(session.job)
         return {"FINISHED"}
@@ -189,12 +192,12 @@ class FACECAP_OT_cancel(bpy.types.Operator):
 
 def new_job(context: bpy.types.Context) -> session.Job:
     """Start a solve of the present scene. Raises FacecapError."""
-    return job_of(context, start_worker(context), context.scene.facecap.character)
+    return job_of(context, start_worker(context), settings_in(context).character)
 
 
-def job_of(context: bpy.types.Context, runner: Any, obj: bpy.types.Object | None) -> session.Job:
+def job_of(context: bpy.types.Context, runner: ProcessRunner, obj: bpy.types.Object | None) -> session.Job:
     """A running worker as the job of the present scene and an object."""
-    return session.Job(runner, session.Handle.of(context.scene), session.Handle.of(obj))
+    return session.Job(runner, session.Handle.of(scene_in(context)), session.Handle.of(obj))
 
 
 def scene_of(job: session.Job) -> bpy.types.Scene:
@@ -204,7 +207,7 @@ def scene_of(job: session.Job) -> bpy.types.Scene:
         raise FacecapError(
             f"The scene “{job.scene.name}” was deleted meanwhile.", "What was found is kept in the job's folder."
         )
-    return cast("bpy.types.Scene", scene)
+    return scene
 
 
 def object_of(job: session.Job) -> bpy.types.Object:
@@ -215,7 +218,7 @@ def object_of(job: session.Job) -> bpy.types.Object:
             f"“{job.character.name}” was deleted meanwhile, so there is nothing to key.",
             "Pick another mesh with the same shape keys, and Bake Again.",
         )
-    return cast("bpy.types.Object", obj)
+    return obj
 
 
 def start_worker(context: bpy.types.Context) -> ProcessRunner:
@@ -224,8 +227,8 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     from ..scene.animation.action import check_animatable
     from ..scene.head.character import extract_rig
 
-    scene = context.scene
-    settings = scene.facecap
+    scene = scene_in(context)
+    settings = settings_of(scene)
     video = footage_path(context)
     if settings.character is None:
         raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
@@ -257,7 +260,7 @@ def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
     return path
 
 
-def take_to_merge_into(settings: bpy.types.PropertyGroup, video: Path, rig: BlendshapeRig) -> Path | None:
+def take_to_merge_into(settings: FACECAP_PG_scene, video: Path, rig: BlendshapeRig) -> Path | None:
     """The scene's take, if it is one of this footage and this character; a filtered one is merged into unfiltered."""
     from ...jobs.settings.filter import ENDING
     from ...jobs.steps.provenance import origin_in
@@ -279,7 +282,7 @@ def worker_job(context: bpy.types.Context, name: str, settings: Any, obj: bpy.ty
     from ...jobs.runtime.runner import ProcessRunner
 
     python = worker_python()
-    runner: ProcessRunner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
+    runner = ProcessRunner(name, settings, python=python.executable, sys_path=python.sys_path)
     return job_of(context, runner, obj)
 
 

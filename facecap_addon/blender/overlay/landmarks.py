@@ -10,6 +10,8 @@ import bpy
 
 from ... import errors
 from .. import session
+from ..present import scene_in, settings_in, settings_of, system_preferences
+from ..scene.objects import mesh_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,9 +54,9 @@ def landmark_positions(obj: bpy.types.Object, embedding_path: Path) -> NDArray[n
 
     dots = _loaded(obj, embedding_path)
     shown = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = shown.data
-    if len(mesh.vertices) != len(obj.data.vertices):  # a modifier made another surface: the unposed keys are next best
-        mesh = obj.data
+    mesh = mesh_of(shown)
+    if len(mesh.vertices) != len(mesh_of(obj).vertices):  # a modifier made another surface: unposed keys are next best
+        mesh = mesh_of(obj)
     if dots is None or (len(dots.corners) and dots.corners.max() >= len(mesh.vertices)):
         return None
     flat = np.empty(len(mesh.vertices) * 3, np.float32)
@@ -66,7 +68,7 @@ def landmark_positions(obj: bpy.types.Object, embedding_path: Path) -> NDArray[n
 
 def embedding_path(scene: bpy.types.Scene) -> Path | None:
     """Where the scene's latest solve keeps the landmarks of its character, if it is still there."""
-    stored = scene.facecap.result.embedding
+    stored = settings_of(scene).result.embedding
     path = Path(bpy.path.abspath(stored)) if stored else None
     return path if path is not None and path.is_file() else None
 
@@ -89,9 +91,9 @@ def _loaded(obj: bpy.types.Object, path: Path) -> Dots | None:
     from ...rig.embedding import load_embedding
 
     modified_s = path.stat().st_mtime
-    if _dots is None or (_dots.mesh, _dots.path, _dots.modified_s) != (obj.data.name, path, modified_s):
+    mesh = mesh_of(obj)
+    if _dots is None or (_dots.mesh, _dots.path, _dots.modified_s) != (mesh.name, path, modified_s):
         embedding = load_embedding(path)
-        mesh = obj.data
         mesh.calc_loop_triangles()
         flat = np.empty(len(mesh.loop_triangles) * 3, np.int32)
         mesh.loop_triangles.foreach_get("vertices", flat)
@@ -102,17 +104,17 @@ def _loaded(obj: bpy.types.Object, path: Path) -> Dots | None:
         if len(chosen) and chosen.max() >= len(triangles):
             return None
         _dots = Dots(
-            obj.data.name, path, modified_s, triangles[chosen].astype(np.int64), embedding.barycentric[embedding.valid]
+            mesh.name, path, modified_s, triangles[chosen].astype(np.int64), embedding.barycentric[embedding.valid]
         )
     return _dots
 
 
 def _draw() -> None:
-    settings = bpy.context.scene.facecap
+    settings = settings_in(bpy.context)
     if settings.character is None or not settings.show_landmarks:
         return
     try:
-        path = embedding_path(bpy.context.scene)
+        path = embedding_path(scene_in(bpy.context))
         points = None if path is None else landmark_positions(settings.character, path)
     except (errors.FacecapError, OSError):
         return  # the file was removed or is damaged: nothing to show, and a draw callback must not raise
@@ -126,10 +128,10 @@ def _draw() -> None:
     except ValueError:  # before 4.5 any shader could draw points
         shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     gpu.state.blend_set("ALPHA")
-    gpu.state.point_size_set(_SIZE_PX * bpy.context.preferences.system.ui_scale)
+    gpu.state.point_size_set(_SIZE_PX * system_preferences().ui_scale)
     shader.bind()
     shader.uniform_float("color", _COLOR)
-    batch_for_shader(shader, "POINTS", {"pos": points}).draw(shader)
+    batch_for_shader(shader, "POINTS", {"pos": points.tolist()}).draw(shader)
     gpu.state.point_size_set(1.0)
     gpu.state.blend_set("NONE")
 

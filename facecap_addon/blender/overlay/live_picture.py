@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .. import session
+from ..present import system_preferences
 
 if TYPE_CHECKING:
+    import gpu
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,7 +20,7 @@ _WIDTH_PX, _MARGIN_PX, _TEXT_PX = 240, 16, 12
 _EVERY_S = 0.1
 _handle: object | None = None
 _read_s = 0.0
-_texture: tuple[int, object] | None = None
+_texture: tuple[int, gpu.types.GPUTexture] | None = None
 
 
 def headline(live: session.Live) -> str:
@@ -83,7 +85,7 @@ def _draw() -> None:
     import gpu
     from gpu_extras.presets import draw_texture_2d
 
-    scale = bpy.context.preferences.system.ui_scale
+    scale = system_preferences().ui_scale
     margin = _MARGIN_PX * scale
     left = margin + _toolbar_width()
     if live.picture is not None:
@@ -99,13 +101,15 @@ def _draw() -> None:
 
 def _toolbar_width() -> int:
     """Pixels that the toolbar covers of the viewport's left side."""
-    if not bpy.context.preferences.system.use_region_overlap:
+    if not system_preferences().use_region_overlap:
         return 0
-    tools = [region for region in bpy.context.area.regions if region.type == "TOOLS" and region.alignment == "LEFT"]
+    area = bpy.context.area
+    regions = () if area is None else area.regions
+    tools = [region for region in regions if region.type == "TOOLS" and region.alignment == "LEFT"]
     return tools[0].width if tools and tools[0].width > 1 else 0
 
 
-def _texture_of(picture: NDArray[np.uint8]):
+def _texture_of(picture: NDArray[np.uint8]) -> gpu.types.GPUTexture:
     global _texture
     import gpu
 

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from .. import session
 from ..torch_there import what_torch_lacks
 from .text import wrapped
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
 
-class FacecapPanel:
-    """Mixin: a section of the FaceCap tab."""
+    _Panel = bpy.types.Panel  # what the classes are that mix it in
+else:
+    _Panel = object
+
+
+class FacecapPanel(_Panel):
+    """Mixin: a section of the FaceCap tab. Implement `draw_section`."""
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceCap"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        if self.layout is not None:
+            self.draw_section(self.layout, context)
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        """Fill the section."""
+        raise NotImplementedError
 
 
 def with_names(layout: bpy.types.UILayout) -> bpy.types.UILayout:
@@ -30,7 +47,7 @@ def while_idle(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     return with_names(layout)
 
 
-def draw_button(layout: bpy.types.UILayout, operator: str, icon: str) -> None:
+def draw_button(layout: bpy.types.UILayout, operator: str, icon: IconItems) -> None:
     """The button that a section is there for."""
     row = layout.row()
     row.scale_y = 1.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..present import settings_in
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
 
 
@@ -11,7 +12,7 @@ def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What can be done with a head that has no shape keys."""
     layout.label(text="No shape keys yet", icon="SHAPEKEY_DATA")
     column = with_names(layout.column())
-    keys = context.scene.facecap.keys
+    keys = settings_in(context).keys
     for name in ("strength", "symmetric", "contact"):
         column.prop(keys, name)
     draw_button(layout, "facecap.make_keys", "SHAPEKEY_DATA")
@@ -23,9 +24,9 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
     bl_order = 8
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = while_idle(self.layout)
-        chosen = context.scene.facecap.generate
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        chosen = settings_in(context).generate
         column = layout.column()
         if chosen.use_chain:
             column.prop(chosen, "chain")
@@ -48,10 +49,10 @@ class FACECAP_PT_generate_advanced(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_generate"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        column = while_idle(self.layout).column()
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        column = while_idle(layout).column()
         for name in ("variation", "motion", "as_strip"):
-            column.prop(context.scene.facecap.generate, name)
+            column.prop(settings_in(context).generate, name)
 
 
 class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
@@ -59,9 +60,9 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
     bl_order = 9
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = while_idle(self.layout)
-        chosen = context.scene.facecap.retarget
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        chosen = settings_in(context).retarget
         column = layout.column()
         for name in ("head", "scale"):
             column.prop(chosen, name)
@@ -75,9 +76,9 @@ class FACECAP_PT_retarget_advanced(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_retarget"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = while_idle(self.layout)
-        chosen = context.scene.facecap.retarget
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        chosen = settings_in(context).retarget
         layout.prop(chosen, "kernel")
         draw_optional(layout, chosen, "sigma_mm", "Width (mm)")
         layout.prop(chosen, "reach")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...learn.networks.registry import NETWORKS
+from ..present import settings_in
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle
 
 
@@ -13,9 +14,9 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
     bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = while_idle(self.layout)
-        learn = context.scene.facecap.learn
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        learn = settings_in(context).learn
         layout.prop(learn, "folder")
         row = layout.row(align=True)
         row.operator("facecap.add_to_set", icon="ADD")
@@ -43,9 +44,9 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_learn"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = while_idle(self.layout)
-        learn = context.scene.facecap.learn
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        learn = settings_in(context).learn
         draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()
         for name in ("patience", "mirror", "halves", "affine", "stabilise", "compare", "int8", "precision", "device"):

@@ -7,6 +7,7 @@ import bpy
 from ...takes.filters.options import FilterChoice
 from .. import session
 from ..overlay.live_picture import headline
+from ..present import settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.smoothing import SLIDING
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle
@@ -18,13 +19,12 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
     bl_order = 7
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         if session.live is not None:
             _draw_running(layout, context, session.live)
             return
         while_idle(layout)
-        live = context.scene.facecap.live
+        live = settings_in(context).live
         column = layout.column()
         column.row().prop(live, "kind", expand=True)
         if live.kind == "camera":
@@ -63,9 +63,9 @@ class FACECAP_PT_live_advanced(FacecapPanel, bpy.types.Panel):
     def poll(cls, context: bpy.types.Context) -> bool:
         return session.live is None
 
-    def draw(self, context: bpy.types.Context) -> None:
-        column = while_idle(self.layout).column()
-        live = context.scene.facecap.live
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        column = while_idle(layout).column()
+        live = settings_in(context).live
         column.prop(live, "filter")
         if live.filter in SLIDING:
             column.prop(live, "cutoff_hz")

@@ -10,8 +10,10 @@ from .. import session
 from ..operators.footage import is_sequence
 from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
+from ..present import scene_in, settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.smoothing import SLIDING
+from ..scene.objects import key_blocks_of
 from ..takes import label_of, lines_about
 from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle, with_names
 from .create import draw_bare
@@ -22,9 +24,8 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
     bl_label = "Footage"
     bl_order = 0
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        settings = context.scene.facecap
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        settings = settings_in(context)
         if not settings.video:
             row = layout.row()
             row.scale_y = 1.4
@@ -60,9 +61,8 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
     bl_label = "Character"
     bl_order = 1
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        settings = context.scene.facecap
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        settings = settings_in(context)
         row = layout.row(align=True)
         row.prop(settings, "character", text="", icon="MESH_DATA")
         obj = settings.character
@@ -75,20 +75,20 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
         from ..scene.head.character import character_notes, checked_mesh
 
         try:
-            mesh = checked_mesh(obj)
+            checked_mesh(obj)
             notes = character_notes(obj)
         except FacecapError as error:
-            if obj.data.shape_keys is None and len(obj.data.polygons):
+            if isinstance(obj.data, bpy.types.Mesh) and obj.data.shape_keys is None and len(obj.data.polygons):
                 draw_bare(layout, context)
             else:
                 wrapped(layout, context, f"{error.what} {error.way_out}", icon="ERROR")
             return
-        names = [block.name for block in mesh.shape_keys.key_blocks[1:]]
+        names = [block.name for block in key_blocks_of(obj)[1:]]
         column = layout.column(align=True)
         column.label(text=_keys_text(names), icon="SHAPEKEY_DATA")
         for note in notes:
             wrapped(column, context, note, icon="INFO")
-        if embedding_path(context.scene) is None:
+        if embedding_path(scene_in(context)) is None:
             wrapped(column, context, "Landmarks appear after the first solve", icon="BLANK1")
         else:
             layout.prop(settings, "show_landmarks", toggle=True, icon="STICKY_UVS_DISABLE")
@@ -98,8 +98,7 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
     bl_label = "Solve"
     bl_order = 2
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         job = session.job
         if job is not None:
             column = layout.column(align=True)
@@ -122,9 +121,9 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_solve"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = while_idle(self.layout)
-        solve = context.scene.facecap.solve
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        solve = settings_in(context).solve
         for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
             draw_optional(layout, solve, name, heading)
         column = layout.column()
@@ -140,10 +139,10 @@ class FACECAP_PT_solve_advanced(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_solve_options"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        column = while_idle(self.layout).column()
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        column = while_idle(layout).column()
         for name in ("prior", "adapt", "gaze"):
-            column.prop(context.scene.facecap.solve, name)
+            column.prop(settings_in(context).solve, name)
 
 
 class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
@@ -153,16 +152,15 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(context.scene.facecap.result.take)
+        return bool(settings_in(context).result.take)
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.active = session.job is None
         draw_button(layout, "facecap.refine", "SHADING_RENDERED")
         draw_torch(layout, context)
         draw_failure(layout, context, "facecap.refine")
         with_names(layout)
-        refine = context.scene.facecap.refine
+        refine = settings_in(context).refine
         column = layout.column()
         for name in ("use_timeline", "infill", "infill_frames", "camera_collection"):
             column.prop(refine, name)
@@ -173,9 +171,9 @@ class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_refine"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = with_names(self.layout)
-        refine = context.scene.facecap.refine
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        with_names(layout)
+        refine = settings_in(context).refine
         column = layout.column()
         for name in ("temporal", "reestimate", "schedule", "albedo", "looks", "network", "picture", "prior"):
             column.prop(refine, name)
@@ -189,9 +187,9 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
     bl_label = "Bake"
     bl_order = 4
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = with_names(self.layout)
-        settings = context.scene.facecap
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        with_names(layout)
+        settings = settings_in(context)
         bake = settings.bake
         column = layout.column()
         column.prop(bake, "mode", text="")
@@ -222,9 +220,9 @@ class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_bake"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = with_names(self.layout)
-        chosen = context.scene.facecap.filter
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        with_names(layout)
+        chosen = settings_in(context).filter
         if chosen.filter in SLIDING:
             layout.prop(chosen, "smoothing", slider=True)
         layout.operator("facecap.filter", icon="SMOOTHCURVE")
@@ -235,9 +233,9 @@ class FACECAP_PT_filter_advanced(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_filter"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
-        column = with_names(self.layout).column()
-        chosen = context.scene.facecap.filter
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        column = with_names(layout).column()
+        chosen = settings_in(context).filter
         column.prop(chosen, "filter")
         names = {"hybrid": ("cutoff_hz", "radius", "order"), "one-euro": ("cutoff_hz",), "median": ("radius",)}
         for name in names.get(chosen.filter, ()):
@@ -250,13 +248,12 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(context.scene.facecap.result.take)
+        return bool(settings_in(context).result.take)
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        result = context.scene.facecap.result
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        result = settings_in(context).result
         row = layout.row()
-        row.enabled = len(context.scene.facecap.takes) > 1
+        row.enabled = len(settings_in(context).takes) > 1
         row.operator_menu_enum("facecap.choose_take", "take", text=label_of(result), icon="ACTION")
         column = layout.column(align=True)
         for line in lines_about(result):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import bpy
+
+from ..present import system_preferences
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
 
 _PX_PER_CHARACTER = 6.3  # of the default font at interface scale 1
 _MARGIN_PX = 62.0  # panel margin, scroll bar and the icon
 
 
-def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, *, icon: str = "NONE") -> None:
+def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, *, icon: IconItems = "NONE") -> None:
     """A label of as many lines as the region's width asks for; the icon stands at the first."""
-    scale = context.preferences.system.ui_scale
+    scale = system_preferences().ui_scale
     width = 240.0 if context.region is None else context.region.width / scale
     characters = max(12, int((width - _MARGIN_PX) / _PX_PER_CHARACTER))
     column = layout.column(align=True)

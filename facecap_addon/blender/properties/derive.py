@@ -56,7 +56,8 @@ def values_of(group: bpy.types.PropertyGroup, settings_type: type) -> dict[str, 
 
 def choice_label(group: bpy.types.PropertyGroup, name: str) -> str:
     """What the panel calls the value that is chosen."""
-    return group.bl_rna.properties[name].enum_items[getattr(group, name)].name
+    choice = group.bl_rna.properties[name]
+    return choice.enum_items[getattr(group, name)].name if isinstance(choice, bpy.types.EnumProperty) else ""
 
 
 def _property(item: SettingField, update: Callable[..., None] | None = None) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-import bpy
+from .declare import FloatProperty
+
+if TYPE_CHECKING:
+    from .settings import FACECAP_PG_filter, FACECAP_PG_live
 
 _MIDDLE_HZ, _FACTOR = 4.0, 3.0
 """The cut-off at 0.5, and by what it is multiplied at 0 and divided at 1."""
@@ -26,14 +29,22 @@ def smoothing_of(cutoff_hz: float) -> float:
     return min(1.0, max(0.0, smoothing))
 
 
-def smoothing_property() -> Any:
+def smoothing_property() -> float:
     """The slider of a group that has `cutoff_hz`; the two follow each other."""
-    return bpy.props.FloatProperty(
+    return FloatProperty(
         name="Smoothing",
         description="0 = follow every motion, 1 = very smooth",
         min=0.0,
         max=1.0,
         subtype="FACTOR",
-        get=lambda group: smoothing_of(group.cutoff_hz),
-        set=lambda group, value: setattr(group, "cutoff_hz", cutoff_of(value)),
+        get=_smoothing,
+        set=_set_smoothing,
     )
+
+
+def _smoothing(group: FACECAP_PG_filter | FACECAP_PG_live) -> float:
+    return smoothing_of(group.cutoff_hz)
+
+
+def _set_smoothing(group: FACECAP_PG_filter | FACECAP_PG_live, value: float) -> None:
+    group.cutoff_hz = cutoff_of(value)
