@@ -38,9 +38,14 @@ class FilterChoice:
 
     @property
     def waits(self) -> int:
-        """Frames that the filter waits live before it answers: a median needs at least one after the frame it is of."""
-        least = {"hybrid": 0, "median": 1}.get(self.kind)
-        return 0 if least is None else min(max(self.delay, least), self.radius)
+        """Frames that the filter waits live before it answers.
+
+        A median needs one after the frame it is of, and no more: of five frames or seven it would take a blink at 30
+        frames per second for wild.
+        """
+        if self.kind == "median":
+            return 1
+        return min(self.delay, self.radius) if self.kind == "hybrid" else 0
 
     def delay_ms(self, fps: float) -> float:
         """How late a live value is because of the filter, at a frame rate."""

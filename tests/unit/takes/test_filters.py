@@ -206,8 +206,19 @@ def test_what_is_closed_at_one_end_of_a_take_leaves_the_other_end_alone() -> Non
     )
 
 
+@pytest.mark.parametrize("delay", [0, 2, 3])
+def test_the_live_median_lets_a_blink_that_a_phone_recorded_pass(delay: int) -> None:
+    recorded = [0.12, 0.15, 0.40, 0.89, 0.94, 0.79, 0.49, 0.30, 0.23, 0.20]  # at 30 frames per second
+    lid = np.array([0.12] * 20 + recorded + [0.20] * 20)
+    lid[8] = 1.0  # a single wild frame
+    live = make_online_filter(FilterChoice("median", delay=delay))
+    found = np.array([live.step(i / 30, np.array([value]))[1][0] for i, value in enumerate(lid)])
+    assert found[:18].max() < 0.15
+    assert found.max() > 0.85
+
+
 @pytest.mark.parametrize("delay", [0, 2])
-def test_the_live_median_is_as_late_as_it_says_and_keeps_a_blink(delay: int) -> None:
+def test_the_live_median_is_is_as_late_as_it_says_and_keeps_a_blink(delay: int) -> None:
     fps = 60
     time_s = np.arange(3 * fps) / fps
     clean = blinks(time_s, (1.0,))[:, None]
