@@ -22,6 +22,7 @@ from ..fit.settings import FitSettings
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.face_gate import FaceGate
+from ..landmarks.tracking.upright import LiveUpright
 from ..live.filter import SmoothFace
 from ..live.forwarding import FaceSender, address_of
 from ..live.live_frame import LiveFace
@@ -52,6 +53,8 @@ LiveSteps = Generator[Progress | FaceEvent, None, "LiveResult"]
 NEUTRAL, RECORD, STOP_RECORDING, END = b"n", b"r", b"s", b"q"
 _WAIT_S, _RATE_OVER = 0.1, 30
 _SHOWN_UNKNOWN, _USUAL_FPS = 6, 30
+_TURNED = "The picture stands on its head: it is turned by 180°."
+_TURNED_BACK = "The picture stands upright now: it is no longer turned."
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,13 @@ def run(
     if settings.source.lower().startswith("udp"):
         rig, notes = yield from read_rig(character_source(settings.character), **asking)
         keys = keys_to_solve(settings.method, rig)
-        make, head_from_rig = _listening(keys.rig), None
+        make, head_from_rig, upright = _listening(keys.rig), None, None
     else:
         yield Progress("character", 0, 1)
         landmarker = open_landmarker(threads=settings.threads)
         found = yield from find_character(character_source(settings.character), landmarker, **asking)
         notes, keys = list(found.notes), keys_to_solve(settings.method, found.rig)
-        head_from_rig = found.embedding.head_from_rig
+        head_from_rig, upright = found.embedding.head_from_rig, LiveUpright(landmarker)
         make = yield from _watching(settings, keys.rig, found.embedding, landmarker, notes)
     wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
     source = open_source(settings.source, wishes)
@@ -112,7 +115,7 @@ def run(
             notes.append(f"The filter waits {frames}: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
         asked = controls or queue.SimpleQueue()
         smooth = SmoothFace(choice, keys.rig.ranges)
-        capture = _Capture(settings, keys, source, method, smooth, target, asked, head_from_rig)
+        capture = _Capture(settings, keys, source, method, smooth, target, asked, head_from_rig, upright)
         return (yield from capture.run(notes))
     finally:
         source.close()
@@ -160,6 +163,7 @@ class _Capture:
         target: tuple[str, int] | None,
         controls: Controls,
         head_from_rig: np.ndarray | None,
+        upright: LiveUpright | None,
     ) -> None:
         self._settings, self._keys, self._source, self._method = settings, keys, source, method
         self._smooth, self._controls, self._neutral = smooth, controls, Neutral(keys.rig.ranges)
@@ -174,7 +178,7 @@ class _Capture:
         self._first_seen_s: float | None = None
         self._just_neutral = False
         self._told = self._ending = False
-        self._head_from_rig = head_from_rig
+        self._head_from_rig, self._upright = head_from_rig, upright
 
     def run(self, notes: list[str]) -> LiveSteps:
         began, mailbox, note = time.monotonic(), self._source.mailbox, " ".join(notes)
@@ -196,9 +200,13 @@ class _Capture:
                         note = ""
                     continue
                 last = time.monotonic()
-                if self._picture is not None and isinstance(captured, LivePicture):
-                    self._picture.show(captured.image, last)
-                face = self._method.step(captured)
+                knows_up = True
+                if isinstance(captured, LivePicture):
+                    captured, knows_up, said = self._stand_upright(captured)
+                    note = said or note
+                    if self._picture is not None:
+                        self._picture.show(captured.image, last)
+                face = self._method.step(captured) if knows_up else None
                 if face is not None:
                     solved += 1
                     face = self._smooth.step(self._neutral.apply(face))
@@ -225,6 +233,17 @@ class _Capture:
                 self._picture.close()
         self._recordings.check()
         return self._result(time.monotonic() - began, solved)
+
+    def _stand_upright(self, captured: LivePicture) -> tuple[LivePicture, bool, str]:
+        """A picture, turned where it stands on its head, whether that is known yet, and what there is to say."""
+        if self._upright is None:
+            return captured, True, ""
+        before = self._upright.turned
+        image = self._upright.step(captured.image, captured.time_s)
+        said = ""
+        if self._upright.turned != before:
+            said = self._say([_TURNED if self._upright.turned else _TURNED_BACK])
+        return replace(captured, image=image), self._upright.decided, said
 
     def _handle_controls(self) -> str:
         """Do what the owner asked for; returns what there is to say."""

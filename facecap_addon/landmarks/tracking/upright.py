@@ -19,6 +19,8 @@ _VOTES, _EVERY, _PICTURES = 5, 8, 600
 # a head that lies on its side scores about the same both ways, and its eyes are not level either way.
 _SCORE, _BETTER, _LEVEL_RAD = 0.84, 0.1, 0.6
 _BEST = 0.98
+# Live: how long after a look at a face, and at none, the next one is.
+_LOOK_S, _SEEK_S = 1.0, 0.2
 
 
 def stand_upright(footage: Footage, landmarker: Landmarker) -> Footage:
@@ -36,6 +38,44 @@ def stand_upright(footage: Footage, landmarker: Landmarker) -> Footage:
         return footage
     note = "The footage stands on its head: it was turned by 180°."
     return replace(footage, upside_down=True, notes=(*footage.notes, note))
+
+
+class LiveUpright:
+    """Keeps pictures upright while they come: it looks at the first with a face, and at one a second from then on.
+
+    Attributes:
+        turned: whether pictures are turned by a half turn.  decided: whether a face was seen well enough to know.
+    """
+
+    def __init__(self, landmarker: Landmarker) -> None:
+        self._landmarker = landmarker
+        self._votes: list[bool] = []
+        self._last_s = self._next_s = -np.inf
+        self.turned = self.decided = False
+
+    def step(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.uint8]:
+        """The next picture (H, W, 3), upright as far as is known."""
+        shown = _half_turned(image) if self.turned else image
+        waits = self._last_s <= time_s < self._next_s
+        self._last_s = time_s
+        if waits:
+            return shown
+        vote = _is_better_turned(shown, self._landmarker)
+        if vote is None:
+            self._next_s = time_s + _SEEK_S
+            return shown
+        self._votes.append(vote)
+        agreed = max(sum(self._votes), len(self._votes) - sum(self._votes)) > _VOTES // 2
+        # What is known is not asked again where all is well.
+        if agreed or (self.decided and self._votes == [False]):
+            if sum(self._votes) > len(self._votes) / 2:
+                self.turned, shown = not self.turned, _half_turned(shown)
+            self._votes, self.decided, self._next_s = [], True, time_s + _LOOK_S
+        return shown
+
+
+def _half_turned(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(image[::-1, ::-1])
 
 
 def is_upside_down(frames: Iterable[FrameLike], landmarker: Landmarker) -> bool:
@@ -60,7 +100,7 @@ def _is_better_turned(image: NDArray[np.uint8], landmarker: Landmarker) -> bool 
     as_is = _best(landmarker.find_faces(image))
     if as_is is not None and as_is.score + _BETTER >= _BEST:
         return False  # as it mostly is: nothing can be that much better
-    turned = _best(landmarker.find_faces(np.ascontiguousarray(image[::-1, ::-1])))
+    turned = _best(landmarker.find_faces(_half_turned(image)))
     if turned is None:
         return None if as_is is None else False
     score = 0.0 if as_is is None else as_is.score

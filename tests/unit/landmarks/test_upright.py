@@ -14,7 +14,7 @@ from facecap_addon.footage.read import read_frames
 from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.landmarks.tracking.upright import is_upside_down, stand_upright
+from facecap_addon.landmarks.tracking.upright import LiveUpright, is_upside_down, stand_upright
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
@@ -63,6 +63,27 @@ def test_a_sequence_is_turned_and_says_so(tmp_path: Path, landmarker: Landmarker
     for frame in read_frames(footage):
         assert np.array_equal(frame.image, face)
     assert stand_upright(footage, landmarker) == footage  # it stands now
+
+
+def test_live_pictures_are_turned_from_the_first_faces_on_and_whenever_the_camera_is(
+    landmarker: Landmarker, face: np.ndarray
+) -> None:
+    upright, fps = LiveUpright(landmarker), 10
+    grey, on_its_head = np.full_like(face, 120), np.ascontiguousarray(face[::-1, ::-1])
+    shown = [grey] * 3 + [on_its_head] * 30 + [face] * 30
+    given = [upright.step(image, i / fps) for i, image in enumerate(shown)]
+    stands = [np.array_equal(image, face) for image in given]
+    known = next(i for i, good in enumerate(stands) if good)
+    assert 3 <= known <= 7 and all(stands[known:33])
+    again = next(i for i in range(33, 63) if stands[i])  # within a second or so
+    assert again <= 33 + 1.5 * fps and all(stands[again:])
+    assert not upright.turned and upright.decided
+
+
+def test_live_pictures_that_stand_stay_as_they_are(landmarker: Landmarker, face: np.ndarray) -> None:
+    upright = LiveUpright(landmarker)
+    assert all(upright.step(face, i / 30) is face for i in range(40))
+    assert upright.decided and not upright.turned
 
 
 @pytest.mark.parametrize(
