@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,8 @@ from ..fit.confidence import region_confidence
 from ..fit.energies.landmark_terms import terms_for
 from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses, measure_misses
 from ..footage.footage import Footage, open_footage
-from ..footage.read import FrameReader, read_frames
+from ..footage.read import read_frames
+from ..footage.second_camera import SecondCamera
 from ..geometry.camera import focal_px_from_lens
 from ..geometry.quaternions import wxyz_of
 from ..landmarks.layout import layout_of
@@ -142,7 +142,7 @@ def solve_expressions(
     solver = TrainedSolver(bundle, threads=settings.threads)
     total = footage.expected_frame_count
     yield Progress("solve", 0, total)
-    side = _side_reader(settings, bundle)
+    second = _open_second_camera(settings, bundle)
     faces, gate = None, FaceGate(landmarker) if observations is None else None
     if observations is not None:
         faces = fill_gaps(
@@ -176,7 +176,7 @@ def solve_expressions(
 
         try:
             for frame in reader:
-                beside = None if side is None else side(frame.time_s)
+                beside = None if second is None else second.picture_at(frame.time_s)
                 chunk.append(solver.solve(frame.image, beside, None if faces is None else faces[len(times)]))
                 times.append(frame.time_s)
                 indices.append(frame.index)
@@ -188,8 +188,8 @@ def solve_expressions(
             empty()
         finally:
             reader.close()
-            if side is not None:
-                side.close()
+            if second is not None:
+                second.close()
     vertices = None
     if fitter is not None and times:
         vertices = np.memmap(path, "<f4", "r", shape=(len(times), len(moving), 3))
@@ -306,30 +306,11 @@ def _not_learned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:
     return tuple(c for k, c in enumerate(rig.channels) if k not in driven)
 
 
-class _SideReader:
-    """Pictures of a second camera at the times of the first one's."""
-
-    def __init__(self, path: Path) -> None:
-        self._reader: FrameReader = read_frames(open_footage(path))
-        self._now: Any = next(iter(self._reader), None)
-        self._next: Any = next(self._reader, None)
-
-    def __call__(self, time_s: float) -> NDArray[np.uint8]:
-        while self._next is not None and abs(self._next.time_s - time_s) <= abs(self._now.time_s - time_s):
-            self._now, self._next = self._next, next(self._reader, None)
-        if self._now is None:
-            raise FacecapError("The second camera's footage has no pictures.", "Check --side-video.")
-        return self._now.image
-
-    def close(self) -> None:
-        self._reader.close()
-
-
-def _side_reader(settings: SolveSettings, bundle: SolverBundle) -> _SideReader | None:
+def _open_second_camera(settings: SolveSettings, bundle: SolverBundle) -> SecondCamera | None:
     if bundle.facts.side_crop is None:
         return None
     if settings.side_video is None:
         raise FacecapError(
             "This solver was trained with a second camera from the side.", "Give its footage, too: --side-video."
         )
-    return _SideReader(settings.side_video)
+    return SecondCamera(open_footage(settings.side_video))
