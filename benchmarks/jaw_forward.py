@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.learned_actor import SET
-from facecap_addon.footage.write import video_steps
+from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.learn.data.frames import read_shot_frames
@@ -99,7 +99,7 @@ def pushed_forward(training_set: TrainingSet) -> TrainingSet:
         for ending, yaw in [("", 0.0), ("-side", SIDE_YAW_RAD)][: 2 if aside else 1]:
             pictures = render_footage(actor, weights, head, make_scene_look(seed), yaw_rad=yaw, seed=seed)
             path = folder / "footage" / f"jaw-{seed}{ending}.mp4"
-            for _ in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
+            for _ in write_video(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
                 pass
         side = f"footage/jaw-{seed}-side.mp4" if aside else None
         facts = ShotFacts(

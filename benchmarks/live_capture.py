@@ -21,7 +21,7 @@ from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import CLIP, TRUTH
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.footage.write import video_steps
+from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.runtime.events import FaceEvent
 from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
@@ -49,7 +49,7 @@ def clip_of(seconds: float) -> tuple[Path, np.ndarray]:
             left, cut = (SIZE[0] - width) // 2, (wide.shape[1] - width) // 2
             frame[:, left : left + width] = wide[:, cut : cut + width]
             big.append(frame)
-        list(video_steps(path, ((i / FPS, big[row]) for i, row in enumerate(rows)), quality=14))
+        list(write_video(path, ((i / FPS, big[row]) for i, row in enumerate(rows)), quality=14))
     return path, rows
 
 

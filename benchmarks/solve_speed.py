@@ -14,17 +14,17 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 
 from benchmarks.processor import processor
+from facecap_addon.arrays import U8
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
+from facecap_addon.footage.write import write_video
 from tools.fetch_clip import fetch_clip
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,22 +55,19 @@ def make_clip(source: Path, target: Path, frames: int) -> None:
     """Scale a clip to the height of a 1280×720 picture and play it back and forth until there are enough frames."""
     pictures = [frame.image for frame in read_frames(open_footage(source))]
     order = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]
-    with av.open(str(target), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "18"})
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for index in range(frames):
-            picture = pictures[order[index % len(order)]]
-            scale = SIZE[1] / picture.shape[0]
-            scaled = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-            canvas = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-            width = min(scaled.shape[1], SIZE[0])
-            left = (SIZE[0] - width) // 2
-            canvas[:, left : left + width] = scaled[:, :width]
-            frame = av.VideoFrame.from_ndarray(canvas, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+
+    def canvas_of(picture: U8) -> U8:
+        scale = SIZE[1] / picture.shape[0]
+        scaled = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        canvas = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+        width = min(scaled.shape[1], SIZE[0])
+        left = (SIZE[0] - width) // 2
+        canvas[:, left : left + width] = scaled[:, :width]
+        return canvas
+
+    shown = ((index / FPS, canvas_of(pictures[order[index % len(order)]])) for index in range(frames))
+    for _ in write_video(target, shown, quality=18):
+        pass
 
 
 def measure(video: Path, out: Path, *flags: str) -> Measured:

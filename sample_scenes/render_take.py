@@ -15,7 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from facecap_addon.atomic_file import atomic_path  # noqa: E402
 from facecap_addon.errors import FacecapError  # noqa: E402
+from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.landmarks.layout import MEDIAPIPE_478  # noqa: E402
 from facecap_addon.rig.embedding import head_space  # noqa: E402
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
@@ -111,22 +110,18 @@ def render(performance: Performance, studio: Studio, path: Path) -> None:
     """Render every frame and encode the video, completely or not at all."""
     began = time.perf_counter()
     frames = len(performance.time_s)
-    with tempfile.TemporaryDirectory() as folder, atomic_path(path) as temporary:
+    with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "frame.png"
-        with av.open(str(temporary), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=FPS, options={"crf": "17", "preset": "slow"})
-            assert isinstance(stream, av.VideoStream)
-            stream.width = stream.height = studio.size_px
-            stream.pix_fmt = "yuv420p"
-            for f in range(frames):
-                weights = dict(zip(ARKIT_KEYS, performance.weights[f].tolist(), strict=True))
-                studio.pose(weights, performance.turn_rad[f], performance.shift_m[f])
-                studio.shoot(picture)
-                rgb = cv2.cvtColor(cv2.imread(str(picture)), cv2.COLOR_BGR2RGB)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
-                left_s = (time.perf_counter() - began) / (f + 1) * (frames - f - 1)
-                print(f"frame {f + 1} of {frames}, {left_s:.0f} s left", file=sys.stderr)
-            container.mux(stream.encode())
+
+        def shoot(f: int) -> np.ndarray:
+            weights = dict(zip(ARKIT_KEYS, performance.weights[f].tolist(), strict=True))
+            studio.pose(weights, performance.turn_rad[f], performance.shift_m[f])
+            studio.shoot(picture)
+            return cv2.cvtColor(cv2.imread(str(picture)), cv2.COLOR_BGR2RGB)
+
+        for done in write_video(path, ((f / FPS, shoot(f)) for f in range(frames)), quality=17):
+            left_s = (time.perf_counter() - began) / done * (frames - done)
+            print(f"frame {done} of {frames}, {left_s:.0f} s left", file=sys.stderr)
 
 
 def _landmark_geometry(head: HeadArrays, landmarks: MeshLandmarks) -> tuple[F64, F64]:

@@ -6,7 +6,6 @@ python -m tools.result_picture
 from __future__ import annotations
 
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,6 +14,7 @@ import numpy as np
 
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
+from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.cli.main import main as facecap
 
 from .fetch_clip import ROOT, fetch_clip
@@ -27,24 +27,20 @@ SHOWN = (8, 40, 62, 90)
 def enlarge(source: Path, target: Path) -> None:
     """The clip at several times its size; its own 176×144 px make a tiny preview."""
     footage = open_footage(source)
-    with av.open(str(target), "w") as container:
-        stream = container.add_stream("libx264", rate=footage.frame_rate, options={"crf": "16"})
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height = size = tuple(side * SCALE // 2 * 2 for side in footage.size_px)
-        stream.pix_fmt = "yuv420p"
-        for index, frame in enumerate(read_frames(footage)):
-            large = cv2.resize(frame.image, size, interpolation=cv2.INTER_LANCZOS4)
-            picture = av.VideoFrame.from_ndarray(large, format="rgb24")
-            picture.pts, picture.time_base = index, Fraction(1) / footage.frame_rate
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
+    size = tuple(side * SCALE // 2 * 2 for side in footage.size_px)
+    large = (
+        (frame.time_s, cv2.resize(frame.image, size, interpolation=cv2.INTER_LANCZOS4))
+        for frame in read_frames(footage)
+    )
+    for _ in write_video(target, large, quality=16):
+        pass
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         clip = Path(name) / "talker.mp4"
         enlarge(fetch_clip(), clip)
-        if code := facecap(["solve", str(clip), "--out", name, "--no-blend", "--no-report"]):
+        if code := facecap(["solve", str(clip), "--out", name, "--no-blend", "--no-report", "--preview"]):
             return code
         with av.open(str(Path(name) / "talker.preview.mp4")) as preview:
             frames = [frame.to_ndarray(format="bgr24") for frame in preview.decode(video=0)]

@@ -21,7 +21,7 @@ _TIME_BASE = Fraction(1, 60_000)
 _KEY_EVERY = 8
 
 
-def video_steps(
+def write_video(
     path: Path,
     pictures: Iterable[tuple[float, NDArray[np.uint8]]],
     *,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..arrays import F32
 from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
-from ..footage.write import video_steps
+from ..footage.write import write_video
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
@@ -197,7 +197,7 @@ def _draw(
     for ending, yaw in views:
         pictures = render_footage(mesh, weights, head, make_scene_look(seed), yaw_rad=yaw, seed=seed)
         path = folder / f"drawn-{seed:04d}{ending}.mp4"
-        for written in video_steps(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
+        for written in write_video(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
             on_frame(written if not ending else len(weights))
     landmarks, size = project_landmarks(mesh, weights, head)
     face, box = extract_face_keypoints(landmarks, size, embedding.scheme)

@@ -51,10 +51,10 @@ from .steps.outputs import (
     check_blend,
     finish,
     footage_for_blend,
+    make_preview,
     result_of,
     start_blend,
     summary_of,
-    write_preview,
     write_take,
     write_vertices,
 )
@@ -160,7 +160,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         asking = None if baked is None else start_blend(baked())
         preview = None
         if settings.preview:
-            preview = write_preview(files.named("preview.mp4"), footage, result, rig, embedding)
+            preview = make_preview(files.named("preview.mp4"), footage, result, rig, embedding)
         summary, failure = yield from finish(
             account, preview, asking, blender=output_settings.blender, warnings=warnings
         )

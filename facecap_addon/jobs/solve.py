@@ -51,10 +51,10 @@ from .steps.outputs import (
     check_blend,
     finish,
     footage_for_blend,
+    make_preview,
     result_of,
     start_blend,
     summary_of,
-    write_preview,
     write_take,
     write_vertices,
 )
@@ -154,7 +154,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         )
         preview = None
         if settings.preview:
-            preview = write_preview(files.named("preview.mp4"), footage, take, rig, embedding)
+            preview = make_preview(files.named("preview.mp4"), footage, take, rig, embedding)
         summary, failure = yield from finish(account, preview, asking, blender=settings.blender, warnings=warnings)
     if observations is not None:
         cache.forget_others()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..footage.read import Frame
-from ..footage.write import video_steps
+from ..footage.write import write_video
 from ..geometry.camera import PinholeCamera, centered_camera
 from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
@@ -30,41 +30,7 @@ def write_preview(
     *,
     take: Take,
     rig: BlendshapeRig,
-    camera: PinholeCamera | None = None,
     head_from_rig: NDArray[np.floating] | None = None,
-    landmarks_px: NDArray[np.float32] | None = None,
-    max_height_px: int = MAX_HEIGHT_PX,
-    min_height_px: int = 0,
-) -> int:
-    """Write the side-by-side preview, completely or not at all; arguments and errors as `preview_steps`.
-
-    Returns:
-        How many frames were written.
-    """
-    steps = preview_steps(
-        path,
-        frames,
-        take=take,
-        rig=rig,
-        camera=camera,
-        head_from_rig=head_from_rig,
-        landmarks_px=landmarks_px,
-        max_height_px=max_height_px,
-        min_height_px=min_height_px,
-    )
-    return max(steps)
-
-
-def preview_steps(
-    path: Path,
-    frames: Iterable[Frame],
-    *,
-    take: Take,
-    rig: BlendshapeRig,
-    camera: PinholeCamera | None = None,
-    head_from_rig: NDArray[np.floating] | None = None,
-    landmarks_px: NDArray[np.float32] | None = None,
-    max_height_px: int = MAX_HEIGHT_PX,
     min_height_px: int = 0,
 ) -> Iterator[int]:
     """Write the side-by-side preview frame by frame; the file appears when the iterator is exhausted.
@@ -78,23 +44,20 @@ def preview_steps(
         frames: the footage of the take, in order; a frame belongs to the take's row of the same time.
         take: what was solved.
         rig: the head; its channels are matched to the take's by name.
-        camera: the camera of the footage; None: centred, with the take's focal length.
         head_from_rig: (4, 4), metres, from rig space to head space (`LandmarkEmbedding.head_from_rig`); None: the
             identity.
-        landmarks_px: (F, L, 2) float32 pixels to draw, NaN where missing; None: the take's.
-        max_height_px, min_height_px: the height of both pictures is that of the footage, held between these.
+        min_height_px: the height of both pictures is that of the footage, held between this and MAX_HEIGHT_PX.
     Yields:
         Frames written so far.
     Raises:
         FacecapError: there are no frames, no video can be encoded, the disk is full, or the folder cannot be written.
     """
-    landmarks = take.landmarks_px if landmarks_px is None else landmarks_px
 
     def panels_for(first: Frame) -> _Panels:
-        return _Panels(first, take, rig, camera, head_from_rig, landmarks, (min_height_px, max_height_px))
+        return _Panels(first, take, rig, head_from_rig, min_height_px)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="facecap-preview") as pool:
-        yield from video_steps(path, _canvases(frames, pool, _RowFinder(take.time_s), panels_for))
+        yield from write_video(path, _canvases(frames, pool, _RowFinder(take.time_s), panels_for))
 
 
 def _canvases(
@@ -127,16 +90,14 @@ class _Panels:
         first: Frame,
         take: Take,
         rig: BlendshapeRig,
-        camera: PinholeCamera | None,
         head_from_rig: NDArray[np.floating] | None,
-        landmarks_px: NDArray[np.float32],
-        heights: tuple[int, int],
+        min_height_px: int,
     ) -> None:
         full_height, full_width = first.image.shape[:2]
-        self._take, self._landmarks_px = take, landmarks_px
-        self._width, self._height = _panel_size(full_width, full_height, *heights)
+        self._take = take
+        self._width, self._height = _panel_size(full_width, full_height, min_height_px)
         self._scale = self._height / full_height
-        full = camera or centered_camera(full_width, full_height, _focal_px(take, first))
+        full = centered_camera(full_width, full_height, _focal_px(take, first))
         panel_camera = _scaled(full, self._width, self._height, self._scale)
         self._head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
 
@@ -144,15 +105,15 @@ class _Panels:
         """(H, 2 W, 3) uint8 RGB."""
         width, height = self._width, self._height
         left = resize(frame.image, (width, height)).copy()
-        if row is not None and self._take.status[row] and self._landmarks_px.shape[1]:
-            shown = (self._landmarks_px[row] + 0.5) * (width / frame.image.shape[1], self._scale) - 0.5
+        if row is not None and self._take.status[row] and self._take.landmarks_px.shape[1]:
+            shown = (self._take.landmarks_px[row] + 0.5) * (width / frame.image.shape[1], self._scale) - 0.5
             draw_landmarks(left, shown, radius_px=max(0.9, height / 400))
         return np.concatenate([left, self._head.at(row)], axis=1)
 
 
-def _panel_size(width: int, height: int, min_height: int, max_height: int) -> tuple[int, int]:
+def _panel_size(width: int, height: int, min_height: int) -> tuple[int, int]:
     """Even (width, height) of one panel with the footage's proportions."""
-    panel_height = max(2, min(max(height, min_height), max_height) // 2 * 2)
+    panel_height = max(2, min(max(height, min_height), MAX_HEIGHT_PX) // 2 * 2)
     return max(2, round(width * panel_height / height / 2) * 2), panel_height
 
 

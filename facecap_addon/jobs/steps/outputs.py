@@ -16,7 +16,7 @@ from ...atomic_file import atomic_path
 from ...errors import CancelledError, FacecapError
 from ...footage.footage import Footage
 from ...footage.read import read_frames
-from ...reports.preview_video import preview_steps
+from ...reports.preview_video import write_preview
 from ...reports.report import write_report
 from ...reports.thumbnails import Thumbnail
 from ...rig.blendshapes import BlendshapeRig
@@ -146,7 +146,7 @@ def result_of(
     )
 
 
-def write_preview(
+def make_preview(
     path: Path, footage: Footage, take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding
 ) -> Steps[None]:
     """Write the side-by-side preview video, reporting frames."""
@@ -154,7 +154,7 @@ def write_preview(
     yield Progress("preview", 0, total)
     reader = read_frames(footage)
     try:
-        for written in preview_steps(
+        for written in write_preview(
             path, reader, take=take, rig=rig, head_from_rig=embedding.head_from_rig, min_height_px=_PREVIEW_PX
         ):
             if written % REPORT_EVERY == 0:

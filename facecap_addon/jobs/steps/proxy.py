@@ -11,7 +11,7 @@ from ...footage.footage import Footage, open_footage
 from ...footage.position import Trim
 from ...footage.proxy import proxy_pictures, why_proxy
 from ...footage.read import read_frames
-from ...footage.write import video_steps
+from ...footage.write import write_video
 from ...settings_schema import setting
 from ..runtime.progress import Progress, Steps
 from .content_hash import content_key
@@ -85,7 +85,7 @@ def shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Steps[Shown
     yield Progress("proxy", 0, total)
     reader = read_frames(replace(footage, trim=Trim()))
     try:
-        for written in video_steps(path, proxy_pictures(footage, reader, rate), quality=_QUALITY, even_rate=rate):
+        for written in write_video(path, proxy_pictures(footage, reader, rate), quality=_QUALITY, even_rate=rate):
             if written % _REPORT_EVERY == 0:
                 yield Progress("proxy", written, max(total, written))
     finally:

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.footage.write import video_steps  # noqa: E402
+from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
 from facecap_addon.learn.data.augment import Augmentation, augment_with_transform, transform_points  # noqa: E402
 from facecap_addon.learn.data.frames import MeshTargets, fit_whitening  # noqa: E402
@@ -129,7 +129,7 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingSet, np.nd
         weights = 0.5 + 0.5 * np.sin(time_s[:, None] * (3.1, 4.7) + random.uniform(0, 6, 2))
         name = f"shot{number}"
         pictures = ((t, picture(w)) for t, w in zip(time_s, weights, strict=True))
-        list(video_steps(folder / f"{name}.mp4", pictures, quality=8))
+        list(write_video(folder / f"{name}.mp4", pictures, quality=8))
         points = np.full((frames, 68, 2), 0.5, np.float32)
         points[:, :34, 0], points[:, 34:, 0] = ((9 + 50 * weights) / 72).T[:, :, None].repeat(34, 2)
         points[:, :34, 1], points[:, 34:, 1] = 26 / 96, 66 / 96

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.footage.write import video_steps
+from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import training_key
@@ -27,7 +27,7 @@ FRAMES = 6
 
 def clip(path: Path, seed: int) -> None:
     pictures = np.random.default_rng(seed).integers(0, 255, (FRAMES, 32, 32, 3), np.uint8)
-    for _ in video_steps(path, ((i / 25, picture) for i, picture in enumerate(pictures))):
+    for _ in write_video(path, ((i / 25, picture) for i, picture in enumerate(pictures))):
         pass
 
 

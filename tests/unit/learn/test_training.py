@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from facecap_addon.errors import CancelledError, FacecapError  # noqa: E402
-from facecap_addon.footage.write import video_steps  # noqa: E402
+from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.engine.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from facecap_addon.learn.engine.distributed import ProcessGroup  # noqa: E402
@@ -58,7 +58,7 @@ def training_set(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
         weights = (0.5 + 0.5 * np.sin(time_s[:, None] * (3.1, 4.7) + phases)).astype(np.float32)
         name = f"shot{number}"
         list(
-            video_steps(
+            write_video(
                 folder / f"{name}.mp4", ((t, picture(w)) for t, w in zip(time_s, weights, strict=True)), quality=8
             )
         )

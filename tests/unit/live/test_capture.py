@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import Footage
 from facecap_addon.footage.read import Frame, FrameReader
-from facecap_addon.footage.write import video_steps
+from facecap_addon.footage.write import write_video
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.face_gate import FaceGate
@@ -153,7 +153,7 @@ def test_only_the_newest_counts() -> None:
 def test_a_video_plays_at_its_own_rate_and_a_slow_solver_does_not_make_it_late(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     pictures = ((i / 25, np.full((48, 64, 3), 5 * i, np.uint8)) for i in range(40))
-    list(video_steps(path, pictures, quality=10))
+    list(write_video(path, pictures, quality=10))
     source = VideoSource(path)
     began, last, seen = time.monotonic(), -1.0, []
     while not source.mailbox.ended:
@@ -306,7 +306,7 @@ def test_frames_of_a_video_that_come_late_are_counted_as_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "clip.mp4"
-    list(video_steps(path, ((i / 25, np.full((48, 64, 3), 5 * i, np.uint8)) for i in range(30)), quality=10))
+    list(write_video(path, ((i / 25, np.full((48, 64, 3), 5 * i, np.uint8)) for i in range(30)), quality=10))
     real = sources.read_frames
 
     def stalling(footage: Footage) -> FrameReader:

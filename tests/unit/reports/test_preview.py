@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ pytest.importorskip("facecap_addon.geometry.raster", reason="the rasteriser is n
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import Frame, read_frames
-from facecap_addon.reports.preview_video import preview_steps, write_preview
+from facecap_addon.reports.preview_video import write_preview
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.takes.take import REGIONS, Take
 
@@ -69,6 +70,11 @@ def plain_frames(time_s: list[float], color: tuple[int, int, int] = (120, 40, 40
         yield Frame(index, time, np.full((HEIGHT, WIDTH, 3), color, np.uint8))
 
 
+def write(path: Path, frames: Iterable[Frame], **given: Any) -> int:
+    """Write a whole preview; returns how many frames it has."""
+    return max(write_preview(path, frames, **given))
+
+
 def centre_of_head(panel: np.ndarray, background: np.ndarray) -> np.ndarray:
     """(x, y) of the middle of what differs from the background."""
     ys, xs = np.nonzero(np.abs(panel.astype(int) - background).max(axis=2) > 40)
@@ -81,7 +87,7 @@ def background_of(panel: np.ndarray) -> np.ndarray:
 
 def test_frames_keep_their_irregular_times(tmp_path: Path) -> None:
     time_s = [2.0, 2.013, 2.055, 2.0968, 2.3]
-    count = write_preview(tmp_path / "p.mp4", plain_frames(time_s), take=still_take(time_s), rig=ball_rig())
+    count = write(tmp_path / "p.mp4", plain_frames(time_s), take=still_take(time_s), rig=ball_rig())
     footage = open_footage(tmp_path / "p.mp4")
     assert count == 5
     assert footage.size_px == (2 * WIDTH, HEIGHT)
@@ -92,7 +98,7 @@ def test_frames_keep_their_irregular_times(tmp_path: Path) -> None:
 def test_left_is_the_footage_and_right_the_head_where_the_camera_sees_it(tmp_path: Path) -> None:
     time_s = [0.0, 0.04]
     take = still_take(time_s, [0.0, 1.0])
-    write_preview(tmp_path / "p.mp4", plain_frames(time_s), take=take, rig=ball_rig())
+    write(tmp_path / "p.mp4", plain_frames(time_s), take=take, rig=ball_rig())
     rest, raised = (frame.image for frame in read_frames(open_footage(tmp_path / "p.mp4")))
     assert_allclose(rest[:, :WIDTH].mean(axis=(0, 1)), (120, 40, 40), atol=8)
     panel = rest[:, WIDTH:]
@@ -108,7 +114,7 @@ def test_a_jaw_bone_moves_the_head_as_a_key_would(tmp_path: Path) -> None:
     jawed = replace(rig, jaw=JawWeights(np.ones(rig.vertex_count, np.float32), np.zeros(3, np.float32)))
     panels = []
     for name, one, take in (("key", rig, still_take([0.0], [1.0])), ("jaw", jawed, replace(still_take([0.0]), jaw=up))):
-        write_preview(tmp_path / f"{name}.mp4", plain_frames([0.0]), take=take, rig=one)
+        write(tmp_path / f"{name}.mp4", plain_frames([0.0]), take=take, rig=one)
         panels.append(next(read_frames(open_footage(tmp_path / f"{name}.mp4"))).image[:, WIDTH:].astype(int))
     assert np.abs(panels[0] - panels[1]).max() < 6
 
@@ -116,9 +122,8 @@ def test_a_jaw_bone_moves_the_head_as_a_key_would(tmp_path: Path) -> None:
 def test_landmarks_are_drawn_where_they_were_seen(tmp_path: Path) -> None:
     time_s = [0.0]
     landmarks = np.array([[[40.0, 30.0], [100.0, 90.0], [5000.0, -9000.0]]], np.float32)
-    write_preview(
-        tmp_path / "p.mp4", plain_frames(time_s), take=still_take(time_s), rig=ball_rig(), landmarks_px=landmarks
-    )
+    take = replace(still_take(time_s), landmarks_px=landmarks)
+    write(tmp_path / "p.mp4", plain_frames(time_s), take=take, rig=ball_rig())
     left = next(read_frames(open_footage(tmp_path / "p.mp4"))).image[:, :WIDTH].astype(int)
     changed = np.abs(left - (120, 40, 40)).max(axis=2) > 45
     assert changed[28:33, 38:43].any()
@@ -132,7 +137,7 @@ def test_a_missing_face_is_grey_and_said(tmp_path: Path) -> None:
     take = still_take(time_s, [0.0, 1.0, 0.0])
     take = replace(take, status=np.array([1, 0, 1], np.int8))
     rig = replace(ball_rig(), colors=np.tile(np.float32([0.8, 0.2, 0.1]), (ball_rig().vertex_count, 1)))
-    write_preview(tmp_path / "p.mp4", plain_frames(time_s), take=take, rig=rig)
+    write(tmp_path / "p.mp4", plain_frames(time_s), take=take, rig=rig)
     seen, missing, _ = (frame.image[:, WIDTH:].astype(int) for frame in read_frames(open_footage(tmp_path / "p.mp4")))
     assert np.abs(missing - missing.mean(axis=2, keepdims=True)).max() < 12
     assert missing.max() > 120  # the words
@@ -143,7 +148,7 @@ def test_a_missing_face_is_grey_and_said(tmp_path: Path) -> None:
 
 def test_frames_that_the_take_does_not_know_are_missing(tmp_path: Path) -> None:
     take = still_take([0.0, 0.08])
-    write_preview(tmp_path / "p.mp4", plain_frames([0.0, 0.04, 0.08]), take=take, rig=ball_rig())
+    write(tmp_path / "p.mp4", plain_frames([0.0, 0.04, 0.08]), take=take, rig=ball_rig())
     shown = [frame.image[:, WIDTH:].mean() for frame in read_frames(open_footage(tmp_path / "p.mp4"))]
     assert shown[1] < 0.9 * shown[0]
     assert shown[2] == pytest.approx(shown[0], abs=3)
@@ -154,7 +159,7 @@ def test_head_from_rig_is_applied(tmp_path: Path) -> None:
     rig = ball_rig()
     rig = replace(rig, neutral=rig.neutral * 100 + np.float32([20, 0, 0]), deltas=rig.deltas * 100)
     head_from_rig = np.diag([0.01, 0.01, 0.01, 1.0])
-    write_preview(tmp_path / "p.mp4", plain_frames([0.0]), take=still_take([0.0]), rig=rig, head_from_rig=head_from_rig)
+    write(tmp_path / "p.mp4", plain_frames([0.0]), take=still_take([0.0]), rig=rig, head_from_rig=head_from_rig)
     panel = next(read_frames(open_footage(tmp_path / "p.mp4"))).image[:, WIDTH:]
     xs = np.nonzero(np.abs(panel.astype(int) - background_of(panel)).max(axis=2) > 40)[1]
     assert xs.min() == pytest.approx((WIDTH - 1) / 2 + 40 - 30, abs=3)
@@ -162,7 +167,7 @@ def test_head_from_rig_is_applied(tmp_path: Path) -> None:
 
 def test_large_footage_is_made_smaller(tmp_path: Path) -> None:
     picture = np.zeros((1080, 1922, 3), np.uint8)
-    write_preview(
+    write(
         tmp_path / "p.mp4", [Frame(0, 0.0, picture)], take=replace(still_take([0.0]), focal_px=2000.0), rig=ball_rig()
     )
     assert open_footage(tmp_path / "p.mp4").size_px == (2 * 854, 480)
@@ -170,7 +175,7 @@ def test_large_footage_is_made_smaller(tmp_path: Path) -> None:
 
 def test_a_cancelled_preview_leaves_nothing(tmp_path: Path) -> None:
     time_s = [i / 25 for i in range(20)]
-    steps = preview_steps(tmp_path / "p.mp4", plain_frames(time_s), take=still_take(time_s), rig=ball_rig())
+    steps = write_preview(tmp_path / "p.mp4", plain_frames(time_s), take=still_take(time_s), rig=ball_rig())
     assert [next(steps), next(steps)] == [1, 2]
     steps.close()  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
@@ -178,8 +183,8 @@ def test_a_cancelled_preview_leaves_nothing(tmp_path: Path) -> None:
 
 def test_no_frames_and_no_folder_are_explained(tmp_path: Path) -> None:
     with pytest.raises(FacecapError, match="no frames"):
-        write_preview(tmp_path / "p.mp4", [], take=still_take([0.0]), rig=ball_rig())
+        write(tmp_path / "p.mp4", [], take=still_take([0.0]), rig=ball_rig())
     (tmp_path / "file").touch()
     with pytest.raises(FacecapError, match="cannot be written"):
-        write_preview(tmp_path / "file" / "p.mp4", plain_frames([0.0]), take=still_take([0.0]), rig=ball_rig())
+        write(tmp_path / "file" / "p.mp4", plain_frames([0.0]), take=still_take([0.0]), rig=ball_rig())
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
