@@ -29,6 +29,8 @@ from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from ...rig.blendshapes import load_rig, save_rig
 from ...takes.npz import load_take
+from ...takes.take import Take
+from ..present import scene_in, view_layer_in
 from ..scene.animation.action import check_animatable
 from ..scene.animation.bake import BakeSettings, apply_take, head_carrier
 from ..scene.animation.nla import cycle
@@ -39,6 +41,7 @@ from ..scene.head.character import character_notes, extract_rig
 from ..scene.head.find_head import choice_note, rank_heads
 from ..scene.head.parts import parts_of
 from ..scene.head.shape_keys import write_shape_keys
+from ..scene.objects import key_blocks_of, mesh_of
 
 Wait = Callable[[], None]
 MOST_OTHERS = 3
@@ -168,7 +171,7 @@ def read_alembic(request: dict[str, Any]) -> dict[str, Any]:
     from ..scene.alembic import write_alembic_points
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    render, fps = bpy.context.scene.render, float(request["fps"])
+    render, fps = scene_in(bpy.context).render, float(request["fps"])
     render.fps = max(1, round(fps))
     render.fps_base = render.fps / fps
     frames = write_alembic_points(Path(request["alembic"]), Path(request["out"]), int(request["vertices"]))
@@ -210,7 +213,13 @@ def _new_file(request: dict[str, Any]) -> Path:
 
 
 def dress(
-    scene: Any, obj: Any, take: Any, video: Path | None, audio: Path | None, start: int, audio_offset_s: float
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    take: Take,
+    video: Path | None,
+    audio: Path | None,
+    start: int,
+    audio_offset_s: float,
 ) -> bool:
     """Camera, light, footage and sound around a baked character; whether there is sound."""
     movie = video if video is not None and video.is_file() else None
@@ -218,13 +227,14 @@ def dress(
     add_lights(scene, obj)
     if movie is not None:
         add_plate(scene, obj, movie, take.image_size, start, take=take)
-    heard = audio is not None and audio.is_file()
-    strip = add_audio(scene, audio, start_frame=start, offset_s=audio_offset_s) if heard else None
+    strip = None
+    if audio is not None and audio.is_file():
+        strip = add_audio(scene, audio, start_frame=start, offset_s=audio_offset_s)
     frame_views(scene, obj)
     return strip is not None
 
 
-def open_character(request: dict[str, Any]) -> tuple[Any, list[str], list[str]]:
+def open_character(request: dict[str, Any]) -> tuple[bpy.types.Object, list[str], list[str]]:
     """Open the .blend of a request and find its character.
 
     Returns the object, what to say of the choice if none was named, and the names of other meshes that it might be.
@@ -239,7 +249,7 @@ def open_character(request: dict[str, Any]) -> tuple[Any, list[str], list[str]]:
             f"Blender {bpy.app.version_string} cannot open {path.name} ({str(error).strip()}).",
             "Check that it is a .blend file, not newer than this Blender.",
         ) from error
-    bpy.context.view_layer.update()
+    view_layer_in(bpy.context).update()
     name = request.get("object")
     if name:
         obj = bpy.data.objects.get(name)
@@ -252,16 +262,16 @@ def open_character(request: dict[str, Any]) -> tuple[Any, list[str], list[str]]:
     return most_likely_character(path, bare=bool(request.get("bare", False)))
 
 
-def most_likely_character(path: Path, *, bare: bool = False) -> tuple[Any, list[str], list[str]]:
+def most_likely_character(path: Path, *, bare: bool = False) -> tuple[bpy.types.Object, list[str], list[str]]:
     """The mesh that is most like a head, what to say about the choice, and the names of the next likely ones.
 
     Args:
         bare: whether a mesh without shape keys will do.
     """
     every = [o for o in bpy.data.objects if o.type == "MESH"]
-    meshes = [o for o in every if o.data.shape_keys is not None and len(o.data.shape_keys.key_blocks) > 1]
+    meshes = [o for o in every if len(key_blocks_of(o)) > 1]
     if bare and not meshes:
-        meshes = [o for o in every if len(o.data.polygons)]
+        meshes = [o for o in every if len(mesh_of(o).polygons)]
     if not meshes:
         raise FacecapError(
             f"No mesh in {path.name} has shape keys, so there is nothing to animate.",
@@ -283,19 +293,21 @@ def save_blend(path: Path) -> None:
         ) from error
 
 
-def _scene_of(obj: Any) -> Any:
+def _scene_of(obj: bpy.types.Object) -> bpy.types.Scene:
     """The scene to bake in: the active one if the object is in it."""
-    present = bpy.context.scene
+    present = scene_in(bpy.context)
     if present in obj.users_scene:
         return present
     for scene in bpy.data.scenes:
         if scene in obj.users_scene:
-            bpy.context.window.scene = scene
+            window = bpy.context.window
+            if window is not None:
+                window.scene = scene
             return scene
     return present
 
 
-def _rate(take: Any, request: dict[str, Any]) -> Fraction:
+def _rate(take: Take, request: dict[str, Any]) -> Fraction:
     """The footage's frame rate: as given, else as the take says, else from its timestamps."""
     given = request.get("fps") or take.provenance.get("fps")
     if given:

@@ -18,6 +18,7 @@ from .base import FacecapOperator, OperatorReturn
 
 if TYPE_CHECKING:
     from ...takes.take import Take
+    from ..scene.animation.curves import Animated
 
 _SAME_RATE = 1e-4
 """Rates this near are one; 29.97 and 30 are not: after half a minute keys lie a frame apart."""
@@ -57,7 +58,7 @@ def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None, path
 
 def bake_take(
     scene: bpy.types.Scene, character: bpy.types.Object | None, path: Path | None = None
-) -> tuple[list[str], list[bpy.types.ID]]:
+) -> tuple[list[str], list[Animated]]:
     """Key a take on a character; returns what to tell the user, and whatever got keys. Raises FacecapError.
 
     Args:

@@ -24,6 +24,7 @@ from .solve import JobOperator, lines_of, object_of, scene_of, worker_job, write
 
 if TYPE_CHECKING:
     from ..properties.settings import FACECAP_PG_generate
+    from ..scene.animation.curves import Animated
 
 SHEET = "FaceCap shape keys"
 NAME_LENGTH = 40
@@ -185,14 +186,14 @@ def _play(scene: bpy.types.Scene, obj: bpy.types.Object, points: Path, fps: floa
     return [f"{len(frames)} frames as a point cache: {target.name}"]
 
 
-def _loop(animated: list[bpy.types.ID]) -> None:
+def _loop(animated: list[Animated]) -> None:
     from ..scene.animation.nla import cycle
 
     for datablock in animated:
         cycle(datablock)
 
 
-def _as_strips(animated: list[bpy.types.ID], name: str) -> None:
+def _as_strips(animated: list[Animated], name: str) -> None:
     from ..scene.animation.nla import push_down
 
     for datablock in dict.fromkeys(animated):

@@ -11,8 +11,10 @@ import numpy as np
 from ...arrays import F32
 from ...errors import FacecapError
 from ...takes.point_cache import write_point_cache
+from ..present import scene_in
 from .footage import scene_rate
 from .head.character import metres_per_unit
+from .objects import mesh_of
 
 
 def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
@@ -31,14 +33,14 @@ def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
     except RuntimeError as error:
         raise FacecapError(f"Blender cannot read {path.name} ({str(error).strip()}).", "Export it again.") from error
     meshes = [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH"]
-    fitting = [obj for obj in meshes if len(obj.data.vertices) == vertices]
+    fitting = [obj for obj in meshes if len(mesh_of(obj).vertices) == vertices]
     if not fitting:
-        counts = ", ".join(f"{obj.name} ({len(obj.data.vertices)})" for obj in meshes[:6]) or "none"
+        counts = ", ".join(f"{obj.name} ({len(mesh_of(obj).vertices)})" for obj in meshes[:6]) or "none"
         raise FacecapError(
             f"{path.name} holds no mesh of {vertices} vertices; its meshes: {counts}.",
             "Export the character that the set is of, unchanged.",
         )
-    scene, obj = bpy.context.scene, fitting[0]
+    scene, obj = scene_in(bpy.context), fitting[0]
     frames = range(scene.frame_start, scene.frame_end + 1)
     time_s = np.arange(len(frames)) / scene_rate(scene)
 
@@ -46,10 +48,11 @@ def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
         for frame in frames:
             scene.frame_set(frame)
             shown = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-            if len(shown.data.vertices) != vertices:
+            mesh = mesh_of(shown)
+            if len(mesh.vertices) != vertices:
                 raise FacecapError(f"The mesh in {path.name} changes its vertices.", "Export it without modifiers.")
             flat = np.empty(3 * vertices, np.float32)
-            shown.data.vertices.foreach_get("co", flat)
+            mesh.vertices.foreach_get("co", flat)
             axes = np.array(shown.matrix_world)[:3, :3] * metres_per_unit()
             yield flat.reshape(-1, 3) @ axes.T.astype(np.float32)
 

@@ -13,10 +13,12 @@ from ...takes.merge import reference_pose
 from ...takes.take import Take
 from .animation.bake import head_from_rig
 from .animation.head_pose import camera_from_rig, world_from_camera
+from .editors import open_editors
 from .footage import load_clip, set_backdrop
 from .head.character import metres_per_unit
 from .head.rest import rest_matrix
-from .placing import way_to_a_free_place
+from .objects import camera_of, mesh_of
+from .placing import around, way_to_a_free_place
 
 CAMERA, KEY_LIGHT, FILL_LIGHT, PLATE = "FaceCap camera", "FaceCap key light", "FaceCap fill light", "FaceCap footage"
 _SENSOR_MM = 36.0
@@ -39,12 +41,13 @@ def add_camera(
     """
     camera = _object(scene, CAMERA, lambda: bpy.data.cameras.new(CAMERA))
     width, height = take.image_size
-    camera.data.sensor_fit = "AUTO"
-    camera.data.sensor_width = _SENSOR_MM
-    camera.data.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
+    lens = camera_of(camera)
+    lens.sensor_fit = "AUTO"
+    lens.sensor_width = _SENSOR_MM
+    lens.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
     away = float(np.median(take.head_translation_m[take.solved][:, 2])) / metres_per_unit()
-    _clip(camera.data, away)
-    camera.data.display_size = 0.02 * away
+    _clip(lens, away)
+    lens.display_size = 0.02 * away
     rests = reference_pose(take)[None]
     poses = camera_from_rig(rests[:, :4], rests[:, 4:], head_from_rig(take))
     camera.matrix_world = world_from_camera(obj, poses[0])
@@ -65,6 +68,8 @@ def add_lights(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
     center, size = (low + high) / 2, (high - low).length
     for name, side, strength in ((KEY_LIGHT, -0.8, 1.0), (FILL_LIGHT, 1.2, 0.35)):
         light = _object(scene, name, lambda name=name: bpy.data.lights.new(name, "AREA"))
+        if not isinstance(light.data, bpy.types.AreaLight):
+            continue  # something else of that name
         place = center + Vector((side, -1.6, 0.8)) * size
         metres = size * metres_per_unit()
         light.data.energy = 60.0 * strength * (metres / 0.4) ** 2
@@ -96,7 +101,7 @@ def add_plate(
         return None
     plate = _object(scene, PLATE, lambda: None)
     plate.empty_display_type = "IMAGE"
-    plate.data = image
+    plate.data = image  # pyright: ignore[reportAttributeAccessIssue]  the stub knows no pictures of empties
     user = plate.image_user
     user.frame_start, user.frame_offset = start_frame, 0
     user.frame_duration = max(1, int(image.frame_duration))
@@ -126,21 +131,18 @@ def frame_views(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
         half = plate.empty_display_size * 0.5
         low = Vector((plate.matrix_world.translation.x - half, low.y, low.z))
     center, extent = (low + high) / 2, max(high.x - low.x, high.z - low.z)
-    for screen in bpy.data.screens:
-        for area in screen.areas:
-            if area.type != "VIEW_3D":
-                continue
-            space = area.spaces.active
-            _clip(space, extent)
-            space.shading.type = "SOLID"
-            space.shading.color_type = "VERTEX" if len(obj.data.color_attributes) else "MATERIAL"
-            view = space.region_3d
-            view.view_perspective = "ORTHO"  # beside the plate a perspective view would show the head from the side
-            view.view_rotation = Matrix.Rotation(math.radians(90), 3, "X").to_quaternion()
-            view.view_location = center
-            view.view_distance = 1.35 * extent
-            overlay = space.overlay
-            overlay.show_floor = overlay.show_axis_x = overlay.show_axis_y = overlay.show_cursor = False
+    for space in open_editors(bpy.types.SpaceView3D):
+        _clip(space, extent)
+        space.shading.type = "SOLID"
+        space.shading.color_type = "VERTEX" if len(mesh_of(obj).color_attributes) else "MATERIAL"
+        overlay, view = space.overlay, space.region_3d
+        overlay.show_floor = overlay.show_axis_x = overlay.show_axis_y = overlay.show_cursor = False
+        if view is None:
+            continue
+        view.view_perspective = "ORTHO"  # beside the plate a perspective view would show the head from the side
+        view.view_rotation = Matrix.Rotation(math.radians(90), 3, "X").to_quaternion()
+        view.view_location = center
+        view.view_distance = 1.35 * extent
 
 
 def _clip(shows: bpy.types.Camera | bpy.types.SpaceView3D, away: float) -> None:
@@ -151,8 +153,8 @@ def _clip(shows: bpy.types.Camera | bpy.types.SpaceView3D, away: float) -> None:
 
 def _bounds(obj: bpy.types.Object) -> tuple[Vector, Vector]:
     """The resting character's bounding box in the world."""
-    corners = [rest_matrix(obj) @ Vector(corner) for corner in obj.bound_box]
-    return Vector(map(min, *corners)), Vector(map(max, *corners))  # pyright: ignore[reportCallIssue]  stub
+    rest = rest_matrix(obj)
+    return around(rest @ Vector(corner) for corner in obj.bound_box)
 
 
 def _object(scene: bpy.types.Scene, name: str, make_data) -> bpy.types.Object:

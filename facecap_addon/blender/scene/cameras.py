@@ -14,6 +14,7 @@ from ...errors import FacecapError
 from ...geometry.camera import PinholeCamera, camera_from_blender
 from .footage import scene_rate
 from .head.character import metres_per_unit
+from .objects import camera_of
 
 _CV_FROM_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
 
@@ -23,7 +24,7 @@ def pinhole_of(camera: bpy.types.Object, scene: bpy.types.Scene, size_px: tuple[
 
     Raises FacecapError for an orthographic or panoramic camera.
     """
-    data = camera.data
+    data = camera_of(camera)
     if data.type != "PERSP":
         raise FacecapError(f"The camera “{camera.name}” is not a perspective one.", "Set its type to Perspective.")
     return camera_from_blender(
@@ -85,5 +86,5 @@ def write_cameras(
 
 def clip_of(camera: bpy.types.Object) -> bpy.types.MovieClip | None:
     """The movie clip behind a camera, or None."""
-    shown = [image.clip for image in camera.data.background_images if image.source == "MOVIE_CLIP"]
+    shown = [image.clip for image in camera_of(camera).background_images if image.source == "MOVIE_CLIP"]
     return next((clip for clip in shown if clip is not None), None)

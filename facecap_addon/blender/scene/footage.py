@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeGuard
 
 import bpy
 
 from ...errors import FacecapError
+from .editors import open_editors
+from .objects import camera_of
 
 AUDIO_NAME = "FaceCap audio"
 _MAX_FRAME = 1_048_574
@@ -50,7 +53,7 @@ def load_clip(path: Path, *, start_frame: int = 1) -> bpy.types.MovieClip:
 
 def set_backdrop(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, alpha: float = 1.0) -> None:
     """Show a clip behind everything in a camera's view, in place of any other clip there."""
-    data = camera.data
+    data = camera_of(camera)
     data.show_background_images = True
     clips = [image for image in data.background_images if image.source == "MOVIE_CLIP"]
     image = clips[0] if clips else data.background_images.new()
@@ -65,10 +68,8 @@ def set_backdrop(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, alpha: 
 
 def show_in_clip_editors(clip: bpy.types.MovieClip) -> None:
     """Show a clip in every open clip editor."""
-    for screen in bpy.data.screens:
-        for area in screen.areas:
-            if area.type == "CLIP_EDITOR":
-                area.spaces.active.clip = clip
+    for editor in open_editors(bpy.types.SpaceClipEditor):
+        editor.clip = clip
 
 
 def add_audio(
@@ -85,7 +86,7 @@ def add_audio(
     """
     editor = scene.sequence_editor or scene.sequence_editor_create()
     strips = strips_of(editor)
-    for strip in [s for s in strips if s.type == "SOUND" and s.get("facecap")]:
+    for strip in [s for s in strips if _is_sound(s) and s.get("facecap")]:
         sound = strip.sound
         strips.remove(strip)
         if sound is not None and sound.users == 0:
@@ -97,7 +98,7 @@ def add_audio(
         strip = strips.new_sound(AUDIO_NAME, str(path), _free_channel(editor), first)
     except RuntimeError:
         return None
-    if strip.sound is None or not _has_sound(strip):
+    if not _is_sound(strip) or not _has_sound(strip):
         strips.remove(strip)
         for sound in set(bpy.data.sounds) - sounds_before:
             if sound.users == 0:
@@ -107,7 +108,7 @@ def add_audio(
         strip.sound_offset = (exact - first) / scene_rate(scene)
     strip["facecap"] = True
     scene.sync_mode = "AUDIO_SYNC"
-    return strip  # pyright: ignore[reportReturnType]  of type SOUND
+    return strip
 
 
 def strips_of(editor: bpy.types.SequenceEditor):
@@ -115,8 +116,13 @@ def strips_of(editor: bpy.types.SequenceEditor):
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
+def _is_sound(strip: bpy.types.Strip) -> TypeGuard[bpy.types.SoundStrip]:
+    return strip.type == "SOUND"  # before 4.5 these classes had other names
+
+
 def _has_sound(strip: bpy.types.SoundStrip) -> bool:
-    return strip.sound.samplerate > 0  # Blender makes a silent strip of anything; only real sound has a rate
+    # Blender makes a silent strip of anything; only real sound has a rate.
+    return strip.sound is not None and strip.sound.samplerate > 0
 
 
 def _free_channel(editor: bpy.types.SequenceEditor) -> int:

@@ -25,6 +25,28 @@ def key_blocks_of(obj: bpy.types.Object) -> list[bpy.types.ShapeKey]:
     return [] if keys is None else list(keys.key_blocks)
 
 
+def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
+    """The armature of an object. Raises FacecapError if it is of another kind."""
+    if not isinstance(obj.data, bpy.types.Armature):
+        raise FacecapError(f"“{obj.name}” is no armature.", "Pick an armature.")
+    return obj.data
+
+
+def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
+    """The pose of an armature object. Raises FacecapError if it is of another kind."""
+    if obj.pose is None:
+        raise FacecapError(f"“{obj.name}” is no armature.", "Pick an armature.")
+    return obj.pose
+
+
+def owner_of(target: bpy.types.Object | bpy.types.PoseBone) -> bpy.types.Object:
+    """An object itself; of a pose bone, the armature object that it belongs to."""
+    owner = target.id_data
+    if not isinstance(owner, bpy.types.Object):
+        raise TypeError(f"“{target.name}” belongs to {owner!r}, not to an object")
+    return owner
+
+
 def camera_of(obj: bpy.types.Object) -> bpy.types.Camera:
     """The camera of an object. Raises FacecapError if it is of another kind."""
     if not isinstance(obj.data, bpy.types.Camera):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import bpy
+import numpy as np
 from mathutils import Vector
 
 _GAP = 0.15  # between the two, in widths of what is placed
@@ -12,8 +13,13 @@ _GAP = 0.15  # between the two, in widths of what is placed
 
 def box_of(objects: Iterable[bpy.types.Object]) -> tuple[Vector, Vector]:
     """Lowest and highest corner of the box around some objects, in the world."""
-    corners = [obj.matrix_world @ Vector(corner) for obj in objects for corner in obj.bound_box]
-    return Vector(map(min, *corners)), Vector(map(max, *corners))  # pyright: ignore[reportCallIssue]  any iterable will do
+    return around([obj.matrix_world @ Vector(corner) for obj in objects for corner in obj.bound_box])
+
+
+def around(points: Iterable[Vector]) -> tuple[Vector, Vector]:
+    """Lowest and highest corner of the box around some points."""
+    places = np.array([point[:] for point in points])
+    return Vector(places.min(axis=0).tolist()), Vector(places.max(axis=0).tolist())
 
 
 def way_to_a_free_place(

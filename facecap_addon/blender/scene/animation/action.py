@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ....errors import FacecapError
 from ..head.character import is_editable
-from .curves import curves_of, new_action, present_action, write_keys
+from ..objects import keys_of, mesh_of
+from .curves import Animated, curves_of, new_action, present_action, write_keys
 
 
 @dataclass
@@ -34,7 +35,7 @@ class KeyingReport:
     locked: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     frames: int = 0
-    animated: list[bpy.types.ID] = field(default_factory=list)
+    animated: list[Animated] = field(default_factory=list)
 
 
 def key_channels(
@@ -80,7 +81,7 @@ def key_channels(
     action = present_action(keys) if mode == "mix" else None
     if action is None:
         action = new_action(keys, name, within=within)
-    report = KeyingReport(action, unknown=[c for c in channels if c not in keys.key_blocks])
+    report = KeyingReport(action, unknown=[c for c in channels if c not in keys.key_blocks], animated=[keys])
     curves = curves_of(keys)
     present = {curve.data_path: curve for curve in curves}
     for column in known:
@@ -103,7 +104,7 @@ def key_channels(
 
 def check_animatable(obj: bpy.types.Object) -> bpy.types.Key:
     """The object's shape keys. Raises FacecapError if they cannot be animated; nothing is changed."""
-    keys = getattr(obj.data, "shape_keys", None)
+    keys = keys_of(obj)
     if keys is None:
         raise FacecapError(f"“{obj.name}” has no shape keys to animate.", "Pick the mesh that was solved.")
     if not is_editable(obj):
@@ -115,15 +116,17 @@ def check_animatable(obj: bpy.types.Object) -> bpy.types.Key:
 
 
 def _keys_to_animate(obj: bpy.types.Object) -> bpy.types.Key:
-    check_animatable(obj)
-    if obj.data.library is not None:  # overriding an object leaves its mesh, and so its shape keys, linked
-        mesh = obj.data.override_create(remap_local_usages=True)
+    keys = check_animatable(obj)
+    mesh = mesh_of(obj)
+    if mesh.library is not None:  # overriding an object leaves its mesh, and so its shape keys, linked
+        mesh = mesh.override_create(remap_local_usages=True)
         if mesh is None or obj.data != mesh:
             raise FacecapError(
                 f"The mesh of “{obj.name}” is linked from another file and Blender could not override it.",
                 "Make the mesh local (Object > Relations > Make Local), and bake again.",
             )
-    return obj.data.shape_keys  # pyright: ignore[reportReturnType]  a mesh with keys
+        keys = check_animatable(obj)
+    return keys
 
 
 def _check(frames: NDArray[np.float64], weights: NDArray[np.float64], channels: Sequence[str]) -> None:
@@ -150,7 +153,9 @@ def _remarks(
     """Whatever would keep the new keys from being seen; drivers are muted on request."""
     remarks: list[str] = []
     paths = {keys.key_blocks[name].path_from_id("value"): name for name in keyed}
-    driven = [curve for curve in keys.animation_data.drivers if curve.data_path in paths and not curve.mute]
+    animation = keys.animation_data
+    drivers, tracks = ((), ()) if animation is None else (animation.drivers, animation.nla_tracks)
+    driven = [curve for curve in drivers if curve.data_path in paths and not curve.mute]
     if driven:
         names = ", ".join(paths[curve.data_path] for curve in driven[:4]) + (" …" if len(driven) > 4 else "")
         for curve in driven if mute_drivers else ():
@@ -165,6 +170,6 @@ def _remarks(
         remarks.append(f"Muted curves do not move anything: {', '.join(muted_curves[:4])}")
     if obj.show_only_shape_key:
         remarks.append("“Solo active shape key” is on: turn it off to see the others move")
-    if any(track.is_solo for track in keys.animation_data.nla_tracks):
+    if any(track.is_solo for track in tracks):
         remarks.append("An NLA track of the shape keys is soloed: the new keys are not heard until it is released")
     return remarks

@@ -14,11 +14,13 @@ from ....errors import FacecapError
 from ....takes.between import resample
 from ....takes.merge import reference_pose
 from ....takes.take import Take
+from ...present import scene_in
 from ..footage import scene_rate
 from ..head.character import rest_axes
 from ..head.jaw import jaw_bases, jaw_bone
 from ..head.parts import Carried, carried_by_bone, carried_by_object, follows, head_bone, parts_of, with_keys
 from ..head.rest import carriers, holding, take_off
+from ..objects import key_blocks_of, keys_of, owner_of
 from .action import KeyingReport, check_animatable, key_channels
 from .curves import SLOTTED, curves_of
 from .followed import head_follows, keys_that_stay
@@ -68,7 +70,7 @@ def apply_take(
     Raises:
         FacecapError: the take holds no solved frame, fits no key of this mesh, or the mesh cannot be animated.
     """
-    settings, scene = settings or BakeSettings(), scene or bpy.context.scene
+    settings, scene = settings or BakeSettings(), scene or scene_in(bpy.context)
     solved = np.asarray(take.solved)
     if not solved.any():
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
@@ -139,7 +141,6 @@ def _key_faces(
             influence=settings.influence,
             within=report.action if report is not None and settings.mode == "new" else None,
         )
-        keyed.animated.append(mesh.data.shape_keys)
         if report is None:
             report = keyed
             continue
@@ -165,7 +166,7 @@ def _key_head(
     for thing in (target, *carried.riders):
         check_movable(thing)
     bases = [bases_of(thing, motion) for thing in (target, *carried.riders)]
-    stays = target.id_data if settings.mode == "mix" else None
+    stays = owner_of(target) if settings.mode == "mix" else None
     _take_off([owner for owner in carriers(obj) if owner != stays], report)
     if settings.mode == "new":
         _take_off(carried.riders, report)
@@ -181,7 +182,7 @@ def _key_head(
         )
         for thing, basis in zip((target, *carried.riders), bases, strict=True)
     ]
-    report.animated += [thing.id_data for thing in (target, *carried.riders)]
+    report.animated += [owner_of(thing) for thing in (target, *carried.riders)]
     return actions[0]
 
 
@@ -194,8 +195,8 @@ def _look(
     report: KeyingReport,
 ) -> None:
     """Say what Blender does not show of what was keyed, whatever the reason."""
-    if report.keyed:
-        keys = obj.data.shape_keys
+    keys = keys_of(obj)
+    if report.keyed and keys is not None:
         values = np.array([[curve.evaluate(frame) for frame in frames] for curve in curves_of(keys)])
         stay = keys_that_stay(scene, keys, report.keyed, float(frames[np.abs(values).sum(axis=0).argmax()]))
         if stay:
@@ -239,7 +240,7 @@ def _key_jaw(
     rig_from_head = np.eye(4) if head is None else np.linalg.inv(head)
     bases = jaw_bases(obj, bone, take.jaw[solved], rest_axes(obj), rig_from_head)
     # Into the armature's present action: the head's keys may be there already.
-    present = settings.mode == "mix" or (target is not None and target.id_data == bone.id_data)
+    present = settings.mode == "mix" or (target is not None and owner_of(target) == owner_of(bone))
     key_bases(
         bone,
         frames,
@@ -248,7 +249,7 @@ def _key_jaw(
         name=f"{take_name(take)} jaw",
         within=report.action if SLOTTED and settings.mode == "new" else None,
     )
-    report.animated.append(bone.id_data)
+    report.animated.append(owner_of(bone))
 
 
 def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
@@ -273,7 +274,7 @@ def on_whole_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> T
 def gained(obj: bpy.types.Object, take: Take, gain: float) -> NDArray[np.float64]:
     """(F, K) float64: the take's weights times the gain, inside the range of each shape key."""
     weights = np.asarray(take.weights, np.float64) * gain
-    blocks = obj.data.shape_keys.key_blocks if getattr(obj.data, "shape_keys", None) else {}
+    blocks = {block.name: block for block in key_blocks_of(obj)}
     for column, channel in enumerate(take.channels):
         block = blocks.get(channel)
         if block is not None:
@@ -305,7 +306,7 @@ def _carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.type
     if found is not None:
         return carried_by_bone(obj, found, parts)
     armature = settings.armature or obj.find_armature()
-    if armature is None or armature.type != "ARMATURE":
+    if armature is None or armature.pose is None:
         raise FacecapError(
             f"No armature was found that “{obj.name}” belongs to.",
             "Pick the armature and the head bone, or bake the head pose to the object.",

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ....errors import FacecapError
 
+Animated = bpy.types.Object | bpy.types.Key
+"""What FaceCap keys."""
 SLOTTED = bpy.app.version >= (4, 4, 0)
 _INTERPOLATION = {"CONSTANT": 0, "LINEAR": 1, "BEZIER": 2}
 _COPIED = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type", "amplitude", "back", "period")
@@ -17,11 +19,11 @@ _FREE = (0, 3)  # handle types FREE and ALIGNED
 _AUTO_CLAMPED = 4
 
 
-def new_action(datablock: bpy.types.ID, name: str, *, within: bpy.types.Action | None = None) -> bpy.types.Action:
+def new_action(datablock: Animated, name: str, *, within: bpy.types.Action | None = None) -> bpy.types.Action:
     """Give a datablock an empty action and, where Blender has them, a slot of its own that evaluates.
 
     Args:
-        datablock: an ID that can be animated.
+        datablock: what shall be animated.
         name: the action's name.
         within: an action that shall also animate this datablock; used where actions can have several slots.
     Returns:
@@ -42,7 +44,7 @@ def new_action(datablock: bpy.types.ID, name: str, *, within: bpy.types.Action |
     return action
 
 
-def present_action(datablock: bpy.types.ID) -> bpy.types.Action | None:
+def present_action(datablock: Animated) -> bpy.types.Action | None:
     """The action that animates a datablock now, or None. Raises FacecapError if it cannot be changed."""
     animation = datablock.animation_data
     if animation is None or animation.action is None or (SLOTTED and animation.action_slot is None):
@@ -56,14 +58,21 @@ def present_action(datablock: bpy.types.ID) -> bpy.types.Action | None:
     return animation.action
 
 
-def curves_of(datablock: bpy.types.ID):
-    """The collection of f-curves with which the datablock's present action moves it; made if it is not there."""
+def curves_of(datablock: Animated):
+    """The collection of f-curves with which the datablock's present action moves it; made if it is not there.
+
+    Raises FacecapError if the datablock has no action.
+    """
     animation = datablock.animation_data
-    action = animation.action
+    action = None if animation is None else animation.action
+    if animation is None or action is None:
+        raise FacecapError(f"“{datablock.name}” has no action.", "Bake into a new action.")
     if not SLOTTED:
         return action.fcurves
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    if not isinstance(strip, bpy.types.ActionKeyframeStrip):
+        raise FacecapError(f"The action “{action.name}” holds no keyframes.", "Bake into a new action.")
     return strip.channelbag(animation.action_slot, ensure=True).fcurves
 
 
@@ -135,7 +144,7 @@ def _keys_outside(curve: bpy.types.FCurve, first: float, last: float) -> dict[st
     return {name: values[outside] for name, values in read.items()}
 
 
-def _refuse_tweak_mode(datablock: bpy.types.ID) -> None:
+def _refuse_tweak_mode(datablock: Animated) -> None:
     animation = datablock.animation_data
     if animation is not None and animation.use_tweak_mode:
         raise FacecapError(

@@ -11,6 +11,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..head.rest import Target
+from ..objects import owner_of
 from .curves import curves_of
 
 _TURN_RAD, _VALUE = 0.02, 0.02  # less is not seen, or may be rounding
@@ -19,7 +20,7 @@ _TURN_RAD, _VALUE = 0.02, 0.02  # less is not seen, or may be rounding
 def placement(target: Target) -> Matrix:
     """Where an object or a pose bone is in the world now."""
     return (
-        target.id_data.matrix_world @ target.matrix if isinstance(target, bpy.types.PoseBone) else target.matrix_world
+        owner_of(target).matrix_world @ target.matrix if isinstance(target, bpy.types.PoseBone) else target.matrix_world
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import bpy
 import numpy as np
@@ -14,6 +14,7 @@ from ....errors import FacecapError
 from ....geometry.poses import pose_matrices
 from ..head.character import metres_per_unit
 from ..head.rest import Target, mark_rest, rest_matrix, rest_pose, standing
+from ..objects import owner_of
 from .curves import curves_of, new_action, present_action, write_keys
 
 _BLENDER_FROM_CV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z with Y up
@@ -69,7 +70,7 @@ def bases_of(target: Target, motion: list[Matrix]) -> list[Matrix]:
 
 def check_movable(target: Target) -> None:
     """Raise FacecapError if an object or a pose bone cannot be animated."""
-    owner = cast("bpy.types.Object", target.id_data)
+    owner = owner_of(target)
     if owner.library is not None and owner.override_library is None:
         raise FacecapError(
             f"“{owner.name}” is linked from another file, so it cannot be animated here.",
@@ -100,7 +101,7 @@ def key_bases(
         within: the shape keys' action; where actions have slots, the keys go into it.
     """
     is_bone = isinstance(target, bpy.types.PoseBone)
-    owner = cast("bpy.types.Object", target.id_data)
+    owner = owner_of(target)
     curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
     stood = standing(target)
     action = present_action(owner) if mode == "mix" else None
@@ -112,7 +113,7 @@ def key_bases(
     for (path, index), values in curves_by_path.items():
         curve = curves.find(prefix + path, index=index) or curves.new(prefix + path, index=index)
         write_keys(curve, np.asarray(frames, np.float64), values)
-    mark_rest(target, stood, made=made)
+    mark_rest(target, stood, action, made=made)
     owner.update_tag()
     return action
 
@@ -161,7 +162,7 @@ def _object_bases(target: bpy.types.Object, motion: list[Matrix], placed: Placem
 
 def _bone_bases(target: bpy.types.PoseBone, motion: list[Matrix]) -> list[Matrix]:
     """The pose bone's own transform for each world motion; its rest is the unposed bone under its present parent."""
-    world = rest_matrix(target.id_data)
+    world = rest_matrix(owner_of(target))
     undo = world.inverted_safe()
     parent, bone = target.parent, target.bone
     local = {"parent_matrix": parent.matrix, "parent_matrix_local": parent.bone.matrix_local} if parent else {}
@@ -188,7 +189,7 @@ def _rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[
     if mode == "QUATERNION":
         for before, after in pairwise(turns):
             after.make_compatible(before)
-        return "rotation_quaternion", [tuple(turn) for turn in turns]
+        return "rotation_quaternion", [turn[:] for turn in turns]
     if mode == "AXIS_ANGLE":
         rows: list[tuple[float, ...]] = []
         axis_before = Vector((0.0, 0.0, 1.0))
@@ -204,4 +205,4 @@ def _rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[
     eulers: list[Euler] = []
     for turn in turns:
         eulers.append(turn.to_euler(mode, eulers[-1]) if eulers else turn.to_euler(mode))
-    return "rotation_euler", [tuple(euler) for euler in eulers]
+    return "rotation_euler", [euler[:] for euler in eulers]

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ....geometry.quaternions import HEAD_FRONT_WXYZ
 from ....jobs.runtime.events import FaceEvent
 from ..head.rest import TRANSFORMS, rest_matrix
+from ..objects import key_blocks_of
 from .head_pose import camera_from_rig, place_head, placement_of, world_motion
 
 
@@ -31,15 +33,15 @@ class LivePuppet:
         location: bool,
         parts: Sequence[bpy.types.Object] = (),
     ) -> None:
-        every = [mesh.data.shape_keys.key_blocks for mesh in (obj, *parts)]
+        every = [{block.name: block for block in key_blocks_of(mesh)} for mesh in (obj, *parts)]
         self._obj, self._target, self._location = obj, target, location
         self._blocks = [[b for blocks in every if (b := blocks.get(channel)) is not None] for channel in channels]
         self._before = [[block.value for block in blocks] for blocks in self._blocks]
         self._pose_before = [] if target is None else [(name, tuple(getattr(target, name))) for name in TRANSFORMS]
         self._placed = placement_of(target if isinstance(target, bpy.types.Object) else obj)
         self._rest = rest_matrix(obj)
-        self._head_from_rig: np.ndarray | None = None
-        self._reference: np.ndarray | None = None
+        self._head_from_rig: NDArray[np.float64] | None = None
+        self._reference: NDArray[np.float64] | None = None
 
     def show(self, face: FaceEvent) -> None:
         """Give the character a face."""
@@ -50,10 +52,12 @@ class LivePuppet:
                 block.value = min(max(weight, block.slider_min), block.slider_max)
         if self._target is not None and face.head_wxyz:
             pose = camera_from_rig(np.array([face.head_wxyz]), np.array([face.head_m]), self._head_from_rig)[0]
-            if self._reference is None:  # a head that looks into the camera looks ahead, wherever it is
+            reference = self._reference
+            if reference is None:  # a head that looks into the camera looks ahead, wherever it is
                 front = np.array([HEAD_FRONT_WXYZ])
-                self._reference = camera_from_rig(front, np.array([face.head_m]), self._head_from_rig)[0]
-            moved = world_motion(self._obj, np.stack([self._reference, pose]), 0, rest=self._rest)[1]  # pyright: ignore[reportCallIssue]  set
+                reference = camera_from_rig(front, np.array([face.head_m]), self._head_from_rig)[0]
+                self._reference = reference
+            moved = world_motion(self._obj, np.stack([reference, pose]), 0, rest=self._rest)[1]
             place_head(self._target, moved, self._placed, location=self._location)
 
     def rest_here(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from .curves import SLOTTED, curves_of
+from .curves import SLOTTED, Animated, curves_of
 
 
-def cycle(datablock: bpy.types.ID) -> None:
+def cycle(datablock: Animated) -> None:
     """Let every curve of a datablock's present action repeat before and after its keys."""
     if datablock.animation_data is None or datablock.animation_data.action is None:
         return
@@ -16,7 +16,7 @@ def cycle(datablock: bpy.types.ID) -> None:
             curve.modifiers.new("CYCLES")
 
 
-def push_down(datablock: bpy.types.ID, name: str) -> bpy.types.NlaStrip | None:
+def push_down(datablock: Animated, name: str) -> bpy.types.NlaStrip | None:
     """Move a datablock's action into a strip on a new track, where its keys begin; None if it has none.
 
     Args:

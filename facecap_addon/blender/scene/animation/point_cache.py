@@ -17,8 +17,10 @@ from ....errors import FacecapError
 from ....takes.between import between_rows, frame_rate
 from ....takes.point_cache import PointCache, read_point_cache, write_point_cache
 from ....takes.take import Take
+from ...present import scene_in, view_layer_in
 from ..footage import scene_rate
 from ..head.character import rest_axes
+from ..objects import keys_of, mesh_of
 from .bake import whole_frames
 
 MODIFIER = "FaceCap points"
@@ -37,7 +39,7 @@ def bake_points(
     Raises:
         FacecapError: the take has no solved frame, or the cache belongs to another mesh.
     """
-    count, rate = len(obj.data.vertices), scene_rate(scene)
+    count, rate = len(mesh_of(obj).vertices), scene_rate(scene)
     rows = np.flatnonzero(take.solved)
     span = take.time_s[rows] if len(rows) else take.time_s
     frames = whole_frames(span, scene, start_frame)
@@ -73,7 +75,7 @@ def play_cache(
         FacecapError: the cache is damaged or belongs to another mesh.
     """
     cache = read_point_cache(points)
-    count = len(obj.data.vertices)
+    count = len(mesh_of(obj).vertices)
     if cache.positions.shape[1] != count:
         raise FacecapError(
             f"{points.name} has {cache.positions.shape[1]} vertices, “{obj.name}” has {count}.",
@@ -94,7 +96,7 @@ def play_written(obj: bpy.types.Object, path: Path, first: int) -> None:
 
 def _keyed_vertices(obj: bpy.types.Object, take: Take) -> Callable[[int], F32]:
     """(V, 3) object coordinates of a row, as the shape keys give them."""
-    keys = obj.data.shape_keys
+    keys = keys_of(obj)
     if keys is None:
         raise FacecapError(f"“{obj.name}” has no shape keys.", "Pick the mesh that was solved.")
     names = [name for name in take.channels if name in keys.key_blocks]
@@ -132,6 +134,10 @@ def _play(obj: bpy.types.Object, path: Path, first: int, channels: tuple[str, ..
     The action that moved them stays in the file; other keys stay as they are, and act on top.
     """
     modifier = obj.modifiers.get(MODIFIER) or obj.modifiers.new(MODIFIER, "MESH_CACHE")
+    if not isinstance(modifier, bpy.types.MeshCacheModifier):
+        raise FacecapError(
+            f"“{obj.name}” has a modifier called “{MODIFIER}” that is no Mesh Cache.", "Rename it, and try again."
+        )
     modifier.cache_format = "PC2" if path.suffix.lower() == ".pc2" else "MDD"
     modifier.filepath = str(path)
     modifier.forward_axis, modifier.up_axis = "POS_Y", "POS_Z"
@@ -139,7 +145,7 @@ def _play(obj: bpy.types.Object, path: Path, first: int, channels: tuple[str, ..
     modifier.play_mode, modifier.time_mode = "SCENE", "FRAME"
     modifier.frame_start, modifier.frame_scale = float(first), 1.0
     obj.modifiers.move(obj.modifiers.find(MODIFIER), 0)
-    keys = obj.data.shape_keys
+    keys = keys_of(obj)
     if keys is not None:
         if keys.animation_data is not None and keys.animation_data.action is not None:
             keys.animation_data.action.use_fake_user = True
@@ -155,14 +161,14 @@ def export_mesh(context: bpy.types.Context, obj: bpy.types.Object, path: Path) -
     Raises:
         FacecapError: the ending is neither, or Blender cannot write the file.
     """
-    scene = context.scene
+    scene, layer = scene_in(context), view_layer_in(context)
     selected = list(context.selected_objects)
-    active = context.view_layer.objects.active
+    active = layer.objects.active
     try:
         for other in selected:
             other.select_set(False)
         obj.select_set(True)
-        context.view_layer.objects.active = obj
+        layer.objects.active = obj
         if path.suffix.lower() == ".abc":
             bpy.ops.wm.alembic_export(
                 filepath=str(path), selected=True, start=scene.frame_start, end=scene.frame_end, as_background_job=False
@@ -177,6 +183,6 @@ def export_mesh(context: bpy.types.Context, obj: bpy.types.Object, path: Path) -
         obj.select_set(obj in selected)
         for other in selected:
             other.select_set(True)
-        context.view_layer.objects.active = active
+        layer.objects.active = active
     if not path.is_file():
         raise FacecapError(f"Blender wrote no {path.name}.", "Choose another folder.")

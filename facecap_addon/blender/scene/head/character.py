@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ....errors import FacecapError
 from ....rig.blendshapes import MAX_CHANNELS, MAX_VERTICES, BlendshapeRig
 from ....rig.mirror_modifier import is_half, with_other_half
+from ...present import scene_in
+from ..objects import key_blocks_of, keys_of, mesh_of
 from .colors import vertex_colors
 from .jaw import jaw_weights
 from .modifiers import blocking_modifiers, modifier_notes, reflections
@@ -129,20 +131,21 @@ def _check_numbers(obj: bpy.types.Object, coordinates: NDArray[np.float32]) -> N
 
 def damaged_keys(obj: bpy.types.Object) -> list[str]:
     """Names of the shape keys that hold values which are no numbers."""
-    keys, count = obj.data.shape_keys, len(obj.data.vertices)
+    mesh = mesh_of(obj)
+    keys, count = mesh.shape_keys, len(mesh.vertices)
     blocks = [] if keys is None else [block for block in keys.key_blocks if block != keys.reference_key]
     return [block.name for block in blocks if not np.isfinite(_coordinates(block, count)).all()]
 
 
 def character_notes(obj: bpy.types.Object) -> list[str]:
     """What the user should know about a character that can be solved: modifiers, drivers, dividers; one line each."""
-    mesh = checked_mesh(obj)
+    checked_mesh(obj)
     halved = any(is_half(_own_rest(obj), mirror) for mirror in reflections(obj, np.eye(3)))
     notes = modifier_notes(obj, halved=halved)
     driven = driven_keys(obj)
     if driven:
         notes.append(f"{_listed(driven)} driven: the driver is muted when keys are baked")
-    muted = [block.name for block in mesh.shape_keys.key_blocks if block.mute]
+    muted = [block.name for block in key_blocks_of(obj) if block.mute]
     if muted:
         notes.append(f"{_listed(muted)} muted: will not be seen moving until unmuted")
     damaged = damaged_keys(obj)
@@ -169,13 +172,13 @@ def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.typ
     Args:
         bare: whether a mesh without shape keys can be one.
     """
-    if obj is None or obj.type != "MESH":
+    if obj is None or not isinstance(obj.data, bpy.types.Mesh):
         kind = "nothing" if obj is None else f"“{obj.name}”, which is no mesh"
         way_out = "Pick a mesh object." if bare else "Pick a mesh object that has shape keys."
         raise FacecapError(f"The character is {kind}.", way_out)
     if obj.mode == "EDIT":
         obj.update_from_editmode()
-    mesh: bpy.types.Mesh = obj.data  # pyright: ignore[reportAssignmentType]  of type MESH
+    mesh = mesh_of(obj)
     keys = mesh.shape_keys
     if not bare and (keys is None or len(keys.key_blocks) < 2):
         raise FacecapError(
@@ -229,23 +232,24 @@ def _parents(obj: bpy.types.Object) -> Matrix:
 
 def _own_rest(obj: bpy.types.Object) -> NDArray[np.float32]:
     """(V, 3) float32: the mesh at rest, the object's own space."""
-    keys, count = obj.data.shape_keys, len(obj.data.vertices)
+    mesh = mesh_of(obj)
+    keys, count = mesh.shape_keys, len(mesh.vertices)
     if keys is not None:
         return _coordinates(keys.reference_key, count)
     flat = np.empty(count * 3, np.float32)
-    obj.data.vertices.foreach_get("co", flat)
+    mesh.vertices.foreach_get("co", flat)
     return flat.reshape(count, 3)
 
 
 def metres_per_unit() -> float:
     """How many metres one Blender unit is in the present scene."""
-    settings = bpy.context.scene.unit_settings
+    settings = scene_in(bpy.context).unit_settings
     return float(settings.scale_length) if settings.system != "NONE" else 1.0
 
 
 def driven_keys(obj: bpy.types.Object) -> list[str]:
     """Names of the shape keys whose value a driver sets."""
-    keys = obj.data.shape_keys
+    keys = keys_of(obj)
     if keys is None or keys.animation_data is None:
         return []
     driven = {curve.data_path for curve in keys.animation_data.drivers if not curve.mute}
@@ -275,8 +279,7 @@ def _group_weights(obj: bpy.types.Object, name: str) -> NDArray[np.float32] | No
     if group is None:
         return None  # Blender then leaves the key unmasked
     index = group.index
-    vertices = obj.data.vertices
-    return np.array([_weight(vertex, index) for vertex in vertices], np.float32)
+    return np.array([_weight(vertex, index) for vertex in mesh_of(obj).vertices], np.float32)
 
 
 def _weight(vertex: bpy.types.MeshVertex, index: int) -> float:

@@ -6,6 +6,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..objects import mesh_of
+
 _MAX_TEXELS = 4096 * 4096
 
 
@@ -15,9 +17,9 @@ def vertex_colors(obj: bpy.types.Object) -> NDArray[np.float32] | None:
     Returns:
         (V, 3) float32 in 0..1, or None if the mesh has neither.
     """
-    mesh = obj.data
+    mesh = mesh_of(obj)
     attribute = mesh.color_attributes.get("Color") or mesh.color_attributes.active_color
-    if attribute is not None:
+    if isinstance(attribute, bpy.types.FloatColorAttribute | bpy.types.ByteColorAttribute):
         colors = _attribute_colors(mesh, attribute)
     elif any(slot.material for slot in obj.material_slots):
         colors = _material_colors(obj)
@@ -26,7 +28,9 @@ def vertex_colors(obj: bpy.types.Object) -> NDArray[np.float32] | None:
     return np.clip(np.nan_to_num(colors), 0.0, 1.0).astype(np.float32)
 
 
-def _attribute_colors(mesh: bpy.types.Mesh, attribute: bpy.types.Attribute) -> NDArray[np.float32]:
+def _attribute_colors(
+    mesh: bpy.types.Mesh, attribute: bpy.types.FloatColorAttribute | bpy.types.ByteColorAttribute
+) -> NDArray[np.float32]:
     values = np.empty(len(attribute.data) * 4, np.float32)
     attribute.data.foreach_get("color", values)
     rgb = values.reshape(-1, 4)[:, :3]
@@ -35,7 +39,7 @@ def _attribute_colors(mesh: bpy.types.Mesh, attribute: bpy.types.Attribute) -> N
 
 def _material_colors(obj: bpy.types.Object) -> NDArray[np.float32]:
     """Each vertex takes the mean base colour of the face corners around it."""
-    mesh = obj.data
+    mesh = mesh_of(obj)
     materials = [slot.material for slot in obj.material_slots]
     palette = np.array([_base_color(material) for material in materials], np.float32)
     slots = np.empty(len(mesh.polygons), np.int32)
@@ -70,17 +74,18 @@ def _base_color(material: bpy.types.Material | None) -> tuple[float, float, floa
     if material is None:
         return (0.8, 0.8, 0.8)
     socket = _base_socket(material)
-    plain = socket is not None and not socket.is_linked
-    red, green, blue, _ = socket.default_value if plain else material.diffuse_color
+    color = material.diffuse_color
+    if isinstance(socket, bpy.types.NodeSocketColor) and not socket.is_linked:
+        color = socket.default_value
+    red, green, blue, _ = color
     return (red, green, blue)
 
 
 def _base_texture(material: bpy.types.Material | None) -> bpy.types.Image | None:
     """The picture that colours a material, if it is plugged straight into the base colour and not huge."""
     socket = None if material is None else _base_socket(material)
-    if socket is None or not socket.is_linked or socket.links[0].from_node.type != "TEX_IMAGE":  # pyright: ignore[reportOptionalSubscript]  linked
-        return None
-    image = socket.links[0].from_node.image  # pyright: ignore[reportOptionalSubscript]  linked
+    node = socket.links[0].from_node if socket is not None and socket.is_linked and socket.links else None
+    image = node.image if isinstance(node, bpy.types.ShaderNodeTexImage) else None
     if image is None or image.source not in ("FILE", "GENERATED"):
         return None
     width, height = image.size  # (0, 0) where the file is missing
@@ -96,12 +101,13 @@ def _sampled(image: bpy.types.Image, uv: NDArray[np.float32]) -> NDArray[np.floa
     """(N, 3): the nearest texels at (N, 2) coordinates, tiled, as linear RGB."""
     width, height = image.size
     texels = np.empty(width * height * image.channels, np.float32)
-    image.pixels.foreach_get(texels)
+    image.pixels.foreach_get(texels)  # pyright: ignore[reportAttributeAccessIssue]  to the stub, one number
     texels = texels.reshape(height, width, image.channels)
     column = np.floor(uv[:, 0] % 1.0 * width).astype(int) % width
     row = np.floor(uv[:, 1] % 1.0 * height).astype(int) % height
     rgb = np.repeat(texels[row, column], 3, axis=1) if image.channels < 3 else texels[row, column, :3]
     rgb = rgb[:, :3]
-    if image.is_float or image.colorspace_settings.name != "sRGB":
+    space = image.colorspace_settings
+    if image.is_float or space is None or space.name != "sRGB":
         return rgb
     return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)

@@ -9,6 +9,8 @@ import bpy
 import numpy as np
 
 from ....rig.channels import arkit_name
+from ...present import view_layer_in
+from ..objects import key_blocks_of, mesh_of
 
 _STILL = 1e-9
 _HIDDEN = ("in no scene", "hidden or in an excluded collection", "only seen in another scene", "")
@@ -41,14 +43,15 @@ class Likeness:
 
 def likeness(obj: bpy.types.Object) -> Likeness:
     """Measure a mesh object."""
-    mesh, count = obj.data, len(obj.data.vertices)
-    keys = mesh.shape_keys
+    mesh = mesh_of(obj)
+    count = len(mesh.vertices)
+    basis = None if mesh.shape_keys is None else mesh.shape_keys.reference_key
     names: list[str] = []
     moved = np.zeros(count, bool)
     rest = np.empty(3 * count, np.float32)
     mesh.vertices.foreach_get("co", rest)
-    for block in keys.key_blocks if keys is not None else ():
-        if block == keys.reference_key or len(block.data) != count:
+    for block in key_blocks_of(obj):
+        if block == basis or len(block.data) != count:
             continue
         base, shape = np.empty(3 * count, np.float32), np.empty(3 * count, np.float32)
         block.relative_key.data.foreach_get("co", base)
@@ -89,7 +92,7 @@ def _seen(obj: bpy.types.Object) -> int:
         return 0
     present = bpy.context.scene
     for scene in sorted(obj.users_scene, key=lambda scene: scene != present):
-        layers = [bpy.context.view_layer] if scene == present else scene.view_layers
+        layers = [view_layer_in(bpy.context)] if scene == present else scene.view_layers
         for layer in layers:
             if layer.objects.get(obj.name) == obj and obj.visible_get(view_layer=layer):
                 return 3 if scene == present else 2

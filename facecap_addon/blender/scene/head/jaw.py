@@ -8,6 +8,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ....rig.blendshapes import JawWeights
+from ..objects import armature_of, mesh_of, owner_of
 
 # A bone is the jaw's if its name says so; "jawline" and the like shape the cheek.
 _NAMES, _NOT_NAMES = ("jaw", "mandible", "chin_master"), ("jawline", "jaw_line", "end", "tip")
@@ -17,7 +18,7 @@ _LEAST_WEIGHT = 0.01
 def jaw_bone(obj: bpy.types.Object) -> bpy.types.PoseBone | None:
     """The bone that opens the mouth of a mesh, by its name; None if no armature moves the mesh by such a bone."""
     armature = obj.find_armature()
-    if armature is None:
+    if armature is None or armature.pose is None:
         return None
     named = [
         bone
@@ -39,8 +40,9 @@ def give_own_jaw(obj: bpy.types.Object) -> bool:
     """
     given = False
     for modifier in obj.modifiers:
-        handle = modifier.object if modifier.type == "HOOK" else None
-        other = None if handle is None else handle.parent
+        if not isinstance(modifier, bpy.types.HookModifier) or modifier.object is None:
+            continue
+        handle, other = modifier.object, modifier.object.parent
         if other is None or other == obj or other.type != "MESH" or not _hooked(other, modifier.name, handle):
             continue
         own = handle.copy()
@@ -59,7 +61,7 @@ def give_own_jaw(obj: bpy.types.Object) -> bool:
 
 def _hooked(obj: bpy.types.Object, name: str, handle: bpy.types.Object) -> bool:
     """Whether an object, too, is hooked to a handle."""
-    return any(m.type == "HOOK" and m.name == name and m.object == handle for m in obj.modifiers)
+    return any(isinstance(m, bpy.types.HookModifier) and m.name == name and m.object == handle for m in obj.modifiers)
 
 
 def jaw_weights(obj: bpy.types.Object, axes: NDArray[np.floating]) -> JawWeights | None:
@@ -71,13 +73,13 @@ def jaw_weights(obj: bpy.types.Object, axes: NDArray[np.floating]) -> JawWeights
     bone = jaw_bone(obj)
     if bone is None:
         return None
-    armature = bone.id_data
-    deforming = {
-        group.index for group in obj.vertex_groups if (b := armature.data.bones.get(group.name)) and b.use_deform
-    }
+    armature = owner_of(bone)
+    bones = armature_of(armature).bones
+    deforming = {group.index for group in obj.vertex_groups if (b := bones.get(group.name)) and b.use_deform}
     own = obj.vertex_groups[bone.name].index
-    weights = np.zeros(len(obj.data.vertices), np.float32)
-    for vertex in obj.data.vertices:
+    vertices = mesh_of(obj).vertices
+    weights = np.zeros(len(vertices), np.float32)
+    for vertex in vertices:
         total = sum(element.weight for element in vertex.groups if element.group in deforming)
         if total > 0:
             weights[vertex.index] = sum(e.weight for e in vertex.groups if e.group == own) / total
@@ -99,7 +101,7 @@ def jaw_bases(
     Args:
         jaw: (F, 6) as in a Take.  axes: as in `jaw_weights`.  rig_from_head: (4, 4), of the take.
     """
-    armature = bone.id_data
+    armature = owner_of(bone)
     to_armature = np.array(_object_from_armature(obj, armature).inverted())[:3, :3] @ np.linalg.inv(axes)
     # Turning is the same in every space but for its axis; the mesh and the armature may be scaled.
     from_head = to_armature @ np.asarray(rig_from_head, np.float64)[:3, :3]

@@ -25,8 +25,8 @@ def blocking_modifiers(obj: bpy.types.Object) -> list[str]:
     for modifier in obj.modifiers:
         if not modifier.show_viewport or modifier.type not in _REPLACING:
             continue
-        replaces = modifier.type == "MESH_SEQUENCE_CACHE" and "VERT" in modifier.read_data
-        overwrites = modifier.type == "MESH_CACHE" and modifier.deform_mode == "OVERWRITE"
+        replaces = isinstance(modifier, bpy.types.MeshSequenceCacheModifier) and "VERT" in modifier.read_data
+        overwrites = isinstance(modifier, bpy.types.MeshCacheModifier) and modifier.deform_mode == "OVERWRITE"
         if replaces or (overwrites and getattr(modifier, "factor", 1.0) >= 1.0):
             reasons.append(
                 f"On “{obj.name}”, {_REPLACING[modifier.type]} modifier (“{modifier.name}”) replaces what the shape "
@@ -43,7 +43,7 @@ def reflections(obj: bpy.types.Object, axes: NDArray[np.float64]) -> list[Reflec
     """
     found: list[Reflection] = []
     for modifier in obj.modifiers:
-        if modifier.type != "MIRROR" or not modifier.show_viewport:
+        if not isinstance(modifier, bpy.types.MirrorModifier) or not modifier.show_viewport:
             continue
         by = modifier.mirror_object
         to_mirror = Matrix() if by is None else by.matrix_world.inverted_safe() @ obj.matrix_world

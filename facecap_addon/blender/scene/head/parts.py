@@ -13,6 +13,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...present import view_layer_in
+from ..objects import keys_of, mesh_of, pose_of
 from .rest import Target, holding
 
 _MARGIN = 0.1  # of the head's size: parts may stand off a little
@@ -45,7 +47,7 @@ def parts_of(obj: bpy.types.Object, scene: bpy.types.Scene) -> list[bpy.types.Ob
         other
         for other in _seen(scene)
         if other != obj
-        and other.type == "MESH"
+        and isinstance(other.data, bpy.types.Mesh)
         and len(other.data.polygons)
         and not _is_copy(other, obj)
         and (
@@ -73,7 +75,7 @@ def with_keys(parts: Sequence[bpy.types.Object], channels: Sequence[str]) -> lis
     """Those parts that have shape keys of these names; of objects that share a mesh, one."""
     wanted, found = set(channels), {}
     for part in parts:
-        keys = part.data.shape_keys
+        keys = keys_of(part)
         if keys is None or not keys.use_relative or part.library is not None:
             continue
         if any(block.name in wanted for block in keys.key_blocks[1:]):
@@ -138,7 +140,7 @@ def _with_riders(obj: bpy.types.Object, target: Target, loose: Sequence[bpy.type
 
 
 def _seen(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    layer = bpy.context.view_layer if bpy.context.scene == scene else scene.view_layers[0]
+    layer = view_layer_in(bpy.context) if bpy.context.scene == scene else scene.view_layers[0]
     return [obj for obj in layer.objects if obj.visible_get(view_layer=layer)]
 
 
@@ -164,7 +166,8 @@ def follows(part: bpy.types.Object, bone: bpy.types.PoseBone) -> bool:
         if owner.parent == bone.id_data and owner.parent_type == "BONE" and owner.parent_bone in names:
             return True
         if owner.type == "MESH" and any(
-            m.type == "ARMATURE" and m.object == bone.id_data and m.show_viewport for m in owner.modifiers
+            isinstance(m, bpy.types.ArmatureModifier) and m.object == bone.id_data and m.show_viewport
+            for m in owner.modifiers
         ):
             return any(group.name in names for group in owner.vertex_groups) or owner.parent_type == "ARMATURE"
     return False
@@ -172,7 +175,8 @@ def follows(part: bpy.types.Object, bone: bpy.types.PoseBone) -> bool:
 
 def _is_copy(other: bpy.types.Object, obj: bpy.types.Object) -> bool:
     """Whether it is another copy of the head, not a part of it."""
-    return len(other.data.vertices) == len(obj.data.vertices) and len(other.data.polygons) == len(obj.data.polygons)
+    one, two = mesh_of(other), mesh_of(obj)
+    return len(one.vertices) == len(two.vertices) and len(one.polygons) == len(two.polygons)
 
 
 def _box(obj: bpy.types.Object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -188,8 +192,9 @@ def _touch(a: tuple[NDArray[np.float64], ...], b: tuple[NDArray[np.float64], ...
 
 def _share_inside(obj: bpy.types.Object, box: tuple[NDArray[np.float64], ...]) -> float:
     """How much of a mesh lies in a box, 0 to 1, by its vertices."""
-    flat = np.empty(3 * len(obj.data.vertices), np.float32)
-    obj.data.vertices.foreach_get("co", flat)
+    vertices = mesh_of(obj).vertices
+    flat = np.empty(3 * len(vertices), np.float32)
+    vertices.foreach_get("co", flat)
     matrix = np.array(obj.matrix_world)
     places = flat.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
     return float(((places >= box[0]) & (places <= box[1])).all(axis=1).mean())
@@ -197,14 +202,15 @@ def _share_inside(obj: bpy.types.Object, box: tuple[NDArray[np.float64], ...]) -
 
 def _heaviest(obj: bpy.types.Object, armature: bpy.types.Object) -> bpy.types.PoseBone | None:
     """The bone with the most weight on what the shape keys move."""
+    pose, vertices = pose_of(armature), mesh_of(obj).vertices
     bones = {
         group.index: bone
         for group in obj.vertex_groups
-        if (bone := armature.pose.bones.get(group.name)) is not None and bone.bone.use_deform
+        if (bone := pose.bones.get(group.name)) is not None and bone.bone.use_deform
     }
     totals: dict[int, float] = {}
     for index in np.flatnonzero(_moved(obj)):
-        for element in obj.data.vertices[int(index)].groups:
+        for element in vertices[int(index)].groups:
             if element.group in bones:
                 totals[element.group] = totals.get(element.group, 0.0) + element.weight
     return bones[max(totals, key=lambda group: totals[group])] if totals else None
@@ -212,8 +218,8 @@ def _heaviest(obj: bpy.types.Object, armature: bpy.types.Object) -> bpy.types.Po
 
 def _moved(obj: bpy.types.Object) -> NDArray[np.bool_]:
     """(V,): which vertices a shape key moves."""
-    keys = obj.data.shape_keys
-    count = len(obj.data.vertices)
+    mesh = mesh_of(obj)
+    keys, count = mesh.shape_keys, len(mesh.vertices)
     if keys is None:
         return np.ones(count, bool)
     rest, shape = np.empty(3 * count, np.float32), np.empty(3 * count, np.float32)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import bpy
 from mathutils import Matrix
 
 from ..animation.curves import SLOTTED
+from ..objects import owner_of
 
 Target = bpy.types.Object | bpy.types.PoseBone
 TRANSFORMS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")
@@ -54,17 +55,20 @@ def rest_matrix(obj: bpy.types.Object) -> Matrix:
 
 def rest_pose(bone: bpy.types.PoseBone) -> Matrix:
     """The bone's pose, in its armature's space, when it does nothing of its own under its present parent."""
-    local = (
-        {"parent_matrix": bone.parent.matrix, "parent_matrix_local": bone.parent.bone.matrix_local}
-        if bone.parent
-        else {}
+    own, parent = bone.bone, bone.parent
+    if parent is None:
+        return own.convert_local_to_pose(Matrix.Identity(4), own.matrix_local)
+    return own.convert_local_to_pose(
+        Matrix.Identity(4),
+        own.matrix_local,
+        parent_matrix=parent.matrix,
+        parent_matrix_local=parent.bone.matrix_local,
     )
-    return bone.bone.convert_local_to_pose(Matrix.Identity(4), bone.bone.matrix_local, **local)
 
 
 def standing(target: Target) -> dict[str, Any]:
     """How an object or a pose bone stands when no bake moves it: for `mark_rest`, to be read before it is keyed."""
-    owner = cast("bpy.types.Object", target.id_data)
+    owner = owner_of(target)
     name = target.name if isinstance(target, bpy.types.PoseBone) else ""
     for _, marks in _marks(owner):
         if name in marks:
@@ -73,19 +77,18 @@ def standing(target: Target) -> dict[str, Any]:
     return values | {"basis": [value for row in target.matrix_basis for value in row]}
 
 
-def mark_rest(target: Target, stood: dict[str, Any], *, made: bool) -> None:
+def mark_rest(target: Target, stood: dict[str, Any], action: bpy.types.Action, *, made: bool) -> None:
     """Remember, on the action that moves a target now, how the target stood before.
 
     Args:
         stood: what `standing` gave before.  made: whether the action was made for this bake: it may be taken off again.
     """
-    owner = cast("bpy.types.Object", target.id_data)
-    action, key = owner.animation_data.action, _key(owner)
+    key = _key(owner_of(target))
     marks = json.loads(action.get(key, "{}"))
     own = made or (bool(marks) and all(mark["own"] for mark in marks.values()))
     name = target.name if isinstance(target, bpy.types.PoseBone) else ""
     marks[name] = {**stood, "own": own}
-    action[key] = json.dumps(marks)  # pyright: ignore[reportOptionalSubscript]  it has an action
+    action[key] = json.dumps(marks)
 
 
 def take_off(owners: Iterable[bpy.types.Object]) -> list[str]:
@@ -97,7 +100,7 @@ def take_off(owners: Iterable[bpy.types.Object]) -> list[str]:
     for owner in owners:
         animation = owner.animation_data
         action = None if animation is None else animation.action
-        if action is None or (SLOTTED and animation.action_slot is None):
+        if animation is None or action is None or (SLOTTED and animation.action_slot is None):
             continue
         marks = json.loads(action.get(_key(owner), "{}"))
         if not marks:
@@ -122,7 +125,8 @@ def carriers(obj: bpy.types.Object) -> list[bpy.types.Object]:
     while owner is not None:
         found.append(owner)
         owner = owner.parent
-    found += [m.object for m in obj.modifiers if m.type == "ARMATURE" and m.object is not None]
+    armatures = [m.object for m in obj.modifiers if isinstance(m, bpy.types.ArmatureModifier)]
+    found += [armature for armature in armatures if armature is not None]
     return list(dict.fromkeys(found))
 
 
@@ -133,7 +137,7 @@ def holding(target: Target) -> list[str]:
         for constraint in target.constraints
         if not constraint.mute and constraint.influence > 0 and constraint.type in _DECIDING
     ]
-    owner = cast("bpy.types.Object", target.id_data)
+    owner = owner_of(target)
     prefix = target.path_from_id() + "." if isinstance(target, bpy.types.PoseBone) else ""
     paths = {prefix + path for path in ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle")}
     drivers = owner.animation_data.drivers if owner.animation_data else ()
@@ -159,7 +163,7 @@ def _marks(owner: bpy.types.Object) -> list[tuple[bpy.types.Action, dict[str, An
 
 
 def _key(owner: bpy.types.Object) -> str:
-    slot = owner.animation_data.action_slot if SLOTTED else None
+    slot = owner.animation_data.action_slot if SLOTTED and owner.animation_data is not None else None
     return f"{_MARK}:{slot.handle if slot else 0}"
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ....errors import FacecapError
 from ....rig.blendshapes import BlendshapeRig
+from ..objects import key_blocks_of, mesh_of
 from .character import is_editable, rest_axes
 
 SUFFIX = " (before)"
@@ -23,7 +24,7 @@ def write_shape_keys(obj: bpy.types.Object, rig: BlendshapeRig) -> list[str]:
     Raises:
         FacecapError: it is another mesh, linked, locked or in edit mode; nothing was added then.
     """
-    mesh = obj.data
+    mesh = mesh_of(obj)
     if not is_editable(obj) or mesh.library is not None:
         raise FacecapError(
             f"“{obj.name}” is linked from a library and cannot get shape keys.", "Make its mesh local, and try again."
@@ -38,17 +39,19 @@ def write_shape_keys(obj: bpy.types.Object, rig: BlendshapeRig) -> list[str]:
     keys = mesh.shape_keys
     if keys is not None and not keys.use_relative:
         raise FacecapError(f"The shape keys of “{obj.name}” are absolute.", "Turn on Relative in the Shape Keys panel.")
-    present = {} if keys is None else {block.name: block for block in keys.key_blocks}
+    present = {block.name: block for block in key_blocks_of(obj)}
     locked = [n for n in rig.channels if n in present and getattr(present[n], "lock_shape", False)]
     if locked:
         raise FacecapError(f"The shape key “{locked[0]}” is locked.", "Unlock it, or leave it out.")
     if keys is None:
-        obj.shape_key_add(name="Basis", from_mix=False)
-        keys = mesh.shape_keys
-    rest = _coordinates(keys.reference_key)
+        basis = obj.shape_key_add(name="Basis", from_mix=False)
+        present[basis.name] = basis
+    else:
+        basis = keys.reference_key
+    rest = _coordinates(basis)
     back = np.linalg.inv(rest_axes(obj)).T
     for channel, delta, (low, high) in zip(rig.channels, rig.deltas, rig.ranges, strict=True):
-        before = keys.key_blocks.get(channel)
+        before = present.get(channel)
         if before is not None:
             before.name = f"{channel}{SUFFIX}"
             before.mute = True
