@@ -9,6 +9,12 @@ from types import ModuleType
 # Properties come before the operators and panels that read them.
 MODULES = (
     "preferences",
+    "properties.solve",
+    "properties.learn",
+    "properties.live",
+    "properties.create",
+    "properties.bake",
+    "properties.take",
     "properties.settings",
     "operators.footage",
     "operators.character",

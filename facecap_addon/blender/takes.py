@@ -16,7 +16,8 @@ from .present import settings_of
 
 if TYPE_CHECKING:
     from ..takes.take import Take
-    from .properties.settings import FACECAP_PG_scene, FACECAP_PG_take
+    from .properties.settings import FACECAP_PG_scene
+    from .properties.take import FACECAP_PG_take
 
 KINDS = {
     "solved": "solved",

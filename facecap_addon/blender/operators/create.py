@@ -23,7 +23,7 @@ from .refine import show_picture
 from .solve import JobOperator, lines_of, object_of, scene_of, worker_job, write_rig
 
 if TYPE_CHECKING:
-    from ..properties.settings import FACECAP_PG_generate
+    from ..properties.create import FACECAP_PG_generate
     from ..scene.animation.curves import Animated
 
 SHEET = "FaceCap shape keys"

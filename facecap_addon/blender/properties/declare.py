@@ -11,9 +11,17 @@ Blender takes properties from a class's annotations, where a type checker sees c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import bpy
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import PropertyFlagItems
+
+# From 4.5 a path that may be relative to the .blend has to say so.
+PATH_OPTIONS: set[PropertyFlagItems] = {"ANIMATABLE"}
+if bpy.app.version >= (4, 5, 0):
+    PATH_OPTIONS.add("PATH_SUPPORTS_BLEND_RELATIVE")
 
 _Class = TypeVar("_Class", bound=type)
 _Arguments = ParamSpec("_Arguments")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from .declare import FloatProperty
 
 if TYPE_CHECKING:
-    from .settings import FACECAP_PG_filter, FACECAP_PG_live
+    from .bake import FACECAP_PG_filter
+    from .live import FACECAP_PG_live
 
 _MIDDLE_HZ, _FACTOR = 4.0, 3.0
 """The cut-off at 0.5, and by what it is multiplied at 0 and divided at 1."""

@@ -1,0 +1,86 @@
+"""How a take is smoothed, and put on the character."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...jobs.settings.live import CurveFilterSettings
+from .declare import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty, with_properties
+from .derive import annotations_of
+from .smoothing import smoothing_property
+
+
+@with_properties(annotations_of(CurveFilterSettings))
+class FACECAP_PG_filter(bpy.types.PropertyGroup):
+    """One property for every field of a filter, and how smooth that is."""
+
+    filter: str
+    cutoff_hz: float
+    smoothing: float = smoothing_property()
+
+
+def _is_armature(_: FACECAP_PG_bake, obj: bpy.types.Object) -> bool:
+    return obj.type == "ARMATURE"
+
+
+@with_properties()
+class FACECAP_PG_bake(bpy.types.PropertyGroup):
+    mode: str = EnumProperty(
+        name="Bake To",
+        items=[
+            ("new", "New Action", "Put the keys into a new action; the present one stays in the file"),
+            (
+                "mix",
+                "Replace Keys in Range",
+                "Replace the present action's keys inside the take's range, and keep all others",
+            ),
+        ],
+        description="Where the keys go",
+    )
+    influence: float = FloatProperty(
+        name="Influence",
+        description="How far to go from the present keys to the take",
+        default=1.0,
+        min=0,
+        max=1,
+    )
+    gain: float = FloatProperty(
+        name="Gain",
+        description="Exaggerate or tone down the expression; values stay inside each key's range",
+        default=1.0,
+        min=0.0,
+        soft_max=2.0,
+        max=10.0,
+    )
+    whole_frames: bool = BoolProperty(
+        name="Whole Frames",
+        description="Resample the keys to whole frames of the scene; off: each lies where its frame was filmed",
+        default=False,
+    )
+    head: str = EnumProperty(
+        name="Head Pose",
+        items=[
+            ("auto", "Automatic", "The bone that turns the head where there is one, else the object"),
+            (
+                "object",
+                "Object",
+                "Turn and move the head's object, or its parent where eyes, teeth or hair are separate meshes",
+            ),
+            ("bone", "Bone", "Turn and move a bone; without a name, the one that turns the head"),
+            ("none", "None", "Leave the head where it is; only the face moves"),
+        ],
+        description="What follows the head's motion",
+    )
+    head_location: bool = BoolProperty(
+        name="Also Move Head", description="Key the head's location as well as its rotation", default=True
+    )
+    armature: bpy.types.Object | None = PointerProperty(
+        name="Armature",
+        type=bpy.types.Object,
+        poll=_is_armature,
+        description="The armature of the head bone",
+    )
+    bone: str = StringProperty(name="Bone", description="The head bone")
+
+
+CLASSES = (FACECAP_PG_filter, FACECAP_PG_bake)

@@ -1,0 +1,33 @@
+"""What a scene remembers of a take."""
+
+from __future__ import annotations
+
+import bpy
+
+from .declare import FloatProperty, IntProperty, StringProperty, with_properties
+
+
+@with_properties()
+class FACECAP_PG_take(bpy.types.PropertyGroup):
+    """A take of the scene: its file, which stays, and what there is to say about it."""
+
+    take: str = StringProperty()
+    kind: str = StringProperty(default="solved")
+    clip: str = StringProperty()
+    made: str = StringProperty()
+    detail: str = StringProperty()
+    frames: int = IntProperty()
+    first_s: float = FloatProperty()
+    last_s: float = FloatProperty()
+    report: str = StringProperty()
+    embedding: str = StringProperty()
+    frames_solved: int = IntProperty()
+    frames_missing: int = IntProperty()
+    residual_px: float = FloatProperty()
+    error_of_eyes: float = FloatProperty()
+    fps: float = FloatProperty()
+    not_observed: str = StringProperty()
+    warnings: str = StringProperty()
+
+
+CLASSES = (FACECAP_PG_take,)
