@@ -37,9 +37,7 @@ class DeepSettings:
         max=100.0,
         label="Trust Picture",
     )
-    edges: float = setting(
-        0.0, help="Influence of differences between neighbouring landmarks (energy 2)", min=0.0, max=100.0
-    )
+    edges: float = setting(0.0, help="Influence of differences between adjacent landmarks", min=0.0, max=100.0)
     ridge: float = setting(
         0.0, help="Pull of every weight to zero, in addition to the natural motion", min=0.0, max=1e4
     )
@@ -74,21 +72,24 @@ class DeepSettings:
     )
     infill: bool = setting(
         True,
-        help="Solve frames that failed or show no face by optical flow, from their neighbours",
+        help="Solve frames that failed or show no face by optical flow, from the frames around them",
         label="Fill Gaps",
     )
     infill_frames: str = setting("", help="Frames to solve by optical flow whatever was found in them: 31-40,77")
     longest_gap_s: float = setting(1.0, help="Gaps longer than this are left empty", unit="s", min=0.0, max=60.0)
     temporal: str = setting(
         "hybrid",
-        help="How jitter between neighbouring frames is removed",
+        help="How jitter from frame to frame is removed",
         choices=("hybrid", "plate flow", "self flow", "averaging", "none"),
         label="Steady Motion",
         choice_labels={
-            "hybrid": ("Average and Flow", "Average neighbours, then let the render move as the footage does"),
+            "hybrid": (
+                "Average and Flow",
+                "Average frames with those around, then let the render move as the footage does",
+            ),
             "plate flow": ("Footage Flow", "Let the render move as the footage does, by optical flow"),
-            "self flow": ("Render Flow", "Let each frame move on from its neighbours, by the render's optical flow"),
-            "averaging": ("Average", "Average neighbouring frames"),
+            "self flow": ("Render Flow", "Let each frame move on from those around it, by the render's optical flow"),
+            "averaging": ("Average", "Average each frame with those around it"),
             "none": ("None", "Leave every frame as it is"),
         },
     )

@@ -33,7 +33,7 @@ def annotations_of(
             continue
         if item.optional:
             annotations[f"use_{item.name}"] = bpy.props.BoolProperty(
-                name=f"Use {_label(item)}", description=item.tooltip or item.help, default=False, update=update
+                name=f"Use {_label(item)}", description=_tooltip(item), default=False, update=update
             )
         annotations[item.name] = made
         if item.or_file:
@@ -61,11 +61,11 @@ def choice_label(group: bpy.types.PropertyGroup, name: str) -> str:
 
 
 def _property(item: SettingField, update: Callable[..., None] | None = None) -> Any:
-    shared: dict[str, Any] = {"name": _label(item), "description": item.tooltip or item.help, "update": update}
+    shared: dict[str, Any] = {"name": _label(item), "description": _tooltip(item), "update": update}
     if item.choices:
         items = [(choice, *item.choice_labels.get(choice, (title(choice), ""))) for choice in item.choices]
         if item.or_file:
-            items.append((FILE_CHOICE, "Trained on Actor", f"A network of this actor, in a {item.or_file} file"))
+            items.append((FILE_CHOICE, "Trained on This Actor", f"A network of this actor, in a {item.or_file} file"))
         return bpy.props.EnumProperty(items=items, default=item.default or item.choices[0], **shared)
     low = -_LIMIT if item.min is None else item.min
     high = _LIMIT if item.max is None else item.max
@@ -95,8 +95,13 @@ def title(name: str) -> str:
     )
 
 
+def _tooltip(item: SettingField) -> str:
+    """What the panel says of a field; where the command line leaves it out, the panel has a box that is off."""
+    return item.tooltip or item.help.replace("; if not given: ", "; off: ")
+
+
 def _label(item: SettingField) -> str:
     unit = item.unit.lower()
-    has_unit = bool(unit) and item.name.endswith(f"_{unit}")
+    has_unit = unit not in ("", "frame") and item.name.endswith(f"_{unit}")
     words = item.label or title(item.name.removesuffix(f"_{unit}") if has_unit else item.name)
     return f"{words} ({item.unit})" if has_unit else words

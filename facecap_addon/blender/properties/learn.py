@@ -25,7 +25,7 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
         options=PATH_OPTIONS,
     )
     stills: str = StringProperty(
-        name="Labelled Images",
+        name="Labeled Images",
         description="Folder of images sorted by expression; if empty, expressions are found in the footage",
         subtype="DIR_PATH",
         options=PATH_OPTIONS,

@@ -34,11 +34,17 @@ class SolveSettings(FitSettings, OutputSettings):
         flag="--neutral",
     )
     fps: float | None = setting(
-        None, help="Frame rate of an image sequence; a video keeps its own timestamps", unit="fps", min=0.1, max=1000
+        None,
+        help="Frame rate of an image sequence; a video keeps its own timestamps",
+        unit="fps",
+        min=0.1,
+        max=1000,
+        label="Frame Rate",
     )
     lens_mm: float | None = setting(
         None,
         help="Focal length of the camera's lens, if known and no focal length in pixels is given",
+        tooltip="Focal length of the camera's lens; off: estimated",
         unit="mm",
         min=0.1,
     )
