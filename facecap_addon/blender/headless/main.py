@@ -1,10 +1,10 @@
 """The child process that opens .blend files: a JSON request in a file, one JSON line back on stdout.
 
-    python -I …/blender/child.py -- REQUEST.json                          with a Python that has the bpy module
-    blender --background --factory-startup --python …/blender/child.py -- REQUEST.json        with Blender itself
+    python -I …/blender/headless/main.py -- REQUEST.json                            with a Python that has bpy
+    blender --background --factory-startup --python …/blender/headless/main.py -- REQUEST.json   with Blender itself
 
-A line on stdin says that what the request needs is there (see `batch.answer`); stdin's end, that nobody waits any more.
-Whatever Blender prints goes to stderr.
+A line on stdin says that what the request needs is there (see `requests.answer`); stdin's end, that nobody waits any
+more. Whatever Blender prints goes to stderr.
 """
 
 from __future__ import annotations
