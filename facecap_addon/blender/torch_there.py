@@ -24,7 +24,9 @@ def what_torch_lacks() -> str:
     missing = _missing_here() if python.sys_path else _missing_there(python)
     if not missing:
         return ""
-    return f"Needs {' and '.join(missing)}: choose a Python that has them in the add-on's preferences"
+    *others, last = missing
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"Needs {names}: choose a Python that has them in the add-on's preferences"
 
 
 def forget() -> None:

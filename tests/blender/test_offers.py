@@ -67,9 +67,9 @@ def test_what_needs_pytorch_is_not_offered_without(monkeypatch: pytest.MonkeyPat
     settings.result.take = str(tmp_path / "a.take.npz")
     monkeypatch.setattr(torch_there, "_own", [])
     assert all(getattr(bpy.ops.facecap, name).poll() for name in NEEDS_TORCH)
-    monkeypatch.setattr(torch_there, "_own", ["PyTorch"])
+    monkeypatch.setattr(torch_there, "_own", ["PyTorch", "numba", "OpenCV"])
     assert not any(getattr(bpy.ops.facecap, name).poll() for name in NEEDS_TORCH)
-    assert "PyTorch" in torch_there.what_torch_lacks()
+    assert torch_there.what_torch_lacks().startswith("Needs PyTorch, numba and OpenCV: ")
     assert bpy.ops.facecap.solve.poll()
     settings.solve.method = "deep"
     assert not bpy.ops.facecap.solve.poll()

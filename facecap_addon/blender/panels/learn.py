@@ -17,17 +17,20 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         while_idle(layout)
         learn = settings_in(context).learn
-        layout.prop(learn, "folder")
+        column = layout.column()
+        column.prop(learn, "folder")
+        column.prop(learn, "use_crop")
+        if learn.use_crop:
+            sides = column.column(align=True)
+            for index, side in enumerate(("Left", "Top", "Width", "Height")):
+                sides.prop(learn, "crop", index=index, text=side)
         row = layout.row(align=True)
         row.operator("facecap.add_to_set", icon="ADD")
         row.operator("facecap.check_set", icon="VIEWZOOM")
-        layout.operator("facecap.draw_set", icon="USER")
         column = layout.column()
         column.prop(learn, "draw_seconds")
         column.prop(learn, "side")
-        column.prop(learn, "use_crop")
-        if learn.use_crop:
-            column.prop(learn, "crop", text="Left, Top, Width, Height")
+        layout.operator("facecap.draw_set", icon="USER")
         column = layout.column()
         column.prop(learn, "network")
         if NETWORKS[learn.network].uses_stills:

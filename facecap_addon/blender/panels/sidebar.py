@@ -29,7 +29,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         if not settings.video:
             row = layout.row()
             row.scale_y = 1.4
-            row.operator("facecap.import_footage", text="Import Video …", icon="FILE_MOVIE")
+            row.operator("facecap.import_footage", text="Import Video...", icon="FILE_MOVIE")
             draw_failure(layout, context, "facecap.import_footage")
             return
         layout.prop(settings, "video", text="")
@@ -210,7 +210,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         row.operator("facecap.bake", text="Bake Again", icon="ACTION")
         row = layout.row(align=True)
         row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
-        row.operator("facecap.export_points", text="Export …", icon="EXPORT")
+        row.operator("facecap.export_points", text="Export...", icon="EXPORT")
         names = ("bake", "filter", "bake_points", "export_points")
         draw_failure(layout, context, *(f"facecap.{name}" for name in names))
 
