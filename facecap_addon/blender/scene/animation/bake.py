@@ -215,7 +215,7 @@ def _take_off(owners: list[bpy.types.Object], report: KeyingReport) -> None:
 
 def _held_text(target: bpy.types.Object | bpy.types.PoseBone, held: list[str]) -> str:
     return (
-        f"{' and '.join(held)} of “{target.name}” decides where it is, so the head's pose is not seen: turn it off, "
+        f"“{target.name}” is held by {' and '.join(held)}, so the head's pose is not seen: turn that off, "
         "or key the head's pose on another object or bone"
     )
 

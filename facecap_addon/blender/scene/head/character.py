@@ -160,7 +160,7 @@ def character_notes(obj: bpy.types.Object) -> list[str]:
         notes.append("“Solo active shape key” is on: no other key is seen moving until it is off")
     held = holding(obj)
     if held:
-        notes.append(f"{' and '.join(held)} decides where it is: the head's pose is not seen on it until that is off")
+        notes.append(f"Held by {' and '.join(held)}: the head's pose is not seen on it until that is off")
     if not is_editable(obj):
         notes.append("Linked from a library: it cannot be keyed before a library override is made")
     return notes
