@@ -39,6 +39,13 @@ def centered_camera(width_px: int, height_px: int, focal_px: float) -> PinholeCa
     return PinholeCamera(width_px, height_px, float(focal_px), ((width_px - 1) / 2.0, (height_px - 1) / 2.0))
 
 
+def scale_camera(camera: PinholeCamera, width_px: int, height_px: int) -> PinholeCamera:
+    """The same camera for its picture resized to another size."""
+    across, down = width_px / camera.width_px, height_px / camera.height_px
+    center = ((camera.center_px[0] + 0.5) * across - 0.5, (camera.center_px[1] + 0.5) * down - 0.5)
+    return PinholeCamera(width_px, height_px, camera.focal_px * across, center, camera.pixel_aspect * across / down)
+
+
 def focal_px_from_lens(lens_mm: float, sensor_mm: float, width_px: int, height_px: int) -> float:
     """Focal length in pixels of a Blender camera with sensor fit AUTO: the sensor spans the longer side.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..footage.read import Frame
 from ..footage.write import write_video
-from ..geometry.camera import PinholeCamera, centered_camera
+from ..geometry.camera import centered_camera, scale_camera
 from ..images.resample import resize
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import Take
@@ -98,7 +98,7 @@ class _Panels:
         self._width, self._height = _panel_size(full_width, full_height, min_height_px)
         self._scale = self._height / full_height
         full = centered_camera(full_width, full_height, _focal_px(take, first))
-        panel_camera = _scaled(full, self._width, self._height, self._scale)
+        panel_camera = scale_camera(full, self._width, self._height)
         self._head = HeadPicture(take, rig, panel_camera, np.eye(4) if head_from_rig is None else head_from_rig)
 
     def draw(self, frame: Frame, row: int | None) -> NDArray[np.uint8]:
@@ -119,13 +119,6 @@ def _panel_size(width: int, height: int, min_height: int) -> tuple[int, int]:
 
 def _focal_px(take: Take, frame: Frame) -> float:
     return take.focal_px if take.focal_px > 0 else float(max(frame.image.shape[:2]))
-
-
-def _scaled(camera: PinholeCamera, width: int, height: int, scale: float) -> PinholeCamera:
-    """The camera for a picture resized to width × height."""
-    center_x, center_y = camera.center_px
-    center = ((center_x + 0.5) * width / camera.width_px - 0.5, (center_y + 0.5) * height / camera.height_px - 0.5)
-    return PinholeCamera(width, height, camera.focal_px * scale, center)
 
 
 class _RowFinder:

@@ -54,25 +54,40 @@ def make_thumbnail(
         landmarks_px: (L, 2) pixels of `image`; None or NaN where no face was found, which shows the middle.
         time_s, frame: what to write under it.
     """
-    height, width = image.shape[:2]
     has_face = landmarks_px is not None and landmarks_px.size > 0 and bool(np.isfinite(landmarks_px).all())
-    if has_face and landmarks_px is not None:
+    picture = cut_face(image, landmarks_px if has_face else None, THUMBNAIL_PX, dots=True)
+    return Thumbnail(encode_jpeg(picture, _JPEG_QUALITY), float(time_s), int(frame), has_face)
+
+
+def cut_face(
+    image: NDArray[np.uint8], landmarks_px: NDArray[np.floating] | None, size_px: int, *, dots: bool = False
+) -> NDArray[np.uint8]:
+    """The square around a face, or the middle of the picture where there is none.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.  landmarks_px: (L, 2) pixels of `image`, finite; None without a face.
+        size_px: side of the result.  dots: draw the landmarks.
+    Returns:
+        (size_px, size_px, 3) uint8 RGB.
+    """
+    height, width = image.shape[:2]
+    if landmarks_px is not None:
         low, high = landmarks_px.min(axis=0), landmarks_px.max(axis=0)
         center, side = (low + high) / 2, float((high - low).max()) * _FACE_MARGIN
     else:
         center, side = np.array([width - 1, height - 1]) / 2, float(min(width, height))
-    scale = max(side, 1.0) / THUMBNAIL_PX
+    scale = max(side, 1.0) / size_px
     # Pixel centres are whole numbers on both sides of the crop.
-    corner = center - (THUMBNAIL_PX - 1) / 2 * scale
+    corner = center - (size_px - 1) / 2 * scale
     # Averaging first keeps a strong reduction free of aliasing.
     block = max(1, min(int(scale), min(height, width) // 32))
     shrunk = average_blocks(image, block) if block > 1 else image
     x, y = (corner - (block - 1) / 2) / block
     placed = np.array([[scale / block, 0.0, x], [0.0, scale / block, y]])
-    crop = warp_affine(shrunk, placed, (THUMBNAIL_PX, THUMBNAIL_PX), border=_PAPER_COLOR)
-    if has_face and landmarks_px is not None:
+    crop = warp_affine(shrunk, placed, (size_px, size_px), border=_PAPER_COLOR)
+    if dots and landmarks_px is not None:
         draw_landmarks(crop, (landmarks_px - corner) / scale, radius_px=1.3)
-    return Thumbnail(encode_jpeg(crop, _JPEG_QUALITY), float(time_s), int(frame), has_face)
+    return crop
 
 
 def draw_landmarks(image: NDArray[np.uint8], landmarks_px: NDArray[np.floating], radius_px: float = 1.5) -> None:

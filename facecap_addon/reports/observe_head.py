@@ -1,0 +1,60 @@
+"""Landmarks of the animated head, as the landmark network sees it: what the footage's are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..footage.read import Frame
+from ..geometry.camera import PinholeCamera, scale_camera
+from ..landmarks.observations import Observations
+from ..landmarks.protocol import Landmarker
+from ..landmarks.tracking.observe import assemble, observe
+from ..rig.blendshapes import BlendshapeRig
+from ..takes.take import Take
+from .head_picture import HeadPicture
+
+HEIGHT_PX = 480
+
+
+def observe_head(
+    take: Take,
+    rig: BlendshapeRig,
+    head_from_rig: NDArray[np.floating],
+    camera: PinholeCamera,
+    landmarker: Landmarker,
+    rows: Sequence[int] | None = None,
+    on_row: Callable[[int], None] | None = None,
+) -> Observations:
+    """Landmarks of the head that a take moves, drawn as the camera of the footage would see it.
+
+    Args:
+        take: F rows of weights, jaw and head pose.  rig: the head.
+        head_from_rig: (4, 4), metres, from rig space to head space.
+        camera: of the footage; the head is drawn 480 px high from the same place.
+        landmarker: the network that saw the footage.
+        rows: of the take, in order; None: all.
+        on_row: called with how many rows have been looked at; it may raise to stop.
+    Returns:
+        One row for each of `rows`, pixels of the drawn picture; without a face where the take has none.
+    """
+    shown = range(len(take.time_s)) if rows is None else rows
+    height = HEIGHT_PX
+    drawn = scale_camera(camera, round(camera.width_px * height / camera.height_px), height)
+    picture = HeadPicture(take, rig, drawn, head_from_rig)
+
+    def pictures() -> Iterator[Frame]:
+        for row in shown:
+            yield Frame(row, float(take.time_s[row]), picture.at(row))
+
+    seen = []
+    for frame in observe(pictures(), landmarker):
+        seen.append(frame)
+        if on_row is not None:
+            on_row(len(seen))
+    observations = assemble(seen, landmarker, (drawn.width_px, drawn.height_px))
+    # Where the footage shows no face the head stands neutral: that is not what the footage shows.
+    observations.presence[~take.solved[list(shown)]] = 0.0
+    return observations
