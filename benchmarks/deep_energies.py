@@ -31,8 +31,10 @@ from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.refine.finished_solve import FinishedSolve
+from facecap_addon.refine.flow.optical_flow import DisFlow
 from facecap_addon.refine.networks.landmark_module import open_module
-from facecap_addon.refine.refine import Callbacks, Refinement, RefineResult
+from facecap_addon.refine.refine import Callbacks, PictureModels, Refinement, RefineResult
 from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.shots import Shot
 from facecap_addon.refine.views import first_view
@@ -143,7 +145,7 @@ def landmark_fit(scene: Scene) -> Take:
 
 
 class NothingKept:
-    """Keeps parts in memory only; implements `refine.chunk_store.Kept`."""
+    """Keeps parts in memory only; implements `refine.chunk_store.ChunkStore`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, NDArray[Any]]] = {}
@@ -170,12 +172,9 @@ def refine(
     shot = Shot(view, scene.observations.landmarks_px, pictures, landmarker.region_of_landmarks)
     try:
         return Refinement(
-            take,
-            scene.observations,
-            scene.rig,
-            scene.embedding,
+            FinishedSolve(take, scene.observations, scene.rig, scene.embedding),
             [shot, *(extra or [])],
-            open_module("mediapipe-478", None),
+            PictureModels(open_module("mediapipe-478", None), DisFlow()),
             settings,
             Callbacks(progress, lambda *_: None),
             NothingKept(),

@@ -18,8 +18,8 @@ from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.refine.flow.infill import infill, interpolate_gap
-from facecap_addon.refine.flow.optical_flow import DisFlow
-from facecap_addon.refine.flow.surface_points import SurfacePoints, sample_surface_points
+from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow
+from facecap_addon.refine.flow.surface_points import SurfacePoints, ViewedPoints, sample_surface_points
 from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 from facecap_addon.refine.state import DeepState, head_points
 from facecap_addon.refine.take_state import state_of
@@ -37,7 +37,7 @@ def true_state(scene: Scene, mesh: RenderMesh) -> DeepState:
     return DeepState(turn, head[:, :3, 3] / mesh.scale, weights, np.zeros((frames, 6)))
 
 
-def extract_face_keypoints(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState) -> np.ndarray:
+def locate_points(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState) -> np.ndarray:
     """(N, P, 3) m: the surface points' places in the camera's space."""
     points = head_points(mesh, state.weights, state.jaw).numpy()[:, surface_points.vertices]
     at = np.einsum("pc,npcd->npd", surface_points.barycentric, points)
@@ -47,7 +47,7 @@ def extract_face_keypoints(mesh: RenderMesh, surface_points: SurfacePoints, stat
 def main() -> None:
     scene = take_scene()
     take = landmark_fit(scene)
-    mesh, surface_points = build_render_mesh(scene.rig, scene.embedding), None
+    mesh = build_render_mesh(scene.rig, scene.embedding)
     surface_points = sample_surface_points(mesh)
     priors = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0)
     view = first_view(centered_camera(*take.image_size, scene.focal_px))
@@ -62,23 +62,14 @@ def main() -> None:
                 rows = np.arange(first, first + length)
                 gap = {row: pictures(row) for row in range(first - 1, first + length + 1)}
                 span = (first, first + length - 1)
-                found = infill(
-                    mesh,
-                    surface_points,
-                    view,
-                    around,
-                    span,
-                    gap,
-                    take.time_s,
-                    DisFlow(),
-                    priors.precision,
-                    priors.smooth,
-                )
+                footage = FootageFlow(DisFlow(), gap.__getitem__)
+                viewed = ViewedPoints(mesh, surface_points, view)
+                found = infill(viewed, footage, around, span, take.time_s, priors.precision, priors.smooth)
                 between = interpolate_gap(around, first - 1, first + length, take.time_s)
-                target = extract_face_keypoints(mesh, surface_points, true.part(rows))
+                target = locate_points(mesh, surface_points, true.part(rows))
                 squares.append(
                     tuple(
-                        float(((extract_face_keypoints(mesh, surface_points, s) - target) ** 2).sum(-1).mean())
+                        float(((locate_points(mesh, surface_points, s) - target) ** 2).sum(-1).mean())
                         for s in (found, between)
                     )  # type: ignore[arg-type]
                 )

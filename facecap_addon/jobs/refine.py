@@ -17,14 +17,12 @@ from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
 from ..images.encode import encode_jpeg
-from ..landmarks.observations import Observations
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
+from ..refine.finished_solve import FinishedSolve
 from ..refine.settings import DeepSettings
 from ..reports.thumbnails import Thumbnail
-from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import find_distinct_keys
-from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..takes.duplicate_keys import gather_take, spread_take
 from ..takes.npz import load_take
@@ -110,27 +108,13 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         )
         source, rig, embedding = character.source, character.rig, character.embedding
         keys = find_distinct_keys(rig)
-        solved = gather_take(take, keys)
-    key = refinement_key(
-        settings, solved, observations, keys.rig, embedding, (*footage.paths, *camera_videos(settings))
-    )
+        solve = FinishedSolve(gather_take(take, keys), observations, keys.rig, embedding)
+    key = refinement_key(settings, solve, (*footage.paths, *camera_videos(settings)))
     kept = ChunkFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
     with timer.stage("refine"):
         refined: RefineResult = yield from run_threaded_stages(
-            lambda on_progress: _refine(
-                settings,
-                solved_with,
-                solved,
-                observations,
-                footage,
-                keys.rig,
-                embedding,
-                landmarker,
-                kept,
-                shown,
-                on_progress,
-            )
+            lambda on_progress: _refine(settings, solved_with, solve, footage, landmarker, kept, shown, on_progress)
         )
     warnings = [*character.notes, *refined.notes]
     facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
@@ -224,11 +208,8 @@ class _Pictures:
 def _refine(
     settings: RefineSettings,
     solved_with: SolveSettings,
-    take: Take,
-    observations: Observations,
+    solve: FinishedSolve,
     footage: Footage,
-    rig: BlendshapeRig,
-    embedding: LandmarkEmbedding,
     landmarker: Landmarker,
     kept: ChunkFolder,
     shown: _Pictures,
@@ -237,7 +218,7 @@ def _refine(
     # Here, after check_torch: what needs PyTorch.
     from ..refine.flow.optical_flow import DisFlow, TorchFlow
     from ..refine.networks.landmark_module import open_module
-    from ..refine.refine import Callbacks, Refinement
+    from ..refine.refine import Callbacks, PictureModels, Refinement
     from ..refine.shots import Shot
     from ..refine.views import first_view
     from ..render.device import device_of, use_threads
@@ -246,6 +227,8 @@ def _refine(
     use_threads(settings.threads)
     device = device_of(settings.device)
     network = open_module(solved_with.landmarker, solved_with.landmark_model, device)
+    flow = TorchFlow(settings.flow_model) if settings.flow_model is not None else DisFlow()
+    models, take = PictureModels(network, flow, device), solve.take
     camera = centered_camera(*take.image_size, take.focal_px)
     pictures = FrameAccess(footage)
     shots = [Shot(first_view(camera), take.landmarks_px, pictures, landmarker.region_of_landmarks)]
@@ -256,23 +239,10 @@ def _refine(
         closing += readers
     chosen = DeepSettings(**{item.name: getattr(settings, item.name) for item in fields(DeepSettings)})
     rows = (settings.start or 0, take.frame_count - 1 if settings.end is None else settings.end)
-    flow = TorchFlow(settings.flow_model) if settings.flow_model is not None else DisFlow()
+    callbacks = Callbacks(on_progress, shown.take_in)
     try:
         with threadpool_limits(settings.threads, user_api="blas"):
-            return Refinement(
-                take,
-                observations,
-                rig,
-                embedding,
-                shots,
-                network,
-                chosen,
-                Callbacks(on_progress, shown.take_in),
-                kept,
-                rows=rows,
-                flow=flow,
-                device=device,
-            ).run()
+            return Refinement(solve, shots, models, chosen, callbacks, kept, rows=rows).run()
     finally:
         for reader in closing:
             reader.close()
@@ -296,17 +266,11 @@ def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSetti
     )
 
 
-def refinement_key(
-    settings: RefineSettings,
-    take: Take,
-    observations: Observations,
-    rig: BlendshapeRig,
-    embedding: LandmarkEmbedding,
-    videos: tuple[Path, ...],
-) -> str:
+def refinement_key(settings: RefineSettings, solve: FinishedSolve, videos: tuple[Path, ...]) -> str:
     """Changes with everything that finished parts depend on: the solve, the character and its landmarks, what was
     observed, the footage of every camera, and the settings.
     """
+    take, observations, rig = solve.take, solve.observations, solve.rig
     facts = to_json(settings)
     for name in ("folder", "take", "threads", *(item.name for item in fields(OutputSettings))):
         facts.pop(name, None)
@@ -316,7 +280,7 @@ def refinement_key(
     asked = (settings.cameras, settings.flow_model)
     for path in (*videos, *(path for path in asked if path is not None and path.is_file())):
         digest.update(content_key((path,), {}).encode())
-    for holder in (take, observations, rig, rig.jaw, embedding):
+    for holder in (take, observations, rig, rig.jaw, solve.embedding):
         for item in () if holder is None else fields(holder):
             value = getattr(holder, item.name)
             if isinstance(value, np.ndarray):

@@ -41,7 +41,7 @@ class RefineContext:
         mesh: the character.  shots: cameras.  ensemble: the network.  landmark_weights: of landmarks.
         expected: (F, K) weights.  precision: (K, K) of them.  contact: lips and lids that touch in F frames.
         regions: (K,) of the keys, see `schedule.key_regions`.
-        jaw_joint: whether the jaw's bone moves.  device: torch's.
+        jaw_joint: whether the jaw's bone moves.  device: torch's.  store: finished chunks.
     """
 
     mesh: RenderMesh
@@ -54,6 +54,7 @@ class RefineContext:
     regions: NDArray[np.str_]
     jaw_joint: bool
     device: str
+    store: ChunkStore
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,6 @@ def minimise_in_chunks(
     state: DeepState,
     appearance: list[Appearance],
     cache: PassCache,
-    store: ChunkStore,
     on_done: Callable[[int], None],
     on_picture: Callable[[int, F32, F32], None],
 ) -> ChunkedResult:
@@ -99,7 +99,6 @@ def minimise_in_chunks(
 
     Args:
         rows: of the take.  state: of all its F frames.  appearance: one per camera.  cache: of earlier passes.
-        store: finished chunks.
         on_done: called a few times a second with rows done; it may raise to cancel.
         on_picture: called with a row, the footage's crop and the render's, (S, S, 3) in 0..1 each.
     """
@@ -123,7 +122,7 @@ def minimise_in_chunks(
         chunks = [left[first : first + size] for first in range(0, len(left), size)]
         fresh = []
         for chunk in chunks:
-            known = store.load(_part_name(part, chunk))
+            known = context.store.load(_part_name(part, chunk))
             if known is None or "sky" not in known or not np.array_equal(known["rows"], chunk):
                 fresh.append(chunk)
             else:
@@ -135,7 +134,7 @@ def minimise_in_chunks(
         try:
             with threadpool_limits(1, user_api="blas"):
                 for chunk, (found, pictures) in run_parallel(work, fresh, report, at_once):
-                    store.save(_part_name(part, chunk), found)
+                    context.store.save(_part_name(part, chunk), found)
                     take_over(chunk, found)
                     on_picture(int(chunk[0]), *pictures)
         except (MemoryError, RuntimeError) as problem:

@@ -13,10 +13,7 @@ from ..errors import FacecapError
 from ..fit.energies.expression_prior import load_prior
 from ..fit.energies.weight_priors import channel_priors
 from ..landmarks.layout import layout_of
-from ..landmarks.observations import Observations
 from ..render.renderer import Appearance
-from ..rig.blendshapes import BlendshapeRig
-from ..rig.embedding import LandmarkEmbedding
 from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
 from .chunk_store import ChunkStore
 from .chunked_minimise import PassCache, RefineContext, minimise_in_chunks
@@ -25,10 +22,11 @@ from .energies.contact import contact_of
 from .energies.expected_weights import expected_weights
 from .energies.landmark_weights import weights_of
 from .failure import find_failed
+from .finished_solve import FinishedSolve
 from .flow.face_motion import measure_face_motion
 from .flow.infill import gaps_of, infill
-from .flow.optical_flow import DisFlow, OpticalFlow
-from .flow.surface_points import sample_surface_points
+from .flow.optical_flow import FootageFlow, OpticalFlow
+from .flow.surface_points import ViewedPoints, sample_surface_points
 from .flow.temporal import refine_in_time
 from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule
@@ -71,35 +69,43 @@ class RefineResult:
     error_mm: F64
 
 
+@dataclass(frozen=True)
+class PictureModels:
+    """What looks at pictures.
+
+    Attributes:
+        network: finds landmarks.  flow: finds the motion between frames.  device: torch's, where the network computes.
+    """
+
+    network: LandmarkModule
+    flow: OpticalFlow
+    device: str = "cpu"
+
+
 class Refinement:
     """A take refined by deep energies.
 
     Args:
-        take: of F frames.  observations: of the take's camera.
-        rig, embedding: the character, each key once (see `find_distinct_keys`).  shots: cameras, the take's own first.
-        network: of the embedding's scheme.  callbacks: who is told.  store: earlier parts.
+        solve: what to start from.  shots: cameras, the take's own first.
+        models: the network of the embedding's scheme.  callbacks: who is told.  store: earlier parts.
         rows: first and last row to refine; None: all.
-        flow: of the footage; None: OpenCV's DIS.  device: torch's.
     Raises:
         FacecapError: the network sees other landmarks than the character has.
     """
 
     def __init__(
         self,
-        take: Take,
-        observations: Observations,
-        rig: BlendshapeRig,
-        embedding: LandmarkEmbedding,
+        solve: FinishedSolve,
         shots: list[Shot],
-        network: LandmarkModule,
+        models: PictureModels,
         settings: DeepSettings,
         callbacks: Callbacks,
         store: ChunkStore,
         *,
         rows: tuple[int, int] | None = None,
-        flow: OpticalFlow | None = None,
-        device: str = "cpu",
     ) -> None:
+        take, rig, embedding = solve.take, solve.rig, solve.embedding
+        network, device = models.network, models.device
         if network.scheme != embedding.scheme:
             raise FacecapError(
                 f"The character has {embedding.scheme} landmarks, the network sees {network.scheme}.",
@@ -109,13 +115,13 @@ class Refinement:
         self.mesh = _without(build_render_mesh(rig, embedding, device), take.not_observed)
         # Cameras stand around the character as it is; here it is drawn life size.
         self.shots = [replace(shot, view=shot.view.scaled(1 / self.mesh.scale)) for shot in shots]
-        self.flow: OpticalFlow = DisFlow() if flow is None else flow
+        self.flow = models.flow
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
         self.start = state_of(take, self.mesh)
-        self.surface_points = sample_surface_points(self.mesh)
+        self.viewed = ViewedPoints(self.mesh, sample_surface_points(self.mesh), self.shots[0].view)
         trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
-        expected = expected_weights(take, observations, rig.ranges, trained, self.priors)
+        expected = expected_weights(take, solve.observations, rig.ranges, trained, self.priors)
         ensemble = CropEnsemble(network, settings.looks, device)
         landmark_weights, precision = weights_of(network.scheme), self.priors.precision
         self.context = RefineContext(
@@ -125,10 +131,11 @@ class Refinement:
             landmark_weights,
             expected,
             precision,
-            contact_of(self.mesh, observations, np.arange(take.frame_count)),
+            contact_of(self.mesh, solve.observations, np.arange(take.frame_count)),
             key_regions(self.mesh),
             settings.jaw_joint,
             device,
+            store,
         )
         self._cache, self._short_of_memory = PassCache(), False
 
@@ -200,7 +207,7 @@ class Refinement:
             self.callbacks.progress(part.name, done, len(rows))
 
         ended = minimise_in_chunks(
-            self.context, part, rows, state, appearance, self._cache, self.store, report, self.callbacks.picture
+            self.context, part, rows, state, appearance, self._cache, report, self.callbacks.picture
         )
         self._short_of_memory |= ended.short_of_memory
         return ended.energy, ended.error_mm
@@ -213,7 +220,7 @@ class Refinement:
         wanted = self._range() & ~good
         present = good | (~self._range() & (self.take.status == STATUS_SOLVED))
         gaps = [gap for gap in gaps_of(~present) if wanted[gap[0] : gap[1] + 1].all()]
-        time_s, surface_points, shot = self.take.time_s, self.surface_points, self.shots[0]
+        time_s, shot = self.take.time_s, self.shots[0]
         total = sum(last - first + 1 for first, last in gaps)
         done = 0
         for first, last in gaps:
@@ -224,10 +231,8 @@ class Refinement:
             def report(done: int = done) -> None:
                 self.callbacks.progress("infill", done, total)
 
-            found = infill(
-                self.mesh, surface_points, shot.view, state, (first, last), pictures, time_s, self.flow,
-                self.priors.precision, self.priors.smooth, report,
-            )  # fmt: skip
+            footage, priors = FootageFlow(self.flow, pictures.__getitem__), self.priors
+            found = infill(self.viewed, footage, state, (first, last), time_s, priors.precision, priors.smooth, report)
             rows = np.arange(first, last + 1)
             state.put(rows, found)
             filled[rows] = True
@@ -239,23 +244,19 @@ class Refinement:
         inside = good & self._range()
         if self.settings.temporal == "none" or inside.sum() < 3:
             return state
-        surface_points, shot, time_s = self.surface_points, self.shots[0], self.take.time_s
         count = int(inside.sum())
 
         def report(done: int) -> None:
             self.callbacks.progress("flow", done, count)
 
-        motion = measure_face_motion(
-            self.mesh, surface_points, shot, state, inside, time_s, self.flow, self.store, report
-        )
+        footage = FootageFlow(self.flow, self.shots[0].picture)
+        motion = measure_face_motion(self.viewed, footage, state, inside, self.store, report)
         return refine_in_time(
-            self.mesh,
-            surface_points,
-            shot.view,
+            self.viewed,
             state,
             motion,
             inside,
-            time_s,
+            self.take.time_s,
             self.priors.precision * 25,
             method=self.settings.temporal,
             on_frame=lambda row: self.callbacks.progress("time", row, self.take.frame_count),

@@ -6,6 +6,7 @@ derivatives; carrying hundreds of directions through them is a gather that numba
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..arrays import F32
+from ..arrays import F32, I64
 from .antialias import Topology, crossing_share, find_crossings
 from .fragments import Fragments, corner_areas, rasterise, to_picture
 from .numba_jit import jit
@@ -26,10 +27,10 @@ def render_with_derivatives(
     """A picture, and what is needed to carry directions through it.
 
     Args:
-        points_px: (V, 2) px.  depth_m: (V,) m.  light: (V, 3), see `picture.vertex_light` (albedo per vertex).
+        points_px: (V, 2) px.  depth_m: (V,) m.  light: (V, 3), see `renderer.vertex_light` (albedo per vertex).
         background: (3,) sRGB.  size: (height, width).
     Returns:
-        (H, W, 3) sRGB, and the tangents.
+        (H, W, 3) sRGB, and its derivatives.
     """
     points, depth = points_px.detach(), depth_m.detach()
     fragments = rasterise(points[None], depth[None], topology.triangles, *size)
@@ -53,43 +54,66 @@ def render_with_derivatives(
     step = flat[found.near] - flat[found.far]
     target = torch.where(share > 0, found.far, found.near)
     picture = flat.index_add(0, target, share[:, None] * step).reshape(*size, 3)
-    derivatives = PictureDerivatives(
-        size,
-        fragments.pixel.numpy(),
-        fragments.corner.numpy(),
-        np.ascontiguousarray(torch.cat([by_place[..., :3], own[..., None]], -1).numpy(), np.float32),
-        target.numpy(),
+    by_corner = np.ascontiguousarray(torch.cat([by_place[..., :3], own[..., None]], -1).numpy(), np.float32)
+    inside = InsideDerivatives(fragments.pixel.numpy(), fragments.corner.numpy(), by_corner)
+    outline = OutlineDerivatives(
         found.near.numpy(),
         found.far.numpy(),
+        target.numpy(),
         share.numpy(),
         found.edge.numpy(),
         (by_end[:, None] * step[:, :, None, None]).numpy(),
     )
-    return picture, derivatives
+    return picture, PictureDerivatives(size, inside, outline)
+
+
+@dataclass(frozen=True)
+class InsideDerivatives:
+    """How P covered pixels change with the corners of the triangle that they see.
+
+    Attributes:
+        pixel: (P,).  corner: (P, 3) vertices.
+        by_corner: (P, 3, 3, 4) of each colour channel by each corner's place (x, y px), depth (m) and own light.
+    """
+
+    pixel: I64
+    corner: I64
+    by_corner: F32
+
+
+@dataclass(frozen=True)
+class OutlineDerivatives:
+    """How pixels beside M crossings of an outline change; see `antialias`.
+
+    Attributes:
+        near, far: (M,) pixels of the crossing.  target: (M,) the one of them that takes a share of the other's colour.
+        share: (M,) of their difference.  edge: (M, 2) vertices.
+        by_end: (M, 3, 2, 2) of each colour channel by each end's place (x, y px).
+    """
+
+    near: I64
+    far: I64
+    target: I64
+    share: F32
+    edge: I64
+    by_end: F32
 
 
 class PictureDerivatives:
-    """Carries directions of vertices to directions of the picture."""
+    """Carries directions of vertices to directions of the picture.
 
-    def __init__(
-        self,
-        size: tuple[int, int],
-        pixel: NDArray[np.int64],
-        corner: NDArray[np.int64],
-        by_corner: F32,
-        target: NDArray[np.int64],
-        near: NDArray[np.int64],
-        far: NDArray[np.int64],
-        share: F32,
-        edge: NDArray[np.int64],
-        by_end: F32,
-    ) -> None:
-        self._size, self._pixel, self._by_corner = size, pixel, by_corner
-        # Only vertices that are seen matter: their numbers, and corners and edges counted among them.
-        self.seen: NDArray[np.int64] = np.unique(np.concatenate([corner.reshape(-1), edge.reshape(-1)]))
-        self._corner = np.searchsorted(self.seen, corner)
-        self._edge = np.searchsorted(self.seen, edge)
-        self._target, self._near, self._far, self._share, self._by_end = target, near, far, share, by_end
+    Args:
+        size: (height, width).  inside, outline: derivatives of its pixels.
+    Attributes:
+        seen: (S,) the vertices that the picture depends on, ascending.
+    """
+
+    def __init__(self, size: tuple[int, int], inside: InsideDerivatives, outline: OutlineDerivatives) -> None:
+        self._size = size
+        self.seen: I64 = np.unique(np.concatenate([inside.corner.reshape(-1), outline.edge.reshape(-1)]))
+        # Corners and ends counted among the vertices that are seen.
+        self._inside = replace(inside, corner=np.searchsorted(self.seen, inside.corner))
+        self._outline = replace(outline, edge=np.searchsorted(self.seen, outline.edge))
 
     def jvp(self, moved: F32) -> F32:
         """Derivatives of the picture.
@@ -102,17 +126,16 @@ class PictureDerivatives:
         many = moved.shape[2]
         out = np.zeros((self._size[0] * self._size[1], 3, many), np.float32)
         moved = np.ascontiguousarray(moved, np.float32)
-        _gather(out, self._pixel, self._corner, self._by_corner, moved)
-        if len(self._target):
-            change = self._share[:, None, None] * (out[self._near] - out[self._far])
-            change += np.einsum("mcea,mead->mcd", self._by_end, moved[self._edge, :2], optimize=True)
-            np.add.at(out, self._target, change)
+        _gather(out, self._inside.pixel, self._inside.corner, self._inside.by_corner, moved)
+        outline = self._outline
+        if len(outline.target):
+            change = outline.share[:, None, None] * (out[outline.near] - out[outline.far])
+            change += np.einsum("mcea,mead->mcd", outline.by_end, moved[outline.edge, :2], optimize=True)
+            np.add.at(out, outline.target, change)
         return out.reshape(*self._size, 3, many)
 
 
-def find_neighbours(
-    seen: NDArray[np.int64], triangles: NDArray[np.int32], vertices: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def find_neighbours(seen: I64, triangles: NDArray[np.int32], vertices: int) -> tuple[I64, I64]:
     """Vertices (S,) and their neighbours, ascending; and the triangles (T, 3) there, in these' numbers."""
     wanted = np.zeros(vertices, bool)
     wanted[seen] = True
@@ -122,9 +145,7 @@ def find_neighbours(
     return np.flatnonzero(wanted), number[some]
 
 
-def differentiate_normals(
-    points: F32, triangles: NDArray[np.int64], moved: F32, seen: NDArray[np.int64]
-) -> tuple[F32, F32]:
+def differentiate_normals(points: F32, triangles: I64, moved: F32, seen: I64) -> tuple[F32, F32]:
     """Normals of some vertices, and how they turn when all vertices move.
 
     Args:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...arrays import F32, F64
 from ...render.renderer import Appearance, background_of, render, vertex_light
 from ...render.shading import harmonics
-from ..flow.surface_points import SurfacePoints, differentiate_surface_points
+from ..flow.surface_points import SurfacePoints, ViewedPoints
 from ..networks.crop_ensemble import FINER
 from ..networks.jvp import jvp
 from ..networks.landmark_module import LandmarkModule, MeshModule
@@ -122,9 +122,9 @@ def landmark_derivatives(
     Returns:
         (L, 2, D) float64, pixels of the network's crop.
     """
-    landmarks = SurfacePoints(mesh.landmark_vertices, mesh.landmark_shares)
+    landmarks = ViewedPoints(mesh, SurfacePoints(mesh.landmark_vertices, mesh.landmark_shares), view)
     crop = np.linalg.inv(plates.image_from_fine[0, :, :2] * FINER)
-    moved = differentiate_surface_points(mesh, landmarks, state, view, columns)
+    moved = landmarks.differentiate(state, columns)
     return np.einsum("ij,lju->liu", crop, moved, optimize=True).astype(np.float64)
 
 

@@ -8,37 +8,33 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Rows
 from ..chunk_store import ChunkStore
-from ..render_mesh import RenderMesh
-from ..shots import Shot
 from ..state import DeepState
 from .flow_tracking import flow_confidence
-from .infill import face_square
-from .optical_flow import FacePair, OpticalFlow
-from .surface_points import SurfacePoints, find_visible_points, project_surface_points
+from .optical_flow import FootageFlow
+from .surface_points import ViewedPoints
 from .temporal import Motion
 
 _PART = 64
 
 
 def measure_face_motion(
-    mesh: RenderMesh,
-    surface_points: SurfacePoints,
-    shot: Shot,
+    viewed: ViewedPoints,
+    footage: FootageFlow,
     state: DeepState,
     good: NDArray[np.bool_],
-    time_s: NDArray[np.float64],
-    flow: OpticalFlow,
     store: ChunkStore,
     on_frame: Callable[[int], None] | None = None,
 ) -> Motion:
     """The motion of every surface point from each good frame to the next one, if that is good too.
 
     Args:
-        state: of all F frames.  good: (F,) bool.  store: finished parts.  on_frame: called with frames done.
+        viewed: by the camera of the footage.  state: of all F frames.  good: (F,) bool.
+        store: finished parts.  on_frame: called with frames done; it may raise to cancel.
     """
     pairs = np.flatnonzero(good[:-1] & good[1:])
-    count = len(surface_points.vertices)
+    count = len(viewed.points.vertices)
     out = Motion(np.zeros((len(good) - 1, count, 2), np.float32), np.zeros((len(good) - 1, count), np.float32))
     for first in range(0, len(pairs), _PART):
         rows = pairs[first : first + _PART]
@@ -46,9 +42,7 @@ def measure_face_motion(
         name = f"flow-{int(rows[0]):07d}-{_places_key(state.part(rows))}"
         found = store.load(name)
         if found is None or not np.array_equal(found["rows"], rows) or found["trust"].shape[1] != count:
-            found = _part(
-                mesh, surface_points, shot, state, rows, flow, lambda n, first=first: on_frame and on_frame(first + n)
-            )
+            found = _measure_part(viewed, footage, state, rows, lambda n, first=first: on_frame and on_frame(first + n))
             store.save(name, found)
         out.displacement[rows], out.confidence[rows] = found["displacement"], found["trust"]
     return out
@@ -61,26 +55,15 @@ def _places_key(state: DeepState) -> str:
     return digest.hexdigest()[:12]
 
 
-def _part(
-    mesh: RenderMesh,
-    surface_points: SurfacePoints,
-    shot: Shot,
-    state: DeepState,
-    rows: NDArray[np.intp],
-    flow: OpticalFlow,
-    on_frame: Callable[[int], object],
+def _measure_part(
+    viewed: ViewedPoints, footage: FootageFlow, state: DeepState, rows: Rows, on_frame: Callable[[int], object]
 ) -> dict[str, NDArray]:
-    displacement = np.zeros((len(rows), len(surface_points.vertices), 2), np.float32)
-    confidence = np.zeros((len(rows), len(surface_points.vertices)), np.float32)
-    picture, at = None, -1
+    displacement = np.zeros((len(rows), len(viewed.points.vertices), 2), np.float32)
+    confidence = np.zeros((len(rows), len(viewed.points.vertices)), np.float32)
     for n, row in enumerate(rows.tolist()):
         on_frame(n)
         one = state.part(np.array([row]))
-        places, _ = project_surface_points(mesh, surface_points, one, shot.view)
-        first = picture if at == row and picture is not None else shot.picture(row)
-        picture, at = shot.picture(row + 1), row + 1
-        pair = FacePair(flow, first, picture, face_square(places[0]))
-        moved, comes_back = pair.at(places[0])
-        displacement[n] = moved
-        confidence[n] = flow_confidence(comes_back, find_visible_points(mesh, surface_points, one, shot.view))
+        places, _ = viewed.project(one)
+        displacement[n], comes_back = footage.pair(row, row + 1, places[0]).at(places[0])
+        confidence[n] = flow_confidence(comes_back, viewed.find_visible(one))
     return {"rows": rows, "displacement": displacement, "trust": confidence}

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ...arrays import F64
 from ..render_mesh import RenderMesh
 from ..state import DeepState, find_held_weights, offsets_between
-from ..views import View
-from .surface_points import SurfacePoints, differentiate_surface_points, project_surface_points
+from .surface_points import ViewedPoints
 
 # Error of a point's flow on the face, how many neighbours err together, and from where on a point is an outlier.
 _ERROR_MM, _CORRELATION, _ROBUST_MM = 0.5, 25.0, 2.0
@@ -49,13 +48,7 @@ def flow_confidence(comes_back_px: F64, seen: NDArray[np.bool_]) -> F64:
 
 
 def fit_to_targets(
-    mesh: RenderMesh,
-    surface_points: SurfacePoints,
-    view: View,
-    state: DeepState,
-    targets: list[Targets],
-    prior: StatePrior,
-    iterations: int,
+    viewed: ViewedPoints, state: DeepState, targets: list[Targets], prior: StatePrior, iterations: int
 ) -> DeepState:
     """One frame's unknowns such that its surface points are seen at their targets: robust Gauss-Newton.
 
@@ -63,21 +56,19 @@ def fit_to_targets(
         state: of one frame, the start.  targets: one set per neighbour.  prior: what else holds it.
     """
     for _ in range(iterations):
-        matrix, gradient = flow_equations(mesh, surface_points, view, state, targets)
-        off = offsets_between(state, prior.state, mesh)[0]
+        matrix, gradient = flow_equations(viewed, state, targets)
+        off = offsets_between(state, prior.state, viewed.mesh)[0]
         matrix += prior.precision
         gradient += prior.precision @ off
-        state = state.with_step(solve_bounded_step(matrix, gradient, state, mesh)[None], mesh)
+        state = state.with_step(solve_bounded_step(matrix, gradient, state, viewed.mesh)[None], viewed.mesh)
     return state
 
 
-def flow_equations(
-    mesh: RenderMesh, surface_points: SurfacePoints, view: View, state: DeepState, targets: list[Targets]
-) -> tuple[F64, F64]:
+def flow_equations(viewed: ViewedPoints, state: DeepState, targets: list[Targets]) -> tuple[F64, F64]:
     """JᵀWJ (U, U) and JᵀWr (U,) of one frame's surface points against their targets, in millimetres at the face."""
-    places, depth = project_surface_points(mesh, surface_points, state, view)
-    by_unknown = differentiate_surface_points(mesh, surface_points, state, view)
-    mm = float(np.median(depth)) / view.camera.focal_px * 1000
+    places, depth = viewed.project(state)
+    by_unknown = viewed.differentiate(state)
+    mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
     unknowns = by_unknown.shape[2]
     matrix, gradient = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
     for target in targets:

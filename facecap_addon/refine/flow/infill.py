@@ -7,7 +7,7 @@ the footage between every two neighbours, both good frames included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from ...arrays import F64
 from ...fit.banded import second_difference
 from ...fit.levenberg_marquardt import relative_turns
-from ...landmarks.regions import Region
-from ..render_mesh import RenderMesh
 from ..state import DeepState
-from ..views import View
 from .flow_tracking import (
     StatePrior,
     Targets,
@@ -29,14 +26,13 @@ from .flow_tracking import (
     pose_precision,
     robust_weights,
 )
-from .optical_flow import FacePair, OpticalFlow
-from .surface_points import SurfacePoints, differentiate_surface_points, find_visible_points, project_surface_points
+from .optical_flow import FacePair, FootageFlow
+from .surface_points import ViewedPoints
 
 ROUNDS = 2
 _FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3
 # A frame of a gap may be this far from where interpolation puts it.
 _TURN_RAD, _SHIFT_M, _WEAKER = 0.3, 0.05, 0.1
-_WIDER = 1.35
 # Landmarks jump more from frame to frame than heads do: without them motion is smoother by this factor.
 _SMOOTHER = 4.0
 
@@ -67,14 +63,11 @@ def interpolate_gap(state: DeepState, before: int, after: int, time_s: F64) -> D
 
 
 def infill(
-    mesh: RenderMesh,
-    surface_points: SurfacePoints,
-    view: View,
+    viewed: ViewedPoints,
+    footage: FootageFlow,
     state: DeepState,
     gap: tuple[int, int],
-    pictures: Mapping[int, NDArray[np.uint8]],
     time_s: F64,
-    flow: OpticalFlow,
     precision: F64,
     smooth: F64,
     on_frame: Callable[[], None] | None = None,
@@ -82,9 +75,9 @@ def infill(
     """Solve the frames of a gap.
 
     Args:
+        viewed: by the camera of the footage.  footage: asked from the frame before the gap to the frame after it.
         state: of all frames; the frames before and after the gap are good.  gap: its first and last row.
-        pictures: by row, (H, W, 3) uint8, from the frame before the gap to the frame after it.
-        time_s: (F,).  flow: of the footage.  precision: (K, K), how far weights may be from interpolation.
+        time_s: (F,).  precision: (K, K), how far weights may be from interpolation.
         smooth: (6 + K,) weight of the squared second difference in time of each unknown, the frames on both sides
             of the gap included: what flow does not show goes on as it moved.
         on_frame: called before each frame; it may raise to cancel.
@@ -93,8 +86,8 @@ def infill(
     """
     before, after = gap[0] - 1, gap[1] + 1
     guess = interpolate_gap(state, before, after, time_s)
-    held_precision = pose_precision(mesh, precision * _WEAKER, _TURN_RAD, _SHIFT_M)
-    chain = _Chain(mesh, surface_points, view, pictures, flow, before, after)
+    held_precision = pose_precision(viewed.mesh, precision * _WEAKER, _TURN_RAD, _SHIFT_M)
+    chain = _Chain(viewed, footage, before)
     ahead, back = range(before + 1, after), range(after - 1, before, -1)
     forward = _sweep(chain, state, before, guess, held_precision, ahead, on_frame)
     backward = _sweep(chain, state, after, guess, held_precision, back, on_frame)
@@ -109,37 +102,17 @@ def infill(
 class _Chain:
     """The frames of a gap and the flow between neighbours, found when first asked for."""
 
-    def __init__(
-        self,
-        mesh: RenderMesh,
-        surface_points: SurfacePoints,
-        view: View,
-        pictures: Mapping[int, NDArray[np.uint8]],
-        flow: OpticalFlow,
-        before: int,
-        after: int,
-    ) -> None:
-        self.mesh, self.surface_points, self.view, self.before, self.after = mesh, surface_points, view, before, after
-        self._pictures, self._flow = pictures, flow
+    def __init__(self, viewed: ViewedPoints, footage: FootageFlow, before: int) -> None:
+        self.viewed, self.before, self._footage = viewed, before, footage
         self._pairs: dict[tuple[int, int], FacePair] = {}
 
     def targets(self, source: int, target: int, state: DeepState) -> Targets:
         """Where the points of a solved frame (one-frame state) are seen in its neighbour, as the footage flows."""
-        places, _ = project_surface_points(self.mesh, self.surface_points, state, self.view)
+        places, _ = self.viewed.project(state)
         if (source, target) not in self._pairs:
-            self._pairs[source, target] = FacePair(
-                self._flow, self._pictures[source], self._pictures[target], face_square(places[0])
-            )
+            self._pairs[source, target] = self._footage.pair(source, target, places[0])
         motion, comes_back = self._pairs[source, target].at(places[0])
-        seen = find_visible_points(self.mesh, self.surface_points, state, self.view)
-        return Targets(places[0] + motion, flow_confidence(comes_back, seen))
-
-
-def face_square(places_px: F64) -> Region:
-    """An upright square around a face's surface points (P, 2) px, wide enough for the motion of one frame."""
-    low, high = places_px.min(0), places_px.max(0)
-    middle = 0.5 * (low + high)
-    return Region((float(middle[0]), float(middle[1])), float((high - low).max()) * _WIDER, 0.0)
+        return Targets(places[0] + motion, flow_confidence(comes_back, self.viewed.find_visible(state)))
 
 
 def _sweep(
@@ -158,9 +131,7 @@ def _sweep(
             on_frame()
         prior = StatePrior(guess.part(np.array([row - chain.before - 1])), precision)
         targets = chain.targets(last, row, present)
-        present = fit_to_targets(
-            chain.mesh, chain.surface_points, chain.view, present, [targets], prior, _FIRST_ITERATIONS
-        )
+        present = fit_to_targets(chain.viewed, present, [targets], prior, _FIRST_ITERATIONS)
         out.append(present)
         last = row
     return out
@@ -226,7 +197,7 @@ def _joint(
     on_frame: Callable[[], None] | None,
 ) -> DeepState:
     """Gauss-Newton over all frames of the gap: block-tridiagonal, as a frame meets its two neighbours only."""
-    mesh, surface_points, view = chain.mesh, chain.surface_points, chain.view
+    viewed, mesh = chain.viewed, chain.viewed.mesh
     count, size = len(found.weights), mesh.unknowns
     motions = []  # of each neighbouring pair: displacement and trust, at the present places
     for i in range(count + 1):
@@ -235,17 +206,12 @@ def _joint(
         source = ends[0] if i == 0 else found.part(np.array([i - 1]))
         row = chain.before + i
         targets = chain.targets(row, row + 1, source)
-        motions.append(
-            (targets.places - project_surface_points(mesh, surface_points, source, view)[0][0], targets.confidence)
-        )
+        motions.append((targets.places - viewed.project(source)[0][0], targets.confidence))
     for _ in range(_JOINT_ITERATIONS):
         everyone = _concatenate([ends[0], found, ends[1]])
-        places, depth = project_surface_points(mesh, surface_points, everyone, view)
-        mm = float(np.median(depth)) / view.camera.focal_px * 1000
-        by_unknown = [
-            differentiate_surface_points(mesh, surface_points, found.part(np.array([i])), view) * mm
-            for i in range(count)
-        ]
+        places, depth = viewed.project(everyone)
+        mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
+        by_unknown = [viewed.differentiate(found.part(np.array([i]))) * mm for i in range(count)]
         matrix, gradient = np.zeros((count * size, count * size)), np.zeros(count * size)
         off = offsets_between(found, guess, mesh)
         for i in range(count):

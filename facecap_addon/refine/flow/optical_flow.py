@@ -5,18 +5,21 @@ Kroeger, Timofte, Dai and Van Gool, "Fast Optical Flow using Dense Inverse Searc
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import F32, F64
+from ...arrays import F32, F64, U8
 from ...errors import FacecapError
 from ...landmarks.backends.torchscript import open_torchscript
 from ...landmarks.regions import Region, crop, image_from_crop
 
+# A square around the face is wide enough for the motion of one frame.
+_WIDER = 1.35
 SIZE = 512
 """Both pictures are resized to this before the flow is found (Bao et al. section 6)."""
 
@@ -24,19 +27,19 @@ SIZE = 512
 class OpticalFlow(Protocol):
     """Finds the motion between two pictures."""
 
-    def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> F32:
+    def __call__(self, first: U8, second: U8) -> F32:
         """(H, W, 2) px by which what is at each pixel of the first (H, W, 3) RGB has moved in the second."""
         ...
 
 
 class DisFlow:
-    """OpenCV's dense inverse search; implements PlateFlow."""
+    """OpenCV's dense inverse search; implements OpticalFlow."""
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> F32:
-        """See PlateFlow."""
+    def __call__(self, first: U8, second: U8) -> F32:
+        """See OpticalFlow."""
         grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (first, second)]
         return np.asarray(self._dis.calc(grey[0], grey[1], None), np.float32)  # type: ignore[call-overload]
 
@@ -47,8 +50,8 @@ class TorchFlow:
     def __init__(self, path: Path) -> None:
         self._network = open_torchscript(path, "Name a TorchScript flow network, or leave it out.")
 
-    def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> F32:
-        """See PlateFlow."""
+    def __call__(self, first: U8, second: U8) -> F32:
+        """See OpticalFlow."""
         import torch  # OpenCV's flow does without it
 
         pictures = [torch.from_numpy(p).permute(2, 0, 1)[None].float() / 255 for p in (first, second)]
@@ -67,7 +70,7 @@ class FacePair:
         flow: how it is found.  first, second: (H, W, 3) uint8 pictures.  region: the square, the same in both.
     """
 
-    def __init__(self, flow: OpticalFlow, first: NDArray[np.uint8], second: NDArray[np.uint8], region: Region) -> None:
+    def __init__(self, flow: OpticalFlow, first: U8, second: U8, region: Region) -> None:
         pictures = [crop(picture, region, SIZE) for picture in (first, second)]
         self._map = image_from_crop(region, SIZE)
         self._inverse = np.linalg.inv(self._map[:, :2])
@@ -87,6 +90,29 @@ class FacePair:
         back = _sample(self._backward, place + out)
         scale = float(np.sqrt(abs(np.linalg.det(self._map[:, :2]))))
         return out @ self._map[:, :2].T, np.linalg.norm(out + back, axis=1) * scale
+
+
+@dataclass(frozen=True)
+class FootageFlow:
+    """The flow of footage around the face.
+
+    Attributes:
+        flow: how it is found.  picture: of a row, (H, W, 3) uint8 RGB.
+    """
+
+    flow: OpticalFlow
+    picture: Callable[[int], U8]
+
+    def pair(self, first: int, second: int, places_px: F64) -> FacePair:
+        """The flow between two rows, in a square around surface points (P, 2) px of the first."""
+        return FacePair(self.flow, self.picture(first), self.picture(second), face_square(places_px))
+
+
+def face_square(places_px: F64) -> Region:
+    """An upright square around a face's surface points (P, 2) px, wide enough for the motion of one frame."""
+    low, high = places_px.min(0), places_px.max(0)
+    middle = 0.5 * (low + high)
+    return Region((float(middle[0]), float(middle[1])), float((high - low).max()) * _WIDER, 0.0)
 
 
 def _sample(field: F32, places: F64) -> F64:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...arrays import F32, F64
+from ...arrays import F32, F64, Bools
 from ...render.camera import intrinsics_of, project
 from ...render.fragments import barycentrics, rasterise
 from ..render_mesh import RenderMesh
@@ -61,55 +61,53 @@ def sample_surface_points(mesh: RenderMesh, count: int = COUNT) -> SurfacePoints
     return SurfacePoints(corners[some], weights[some].astype(np.float32))
 
 
-def project_surface_points(
-    mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState, view: View
-) -> tuple[F64, F64]:
-    """(N, P, 2) px in a camera's picture and (N, P) m depth of surface points in N frames."""
-    used, corner = _corners(surface_points)
-    points = to_view(camera_points(mesh, state, used), view).cpu().numpy()
-    at = np.einsum("pc,npcd->npd", surface_points.barycentric, points[:, corner]).astype(np.float64)
-    focal = np.array([view.camera.focal_px, view.camera.focal_y_px])
-    depth = at[..., 2]
-    return at[..., :2] / np.maximum(depth, 1e-6)[..., None] * focal + view.camera.center_px, depth
+@dataclass(frozen=True)
+class ViewedPoints:
+    """Surface points of a character as one camera sees them.
 
+    Attributes:
+        mesh: the character.  points: P places on it.  view: the camera.
+    """
 
-def differentiate_surface_points(
-    mesh: RenderMesh,
-    surface_points: SurfacePoints,
-    state: DeepState,
-    view: View,
-    columns: NDArray[np.intp] | None = None,
-) -> F64:
-    """(P, 2, D) px per unit of one frame's unknowns, all or some (D,) of them."""
-    used, corner = _corners(surface_points)
-    by_unknown = np.einsum(
-        "ij,sju->siu", view.from_first[:3, :3], differentiate_vertices(mesh, state, used, columns), optimize=True
-    )
-    points = to_view(camera_points(mesh, state, used), view)[0].cpu().numpy()
-    moved = np.einsum("pc,pcdu->pdu", surface_points.barycentric, by_unknown[corner], optimize=True)
-    at = np.einsum("pc,pcd->pd", surface_points.barycentric, points[corner])
-    return differentiate_projection(at, moved, view)
+    mesh: RenderMesh
+    points: SurfacePoints
+    view: View
 
+    def project(self, state: DeepState) -> tuple[F64, F64]:
+        """(N, P, 2) px in the camera's picture and (N, P) m depth in N frames."""
+        used, corner = self._corners()
+        points = to_view(camera_points(self.mesh, state, used), self.view).cpu().numpy()
+        at = np.einsum("pc,npcd->npd", self.points.barycentric, points[:, corner]).astype(np.float64)
+        camera, depth = self.view.camera, at[..., 2]
+        focal = np.array([camera.focal_px, camera.focal_y_px])
+        return at[..., :2] / np.maximum(depth, 1e-6)[..., None] * focal + camera.center_px, depth
 
-def _corners(surface_points: SurfacePoints) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """The vertices that surface points lie between, and (P, 3) which of these."""
-    used, index = np.unique(surface_points.vertices, return_inverse=True)
-    return used, index.reshape(surface_points.vertices.shape)
+    def differentiate(self, state: DeepState, columns: NDArray[np.intp] | None = None) -> F64:
+        """(P, 2, D) px per unit of one frame's unknowns, all or some (D,) of them."""
+        used, corner = self._corners()
+        by_unknown = differentiate_vertices(self.mesh, state, used, columns)
+        by_unknown = np.einsum("ij,sju->siu", self.view.from_first[:3, :3], by_unknown, optimize=True)
+        points = to_view(camera_points(self.mesh, state, used), self.view)[0].cpu().numpy()
+        moved = np.einsum("pc,pcdu->pdu", self.points.barycentric, by_unknown[corner], optimize=True)
+        at = np.einsum("pc,pcd->pd", self.points.barycentric, points[corner])
+        return differentiate_projection(at, moved, self.view)
 
+    def find_visible(self, state: DeepState) -> Bools:
+        """(P,) bool: points that nothing hides in one frame."""
+        points = to_view(camera_points(self.mesh, state), self.view)
+        places, depth = project(points, intrinsics_of(self.view.camera).to(points.device))
+        places, depth = places.cpu(), depth.cpu()
+        at, own = self.project(state)
+        low = at[0].min(0) - 2
+        size = float((at[0].max(0) - low).max()) + 4
+        scale = _SIZE / size
+        inside = (places - torch.tensor(low, dtype=places.dtype)) * scale
+        fragments = rasterise(inside, depth, self.mesh.topology.triangles.cpu(), _SIZE, _SIZE)
+        nearest = (1 / fragments.inverse_depth.reshape(-1)).numpy()
+        cell = np.clip(np.round((at[0] - low) * scale).astype(int), 0, _SIZE - 1)
+        return own[0] < nearest[cell[:, 1] * _SIZE + cell[:, 0]] + _BEHIND_M
 
-def find_visible_points(
-    mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState, view: View
-) -> NDArray[np.bool_]:
-    """(P,) bool: surface points that nothing hides in one frame."""
-    points = to_view(camera_points(mesh, state), view)
-    places, depth = project(points, intrinsics_of(view.camera).to(points.device))
-    places, depth = places.cpu(), depth.cpu()
-    at, own = project_surface_points(mesh, surface_points, state, view)
-    low = at[0].min(0) - 2
-    size = float((at[0].max(0) - low).max()) + 4
-    scale = _SIZE / size
-    inside = (places - torch.tensor(low, dtype=places.dtype)) * scale
-    fragments = rasterise(inside, depth, mesh.topology.triangles.cpu(), _SIZE, _SIZE)
-    nearest = (1 / fragments.inverse_depth.reshape(-1)).numpy()
-    cell = np.clip(np.round((at[0] - low) * scale).astype(int), 0, _SIZE - 1)
-    return own[0] < nearest[cell[:, 1] * _SIZE + cell[:, 0]] + _BEHIND_M
+    def _corners(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """The vertices that the points lie between, and (P, 3) which of these."""
+        used, index = np.unique(self.points.vertices, return_inverse=True)
+        return used, index.reshape(self.points.vertices.shape)

@@ -20,19 +20,18 @@ from threadpoolctl import threadpool_limits
 
 from ...arrays import F64
 from ..parallel import run_parallel
-from ..render_mesh import RenderMesh
 from ..state import DeepState
-from ..views import View
 from .flow_tracking import StatePrior, Targets, fit_to_targets, pose_precision
-from .surface_points import SurfacePoints, project_surface_points
+from .surface_points import ViewedPoints
 
 METHODS = ("hybrid", "plate flow", "self flow", "averaging", "none")
-STEPS = 2
+_STEPS = 2
 _MIDDLE = 0.5
 # How far a step may take a frame from where it is.
 _TURN_RAD, _SHIFT_M = 0.01, 0.002
 _LONGEST_STEP_S = 0.25
 _ITERATIONS = 2
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,7 @@ class Motion:
 
 
 def refine_in_time(
-    mesh: RenderMesh,
-    surface_points: SurfacePoints,
-    view: View,
+    viewed: ViewedPoints,
     state: DeepState,
     motion: Motion,
     good: NDArray[np.bool_],
@@ -59,15 +56,15 @@ def refine_in_time(
     precision: F64,
     *,
     method: str = "hybrid",
-    steps: int = STEPS,
     on_frame: Callable[[int], None] | None = None,
 ) -> DeepState:
     """Make frames consistent with their neighbours.
 
     Args:
-        state: of all F frames.  motion: of the footage.  good: (F,) bool, frames that hold a result.
-        time_s: (F,).  precision: (K, K), how far a step may take the weights.
-        method: one of METHODS.  steps: of the flow methods.  on_frame: called with frames done; it may raise to cancel.
+        viewed: by the camera of the footage.  state: of all F frames.  motion: of the footage.
+        good: (F,) bool, frames that hold a result.  time_s: (F,).
+        precision: (K, K), how far a step may take the weights.  method: one of METHODS.
+        on_frame: called with frames done; it may raise to cancel.
     """
     joined = _neighbours(good, time_s)
     if method == "none" or len(time_s) < 3:
@@ -76,18 +73,16 @@ def refine_in_time(
         state = average_neighbours(state, joined)
     if method == "averaging":
         return state
-    held_precision = pose_precision(mesh, precision, _TURN_RAD, _SHIFT_M)
-    for _ in range(steps):
-        places = project_all_frames(mesh, surface_points, state, view)
+    held_precision = pose_precision(viewed.mesh, precision, _TURN_RAD, _SHIFT_M)
+    for _ in range(_STEPS):
+        places = _project_in_parts(viewed, state)
         after = state.part(slice(None))
         rows = np.flatnonzero(joined)
 
         def stepped(row: int, _poll: object, state: DeepState = state, places: F64 = places) -> DeepState:
             one = state.part(np.array([row]))
             targets = _self_targets(places, row) if method == "self flow" else _footage_targets(places, motion, row)
-            return fit_to_targets(
-                mesh, surface_points, view, one, targets, StatePrior(one, held_precision), _ITERATIONS
-            )
+            return fit_to_targets(viewed, one, targets, StatePrior(one, held_precision), _ITERATIONS)
 
         with threadpool_limits(1, user_api="blas"):
             for done, (row, found) in enumerate(run_parallel(stepped, rows.tolist())):
@@ -128,15 +123,10 @@ def mean_rotation(rotations: F64, shares: F64) -> F64:
     return Rotation.from_quat(np.linalg.eigh(moment)[1][..., -1]).as_matrix()
 
 
-def project_all_frames(
-    mesh: RenderMesh, surface_points: SurfacePoints, state: DeepState, view: View, at_once: int = 32
-) -> F64:
+def _project_in_parts(viewed: ViewedPoints, state: DeepState) -> F64:
     """(F, P, 2) px, a few frames at a time."""
-    parts = [
-        project_surface_points(mesh, surface_points, state.part(slice(first, first + at_once)), view)[0]
-        for first in range(0, len(state.weights), at_once)
-    ]
-    return np.concatenate(parts)
+    firsts = range(0, len(state.weights), _AT_ONCE)
+    return np.concatenate([viewed.project(state.part(slice(first, first + _AT_ONCE)))[0] for first in firsts])
 
 
 def _neighbours(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:

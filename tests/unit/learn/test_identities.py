@@ -116,6 +116,7 @@ def test_refinements_are_kept_by_all_they_depend_on(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from facecap_addon.jobs.refine import refinement_key
     from facecap_addon.landmarks.observations import Observations
+    from facecap_addon.refine.finished_solve import FinishedSolve
 
     video = tmp_path / "a.mp4"
     video.write_bytes(b"footage")
@@ -131,7 +132,7 @@ def test_refinements_are_kept_by_all_they_depend_on(tmp_path: Path) -> None:
     settings = RefineSettings(folder=tmp_path)
 
     def name(settings=settings, take=take, seen=seen, head=head, face=face, video=video) -> str:
-        return refinement_key(settings, take, seen, head, face, (video,))
+        return refinement_key(settings, FinishedSolve(take, seen, head, face), (video,))
 
     jaw = replace(head.jaw, weights=np.ones(12, np.float32))  # type: ignore[type-var]
     other = tmp_path / "b.mp4"

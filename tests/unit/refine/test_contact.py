@@ -16,7 +16,7 @@ from facecap_addon.refine.energies.contact import (  # noqa: E402
     contact_of,
     open_mm,
 )
-from facecap_addon.refine.flow.surface_points import SurfacePoints, project_surface_points  # noqa: E402
+from facecap_addon.refine.flow.surface_points import SurfacePoints, ViewedPoints  # noqa: E402
 from facecap_addon.refine.state import DeepState  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
 from tests.unit.deep_scene import render_mesh  # noqa: E402
@@ -36,9 +36,8 @@ def _with(**weights: float) -> DeepState:
 def _contact(state: DeepState) -> Contact:
     """What the landmarks of this frame say, as they lie on the surface."""
     head = render_mesh()
-    places, _ = project_surface_points(
-        head, SurfacePoints(head.landmark_vertices, head.landmark_shares), state, deep_scene.view()
-    )
+    landmarks = SurfacePoints(head.landmark_vertices, head.landmark_shares)
+    places, _ = ViewedPoints(head, landmarks, deep_scene.view()).project(state)
     count = places.shape[1]
     seen = Observations(
         np.zeros(1),

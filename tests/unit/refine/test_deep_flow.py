@@ -8,14 +8,9 @@ from scipy.spatial.transform import Rotation
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.refine.flow.infill import face_square, gaps_of, infill, interpolate_gap  # noqa: E402
-from facecap_addon.refine.flow.optical_flow import DisFlow, FacePair  # noqa: E402
-from facecap_addon.refine.flow.surface_points import (  # noqa: E402
-    differentiate_surface_points,
-    find_visible_points,
-    project_surface_points,
-    sample_surface_points,
-)
+from facecap_addon.refine.flow.infill import gaps_of, infill, interpolate_gap  # noqa: E402
+from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow  # noqa: E402
+from facecap_addon.refine.flow.surface_points import ViewedPoints, sample_surface_points  # noqa: E402
 from facecap_addon.refine.flow.temporal import Motion, average_neighbours, mean_rotation, refine_in_time  # noqa: E402
 from facecap_addon.refine.state import DeepState, differentiate_vertices, head_points  # noqa: E402
 from tests.unit.deep_scene import frames, one, picture, render_mesh, view  # noqa: E402
@@ -34,15 +29,13 @@ def head_rmse_mm(found: DeepState, true: DeepState) -> float:
 def test_the_flow_of_geometry_is_the_flow_that_is_seen() -> None:
     """DIS, which only sees the two pictures, finds what the geometry says."""
     state = frames(12)
-    surface_points = sample_surface_points(render_mesh())
-    places, _ = project_surface_points(render_mesh(), surface_points, state, view())
+    viewed = ViewedPoints(render_mesh(), sample_surface_points(render_mesh()), view())
+    places, _ = viewed.project(state)
+    footage = FootageFlow(DisFlow(), lambda row: picture(one(state, row)))
     for first in (2, 7):
-        pair = FacePair(
-            DisFlow(), picture(one(state, first)), picture(one(state, first + 1)), face_square(places[first])
-        )
-        found, comes_back = pair.at(places[first])
+        found, comes_back = footage.pair(first, first + 1, places[first]).at(places[first])
         true = places[first + 1] - places[first]
-        seen = find_visible_points(render_mesh(), surface_points, one(state, first), view()) & (comes_back < 1.0)
+        seen = viewed.find_visible(one(state, first)) & (comes_back < 1.0)
         assert seen.mean() > 0.6
         away = np.linalg.norm(found - true, axis=1)[seen]
         motion = np.median(np.linalg.norm(true, axis=1))
@@ -54,17 +47,14 @@ def test_the_flow_of_geometry_is_the_flow_that_is_seen() -> None:
 def test_unknowns_move_the_surface_as_their_derivatives_say() -> None:
     head = render_mesh()
     state = one(frames(9), 4)
-    surface_points = sample_surface_points(head, 50)
-    by_unknown = differentiate_surface_points(head, surface_points, state, view())
+    viewed = ViewedPoints(head, sample_surface_points(head, 50), view())
+    by_unknown = viewed.differentiate(state)
     for unknown in (0, 1, 2, 3, 4, 5, 6 + head.channels.index("jawOpen"), 6 + head.channels.index("mouthPucker")):
         step = np.zeros((1, head.unknowns))
         step[0, unknown] = 1e-3
-        moved = [
-            project_surface_points(head, surface_points, state.with_step(sign * step, head), view())[0][0]
-            for sign in (1, -1)
-        ]
+        moved = [viewed.project(state.with_step(sign * step, head))[0][0] for sign in (1, -1)]
         if state.weights[0, max(unknown - 6, 0)] < 1e-3 and unknown >= 6:  # at its bound: one side only
-            difference = (moved[0] - project_surface_points(head, surface_points, state, view())[0][0]) / 1e-3
+            difference = (moved[0] - viewed.project(state)[0][0]) / 1e-3
         else:
             difference = (moved[0] - moved[1]) / 2e-3
         np.testing.assert_allclose(by_unknown[:, :, unknown], difference, rtol=0.02, atol=0.5)
@@ -82,18 +72,9 @@ def test_a_gap_is_filled_better_than_by_interpolation(gap: tuple[int, int]) -> N
     pictures = {row: picture(one(state, row)) for row in range(gap[0] - 1, gap[1] + 2)}
     keys = np.eye(len(render_mesh().channels)) / 0.3**2
     smooth = np.concatenate([np.full(3, 2e4), np.full(3, 2e5), np.full(len(keys), 12.0)])
-    found = infill(
-        render_mesh(),
-        sample_surface_points(render_mesh()),
-        view(),
-        broken,
-        gap,
-        pictures,
-        time_s,
-        DisFlow(),
-        keys,
-        smooth,
-    )
+    viewed = ViewedPoints(render_mesh(), sample_surface_points(render_mesh()), view())
+    footage = FootageFlow(DisFlow(), pictures.__getitem__)
+    found = infill(viewed, footage, broken, gap, time_s, keys, smooth)
     between = interpolate_gap(state, gap[0] - 1, gap[1] + 1, time_s)
     true = state.part(rows)
     assert head_rmse_mm(found, true) < 0.7 * head_rmse_mm(between, true)
@@ -130,35 +111,27 @@ def test_the_mean_of_rotations_is_markleys() -> None:
 def test_refinement_in_time_steadies_without_leaving_the_footage(method: str) -> None:
     """Noise on every frame; the flow of the footage is known exactly. The bend shrinks, the error does not grow."""
     true = frames(16)
-    head, camera, surface_points = render_mesh(), view(), sample_surface_points(render_mesh(), 200)
+    head = render_mesh()
+    viewed = ViewedPoints(head, sample_surface_points(head, 200), view())
     random = np.random.default_rng(4)
     noisy = true.part(slice(None))
     noisy.rotation = Rotation.from_rotvec(random.normal(0, 0.004, (16, 3))).as_matrix() @ true.rotation
     noisy.translation = true.translation + random.normal(0, 0.0006, (16, 3))
     noisy.weights = np.clip(true.weights + random.normal(0, 0.02, true.weights.shape), 0, 1)
-    places = project_surface_points(head, surface_points, true, camera)[0]
-    motion = Motion(np.diff(places, axis=0).astype(np.float32), np.ones((15, len(surface_points.vertices)), np.float32))
+    places = viewed.project(true)[0]
+    motion = Motion(np.diff(places, axis=0).astype(np.float32), np.ones(places[1:, :, 0].shape, np.float32))
     good = np.ones(16, bool)
     keys = np.eye(len(head.channels)) / 0.05**2
-    found = refine_in_time(head, surface_points, camera, noisy, motion, good, np.arange(16) / 25, keys, method=method)
+    found = refine_in_time(viewed, noisy, motion, good, np.arange(16) / 25, keys, method=method)
 
     def bend(state: DeepState) -> float:
-        return float(np.abs(np.diff(project_surface_points(head, surface_points, state, camera)[0], 2, axis=0)).mean())
+        return float(np.abs(np.diff(viewed.project(state)[0], 2, axis=0)).mean())
 
     assert bend(found) < 0.8 * bend(noisy)
     if method in ("hybrid", "plate flow"):
         assert head_rmse_mm(found, true) < head_rmse_mm(noisy, true)
-    held = refine_in_time(
-        head,
-        surface_points,
-        camera,
-        noisy,
-        motion,
-        good & (np.arange(16) != 8),
-        np.arange(16) / 25,
-        keys,
-        method=method,
-    )
+    most = good & (np.arange(16) != 8)
+    held = refine_in_time(viewed, noisy, motion, most, np.arange(16) / 25, keys, method=method)
     for row in (7, 8, 9):  # a missing frame joins nothing
         np.testing.assert_array_equal(held.weights[row], noisy.weights[row])
 
