@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import F64
 from ..errors import FacecapError
 from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
@@ -114,8 +115,8 @@ def run(
             frames = f"{choice.waits} frame" + ("s" if choice.waits > 1 else "")
             notes.append(f"The filter waits {frames}: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
         asked = controls or queue.SimpleQueue()
-        smooth = SmoothFace(choice, keys.rig.ranges)
-        capture = _Capture(settings, keys, source, method, smooth, target, asked, head_from_rig, upright)
+        sender = None if target is None else FaceSender(target, keys.rig)
+        capture = _Capture(settings, _Character(keys, head_from_rig), source, method, asked, upright, sender)
         return (yield from capture.run(notes))
     finally:
         source.close()
@@ -150,35 +151,52 @@ def _watching(
     return made
 
 
+@dataclass(frozen=True)
+class _Character:
+    """Whose face it becomes.
+
+    Attributes:
+        keys: each once.  head_from_rig: (4, 4); None: the same space.
+    """
+
+    keys: DistinctKeys
+    head_from_rig: F64 | None
+
+
 class _Capture:
-    """The loop and its state."""
+    """The loop and its state.
+
+    Args:
+        upright: turns pictures that stand on their head; None: there are no pictures.
+        sender: passes faces on; None: nobody asked for them.
+    """
 
     def __init__(
         self,
         settings: LiveSettings,
-        keys: DistinctKeys,
+        character: _Character,
         source: Source,
         method: Method,
-        smooth: SmoothFace,
-        target: tuple[str, int] | None,
         controls: Controls,
-        head_from_rig: np.ndarray | None,
         upright: LiveUpright | None,
+        sender: FaceSender | None,
     ) -> None:
+        keys = character.keys
         self._settings, self._keys, self._source, self._method = settings, keys, source, method
-        self._smooth, self._controls, self._neutral = smooth, controls, Neutral(keys.rig.ranges)
+        self._controls, self._upright, self._sender = controls, upright, sender
+        self._smooth = SmoothFace(settings.choice(delay=settings.delay), keys.rig.ranges)
+        self._neutral = Neutral(keys.rig.ranges)
         self._recording = Recording(keys.names) if settings.record else None
         self._recordings = RecordingStore(settings.out, _write_csv)
         self._told_takes = 0
         self._lines: list[str] = []
-        self._sender = None if target is None else FaceSender(target, keys.rig)
         self._picture = None if settings.picture is None else PictureFile(settings.picture)
         self._latency_ms: deque[float] = deque(maxlen=100_000)
         self._solved_s: deque[float] = deque(maxlen=_RATE_OVER)
         self._first_seen_s: float | None = None
         self._just_neutral = False
         self._told = self._ending = False
-        self._head_from_rig, self._upright = head_from_rig, upright
+        self._head_from_rig = character.head_from_rig
 
     def run(self, notes: list[str]) -> LiveSteps:
         began, mailbox, note = time.monotonic(), self._source.mailbox, " ".join(notes)
