@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ict import load_ict_rig
-from facecap_addon.jobs.runtime.runner import InlineRunner
+from facecap_addon.jobs.registry import SHAPE_KEYS
+from facecap_addon.jobs.runtime.run_job import run_job
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
 from facecap_addon.rig.blendshapes import load_rig, save_rig
 from facecap_addon.rig.channels import arkit_name
@@ -37,9 +38,9 @@ def main() -> None:
         kept.unlink()
     began = time.perf_counter()
     settings = ShapeKeysSettings(character=str(folder / "bare.npz"), out=folder, blend=False)
-    facts = InlineRunner("shape-keys", settings).wait().result
+    result = run_job(SHAPE_KEYS, settings)
     seconds = time.perf_counter() - began
-    made = load_rig(Path(str(facts["rig"])))
+    made = load_rig(result.rig)
     theirs: dict[str, np.ndarray] = {}
     for channel, delta in zip(truth.channels, truth.deltas, strict=True):
         name = arkit_name(channel)
@@ -55,7 +56,7 @@ def main() -> None:
     lines = [
         f"{truth.vertex_count} vertices, {len(found)} keys that both heads have, {seconds:.1f} s with landmarks",
         f"mean cosine {np.mean(cosines):.3f}, least {min(cosines):.2f}; sizes {np.mean([s for _, s, _ in found]):.2f}",
-        *[str(line) for line in facts["lines"] if "lids" in str(line) or "lips" in str(line)],  # type: ignore[attr-defined]
+        *[line for line in result.lines if "lids" in line or "lips" in line],
         *[f"  {name:<22}{cosine:6.2f}   size {ratio:.2f}" for cosine, ratio, name in found],
     ]
     text = "python -m benchmarks.shape_transfer\n" + "\n".join(lines) + "\n"

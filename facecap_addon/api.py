@@ -13,21 +13,26 @@ this module imports nothing heavy.
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, overload
 
 from .errors import CancelledError, FacecapError, NoFaceError
 
 if TYPE_CHECKING:
     from .jobs.dataset import DatasetResult
+    from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
+    from .jobs.live import LiveResult
+    from .jobs.registry import Outcome
     from .jobs.retarget import RetargetResult
     from .jobs.runtime.progress import Progress
     from .jobs.shape_keys import ShapeKeysResult
+    from .jobs.steps.result import SolveResult
     from .jobs.train import TrainResult
+    from .jobs.train_generator import TrainGeneratorResult
     from .rig.blendshapes import BlendshapeRig
+    from .settings_schema import SettingValue
     from .takes.take import Take
 
     OnProgress = Callable[[Progress, float], None]
@@ -57,7 +62,7 @@ def solve(
     character: str | Path | None = None,
     out: str | Path | None = None,
     on_progress: OnProgress | None = None,
-    **settings: Any,
+    **settings: SettingValue,
 ) -> Take:
     """Turn a video of a face into weights of a character's shape keys and the motion of its head.
 
@@ -81,7 +86,7 @@ def solve(
         return load_take(result.take)
 
 
-def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> Take:
+def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue) -> Take:
     """Make a finished solve look like its footage; needs PyTorch. Settings: docs/refine.md.
 
     Args:
@@ -93,7 +98,7 @@ def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **setti
     return load_take(result.version or result.take)
 
 
-def filter_take(take: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> Take:
+def filter_take(take: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue) -> Take:
     """Smooth a take without opening its lips or blunting its blinks; settings: docs/live.md.
 
     Args:
@@ -110,7 +115,7 @@ def retarget(
     character: str | Path,
     out: str | Path,
     on_progress: OnProgress | None = None,
-    **settings: Any,
+    **settings: SettingValue,
 ) -> RetargetResult:
     """Let any mesh follow the landmarks of a take or of a generated sequence; settings: docs/retarget.md.
 
@@ -123,7 +128,7 @@ def retarget(
 
 
 def make_shape_keys(
-    character: str | Path, *, out: str | Path, on_progress: OnProgress | None = None, **settings: Any
+    character: str | Path, *, out: str | Path, on_progress: OnProgress | None = None, **settings: SettingValue
 ) -> ShapeKeysResult:
     """Give a head the 52 ARKit shape keys; settings: docs/retarget.md.
 
@@ -139,7 +144,7 @@ def generate(
     out: str | Path,
     character: str | Path | None = None,
     on_progress: OnProgress | None = None,
-    **settings: Any,
+    **settings: SettingValue,
 ) -> GenerateResult:
     """Invent an expression, or several one after the other, that nobody performed; settings: docs/generate.md.
 
@@ -153,7 +158,9 @@ def generate(
     return run_job("generate", {**settings, "expressions": named, "character": character, "out": out}, on_progress)
 
 
-def extend_dataset(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> DatasetResult:
+def extend_dataset(
+    folder: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue
+) -> DatasetResult:
     """Make, extend or check a training set; settings: docs/learn.md.
 
     Raises:
@@ -162,7 +169,7 @@ def extend_dataset(folder: str | Path, *, on_progress: OnProgress | None = None,
     return run_job("dataset", {**settings, "folder": folder}, on_progress)
 
 
-def train(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: Any) -> TrainResult:
+def train(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue) -> TrainResult:
     """Train a solver for one actor on a training set; needs PyTorch. Settings: docs/learn.md.
 
     Raises:
@@ -192,7 +199,45 @@ def load_rig(path: str | Path) -> BlendshapeRig:
     return read(Path(path))
 
 
-def run_job(name: str, settings: dict[str, Any], on_progress: OnProgress | None = None) -> Any:
+@overload
+def run_job(
+    name: Literal["solve", "refine"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> SolveResult: ...
+@overload
+def run_job(
+    name: Literal["filter"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> FilterResult: ...
+@overload
+def run_job(
+    name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> LiveResult: ...
+@overload
+def run_job(
+    name: Literal["retarget"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> RetargetResult: ...
+@overload
+def run_job(
+    name: Literal["shape-keys"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> ShapeKeysResult: ...
+@overload
+def run_job(
+    name: Literal["generate"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> GenerateResult: ...
+@overload
+def run_job(
+    name: Literal["dataset"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> DatasetResult: ...
+@overload
+def run_job(
+    name: Literal["train"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> TrainResult: ...
+@overload
+def run_job(
+    name: Literal["train-generator"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+) -> TrainGeneratorResult: ...
+@overload
+def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None) -> Outcome: ...
+def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None) -> Outcome:
     """Run any job to its end, in this process.
 
     Args:
@@ -200,25 +245,16 @@ def run_job(name: str, settings: dict[str, Any], on_progress: OnProgress | None 
     Returns:
         The job's result.
     Raises:
-        FacecapError: a setting is unknown or out of range, or what the job raises.
+        FacecapError: there is no such job, a setting is unknown or out of range, or what the job raises.
     """
     # see load_take
-    from .jobs.registry import job_named, stages_of
-    from .jobs.runtime.eta import StageClock
+    from .jobs.registry import JOBS, job_named
+    from .jobs.runtime.run_job import run_job as run
     from .settings_schema import from_json
 
+    known = [job.name for job in JOBS]
+    if name not in known:
+        raise FacecapError(f"There is no job called {name!r}.", f"Jobs: {', '.join(known)}.")
     job = job_named(name)
     given = {key: str(value) if isinstance(value, Path) else value for key, value in settings.items()}
-    request = from_json(job.settings_type, given)
-    clock = StageClock(stages_of(job, request))
-    steps = job.run(request)
-    try:
-        while True:
-            progress = next(steps)
-            clock.update(progress, time.monotonic())
-            if on_progress is not None:
-                on_progress(progress, clock.fraction)
-    except StopIteration as finished:
-        return finished.value
-    finally:
-        steps.close()
+    return run(job, from_json(job.settings_type, given), on_progress)

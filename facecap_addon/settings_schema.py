@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import FacecapError
+from .json_types import Facts
 
 Settings = TypeVar("Settings")
+SettingValue = bool | int | float | str | Path | None
+"""What a setting can be."""
 _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str", Path: "path"}
 
 
@@ -48,7 +51,7 @@ class SettingField:
     kind: str
     optional: bool
     required: bool
-    default: Any
+    default: SettingValue
     help: str
     unit: str
     min: float | None
@@ -106,7 +109,7 @@ def fields_of(settings_type: type) -> tuple[SettingField, ...]:
                 kind=kind,
                 optional=optional,
                 required=required,
-                default=None if required else item.default,
+                default=None if item.default is dataclasses.MISSING else item.default,
                 help=str(item.metadata.get("help", "")),
                 unit=str(item.metadata.get("unit", "")),
                 min=item.metadata.get("min"),
@@ -122,7 +125,7 @@ def fields_of(settings_type: type) -> tuple[SettingField, ...]:
     return tuple(described)
 
 
-def _kind_of(hint: Any, name: str) -> tuple[str, bool]:
+def _kind_of(hint: object, name: str) -> tuple[str, bool]:
     arguments = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     plain = [a for a in arguments if a is not type(None)]
     if len(plain) != 1 or plain[0] not in _KINDS:
@@ -130,16 +133,16 @@ def _kind_of(hint: Any, name: str) -> tuple[str, bool]:
     return _KINDS[plain[0]], len(plain) != len(arguments)
 
 
-def to_json(settings: Any) -> dict[str, Any]:
+def to_json(settings: object) -> Facts:
     """A settings object as JSON-able facts; paths become text. `from_json` turns it back."""
-    values: dict[str, Any] = {}
+    values: Facts = {}
     for item in fields_of(type(settings)):
         value = getattr(settings, item.name)
         values[item.name] = str(value) if isinstance(value, Path) else value
     return values
 
 
-def from_json(settings_type: type[Settings], data: Mapping[str, Any]) -> Settings:
+def from_json(settings_type: type[Settings], data: Mapping[str, object]) -> Settings:
     """Build settings from JSON facts.
 
     Raises FacecapError for an unknown key, a missing one, a wrong type or a value out of range.
@@ -148,7 +151,7 @@ def from_json(settings_type: type[Settings], data: Mapping[str, Any]) -> Setting
     for name in data:
         if name not in known:
             raise FacecapError(f"There is no setting called {name!r}.", f"Known settings: {', '.join(known)}.")
-    values: dict[str, Any] = {}
+    values: dict[str, SettingValue] = {}
     for name, item in known.items():
         if name in data:
             values[name] = checked(item, data[name])
@@ -165,17 +168,17 @@ def from_json_text(settings_type: type[Settings], text: str) -> Settings:
         raise FacecapError(f"The settings are not valid JSON ({error}).", "Correct the file.") from error
     if not isinstance(data, dict):
         raise FacecapError("The settings are not a JSON object.", "Write them as {name: value, …}.")
-    return from_json(settings_type, typing.cast("dict[str, Any]", data))
+    return from_json(settings_type, typing.cast("dict[str, object]", data))
 
 
-def checked(item: SettingField, value: Any) -> Any:
+def checked(item: SettingField, value: object) -> SettingValue:
     """`value` as the field's type. Raises FacecapError when it has another type or lies outside the field's range."""
     if value is None:
         if item.optional:
             return None
         raise FacecapError(f"The setting {item.name!r} has no value.", "Give it one.")
     converted = _converted(item, value)
-    if item.kind in ("int", "float"):
+    if isinstance(converted, (int, float)) and not isinstance(converted, bool):
         below = item.min is not None and converted < item.min
         above = item.max is not None and converted > item.max
         if below or above or not math.isfinite(converted):
@@ -191,17 +194,18 @@ def checked(item: SettingField, value: Any) -> Any:
     return converted
 
 
-def _converted(item: SettingField, value: Any) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if item.kind == "bool" and isinstance(value, bool):
+def _converted(item: SettingField, value: object) -> bool | int | float | str | Path:
+    if isinstance(value, bool):
+        if item.kind == "bool":
+            return value
+    elif isinstance(value, (int, float)):
+        if item.kind == "int" and float(value).is_integer():
+            return int(value)
+        if item.kind == "float":
+            return float(value)
+    elif item.kind == "str" and isinstance(value, str):
         return value
-    if item.kind == "int" and number and float(value).is_integer():
-        return int(value)
-    if item.kind == "float" and number:
-        return float(value)
-    if item.kind == "str" and isinstance(value, str):
-        return value
-    if item.kind == "path" and isinstance(value, (str, Path)) and str(value):
+    elif item.kind == "path" and isinstance(value, (str, Path)) and str(value):
         return Path(value)
     raise FacecapError(f"The setting {item.name!r} cannot be {value!r}.", f"It takes {_KIND_TEXT[item.kind]}.")
 

@@ -39,7 +39,7 @@ def _default(item: SettingField) -> str:
         return "required"
     if item.default is None:
         return "–"
-    return {True: "on", False: "off"}[item.default] if item.kind == "bool" else f"{item.default}"
+    return ("on" if item.default else "off") if item.kind == "bool" else f"{item.default}"
 
 
 def _range(item: SettingField) -> str:

@@ -9,7 +9,32 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from ..json_types import Facts
+
+if TYPE_CHECKING:
+    from .dataset import DatasetResult
+    from .filter import FilterResult
+    from .generate import GenerateResult
+    from .live import LiveResult
+    from .retarget import RetargetResult
+    from .runtime.events import FaceEvent
+    from .runtime.progress import Progress
+    from .settings.dataset import DatasetSettings
+    from .settings.filter import FilterSettings
+    from .settings.generate import GenerateSettings, TrainGeneratorSettings
+    from .settings.live import LiveSettings
+    from .settings.refine import RefineSettings
+    from .settings.retarget import RetargetSettings
+    from .settings.shape_keys import ShapeKeysSettings
+    from .settings.solve import SolveSettings
+    from .settings.train import TrainSettings
+    from .shape_keys import ShapeKeysResult
+    from .steps.proxy import ProxySettings, Shown
+    from .steps.result import SolveResult
+    from .train import TrainResult
+    from .train_generator import TrainGeneratorResult
 
 CAPTIONS: Mapping[str, str] = {
     "open": "Opening",
@@ -84,14 +109,26 @@ _REFINED = 20
 """A refinement takes so many times as long as the solve before it."""
 
 
+SettingsT = TypeVar("SettingsT")
+ResultT = TypeVar("ResultT", bound="Outcome")
+
+
+class Outcome(Protocol):
+    """What a job returns."""
+
+    def to_json(self) -> Facts:
+        """Facts for who started it in another process; paths become text."""
+        ...
+
+
 @dataclass(frozen=True)
-class Job:
+class Job(Generic[SettingsT, ResultT]):
     """A job that can be run.
 
     Attributes:
         name: as it is typed.
-        module: of its `run`, a generator function of the settings that yields Progress and returns an object with
-            `to_json()`; relative to this room.
+        module: of its `run`, a generator function of the settings that yields Progress and returns an Outcome;
+            relative to this room.
         settings: module and class of its settings.
         stages: in their usual order, with their usual shares of a job's time, of any sum; a job leaves out what does
             not concern it, and a stage may come twice.
@@ -114,150 +151,164 @@ class Job:
     has_controls: bool = False
 
     @property
-    def settings_type(self) -> type[Any]:
+    def settings_type(self) -> type[SettingsT]:
         """Its settings dataclass."""
         module, name = self.settings
         return getattr(importlib.import_module(module, __package__), name)
 
     @property
-    def run(self) -> Callable[..., Generator[Any, None, Any]]:
-        """Its generator function; see `module`."""
+    def run(self) -> Callable[..., Generator[Progress | FaceEvent, None, ResultT]]:
+        """Its generator function: takes the settings, and what Blender or an owner adds; see `module`."""
         return importlib.import_module(self.module, __package__).run
 
 
-JOBS: tuple[Job, ...] = (
-    Job(
-        "solve",
-        ".solve",
-        (".settings.solve", "SolveSettings"),
-        _SOLVE,
-        "video",
-        "solve a video onto a character",
-        "Turn a video of a face into keys on a head with shape keys.",
-        "guide.md",
+AnyJob = Job[Any, Any]
+
+SOLVE: Job[SolveSettings, SolveResult] = Job(
+    "solve",
+    ".solve",
+    (".settings.solve", "SolveSettings"),
+    _SOLVE,
+    "video",
+    "solve a video onto a character",
+    "Turn a video of a face into keys on a head with shape keys.",
+    "guide.md",
+)
+REFINE: Job[RefineSettings, SolveResult] = Job(
+    "refine",
+    ".refine",
+    (".settings.refine", "RefineSettings"),
+    _REFINE,
+    "folder",
+    "refine a finished solve by comparing renders with the footage (needs PyTorch)",
+    "Render the character, compare the render with the footage, and adjust head and face until they match.",
+    "refine.md",
+)
+DATASET: Job[DatasetSettings, DatasetResult] = Job(
+    "dataset",
+    ".dataset",
+    (".settings.dataset", "DatasetSettings"),
+    (("open", 2), ("add", 5), ("alembic", 10), ("character", 5), ("draw", 60), ("landmarks", 30), ("sheet", 10)),
+    "folder",
+    "make, extend or check a training set",
+    "Gather footage and what the face does in it, to train a network on one actor; see docs/learn.md.",
+    "learn.md",
+)
+TRAIN: Job[TrainSettings, TrainResult] = Job(
+    "train",
+    ".train",
+    (".settings.train", "TrainSettings"),
+    (
+        ("open", 1),
+        ("embed", 30),
+        ("pictures", 5),
+        ("teach", 30),
+        ("train", 90),
+        ("export", 2),
+        ("character", 1),
+        ("compare", 3),
     ),
-    Job(
-        "refine",
-        ".refine",
-        (".settings.refine", "RefineSettings"),
-        _REFINE,
-        "folder",
-        "refine a finished solve by comparing renders with the footage (needs PyTorch)",
-        "Render the character, compare the render with the footage, and adjust head and face until they match.",
-        "refine.md",
-    ),
-    Job(
-        "dataset",
-        ".dataset",
-        (".settings.dataset", "DatasetSettings"),
-        (("open", 2), ("add", 5), ("alembic", 10), ("character", 5), ("draw", 60), ("landmarks", 30), ("sheet", 10)),
-        "folder",
-        "make, extend or check a training set",
-        "Gather footage and what the face does in it, to train a network on one actor; see docs/learn.md.",
-        "learn.md",
-    ),
-    Job(
-        "train",
-        ".train",
-        (".settings.train", "TrainSettings"),
-        (
-            ("open", 1),
-            ("embed", 30),
-            ("pictures", 5),
-            ("teach", 30),
-            ("train", 90),
-            ("export", 2),
-            ("character", 1),
-            ("compare", 3),
-        ),
-        "folder",
-        "train a network on one actor (needs PyTorch)",
-        "Train a network on a training set; it then solves the actor's other footage, without PyTorch.",
-        "learn.md",
-    ),
-    Job(
-        "filter",
-        ".filter",
-        (".settings.filter", "FilterSettings"),
-        (("open", 10), ("character", 30), ("filter", 60), ("files", 10), ("blend", 20)),
-        "take",
-        "smooth a take, keeping closed lips closed and blinks sharp",
-        "Smooth the curves of a finished take; the take stays, the filtered one is written beside it.",
-        "live.md",
-    ),
-    Job(
-        "live",
-        ".live",
-        (".settings.live", "LiveSettings"),
-        (("open", 5), ("character", 95), ("live", 0)),
-        "source",
-        "capture live from a camera, a video or a phone",
-        "Solve a camera, a video at its own rate or Live Link Face packets in real time; Ctrl-C ends it.",
-        "live.md",
-        has_controls=True,
-    ),
-    Job(
-        "retarget",
-        ".retarget",
-        (".settings.retarget", "RetargetSettings"),
-        (("open", 10), ("character", 30), ("warp", 60), ("blend", 15)),
-        "motion",
-        "move any mesh by landmarks",
-        "Let a mesh follow the landmarks of a take or of a generated sequence; it needs no shape keys.",
-        "retarget.md",
-    ),
-    Job(
-        "shape-keys",
-        ".shape_keys",
-        (".settings.shape_keys", "ShapeKeysSettings"),
-        (("open", 3), ("character", 12), ("keys", 80), ("blend", 5)),
-        "character",
-        "give a head the 52 ARKit shape keys",
-        "Transfer the sample head's shape keys to another head.",
-        "retarget.md",
-    ),
-    Job(
-        "generate",
-        ".generate",
-        (".settings.generate", "GenerateSettings"),
-        (("open", 5), ("generate", 20), ("character", 30), ("keys", 20), ("warp", 20), ("files", 3), ("blend", 15)),
-        "expressions",
-        "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
-        "Animate a character with an invented expression; see docs/generate.md.",
-        "generate.md",
-    ),
-    Job(
-        "train-generator",
-        ".train_generator",
-        (".settings.generate", "TrainGeneratorSettings"),
-        (("open", 1), ("character", 4), ("data", 5), ("train", 60), ("free", 28), ("export", 2)),
-        "expression",
-        "train a generator of an expression (needs PyTorch)",
-        "Train the network behind `facecap generate` on sequences of your own, or on synthetic ones.",
-        "generate.md",
-    ),
-    Job(
-        "proxy",
-        ".steps.proxy",
-        (".steps.proxy", "ProxySettings"),
-        (("open", 2), ("proxy", 98)),
-        on_command_line=False,
-    ),
+    "folder",
+    "train a network on one actor (needs PyTorch)",
+    "Train a network on a training set; it then solves the actor's other footage, without PyTorch.",
+    "learn.md",
+)
+FILTER: Job[FilterSettings, FilterResult] = Job(
+    "filter",
+    ".filter",
+    (".settings.filter", "FilterSettings"),
+    (("open", 10), ("character", 30), ("filter", 60), ("files", 10), ("blend", 20)),
+    "take",
+    "smooth a take, keeping closed lips closed and blinks sharp",
+    "Smooth the curves of a finished take; the take stays, the filtered one is written beside it.",
+    "live.md",
+)
+LIVE: Job[LiveSettings, LiveResult] = Job(
+    "live",
+    ".live",
+    (".settings.live", "LiveSettings"),
+    (("open", 5), ("character", 95), ("live", 0)),
+    "source",
+    "capture live from a camera, a video or a phone",
+    "Solve a camera, a video at its own rate or Live Link Face packets in real time; Ctrl-C ends it.",
+    "live.md",
+    has_controls=True,
+)
+RETARGET: Job[RetargetSettings, RetargetResult] = Job(
+    "retarget",
+    ".retarget",
+    (".settings.retarget", "RetargetSettings"),
+    (("open", 10), ("character", 30), ("warp", 60), ("blend", 15)),
+    "motion",
+    "move any mesh by landmarks",
+    "Let a mesh follow the landmarks of a take or of a generated sequence; it needs no shape keys.",
+    "retarget.md",
+)
+SHAPE_KEYS: Job[ShapeKeysSettings, ShapeKeysResult] = Job(
+    "shape-keys",
+    ".shape_keys",
+    (".settings.shape_keys", "ShapeKeysSettings"),
+    (("open", 3), ("character", 12), ("keys", 80), ("blend", 5)),
+    "character",
+    "give a head the 52 ARKit shape keys",
+    "Transfer the sample head's shape keys to another head.",
+    "retarget.md",
+)
+GENERATE: Job[GenerateSettings, GenerateResult] = Job(
+    "generate",
+    ".generate",
+    (".settings.generate", "GenerateSettings"),
+    (("open", 5), ("generate", 20), ("character", 30), ("keys", 20), ("warp", 20), ("files", 3), ("blend", 15)),
+    "expressions",
+    "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
+    "Animate a character with an invented expression; see docs/generate.md.",
+    "generate.md",
+)
+TRAIN_GENERATOR: Job[TrainGeneratorSettings, TrainGeneratorResult] = Job(
+    "train-generator",
+    ".train_generator",
+    (".settings.generate", "TrainGeneratorSettings"),
+    (("open", 1), ("character", 4), ("data", 5), ("train", 60), ("free", 28), ("export", 2)),
+    "expression",
+    "train a generator of an expression (needs PyTorch)",
+    "Train the network behind `facecap generate` on sequences of your own, or on synthetic ones.",
+    "generate.md",
+)
+PROXY: Job[ProxySettings, Shown] = Job(
+    "proxy",
+    ".steps.proxy",
+    (".steps.proxy", "ProxySettings"),
+    (("open", 2), ("proxy", 98)),
+    on_command_line=False,
+)
+JOBS: tuple[AnyJob, ...] = (
+    SOLVE,
+    REFINE,
+    DATASET,
+    TRAIN,
+    FILTER,
+    LIVE,
+    RETARGET,
+    SHAPE_KEYS,
+    GENERATE,
+    TRAIN_GENERATOR,
+    PROXY,
 )
 
 
-def job_named(name: str) -> Job:
+def job_named(name: str) -> AnyJob:
     """The job of that name. Raises KeyError if there is none: names come from our own code."""
     return {job.name: job for job in JOBS}[name]
 
 
-def stages_of(job: Job, settings: Any) -> Stages:
+def stages_of(job: AnyJob, settings: object) -> Stages:
     """A job's stages under some settings: without outputs that are not wanted; a deep solve ends in a refinement."""
     stages = [(name, share) for name, share in job.stages if getattr(settings, name, True) is not False]
     if job.name == "solve":
-        left_out = "solve" if settings.method in ("landmarks", "deep") else "fit"
+        method = getattr(settings, "method", "")
+        left_out = "solve" if method in ("landmarks", "deep") else "fit"
         stages = [stage for stage in stages if stage[0] != left_out]
-        if settings.method == "deep":
+        if method == "deep":
             stages += [(name, _REFINED * share) for name, share in _REFINE]
     return tuple(stages)
 

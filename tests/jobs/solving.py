@@ -6,12 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from facecap_addon.jobs.registry import job_named
+from facecap_addon.jobs.runtime.progress import Progress
+from facecap_addon.jobs.runtime.run_job import run_job
 from facecap_addon.jobs.settings.solve import SolveSettings
 from tests.patience import PATIENCE_S
 
+OnProgress = Callable[[Progress, float], None]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -19,6 +24,16 @@ def quick(video: Path, out: Path, **more: Any) -> SolveSettings:
     """A solve without the slow files, with a known camera."""
     chosen: dict[str, Any] = {"focal_px": 500.0, "preview": False, "report": False, "blend": False}
     return SolveSettings(video=video, out=out, **(chosen | more))
+
+
+def run(name: str, settings: object, on_progress: OnProgress | None = None) -> dict[str, Any]:
+    """Run a job in this process; returns what it tells an owner of its own process."""
+    return run_job(job_named(name), settings, on_progress).to_json()
+
+
+def steps_of(name: str, settings: object) -> Generator[Progress, None, object]:
+    """A job that is taken on step by step."""
+    return job_named(name).run(settings)
 
 
 QUICK_FLAGS = ("--focal-px", "500", "--no-preview", "--no-report", "--no-blend")

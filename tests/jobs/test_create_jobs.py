@@ -17,7 +17,6 @@ from facecap_addon.generate.sequence import load_sequence, save_sequence
 from facecap_addon.generate.synthesis import actor_of, synthesise
 from facecap_addon.jobs import generate, retarget
 from facecap_addon.jobs.runtime.blender_process import BlenderHook
-from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
@@ -29,7 +28,7 @@ from facecap_addon.rig.placement import find_face
 from facecap_addon.takes.merge import rows_of
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.point_cache import read_point_cache
-from tests.jobs.solving import facecap, half_written
+from tests.jobs.solving import facecap, half_written, run
 from tests.once import made_once, shared_folder
 from tests.unit.sample import sample
 
@@ -72,10 +71,6 @@ def without_keys(folder: Path) -> Path:
         ),
     )
     return path
-
-
-def run(name: str, settings: object) -> dict[str, object]:
-    return InlineRunner(name, settings).wait().result
 
 
 def test_an_expression_becomes_keys_of_the_sample_head(models: Path, tmp_path: Path) -> None:

@@ -15,14 +15,13 @@ from scipy.optimize import lsq_linear
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
-from tests.jobs.solving import facecap, half_written
+from tests.jobs.solving import facecap, half_written, run, steps_of
 from tests.patience import PATIENCE_S
 
 pytest.importorskip("torch")
@@ -37,8 +36,8 @@ CURVES = CLIP.with_suffix(".csv")
 def drawn(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set of two short shots of the sample head, drawn by our own renderer."""
     folder = tmp_path_factory.mktemp("learn") / "set"
-    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=1.6)).wait()
-    InlineRunner("dataset", DatasetSettings(folder=folder, draw_seconds=1.0, seed=1, use="held")).wait()
+    run("dataset", DatasetSettings(folder=folder, draw_seconds=1.6))
+    run("dataset", DatasetSettings(folder=folder, draw_seconds=1.0, seed=1, use="held"))
     return folder
 
 
@@ -46,7 +45,7 @@ def drawn(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def solver(drawn: Path) -> Path:
     """A solver that has hardly learned."""
     out = drawn.parent / "quick.facecap"
-    facts = InlineRunner("train", TrainSettings(folder=drawn, out=out, preset="preview", epochs=2)).wait().result
+    facts = run("train", TrainSettings(folder=drawn, out=out, preset="preview", epochs=2))
     assert facts["solver"] == str(out)
     assert any("differs from the trained one by at most" in line for line in facts["lines"])
     # Two epochs teach next to nothing, and that is said plainly.
@@ -70,7 +69,7 @@ def test_a_drawn_set_knows_its_truth(drawn: Path) -> None:
 def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Path) -> None:
     video = drawn / "footage" / "drawn-0001.mp4"
     settings = SolveSettings(video=video, out=tmp_path, method=str(solver), blend=False, point_cache="pc2", report=True)
-    facts = InlineRunner("solve", settings).wait().result
+    facts = run("solve", settings)
     take = load_take(Path(facts["take"]))
     assert take.frame_count == 30 and take.solved.all()
     truth = open_set(drawn)
@@ -101,7 +100,7 @@ def test_the_head_can_be_left_out(solver: Path, drawn: Path, tmp_path: Path) -> 
     frames = [frame.image for frame in read_frames(open_footage(drawn / "footage" / "drawn-0001.mp4"))]
     write_video(video, [np.full_like(image, 90) if i in empty else image for i, image in enumerate(frames)])
     settings = SolveSettings(video=video, out=tmp_path, method=str(solver), head=False, blend=False, report=False)
-    take = load_take(Path(InlineRunner("solve", settings).wait().result["take"]))
+    take = load_take(Path(run("solve", settings)["take"]))
     # A network has an answer for a wall, too: it is none.
     assert [i for i in range(30) if not take.solved[i]] == list(empty)
     assert not take.weights[list(empty)].any() and take.weights[take.solved].any()
@@ -109,7 +108,7 @@ def test_the_head_can_be_left_out(solver: Path, drawn: Path, tmp_path: Path) -> 
     assert np.ptp(take.head_translation_m, axis=0).max() == 0
     write_video(video, [np.full_like(frames[0], 90)] * 5)
     with pytest.raises(FacecapError, match="None of the 5 frames"):
-        InlineRunner("solve", settings).wait()
+        run("solve", settings)
 
 
 def write_video(path: Path, images: list[np.ndarray]) -> None:
@@ -124,23 +123,23 @@ def write_video(path: Path, images: list[np.ndarray]) -> None:
 
 def test_a_solved_take_becomes_a_shot_or_a_range_of_it(models: Path, tmp_path: Path) -> None:
     solve = SolveSettings(video=CLIP, out=tmp_path / "solve", end="30", focal_px=864.0, blend=False, report=False)
-    path = Path(InlineRunner("solve", solve).wait().result["take"])
+    path = Path(run("solve", solve)["take"])
     take = load_take(path)
     folder = tmp_path / "set"
-    InlineRunner("dataset", DatasetSettings(folder=folder, take=path)).wait()
-    InlineRunner("dataset", DatasetSettings(folder=folder, take=path, start="10", end="19", name="part")).wait()
+    run("dataset", DatasetSettings(folder=folder, take=path))
+    run("dataset", DatasetSettings(folder=folder, take=path, start="10", end="19", name="part"))
     found = open_set(folder)
     assert [(shot.name, shot.frames) for shot in found.shots] == [("take_01", 31), ("part", 10)]
     columns = [take.channels.index(name) for name in found.rig.channels]
     np.testing.assert_allclose(found.rows_of(found.shots[1]).weights, take.weights[10:20][:, columns], atol=1e-6)
-    lines = InlineRunner("dataset", DatasetSettings(folder=folder)).wait().result["lines"]
+    lines = run("dataset", DatasetSettings(folder=folder))["lines"]
     assert any("10 frames are also in take_01" in line for line in lines)
 
 
 def test_curves_and_footage_are_brought_together(models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     settings = DatasetSettings(folder=folder, video=CLIP, curves=CURVES, end="60")
-    InlineRunner("dataset", settings).wait()
+    run("dataset", settings)
     training_set = open_set(folder)
     rows = training_set.rows_of(training_set.shots[0])
     truth = load_take(CLIP.with_suffix(".npz"))
@@ -158,11 +157,9 @@ def test_a_cache_of_another_length_is_refused_until_its_rate_is_said(models: Pat
     write_point_cache(tmp_path / "fast.pc2", frames, time_s, rig.vertex_count, fps=50.0)
     settings = DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24")
     with pytest.raises(FacecapError, match="has 50 frames"):
-        InlineRunner("dataset", settings).wait()
+        run("dataset", settings)
     assert not (folder / "set.json").exists()
-    InlineRunner(
-        "dataset", DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24", cache_fps=50)
-    ).wait()
+    run("dataset", DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24", cache_fps=50))
     found = open_set(folder)
     vertices = found.vertices_of(found.shots[0])
     assert vertices is not None and len(vertices) == 25 and truth.frame_count > 25
@@ -187,7 +184,7 @@ def test_a_solver_of_another_mesh_is_refused(solver: Path, tmp_path: Path) -> No
         video=CLIP, out=tmp_path / "out", end="2", method=str(solver), character=str(tmp_path / "other.npz"), head=False
     )
     with pytest.raises(FacecapError, match=r"not this character|no face|No face|cannot be seen|not clear"):
-        InlineRunner("solve", settings).wait()
+        run("solve", settings)
 
 
 def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
@@ -204,15 +201,12 @@ def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
 def test_a_training_is_cancelled_and_goes_on(drawn: Path, tmp_path: Path) -> None:
     out = tmp_path / "b.facecap"
     settings = TrainSettings(folder=drawn, out=out, preset="preview", epochs=2, checkpoint_minutes=0.01, compare=False)
-    runner = InlineRunner("train", settings)
     log = tmp_path / ".b.training" / "log.jsonl"
-    while not log.is_file():
-        runner.poll()
-        if runner.done:
-            break
-    runner.cancel()
+    steps = steps_of("train", settings)
+    assert any(log.is_file() for _ in steps)
+    steps.close()
     assert not out.exists()
-    InlineRunner("train", settings).wait()
+    run("train", settings)
     assert out.is_file()
     assert len([json.loads(line) for line in log.read_text().splitlines()]) == 2
     assert list(log.parent.glob("events.out.tfevents.*"))

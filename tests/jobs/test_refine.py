@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facecap_addon.errors import CancelledError, FacecapError
+from facecap_addon.errors import FacecapError
 from facecap_addon.jobs.refine import take_in
 from facecap_addon.jobs.runtime.events import JobResult, decode_event
 from facecap_addon.jobs.runtime.progress import Progress
-from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import STATUS_INFILLED, STATUS_SOLVED
-from tests.jobs.solving import facecap, half_written
+from tests.jobs.solving import facecap, half_written, run, steps_of
 from tests.unit.takes.test_between import make_take
 
 pytest.importorskip("torch")
@@ -39,7 +38,7 @@ def solved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("refine")
     part = {"start": str(BEGIN), "end": str(END)}
     settings = SolveSettings(video=CLIP, out=out, **part, focal_px=864.0, report=False, blend=False, live_link=False)
-    InlineRunner("solve", settings).wait()
+    run("solve", settings)
     return out
 
 
@@ -78,11 +77,8 @@ def lip_error_mm(folder: Path, name: str, rows: slice) -> float:
 
 def test_a_refined_range_is_nearer_the_truth_and_the_rest_is_as_it_was(solved: Path) -> None:
     before = load_take(solved / "take_01.take.npz")
-    stages = []
-    runner = InlineRunner("refine", quick(solved, report=True))
-    while not runner.done:
-        stages += [event.stage for event in runner.poll() if isinstance(event, Progress)]
-    facts = runner.wait().result
+    stages: list[str] = []
+    facts = run("refine", quick(solved, report=True), lambda progress, _: stages.append(progress.stage))
     after = load_take(Path(facts["take"]))
     rows = slice(FIRST, LAST + 1)
     passes = ("head", "flow", "time", "shape", "head again", "face", "expression")
@@ -105,7 +101,7 @@ def test_a_refined_range_is_nearer_the_truth_and_the_rest_is_as_it_was(solved: P
 
 
 def test_frames_named_by_hand_are_filled_by_flow(solved: Path) -> None:
-    facts = InlineRunner("refine", quick(solved, infill_frames="3-4", temporal="none")).wait().result
+    facts = run("refine", quick(solved, infill_frames="3-4", temporal="none"))
     after = load_take(Path(facts["take"]))
     assert (after.status[3:5] == STATUS_INFILLED).all()
     assert (np.delete(after.status, [3, 4]) == STATUS_SOLVED).all()
@@ -118,12 +114,9 @@ def test_frames_named_by_hand_are_filled_by_flow(solved: Path) -> None:
 
 def test_a_refinement_that_was_stopped_goes_on_by_the_command_line(solved: Path) -> None:
     settings = quick(solved, end=FIRST + 1, temporal="none")
-    runner = InlineRunner("refine", settings)
-    while not (runner.progress and runner.progress.stage == "face"):
-        runner.poll()
-    runner.cancel()
-    with pytest.raises(CancelledError):
-        runner.wait()
+    steps = steps_of("refine", settings)
+    assert any(progress.stage == "face" for progress in steps)
+    steps.close()
     done = facecap(
         "refine", solved, "--start", FIRST, "--end", FIRST + 1, "--looks", 1, "--temporal", "none",
         "--no-blend", "--no-report", "--json",
@@ -139,7 +132,7 @@ def test_a_refinement_that_was_stopped_goes_on_by_the_command_line(solved: Path)
 
 def test_a_damaged_part_is_made_again_and_another_way_through_time_starts_from_its_own_heads(solved: Path) -> None:
     def refined(method: str) -> np.ndarray:
-        InlineRunner("refine", quick(solved, end=LAST - 1, temporal=method, reestimate=False)).wait()
+        run("refine", quick(solved, end=LAST - 1, temporal=method, reestimate=False))
         return load_take(solved / "take_01.refined.take.npz").weights
 
     whole = refined("averaging")
@@ -169,7 +162,7 @@ def test_what_cannot_be_refined_is_said(solved: Path, change: dict[str, object],
     folder = change.pop("folder", solved)
     assert isinstance(folder, Path)
     with pytest.raises(FacecapError, match=words):
-        InlineRunner("refine", quick(folder, **change)).wait()
+        run("refine", quick(folder, **change))
 
 
 def test_without_torch_it_says_how_to_get_it(solved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,4 +175,4 @@ def test_without_torch_it_says_how_to_get_it(solved: Path, monkeypatch: pytest.M
         ("solve", SolveSettings(video=CLIP, out=solved, method="deep")),
     ):
         with pytest.raises(FacecapError, match="fast solve"):
-            InlineRunner(job, settings).wait()
+            run(job, settings)

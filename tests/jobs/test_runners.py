@@ -1,4 +1,4 @@
-"""The runners: one interface, in this process or in a worker that may be stopped, killed or left alone."""
+"""Jobs run in this process, or in a worker that may be stopped, killed or left alone."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 from facecap_addon.errors import CancelledError, FacecapError
 from facecap_addon.jobs.runtime import worker
 from facecap_addon.jobs.runtime.progress import Progress
-from facecap_addon.jobs.runtime.runner import InlineRunner, ProcessRunner
+from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.steps.result import SolveResult
 from facecap_addon.settings_schema import to_json
 from facecap_addon.takes.npz import load_take
-from tests.jobs.solving import half_written, quick
+from tests.jobs.solving import half_written, quick, run, steps_of
 from tests.patience import PATIENCE_S, wait_until
 
 
@@ -35,10 +35,10 @@ def run_to_stage(runner: ProcessRunner, stage: str) -> None:
     wait_until(there)
 
 
-def test_both_runners_give_the_same_take(face_clip: Path, tmp_path: Path) -> None:
-    inline = InlineRunner("solve", quick(face_clip, tmp_path / "inline")).wait(PATIENCE_S)
-    process = ProcessRunner("solve", quick(face_clip, tmp_path / "process")).wait(PATIENCE_S)
-    results = [SolveResult.from_json(done.result) for done in (inline, process)]
+def test_a_worker_gives_the_same_take(face_clip: Path, tmp_path: Path) -> None:
+    here = run("solve", quick(face_clip, tmp_path / "here"))
+    worker = ProcessRunner("solve", quick(face_clip, tmp_path / "worker")).wait(PATIENCE_S).result
+    results = [SolveResult.from_json(facts) for facts in (here, worker)]
     assert results[0].summary_path.name == "face.summary.json"
     one, other = (load_take(result.take) for result in results)
     np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
@@ -95,13 +95,13 @@ def test_cancel_ends_the_worker_at_any_moment(stage: str, face_clip: Path, tmp_p
         os.kill(runner.pid, 0)
 
 
-def test_an_inline_job_can_be_cancelled(face_clip: Path, tmp_path: Path) -> None:
-    runner = InlineRunner("solve", quick(face_clip, tmp_path))
-    while runner.progress is None or runner.progress.stage != "landmarks":
-        runner.poll()
-    runner.cancel()
-    assert runner.done and runner.error is not None and runner.error.cancelled
-    assert runner.poll() == []
+def test_a_job_in_this_process_can_be_stopped(face_clip: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress, fraction: float) -> None:
+        if progress.stage == "landmarks":
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        run("solve", quick(face_clip, tmp_path), stop)
     assert half_written(tmp_path) == []
 
 
@@ -118,9 +118,9 @@ def test_a_killed_worker_is_reported_with_a_way_out(face_clip: Path, tmp_path: P
 
 def test_bad_input_arrives_as_the_same_error(tmp_path: Path) -> None:
     settings = quick(tmp_path / "missing.mp4", tmp_path / "out")
-    for runner in (InlineRunner("solve", settings), ProcessRunner("solve", settings)):
+    for start in (lambda: run("solve", settings), lambda: ProcessRunner("solve", settings).wait(PATIENCE_S)):
         with pytest.raises(FacecapError, match=r"missing\.mp4") as caught:
-            runner.wait(PATIENCE_S)
+            start()
         assert caught.value.exit_code == 2
 
 
@@ -149,7 +149,6 @@ def test_the_worker_ends_when_its_owner_is_gone(face_clip: Path, tmp_path: Path)
 
 
 def test_progress_is_what_a_job_yields(face_clip: Path, tmp_path: Path) -> None:
-    runner = InlineRunner("solve", quick(face_clip, tmp_path))
-    events = runner.poll()
-    assert events == [Progress("open", 0, 1)]
-    runner.cancel()
+    steps = steps_of("solve", quick(face_clip, tmp_path))
+    assert next(steps) == Progress("open", 0, 1)
+    steps.close()

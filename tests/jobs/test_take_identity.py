@@ -10,18 +10,16 @@ import av
 import numpy as np
 import pytest
 
-from facecap_addon.jobs.runtime.runner import InlineRunner
 from facecap_addon.jobs.settings.filter import FilterSettings
 from facecap_addon.takes.merge import reference_pose
 from facecap_addon.takes.npz import load_take, save_take
-from tests.jobs.solving import facecap, half_written, quick
+from tests.jobs.solving import facecap, half_written, quick, run
 from tests.jobs.test_command_line import needs_bpy
-from tests.patience import PATIENCE_S
 from tests.unit.takes.test_versions import make_take
 
 
 def solve(video: Path, out: Path, **more: object) -> dict:
-    return InlineRunner("solve", quick(video, out, **more)).wait(PATIENCE_S).result
+    return run("solve", quick(video, out, **more))
 
 
 def shorter(video: Path, target: Path, frames: int) -> Path:
@@ -144,9 +142,9 @@ def test_a_filtered_take_replaces_no_other(tmp_path: Path) -> None:
     path = tmp_path / "talk.take.npz"
     save_take(path, make_take(60))
     solve = path.read_bytes()
-    first = InlineRunner("filter", FilterSettings(take=path, cutoff_hz=4.0, plot=False)).wait().result
+    first = run("filter", FilterSettings(take=path, cutoff_hz=4.0, plot=False))
     smooth = load_take(Path(first["take"])).weights
-    second = InlineRunner("filter", FilterSettings(take=path, cutoff_hz=1.0, plot=False)).wait().result
+    second = run("filter", FilterSettings(take=path, cutoff_hz=1.0, plot=False))
     assert second["take"] == first["take"] == str(tmp_path / "talk.filtered.take.npz")
     kept = Path(second["lines"][-1].partition("kept: ")[2])
     np.testing.assert_array_equal(load_take(kept).weights, smooth)

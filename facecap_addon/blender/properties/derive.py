@@ -79,7 +79,7 @@ def _property(item: SettingField, update: Callable[..., None] | None = None) -> 
 
 
 def _default(item: SettingField, low: float) -> float:
-    if item.default is not None:
+    if isinstance(item.default, (int, float)):
         return item.default
     return _USUAL.get(item.name, max(low, 0.0))
 

@@ -1,24 +1,55 @@
-"""Run one job to its end, and turn whatever happens into exactly one result or one error."""
+"""Run one job to its end in this process: for its result, or for events of which the last is a result or an error."""
 
 from __future__ import annotations
 
 import errno
 import queue
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from ...atomic_file import DISK_FULL
 from ...errors import CancelledError, FacecapError
 from ...settings_schema import from_json
-from ..registry import Job, job_named
+from ..registry import Job, ResultT, SettingsT, job_named, stages_of
 from .crash_report import write_crash_report
-from .events import Event, JobError, JobResult, encode_event
+from .eta import StageClock
+from .events import Event, FaceEvent, JobError, JobResult, encode_event
+from .progress import Progress
 
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def events_of(job: Job, settings: Any, **extras: Any) -> Generator[Event, None, None]:
+def run_job(
+    job: Job[SettingsT, ResultT],
+    settings: SettingsT,
+    on_progress: Callable[[Progress, float], None] | None = None,
+) -> ResultT:
+    """Run a job for its result.
+
+    Args:
+        on_progress: called with the progress and the fraction of the whole, 0 to 1; it may raise to stop.
+    Raises:
+        What the job raises.
+    """
+    clock = StageClock(stages_of(job, settings))
+    result: list[ResultT] = []
+
+    def run() -> Generator[Progress | FaceEvent, None, None]:
+        result.append((yield from job.run(settings)))
+
+    with closing(run()) as events:
+        for event in events:
+            if isinstance(event, Progress):
+                clock.update(event, time.monotonic())
+                if on_progress is not None:
+                    on_progress(event, clock.fraction)
+    return result[0]
+
+
+def events_of(job: Job[SettingsT, ResultT], settings: SettingsT, **extras: object) -> Generator[Event, None, None]:
     """Run a job; yields its progress and, last, one JobResult or one JobError. Raises nothing.
 
     KeyboardInterrupt counts as a cancel. `extras` go to the job's `run` besides its settings.
@@ -32,7 +63,7 @@ def events_of(job: Job, settings: Any, **extras: Any) -> Generator[Event, None, 
         yield error_event(error, job.name, settings)
 
 
-def error_event(error: BaseException, job_name: str, settings: Any) -> JobError:
+def error_event(error: BaseException, job_name: str, settings: object) -> JobError:
     """What to tell the user about an exception; an unexpected one is written to a report file first."""
     if isinstance(error, KeyboardInterrupt):
         error = CancelledError()
@@ -71,8 +102,11 @@ def os_error_event(error: OSError, video: str = "") -> JobError:
     return JobError(what, "Check the disk and the folder, then run it again.", 2)
 
 
-def run_job(
-    job_name: str, settings_json: Mapping[str, Any], protocol: TextIO, controls: queue.SimpleQueue[bytes] | None = None
+def send_events(
+    job_name: str,
+    settings_json: Mapping[str, object],
+    protocol: TextIO,
+    controls: queue.SimpleQueue[bytes] | None = None,
 ) -> int:
     """Run a job and write its events to `protocol`, one line each; returns the exit code.
 
@@ -84,7 +118,7 @@ def run_job(
         protocol.write(encode_event(event) + "\n")
         protocol.flush()
 
-    settings: Any = None
+    settings: object = None
     code = 1
     try:
         job = job_named(job_name)

@@ -1,6 +1,6 @@
-"""Two ways to run a job with one interface: in this process, or in a worker process.
+"""Run a job in a worker process.
 
-Both are driven by `poll()`, which never blocks for long and returns the events since the last call; `progress`,
+It is driven by `poll()`, which never blocks for long and returns the events since the last call; `progress`,
 `fraction`, `eta_s`, `result` and `error` hold the present state. A user interface calls `poll()` from a timer until
 `done`; everything else calls `wait()`.
 """
@@ -16,108 +16,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...errors import CancelledError, FacecapError
 from ...settings_schema import to_json
-from ..registry import Stages, job_named, stages_of
+from ..registry import job_named, stages_of
 from .eta import StageClock
 from .events import Event, JobError, JobResult, decode_event
 from .progress import Progress
-from .run_job import events_of
 
 TERMINATE_AFTER_S = 2.0
 KILL_AFTER_S = 4.0
 
 
-class Runner:
-    """State that both runners share.
-
-    Attributes:
-        progress: the latest progress, or None.
-        result: the job's result, once it is done.
-        error: why the job ended without a result, or None.
-    """
-
-    def __init__(self, stages: Stages) -> None:
-        self.progress: Progress | None = None
-        self.result: JobResult | None = None
-        self.error: JobError | None = None
-        self._clock = StageClock(stages)
-
-    @property
-    def done(self) -> bool:
-        """Whether the job has ended, with a result or an error."""
-        return self.result is not None or self.error is not None
-
-    @property
-    def fraction(self) -> float:
-        """How much of the whole job is done, 0 to 1; a rough guess."""
-        return 1.0 if self.result is not None else self._clock.fraction
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds until the end, None while unknown."""
-        return 0.0 if self.done else self._clock.eta_s
-
-    def poll(self) -> list[Event]:
-        """Events since the last call. Does not block (the inline runner does one step of work)."""
-        raise NotImplementedError
-
-    def cancel(self) -> None:
-        """Ask the job to end; it ends within a few polls, with an error whose `cancelled` is true."""
-        raise NotImplementedError
-
-    def wait(self, timeout_s: float | None = None) -> JobResult:
-        """Run to the end. Raises FacecapError when the job ends with an error, TimeoutError after `timeout_s`."""
-        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self.done:
-            if deadline_s is not None and time.monotonic() > deadline_s:
-                raise TimeoutError(f"the job did not end within {timeout_s} s")
-            if not self.poll() and not self.done:
-                time.sleep(0.02)
-        if self.error is not None:
-            raise exception_of(self.error)
-        assert self.result is not None
-        return self.result
-
-    def _take_in(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            self.progress = event
-            self._clock.update(event, time.monotonic())
-        elif isinstance(event, JobResult):
-            self.result = event
-        elif isinstance(event, JobError):
-            self.error = event
-
-
-def exception_of(error: JobError) -> FacecapError:
-    """The exception that says what an error event says."""
-    return CancelledError() if error.cancelled else FacecapError(error.what, error.way_out, exit_code=error.exit_code)
-
-
-class InlineRunner(Runner):
-    """Runs the job in this process, one step per poll. For tests, `--background` and the command line."""
-
-    def __init__(self, job_name: str, settings: Any) -> None:
-        super().__init__(stages_of(job_named(job_name), settings))
-        self._events = events_of(job_named(job_name), settings)
-
-    def poll(self) -> list[Event]:
-        if self.done:
-            return []
-        event = next(self._events)
-        self._take_in(event)
-        return [event]
-
-    def cancel(self) -> None:
-        if not self.done:
-            self._events.close()
-            stopped = CancelledError()
-            self.error = JobError(stopped.what, stopped.way_out, stopped.exit_code)
-
-
-class ProcessRunner(Runner):
+class ProcessRunner:
     """Runs the job in a worker process, which starts at once.
 
     Nothing blocks and no thread is used, so it is safe beside bpy: the worker's events go to a temporary file that
@@ -129,12 +40,19 @@ class ProcessRunner(Runner):
         python: interpreter for the worker; None means this one.
         sys_path: folders the worker may import from; None means this process's own for this interpreter, and nothing
             for another one, which must bring the packages itself.
+    Attributes:
+        progress: the latest progress, or None.
+        result: the job's result, once it is done.
+        error: why the job ended without a result, or None.
     """
 
     def __init__(
-        self, job_name: str, settings: Any, *, python: Path | None = None, sys_path: Sequence[str] | None = None
+        self, job_name: str, settings: object, *, python: Path | None = None, sys_path: Sequence[str] | None = None
     ) -> None:
-        super().__init__(stages_of(job_named(job_name), settings))
+        self.progress: Progress | None = None
+        self.result: JobResult | None = None
+        self.error: JobError | None = None
+        self._clock = StageClock(stages_of(job_named(job_name), settings))
         if sys_path is None:
             sys_path = [entry for entry in sys.path if entry and Path(entry).exists()] if python is None else []
         request = {"job": job_name, "settings": to_json(settings), "sys_path": list(sys_path)}
@@ -166,7 +84,23 @@ class ProcessRunner(Runner):
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended, with a result or an error."""
+        return self.result is not None or self.error is not None
+
+    @property
+    def fraction(self) -> float:
+        """How much of the whole job is done, 0 to 1; a rough guess."""
+        return 1.0 if self.result is not None else self._clock.fraction
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the end, None while unknown."""
+        return 0.0 if self.done else self._clock.eta_s
+
     def poll(self) -> list[Event]:
+        """Events since the last call. Does not block."""
         if self.done:
             return []
         ended = self._process.poll() is not None  # asked before reading, so that nothing written meanwhile is lost
@@ -184,7 +118,21 @@ class ProcessRunner(Runner):
             self._press_on()
         return events
 
+    def wait(self, timeout_s: float | None = None) -> JobResult:
+        """Run to the end. Raises FacecapError when the job ends with an error, TimeoutError after `timeout_s`."""
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self.done:
+            if deadline_s is not None and time.monotonic() > deadline_s:
+                raise TimeoutError(f"the job did not end within {timeout_s} s")
+            if not self.poll() and not self.done:
+                time.sleep(0.02)
+        if self.error is not None:
+            raise exception_of(self.error)
+        assert self.result is not None
+        return self.result
+
     def cancel(self) -> None:
+        """Ask the job to end; it ends within a few polls, with an error whose `cancelled` is true."""
         if self.done or self._cancelled_s is not None:
             return
         self._cancelled_s = time.monotonic()
@@ -203,6 +151,15 @@ class ProcessRunner(Runner):
             stopped = CancelledError()
             self.error = JobError(stopped.what, stopped.way_out, stopped.exit_code)
         self._close()
+
+    def _take_in(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.progress = event
+            self._clock.update(event, time.monotonic())
+        elif isinstance(event, JobResult):
+            self.result = event
+        elif isinstance(event, JobError):
+            self.error = event
 
     def _press_on(self) -> None:
         waited_s = time.monotonic() - (self._cancelled_s or 0.0)
@@ -268,3 +225,8 @@ class ProcessRunner(Runner):
             self._process.wait()
         self._events.close()
         self._folder.cleanup()
+
+
+def exception_of(error: JobError) -> FacecapError:
+    """The exception that says what an error event says."""
+    return CancelledError() if error.cancelled else FacecapError(error.what, error.way_out, exit_code=error.exit_code)

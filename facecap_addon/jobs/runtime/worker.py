@@ -58,10 +58,10 @@ def main() -> int:
         threading.Thread(target=_watch_owner, args=(controls,), daemon=True).start()
         # Only now: what these print goes where it belongs, and numpy has not come in before its threads are limited.
         from facecap_addon.jobs.runtime.native_threads import limit_native_threads
-        from facecap_addon.jobs.runtime.run_job import run_job
+        from facecap_addon.jobs.runtime.run_job import send_events
 
         limit_native_threads(int(request["settings"].get("threads") or 1))
-        return run_job(request["job"], request["settings"], protocol, controls)
+        return send_events(request["job"], request["settings"], protocol, controls)
 
 
 if __name__ == "__main__":

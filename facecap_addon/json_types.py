@@ -1,0 +1,11 @@
+"""Types of what is written as JSON and read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+"""A value that JSON can hold."""
+Facts: TypeAlias = dict[str, Json]
+"""A JSON object that is being put together."""
