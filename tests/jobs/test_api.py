@@ -56,6 +56,8 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         facecap.solve(tmp_path / "a.mp4", out=tmp_path, speed=3)
     with pytest.raises(facecap.FacecapError, match=r"a\.mp4"):
         facecap.solve(tmp_path / "a.mp4", out=tmp_path)
+    with pytest.raises(facecap.FacecapError, match="no job called 'fly'"):
+        facecap.run_job("fly", {})
     with pytest.raises(facecap.FacecapError, match="take"):
         facecap.load_take(tmp_path / "none.take.npz")
 

@@ -12,11 +12,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from facecap_addon import api as facecap
 from facecap_addon.errors import FacecapError
 from facecap_addon.jobs import live
 from facecap_addon.jobs.cli.main import main
 from facecap_addon.jobs.runtime.events import FaceEvent
-from facecap_addon.jobs.runtime.runner import ProcessRunner, Runner
+from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.live.latest_item import Mailbox
 from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
@@ -40,7 +41,7 @@ def jaw(value: float) -> np.ndarray:
     return values
 
 
-def drive(runner: Runner, each: Callable[[], None], until: Callable[[list[FaceEvent]], bool]) -> None:
+def drive(runner: ProcessRunner, each: Callable[[], None], until: Callable[[list[FaceEvent]], bool]) -> None:
     """Poll until something has been seen."""
     faces: list[FaceEvent] = []
 
@@ -126,14 +127,27 @@ def test_a_video_is_captured_and_recorded_as_it_plays(tmp_path: Path) -> None:
     assert np.corrcoef(take.weights[take.solved, k], true[take.solved])[0, 1] > 0.6
 
 
-def test_a_source_that_breaks_off_is_a_failure_that_says_where_the_recording_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def ten_packets(end: Exception | None) -> SimpleNamespace:
+    """A source that gives ten faces and ends so."""
     box: Mailbox[LivePacket] = Mailbox(room=64)
     for number in range(10):
         box.put(LivePacket(number / 60, time.monotonic(), FacePacket("d", "s", number / 60, jaw(0.5))))
-    box.close(FacecapError("The phone is gone.", "Look for it."))
-    source = SimpleNamespace(mailbox=box, size_px=(0, 0), waiting="", notes=[], close=lambda: None)
+    box.close(end)
+    return SimpleNamespace(mailbox=box, size_px=(0, 0), waiting="", notes=[], close=lambda: None)
+
+
+def test_python_captures_live_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "open_source", lambda name, wishes: ten_packets(None))
+    result = facecap.run_job("live", {"source": "udp", "out": tmp_path, "record": True, "filter": "none"})
+    assert result.facts["solved"] == 10
+    (path,) = result.takes
+    assert load_take(path).frame_count == 10
+
+
+def test_a_source_that_breaks_off_is_a_failure_that_says_where_the_recording_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ten_packets(FacecapError("The phone is gone.", "Look for it."))
     monkeypatch.setattr(live, "open_source", lambda name, wishes: source)
     with pytest.raises(FacecapError, match=r"The phone is gone\. Recorded until then: ") as caught:
         list(live.run(LiveSettings(source="udp", out=tmp_path, record=True, filter="none")))
