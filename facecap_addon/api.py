@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .settings_schema import SettingValue
     from .takes.take import Take
 
-    OnProgress = Callable[[Progress, float], None]
+    OnJobProgress = Callable[[Progress, float], None]
 
 __all__ = [
     "CancelledError",
@@ -61,7 +61,7 @@ def solve(
     *,
     character: str | Path | None = None,
     out: str | Path | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnJobProgress | None = None,
     **settings: SettingValue,
 ) -> Take:
     """Turn a video of a face into weights of a character's shape keys and the motion of its head.
@@ -86,7 +86,7 @@ def solve(
         return load_take(result.take)
 
 
-def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue) -> Take:
+def refine(folder: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue) -> Take:
     """Make a finished solve look like its footage; needs PyTorch. Settings: docs/refine.md.
 
     Args:
@@ -98,7 +98,7 @@ def refine(folder: str | Path, *, on_progress: OnProgress | None = None, **setti
     return load_take(result.version or result.take)
 
 
-def filter_take(take: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue) -> Take:
+def filter_take(take: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue) -> Take:
     """Smooth a take without opening its lips or blunting its blinks; settings: docs/live.md.
 
     Args:
@@ -114,7 +114,7 @@ def retarget(
     *,
     character: str | Path,
     out: str | Path,
-    on_progress: OnProgress | None = None,
+    on_progress: OnJobProgress | None = None,
     **settings: SettingValue,
 ) -> RetargetResult:
     """Let any mesh follow the landmarks of a take or of a generated sequence; settings: docs/retarget.md.
@@ -128,7 +128,7 @@ def retarget(
 
 
 def make_shape_keys(
-    character: str | Path, *, out: str | Path, on_progress: OnProgress | None = None, **settings: SettingValue
+    character: str | Path, *, out: str | Path, on_progress: OnJobProgress | None = None, **settings: SettingValue
 ) -> ShapeKeysResult:
     """Give a head the 52 ARKit shape keys; settings: docs/retarget.md.
 
@@ -143,7 +143,7 @@ def generate(
     *,
     out: str | Path,
     character: str | Path | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnJobProgress | None = None,
     **settings: SettingValue,
 ) -> GenerateResult:
     """Invent an expression, or several one after the other, that nobody performed; settings: docs/generate.md.
@@ -159,7 +159,7 @@ def generate(
 
 
 def extend_dataset(
-    folder: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue
+    folder: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue
 ) -> DatasetResult:
     """Make, extend or check a training set; settings: docs/learn.md.
 
@@ -169,7 +169,7 @@ def extend_dataset(
     return run_job("dataset", {**settings, "folder": folder}, on_progress)
 
 
-def train(folder: str | Path, *, on_progress: OnProgress | None = None, **settings: SettingValue) -> TrainResult:
+def train(folder: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue) -> TrainResult:
     """Train a solver for one actor on a training set; needs PyTorch. Settings: docs/learn.md.
 
     Raises:
@@ -201,43 +201,43 @@ def load_rig(path: str | Path) -> BlendshapeRig:
 
 @overload
 def run_job(
-    name: Literal["solve", "refine"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["solve", "refine"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> SolveResult: ...
 @overload
 def run_job(
-    name: Literal["filter"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["filter"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> FilterResult: ...
 @overload
 def run_job(
-    name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> LiveResult: ...
 @overload
 def run_job(
-    name: Literal["retarget"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["retarget"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> RetargetResult: ...
 @overload
 def run_job(
-    name: Literal["shape-keys"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["shape-keys"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> ShapeKeysResult: ...
 @overload
 def run_job(
-    name: Literal["generate"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["generate"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> GenerateResult: ...
 @overload
 def run_job(
-    name: Literal["dataset"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["dataset"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> DatasetResult: ...
 @overload
 def run_job(
-    name: Literal["train"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["train"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> TrainResult: ...
 @overload
 def run_job(
-    name: Literal["train-generator"], settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None
+    name: Literal["train-generator"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> TrainGeneratorResult: ...
 @overload
-def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None) -> Outcome: ...
-def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnProgress | None = None) -> Outcome:
+def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None) -> Outcome: ...
+def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None) -> Outcome:
     """Run any job to its end, in this process.
 
     Args:

@@ -32,7 +32,7 @@ from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.stage_timer import StageTimer
-from .runtime.threaded_progress import Say, run_threaded_stages
+from .runtime.threaded_progress import OnProgress, run_threaded_stages
 from .settings.filter import ENDING as FILTERED
 from .settings.output import OutputSettings
 from .settings.refine import ENDING, LIVE_NAME, RefineSettings
@@ -213,7 +213,7 @@ def _refine(
     landmarker: Landmarker,
     kept: ChunkFolder,
     shown: _Pictures,
-    on_progress: Say,
+    on_progress: OnProgress,
 ) -> RefineResult:
     # Here, after check_torch: what needs PyTorch.
     from ..refine.flow.optical_flow import DisFlow, TorchFlow

@@ -23,7 +23,7 @@ from ..solvers.face_keypoints import extract_face_keypoints
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
-from .runtime.threaded_progress import Say, run_threaded_stages
+from .runtime.threaded_progress import OnProgress, run_threaded_stages
 from .settings.train import TrainSettings
 from .train_evaluation import Comparison, against_fit
 from .train_report import write_train_report
@@ -86,7 +86,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     return result
 
 
-def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_progress: Say) -> TrainResult:
+def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_progress: OnProgress) -> TrainResult:
     # Here, after check_torch: what needs PyTorch.
     from ..learn.engine.distributed import join_process_group
     from ..learn.engine.training_run import TrainingRun

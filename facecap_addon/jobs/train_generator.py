@@ -23,7 +23,7 @@ from ..takes.npz import load_take
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
-from .runtime.threaded_progress import Say, run_threaded, run_threaded_stages
+from .runtime.threaded_progress import OnProgress, run_threaded, run_threaded_stages
 from .settings.generate import TrainGeneratorSettings
 from .steps.character import character_source, embedding_of, read_rig
 
@@ -87,7 +87,10 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
 
 
 def _train(
-    settings: TrainGeneratorSettings, learned: list[LandmarkSequence], held: list[LandmarkSequence], on_progress: Say
+    settings: TrainGeneratorSettings,
+    learned: list[LandmarkSequence],
+    held: list[LandmarkSequence],
+    on_progress: OnProgress,
 ) -> TrainGeneratorResult:
     # Here, after check_torch: what needs PyTorch.
     from ..generate.training import (

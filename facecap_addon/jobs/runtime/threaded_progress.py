@@ -11,7 +11,7 @@ from ...errors import CancelledError
 from .progress import Progress, Steps
 
 Result = TypeVar("Result")
-Say = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Told (stage, done, total); it may raise to cancel."""
 _WAIT_S = 0.1
 
@@ -23,7 +23,7 @@ def run_threaded(stage: str, function: Callable[[Callable[[int, int], None]], Re
     )
 
 
-def run_threaded_stages(function: Callable[[Say], Result]) -> Steps[Result]:
+def run_threaded_stages(function: Callable[[OnProgress], Result]) -> Steps[Result]:
     """Run `function(on_progress)`, whose reports name their stage, and yield each of them.
 
     Returns the function's result, raises what it raises.
