@@ -30,6 +30,7 @@ def push_down(datablock: Animated, name: str) -> bpy.types.NlaStrip | None:
     track = animation.nla_tracks.new()
     track.name = name
     strip = track.strips.new(name, int(action.frame_range[0]), action)
+    strip.name = name  # Blender 4.2 calls it after the action
     if slot is not None:
         strip.action_slot = slot
     strip.blend_type = "REPLACE"
