@@ -77,7 +77,7 @@ class Outcome:
         ok: whether it has a result.
         lines: what to tell the user.
         take: the take that they are about; "" if about none. After undo the scene may have another.
-        of: the operator whose it is, as "facecap.solve"; it is told in that one's section only.
+        of: the operator whose it is, as "facecap.solve"; it is told in that one's section, a take's in Result.
     """
 
     ok: bool
@@ -140,7 +140,7 @@ def end_live() -> None:
                 ended.runner.poll()
                 time.sleep(0.02)
             if ended.runner.result is not None:
-                outcome = Outcome(True, [str(line) for line in ended.runner.result.result["lines"]])
+                outcome = Outcome(True, [str(line) for line in ended.runner.result.result["lines"]], of="facecap.live")
                 print("FaceCap:", *outcome.lines, sep="\n  ")
         ended.runner.close()
 

@@ -11,6 +11,7 @@ import pytest
 from facecap_addon.blender import session, torch_there
 from facecap_addon.blender.operators.base import FacecapOperator
 from facecap_addon.blender.operators.solve import what_a_solve_lacks
+from facecap_addon.blender.panels.base import draw_outcome
 from facecap_addon.blender.panels.sidebar import FACECAP_PT_character
 from facecap_addon.errors import FacecapError
 from tests.blender.faces import make_face
@@ -21,6 +22,10 @@ NEEDS_TORCH = ("refine", "draw_set", "train")
 def bare_head() -> bpy.types.Object:
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.1)
     return bpy.context.object
+
+
+def labels_of(layout: MagicMock) -> str:
+    return " ".join(call.kwargs["text"] for call in layout.column().label.call_args_list)
 
 
 def test_solve_is_offered_when_there_is_something_to_solve() -> None:
@@ -45,8 +50,7 @@ def test_a_character_that_is_no_mesh_any_more_is_told_of() -> None:
     assert character.type == "CURVE"
     layout = MagicMock()
     FACECAP_PT_character.draw_section(MagicMock(), layout, bpy.context)
-    labels = " ".join(call.kwargs["text"] for call in layout.column().label.call_args_list)
-    assert f"“{character.name}”, which is no mesh" in labels
+    assert f"“{character.name}”, which is no mesh" in labels_of(layout)
     settings.character = bpy.data.objects.new("Empty", None)
     assert "Make Shape Keys" in what_a_solve_lacks(bpy.context)
     assert not bpy.ops.facecap.solve.poll()
@@ -90,6 +94,26 @@ def test_a_failure_is_an_error_to_scripts_and_no_window_to_who_pressed(tmp_path:
     by_script = _Failing()
     by_script.execute(bpy.context)
     assert by_script.reported == ["ERROR"]
+
+
+def test_what_was_done_is_said_where_it_was_asked_for() -> None:
+    """A take's outcome is in Result; what makes no take has no other place."""
+    session.outcome = session.Outcome(True, ["52 shape keys added", "eyeBlinkLeft off by 1 mm"], of="facecap.make_keys")
+    bpy.context.scene.facecap.character = make_face()
+    layout = MagicMock()
+    FACECAP_PT_character.draw_section(MagicMock(), layout, bpy.context)
+    told = [call.kwargs["text"] for call in layout.column().column().label.call_args_list]
+    assert "52 shape keys added" in told
+    layout = MagicMock()
+    draw_outcome(layout, bpy.context, "facecap.live")
+    assert not labels_of(layout)
+    session.outcome = session.Outcome(True, ["51 keys"], take="a.take.npz", of="facecap.live")
+    draw_outcome(layout, bpy.context, "facecap.live")
+    assert not labels_of(layout)
+    session.outcome = session.Outcome(False, ["No camera."], take="a.take.npz", of="facecap.live")
+    draw_outcome(layout, bpy.context, "facecap.live")
+    assert labels_of(layout) == "No camera."
+    session.outcome = None
 
 
 class _Failing(FacecapOperator):

@@ -54,11 +54,13 @@ def draw_button(layout: bpy.types.UILayout, operator: str, icon: IconItems) -> N
     row.operator(operator, icon=icon)
 
 
-def draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context, *names: str) -> None:
-    """Why the latest thing that was asked for has no result, if it was asked of one of this section's operators."""
-    if session.outcome is not None and not session.outcome.ok and session.outcome.of in names:
-        for number, line in enumerate(session.outcome.lines):
-            wrapped(layout, context, line, icon="BLANK1" if number else "ERROR")
+def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *names: str) -> None:
+    """How the latest thing ended that was asked of one of this section's operators; a take's outcome is in Result."""
+    outcome = session.outcome
+    if outcome is None or outcome.of not in names or (outcome.ok and outcome.take):
+        return
+    for number, line in enumerate(outcome.lines):
+        wrapped(layout, context, line, icon="BLANK1" if number else "CHECKMARK" if outcome.ok else "ERROR")
 
 
 def draw_torch(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle, with_names
+from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, while_idle, with_names
 
 
 def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -16,7 +16,7 @@ def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     for name in ("strength", "symmetric", "contact"):
         column.prop(keys, name)
     draw_button(layout, "facecap.make_keys", "SHAPEKEY_DATA")
-    draw_failure(layout, context, "facecap.make_keys")
+    draw_outcome(layout, context, "facecap.make_keys")
 
 
 class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
@@ -41,7 +41,7 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
         for name in ("head", "loop"):
             column.prop(chosen, name)
         draw_button(layout, "facecap.generate", "FORCE_TURBULENCE")
-        draw_failure(layout, context, "facecap.generate")
+        draw_outcome(layout, context, "facecap.generate")
 
 
 class FACECAP_PT_generate_advanced(FacecapPanel, bpy.types.Panel):
@@ -68,7 +68,7 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
             column.prop(chosen, name)
         layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
         layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
-        draw_failure(layout, context, "facecap.retarget", "facecap.follow_empties")
+        draw_outcome(layout, context, "facecap.retarget", "facecap.follow_empties")
 
 
 class FACECAP_PT_retarget_advanced(FacecapPanel, bpy.types.Panel):

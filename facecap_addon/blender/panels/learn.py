@@ -6,7 +6,7 @@ import bpy
 
 from ...learn.networks.registry import NETWORKS
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle
+from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_torch, while_idle
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
@@ -39,7 +39,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
         draw_torch(layout, context)
         names = ("add_to_set", "draw_set", "check_set", "train")
-        draw_failure(layout, context, *(f"facecap.{name}" for name in names))
+        draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
 
 
 class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):

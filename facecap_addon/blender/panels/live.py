@@ -10,7 +10,7 @@ from ..overlay.live_picture import headline
 from ..present import settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.smoothing import SLIDING
-from .base import FacecapPanel, draw_button, draw_failure, draw_optional, while_idle
+from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, while_idle
 from .text import wrapped
 
 
@@ -51,7 +51,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         address.active = live.use_send
         address.prop(live, "send", text="")
         draw_button(layout, "facecap.live", "RADIOBUT_ON")
-        draw_failure(layout, context, "facecap.live")
+        draw_outcome(layout, context, "facecap.live")
 
 
 class FACECAP_PT_live_advanced(FacecapPanel, bpy.types.Panel):

@@ -15,7 +15,7 @@ from ..properties.derive import FILE_CHOICE
 from ..properties.smoothing import SLIDING
 from ..scene.objects import key_blocks_of
 from ..takes import label_of, lines_about
-from .base import FacecapPanel, draw_button, draw_failure, draw_optional, draw_torch, while_idle, with_names
+from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_torch, while_idle, with_names
 from .create import draw_bare
 from .text import wrapped
 
@@ -30,7 +30,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
             row = layout.row()
             row.scale_y = 1.4
             row.operator("facecap.import_footage", text="Import Video...", icon="FILE_MOVIE")
-            draw_failure(layout, context, "facecap.import_footage")
+            draw_outcome(layout, context, "facecap.import_footage")
             return
         layout.prop(settings, "video", text="")
         if settings.facts.startswith("! "):
@@ -54,7 +54,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.operator("facecap.match_scene", icon="TIME")
         column.operator("facecap.show_footage", icon="IMAGE_PLANE")
-        draw_failure(layout, context, "facecap.match_scene", "facecap.show_footage")
+        draw_outcome(layout, context, "facecap.match_scene", "facecap.show_footage")
 
 
 class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
@@ -70,7 +70,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             column = layout.column(align=True)
             column.operator("facecap.use_active", icon="RESTRICT_SELECT_OFF")
             column.operator("facecap.add_sample_head", icon="USER")
-            draw_failure(layout, context, "facecap.use_active", "facecap.add_sample_head")
+            draw_outcome(layout, context, "facecap.use_active", "facecap.add_sample_head")
             return
         from ..scene.head.character import character_notes, checked_mesh
 
@@ -88,6 +88,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
         column.label(text=_keys_text(names), icon="SHAPEKEY_DATA")
         for note in notes:
             wrapped(column, context, note, icon="INFO")
+        draw_outcome(column, context, "facecap.make_keys")
         if embedding_path(scene_in(context)) is None:
             wrapped(column, context, "Landmarks appear after the first solve", icon="BLANK1")
         else:
@@ -113,7 +114,7 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
         lacking = what_a_solve_lacks(context)
         if lacking:
             wrapped(layout, context, lacking, icon="INFO")
-        draw_failure(layout, context, "facecap.solve")
+        draw_outcome(layout, context, "facecap.solve")
 
 
 class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
@@ -158,7 +159,7 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
         layout.active = session.job is None
         draw_button(layout, "facecap.refine", "SHADING_RENDERED")
         draw_torch(layout, context)
-        draw_failure(layout, context, "facecap.refine")
+        draw_outcome(layout, context, "facecap.refine")
         with_names(layout)
         refine = settings_in(context).refine
         column = layout.column()
@@ -212,7 +213,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
         row.operator("facecap.export_points", text="Export...", icon="EXPORT")
         names = ("bake", "filter", "bake_points", "export_points")
-        draw_failure(layout, context, *(f"facecap.{name}" for name in names))
+        draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
 
 
 class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
@@ -271,7 +272,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         if result.fps >= 1.0:
             column.label(text=f"Speed {result.fps:.0f} frames per second", icon="BLANK1")
         outcome = session.outcome
-        if outcome is not None and outcome.ok and outcome.take in ("", result.take):
+        if outcome is not None and outcome.ok and outcome.take == result.take:
             for line in outcome.lines:
                 wrapped(column, context, line, icon="BLANK1")
         for warning in result.warnings.splitlines():
@@ -282,7 +283,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("facecap.open_report", icon="URL")
         row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
-        draw_failure(layout, context, "facecap.open_report", "facecap.open_folder")
+        draw_outcome(layout, context, "facecap.open_report", "facecap.open_folder")
 
 
 def _keys_text(names: list[str]) -> str:
