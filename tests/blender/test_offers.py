@@ -25,7 +25,8 @@ def bare_head() -> bpy.types.Object:
 
 
 def labels_of(layout: MagicMock) -> str:
-    return " ".join(call.kwargs["text"] for call in layout.column().label.call_args_list)
+    """What is written in a layout, and in columns of columns of it."""
+    return " ".join(kwargs["text"] for name, _, kwargs in layout.mock_calls if name.endswith("label"))
 
 
 def test_solve_is_offered_when_there_is_something_to_solve() -> None:
@@ -102,8 +103,7 @@ def test_what_was_done_is_said_where_it_was_asked_for() -> None:
     bpy.context.scene.facecap.character = make_face()
     layout = MagicMock()
     FACECAP_PT_character.draw_section(MagicMock(), layout, bpy.context)
-    told = [call.kwargs["text"] for call in layout.column().column().label.call_args_list]
-    assert "52 shape keys added" in told
+    assert "52 shape keys added" in labels_of(layout)
     layout = MagicMock()
     draw_outcome(layout, bpy.context, "facecap.live")
     assert not labels_of(layout)
@@ -114,6 +114,14 @@ def test_what_was_done_is_said_where_it_was_asked_for() -> None:
     draw_outcome(layout, bpy.context, "facecap.live")
     assert labels_of(layout) == "No camera."
     session.outcome = None
+
+
+def test_a_take_without_a_report_offers_none() -> None:
+    result = bpy.context.scene.facecap.result
+    result.take = "//generated.take.npz"
+    assert not bpy.ops.facecap.open_report.poll()
+    result.report = "//solved.report.html"
+    assert bpy.ops.facecap.open_report.poll()
 
 
 class _Failing(FacecapOperator):

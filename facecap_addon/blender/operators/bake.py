@@ -106,7 +106,7 @@ def bake_take(
 
 
 def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]:
-    """What to say where a take was filmed at another rate than the scene's."""
+    """What to say where a take has another rate than the scene."""
     from ...takes.between import frame_rate
     from ..scene.footage import scene_rate
 
@@ -114,7 +114,7 @@ def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]
     if abs(own - rate) <= _SAME_RATE * rate:
         return []
     keys = "keys were resampled to whole frames" if whole else "keys lie between frames; Whole Frames resamples them"
-    return [f"The footage runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}"]
+    return [f"The take runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}"]
 
 
 def _takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:

@@ -17,6 +17,13 @@ class FACECAP_OT_open_report(FacecapOperator, bpy.types.Operator):
     bl_label = "Open Report"
     bl_description = "Show the report in the web browser: contact sheet, curves, errors"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not settings_in(context).result.report:
+            cls.poll_message_set("This take has no report: it was not solved from footage")
+            return False
+        return True
+
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         path = _existing(settings_in(context).result.report, "report")
         bpy.ops.wm.url_open(url=path.as_uri())

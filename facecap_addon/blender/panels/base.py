@@ -59,8 +59,9 @@ def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *names:
     outcome = session.outcome
     if outcome is None or outcome.of not in names or (outcome.ok and outcome.take):
         return
+    column = layout.column(align=True)
     for number, line in enumerate(outcome.lines):
-        wrapped(layout, context, line, icon="BLANK1" if number else "CHECKMARK" if outcome.ok else "ERROR")
+        wrapped(column, context, line, icon="BLANK1" if number else "CHECKMARK" if outcome.ok else "ERROR")
 
 
 def draw_torch(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -28,12 +28,10 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
         while_idle(layout)
         chosen = settings_in(context).generate
         column = layout.column()
-        if chosen.use_chain:
-            column.prop(chosen, "chain")
-            column.prop(chosen, "overlap_s")
-        else:
-            column.prop(chosen, "expression")
+        column.prop(chosen, "chain" if chosen.use_chain else "expression")
         column.prop(chosen, "use_chain")
+        if chosen.use_chain:
+            column.prop(chosen, "overlap_s")
         for name in ("seed", "intensity", "repeat"):
             column.prop(chosen, name)
         draw_optional(layout, chosen, "duration_s", "Duration (s)")
