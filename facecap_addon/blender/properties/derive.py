@@ -66,7 +66,7 @@ def _property(item: SettingField, update: Callable[..., None] | None = None) -> 
         items = [(choice, *item.choice_labels.get(choice, (title(choice), ""))) for choice in item.choices]
         if item.or_file:
             items.append((FILE_CHOICE, "Trained on This Actor", f"A network of this actor, in a {item.or_file} file"))
-        return bpy.props.EnumProperty(items=items, default=item.default or item.choices[0], **shared)
+        return bpy.props.EnumProperty(items=items, default=str(item.default or item.choices[0]), **shared)
     low = -_LIMIT if item.min is None else item.min
     high = _LIMIT if item.max is None else item.max
     if item.kind == "bool":
