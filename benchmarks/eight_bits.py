@@ -8,7 +8,8 @@ What a processor gives that cuts nothing off is found on any: with 128 added to 
 numbers are the same, and onnxruntime adds products of unsigned weights in 32 bits everywhere, as VNNI does all.
 
 Without arguments the networks are of full size with random weights. With trained solvers and the training sets they
-belong to, these are quantised anew, and errors are in mm on held-out shots. Printed, and kept in `benchmarks/results/`.
+belong to, these are quantised anew, and errors are in mm on validation shots. Printed, and kept in
+`benchmarks/results/`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ SCHEMES = {
     "signed, 7-bit weights": Scheme(signed=True, bits=7),
     "unsigned, 8-bit weights": Scheme(signed=False, bits=8),
 }
-VERTICES, COMPONENTS, ROUNDS, CALIBRATED, JUDGED = 5000, 160, 60, 24, 120
+VERTICES, COMPONENTS, ROUNDS, CALIBRATED, EVALUATED = 5000, 160, 60, 24, 120
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ def trained(path: Path, folder: Path) -> Case:
     table = make_whitening_table(bundle.facts.mean, bundle.facts.deviation)
     model = bundle.networks["mesh" if bundle.facts.kind == "mesh" else "face"]
     seen, truth = [], np.zeros(0, np.float32)
-    for held, most in ((False, CALIBRATED), (True, JUDGED)):
-        shots = tuple(shot for shot in training_set.shots if (shot.name in training_set.held()) == held)
+    validation = training_set.choose_validation_shots()
+    for evaluated, most in ((False, CALIBRATED), (True, EVALUATED)):
+        shots = tuple(shot for shot in training_set.shots if (shot.name in validation) == evaluated)
         frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
         rows = np.unique(np.linspace(0, frames.count - 1, most).astype(np.intp))
         seen.append(table[frames.pictures_at(rows)])

@@ -26,7 +26,7 @@ from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.embedding import load_embedding
 
 RESULTS = Path(__file__).resolve().parent / "results" / "generate.txt"
-RUNS, SUBJECTS, HELD, EPOCHS = 200, 101, 20, 10_000
+RUNS, SUBJECTS, VALIDATION_SUBJECTS, EPOCHS = 200, 101, 20, 10_000
 
 
 def main() -> None:
@@ -34,11 +34,11 @@ def main() -> None:
     rig = load_rig(sorted(CACHE.glob("rig-*.npz"))[-1])
     embedding = load_embedding(sorted(CACHE.glob("landmarks-*.npz"))[-1])
     actor = actor_of(rig, embedding)
-    lines = ["expression   held out: 1 of   root   furthest mm   ends mm: told, led   seeds apart mm   s a run"]
+    lines = ["expression validation: 1 of   root   furthest mm   ends mm: told, led   seeds apart mm   s a run"]
     for expression in EXPRESSIONS:
         generator = load_generator(find_shipped(expression))
-        held = synthesise_set(actor, expression, SUBJECTS)[-HELD:]
-        error = forced_error(generator, np.stack([steps_of(s.displacements) for s in held]))
+        sequences = synthesise_set(actor, expression, SUBJECTS)[-VALIDATION_SUBJECTS:]
+        error = forced_error(generator, np.stack([steps_of(s.displacements) for s in sequences]))
         began = time.perf_counter()
         told = [generate_sequence(generator, seed=seed).displacements for seed in range(RUNS)]
         seconds = (time.perf_counter() - began) / RUNS

@@ -1,8 +1,8 @@
 """Meng and Wen's four networks on the same shots: `python -m benchmarks.meng_networks [--seconds 180] [--epochs N]`.
 
 Their embedding with LSTM, the 1×1 variant, the 1×1 variant with LSTM trained together, and Laine et al.'s network, each
-in its preview size. Printed and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on held-out shots,
-how far apart classes lie in the embedding, and the loss curves in one figure (the paper's figure 9).
+in its preview size. Printed and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on validation
+shots, how far apart classes lie in the embedding, and the loss curves in one figure (the paper's figure 9).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def main() -> None:
     folder = actor_set(options.seconds, threads=options.threads)
     stills = draw_stills(SET / "stills")
     training_set = open_set(folder)
-    held = training_set.held()
-    shots = tuple(shot for shot in training_set.shots if shot.name in held)
+    validation = training_set.choose_validation_shots()
+    shots = tuple(shot for shot in training_set.shots if shot.name in validation)
     moving = np.flatnonzero(np.linalg.norm(training_set.rig.deltas, axis=2).max(0) > MOVING_M)
     lines = [f"python -m benchmarks.meng_networks --seconds {options.seconds:g} --epochs {options.epochs}"]
     losses: dict[str, list[float]] = {}
@@ -82,7 +82,7 @@ def main() -> None:
         rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))
         lines += [f"{network}: {line}" for line in result.lines]  # type: ignore[attr-defined]
         lines.append(
-            f"{network}: vertices that move, held-out RMSE {rmse:.2f} mm, jitter D {jitter_mm(found, frames):.3f} mm "
+            f"{network}: vertices that move, validation RMSE {rmse:.2f} mm, jitter D {jitter_mm(found, frames):.3f} mm "
             f"a frame (true {jitter_mm(wanted, frames):.3f})"
         )
         print("\n".join(lines[-len(result.lines) - 1 :]), flush=True)  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ FREE_BATCH = 27
 FREE_CLIP = 1.0
 BATCH = 5
 PASSES = 10
-"""Times through the set between two looks at what is held out."""
+"""Times through the set between two evaluations."""
 _NOISE_MM = 0.03
 _EMPTY = 0.3
 _STYLE_WEIGHT = 0.05
@@ -50,25 +50,26 @@ class NextStepTask:
     feeds on itself; without it free runs drift.
 
     Attributes:
-        learned, held: sequences of one layout and length.  passes: see PASSES.  begun: a network to go on with.
+        train_sequences, validation_sequences: of one layout and length.  passes: see PASSES.
+        initial_network: one to go on with.
     """
 
-    learned: list[LandmarkSequence]
-    held: list[LandmarkSequence]
+    train_sequences: list[LandmarkSequence]
+    validation_sequences: list[LandmarkSequence]
     passes: int = PASSES
     device: str = "cpu"
     monitor: str = "held_out"
-    begun: nn.Module | None = None
+    initial_network: nn.Module | None = None
     network: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
-        if len(self.learned) < 2:
+        if len(self.train_sequences) < 2:
             raise FacecapError("There are fewer than two sequences to learn from.", "Add more of this expression.")
-        steps = np.stack([steps_of(s.displacements) for s in self.learned])
+        steps = np.stack([steps_of(s.displacements) for s in self.train_sequences])
         self._steps = steps
-        held = [steps_of(s.displacements) for s in self.held]
-        self._held = torch.from_numpy(np.stack(held)) if held else None
-        self.network = self.begun or Styled(Predictor(steps.shape[2]), len(steps))
+        validation = [steps_of(s.displacements) for s in self.validation_sequences]
+        self._validation_steps = torch.from_numpy(np.stack(validation)) if validation else None
+        self.network = self.initial_network or Styled(Predictor(steps.shape[2]), len(steps))
 
     @property
     def items(self) -> int:
@@ -91,12 +92,15 @@ class NextStepTask:
         return error + _STYLE_WEIGHT * (style**2).sum() / len(steps)
 
     def evaluate(self) -> dict[str, float]:
-        """Squared error on subjects held out, from the empty style, over that of predicting no motion; and how far
+        """Squared error on validation subjects, from the empty style, over that of predicting no motion; and how far
         free runs end from neutral, mm."""
-        if self._held is None:
+        if self._validation_steps is None:
             return {}
         ends = self.run_freely(self._draw_styles()).sum(axis=1).reshape(-1, self._steps.shape[2] // 3, 3)
-        return {"held_out": self.error(self._held), "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean())}
+        return {
+            "held_out": self.error(self._validation_steps),
+            "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean()),
+        }
 
     def _draw_styles(self, count: int = 32) -> Tensor:
         random = np.random.default_rng(1)
@@ -114,7 +118,7 @@ class NextStepTask:
     def draw_preview(self) -> NDArray[np.uint8] | None:
         """A free run, as drawn landmarks."""
         runs = self.run_freely(torch.zeros(1, STYLE))
-        return draw_strip(self.learned[0].scheme, self.learned[0].rest, displacements_of(runs[0]))
+        return draw_strip(self.train_sequences[0].scheme, self.train_sequences[0].rest, displacements_of(runs[0]))
 
     def run_freely(self, style: Tensor) -> F32:
         """(N, F, 3L) mm: what the network tells when it feeds on its own steps, from styles (N, S)."""
@@ -192,7 +196,7 @@ def export_generator(task: NextStepTask, name: str, facts: dict[str, Any]) -> tu
     Weights are stored in 16 bits, which halves the file.
     """
     network = OneStep(task.predictor.cpu()).eval()
-    width = task.learned[0].rest.size
+    width = task.train_sequences[0].rest.size
     inputs = {
         "step": 0.1 * torch.randn(1, 1, width),
         "h": 0.1 * torch.randn(LAYERS, 1, HIDDEN),
@@ -204,10 +208,10 @@ def export_generator(task: NextStepTask, name: str, facts: dict[str, Any]) -> tu
     difference = parity(network, model, inputs)
     check_parity(difference * 0.01, "mm")  # a hundredth of a millimetre a step is less than the weights' rounding
     styles = task.styles()
-    rest = np.mean([s.rest for s in task.learned], axis=0)
+    rest = np.mean([s.rest for s in task.train_sequences], axis=0)
     described = {
         "name": name,
-        "scheme": task.learned[0].scheme,
+        "scheme": task.train_sequences[0].scheme,
         "fps": FPS,
         "frames": int(task.load_batch(np.zeros(1, np.intp))[1].shape[1]),
         "rest_m": np.round(rest, 6).ravel().tolist(),

@@ -76,7 +76,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
         lambda on_progress: _train(settings, training_set, out, on_progress)
     )
     comparison = Comparison(())
-    if settings.compare and result.lines and training_set.held():
+    if settings.compare and result.lines and training_set.choose_validation_shots():
         comparison = yield from against_fit(training_set, out, settings.threads)
         result = replace(result, lines=(*result.lines, *comparison.lines))
     if result.lines:
@@ -89,8 +89,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
 def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_progress: OnProgress) -> TrainResult:
     # Here, after check_torch: what needs PyTorch.
     from ..learn.engine.distributed import join_process_group
-    from ..learn.engine.training_run import TrainingRun
-    from ..learn.networks.laine.bundle import training_folder
+    from ..learn.engine.training_run import TrainingRun, get_training_folder
     from ..learn.networks.presets import preset_of
     from ..render.device import device_of, use_threads
 
@@ -98,7 +97,7 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     process_group = join_process_group()
     network = NETWORKS[settings.network]
     landmarker = open_landmarker(threads=settings.threads) if network.uses_stills and settings.stills else None
-    folder = training_folder(out)
+    folder = get_training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(
         settings, folder, out, training_key(settings, training_set), on_progress, device_of(settings.device),

@@ -31,7 +31,7 @@ MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
 
 @dataclass(frozen=True)
 class ShotErrors:
-    """One held-out shot.
+    """One validation shot.
 
     Attributes:
         name: of the shot.  time_s: (N,).  network_mm, fit_mm: (N,) root-mean-square distance of vertices that move.
@@ -56,7 +56,7 @@ class Comparison:
 
 
 def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Comparison]:
-    """How far solver and landmark fit are from the targets of held-out shots.
+    """How far solver and landmark fit are from the targets of validation shots.
 
     Args:
         path: the solver.
@@ -78,7 +78,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
     left, solved_as_target = MOST_FRAMES, False
     shots: list[ShotErrors] = []
-    for shot in (one for one in training_set.shots if one.name in training_set.held()):
+    for shot in (one for one in training_set.shots if one.name in training_set.choose_validation_shots()):
         if left <= 0:
             break
         footage = training_set.footage_of(shot)

@@ -78,18 +78,22 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
 
     found = yield from run_threaded("data", sequences)
-    held = min(settings.held, len(found) - 2)
+    kept_back = min(settings.held, len(found) - 2)
     if len(found) < 3:
         raise FacecapError(f"There are {len(found)} sequences; three are the least to learn from.", "Add more.")
-    # Subjects are held out, never parts of a sequence; the last ones, so that more data keeps the split.
-    learned, kept_out = found[: len(found) - held], found[len(found) - held :]
-    return (yield from run_threaded_stages(lambda on_progress: _train(settings, learned, kept_out, on_progress)))
+    # Subjects are kept for validation, never parts of a sequence; the last ones, so that more data keeps the split.
+    train_sequences, validation_sequences = found[: len(found) - kept_back], found[len(found) - kept_back :]
+    return (
+        yield from run_threaded_stages(
+            lambda on_progress: _train(settings, train_sequences, validation_sequences, on_progress)
+        )
+    )
 
 
 def _train(
     settings: TrainGeneratorSettings,
-    learned: list[LandmarkSequence],
-    held: list[LandmarkSequence],
+    train_sequences: list[LandmarkSequence],
+    validation_sequences: list[LandmarkSequence],
     on_progress: OnProgress,
 ) -> TrainGeneratorResult:
     # Here, after check_torch: what needs PyTorch.
@@ -113,10 +117,11 @@ def _train(
     seed_torch(settings.seed)
     device = device_of(settings.device)
     passes, seconds_free = min(PASSES, settings.epochs), 0.0
-    task = NextStepTask(learned, held, passes, device)
+    task = NextStepTask(train_sequences, validation_sequences, passes, device)
     folder = settings.out / f".{settings.expression}.training"
     folder.mkdir(parents=True, exist_ok=True)
-    title = f"{settings.expression}: {len(learned)} sequences, {len(held)} held out, {passes} passes an epoch"
+    counts = f"{len(train_sequences)} sequences, {len(validation_sequences)} for validation"
+    title = f"{settings.expression}: {counts}, {passes} passes an epoch"
     logger = TrainingLogger(folder, title, tensorboard=settings.tensorboard)
     precision = settings.precision
     if precision == "auto":
@@ -132,10 +137,12 @@ def _train(
             lambda done, total, _: on_progress("train", done, total),
             lambda so_far: logger.log_epochs(task, so_far),
             device=device,
-            key=_key(settings, learned),
+            key=_key(settings, train_sequences),
         )
         if settings.free_epochs:
-            task = FreeRunTask(learned, held, 1, device, monitor="end_mm", begun=task.network)
+            task = FreeRunTask(
+                train_sequences, validation_sequences, 1, device, monitor="end_mm", initial_network=task.network
+            )
             free = folder / "free"
             free.mkdir(exist_ok=True)
             last = min(FREE_SCHEDULE.decay_epochs, max(1, settings.free_epochs // 2))
@@ -147,7 +154,7 @@ def _train(
                 lambda done, total, _: on_progress("free", done, total),
                 lambda so_far: logger.log_epochs(task, epochs + so_far),
                 device=device,
-                key=_key(settings, learned),
+                key=_key(settings, train_sequences),
             )
             seconds_free = sum(epoch.seconds for epoch in freely)
     finally:
@@ -157,7 +164,7 @@ def _train(
     errors = task.evaluate()
     facts: dict[str, Any] = {
         "data": "authored by code" if settings.data is None else "the user's own",
-        "sequences": len(learned),
+        "sequences": len(train_sequences),
         "epochs": len(epochs) * passes,
         "held_out": round(errors.get("held_out", float("nan")), 6) if errors else None,
     }
@@ -173,20 +180,20 @@ def _train(
     with atomic_path(picture) as temporary:
         temporary.write_bytes((folder / PICTURE).read_bytes())
     lines = [
-        f"{len(epochs) * passes} epochs over {len(learned)} sequences in {seconds / 60:.1f} min, and "
+        f"{len(epochs) * passes} epochs over {len(train_sequences)} sequences in {seconds / 60:.1f} min, and "
         f"{settings.free_epochs} of free runs in {seconds_free / 60:.1f} min.",
         f"The file's network differs from the trained one by at most {difference:.2g} mm a step.",
         str(target),
     ]
     if errors:
-        lines.insert(1, f"Subjects held out: squared error 1/{1 / errors['held_out']:.0f} of predicting no motion.")
+        lines.insert(1, f"Validation subjects: squared error 1/{1 / errors['held_out']:.0f} of predicting no motion.")
     return TrainGeneratorResult(target, picture, tuple(lines))
 
 
-def _key(settings: TrainGeneratorSettings, learned: list[LandmarkSequence]) -> str:
+def _key(settings: TrainGeneratorSettings, train_sequences: list[LandmarkSequence]) -> str:
     """Changes with everything that changes what is learned."""
     facts = {name: value for name, value in to_json(settings).items() if name not in _FREE}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for sequence in learned:
+    for sequence in train_sequences:
         digest.update(np.ascontiguousarray(sequence.displacements).data)
     return digest.hexdigest()[:24]

@@ -44,7 +44,7 @@ class SolverFacts:
         crop, side_crop: rectangles of the cameras, see `crop`.  picture: what the network sees.
         mean, deviation: whitening of pictures in 0..1.
         channels: of the character it was trained on.  vertices: of that character.
-        report: errors on held-out shots and how it was trained, JSON-able.
+        report: errors on validation shots and how it was trained, JSON-able.
         steady: (3, 2) px of the picture, where right eye, left eye and nose are brought to before the network looks
             (Laine et al. appendix B), or None.
     """

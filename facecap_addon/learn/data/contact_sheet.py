@@ -14,7 +14,7 @@ from .training_set import ShotFacts, TrainingSet
 
 _KIND = PictureKind(160, 120, colour=True)
 _COLUMNS, _LABEL_PX, _TEXT_PX, _CURVE_PX = 8, 20, 12, 44
-_PAPER, _INK, _HELD, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
+_PAPER, _INK, _VALIDATION, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
 
 
 def draw_contact_sheet(training_set: TrainingSet, on_progress: Callable[[int, int], None]) -> NDArray[np.uint8]:
@@ -23,15 +23,15 @@ def draw_contact_sheet(training_set: TrainingSet, on_progress: Callable[[int, in
     Args:
         on_progress: called with (shots done, shots); it may raise to cancel.
     """
-    held = training_set.held()
+    validation = training_set.choose_validation_shots()
     strips = []
     for i, shot in enumerate(training_set.shots):
         on_progress(i, len(training_set.shots))
-        strips.append(_strip(training_set, shot, shot.name in held))
+        strips.append(_strip(training_set, shot, shot.name in validation))
     return np.concatenate(strips) if strips else np.full((40, 400, 3), 250, np.uint8)
 
 
-def _strip(training_set: TrainingSet, shot: ShotFacts, held: bool) -> NDArray[np.uint8]:
+def _strip(training_set: TrainingSet, shot: ShotFacts, is_validation: bool) -> NDArray[np.uint8]:
     rows = training_set.rows_of(shot)
     chosen = np.unique(np.linspace(0, shot.frames - 1, min(_COLUMNS, shot.frames)).astype(int))
     wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
@@ -48,8 +48,8 @@ def _strip(training_set: TrainingSet, shot: ShotFacts, held: bool) -> NDArray[np
                 break
     finally:
         reader.close()
-    words = f"{shot.name}  {shot.frames} frames  {'held out' if held else 'learned from'}  {shot.source}"
-    draw_text(out, (4, 14), words, _TEXT_PX, _HELD if held else _INK)
+    words = f"{shot.name}  {shot.frames} frames  {'validation' if is_validation else 'training'}  {shot.source}"
+    draw_text(out, (4, 14), words, _TEXT_PX, _VALIDATION if is_validation else _INK)
     _draw_curve(out[-_CURVE_PX:], _activity(training_set, shot, rows.weights))
     return out
 

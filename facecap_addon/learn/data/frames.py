@@ -98,6 +98,27 @@ def read_shot_frames(
     return Frames(shots, shot_of, row, pictures, weights, vertices, face, time_s, points)
 
 
+def split_frames(
+    training_set: TrainingSet, kind: PictureKind, on_progress: Callable[[str, int, int], None]
+) -> tuple[Frames, Frames | None]:
+    """Frames to train on and frames for validation, if there are any; pictures prepared.
+
+    Args:
+        on_progress: told ("pictures", frames done, frames in all); it may raise to cancel.
+    """
+    names = training_set.choose_validation_shots()
+    train_shots = tuple(shot for shot in training_set.shots if shot.name not in names)
+    validation_shots = tuple(shot for shot in training_set.shots if shot.name in names)
+    total = sum(shot.frames for shot in training_set.shots)
+    done = sum(shot.frames for shot in train_shots)
+    train_frames = read_shot_frames(training_set, train_shots, kind, lambda n, _: on_progress("pictures", n, total))
+    if not validation_shots:
+        return train_frames, None
+    return train_frames, read_shot_frames(
+        training_set, validation_shots, kind, lambda n, _: on_progress("pictures", done + n, total)
+    )
+
+
 class _TwoCameras:
     """Pictures of two cameras as one with twice the channels, still mapped from disk."""
 
@@ -150,26 +171,26 @@ class MeshTargets:
     """Vertices that move, of frames of a set.
 
     Args:
-        training_set: whose character and shots.  learned: frames that say what moves.
+        training_set: whose character and shots.  train_frames: those that say what moves.
         stabilise: whether point caches of shots are brought to rest first (appendix A.2).
         mirror: of a symmetric character whose mirrored faces are learned from, too.
     """
 
     def __init__(
-        self, training_set: TrainingSet, learned: Frames, *, stabilise: bool = False, mirror: Mirror | None = None
+        self, training_set: TrainingSet, train_frames: Frames, *, stabilise: bool = False, mirror: Mirror | None = None
     ) -> None:
         rig = training_set.rig
         self.mirror = mirror
-        self.from_weights = all(one is None for one in learned.vertices)
+        self.from_weights = all(one is None for one in train_frames.vertices)
         self._transforms: dict[str, NDArray[np.float64]] = {}
         self._stabilise, self._rest = stabilise and not self.from_weights, rig.neutral
         if self.from_weights:
-            used = np.abs(learned.weights).max(0) > 1e-4
-            reach = np.linalg.norm(rig.deltas, axis=2) * np.abs(learned.weights).max(0)[:, None]
+            used = np.abs(train_frames.weights).max(0) > 1e-4
+            reach = np.linalg.norm(rig.deltas, axis=2) * np.abs(train_frames.weights).max(0)[:, None]
             self.moving = np.flatnonzero(reach[used].max(0, initial=0.0) > MOVING_M) if used.any() else np.zeros(0, int)
         else:
-            some = self._sample_rows(learned)
-            found = np.stack([self._read_vertices(learned, int(i)) for i in some])
+            some = self._sample_rows(train_frames)
+            found = np.stack([self._read_vertices(train_frames, int(i)) for i in some])
             self.moving = np.flatnonzero(np.ptp(found, axis=0).max(1) > MOVING_M)
         if not len(self.moving):
             raise FacecapError("Nothing moves in the training set.", "Look at its targets: they are all the same.")
@@ -207,13 +228,13 @@ class MeshTargets:
             other = flipped.flatten(-2)
         return torch.where(which.to(targets.device).view(-1, *[1] * (targets.dim() - 1)), other, targets)
 
-    def basis(self, learned: Frames, most: int = MOST_COMPONENTS) -> PcaBasis:
+    def basis(self, train_frames: Frames, most: int = MOST_COMPONENTS) -> PcaBasis:
         """Principal components of the targets."""
         if self.from_weights:
             return fit_pca_from_weights(
-                self._with_mirrored(learned.weights), self.deltas.numpy(), self.rest.numpy(), most
+                self._with_mirrored(train_frames.weights), self.deltas.numpy(), self.rest.numpy(), most
             )
-        return fit_pca(self._with_mirrored(self.at(learned, self._sample_rows(learned))), most)
+        return fit_pca(self._with_mirrored(self.at(train_frames, self._sample_rows(train_frames))), most)
 
     def _with_mirrored(self, targets: F32) -> F32:
         """Targets and, of a symmetric character, the same in a mirror."""

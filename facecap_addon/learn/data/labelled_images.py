@@ -65,7 +65,7 @@ def find_labelled_images(folder: Path) -> LabelledImages:
 
 
 def select_validation_images(stills: LabelledImages, share: float = 0.15) -> NDArray[np.bool_]:
-    """(S,) which stills are held out: those of the last persons, at least one where there are two or more."""
+    """(S,) which stills are for validation: those of the last persons, at least one where there are two or more."""
     count = len(stills.persons)
-    held = 0 if count < 2 else max(1, round(share * count))
-    return stills.person >= count - held
+    validation = 0 if count < 2 else max(1, round(share * count))
+    return stills.person >= count - validation

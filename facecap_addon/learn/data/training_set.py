@@ -30,7 +30,7 @@ from ...solvers.crop import Box
 
 FORMAT = 1
 VALIDATION_SHARE = 0.15
-"""Of the frames, at least: what is held out to judge by, where nobody says which shots."""
+"""Of the frames, at least: what is kept for validation, where nobody says which shots."""
 _LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -146,8 +146,8 @@ class TrainingSet:
         """The footage of a shot, opened and trimmed; side: of its second camera."""
         return open_footage(self.video_of(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
 
-    def held(self) -> frozenset[str]:
-        """Names of the shots that are held out: those named so, and of the rest the latest up to HELD_SHARE.
+    def choose_validation_shots(self) -> frozenset[str]:
+        """Names of the shots for validation: those named so, and of the rest the latest up to VALIDATION_SHARE.
 
         At least one shot is left to learn from.
         """

@@ -16,13 +16,13 @@ def check_set(training_set: TrainingSet) -> list[str]:
     """Sentences for people; none if all is well."""
     notes: list[str] = []
     total = sum(shot.frames for shot in training_set.shots)
-    held = training_set.held()
+    validation = training_set.choose_validation_shots()
     if not training_set.shots:
         return ["The set has no shots yet."]
     if total < _FEW:
         lacking_s = (_FEW - total) * _step_s(training_set)
         notes.append(f"Too little footage ({total} frames): add at least {max(1, round(lacking_s))} seconds.")
-    if not held:
+    if not validation:
         notes.append("There is only one shot to learn from, so none can be kept back for validation: add another one.")
     seen: dict[tuple[str, int], str] = {}
     for shot in training_set.shots:

@@ -51,11 +51,11 @@ class TrainingLogger:
 
 
 def draw_loss_curves(epochs: list[Epoch], title: str) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: the loss, and below it each held-out error, as they have units of their own."""
+    """(H, W, 3) uint8: the loss, and below it each validation error, as they have units of their own."""
     parts = [draw_curves({"loss": [e.loss for e in epochs]}, title, height=_LOSS_PX)]
     for name in epochs[-1].judged if epochs else ():
         values = [e.judged.get(name, np.nan) for e in epochs]
-        parts.append(draw_curves({name: values}, f"held out: {name.replace('_', ' ')}", height=_LOSS_PX))
+        parts.append(draw_curves({name: values}, f"validation: {name.replace('_', ' ')}", height=_LOSS_PX))
     return stack_pictures(parts)
 
 

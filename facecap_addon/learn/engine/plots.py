@@ -1,4 +1,4 @@
-"""The picture of a training: loss and held-out error by epoch, on logarithmic axes, and some frames below."""
+"""The picture of a training: loss and validation error by epoch, on logarithmic axes, and some frames below."""
 
 from __future__ import annotations
 

@@ -49,11 +49,11 @@ class Task(Protocol):
         ...
 
     def evaluate(self) -> dict[str, float]:
-        """Errors on what is held out, smaller is better."""
+        """Errors on what is kept for validation, smaller is better."""
         ...
 
     def draw_preview(self) -> NDArray[np.uint8] | None:
-        """(H, W, 3) uint8: some held-out frames and what the network makes of them; None where there is no picture."""
+        """(H, W, 3) uint8: some validation frames and what the network makes of them, or None."""
         ...
 
 
@@ -80,7 +80,7 @@ class Options:
 
 @dataclass
 class Epoch:
-    """What one epoch came to: mean loss, errors on held-out items, share of time spent waiting for data."""
+    """What one epoch came to: mean loss, errors on validation items, share of time spent waiting for data."""
 
     epoch: int
     loss: float

@@ -145,6 +145,11 @@ class TrainingRun:
         save_bundle(self.out, replace(bundle, picture=path.read_bytes() if path.is_file() else b""))
 
 
+def get_training_folder(out: Path) -> Path:
+    """Where checkpoints and logs of the training of a solver lie."""
+    return out.parent / f".{out.stem}.training"
+
+
 def has_bf16() -> bool:
     """Whether this processor multiplies 16-bit numbers itself; one that does trains 1.7 times as fast with them."""
     known = getattr(torch.cpu, "get_capabilities", dict)()  # of torch 2.9 and later

@@ -17,7 +17,7 @@ from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
 from facecap_addon.learn.data.augment import Augmentation, augment_with_transform, transform_points  # noqa: E402
-from facecap_addon.learn.data.frames import MeshTargets, fit_whitening  # noqa: E402
+from facecap_addon.learn.data.frames import MeshTargets, fit_whitening, split_frames  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
 from facecap_addon.learn.engine.distributed import ProcessGroup  # noqa: E402
 from facecap_addon.learn.engine.schedule import Schedule  # noqa: E402
@@ -33,7 +33,6 @@ from facecap_addon.learn.networks.dfcn.inception_resnet import InceptionResNet  
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet  # noqa: E402
 from facecap_addon.learn.networks.dfcn.task import POINTS, FaceTask  # noqa: E402
 from facecap_addon.learn.networks.dfcn.train import train_faces  # noqa: E402
-from facecap_addon.learn.networks.laine.bundle import split_frames  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import Tower  # noqa: E402
 from facecap_addon.learn.networks.presets import FaceSizes, Preset  # noqa: E402
 from facecap_addon.live.live_solvers import SolverMethod  # noqa: E402
@@ -163,22 +162,31 @@ def test_wrong_labels_are_found_and_do_not_mislead_the_student(
 ) -> None:
     training_set, wrong = spoilt
     small = replace(PRESET, picture=PictureKind(32, 24))
-    learned, held = split_frames(training_set, small, lambda *_: None)
-    targets, whitening = MeshTargets(training_set, learned), fit_whitening(learned)
+    train_frames, validation_frames = split_frames(training_set, small.picture, lambda *_: None)
+    targets, whitening = MeshTargets(training_set, train_frames), fit_whitening(train_frames)
     outputs = len(training_set.rig.channels) + 2 * POINTS
 
     def trained(name: str, maps: tuple[int, ...], **teaching: Any) -> FaceTask:
         torch.manual_seed(1)
         limits = Augmentation(0.02, 0.02, 0.02)
-        task = FaceTask(Small(outputs, maps), learned, held, targets, whitening, training_set.rig, limits, **teaching)
+        task = FaceTask(
+            Small(outputs, maps),
+            train_frames,
+            validation_frames,
+            targets,
+            whitening,
+            training_set.rig,
+            limits,
+            **teaching,
+        )
         (tmp_path / name).mkdir()
         train(task, Schedule(16, 6, 2, 4e-3), Options(32), tmp_path / name, lambda *_: None, lambda _: None)
         return task
 
     teacher = trained("teacher", (12, 16, 24))
-    rows = np.arange(learned.count)
-    taught = np.stack([teacher.found(learned, rows), teacher.found(learned, rows, mirrored=True)])
-    apart = distances(teacher.labels(learned, rows), taught[0])
+    rows = np.arange(train_frames.count)
+    taught = np.stack([teacher.found(train_frames, rows), teacher.found(train_frames, rows, mirrored=True)])
+    apart = distances(teacher.labels(train_frames, rows), taught[0])
     how = estimated(apart)
     named = apart > how.outlier
     assert named[wrong].mean() >= 0.95

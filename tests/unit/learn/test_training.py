@@ -48,7 +48,7 @@ def picture(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
-    """Three shots of a face of two keys; the last is held out."""
+    """Three shots of a face of two keys; the last is for validation."""
     folder = tmp_path_factory.mktemp("set")
     made = TrainingSet(folder, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
     for number, frames in enumerate((160, 160, 60)):

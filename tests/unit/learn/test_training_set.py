@@ -67,10 +67,10 @@ def test_a_set_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_whole_shots_are_held_out_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    assert made.held() == {"s2", "s3"}  # 40 frames alone are too few of 340
+    assert made.choose_validation_shots() == {"s2", "s3"}  # 40 frames alone are too few of 340
     named = replace(made, shots=tuple(replace(s, use="held" if s.name == "s0" else "auto") for s in made.shots))
-    assert named.held() == {"s0"}
-    assert replace(made, shots=made.shots[:1]).held() == frozenset()
+    assert named.choose_validation_shots() == {"s0"}
+    assert replace(made, shots=made.shots[:1]).choose_validation_shots() == frozenset()
 
 
 def test_point_caches_come_back_and_other_meshes_are_refused(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_training_sets(tmp_path: Path, name: str) -> None:
 
     def read() -> None:
         found = open_set(tmp_path)
-        found.held()
+        found.choose_validation_shots()
         for one in found.shots:
             found.rows_of(one)
             found.vertices_of(one)

@@ -24,7 +24,7 @@ from .distillation import Distillation, distillation_loss
 POINTS = IBUG_68.count
 POINT_SHARE = 4.0
 """A landmark that is wrong by a percent of the picture weighs as much as a key that is wrong by four percent."""
-_JUDGED_AT_ONCE, _SHOWN = 64, 8
+_EVALUATION_BATCH, _SHOWN = 64, 8
 
 
 class Labels(NamedTuple):
@@ -57,15 +57,16 @@ class FaceTask:
     """A network that gives weights and landmarks.
 
     Attributes:
-        network: (B, C, H, W) whitened pictures to (B, K + 136).  learned, held: frames.  targets: vertices of weights.
+        network: (B, C, H, W) whitened pictures to (B, K + 136).
+        train_frames, validation_frames: with their pictures.  targets: vertices of weights.
         limits: of augmentation.  device: torch's.
         taught: (2, N, K + 136) what the teacher says of the pictures and of their mirror images, or None.
         how: of the distillation, where there is a teacher.
     """
 
     network: nn.Module
-    learned: Frames
-    held: Frames | None
+    train_frames: Frames
+    validation_frames: Frames | None
     targets: MeshTargets
     whitening: Whitening
     rig: BlendshapeRig
@@ -77,7 +78,7 @@ class FaceTask:
 
     @property
     def items(self) -> int:
-        return self.learned.count
+        return self.train_frames.count
 
     def labels(self, frames: Frames, rows: Rows) -> F32:
         """(B, K + 136) of some frames."""
@@ -86,7 +87,7 @@ class FaceTask:
 
     def load_batch(self, items: Rows) -> FaceBatch:
         taught = None if self.taught is None else self.taught[:, items].transpose(1, 0, 2)
-        return FaceBatch(self.learned.pictures_at(items), self.labels(self.learned, items), taught)
+        return FaceBatch(self.train_frames.pictures_at(items), self.labels(self.train_frames, items), taught)
 
     def loss(self, network: nn.Module, batch: FaceBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
@@ -116,26 +117,26 @@ class FaceTask:
         """(B, K + 136) of some frames, or of their mirror images."""
         out = []
         with torch.no_grad():
-            for first in range(0, len(rows), _JUDGED_AT_ONCE):
-                seen = frames.pictures_at(rows[first : first + _JUDGED_AT_ONCE])[..., :: -1 if mirrored else 1].copy()
+            for first in range(0, len(rows), _EVALUATION_BATCH):
+                seen = frames.pictures_at(rows[first : first + _EVALUATION_BATCH])[..., :: -1 if mirrored else 1].copy()
                 pictures = self.whitening(torch.from_numpy(seen).to(self.device).float() / 255)
                 out.append(self.network(pictures.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
         return np.concatenate(out)
 
     def evaluate(self) -> dict[str, float]:
-        if self.held is None:
+        if self.validation_frames is None:
             return {}
-        rows = np.arange(self.held.count)
-        found = self.found(self.held, rows)
+        rows = np.arange(self.validation_frames.count)
+        found = self.found(self.validation_frames, rows)
         weights, points = self.split(torch.from_numpy(found))
-        apart = points.numpy() - self.held.points
+        apart = points.numpy() - self.validation_frames.points
         return {
-            "rmse_mm": weights_rmse_mm(self.targets, weights.numpy(), self.held.weights),
+            "rmse_mm": weights_rmse_mm(self.targets, weights.numpy(), self.validation_frames.weights),
             "landmarks_percent": 100 * float(np.sqrt((apart**2).sum(-1).mean())),
         }
 
     def draw_preview(self) -> NDArray[np.uint8]:
-        frames = self.held or self.learned
+        frames = self.validation_frames or self.train_frames
         rows = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
         weights, points = self.split(torch.from_numpy(self.found(frames, rows)))
         faces = MeshPreview(self.rig, self.targets.moving)
@@ -145,7 +146,7 @@ class FaceTask:
 
     def split(self, both: Tensor) -> Labels:
         """Weights and landmarks of what networks give (B, K + 136)."""
-        channels = self.learned.weights.shape[1]
+        channels = self.train_frames.weights.shape[1]
         keys, points = scales(channels)
         return Labels(both[:, :channels] / keys, both[:, channels:].unflatten(1, (-1, 2)) / points)
 

@@ -13,12 +13,11 @@ from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
 from ....solvers.solver import TrainedSolver
 from ...data.augment import fit_augmentation
-from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures
+from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
-from ..laine.bundle import split_frames
 from ..meng.task import weights_rmse_mm
 from ..presets import Preset
 from .distillation import Distillation, distances, estimated
@@ -26,7 +25,7 @@ from .inception_resnet import InceptionResNet
 from .mobilenet import MobileNet
 from .task import POINTS, FaceTask, scales
 
-_JUDGED, _NAMED = 400, 12
+_EVALUATED_FRAMES, _NAMED = 400, 12
 
 
 def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
@@ -36,40 +35,44 @@ def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> 
         FacecapError: targets are point caches, a second camera, or a set that knows no landmarks.
     """
     settings, sizes = run.settings, preset.faces
-    learned, held = split_frames(training_set, preset, run.on_progress)
-    if learned.pictures[0][0].shape[0] != preset.picture.channels:
+    train_frames, validation_frames = split_frames(training_set, preset.picture, run.on_progress)
+    if train_frames.pictures[0][0].shape[0] != preset.picture.channels:
         raise FacecapError("This network sees one camera.", "Make the set without --side-video, or train laine.")
-    if learned.points.shape[1] != POINTS or (held is not None and held.points.shape[1] != POINTS):
+    if train_frames.points.shape[1] != POINTS or (
+        validation_frames is not None and validation_frames.points.shape[1] != POINTS
+    ):
         raise FacecapError(
             "The training set was made before sets kept landmarks, which this network learns.", "Add its shots again."
         )
     mirror = find_mirror(training_set.rig) if settings.mirror else None
-    targets = MeshTargets(training_set, learned, mirror=mirror)
+    targets = MeshTargets(training_set, train_frames, mirror=mirror)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
     torch.manual_seed(settings.seed)
     colours = preset.picture.channels
-    limits = replace(fit_augmentation(learned.face), padding=True)
-    whitening = fit_whitening(learned)
+    limits = replace(fit_augmentation(train_frames.face), padding=True)
+    whitening = fit_whitening(train_frames)
 
     def task_of(network: nn.Module) -> FaceTask:
-        return FaceTask(network, learned, held, targets, whitening, training_set.rig, limits, run.device)
+        return FaceTask(
+            network, train_frames, validation_frames, targets, whitening, training_set.rig, limits, run.device
+        )
 
-    outputs = learned.weights.shape[1] + 2 * POINTS
+    outputs = train_frames.weights.shape[1] + 2 * POINTS
     options = replace(run.make_options(preset.batch), micro_batch=sizes.micro_batch)
     teacher = task_of(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
     _begin_at_mean(teacher)
     epochs = run.train(teacher, preset.schedule, options, "teach", "teacher", within="teacher", key="teach")
     lines = [f"Teacher: {line}" for line in describe_training(epochs)]
-    every = np.arange(learned.count)
-    taught = np.stack([teacher.found(learned, every, mirrored=side) for side in (False, True)])
-    apart = distances(teacher.labels(learned, every), taught[0])
+    every = np.arange(train_frames.count)
+    taught = np.stack([teacher.found(train_frames, every, mirrored=side) for side in (False, True)])
+    apart = distances(teacher.labels(train_frames, every), taught[0])
     how = estimated(apart, emphasis=settings.emphasis)
     how = Distillation(
         how.outlier if settings.outlier is None else settings.outlier, how.emphasis,
         how.gap if settings.gap is None else settings.gap,
     )  # fmt: skip
-    lines += outlier_lines(learned, apart, how)
+    lines += outlier_lines(train_frames, apart, how)
     student = task_of(MobileNet(outputs, colours=colours, width=sizes.student_width))
     student.taught, student.how = taught, how
     _begin_at_mean(student)
@@ -84,11 +87,11 @@ def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> 
         "gap": how.gap,
         "outliers": int((apart > how.outlier).sum()),
     }
-    if held is not None:
+    if validation_frames is not None:
         found, before = student.evaluate(), teacher.evaluate()
         report |= {**found, "teacher_rmse_mm": before["rmse_mm"]}
         lines.append(
-            f"Held-out shots: student {found['rmse_mm']:.2f} mm, teacher {before['rmse_mm']:.2f} mm; landmarks "
+            f"Validation shots: student {found['rmse_mm']:.2f} mm, teacher {before['rmse_mm']:.2f} mm; landmarks "
             f"{found['landmarks_percent']:.2f} and {before['landmarks_percent']:.2f} percent of the picture."
         )
     run.on_progress("export", 0, 1)
@@ -132,16 +135,16 @@ def face_bundle(
     )
     networks = {"face": model}
     if int8:
-        seen = sample_calibration_pictures(task.learned.pictures_at, task.learned.count, task.whitening)
+        seen = sample_calibration_pictures(task.train_frames.pictures_at, task.train_frames.count, task.whitening)
         networks["face.int8"] = quantised(model, seen)
-    probed = task.learned.pictures_at(pick_probe_rows(task.learned.count))
+    probed = task.train_frames.pictures_at(pick_probe_rows(task.train_frames.count))
     probes = make_solver_probes(networks, probed, make_whitening_table(facts.mean, facts.deviation))
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), neutral, probes=probes)
     if int8:
         solvers = [TrainedSolver(bundle, threads=2, precision=precision) for precision in ("fp32", "int8")]
-        plain, small = (_judged(task, solver) for solver in solvers)
-        lines += [f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
+        plain, small = (_measure_solver_error(task, solver) for solver in solvers)
+        lines += [f"Validation error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
         facts.report["rmse_mm_int8"] = small
     return bundle, lines
 
@@ -164,14 +167,14 @@ def _begin_at_mean(task: FaceTask) -> None:
     """Let the output layer begin at the mean of the labels."""
     output = task.network.output
     assert isinstance(output, nn.Linear)
-    rows = np.unique(np.linspace(0, task.learned.count - 1, 2000).astype(np.intp))
+    rows = np.unique(np.linspace(0, task.train_frames.count - 1, 2000).astype(np.intp))
     with torch.no_grad():
-        output.bias.copy_(torch.from_numpy(task.labels(task.learned, rows).mean(0)))
+        output.bias.copy_(torch.from_numpy(task.labels(task.train_frames, rows).mean(0)))
 
 
-def _judged(task: FaceTask, solver: TrainedSolver) -> float:
-    """RMSE in mm of a solver at work on some held-out frames."""
-    frames = task.held or task.learned
-    some = np.unique(np.linspace(0, frames.count - 1, _JUDGED).astype(np.intp))
+def _measure_solver_error(task: FaceTask, solver: TrainedSolver) -> float:
+    """RMSE in mm of a solver at work on some validation frames."""
+    frames = task.validation_frames or task.train_frames
+    some = np.unique(np.linspace(0, frames.count - 1, _EVALUATED_FRAMES).astype(np.intp))
     found = np.stack([solver.solve_crop(frames.pictures_at(some[i : i + 1])[0]) for i in range(len(some))])
     return weights_rmse_mm(task.targets, found, frames.weights[some])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from ....solvers.probes import make_solver_probes, make_whitening_table, pick_pr
 from ....solvers.solver import TrainedSolver
 from ...data.augment import fit_augmentation
 from ...data.cutmix import make_cutmix
-from ...data.frames import Frames, MeshTargets, fit_whitening, read_shot_frames, sample_calibration_pictures
+from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
 from ...data.pca import PcaBasis
 from ...data.training_set import TrainingSet
@@ -26,7 +25,7 @@ from ..presets import Preset
 from .convolutional import LaineNetwork
 from .task import DenseTask, MeshTask
 
-_JUDGED = 400
+_EVALUATED_FRAMES = 400
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,18 @@ def plan_mesh(
         mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
         cutmix: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
     """
-    learned, held = split_frames(training_set, preset, on_progress)
+    train_frames, validation_frames = split_frames(training_set, preset.picture, on_progress)
     one_camera = training_set.side_crop is None and network != "dense"
     both = find_mirror(training_set.rig) if mirror and one_camera else None
-    targets = MeshTargets(training_set, learned, stabilise=stabilise, mirror=both)
-    basis = targets.basis(learned)
-    whitening = fit_whitening(learned)
+    targets = MeshTargets(training_set, train_frames, stabilise=stabilise, mirror=both)
+    basis = targets.basis(train_frames)
+    whitening = fit_whitening(train_frames)
     torch.manual_seed(seed)
-    limits, rig = fit_augmentation(learned.face), training_set.rig
+    limits, rig = fit_augmentation(train_frames.face), training_set.rig
     if network == "dense":
-        task = DenseTask(nn.Identity(), learned, held, targets, whitening, rig, limits, affine, device)
+        task = DenseTask(
+            nn.Identity(), train_frames, validation_frames, targets, whitening, rig, limits, affine, device
+        )
         task.prepare()
         task.make_network(basis, preset.widths, preset.most_pictures)
         return MeshPlan(task, basis)
@@ -78,31 +79,16 @@ def plan_mesh(
         basis,
         preset.maps,
         (preset.picture.height, preset.picture.width),
-        cameras=learned.pictures[0][0].shape[0] // preset.picture.channels,
+        cameras=train_frames.pictures[0][0].shape[0] // preset.picture.channels,
         colours=preset.picture.channels,
         first_kernel=1 if network == "pointwise" else 3,
         fixed=affine,
     )
-    mixing = make_cutmix(rig.channels, learned) if cutmix and targets.from_weights else None
-    task = MeshTask(convolutions, learned, held, targets, whitening, rig, limits, affine, device, cutmix=mixing)
+    mixing = make_cutmix(rig.channels, train_frames) if cutmix and targets.from_weights else None
+    task = MeshTask(
+        convolutions, train_frames, validation_frames, targets, whitening, rig, limits, affine, device, cutmix=mixing
+    )
     return MeshPlan(task, basis)
-
-
-def split_frames(training_set: TrainingSet, preset: Preset, on_progress: OnProgress) -> tuple[Frames, Frames | None]:
-    """Frames to learn from and frames held out, pictures prepared."""
-    held = training_set.held()
-    learn_shots = tuple(shot for shot in training_set.shots if shot.name not in held)
-    held_shots = tuple(shot for shot in training_set.shots if shot.name in held)
-    total = sum(shot.frames for shot in training_set.shots)
-    done = sum(shot.frames for shot in learn_shots)
-    learned = read_shot_frames(
-        training_set, learn_shots, preset.picture, lambda n, _: on_progress("pictures", n, total)
-    )
-    if not held_shots:
-        return learned, None
-    return learned, read_shot_frames(
-        training_set, held_shots, preset.picture, lambda n, _: on_progress("pictures", done + n, total)
-    )
 
 
 def mesh_bundle(
@@ -111,9 +97,9 @@ def mesh_bundle(
     """The trained network as a bundle, and what there is to say about it; FacecapError if it differs from torch."""
     task, lines = plan.task, []
     example = torch.zeros(
-        1, len(task.learned.pictures_at(np.array([0]))[0]), preset.picture.height, preset.picture.width
+        1, len(task.train_frames.pictures_at(np.array([0]))[0]), preset.picture.height, preset.picture.width
     )
-    frames = task.held or task.learned
+    frames = task.validation_frames or task.train_frames
     pictures = _pictures(task, frames, np.arange(min(4, frames.count)))
     model = to_onnx(task.network, {"picture": example}, ("vertices",))
     difference = parity(task.network, model, {"picture": pictures})
@@ -135,18 +121,18 @@ def mesh_bundle(
     networks = {"mesh": model}
     if int8:
         seen = sample_calibration_pictures(
-            lambda rows: task.looked_at(task.learned, rows), task.learned.count, task.whitening
+            lambda rows: task.looked_at(task.train_frames, rows), task.train_frames.count, task.whitening
         )
         networks["mesh.int8"] = quantised(model, seen)
     moving = task.targets.moving.astype(np.int32)
-    probed = task.looked_at(task.learned, pick_probe_rows(task.learned.count))
+    probed = task.looked_at(task.train_frames, pick_probe_rows(task.train_frames.count))
     probes = make_solver_probes(networks, probed, make_whitening_table(facts.mean, facts.deviation))
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, moving, neutral, probes=probes)
     if int8:
         solvers = [TrainedSolver(bundle, threads=2, precision=precision) for precision in ("fp32", "int8")]
-        plain, small = (_judged(task, solver) for solver in solvers)
-        lines += [f"Held-out error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
+        plain, small = (_measure_solver_error(task, solver) for solver in solvers)
+        lines += [f"Validation error {plain:.3f} mm, quantised to 8 bits {small:.3f} mm.", *solvers[1].notes]
         facts.report["rmse_mm_int8"] = small
     return bundle, lines
 
@@ -156,17 +142,12 @@ def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.
     return task.whitening(torch.from_numpy(task.looked_at(frames, which)).float() / 255)
 
 
-def _judged(task: MeshTask, solver: TrainedSolver) -> float:
-    """RMSE, mm, of a solver on held-out frames, through onnxruntime."""
-    frames = task.held or task.learned
-    some = np.unique(np.linspace(0, frames.count - 1, min(_JUDGED, frames.count)).astype(np.intp))
+def _measure_solver_error(task: MeshTask, solver: TrainedSolver) -> float:
+    """RMSE, mm, of a solver on validation frames, through onnxruntime."""
+    frames = task.validation_frames or task.train_frames
+    some = np.unique(np.linspace(0, frames.count - 1, min(_EVALUATED_FRAMES, frames.count)).astype(np.intp))
     found = np.stack(
         [solver.solve_crop(task.looked_at(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))]
     )
     true = task.targets.positions(torch.from_numpy(task.targets.at(frames, some)))
     return float(rmse_mm(torch.from_numpy(found), true).square().mean().sqrt())
-
-
-def training_folder(out: Path) -> Path:
-    """Where checkpoints and logs of a training lie."""
-    return out.parent / f".{out.stem}.training"

@@ -23,7 +23,7 @@ from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
 from ...engine.mesh_preview import MeshPreview
 from .dense import MOST_PICTURES, DenseNetwork
 
-_JUDGED_AT_ONCE, _SHOWN = 64, 8
+_EVALUATION_BATCH, _SHOWN = 64, 8
 
 
 class MeshBatch(NamedTuple):
@@ -35,18 +35,18 @@ class MeshBatch(NamedTuple):
 
 @dataclass
 class MeshTask:
-    """A network that gives vertices, judged by their distance on held-out shots.
+    """A network that gives vertices, evaluated by their distance on validation shots.
 
     Attributes:
         network: (B, C, H, W) whitened pictures to (B, 3 M) m.
-        learned, held: frames.  targets: of these.  whitening: of pictures.
+        train_frames, validation_frames: with their pictures.  targets: of these.  whitening: of pictures.
         limits: of augmentation.  affine: whether the loss forgives affine transformations.  device: torch's.
         cutmix: of faces, where those of different frames are joined.
     """
 
     network: nn.Module
-    learned: Frames
-    held: Frames | None
+    train_frames: Frames
+    validation_frames: Frames | None
     targets: MeshTargets
     whitening: Whitening
     rig: BlendshapeRig
@@ -58,17 +58,17 @@ class MeshTask:
 
     @property
     def items(self) -> int:
-        return self.learned.count
+        return self.train_frames.count
 
     def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, C, H, W) uint8: pictures as the network sees them."""
         return frames.pictures_at(which)
 
     def load_batch(self, items: Rows) -> MeshBatch:
-        pictures, targets = self.looked_at(self.learned, items), self.targets.at(self.learned, items)
+        pictures, targets = self.looked_at(self.train_frames, items), self.targets.at(self.train_frames, items)
         if self.cutmix is None:
             return MeshBatch(pictures, targets)
-        return MeshBatch(*self.cutmix.mix_halves(pictures, targets, self.learned.face[items], pair_indices(items)))
+        return MeshBatch(*self.cutmix.mix_halves(pictures, targets, self.train_frames.face[items], pair_indices(items)))
 
     def loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
@@ -91,28 +91,30 @@ class MeshTask:
         return given, true
 
     def evaluate(self) -> dict[str, float]:
-        if self.held is None:
+        if self.validation_frames is None:
             return {}
         squared = 0.0
-        for first in range(0, self.held.count, _JUDGED_AT_ONCE):
-            given, true = self.found(self.held, np.arange(first, min(first + _JUDGED_AT_ONCE, self.held.count)))
+        for first in range(0, self.validation_frames.count, _EVALUATION_BATCH):
+            given, true = self.found(
+                self.validation_frames, np.arange(first, min(first + _EVALUATION_BATCH, self.validation_frames.count))
+            )
             squared += float(rmse_mm(given, true).square().sum())
-        return {"rmse_mm": float(np.sqrt(squared / self.held.count))}
+        return {"rmse_mm": float(np.sqrt(squared / self.validation_frames.count))}
 
     def mean_pose_mm(self) -> float:
-        """RMSE of the mean pose on what is held out: what a network that learned nothing reaches."""
-        frames = self.held or self.learned
-        some = np.unique(np.linspace(0, self.learned.count - 1, min(600, self.learned.count)).astype(np.intp))
-        mean = self.targets.positions(torch.from_numpy(self.targets.at(self.learned, some))).mean(0, keepdim=True)
+        """RMSE of the mean pose on validation frames: what a network that learned nothing reaches."""
+        frames = self.validation_frames or self.train_frames
+        some = np.unique(np.linspace(0, self.train_frames.count - 1, min(600, self.train_frames.count)).astype(np.intp))
+        mean = self.targets.positions(torch.from_numpy(self.targets.at(self.train_frames, some))).mean(0, keepdim=True)
         squared = 0.0
-        for first in range(0, frames.count, _JUDGED_AT_ONCE):
-            which = np.arange(first, min(first + _JUDGED_AT_ONCE, frames.count))
+        for first in range(0, frames.count, _EVALUATION_BATCH):
+            which = np.arange(first, min(first + _EVALUATION_BATCH, frames.count))
             true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)))
             squared += float(rmse_mm(mean.expand_as(true), true).square().sum())
         return float(np.sqrt(squared / frames.count))
 
     def draw_preview(self) -> NDArray[np.uint8]:
-        frames = self.held or self.learned
+        frames = self.validation_frames or self.train_frames
         which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
         given, true = self.found(frames, which)
         faces = MeshPreview(self.rig, self.targets.moving)
@@ -124,7 +126,7 @@ class DenseTask(MeshTask):
 
     def prepare(self) -> None:
         """Find where eyes and nose lie on average."""
-        self.place = self._face(self.learned).mean(0)
+        self.place = self._face(self.train_frames).mean(0)
 
     def _face(self, frames: Frames) -> NDArray[np.float32]:
         height, width = frames.pictures[0][0].shape[1:]
@@ -141,8 +143,10 @@ class DenseTask(MeshTask):
 
     def make_network(self, basis: PcaBasis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
         """The network, from the principal components of frames spread over the set."""
-        some = np.unique(np.linspace(0, self.learned.count - 1, min(most, self.learned.count)).astype(np.intp))
-        pictures = torch.from_numpy(self.looked_at(self.learned, some)).float() / 255
+        some = np.unique(
+            np.linspace(0, self.train_frames.count - 1, min(most, self.train_frames.count)).astype(np.intp)
+        )
+        pictures = torch.from_numpy(self.looked_at(self.train_frames, some)).float() / 255
         flat = self.whitening(pictures).flatten(1).numpy()
         self.network = DenseNetwork(fit_pca(flat, most), basis, widths)
 

@@ -22,17 +22,17 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
         lines.append("The character is symmetric: mirrored pictures are learned from, too.")
     if task.cutmix is not None:
         lines.append("Upper and lower halves of faces are joined across frames, too.")
-    title = "loss (cm2) and held-out error (mm)"
+    title = "loss (cm2) and validation error (mm)"
     epochs = run.train(task, preset.schedule, run.make_options(preset.batch), "train", title)
     if not run.process_group.is_main:
         return []
     lines += describe_training(epochs)
     report = run.make_report(epochs)
-    if task.held is not None:
+    if task.validation_frames is not None:
         found = task.evaluate()["rmse_mm"]
         mean = task.mean_pose_mm()
         report |= {"rmse_mm": found, "mean_pose_mm": mean}
-        lines.append(f"Held-out shots: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
+        lines.append(f"Validation shots: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
     run.on_progress("export", 0, 1)
     bundle, more = mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)

@@ -37,13 +37,13 @@ class LabelledBatch(NamedTuple):
 
 @dataclass
 class EmbeddingTask:
-    """Triplets of stills, judged by how far classes lie apart for persons who were held out.
+    """Triplets of stills, evaluated by how far classes lie apart for persons kept for validation.
 
     An item is an anchor; the rest of its batch is drawn so that classes come back.
 
     Attributes:
         network: whitened pictures to unit vectors.  pictures: (S, C, H, W) uint8.  labels: (S,) index into `classes`.
-        held: (S,) bool, stills that are only judged by.
+        is_validation: (S,) bool, stills that are only evaluated on.
         mining: "semi-hard" or "random" (the paper's).
     """
 
@@ -51,7 +51,7 @@ class EmbeddingTask:
     pictures: NDArray[np.uint8]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    held: NDArray[np.bool_]
+    is_validation: NDArray[np.bool_]
     whitening: Whitening
     limits: Augmentation
     mining: str = "semi-hard"
@@ -59,8 +59,11 @@ class EmbeddingTask:
     monitor: str = "within_over_between"
 
     def __post_init__(self) -> None:
-        self._learned, self._held = np.flatnonzero(~self.held), np.flatnonzero(self.held)
-        labels = self.labels[self._learned]
+        self._train_rows, self._validation_rows = (
+            np.flatnonzero(~self.is_validation),
+            np.flatnonzero(self.is_validation),
+        )
+        labels = self.labels[self._train_rows]
         if len(np.unique(labels)) < 2 or np.bincount(labels).max() < 2:
             raise FacecapError(
                 "There are too few stills: a triplet needs two of one expression and one of another.", "Add stills."
@@ -68,17 +71,17 @@ class EmbeddingTask:
 
     @property
     def items(self) -> int:
-        return len(self._learned)
+        return len(self._train_rows)
 
     def load_batch(self, items: Rows) -> LabelledBatch:
         # Each anchor brings its class: batches of few classes hold pairs to mine from.
         random = np.random.default_rng(items.tolist())
-        labels = self.labels[self._learned]
+        labels = self.labels[self._train_rows]
         chosen: list[int] = []
         for item in items[: max(2, len(items) // _PER_CLASS)]:
             same = np.flatnonzero(labels == labels[item])
             chosen += [int(item), *random.choice(same, _PER_CLASS - 1).tolist()]
-        rows = self._learned[np.array(chosen)]
+        rows = self._train_rows[np.array(chosen)]
         return LabelledBatch(self.pictures[rows], self.labels[rows])
 
     def loss(self, network: nn.Module, batch: LabelledBatch, strength: float, generator: torch.Generator) -> Tensor:
@@ -98,13 +101,13 @@ class EmbeddingTask:
         return embed(self.network, self.whitening, lambda part: self.pictures[part], rows, self.device)
 
     def evaluate(self) -> dict[str, float]:
-        if not len(self._held):
+        if not len(self._validation_rows):
             return {}
-        within, between = distances(self.embeddings(self._held), self.labels[self._held])
+        within, between = distances(self.embeddings(self._validation_rows), self.labels[self._validation_rows])
         return {"within_over_between": within / max(between, 1e-9), "within": within, "between": between}
 
     def draw_preview(self) -> NDArray[np.uint8]:
-        rows = self._held if len(self._held) else self._learned
+        rows = self._validation_rows if len(self._validation_rows) else self._train_rows
         return distance_picture(self.embeddings(rows), self.labels[rows], self.classes)
 
 

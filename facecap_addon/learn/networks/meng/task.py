@@ -38,19 +38,20 @@ class WeightsTask:
     """A network that gives weights of stretches of frames; its loss is on the vertices that they make.
 
     Attributes:
-        network: what learns.  learned, held: frames.  targets: vertices of weights.  device: torch's.
+        network: what learns.  train_frames, validation_frames: with their pictures.
+        targets: vertices of weights.  device: torch's.
     """
 
     network: nn.Module
-    learned: Frames
-    held: Frames | None
+    train_frames: Frames
+    validation_frames: Frames | None
     targets: MeshTargets
     rig: BlendshapeRig
     device: str = "cpu"
     monitor: str = "rmse_mm"
 
     def __post_init__(self) -> None:
-        self._starts = self.learned.starts(LENGTH)
+        self._starts = self.train_frames.starts(LENGTH)
         # Mean squared distance of vertices is a quadratic form of the weights' difference: |D d|² = |R d|², R a root
         # of Dᵀ D. It is the same loss for a hundredth of the work.
         deltas = self.targets.deltas.double()
@@ -84,12 +85,16 @@ class WeightsTask:
         raise NotImplementedError
 
     def evaluate(self) -> dict[str, float]:
-        if self.held is None:
+        if self.validation_frames is None:
             return {}
-        return {"rmse_mm": weights_rmse_mm(self.targets, self.solved(self.held), self.held.weights)}
+        return {
+            "rmse_mm": weights_rmse_mm(
+                self.targets, self.solved(self.validation_frames), self.validation_frames.weights
+            )
+        }
 
     def draw_preview(self) -> NDArray[np.uint8]:
-        frames = self.held or self.learned
+        frames = self.validation_frames or self.train_frames
         which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
         faces = MeshPreview(self.rig, self.targets.moving)
         both = (self.solved(frames)[which], frames.weights[which])
@@ -102,12 +107,12 @@ class SequenceTask(WeightsTask):
     """An LSTM from embeddings to weights.
 
     Attributes:
-        embeddings, held_embeddings: (N, D) of the frames that are learned from and held out.
-        mirrored_embeddings: (N, D) of mirrored pictures that are learned from, where the targets have a mirror.
+        embeddings, validation_embeddings: (N, D) of the frames.
+        mirrored_embeddings: (N, D) of mirrored pictures to train on, where the targets have a mirror.
     """
 
     embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    held_embeddings: NDArray[np.float32] | None = None
+    validation_embeddings: NDArray[np.float32] | None = None
     mirrored_embeddings: NDArray[np.float32] | None = None
 
     @property
@@ -118,9 +123,9 @@ class SequenceTask(WeightsTask):
         count = len(self._starts)
         rows = self.rows_of(items % count)
         if self.mirrored_embeddings is None or self.targets.mirror is None:
-            return WindowBatch(self.embeddings[rows], self.learned.weights[rows])
+            return WindowBatch(self.embeddings[rows], self.train_frames.weights[rows])
         which = (items >= count)[:, None, None]
-        weights = self.learned.weights[rows]
+        weights = self.train_frames.weights[rows]
         return WindowBatch(
             np.where(which, self.mirrored_embeddings[rows], self.embeddings[rows]),
             np.where(which, weights[..., self.targets.mirror.channels], weights),
@@ -134,7 +139,7 @@ class SequenceTask(WeightsTask):
         return self.distance(network(noisy)[0], torch.from_numpy(batch.weights).to(self.device))
 
     def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
-        known = self.held_embeddings if frames is self.held else self.embeddings
+        known = self.validation_embeddings if frames is self.validation_frames else self.embeddings
         assert known is not None
         return self.network(torch.from_numpy(known[rows])[None].to(self.device))[0][0].float().cpu().numpy()
 
@@ -184,10 +189,10 @@ class JointTask(WeightsTask):
     def load_batch(self, items: Rows) -> WindowBatch:
         rows = self.rows_of(items)
         flat = rows.reshape(-1)
-        pictures, weights = self.learned.pictures_at(flat), self.learned.weights[flat]
+        pictures, weights = self.train_frames.pictures_at(flat), self.train_frames.weights[flat]
         if self.cutmix is not None:
             other = (pair_indices(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
-            pictures, weights = self.cutmix.mix_halves(pictures, weights, self.learned.face[flat], other)
+            pictures, weights = self.cutmix.mix_halves(pictures, weights, self.train_frames.face[flat], other)
         return WindowBatch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
 
     def loss(self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator) -> Tensor:

@@ -16,13 +16,12 @@ from ....solvers.probes import make_solver_probes, make_whitening_table, pick_pr
 from ....solvers.solver import TrainedSolver
 from ...data.augment import Augmentation, fit_augmentation
 from ...data.cutmix import make_cutmix
-from ...data.frames import Frames, MeshTargets, Whitening, fit_whitening, sample_calibration_pictures
+from ...data.frames import Frames, MeshTargets, Whitening, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.labelled_images import find_labelled_images, select_validation_images
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
-from ..laine.bundle import split_frames
 from ..presets import Preset
 from .embedding_task import EmbeddingTask, crop_labelled_images, embed
 from .facenet import EMBEDDING, FaceNet
@@ -32,7 +31,7 @@ from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, we
 CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
 _PER_CLASS = 60
-_INT8_JUDGED = 600
+_INT8_EVALUATED_FRAMES = 600
 
 
 def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
@@ -41,18 +40,18 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     Raises:
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
-    learned, held = split_frames(training_set, preset, run.on_progress)
+    train_frames, validation_frames = split_frames(training_set, preset.picture, run.on_progress)
     mirror = find_mirror(training_set.rig) if run.settings.mirror else None
-    targets = MeshTargets(training_set, learned, mirror=mirror)
+    targets = MeshTargets(training_set, train_frames, mirror=mirror)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
-    whitening = fit_whitening(learned)
+    whitening = fit_whitening(train_frames)
     torch.manual_seed(run.settings.seed)
-    mean = torch.from_numpy(learned.weights.mean(0))
+    mean = torch.from_numpy(train_frames.weights.mean(0))
     options = run.make_options(preset.batch)
     lines: list[str] = []
     if run.settings.network == "meng":
-        embedding, lines = _trained_embedding(run, preset, learned, held, whitening)
+        embedding, lines = _trained_embedding(run, preset, train_frames, validation_frames, whitening)
 
         def embedded(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
             def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -62,18 +61,18 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
 
         lstm = WeightLstm(EMBEDDING, mean)
         task: WeightsTask = SequenceTask(
-            lstm, learned, held, targets, training_set.rig, run.device,
-            embeddings=embedded(learned),
-            held_embeddings=None if held is None else embedded(held),
-            mirrored_embeddings=None if mirror is None else embedded(learned, mirrored=True),
+            lstm, train_frames, validation_frames, targets, training_set.rig, run.device,
+            embeddings=embedded(train_frames),
+            validation_embeddings=None if validation_frames is None else embedded(validation_frames),
+            mirrored_embeddings=None if mirror is None else embedded(train_frames, mirrored=True),
         )  # fmt: skip
         options = replace(options, batch=64)
     else:
         network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
         task = JointTask(
-            network, learned, held, targets, training_set.rig, run.device,
-            whitening=whitening, limits=fit_augmentation(learned.face),
-            cutmix=make_cutmix(training_set.rig.channels, learned) if run.settings.halves else None,
+            network, train_frames, validation_frames, targets, training_set.rig, run.device,
+            whitening=whitening, limits=fit_augmentation(train_frames.face),
+            cutmix=make_cutmix(training_set.rig.channels, train_frames) if run.settings.halves else None,
         )  # fmt: skip
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence
@@ -82,53 +81,58 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         return []
     lines += describe_training(epochs)
     report = run.make_report(epochs)
-    if held is not None:
-        found = task.solved(held)
-        rmse, jitter = weights_rmse_mm(targets, found, held.weights), float(jitter_mm(targets, found).mean())
-        true_jitter = float(jitter_mm(targets, held.weights).mean())
+    if validation_frames is not None:
+        found = task.solved(validation_frames)
+        rmse, jitter = (
+            weights_rmse_mm(targets, found, validation_frames.weights),
+            float(jitter_mm(targets, found).mean()),
+        )
+        true_jitter = float(jitter_mm(targets, validation_frames.weights).mean())
         report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
         lines.append(
-            f"Held-out shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
+            f"Validation shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
         )
     run.on_progress("export", 0, 1)
     bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
     if run.settings.int8:
-        bundle, said = _with_int8(bundle, learned, held or learned, targets)
+        bundle, said = _with_int8(bundle, train_frames, validation_frames or train_frames, targets)
         more += said
     else:
-        bundle = _with_probes(bundle, learned)
+        bundle = _with_probes(bundle, train_frames)
     run.save(bundle)
     return [*lines, *more]
 
 
-def _with_probes(bundle: SolverBundle, learned: Frames) -> SolverBundle:
+def _with_probes(bundle: SolverBundle, train_frames: Frames) -> SolverBundle:
     """The bundle with pictures of the footage learned and what its networks give for them."""
     table = make_whitening_table(bundle.facts.mean, bundle.facts.deviation)
-    pictures = learned.pictures_at(pick_probe_rows(learned.count))
+    pictures = train_frames.pictures_at(pick_probe_rows(train_frames.count))
     return replace(bundle, probes=make_solver_probes(bundle.networks, pictures, table))
 
 
 def _with_int8(
-    bundle: SolverBundle, learned: Frames, judged: Frames, targets: MeshTargets
+    bundle: SolverBundle, train_frames: Frames, evaluated: Frames, targets: MeshTargets
 ) -> tuple[SolverBundle, list[str]]:
     """The bundle with its embedding quantised, too, and its probes; and what that costs."""
     facts = bundle.facts
-    seen = sample_calibration_pictures(learned.pictures_at, learned.count, Whitening(facts.mean, facts.deviation))
+    seen = sample_calibration_pictures(
+        train_frames.pictures_at, train_frames.count, Whitening(facts.mean, facts.deviation)
+    )
     small = quantised(bundle.networks["embedding"], seen)
-    bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), learned)
+    bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), train_frames)
     errors: list[float] = []
     notes: tuple[str, ...] = ()
     for precision in ("fp32", "int8"):
         solver, found = TrainedSolver(bundle, threads=2, precision=precision), []
-        rows = np.arange(min(_INT8_JUDGED, judged.count))
+        rows = np.arange(min(_INT8_EVALUATED_FRAMES, evaluated.count))
         for i in rows:
-            if i == 0 or judged.shot[i] != judged.shot[i - 1]:
+            if i == 0 or evaluated.shot[i] != evaluated.shot[i - 1]:
                 solver.start_shot()
-            found.append(solver.solve_crop(judged.pictures_at(rows[i : i + 1])[0]))
-        errors.append(weights_rmse_mm(targets, np.stack(found), judged.weights[rows]))
+            found.append(solver.solve_crop(evaluated.pictures_at(rows[i : i + 1])[0]))
+        errors.append(weights_rmse_mm(targets, np.stack(found), evaluated.weights[rows]))
         notes = solver.notes
     facts.report["rmse_mm_int8"] = errors[1]
-    line = f"Held-out error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
+    line = f"Validation error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
     return bundle, [line, *notes]
 
 
@@ -146,8 +150,8 @@ class _Embedding(nn.Module):
 def _trained_embedding(
     run: TrainingRun,
     preset: Preset,
-    learned: Frames,
-    held: Frames | None,
+    train_frames: Frames,
+    validation_frames: Frames | None,
     whitening: Whitening,
 ) -> tuple[FaceNet, list[str]]:
     """The embedding network, trained on stills, or on the footage's own expressions."""
@@ -161,7 +165,7 @@ def _trained_embedding(
         )
         labels, classes, apart = stills.label, stills.classes, select_validation_images(stills)
     else:
-        pictures, labels, classes, apart = expressions_in(learned, held, settings.seed)
+        pictures, labels, classes, apart = expressions_in(train_frames, validation_frames, settings.seed)
         lines = [f"Without stills, {len(classes)} expressions were found in the footage itself."]
     task = EmbeddingTask(
         network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
@@ -169,27 +173,27 @@ def _trained_embedding(
     options = replace(run.make_options(preset.embedding_batch), batch=preset.embedding_batch)
     epochs = run.train(task, preset.embedding_schedule, options, "embed", "embed", within="embedding", key="embed")
     if epochs and "between" in epochs[-1].judged:
-        judged = task.evaluate()
-        ratio = judged["between"] / max(judged["within"], 1e-9)
-        lines.append(f"Expressions lie {ratio:.1f} times as far from each other as pictures of one (held out).")
+        errors = task.evaluate()
+        ratio = errors["between"] / max(errors["within"], 1e-9)
+        lines.append(f"Expressions lie {ratio:.1f} times as far from each other as pictures of one (validation).")
     return network.eval(), lines
 
 
 def expressions_in(
-    learned: Frames, held: Frames | None, seed: int
+    train_frames: Frames, validation_frames: Frames | None, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], NDArray[np.bool_]]:
     """Pictures of the expressions that come back in footage: groups of frames with similar weights.
 
     Returns:
-        (S, C, H, W) pictures, (S,) labels, names, and (S,) whether they come from held-out shots.
+        (S, C, H, W) pictures, (S,) labels, names, and (S,) whether they come from validation shots.
     """
-    spread = np.maximum(learned.weights.std(0), 0.05)
-    count = min(CLASSES, max(2, learned.count // 20))
+    spread = np.maximum(train_frames.weights.std(0), 0.05)
+    count = min(CLASSES, max(2, train_frames.count // 20))
     centres, _ = kmeans2(
-        (learned.weights / spread).astype(np.float64), count, minit="++", rng=np.random.default_rng(seed)
+        (train_frames.weights / spread).astype(np.float64), count, minit="++", rng=np.random.default_rng(seed)
     )
     pictures, labels, apart = [], [], []
-    for frames, is_held in ((learned, False), (held, True)):
+    for frames, is_validation in ((train_frames, False), (validation_frames, True)):
         if frames is None:
             continue
         away = ((frames.weights / spread)[:, None] - centres[None]) ** 2
@@ -200,7 +204,7 @@ def expressions_in(
             if len(rows):
                 pictures.append(frames.pictures_at(rows))
                 labels += [label] * len(rows)
-                apart += [is_held] * len(rows)
+                apart += [is_validation] * len(rows)
     return (
         np.concatenate(pictures),
         np.array(labels),
