@@ -1,7 +1,7 @@
 """How the actor's face at rest differs from the character's: one smooth, small offset per landmark.
 
 Offsets are a Gaussian process over the character's surface: neighbours move together. They are estimated from all
-calibration frames at once while pose and weights are held, so that what the weights can explain is not taken twice.
+calibration frames at once while pose and weights are fixed, so that what the weights can explain is not taken twice.
 """
 
 from __future__ import annotations

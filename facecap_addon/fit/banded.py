@@ -43,7 +43,7 @@ def second_difference(time_s: F64) -> F64:
 def solve_in_time(
     matrix: F64, gradient: F64, difference: F64, smooth: F64, values: F64, free: NDArray[np.bool_]
 ) -> F64:
-    """One Newton step of all frames under per-frame terms and second-difference smoothing, some variables held.
+    """One Newton step of all frames under per-frame terms and second-difference smoothing, some variables fixed.
 
     Minimises sum_f (1/2 s^T A_f s + g_f^T s) + 1/2 sum smooth |difference (values + s)|^2 over s, with s = 0 where not
     free.
@@ -63,7 +63,7 @@ def solve_in_time(
     frames, size = gradient.shape
     total = gradient + smoothness_gradient(difference, smooth, values)
     bands = np.zeros((2 * size + 1, frames, size))  # bands[d, f, n] couples variable (f, n) with the one d further on
-    held = ~free
+    fixed = ~free
     for d in range(size):
         index = np.arange(size - d)
         bands[d, :, : size - d] = matrix[:, index + d, index]
@@ -72,7 +72,7 @@ def solve_in_time(
     bands[size] += one[:, None] * smooth
     bands[2 * size] += two[:, None] * smooth
     flat = bands.reshape(2 * size + 1, -1)
-    _hold(flat, held.reshape(-1))
+    _fix_variables(flat, fixed.reshape(-1))
     right = np.where(free, -total, 0.0).reshape(-1)
     try:
         step = solveh_banded(flat, right, lower=True, overwrite_ab=True, check_finite=False)
@@ -120,10 +120,10 @@ def _coupling(difference: F64, frames: int) -> tuple[F64, F64, F64]:
     return diagonal, one, two
 
 
-def _hold(flat: F64, held: NDArray[np.bool_]) -> None:
-    """Replace rows and columns of held variables by the identity, in lower band storage."""
-    total = held.size
-    flat[:, held] = 0.0
+def _fix_variables(flat: F64, fixed: NDArray[np.bool_]) -> None:
+    """Replace rows and columns of fixed variables by the identity, in lower band storage."""
+    total = fixed.size
+    flat[:, fixed] = 0.0
     for d in range(1, flat.shape[0]):
-        flat[d, : total - d][held[d:]] = 0.0
-    flat[0, held] = 1.0
+        flat[d, : total - d][fixed[d:]] = 0.0
+    flat[0, fixed] = 1.0

@@ -73,7 +73,7 @@ def minimise_frames(
 ) -> tuple[State, NormalEquations]:
     """Minimise the energy of every frame for itself: smoothing in time is left out.
 
-    Bounds are kept by an active set: a weight at its bound whose gradient points outward is held for the step
+    Bounds are kept by an active set: a weight at its bound whose gradient points outward is fixed for the step
     (Bertsekas' projected Newton); steps are clipped to the bounds. Each frame has its own damping, raised whenever a
     step did not lower its energy, and the step is then taken back.
 

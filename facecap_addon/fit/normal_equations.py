@@ -223,7 +223,7 @@ def residuals_mm(geometry: Geometry, state: State, observed: F64, depth_m: F64, 
 
     Args:
         observed: (F, L, 2) float64, normalised image coordinates ((pixel - centre) / focal).
-        depth_m: (F,) float64, the head's depth, held fixed so that a step in depth does not rescale the energy.
+        depth_m: (F,) float64, the head's depth, fixed so that a step in depth does not rescale the energy.
         shut: (F, G) float64 in 0..1: gaps are compared with the seen one at 0, with the character's shut eye at 1.
     Returns:
         (F, L + G, 2) float64, millimetres at the face.

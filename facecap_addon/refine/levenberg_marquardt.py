@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F64, Bools
 from .energies.deep_energy import Comparison, DeepEnergy, EnergyWeights
-from .state import DeepState, find_held_weights
+from .state import DeepState, find_fixed_weights
 
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-4, 1e4
 _TRIALS = 2
@@ -42,7 +42,7 @@ def minimise(
 ) -> Minimised:
     """Lower the energy of every frame.
 
-    Bounds are kept by an active set: a weight at its bound whose gradient points outward is held for the step; steps
+    Bounds are kept by an active set: a weight at its bound whose gradient points outward is fixed for the step; steps
     are clipped to the bounds. Each frame has its own damping; a step that does not lower its energy is taken back and
     tried shorter, with the same derivatives, which cost most.
 
@@ -96,12 +96,12 @@ def _steps(
     frames: NDArray[np.intp],
 ) -> F64:
     """(n, U) damped Gauss-Newton steps of some frames."""
-    held = find_held_weights(state.part(frames), gradient[frames], energy.mesh) | ~free
-    system = matrix[frames] * (~held[:, :, None] & ~held[:, None, :])
+    fixed = find_fixed_weights(state.part(frames), gradient[frames], energy.mesh) | ~free
+    system = matrix[frames] * (~fixed[:, :, None] & ~fixed[:, None, :])
     at = np.arange(system.shape[1])
     diagonal = matrix[frames][:, at, at] * (1 + damping[frames, None]) + 1e-9
-    system[:, at, at] = np.where(held, 1.0, diagonal)
-    return np.linalg.solve(system, np.where(held, 0.0, -gradient[frames])[..., None])[..., 0]
+    system[:, at, at] = np.where(fixed, 1.0, diagonal)
+    return np.linalg.solve(system, np.where(fixed, 0.0, -gradient[frames])[..., None])[..., 0]
 
 
 def _put(compared: Comparison, rows: NDArray[np.intp], found: Comparison) -> None:

@@ -172,10 +172,10 @@ class Refinement:
         state = self._in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none":
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
-            held = state.part(slice(None))
+            before = state.part(slice(None))
             energy, _ = self._minimise(part, again, state, appearance)
             lost = good & ~bad & ~np.isfinite(energy)
-            state.put(lost, held.part(lost))
+            state.put(lost, before.part(lost))
         return self._result(state, good, bad, infilled, error)
 
     def _range(self) -> NDArray[np.bool_]:

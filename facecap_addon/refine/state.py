@@ -57,17 +57,17 @@ def offsets_between(state: DeepState, other: DeepState, mesh: RenderMesh) -> F64
     return np.concatenate([*parts, state.jaw - other.jaw] if mesh.jaw is not None else parts, axis=1)
 
 
-def find_held_weights(state: DeepState, gradient: F64, mesh: RenderMesh) -> NDArray[np.bool_]:
+def find_fixed_weights(state: DeepState, gradient: F64, mesh: RenderMesh) -> NDArray[np.bool_]:
     """(N, U) weights that press against a bound, or cannot move at all; gradient (N, U)."""
     keys = len(mesh.channels)
     pull = gradient[:, 6 : 6 + keys]
-    held = np.zeros(gradient.shape, bool)
-    held[:, 6 : 6 + keys] = (
+    fixed = np.zeros(gradient.shape, bool)
+    fixed[:, 6 : 6 + keys] = (
         ((state.weights <= mesh.low) & (pull > 0))
         | ((state.weights >= mesh.high) & (pull < 0))
         | (mesh.low == mesh.high)
     )
-    return held
+    return fixed
 
 
 def head_points(mesh: RenderMesh, weights: F64, jaw: F64, vertices: I64 | None = None) -> Tensor:

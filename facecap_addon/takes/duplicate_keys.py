@@ -11,8 +11,8 @@ from .take import Take
 
 def spread_take(take: Take, keys: DistinctKeys) -> Take:
     """A take of a character's distinct keys on all of its keys."""
-    names, held = keys.rig.channels, set(take.not_observed)
-    unseen = tuple(c for c, k in zip(keys.names, keys.place, strict=True) if names[k] in held)
+    names, not_observed = keys.rig.channels, set(take.not_observed)
+    unseen = tuple(c for c, k in zip(keys.names, keys.place, strict=True) if names[k] in not_observed)
     return replace(take, channels=keys.names, weights=keys.spread(take.weights), not_observed=unseen)
 
 
@@ -20,7 +20,7 @@ def gather_take(take: Take, keys: DistinctKeys) -> Take:
     """A take of all keys of a character on its distinct ones. Raises FacecapError if it is of other keys."""
     if take.channels != keys.names:
         raise FacecapError("The character's shape keys have changed since the take was solved.", "Solve it again.")
-    names, held = keys.rig.channels, set(take.not_observed)
-    unseen = {names[k] for c, k in zip(keys.names, keys.place, strict=True) if c in held}
+    names, not_observed = keys.rig.channels, set(take.not_observed)
+    unseen = {names[k] for c, k in zip(keys.names, keys.place, strict=True) if c in not_observed}
     weights = keys.gather(take.weights)
     return replace(take, channels=names, weights=weights, not_observed=tuple(c for c in names if c in unseen))

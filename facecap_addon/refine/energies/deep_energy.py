@@ -325,10 +325,10 @@ class DeepEnergy:
             squares, pull = contact_equations(self.mesh, expected.contact, state)
             matrix += squares
             gradient += pull
-        held = [(np.arange(6), expected.pose_precision)]
+        priors = [(np.arange(6), expected.pose_precision)]
         if self.mesh.jaw is not None:
-            held.append((np.arange(6 + keys, 12 + keys), expected.jaw_precision))
-        for at, precision in held:
+            priors.append((np.arange(6 + keys, 12 + keys), expected.jaw_precision))
+        for at, precision in priors:
             matrix[:, at, at] += precision
             gradient[:, at] += away[:, at] * precision
 

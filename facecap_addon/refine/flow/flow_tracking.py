@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F64
 from ..render_mesh import RenderMesh
-from ..state import DeepState, find_held_weights, offsets_between
+from ..state import DeepState, find_fixed_weights, offsets_between
 from .surface_points import ViewedPoints
 
 # Error of a point's flow on the face, how many neighbours err together, and from where on a point is an outlier.
@@ -86,8 +86,8 @@ def robust_weights(away_mm: F64) -> F64:
 
 
 def solve_bounded_step(matrix: F64, gradient: F64, state: DeepState, mesh: RenderMesh) -> F64:
-    """(U,) Newton step of one frame; weights that press against a bound are held."""
-    free = np.flatnonzero(~find_held_weights(state, gradient[None], mesh)[0])
+    """(U,) Newton step of one frame; weights that press against a bound are fixed."""
+    free = np.flatnonzero(~find_fixed_weights(state, gradient[None], mesh)[0])
     step = np.zeros(len(gradient))
     step[free] = np.linalg.solve(matrix[np.ix_(free, free)] + 1e-9 * np.eye(len(free)), -gradient[free])
     return step
