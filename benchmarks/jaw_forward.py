@@ -103,7 +103,15 @@ def pushed_forward(training_set: TrainingSet) -> TrainingSet:
                 pass
         side = f"footage/jaw-{seed}-side.mp4" if aside else None
         facts = ShotFacts(
-            f"jaw-{seed}", f"footage/jaw-{seed}.mp4", None, None, None, 40, use="held", side_video=side, source="drawn"
+            f"jaw-{seed}",
+            f"footage/jaw-{seed}.mp4",
+            None,
+            None,
+            None,
+            40,
+            use="validation",
+            side_video=side,
+            source="drawn",
         )
         out = add_shot(out, facts, rows)
     return out

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.drawn_stills import draw_stills
+from benchmarks.labelled_images import draw_labelled_images
 from benchmarks.learned_actor import RESULTS, SET, actor_set, finished
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.train import run as train
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     folder = actor_set(options.seconds, threads=options.threads)
-    stills = draw_stills(SET / "stills")
+    images = draw_labelled_images(SET / "stills")
     training_set = open_set(folder)
     validation = training_set.choose_validation_shots()
     shots = tuple(shot for shot in training_set.shots if shot.name in validation)
@@ -70,7 +70,7 @@ def main() -> None:
             epochs=options.epochs,
             compare=False,
             threads=options.threads,
-            stills=stills if network == "meng" else None,
+            labelled_images=images if network == "meng" else None,
         )
         result = finished(train(settings))
         log = (out.parent / f".{out.stem}.training" / "log.jsonl").read_text(encoding="utf-8").splitlines()

@@ -16,6 +16,7 @@ MODULES = (
     "properties.bake",
     "properties.take",
     "properties.settings",
+    "properties.former_names",
     "operators.footage",
     "operators.character",
     "operators.solve",

@@ -45,6 +45,8 @@ class SettingField:
         label: what the panel calls it; "" for its name in title case.
         tooltip: what the panel says of it; "" for the help.
         choice_labels: what the panel calls choices, each with a tooltip; a choice that has none by its own name.
+        former_name: what older versions called the field, or ""; it is still read.
+        former_choices: what older versions called choices, with their present names; they are still read.
     """
 
     name: str
@@ -62,6 +64,8 @@ class SettingField:
     label: str
     tooltip: str
     choice_labels: Mapping[str, tuple[str, str]]
+    former_name: str
+    former_choices: Mapping[str, str]
 
 
 def setting(
@@ -77,6 +81,8 @@ def setting(
     label: str = "",
     tooltip: str = "",
     choice_labels: Mapping[str, tuple[str, str]] | None = None,
+    former_name: str = "",
+    former_choices: Mapping[str, str] | None = None,
 ) -> Any:
     """A dataclass field with its description (see `SettingField` for the meaning of each argument)."""
     facts = {
@@ -90,6 +96,8 @@ def setting(
         "label": label,
         "tooltip": tooltip,
         "choice_labels": choice_labels or {},
+        "former_name": former_name,
+        "former_choices": former_choices or {},
     }
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=facts)
@@ -120,6 +128,8 @@ def fields_of(settings_type: type) -> tuple[SettingField, ...]:
                 label=str(item.metadata.get("label", "")),
                 tooltip=str(item.metadata.get("tooltip", "")),
                 choice_labels=item.metadata.get("choice_labels", {}),
+                former_name=str(item.metadata.get("former_name", "")),
+                former_choices=item.metadata.get("former_choices", {}),
             )
         )
     return tuple(described)
@@ -133,21 +143,27 @@ def _kind_of(hint: object, name: str) -> tuple[str, bool]:
     return _KINDS[plain[0]], len(plain) != len(arguments)
 
 
-def to_json(settings: object) -> Facts:
-    """A settings object as JSON-able facts; paths become text. `from_json` turns it back."""
+def to_json(settings: object, *, former_names: bool = False) -> Facts:
+    """A settings object as JSON-able facts; paths become text. `from_json` turns it back.
+
+    Args:
+        former_names: whether renamed fields keep their first name: for keys that a renaming must not change.
+    """
     values: Facts = {}
     for item in fields_of(type(settings)):
         value = getattr(settings, item.name)
-        values[item.name] = str(value) if isinstance(value, Path) else value
+        values[(former_names and item.former_name) or item.name] = str(value) if isinstance(value, Path) else value
     return values
 
 
 def from_json(settings_type: type[Settings], data: Mapping[str, object]) -> Settings:
-    """Build settings from JSON facts.
+    """Build settings from JSON facts, under the fields' present names or their former ones.
 
     Raises FacecapError for an unknown key, a missing one, a wrong type or a value out of range.
     """
     known = {item.name: item for item in fields_of(settings_type)}
+    present = {item.former_name: item.name for item in known.values() if item.former_name}
+    data = {present.get(name, name): value for name, value in data.items()}
     for name in data:
         if name not in known:
             raise FacecapError(f"There is no setting called {name!r}.", f"Known settings: {', '.join(known)}.")
@@ -185,6 +201,8 @@ def checked(item: SettingField, value: object) -> SettingValue:
             raise FacecapError(
                 f"The setting {item.name!r} is {converted:g}, outside its range.", f"Use {_range_text(item)}."
             )
+    if isinstance(converted, str):
+        converted = item.former_choices.get(converted, converted)
     is_file = bool(item.or_file) and str(converted).lower().endswith(item.or_file)
     if item.choices and converted not in item.choices and not is_file:
         allowed = [*item.choices, *([f"a {item.or_file} file"] if item.or_file else [])]
@@ -248,22 +266,29 @@ def add_arguments(parser: argparse.ArgumentParser, settings_type: type, *, posit
         text = item.help.replace("%", "%%") + _facts_text(item).replace("%", "%%")
         if item.name in positional:
             parser.add_argument(item.name, action=_Given, item=item, metavar=item.name.upper(), help=text)
-        elif item.kind == "bool":
-            parser.add_argument(
-                item.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, dest=item.name, help=text
-            )
-        else:
-            metavar = {"int": "N", "float": "X", "path": "PATH"}.get(item.kind, item.name.upper())
-            parser.add_argument(
-                item.flag,
-                action=_Given,
-                item=item,
-                dest=item.name,
-                required=item.required,
-                default=argparse.SUPPRESS,
-                metavar="{" + ",".join(_choices_text(item)) + "}" if item.choices else metavar,
-                help=text,
-            )
+            continue
+        _add_flag(parser, item, item.flag, text)
+        if item.former_name:
+            _add_flag(parser, item, "--" + item.former_name.replace("_", "-"), argparse.SUPPRESS)
+
+
+def _add_flag(parser: argparse.ArgumentParser, item: SettingField, flag: str, text: str) -> None:
+    if item.kind == "bool":
+        parser.add_argument(
+            flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, dest=item.name, help=text
+        )
+        return
+    metavar = {"int": "N", "float": "X", "path": "PATH"}.get(item.kind, item.name.upper())
+    parser.add_argument(
+        flag,
+        action=_Given,
+        item=item,
+        dest=item.name,
+        required=item.required,
+        default=argparse.SUPPRESS,
+        metavar="{" + ",".join(_choices_text(item)) + "}" if item.choices else metavar,
+        help=text,
+    )
 
 
 def from_arguments(settings_type: type[Settings], arguments: argparse.Namespace) -> Settings:

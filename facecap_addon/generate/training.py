@@ -58,7 +58,7 @@ class NextStepTask:
     validation_sequences: list[LandmarkSequence]
     passes: int = PASSES
     device: str = "cpu"
-    monitor: str = "held_out"
+    monitor: str = "relative_error"
     initial_network: nn.Module | None = None
     network: nn.Module = field(init=False)
 
@@ -98,7 +98,7 @@ class NextStepTask:
             return {}
         ends = self.run_freely(self._draw_styles()).sum(axis=1).reshape(-1, self._steps.shape[2] // 3, 3)
         return {
-            "held_out": self.error(self._validation_steps),
+            "relative_error": self.error(self._validation_steps),
             "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean()),
         }
 

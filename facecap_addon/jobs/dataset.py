@@ -56,8 +56,8 @@ def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -
         FacecapError: sources do not fit together or the character, or cannot be read; the set stays as it was.
     """
     yield Progress("open", 0, 1)
-    if settings.stills is not None:
-        return _look_at_stills(settings)
+    if settings.labelled_images is not None:
+        return _describe_labelled_images(settings)
     training_set = yield from _opened(settings, blender_hook)
     before, notes = training_set.shots, list[str]()
     if settings.take is not None:
@@ -143,17 +143,17 @@ def _with_points(
     return replace(settings, cache=target)
 
 
-def _look_at_stills(settings: DatasetSettings) -> DatasetResult:
-    assert settings.stills is not None
-    stills = find_labelled_images(settings.stills)
+def _describe_labelled_images(settings: DatasetSettings) -> DatasetResult:
+    assert settings.labelled_images is not None
+    images = find_labelled_images(settings.labelled_images)
     lines = [
-        f"{len(stills.paths)} stills of {len(stills.persons)} persons, {len(stills.classes)} expressions: "
-        + ", ".join(stills.classes)
+        f"{len(images.paths)} images of {len(images.persons)} persons, {len(images.classes)} expressions: "
+        + ", ".join(images.classes)
         + "."
     ]
-    if len(stills.persons) < 2:
+    if len(images.persons) < 2:
         lines.append("They show one person only, so none can be kept back for validation.")
-    return DatasetResult(settings.stills, None, tuple(lines))
+    return DatasetResult(settings.labelled_images, None, tuple(lines))
 
 
 def _box(text: str) -> Box:

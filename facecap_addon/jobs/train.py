@@ -67,7 +67,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     check_torch()
     yield Progress("open", 0, 1)
     training_set = open_set(settings.folder)
-    if not training_set.shots and not NETWORKS[settings.network].uses_stills:
+    if not training_set.shots and not NETWORKS[settings.network].uses_labelled_images:
         raise FacecapError("The training set has no shots yet.", "Add some with `facecap dataset`.")
     out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
     if out.suffix != ".facecap":
@@ -96,7 +96,8 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     use_threads(settings.threads)
     process_group = join_process_group()
     network = NETWORKS[settings.network]
-    landmarker = open_landmarker(threads=settings.threads) if network.uses_stills and settings.stills else None
+    with_images = network.uses_labelled_images and settings.labelled_images is not None
+    landmarker = open_landmarker(threads=settings.threads) if with_images else None
     folder = get_training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(
@@ -109,7 +110,7 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
 
 
 def _box_of(landmarker: Landmarker) -> FindBox:
-    """What finds the crop of a still."""
+    """What finds the crop of a labelled image."""
 
     def find(picture: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
         faces = landmarker.find_faces(picture)
@@ -124,9 +125,11 @@ def _box_of(landmarker: Landmarker) -> FindBox:
 
 def training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
     """Changes with the content of everything that is learned from: character, shots, their point caches and footage,
-    stills, and with the settings that change what is learned.
+    labelled images, and with the settings that change what is learned.
     """
-    facts: dict[str, Any] = {name: value for name, value in to_json(settings).items() if name not in _FREE}
+    # Under their first names, and so below: a training that an older version began goes on.
+    given = to_json(settings, former_names=True)
+    facts: dict[str, Any] = {name: value for name, value in given.items() if name not in _FREE}
     folder = training_set.folder
     files = [folder / "set.json", folder / "rig.npz"]
     for shot in training_set.shots:
@@ -135,11 +138,11 @@ def training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
             files.append(folder / "shots" / f"{shot.name}.vertices.npy")
         for side in (False, True) if shot.side_video else (False,):
             facts[f"footage of {shot.name}, {side}"] = footage_key(training_set, shot, side=side)
-    if settings.stills is not None:  # their folders say what they show
+    if settings.labelled_images is not None:  # their folders say what they show
         facts["names of stills"] = [
-            str(p.relative_to(settings.stills)) for p in find_labelled_images(settings.stills).paths
+            str(p.relative_to(settings.labelled_images)) for p in find_labelled_images(settings.labelled_images).paths
         ]
-        files += find_labelled_images(settings.stills).paths
+        files += find_labelled_images(settings.labelled_images).paths
     facts["format"] = FORMAT
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for path in files:

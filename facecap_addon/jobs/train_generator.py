@@ -78,7 +78,7 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
 
     found = yield from run_threaded("data", sequences)
-    kept_back = min(settings.held, len(found) - 2)
+    kept_back = min(settings.validation_subjects, len(found) - 2)
     if len(found) < 3:
         raise FacecapError(f"There are {len(found)} sequences; three are the least to learn from.", "Add more.")
     # Subjects are kept for validation, never parts of a sequence; the last ones, so that more data keeps the split.
@@ -166,7 +166,7 @@ def _train(
         "data": "authored by code" if settings.data is None else "the user's own",
         "sequences": len(train_sequences),
         "epochs": len(epochs) * passes,
-        "held_out": round(errors.get("held_out", float("nan")), 6) if errors else None,
+        "relative_error": round(errors.get("relative_error", float("nan")), 6) if errors else None,
     }
     model, difference = export_generator(task, settings.expression, facts)
     target = settings.out / f"{settings.expression}.onnx"
@@ -186,13 +186,17 @@ def _train(
         str(target),
     ]
     if errors:
-        lines.insert(1, f"Validation subjects: squared error 1/{1 / errors['held_out']:.0f} of predicting no motion.")
+        lines.insert(
+            1, f"Validation subjects: squared error 1/{1 / errors['relative_error']:.0f} of predicting no motion."
+        )
     return TrainGeneratorResult(target, picture, tuple(lines))
 
 
 def _key(settings: TrainGeneratorSettings, train_sequences: list[LandmarkSequence]) -> str:
     """Changes with everything that changes what is learned."""
-    facts = {name: value for name, value in to_json(settings).items() if name not in _FREE}
+    # Under their first names: a training that an older version began goes on.
+    given = to_json(settings, former_names=True)
+    facts = {name: value for name, value in given.items() if name not in _FREE}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for sequence in train_sequences:
         digest.update(np.ascontiguousarray(sequence.displacements).data)

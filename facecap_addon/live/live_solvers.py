@@ -101,7 +101,7 @@ class SolverMethod:
         focal_px: float | None,
         gate: FaceGate | None = None,
     ) -> None:
-        if solver.facts.kind != "weights" or solver.facts.cameras != 1 or solver.facts.steady is not None:
+        if solver.facts.kind != "weights" or solver.facts.cameras != 1 or solver.facts.aligned_eyes is not None:
             raise FacecapError(
                 f"The solver {solver.facts.name} gives no weights, which live capture needs.",
                 "Train one with --network dfcn: it is made for live capture.",

@@ -110,7 +110,7 @@ def minimise_in_chunks(
     def take_over(chunk: Rows, found: dict[str, NDArray[Any]]) -> None:
         state.put(chunk, DeepState(found["rotation"], found["translation"], found["weights"], found["jaw"]))
         energy[chunk], error[chunk] = found["energy"], found["error_mm"]
-        cache.occlusions.update(zip((int(row) for row in chunk), found["sky"], strict=True))
+        cache.occlusions.update(zip((int(row) for row in chunk), found["ambient_occlusion"], strict=True))
         waiting[np.isin(rows, chunk)] = False
 
     def report() -> None:
@@ -122,8 +122,8 @@ def minimise_in_chunks(
         chunks = [left[first : first + size] for first in range(0, len(left), size)]
         fresh = []
         for chunk in chunks:
-            known = context.store.load(_part_name(part, chunk))
-            if known is None or "sky" not in known or not np.array_equal(known["rows"], chunk):
+            known = _load_chunk(context.store, _part_name(part, chunk))
+            if known is None or not np.array_equal(known["rows"], chunk):
                 fresh.append(chunk)
             else:
                 take_over(chunk, known)
@@ -198,9 +198,17 @@ def _minimise_chunk(
         "jaw": now.jaw,
         "energy": compared.energy,
         "error_mm": error,
-        "sky": occlusions,
+        "ambient_occlusion": occlusions,
     }
     return found, (plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
+
+
+def _load_chunk(store: ChunkStore, name: str) -> dict[str, NDArray[Any]] | None:
+    """A finished chunk, or None where there is none, or one that knows no ambient occlusion."""
+    found = store.load(name)
+    if found is not None and "sky" in found:  # as older versions call it
+        found["ambient_occlusion"] = found.pop("sky")
+    return found if found is not None and "ambient_occlusion" in found else None
 
 
 def _part_name(part: Pass, chunk: Rows) -> str:

@@ -254,7 +254,7 @@ def save_response(path: Path, response: NetworkResponse) -> None:
             stream,
             rest=response.rest,
             deltas=response.deltas.astype(np.float16),
-            habits=response.error_modes.astype(np.float16),
+            error_modes=response.error_modes.astype(np.float16),
             error_m=response.error_m,
         )
 
@@ -263,7 +263,8 @@ def load_response(path: Path) -> NetworkResponse:
     """Read what `save_response` wrote. Raises FacecapError if the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            return NetworkResponse(*(data[name].astype(np.float32) for name in ("rest", "deltas", "habits", "error_m")))
+            modes = "error_modes" if "error_modes" in data else "habits"  # as older versions call them
+            return NetworkResponse(*(data[name].astype(np.float32) for name in ("rest", "deltas", modes, "error_m")))
     except UNREADABLE as error:
         raise FacecapError(
             f"The network's response to the character in {path.name} cannot be read ({error}).",

@@ -26,7 +26,8 @@ from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes
 
-FORMAT = 1
+FORMAT = 2
+"""1 calls `aligned_eyes` "steady"."""
 ENDING = ".facecap"
 KINDS = ("mesh", "weights")
 NETWORKS = ("mesh", "mesh.int8", "embedding", "embedding.int8", "sequence", "face", "face.int8")
@@ -45,7 +46,7 @@ class SolverFacts:
         mean, deviation: whitening of pictures in 0..1.
         channels: of the character it was trained on.  vertices: of that character.
         report: errors on validation shots and how it was trained, JSON-able.
-        steady: (3, 2) px of the picture, where right eye, left eye and nose are brought to before the network looks
+        aligned_eyes: (3, 2) px of the picture, where right eye, left eye and nose are brought before the network looks
             (Laine et al. appendix B), or None.
     """
 
@@ -59,7 +60,7 @@ class SolverFacts:
     channels: tuple[str, ...]
     vertices: int
     report: dict[str, Any]
-    steady: tuple[tuple[float, float], ...] | None = None
+    aligned_eyes: tuple[tuple[float, float], ...] | None = None
 
     @property
     def cameras(self) -> int:
@@ -170,7 +171,7 @@ def _read_members(archive: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
 
 
 def _read_facts(given: dict[str, Any]) -> SolverFacts:
-    if given["format"] != FORMAT or given["kind"] not in KINDS:
+    if given["format"] not in (1, FORMAT) or given["kind"] not in KINDS:
         raise FacecapError("The solver was made by another version of FaceCap.", "Export it again.")
     picture = PictureKind(**given["picture"])
     numbers = [float(given["mean"]), float(given["deviation"]), *map(float, given["crop"])]
@@ -191,11 +192,11 @@ def _read_facts(given: dict[str, Any]) -> SolverFacts:
         channels=tuple(str(c) for c in given["channels"]),
         vertices=int(given["vertices"]),
         report=dict(given["report"]),
-        steady=_read_aligned_face(given.get("steady")),
+        aligned_eyes=_read_aligned_eyes(given.get("steady" if given["format"] == 1 else "aligned_eyes")),
     )
 
 
-def _read_aligned_face(given: Any) -> tuple[tuple[float, float], ...] | None:
+def _read_aligned_eyes(given: Any) -> tuple[tuple[float, float], ...] | None:
     if given is None:
         return None
     points = np.asarray(given, np.float64)

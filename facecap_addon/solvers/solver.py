@@ -156,13 +156,13 @@ class TrainedSolver:
     ) -> NDArray[np.uint8]:
         """(C, H, W) uint8: what of a frame the network sees; arguments as `solve`."""
         front = cut(picture, self.facts.crop, self.facts.picture)
-        if self.facts.steady is not None:
+        if self.facts.aligned_eyes is not None:
             if face is None:
                 raise FacecapError("This solver needs landmarks to hold the picture still.", "Solve without --no-head.")
             size = (self.facts.picture.width, self.facts.picture.height)
             at = (np.asarray(face) - self.facts.crop[:2]) / self.facts.crop[2:] * size - 0.5
             front = align_eyes(
-                front[None], fit_eye_alignment(at[None].astype(np.float32), np.array(self.facts.steady))
+                front[None], fit_eye_alignment(at[None].astype(np.float32), np.array(self.facts.aligned_eyes))
             )[0]
         if self.facts.side_crop is None:
             return front

@@ -52,3 +52,21 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         bpy.ops.facecap.draw_set()
     with pytest.raises(RuntimeError, match="no training set yet"):
         bpy.ops.facecap.check_set()
+
+
+def test_what_older_files_call_otherwise_is_taken_over(tmp_path: Path) -> None:
+    learn = bpy.context.scene.facecap.learn
+    get = getattr(learn, "bl_system_properties_get", None)
+    saved = learn if get is None else get(do_create=True)
+    saved["halves"], saved["stills"] = 0, "//faces"  # as versions wrote them that had these properties
+    path = str(tmp_path / "old.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert bpy.context.scene.facecap.learn.cutmix
+    bpy.ops.wm.open_mainfile(filepath=path)
+    learn = bpy.context.scene.facecap.learn
+    assert not learn.cutmix and learn.labelled_images == "//faces"
+    learn.cutmix = True
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert bpy.context.scene.facecap.learn.cutmix  # the old value is gone

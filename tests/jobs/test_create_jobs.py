@@ -278,7 +278,7 @@ def test_a_generator_is_trained_by_command_and_used(models: Path, tmp_path: Path
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
     settings = TrainGeneratorSettings(
-        expression="anger", out=tmp_path / "mine", subjects=6, held=2, epochs=4, free_epochs=2
+        expression="anger", out=tmp_path / "mine", subjects=6, validation_subjects=2, epochs=4, free_epochs=2
     )
     facts = run("train-generator", settings)
     assert Path(str(facts["generator"])).is_file() and Path(str(facts["picture"])).is_file()
@@ -302,7 +302,7 @@ def test_a_generator_learns_from_takes(models: Path, tmp_path: Path) -> None:
         run("generate", GenerateSettings(expressions="happiness", out=tmp_path, seed=seed, blend=False))
         (tmp_path / f"happiness-{seed}.take.npz").rename(takes / f"{seed}.take.npz")
     settings = TrainGeneratorSettings(
-        expression="happiness", data=takes, out=tmp_path / "mine", held=1, epochs=2, free_epochs=0
+        expression="happiness", data=takes, out=tmp_path / "mine", validation_subjects=1, epochs=2, free_epochs=0
     )
     facts = run("train-generator", settings)
     assert any("over 3 sequences" in line for line in facts["lines"])  # type: ignore[attr-defined]

@@ -37,7 +37,7 @@ def drawn(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set of two short shots of the sample head, drawn by our own renderer."""
     folder = tmp_path_factory.mktemp("learn") / "set"
     run("dataset", DatasetSettings(folder=folder, draw_seconds=1.6))
-    run("dataset", DatasetSettings(folder=folder, draw_seconds=1.0, seed=1, use="held"))
+    run("dataset", DatasetSettings(folder=folder, draw_seconds=1.0, seed=1, use="validation"))
     return folder
 
 

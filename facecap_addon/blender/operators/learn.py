@@ -102,8 +102,8 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
         if not (folder / "set.json").is_file():
             raise FacecapError("There is no training set yet.", "Add takes to it first.")
         request: dict[str, Any] = values_of(settings_in(context).learn, TrainSettings) | {"folder": str(folder)}
-        if settings_in(context).learn.stills:
-            request["stills"] = bpy.path.abspath(settings_in(context).learn.stills)
+        if settings_in(context).learn.labelled_images:
+            request["labelled_images"] = bpy.path.abspath(settings_in(context).learn.labelled_images)
         return worker_job(context, "train", from_json(TrainSettings, request), settings_in(context).character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:

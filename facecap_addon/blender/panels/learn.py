@@ -33,8 +33,8 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         layout.operator("facecap.draw_set", icon="USER")
         column = layout.column()
         column.prop(learn, "network")
-        if NETWORKS[learn.network].uses_stills:
-            column.prop(learn, "stills")
+        if NETWORKS[learn.network].uses_labelled_images:
+            column.prop(learn, "labelled_images")
         column.prop(learn, "preset")
         draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
         draw_torch(layout, context)
@@ -52,7 +52,7 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
         learn = settings_in(context).learn
         draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()
-        for name in ("patience", "mirror", "halves", "affine", "stabilise", "compare", "int8", "precision", "device"):
+        for name in ("patience", "mirror", "cutmix", "affine", "stabilise", "compare", "int8", "precision", "device"):
             column.prop(learn, name)
         own = NETWORKS[learn.network].settings
         if "mining" in own:

@@ -9,7 +9,7 @@ from .declare import PATH_OPTIONS, BoolProperty, FloatProperty, FloatVectorPrope
 from .derive import annotations_of
 
 # A training's paths have their usual places; threads and checkpoints are the command line's.
-_NOT_DERIVED = ("folder", "out", "stills", "threads", "checkpoint_minutes", "tensorboard", "seed", "batch")
+_NOT_DERIVED = ("folder", "out", "labelled_images", "threads", "checkpoint_minutes", "tensorboard", "seed", "batch")
 
 
 @with_properties(annotations_of(TrainSettings, skip=_NOT_DERIVED))
@@ -24,7 +24,7 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
         subtype="DIR_PATH",
         options=PATH_OPTIONS,
     )
-    stills: str = StringProperty(
+    labelled_images: str = StringProperty(
         name="Labeled Images",
         description="Folder of images sorted by expression; if empty, expressions are found in the footage",
         subtype="DIR_PATH",

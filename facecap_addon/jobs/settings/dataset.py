@@ -20,7 +20,7 @@ class DatasetSettings:
         None, help="Point cache (.pc2, .mdd, or Alembic .abc) of the character that belongs to the video"
     )
     side_video: Path | None = setting(None, help="Footage of a second camera that stands to the side, in step with it")
-    stills: Path | None = setting(None, help="Folder of images sorted by expression")
+    labelled_images: Path | None = setting(None, help="Folder of images sorted by expression", former_name="stills")
     draw_seconds: float | None = setting(
         None,
         help="Render the character in varied expressions for this long, in shots of twelve seconds",
@@ -33,8 +33,9 @@ class DatasetSettings:
     name: str | None = setting(None, help="Name of the shot; if not given: the file's")
     use: str = setting(
         "auto",
-        help="train: learn from the shot; held: keep it back for validation; auto: let FaceCap choose",
-        choices=("auto", "train", "held"),
+        help="train: learn from the shot; validation: keep it back for that; auto: let FaceCap choose",
+        choices=("auto", "train", "validation"),
+        former_choices={"held": "validation"},
     )
     start: str | None = setting(None, help="First frame of the footage to use: a frame number (120) or a time (4.5s)")
     end: str | None = setting(None, help="Last frame of the footage to use, written like the start")

@@ -76,7 +76,9 @@ class TrainGeneratorSettings:
     source: str | None = setting(None, help="Character that the takes were solved on; if not given: the sample head")
     blender: Path | None = setting(None, help="Blender program to open a .blend character with")
     subjects: int = setting(101, help="Synthetic subjects", min=3, max=10_000)
-    held: int = setting(20, help="Subjects kept back for validation", min=0, max=5_000)
+    validation_subjects: int = setting(
+        20, help="Subjects kept back for validation", min=0, max=5_000, former_name="held"
+    )
     epochs: int = setting(10_000, help="How often to go through the sequences", min=1, max=1_000_000)
     free_epochs: int = setting(
         150, help="Then so many epochs of free runs, which keep the network from drifting; 0: as the paper", min=0

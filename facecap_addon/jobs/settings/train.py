@@ -50,7 +50,9 @@ class TrainSettings:
         max=100_000,
         label="Stop Early After",
     )
-    stills: Path | None = setting(None, help="meng: folder of images sorted by expression")
+    labelled_images: Path | None = setting(
+        None, help="meng: folder of images sorted by expression", former_name="stills"
+    )
     mining: str = setting(
         "semi-hard",
         help="meng: how the images to compare are chosen",
@@ -93,12 +95,13 @@ class TrainSettings:
     mirror: bool = setting(
         True, help="Also learn from mirrored pictures, if the character is symmetric", label="Mirror Pictures"
     )
-    halves: bool = setting(
+    cutmix: bool = setting(
         True,
         help="Also learn from brows and eyes of one frame over the mouth of another, where all keys have ARKit's names "
         "(laine, pointwise, vgg-lstm)",
         tooltip="Also learn from brows and eyes of one frame over the mouth of another",
         label="Mix Face Halves",
+        former_name="halves",
     )
     int8: bool = setting(
         False, help="Also store the network in 8 bits, and report how much accuracy that costs", label="Smaller File"

@@ -1,4 +1,4 @@
-"""Stills sorted into folders by what the face does, for the expression embedding.
+"""Images sorted into folders by what the face does, for the expression embedding.
 
 Two layouts are understood: LABEL/PICTURE, where a picture's name begins with the person's (anna_01.png); and
 FaceWarehouse's, PERSON/FOLDER/LABEL.png, where the same picture names come back in every person's folder.
@@ -34,12 +34,12 @@ class LabelledImages:
 
 
 def find_labelled_images(folder: Path) -> LabelledImages:
-    """Find the stills under a folder. Raises FacecapError if there are none, or only one class."""
+    """Find the images under a folder. Raises FacecapError if there are none, or only one class."""
     if not folder.is_dir():
         raise FacecapError(f"There is no folder {folder}.", "Check the path.")
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
     if not paths:
-        raise FacecapError(f"{folder} holds no pictures.", "Sort stills into one folder per expression.")
+        raise FacecapError(f"{folder} holds no pictures.", "Sort images into one folder per expression.")
     tops = [path.relative_to(folder).parts[0] for path in paths]
     if any(len(path.relative_to(folder).parts) < 2 for path in paths):
         raise FacecapError(f"{folder} holds pictures outside of folders.", "Sort them into one folder per expression.")
@@ -52,7 +52,7 @@ def find_labelled_images(folder: Path) -> LabelledImages:
     people, person = np.unique(persons, return_inverse=True)
     if len(classes) < 2:
         raise FacecapError(
-            f"All stills under {folder.name} show the same expression, {classes[0]}.",
+            f"All images under {folder.name} show the same expression, {classes[0]}.",
             "An embedding learns what tells expressions apart: add folders of others.",
         )
     return LabelledImages(
@@ -64,8 +64,8 @@ def find_labelled_images(folder: Path) -> LabelledImages:
     )
 
 
-def select_validation_images(stills: LabelledImages, share: float = 0.15) -> NDArray[np.bool_]:
-    """(S,) which stills are for validation: those of the last persons, at least one where there are two or more."""
-    count = len(stills.persons)
+def select_validation_images(images: LabelledImages, share: float = 0.15) -> NDArray[np.bool_]:
+    """(S,) which images are for validation: those of the last persons, at least one where there are two or more."""
+    count = len(images.persons)
     validation = 0 if count < 2 else max(1, round(share * count))
-    return stills.person >= count - validation
+    return images.person >= count - validation

@@ -28,7 +28,8 @@ from ...footage.footage import Footage, open_footage
 from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from ...solvers.crop import Box
 
-FORMAT = 1
+FORMAT = 2
+"""1 calls shots for validation "held"."""
 VALIDATION_SHARE = 0.15
 """Of the frames, at least: what is kept for validation, where nobody says which shots."""
 _LONGEST_NAME = 64
@@ -43,7 +44,7 @@ class ShotFacts:
         name: of letters, digits, dots, dashes.  video: footage, absolute or relative to the set.
         start, end, fps: as for a solve.  frames: how many rows it has.
         side_video: footage of a second camera, seen at the same rows, or None.
-        use: "train", "held" or "auto".  has_vertices: whether its target is a point cache.
+        use: "train", "validation" or "auto".  has_vertices: whether its target is a point cache.
         source: where the target comes from, for people.
     """
 
@@ -151,7 +152,7 @@ class TrainingSet:
 
         At least one shot is left to learn from.
         """
-        named = {s.name for s in self.shots if s.use == "held"}
+        named = {s.name for s in self.shots if s.use == "validation"}
         free = [s for s in self.shots if s.use == "auto"]
         wanted = VALIDATION_SHARE * sum(s.frames for s in self.shots)
         found = sum(s.frames for s in self.shots if s.name in named)
@@ -169,7 +170,7 @@ def open_set(folder: Path) -> TrainingSet:
     path = folder / "set.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts["format"] != FORMAT:
+        if facts["format"] not in (1, FORMAT):
             raise FacecapError(f"{folder.name} was made by another version of FaceCap.", "Make it again.")
         shots = tuple(_checked_shot(one) for one in facts["shots"])
         crop, side = _checked_box(facts["crop"]), _checked_box(facts["side_crop"])
@@ -267,7 +268,9 @@ def _check(training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices:
 
 def _checked_shot(facts: Mapping[str, Any]) -> ShotFacts:
     shot = ShotFacts(**facts)
-    if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "held", "auto"):
+    if shot.use == "held":  # of format 1
+        shot = replace(shot, use="validation")
+    if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "validation", "auto"):
         raise ValueError(f"bad shot {shot.name!r}")
     return replace(shot, frames=int(shot.frames))
 

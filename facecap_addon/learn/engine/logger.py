@@ -34,7 +34,7 @@ class TrainingLogger:
         if self._event_writer is not None:
             last = epochs[-1]
             self._event_writer.add_scalar("loss", last.loss, last.epoch)
-            for name, value in last.judged.items():
+            for name, value in last.validation.items():
                 self._event_writer.add_scalar(name, value, last.epoch)
             self._event_writer.flush()
         parts = [draw_loss_curves(epochs, self._title)]
@@ -53,8 +53,8 @@ class TrainingLogger:
 def draw_loss_curves(epochs: list[Epoch], title: str) -> NDArray[np.uint8]:
     """(H, W, 3) uint8: the loss, and below it each validation error, as they have units of their own."""
     parts = [draw_curves({"loss": [e.loss for e in epochs]}, title, height=_LOSS_PX)]
-    for name in epochs[-1].judged if epochs else ():
-        values = [e.judged.get(name, np.nan) for e in epochs]
+    for name in epochs[-1].validation if epochs else ():
+        values = [e.validation.get(name, np.nan) for e in epochs]
         parts.append(draw_curves({name: values}, f"validation: {name.replace('_', ' ')}", height=_LOSS_PX))
     return stack_pictures(parts)
 

@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from .distributed import ProcessGroup
 from .schedule import BETA2, Schedule, augmentation_at, beta1_at, rate_at
 
 _PREFETCHED = 3
+_FORMER_ERRORS = {"held_out": "relative_error"}
 
 
 class Task(Protocol):
@@ -84,9 +85,16 @@ class Epoch:
 
     epoch: int
     loss: float
-    judged: dict[str, float]
+    validation: dict[str, float]
     waiting: float
     seconds: float
+
+
+def read_epoch(facts: Mapping[str, Any]) -> Epoch:
+    """An epoch of a checkpoint or a log; older ones call validation "judged", and a generator's error "held_out"."""
+    given: dict[str, float] = facts["judged"] if "judged" in facts else facts["validation"]
+    errors = {_FORMER_ERRORS.get(name, name): value for name, value in given.items()}
+    return Epoch(facts["epoch"], facts["loss"], errors, facts["waiting"], facts["seconds"])
 
 
 OnStep = Callable[[int, int, list[Epoch]], None]
@@ -124,7 +132,7 @@ def train(
     first_epoch, first_step = 0, 0
     facts = _resume(checkpoint, network, optimizer, key)
     if facts is not None:
-        epochs = [Epoch(**one) for one in facts["epochs"]]
+        epochs = [read_epoch(one) for one in facts["epochs"]]
         first_epoch, first_step = int(facts["epoch"]), int(facts["step"])
     model = process_group.wrap(network)
     steps = max(1, int(np.ceil(task.items / options.batch)))
@@ -172,12 +180,12 @@ def train(
             batches.close()
         network.eval()
         with torch.no_grad():  # in 32 bits, as the network will be used
-            judged = task.evaluate() if process_group.is_main else {}
+            errors = task.evaluate() if process_group.is_main else {}
         seconds = time.monotonic() - began
-        epochs.append(Epoch(epoch, float(np.mean(losses)), judged, waited / max(seconds, 1e-9), seconds))
+        epochs.append(Epoch(epoch, float(np.mean(losses)), errors, waited / max(seconds, 1e-9), seconds))
         losses.clear()
         if process_group.is_main and _is_best(epochs, task.monitor):
-            save_checkpoint(best, network, optimizer, {"key": key, "epoch": epoch, "judged": judged})
+            save_checkpoint(best, network, optimizer, {"key": key, "epoch": epoch, "validation": errors})
         save(epoch + 1, 0)
         saved = time.monotonic()
         if process_group.is_main:
@@ -186,7 +194,7 @@ def train(
             options.patience > 0 and _epochs_without_improvement(epochs, task.monitor) >= options.patience
         ):
             break
-    if best.is_file() and process_group.is_main and epochs and epochs[-1].judged:
+    if best.is_file() and process_group.is_main and epochs and epochs[-1].validation:
         load_checkpoint(best, network, None)
     network.eval()
     return epochs
@@ -253,12 +261,12 @@ def _seed_step(seed: int, epoch: int, step: int, rank: int) -> torch.Generator:
 
 
 def _is_best(epochs: list[Epoch], name: str) -> bool:
-    values = [e.judged[name] for e in epochs if name in e.judged]
-    return bool(values) and name in epochs[-1].judged and values[-1] <= min(values)
+    values = [e.validation[name] for e in epochs if name in e.validation]
+    return bool(values) and name in epochs[-1].validation and values[-1] <= min(values)
 
 
 def _epochs_without_improvement(epochs: list[Epoch], name: str) -> int:
-    values = [e.judged.get(name, np.inf) for e in epochs]
+    values = [e.validation.get(name, np.inf) for e in epochs]
     return len(values) - 1 - int(np.argmin(values)) if values else 0
 
 

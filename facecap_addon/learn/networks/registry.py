@@ -34,7 +34,7 @@ class Network:
         name: as it is typed.  label, summary: what it gives, in the panel.
         trainer: module, relative to this folder, and name of its `Train`.
         colour, square: the picture it sees; else grey, and upright.
-        uses_stills: whether it learns from stills sorted by expression, too; then it needs no footage.
+        uses_stills: whether it learns from images sorted by expression, too; then it needs no footage.
         settings: those that concern no other network.
     """
 
@@ -44,7 +44,7 @@ class Network:
     trainer: tuple[str, str]
     colour: bool = False
     square: bool = False
-    uses_stills: bool = False
+    uses_labelled_images: bool = False
     settings: tuple[str, ...] = ()
 
     @property
@@ -63,7 +63,7 @@ NETWORKS: dict[str, Network] = {
         Network("pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES, colour=True),
         Network(
             "meng", "Shape Keys", "Shape keys over time, from expressions learned first", _SEQUENCES,
-            colour=True, square=True, uses_stills=True, settings=("stills", "mining"),
+            colour=True, square=True, uses_labelled_images=True, settings=("labelled_images", "mining"),
         ),
         Network("vgg-lstm", "Shape Keys, Simple", "Shape keys over time, all learned at once", _SEQUENCES, colour=True),
         Network(

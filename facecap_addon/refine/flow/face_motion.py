@@ -41,10 +41,12 @@ def measure_face_motion(
         # Where surface points lie changes from pass to pass, and with it what the flow says at them.
         name = f"flow-{int(rows[0]):07d}-{_places_key(state.part(rows))}"
         found = store.load(name)
-        if found is None or not np.array_equal(found["rows"], rows) or found["trust"].shape[1] != count:
+        if found is not None and "trust" in found:  # as older versions call it
+            found["confidence"] = found.pop("trust")
+        if found is None or not np.array_equal(found["rows"], rows) or found["confidence"].shape[1] != count:
             found = _measure_part(viewed, footage, state, rows, lambda n, first=first: on_frame and on_frame(first + n))
             store.save(name, found)
-        out.displacement[rows], out.confidence[rows] = found["displacement"], found["trust"]
+        out.displacement[rows], out.confidence[rows] = found["displacement"], found["confidence"]
     return out
 
 
@@ -66,4 +68,4 @@ def _measure_part(
         places, _ = viewed.project(one)
         displacement[n], comes_back = footage.pair(row, row + 1, places[0]).at(places[0])
         confidence[n] = flow_confidence(comes_back, viewed.find_visible(one))
-    return {"rows": rows, "displacement": displacement, "trust": confidence}
+    return {"rows": rows, "displacement": displacement, "confidence": confidence}

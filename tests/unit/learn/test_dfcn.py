@@ -139,7 +139,7 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingSet, np.nd
             wrong.append(spoil)
         face = np.tile(np.float32([[0.4, 0.4], [0.6, 0.4], [0.5, 0.6]]), (frames, 1, 1))
         box = np.tile(np.float32([0.1, 0.1, 0.9, 0.9]), (frames, 1))
-        shot = ShotFacts(name, f"{name}.mp4", None, None, None, frames, use="held" if number == 2 else "train")
+        shot = ShotFacts(name, f"{name}.mp4", None, None, None, frames, use="validation" if number == 2 else "train")
         rows = ShotRows(np.arange(frames), time_s, weights.astype(np.float32), face, box, points)
         made = add_shot(made, shot, rows)
     return made, np.concatenate(wrong)

@@ -60,15 +60,15 @@ def test_a_training_on_other_data_is_another_training(training_set: TrainingSet,
     changed(lambda: add_shot(training_set, training_set.shots[0], rows(FRAMES), cache))
     changed(lambda: save_rig(training_set.folder / "rig.npz", replace(training_set.rig, neutral=rig().neutral + 1)))
     changed(lambda: clip(tmp_path / "a.mp4", 5))
-    stills = tmp_path / "stills"
+    images = tmp_path / "stills"
     for name in ("calm", "glad"):
-        (stills / name).mkdir(parents=True)
-        cv2.imwrite(str(stills / name / "p_1.png"), np.zeros((8, 8, 3), np.uint8))
-    first = key(training_set, stills=stills)
-    cv2.imwrite(str(stills / "calm" / "p_1.png"), np.full((8, 8, 3), 9, np.uint8))
-    second = key(training_set, stills=stills)
-    (stills / "glad").rename(stills / "sad")
-    assert len({first, second, key(training_set, stills=stills)}) == 3
+        (images / name).mkdir(parents=True)
+        cv2.imwrite(str(images / name / "p_1.png"), np.zeros((8, 8, 3), np.uint8))
+    first = key(training_set, labelled_images=images)
+    cv2.imwrite(str(images / "calm" / "p_1.png"), np.full((8, 8, 3), 9, np.uint8))
+    second = key(training_set, labelled_images=images)
+    (images / "glad").rename(images / "sad")
+    assert len({first, second, key(training_set, labelled_images=images)}) == 3
 
 
 def test_pictures_of_replaced_footage_are_cut_anew(training_set: TrainingSet, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def training_set(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
         )
         face = np.tile(np.float32([[0.4, 0.4], [0.6, 0.4], [0.5, 0.6]]), (frames, 1, 1))
         box = np.tile(np.float32([0.1, 0.1, 0.9, 0.9]), (frames, 1))
-        shot = ShotFacts(name, f"{name}.mp4", None, None, None, frames, use="held" if number == 2 else "train")
+        shot = ShotFacts(name, f"{name}.mp4", None, None, None, frames, use="validation" if number == 2 else "train")
         made = add_shot(made, shot, ShotRows(np.arange(frames), time_s, weights, face, box))
     return made
 
@@ -73,7 +73,7 @@ def settings(**changes: Any) -> SimpleNamespace:
     facts: dict[str, Any] = {
         "network": "laine", "preset": "preview", "seed": 3, "affine": False, "stabilise": False, "epochs": None,
         "batch": None, "patience": 0, "precision": "fp32", "checkpoint_minutes": 60.0, "tensorboard": False,
-        "int8": False, "stills": None, "mining": "semi-hard", "mirror": True, "halves": True,
+        "int8": False, "labelled_images": None, "mining": "semi-hard", "mirror": True, "cutmix": True,
     }  # fmt: skip
     return SimpleNamespace(**(facts | changes))
 
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     assert path.read_bytes() == before
 
 
-def test_training_stops_early_when_held_out_shots_get_no_better(training_set: TrainingSet, tmp_path: Path) -> None:
+def test_training_stops_early_when_validation_shots_get_no_better(training_set: TrainingSet, tmp_path: Path) -> None:
     plan = plan_mesh(training_set, "laine", PRESET, nothing)
     for parameter in plan.task.network.parameters():
         parameter.requires_grad_(False)
@@ -191,7 +191,7 @@ def test_sequences_are_learned_and_solved_frame_by_frame(
     bundle = load_bundle(out)
     assert bundle.facts.kind == "weights"
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert log[-1]["judged"]["rmse_mm"] < 0.8 * log[0]["judged"]["rmse_mm"]
+    assert log[-1]["validation"]["rmse_mm"] < 0.8 * log[0]["validation"]["rmse_mm"]
     # One frame after the other, the state kept, is what torch makes of the whole shot.
     solver = TrainedSolver(bundle)
     first = solver.solve(picture(np.array([0.5, 0.5])))

@@ -65,10 +65,10 @@ def test_a_set_is_read_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.rows_of(found.shots[0]).weights, rows(100).weights)
 
 
-def test_whole_shots_are_held_out_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
+def test_whole_shots_are_for_validation_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
     made = filled(tmp_path)
     assert made.choose_validation_shots() == {"s2", "s3"}  # 40 frames alone are too few of 340
-    named = replace(made, shots=tuple(replace(s, use="held" if s.name == "s0" else "auto") for s in made.shots))
+    named = replace(made, shots=tuple(replace(s, use="validation" if s.name == "s0" else "auto") for s in made.shots))
     assert named.choose_validation_shots() == {"s0"}
     assert replace(made, shots=made.shots[:1]).choose_validation_shots() == frozenset()
 
@@ -178,7 +178,7 @@ def test_a_crop_shows_its_part_of_the_picture() -> None:
     assert (beyond == 77).all()
 
 
-def test_stills_are_found_in_both_layouts(tmp_path: Path) -> None:
+def test_labelled_images_are_found_in_both_layouts(tmp_path: Path) -> None:
     def touch(*parts: str) -> None:
         path = tmp_path.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)

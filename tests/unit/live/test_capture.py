@@ -358,7 +358,7 @@ class Look:
     facts = SimpleNamespace(
         kind="weights",
         cameras=1,
-        steady=None,
+        aligned_eyes=None,
         name="look",
         channels=("jawOpen", "eyeLookOutLeft", "eyeLookInRight", "eyeLookDownLeft", "eyeLookDownRight"),
     )

@@ -183,9 +183,9 @@ def test_solvers(tmp_path: Path) -> None:
     arrays = io.BytesIO()
     np.savez_compressed(arrays, moving=np.arange(3, dtype=np.int32), neutral=np.zeros((4, 3), np.float32))
     facts = (
-        '{"format": 1, "name": "a", "kind": "mesh", "crop": [0, 0, 1, 1], "side_crop": null, "picture": {"height": 8, '
+        '{"format": 2, "name": "a", "kind": "mesh", "crop": [0, 0, 1, 1], "side_crop": null, "picture": {"height": 8, '
         '"width": 8, "colour": false}, "mean": 0.5, "deviation": 0.2, "channels": ["jawOpen"], "vertices": 4, '
-        '"report": {}, "steady": [[1, 2], [3, 4], [5, 6]]}'
+        '"report": {}, "aligned_eyes": [[1, 2], [3, 4], [5, 6]]}'
     )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("solver.json", facts)

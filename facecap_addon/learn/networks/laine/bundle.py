@@ -116,7 +116,7 @@ def mesh_bundle(
         training_set.rig.channels,
         training_set.rig.vertex_count,
         {**report, "parity_mm": difference * 1000, "explained": plan.basis.explained},
-        steady=tuple((float(x), float(y)) for x, y in task.place) if isinstance(task, DenseTask) else None,
+        aligned_eyes=tuple((float(x), float(y)) for x, y in task.place) if isinstance(task, DenseTask) else None,
     )
     networks = {"mesh": model}
     if int8:

@@ -14,7 +14,7 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
     plan = plan_mesh(
         training_set, settings.network, preset, run.on_progress,
         seed=settings.seed, affine=settings.affine, stabilise=settings.stabilise,
-        mirror=settings.mirror, cutmix=settings.halves, device=run.device,
+        mirror=settings.mirror, cutmix=settings.cutmix, device=run.device,
     )  # fmt: skip
     task = plan.task
     lines = [f"{len(plan.basis.components)} components explain {plan.basis.explained:.2%} of what moves."]

@@ -1,4 +1,4 @@
-"""The expression embedding of Meng and Wen 2019, section 3.1: stills of the same expression near each other."""
+"""The expression embedding of Meng and Wen 2019, section 3.1: images of the same expression near each other."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class LabelledBatch(NamedTuple):
 
 @dataclass
 class EmbeddingTask:
-    """Triplets of stills, evaluated by how far classes lie apart for persons kept for validation.
+    """Triplets of images, evaluated by how far classes lie apart for persons kept for validation.
 
     An item is an anchor; the rest of its batch is drawn so that classes come back.
 
     Attributes:
         network: whitened pictures to unit vectors.  pictures: (S, C, H, W) uint8.  labels: (S,) index into `classes`.
-        is_validation: (S,) bool, stills that are only evaluated on.
+        is_validation: (S,) bool, images that are only evaluated on.
         mining: "semi-hard" or "random" (the paper's).
     """
 
@@ -66,7 +66,7 @@ class EmbeddingTask:
         labels = self.labels[self._train_rows]
         if len(np.unique(labels)) < 2 or np.bincount(labels).max() < 2:
             raise FacecapError(
-                "There are too few stills: a triplet needs two of one expression and one of another.", "Add stills."
+                "There are too few images: a triplet needs two of one expression and one of another.", "Add some."
             )
 
     @property
@@ -97,7 +97,7 @@ class EmbeddingTask:
         return triplet_loss(found[a], found[p], found[n], MARGIN)
 
     def embeddings(self, rows: Rows) -> NDArray[np.float32]:
-        """(B, 128) of stills."""
+        """(B, 128) of images."""
         return embed(self.network, self.whitening, lambda part: self.pictures[part], rows, self.device)
 
     def evaluate(self) -> dict[str, float]:
@@ -133,7 +133,7 @@ def distances(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tup
 
 
 def distance_matrix(embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """(C, C) mean distance between stills of two classes, of different stills on the diagonal (figures 6 and 19)."""
+    """(C, C) mean distance between images of two classes, of different images on the diagonal (figures 6 and 19)."""
     apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
     out = np.full((classes, classes), np.nan)
     for a in range(classes):
@@ -165,9 +165,9 @@ def distance_picture(
 
 
 def crop_labelled_images(
-    stills: LabelledImages, kind: PictureKind, find_box: FindBox
+    images: LabelledImages, kind: PictureKind, find_box: FindBox
 ) -> tuple[NDArray[np.uint8], LabelledImages, list[str]]:
-    """Pictures of stills, the face cut out of each; those without a face are left out and named.
+    """Pictures of labelled images, the face cut out of each; those without a face are left out and named.
 
     Args:
         find_box: crop of an RGB picture in its parts, or None if it shows no face.
@@ -175,7 +175,7 @@ def crop_labelled_images(
     found: list[NDArray[np.uint8]] = []
     kept: list[int] = []
     notes: list[str] = []
-    for i, path in enumerate(stills.paths):
+    for i, path in enumerate(images.paths):
         picture = read_image(path)
         box = None if picture is None else find_box(picture)
         if picture is None or box is None:
@@ -184,10 +184,10 @@ def crop_labelled_images(
         found.append(cut(picture, box, kind))
         kept.append(i)
     if not found:
-        raise FacecapError("None of the stills shows a face.", "Look at the folder.")
+        raise FacecapError("None of the images shows a face.", "Look at the folder.")
     rows = np.array(kept)
     some = replace(
-        stills, paths=tuple(stills.paths[i] for i in kept), label=stills.label[rows], person=stills.person[rows]
+        images, paths=tuple(images.paths[i] for i in kept), label=images.label[rows], person=images.person[rows]
     )
     return np.stack(found), some, notes
 

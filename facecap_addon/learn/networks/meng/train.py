@@ -29,7 +29,7 @@ from .lstm import HIDDEN, WeightLstm
 from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
 
 CLASSES = 23
-"""Expressions that the paper tells apart; so many are found in the footage where there are no stills."""
+"""Expressions that the paper tells apart; so many are found in the footage where there are no labelled images."""
 _PER_CLASS = 60
 _INT8_EVALUATED_FRAMES = 600
 
@@ -72,7 +72,7 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         task = JointTask(
             network, train_frames, validation_frames, targets, training_set.rig, run.device,
             whitening=whitening, limits=fit_augmentation(train_frames.face),
-            cutmix=make_cutmix(training_set.rig.channels, train_frames) if run.settings.halves else None,
+            cutmix=make_cutmix(training_set.rig.channels, train_frames) if run.settings.cutmix else None,
         )  # fmt: skip
         options = replace(options, batch=max(1, options.batch // 10))
         embedding, lstm = _Embedding(network), network.sequence
@@ -154,25 +154,25 @@ def _trained_embedding(
     validation_frames: Frames | None,
     whitening: Whitening,
 ) -> tuple[FaceNet, list[str]]:
-    """The embedding network, trained on stills, or on the footage's own expressions."""
+    """The embedding network, trained on labelled images, or on the footage's own expressions."""
     settings = run.settings
     network = FaceNet(preset.width, preset.picture.height)
     lines: list[str] = []
-    if settings.stills is not None:
+    if settings.labelled_images is not None:
         assert run.find_box is not None
-        pictures, stills, lines = crop_labelled_images(
-            find_labelled_images(settings.stills), preset.picture, run.find_box
+        pictures, images, lines = crop_labelled_images(
+            find_labelled_images(settings.labelled_images), preset.picture, run.find_box
         )
-        labels, classes, apart = stills.label, stills.classes, select_validation_images(stills)
+        labels, classes, apart = images.label, images.classes, select_validation_images(images)
     else:
         pictures, labels, classes, apart = expressions_in(train_frames, validation_frames, settings.seed)
-        lines = [f"Without stills, {len(classes)} expressions were found in the footage itself."]
+        lines = [f"Without labelled images, {len(classes)} expressions were found in the footage itself."]
     task = EmbeddingTask(
         network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
     )
     options = replace(run.make_options(preset.embedding_batch), batch=preset.embedding_batch)
     epochs = run.train(task, preset.embedding_schedule, options, "embed", "embed", within="embedding", key="embed")
-    if epochs and "between" in epochs[-1].judged:
+    if epochs and "between" in epochs[-1].validation:
         errors = task.evaluate()
         ratio = errors["between"] / max(errors["within"], 1e-9)
         lines.append(f"Expressions lie {ratio:.1f} times as far from each other as pictures of one (validation).")

@@ -44,7 +44,7 @@ def another_person(mesh: RenderMesh, random: np.random.Generator) -> RenderMesh:
     return replace(mesh, neutral=torch.from_numpy(moved.astype(np.float32)))
 
 
-def draw_stills(folder: Path, persons: int = 14, each: int = 1, seed: int = 0) -> Path:
+def draw_labelled_images(folder: Path, persons: int = 14, each: int = 1, seed: int = 0) -> Path:
     """PERSON/TrainingPose/EXPRESSION.png; made once."""
     if (folder / "done").is_file():
         return folder
