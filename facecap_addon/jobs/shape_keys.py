@@ -16,7 +16,7 @@ from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..reports.shape_key_sheet import key_sheet
 from ..retarget.close_contacts import close_lids_and_lips
-from ..retarget.transfer_keys import symmetrise, transfer_shape_keys
+from ..retarget.shape_transfer.transfer_keys import symmetrise, transfer_shape_keys
 from ..rig.blendshapes import BlendshapeRig, save_rig
 from ..rig.channels import arkit_name
 from ..rig.embedding import find_embedding

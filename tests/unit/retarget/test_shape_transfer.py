@@ -10,7 +10,7 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.retarget.close_contacts import close_lids_and_lips
-from facecap_addon.retarget.transfer_keys import symmetrise, transfer_shape_keys
+from facecap_addon.retarget.shape_transfer.transfer_keys import symmetrise, transfer_shape_keys
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.surface import points_on
@@ -71,7 +71,7 @@ def test_the_neutral_and_the_back_of_the_head_stay(carried: tuple[BlendshapeRig,
 
 
 def test_eyes_keep_their_shape(carried: tuple[BlendshapeRig, LandmarkEmbedding]) -> None:
-    from facecap_addon.retarget.correspondence import read_head
+    from facecap_addon.retarget.shape_transfer.correspondence import read_head
 
     source = some_keys(("eyeLookOutLeft",))
     vertices = source.neutral @ STRETCH.T

@@ -15,7 +15,7 @@ from facecap_addon.geometry.quaternions import FRONT
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.retarget.transfer_keys import transfer_shape_keys
+from facecap_addon.retarget.shape_transfer.transfer_keys import transfer_shape_keys
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_embedding
 from facecap_addon.rig.network_response import face_mesh

@@ -10,15 +10,15 @@ from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
-from ..arrays import F64, Rows
-from ..geometry.weld import welded
-from ..landmarks.layout import layout_of
-from ..rig.embedding import LandmarkEmbedding
-from ..rig.surface import loose_parts, nearest_barycentric, points_on
-from .geodesic import measure_distance, weld_skin
-from .lip_lid_coordinates import lip_lid_coordinates
-from .loose_parts import Parts, take_apart
-from .rbf import fit_rbf, measure_influence, merge_points
+from ...arrays import F64, Rows
+from ...geometry.weld import welded
+from ...landmarks.layout import layout_of
+from ...rig.embedding import LandmarkEmbedding
+from ...rig.surface import loose_parts, nearest_barycentric, points_on
+from ..geodesic import measure_distance, weld_skin
+from ..lip_lid_coordinates import lip_lid_coordinates
+from ..loose_parts import Parts, take_apart
+from ..rbf import fit_rbf, measure_influence, merge_points
 
 _CANDIDATES = 12
 _STIFFNESS = (300.0, 80.0, 20.0, 8.0)

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
-from ..errors import FacecapError
-from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name, mirror_name
-from ..rig.embedding import LandmarkEmbedding
-from ..rig.symmetry import mirror_plane
+from ...errors import FacecapError
+from ...rig.blendshapes import BlendshapeRig
+from ...rig.channels import arkit_name, mirror_name
+from ...rig.embedding import LandmarkEmbedding
+from ...rig.symmetry import mirror_plane
 from .correspondence import read_head
-from .transfer import plan_transfer, transfer_keys
+from .deformation_transfer import plan_transfer, transfer_keys
 
 OnKey = Callable[[int, int], None]
 

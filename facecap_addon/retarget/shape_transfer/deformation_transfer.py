@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
-from ..arrays import F32, F64
-from ..geometry.weld import welded
-from ..rig.blendshapes import BlendshapeRig
-from ..rig.surface import points_on
+from ...arrays import F32, F64
+from ...geometry.weld import welded
+from ...rig.blendshapes import BlendshapeRig
+from ...rig.surface import points_on
+from ..loose_parts import RigidPart
+from ..rigid_alignment import fit_rigid_motion
 from .correspondence import Head, Twins, draw_onto, find_twins, triangle_normals, vertex_normals
-from .loose_parts import RigidPart
-from .rigid_alignment import fit_rigid_motion
 
 _HOLD = 0.1
 """How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""

@@ -1,0 +1,1 @@
+"""Shape keys of one head on another: what corresponds, and how its triangles deform."""
