@@ -37,7 +37,7 @@ from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
 from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork
 from facecap_addon.learn.networks.meng.facenet import FaceNet
 from facecap_addon.solvers.bundle import load_bundle
-from facecap_addon.solvers.probes import make_whitening_table, open_network, run_on_pictures
+from facecap_addon.solvers.probes import open_network, run_on_pictures
 
 F32 = NDArray[np.float32]
 RESULTS = Path(__file__).resolve().parent / "results" / "eight_bits.txt"
@@ -134,7 +134,7 @@ def untrained() -> Iterator[Case]:
 def trained(path: Path, folder: Path) -> Case:
     """A solver's 32-bit network and its training set's pictures."""
     bundle, training_set = load_bundle(path), open_set(folder)
-    table = make_whitening_table(bundle.facts.mean, bundle.facts.deviation)
+    table = bundle.facts.whitening.make_table()
     model = bundle.networks["mesh" if bundle.facts.kind == "mesh" else "face"]
     seen, truth = [], np.zeros(0, np.float32)
     validation = training_set.choose_validation_shots()

@@ -19,8 +19,8 @@ from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.learn.data.frames import read_shot_frames
-from facecap_addon.learn.data.synthetic_footage import make_scene_look, project_landmarks, render_footage
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
+from facecap_addon.learn.synthetic.footage import make_scene_look, project_landmarks, render_footage
 from facecap_addon.refine.render_mesh import build_render_mesh
 from facecap_addon.rig.embedding import load_embedding
 from facecap_addon.solvers.bundle import load_bundle

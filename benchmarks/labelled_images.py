@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.ground_truth import embedding_of
 from benchmarks.sample_head import sample_rig
 from facecap_addon.fit.energies.expression_prior import poses_for_response
-from facecap_addon.learn.data.synthetic_footage import make_scene_look, render_footage
 from facecap_addon.learn.networks.meng.train import CLASSES
+from facecap_addon.learn.synthetic.footage import make_scene_look, render_footage
 from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 
 VARIED = 0.12

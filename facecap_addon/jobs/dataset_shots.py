@@ -19,8 +19,8 @@ from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.upright import stand_upright
 from ..learn.data.cache_targets import check_likeness, find_sample_times, to_scene_axes
 from ..learn.data.resample import find_nearest_rows, resample_targets
-from ..learn.data.synthetic_motion import make_head_curves, make_shot_curves
 from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, find_free_name
+from ..learn.synthetic.motion import make_head_curves, make_shot_curves
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..solvers.face_keypoints import extract_face_keypoints, extract_ibug_points
@@ -182,7 +182,7 @@ def _draw(
     on_frame: Callable[[int], None],
 ) -> ShotRows:
     # Here, after check_torch: what needs PyTorch.
-    from ..learn.data.synthetic_footage import make_scene_look, project_landmarks, render_footage
+    from ..learn.synthetic.footage import make_scene_look, project_landmarks, render_footage
     from ..refine.render_mesh import build_render_mesh
     from ..render.device import use_threads
 

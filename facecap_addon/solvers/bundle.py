@@ -25,6 +25,7 @@ from .crop import Box, PictureKind
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes
+from .whitening import Whitening
 
 FORMAT = 2
 """1 calls `aligned_eyes` "steady"."""
@@ -65,6 +66,10 @@ class SolverFacts:
     @property
     def cameras(self) -> int:
         return 1 if self.side_crop is None else 2
+
+    @property
+    def whitening(self) -> Whitening:
+        return Whitening(self.mean, self.deviation)
 
 
 @dataclass(frozen=True)

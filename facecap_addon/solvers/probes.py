@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F32, U8
 from ..landmarks.probes import ALLOWED, measure_difference
+from .whitening import Whitening
 
 FORMAT, COUNT = 1, 3
 INT8_SUFFIX = ".int8"
@@ -41,13 +42,8 @@ def pick_probe_rows(count: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(COUNT, count)).astype(np.intp))
 
 
-def make_whitening_table(mean: float, deviation: float) -> F32:
-    """(256,) float32: what bytes become before a network sees them."""
-    return ((np.arange(256) / 255 - mean) / deviation).astype(np.float32)
-
-
 def make_solver_probes(networks: Mapping[str, bytes], pictures: U8, table: F32) -> SolverProbes:
-    """The probes of networks by name; pictures (P, C, H, W) uint8, table of `make_whitening_table`."""
+    """The probes of networks by name; pictures (P, C, H, W) uint8, table of `Whitening`."""
     answers: dict[str, F32] = {}
     for name, model in networks.items():
         if name != "sequence":
@@ -105,14 +101,14 @@ def int8_answers_agree(found: F32, exact: F32, plain: F32) -> bool:
     return off <= max(lost, ALLOWED * float(np.abs(plain).max()))
 
 
-def draw_test_pictures(shape: tuple[int, int, int], mean: float, deviation: float) -> U8:
+def draw_test_pictures(shape: tuple[int, int, int], whitening: Whitening) -> U8:
     """(2, C, H, W) uint8: waves as bright and as varied as footage is, for solvers that carry no probes.
 
     Args:
-        shape: (C, H, W).  mean, deviation: of the footage learned, in 0..1.
+        shape: (C, H, W).  whitening: of the footage learned.
     """
     plane, rows, columns = np.indices(shape)
     coarse = np.sin(rows / 17 + plane) + np.cos(columns / 11 - rows / 29)
     fine = np.cos(rows * 1.3 + columns * 0.7 + plane)
     both = np.stack([coarse, np.flip(coarse, axis=2) + 0.3 * fine])
-    return (255 * (mean + deviation * both)).round().clip(0, 255).astype(np.uint8)
+    return (255 * (whitening.mean + whitening.deviation * both)).round().clip(0, 255).astype(np.uint8)

@@ -20,7 +20,6 @@ from .probes import (
     answers_agree,
     draw_test_pictures,
     int8_answers_agree,
-    make_whitening_table,
     open_network,
     run_on_pictures,
     run_sequence,
@@ -45,7 +44,7 @@ class TrainedSolver:
 
     def __init__(self, bundle: SolverBundle, *, threads: int = 1, precision: str = "fp32") -> None:
         self.bundle, self.facts = bundle, bundle.facts
-        self._table = make_whitening_table(self.facts.mean, self.facts.deviation)
+        self._table = self.facts.whitening.make_table()
         self.notes: tuple[str, ...] = ()
         self._channels = self.facts.picture.channels * self.facts.cameras
         self._state: tuple[F32, F32] | None = None
@@ -89,7 +88,7 @@ class TrainedSolver:
                     self._expected_answers(first),
                 )
             else:  # of an older version: what it has to give is found here, once slowly
-                seen = self._table[draw_test_pictures(size[1:], self.facts.mean, self.facts.deviation)]
+                seen = self._table[draw_test_pictures(size[1:], self.facts.whitening)]
                 exact = run_on_pictures(_open(self.bundle, name, threads, exact=True), seen)
                 plain = run_on_pictures(_open(self.bundle, first, threads), seen)
             agrees = int8_answers_agree(run_on_pictures(network, seen), exact, plain)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
-from torch import Tensor
 
 from ...rig.blendshapes import BlendshapeRig
 
@@ -55,16 +53,6 @@ def find_mirror(rig: BlendshapeRig) -> Mirror | None:
     if np.any(apart[np.arange(len(keys)), channels] > _KEY_SHARE * strength + _NOTHING_M) or not _is_swap(channels):
         return None
     return Mirror(middle, vertices, channels.astype(np.intp))
-
-
-def flip_coins(count: int, generator: torch.Generator) -> Tensor:
-    """(B,) bool: which pictures of a batch to mirror."""
-    return torch.rand(count, generator=generator) < 0.5
-
-
-def mirror_pictures(pictures: Tensor, which: Tensor) -> Tensor:
-    """Pictures (B, …, W), those of `which` (B,) with left and right exchanged."""
-    return torch.where(which.to(pictures.device).view(-1, *[1] * (pictures.dim() - 1)), pictures.flip(-1), pictures)
 
 
 def _reflect(points: NDArray[np.float64], middle: float) -> NDArray[np.float64]:

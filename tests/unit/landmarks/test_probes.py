@@ -32,11 +32,11 @@ from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle,
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.probes import (  # noqa: E402
     make_solver_probes,
-    make_whitening_table,
     open_network,
     run_on_pictures,
 )
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
+from facecap_addon.solvers.whitening import Whitening  # noqa: E402
 
 HEIGHT, WIDTH, MEAN, DEVIATION = 32, 24, 0.5, 0.25
 
@@ -57,7 +57,7 @@ def model() -> bytes:
 
 
 def whitened(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return make_whitening_table(MEAN, DEVIATION)[pictures]
+    return Whitening(MEAN, DEVIATION).make_table()[pictures]
 
 
 def eight_bits(model: bytes, pictures: NDArray[np.uint8], scheme: Scheme | None = None) -> bytes:
@@ -72,7 +72,7 @@ def bundle(model: bytes, pictures: NDArray[np.uint8]) -> SolverBundle:
         "actor", "mesh", (0.0, 0.0, 1.0, 1.0), None, PictureKind(HEIGHT, WIDTH), MEAN, DEVIATION, ("jawOpen",), 12, {}
     )
     networks = {"mesh": model, "mesh.int8": eight_bits(model, pictures)}
-    probes = make_solver_probes(networks, pictures[:3], make_whitening_table(MEAN, DEVIATION))
+    probes = make_solver_probes(networks, pictures[:3], Whitening(MEAN, DEVIATION).make_table())
     neutral = np.random.default_rng(7).normal(size=(12, 3)).astype(np.float32)
     return SolverBundle(facts, networks, np.arange(5, dtype=np.int32), neutral, probes=probes)
 

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.learn.data.augment import Augmentation, augment  # noqa: E402
 from facecap_addon.learn.data.pca import fit_pca  # noqa: E402
+from facecap_addon.learn.engine.augment import Augmentation, augment  # noqa: E402
 from facecap_addon.learn.engine.schedule import Schedule, augmentation_at, beta1_at, rate_at  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork  # noqa: E402
 

@@ -16,10 +16,11 @@ pytest.importorskip("safetensors")
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.jobs.solve_trained import check_character  # noqa: E402
-from facecap_addon.learn.data.augment import Augmentation, augment_with_transform, transform_points  # noqa: E402
-from facecap_addon.learn.data.frames import MeshTargets, fit_whitening, split_frames  # noqa: E402
+from facecap_addon.learn.data.frames import fit_whitening, split_frames  # noqa: E402
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot  # noqa: E402
+from facecap_addon.learn.engine.augment import Augmentation, augment_with_transform, transform_points  # noqa: E402
 from facecap_addon.learn.engine.distributed import ProcessGroup  # noqa: E402
+from facecap_addon.learn.engine.mesh_targets import MeshTargets  # noqa: E402
 from facecap_addon.learn.engine.schedule import Schedule  # noqa: E402
 from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402

@@ -158,7 +158,7 @@ def test_refinements_are_kept_by_all_they_depend_on(tmp_path: Path) -> None:
 
 def test_sixteen_bits_do_not_round_what_is_learned_from() -> None:
     torch = pytest.importorskip("torch")
-    from facecap_addon.learn.data.frames import MeshTargets
+    from facecap_addon.learn.engine.mesh_targets import MeshTargets
 
     tall = replace(rig(), neutral=rig().neutral * 0.1 + np.float32([0, 0, 1.7]))
     targets = MeshTargets.__new__(MeshTargets)

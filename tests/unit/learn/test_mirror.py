@@ -9,7 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from facecap_addon.learn.data.mirror import find_mirror, flip_coins, mirror_pictures  # noqa: E402
+from facecap_addon.learn.data.mirror import find_mirror  # noqa: E402
+from facecap_addon.learn.engine.augment import flip_coins, mirror_pictures  # noqa: E402
 from facecap_addon.rig.blendshapes import BlendshapeRig  # noqa: E402
 
 

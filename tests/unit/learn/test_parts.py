@@ -17,10 +17,9 @@ onnx = pytest.importorskip("onnx")
 
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.pose_known_shape import head_poses  # noqa: E402
-from facecap_addon.learn.data.augment import Augmentation, augment, fit_augmentation  # noqa: E402
 from facecap_addon.learn.data.mesh_stabilisation import apply_stabilisation, fit_stabilisation  # noqa: E402
 from facecap_addon.learn.data.pca import fit_pca, fit_pca_from_weights  # noqa: E402
-from facecap_addon.learn.data.synthetic_motion import make_shot_curves  # noqa: E402
+from facecap_addon.learn.engine.augment import Augmentation, augment, fit_augmentation  # noqa: E402
 from facecap_addon.learn.engine.losses import (  # noqa: E402
     affine_invariant_cm,
     mine_semi_hard,
@@ -34,6 +33,7 @@ from facecap_addon.learn.networks.laine.convolutional import LaineNetwork, Tower
 from facecap_addon.learn.networks.meng.embedding_task import distance_matrix, distances  # noqa: E402
 from facecap_addon.learn.networks.meng.facenet import FaceNet, ResponseNorm  # noqa: E402
 from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
+from facecap_addon.learn.synthetic.motion import make_shot_curves  # noqa: E402
 from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from ....arrays import F32, Rows
 from ....landmarks.layout import IBUG_68
 from ....rig.blendshapes import BlendshapeRig
-from ...data.augment import Augmentation, augment_with_transform, transform_points
-from ...data.frames import Frames, MeshTargets, Whitening
-from ...data.mirror import flip_coins, mirror_pictures
+from ....solvers.whitening import Whitening
+from ...data.frames import Frames
+from ...engine.augment import Augmentation, augment_with_transform, flip_coins, mirror_pictures, transform_points
 from ...engine.mesh_preview import MeshPreview
+from ...engine.mesh_targets import MeshTargets
 from ..laine.task import sheet_of
 from ..meng.task import weights_rmse_mm
 from .distillation import Distillation, distillation_loss

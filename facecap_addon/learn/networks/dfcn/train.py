@@ -10,12 +10,13 @@ from torch import nn
 
 from ....errors import FacecapError
 from ....solvers.bundle import SolverBundle, SolverFacts
-from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
+from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
-from ...data.augment import fit_augmentation
-from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures, split_frames
+from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
+from ...engine.augment import fit_augmentation
+from ...engine.mesh_targets import MeshTargets
 from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..meng.task import weights_rmse_mm
@@ -138,7 +139,7 @@ def face_bundle(
         seen = sample_calibration_pictures(task.train_frames.pictures_at, task.train_frames.count, task.whitening)
         networks["face.int8"] = quantised(model, seen)
     probed = task.train_frames.pictures_at(pick_probe_rows(task.train_frames.count))
-    probes = make_solver_probes(networks, probed, make_whitening_table(facts.mean, facts.deviation))
+    probes = make_solver_probes(networks, probed, facts.whitening.make_table())
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), neutral, probes=probes)
     if int8:

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ....solvers.bundle import SolverBundle, SolverFacts
-from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
+from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
-from ...data.augment import fit_augmentation
 from ...data.cutmix import make_cutmix
-from ...data.frames import Frames, MeshTargets, fit_whitening, sample_calibration_pictures, split_frames
+from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
 from ...data.pca import PcaBasis
 from ...data.training_set import TrainingSet
+from ...engine.augment import fit_augmentation
 from ...engine.losses import rmse_mm
+from ...engine.mesh_targets import MeshTargets
 from ...engine.training_run import OnProgress
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..presets import Preset
@@ -126,7 +127,7 @@ def mesh_bundle(
         networks["mesh.int8"] = quantised(model, seen)
     moving = task.targets.moving.astype(np.int32)
     probed = task.looked_at(task.train_frames, pick_probe_rows(task.train_frames.count))
-    probes = make_solver_probes(networks, probed, make_whitening_table(facts.mean, facts.deviation))
+    probes = make_solver_probes(networks, probed, facts.whitening.make_table())
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, moving, neutral, probes=probes)
     if int8:

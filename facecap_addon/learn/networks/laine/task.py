@@ -14,13 +14,14 @@ from ....arrays import Rows
 from ....images.resample import resize
 from ....rig.blendshapes import BlendshapeRig
 from ....solvers.eye_alignment import align_eyes, fit_eye_alignment
-from ...data.augment import Augmentation, augment
+from ....solvers.whitening import Whitening
 from ...data.cutmix import CutMix, pair_indices
-from ...data.frames import Frames, MeshTargets, Whitening
-from ...data.mirror import flip_coins, mirror_pictures
+from ...data.frames import Frames
 from ...data.pca import PcaBasis, fit_pca
+from ...engine.augment import Augmentation, augment, flip_coins, mirror_pictures
 from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
 from ...engine.mesh_preview import MeshPreview
+from ...engine.mesh_targets import MeshTargets
 from .dense import MOST_PICTURES, DenseNetwork
 
 _EVALUATION_BATCH, _SHOWN = 64, 8

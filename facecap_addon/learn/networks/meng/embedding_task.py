@@ -16,9 +16,9 @@ from ....errors import FacecapError
 from ....images.draw import draw_text
 from ....images.encode import read_image
 from ....solvers.crop import PictureKind, cut
-from ...data.augment import Augmentation, augment
-from ...data.frames import Whitening
+from ....solvers.whitening import Whitening
 from ...data.labelled_images import LabelledImages
+from ...engine.augment import Augmentation, augment
 from ...engine.losses import mine_semi_hard, triplet_loss
 from ...engine.training_run import FindBox
 

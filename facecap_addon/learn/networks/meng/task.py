@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from ....arrays import Rows
 from ....rig.blendshapes import BlendshapeRig
-from ...data.augment import Augmentation, augment
+from ....solvers.whitening import Whitening
 from ...data.cutmix import CutMix, pair_indices
-from ...data.frames import Frames, MeshTargets, Whitening
-from ...data.mirror import flip_coins, mirror_pictures
+from ...data.frames import Frames
+from ...engine.augment import Augmentation, augment, flip_coins, mirror_pictures
 from ...engine.losses import CM, rmse_mm
 from ...engine.mesh_preview import MeshPreview
+from ...engine.mesh_targets import MeshTargets
 from ..laine.convolutional import DROPOUT, Tower
 from ..laine.task import sheet_of
 from .lstm import LENGTH, WeightLstm

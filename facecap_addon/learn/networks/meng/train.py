@@ -12,14 +12,16 @@ from torch import nn
 
 from ....errors import FacecapError
 from ....solvers.bundle import SolverBundle, SolverFacts
-from ....solvers.probes import make_solver_probes, make_whitening_table, pick_probe_rows
+from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
-from ...data.augment import Augmentation, fit_augmentation
+from ....solvers.whitening import Whitening
 from ...data.cutmix import make_cutmix
-from ...data.frames import Frames, MeshTargets, Whitening, fit_whitening, sample_calibration_pictures, split_frames
+from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.labelled_images import find_labelled_images, select_validation_images
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
+from ...engine.augment import Augmentation, fit_augmentation
+from ...engine.mesh_targets import MeshTargets
 from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, parity, quantised, to_onnx
 from ..presets import Preset
@@ -105,7 +107,7 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
 
 def _with_probes(bundle: SolverBundle, train_frames: Frames) -> SolverBundle:
     """The bundle with pictures of the footage learned and what its networks give for them."""
-    table = make_whitening_table(bundle.facts.mean, bundle.facts.deviation)
+    table = bundle.facts.whitening.make_table()
     pictures = train_frames.pictures_at(pick_probe_rows(train_frames.count))
     return replace(bundle, probes=make_solver_probes(bundle.networks, pictures, table))
 
@@ -115,9 +117,7 @@ def _with_int8(
 ) -> tuple[SolverBundle, list[str]]:
     """The bundle with its embedding quantised, too, and its probes; and what that costs."""
     facts = bundle.facts
-    seen = sample_calibration_pictures(
-        train_frames.pictures_at, train_frames.count, Whitening(facts.mean, facts.deviation)
-    )
+    seen = sample_calibration_pictures(train_frames.pictures_at, train_frames.count, facts.whitening)
     small = quantised(bundle.networks["embedding"], seen)
     bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), train_frames)
     errors: list[float] = []

@@ -1,4 +1,5 @@
-"""Training pictures varied as footage varies: moved, turned, zoomed, brighter, of other contrast (Laine et al. 4.1).
+"""Training pictures varied as footage varies: moved, turned, zoomed, brighter, of other contrast (Laine et al. 4.1);
+or mirrored.
 
 No noise and no gamma: the paper found both to harm.
 """
@@ -95,3 +96,13 @@ def transform_points(points: Tensor, matrix: Tensor | None) -> Tensor:
         return points
     at = points * 2 - 1 - matrix[:, None, :, 2]  # the matrix leads from the new picture to the old one
     return 0.5 + 0.5 * torch.linalg.solve(matrix[:, None, :, :2], at[..., None])[..., 0]
+
+
+def flip_coins(count: int, generator: torch.Generator) -> Tensor:
+    """(B,) bool: which pictures of a batch to mirror."""
+    return torch.rand(count, generator=generator) < 0.5
+
+
+def mirror_pictures(pictures: Tensor, which: Tensor) -> Tensor:
+    """Pictures (B, …, W), those of `which` (B,) with left and right exchanged."""
+    return torch.where(which.to(pictures.device).view(-1, *[1] * (pictures.dim() - 1)), pictures.flip(-1), pictures)

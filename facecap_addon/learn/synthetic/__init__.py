@@ -1,0 +1,1 @@
+"""Training sets whose targets are exact: invented curves, and a character rendered under them."""
