@@ -32,7 +32,7 @@ from onnx import numpy_helper
 from facecap_addon.learn.data.frames import read_shot_frames
 from facecap_addon.learn.data.pca import PcaBasis
 from facecap_addon.learn.data.training_set import TrainingSet, open_set
-from facecap_addon.learn.export.onnx_export import Scheme, quantised, to_onnx
+from facecap_addon.learn.export.onnx_export import Scheme, quantise, to_onnx
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
 from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork
 from facecap_addon.learn.networks.meng.facenet import FaceNet
@@ -142,7 +142,7 @@ def trained(path: Path, folder: Path) -> Case:
         shots = tuple(shot for shot in training_set.shots if (shot.name in validation) == evaluated)
         frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
         rows = np.unique(np.linspace(0, frames.count - 1, most).astype(np.intp))
-        seen.append(table[frames.pictures_at(rows)])
+        seen.append(table[frames.read_pictures(rows)])
         truth = np.stack([1000 * training_set.rig.vertices_at(w) for w in frames.weights[rows]])
     moving = bundle.moving
     chosen = truth[:, moving] if len(moving) else truth
@@ -162,7 +162,7 @@ def report(case: Case) -> Iterator[str]:
     if case.truth is not None:
         said["32 bits"] = f"{mm(case, plain):.3f} mm from the truth"
     for name, scheme in SCHEMES.items():
-        model = quantised(case.model, (picture[None] for picture in case.calibrate), scheme)
+        model = quantise(case.model, (picture[None] for picture in case.calibrate), scheme)
         sessions[name] = open_network(model, 1)
         here, uncut = (
             run_on_pictures(sessions[name], case.judge),

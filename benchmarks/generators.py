@@ -18,9 +18,9 @@ import torch
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.generate.generator import Generator, find_shipped, generate_sequence, load_generator, run_freely
 from facecap_addon.generate.lstm import STYLE, Predictor
-from facecap_addon.generate.sequence import displacements_of, steps_of
+from facecap_addon.generate.sequence import to_displacements, to_steps
 from facecap_addon.generate.style import draw_style
-from facecap_addon.generate.synthesis import actor_of, synthesise_set
+from facecap_addon.generate.synthesis import make_actor, synthesise_set
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.embedding import load_embedding
@@ -33,17 +33,17 @@ def main() -> None:
     """Measure everything."""
     rig = load_rig(sorted(CACHE.glob("rig-*.npz"))[-1])
     embedding = load_embedding(sorted(CACHE.glob("landmarks-*.npz"))[-1])
-    actor = actor_of(rig, embedding)
+    actor = make_actor(rig, embedding)
     lines = ["expression validation: 1 of   root   furthest mm   ends mm: told, led   seeds apart mm   s a run"]
     for expression in EXPRESSIONS:
         generator = load_generator(find_shipped(expression))
         sequences = synthesise_set(actor, expression, SUBJECTS)[-VALIDATION_SUBJECTS:]
-        error = forced_error(generator, np.stack([steps_of(s.displacements) for s in sequences]))
+        error = forced_error(generator, np.stack([to_steps(s.displacements) for s in sequences]))
         began = time.perf_counter()
         told = [generate_sequence(generator, seed=seed).displacements for seed in range(RUNS)]
         seconds = (time.perf_counter() - began) / RUNS
         raw = [
-            displacements_of(run_freely(generator, draw_style(generator.styles, random), 135))
+            to_displacements(run_freely(generator, draw_style(generator.styles, random), 135))
             for random in (np.random.default_rng([seed, 17]) for seed in range(RUNS))
         ]
         far = [1000 * np.linalg.norm(d, axis=2).max() for d in told]
@@ -96,7 +96,7 @@ def epochs() -> list[str]:
             half: bool = half,
         ) -> None:
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                out = network(steps, network.first(torch.zeros(len(steps), STYLE)))[0]
+                out = network(steps, network.init_memory(torch.zeros(len(steps), STYLE)))[0]
                 loss = ((out.float() - steps) ** 2).sum()
             optimizer.zero_grad()
             loss.backward()

@@ -62,7 +62,7 @@ def watched(folder: Path) -> tuple[float, float, float, float]:
     ahead = way / np.linalg.norm(way)
     found = []
     for row in range(frames.count):
-        vertices = solver.solve_crop(frames.pictures_at(np.array([row]))[0])
+        vertices = solver.solve_crop(frames.read_pictures(np.array([row]))[0])
         found.append(float(((vertices - rig.neutral[moving])[chin] @ ahead).mean()))
     true = frames.weights[:, rig.channels.index("jawForward")] * np.linalg.norm(way)
     slope = float(np.polyfit(true, found, 1)[0])

@@ -55,7 +55,7 @@ def jaw_forward(folder: Path, out: Path) -> str:
     shots = tuple(shot for shot in training_set.shots if shot.name in training_set.choose_validation_shots())
     frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
     solver, moving = TrainedSolver(bundle, threads=2), bundle.moving
-    found = np.stack([solver.solve_crop(frames.pictures_at(np.array([i]))[0]).ravel() for i in range(frames.count)])
+    found = np.stack([solver.solve_crop(frames.read_pictures(np.array([i]))[0]).ravel() for i in range(frames.count)])
     keys = training_set.rig.deltas[:, moving].reshape(len(training_set.rig.channels), -1).astype(np.float64)
     products = keys @ keys.T
     ridge = 1e-6 * np.trace(products) / len(keys) * np.eye(len(keys))

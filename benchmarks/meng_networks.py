@@ -35,12 +35,12 @@ def positions(solver: TrainedSolver, training_set: TrainingSet, frames: Frames, 
     for i in range(frames.count):
         if i == 0 or frames.shot[i] != frames.shot[i - 1]:
             solver.start_shot()
-        found = solver.solve_crop(frames.pictures_at(np.array([i]))[0])
+        found = solver.solve_crop(frames.read_pictures(np.array([i]))[0])
         out[i] = solver.to_full_mesh(training_set.rig, found)[moving]
     return out
 
 
-def jitter_mm(points: NDArray, frames: Frames) -> float:
+def measure_jitter_mm(points: NDArray, frames: Frames) -> float:
     """Mean D: distance that vertices move between neighbouring frames of a shot."""
     apart = 1000 * np.linalg.norm(np.diff(points, axis=0), axis=2).mean(1)
     return float(apart[np.diff(frames.shot) == 0].mean())
@@ -82,8 +82,8 @@ def main() -> None:
         rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))
         lines += [f"{network}: {line}" for line in result.lines]  # type: ignore[attr-defined]
         lines.append(
-            f"{network}: vertices that move, validation RMSE {rmse:.2f} mm, jitter D {jitter_mm(found, frames):.3f} mm "
-            f"a frame (true {jitter_mm(wanted, frames):.3f})"
+            f"{network}: vertices that move, validation RMSE {rmse:.2f} mm, "
+            f"jitter D {measure_jitter_mm(found, frames):.3f} mm a frame (true {measure_jitter_mm(wanted, frames):.3f})"
         )
         print("\n".join(lines[-len(result.lines) - 1 :]), flush=True)  # type: ignore[attr-defined]
     RESULTS.mkdir(exist_ok=True)

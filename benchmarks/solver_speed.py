@@ -16,7 +16,7 @@ import onnxruntime
 import torch
 
 from facecap_addon.learn.data.pca import PcaBasis
-from facecap_addon.learn.export.onnx_export import quantised, to_onnx
+from facecap_addon.learn.export.onnx_export import quantise, to_onnx
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet
 from facecap_addon.learn.networks.dfcn.task import POINTS
 from facecap_addon.learn.networks.dfcn.train import Unscaled
@@ -71,7 +71,7 @@ def main() -> None:
     torch.manual_seed(0)
     model = to_onnx(LaineNetwork(basis), {"picture": torch.zeros(1, 1, HEIGHT, WIDTH)}, ("vertices",))
     pictures = (random.normal(size=(1, 1, HEIGHT, WIDTH)).astype(np.float32) for _ in range(8))
-    small = quantised(model, pictures)
+    small = quantise(model, pictures)
     moving, neutral = np.arange(VERTICES, dtype=np.int32), np.zeros((VERTICES, 3), np.float32)
     bundle = SolverBundle(
         facts("mesh", PictureKind(HEIGHT, WIDTH)), {"mesh": model, "mesh.int8": small}, moving, neutral
@@ -93,7 +93,7 @@ def main() -> None:
         facts=facts("weights", PictureKind(160, 160, colour=True)),
         networks={"embedding": looking, "sequence": following},
     )
-    small = quantised(looking, (random.normal(size=(1, 3, 160, 160)).astype(np.float32) for _ in range(8)))
+    small = quantise(looking, (random.normal(size=(1, 3, 160, 160)).astype(np.float32) for _ in range(8)))
     both = replace(both, networks={**both.networks, "embedding.int8": small})
     for precision, network in (("fp32", looking), ("int8", small)):
         solver = TrainedSolver(both, threads=2, precision=precision)
@@ -111,7 +111,7 @@ def student(frame: np.ndarray, random: np.random.Generator) -> None:
     picture = PictureKind(160, 160)
     network = Unscaled(MobileNet(CHANNELS + 2 * POINTS), CHANNELS)
     model = to_onnx(network, {"picture": torch.zeros(1, 1, 160, 160)}, ("weights", "landmarks"))
-    small = quantised(model, (random.normal(size=(1, 1, 160, 160)).astype(np.float32) for _ in range(8)))
+    small = quantise(model, (random.normal(size=(1, 1, 160, 160)).astype(np.float32) for _ in range(8)))
     bundle = SolverBundle(
         facts("weights", picture),
         {"face": model, "face.int8": small},

@@ -14,7 +14,7 @@ import numpy as np
 from facecap_addon.fit.energies.expression_prior import MODEL_PATH, network_output
 from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.generate.generator import find_shipped
-from facecap_addon.generate.training import probe_of
+from facecap_addon.generate.training import make_probe
 from facecap_addon.landmarks.probes import Probe, save_probe
 
 ROWS = 4
@@ -31,7 +31,7 @@ def prior_probe(path: Path) -> Probe:
 
 def main() -> None:
     for expression in EXPRESSIONS:
-        print(save_probe(find_shipped(expression), probe_of(find_shipped(expression).read_bytes())))
+        print(save_probe(find_shipped(expression), make_probe(find_shipped(expression).read_bytes())))
     print(save_probe(MODEL_PATH, prior_probe(MODEL_PATH)))
 
 

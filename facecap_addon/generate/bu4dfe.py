@@ -45,11 +45,11 @@ def read_bnd_folder(folder: Path, expression: str, face: NDArray[np.floating]) -
             f"There are no .bnd sequences of {expression} in {folder.name}.",
             "Name the folder of subjects, which holds SUBJECT/EXPRESSION/NUMBER.bnd.",
         )
-    return [_sequence(path, expression, np.asarray(face, np.float64)) for path in found]
+    return [_read_sequence(path, expression, np.asarray(face, np.float64)) for path in found]
 
 
-def _sequence(folder: Path, expression: str, face: F64) -> LandmarkSequence:
-    files = sorted((_number(path), path) for path in folder.glob("*.bnd"))
+def _read_sequence(folder: Path, expression: str, face: F64) -> LandmarkSequence:
+    files = sorted((_read_number(path), path) for path in folder.glob("*.bnd"))
     numbers = np.array([number for number, _ in files])
     gaps = np.flatnonzero(np.diff(numbers) != 1)
     if len(gaps):
@@ -59,7 +59,7 @@ def _sequence(folder: Path, expression: str, face: F64) -> LandmarkSequence:
             "Restore the frames that are missing, or leave the sequence out.",
         )
     points = 1e-3 * np.stack([read_bnd(path) for _, path in files])
-    rotation, shift, scale = _onto(points[0], face)
+    rotation, shift, scale = _fit_to_head(points[0], face)
     points = scale * points @ rotation.T + shift
     rest = points[0]
     distance = float(np.linalg.norm(rest - face, axis=1).mean())
@@ -91,7 +91,7 @@ def read_bnd(path: Path) -> F64:
     return values
 
 
-def _onto(points: F64, face: F64) -> tuple[F64, F64, float]:
+def _fit_to_head(points: F64, face: F64) -> tuple[F64, F64, float]:
     """Rotation and shift to head space; the scale is one, unless the file is in metres."""
     size = float(np.sqrt(((face - face.mean(0)) ** 2).sum() / ((points - points.mean(0)) ** 2).sum()))
     scale = 1.0 if 0.5 < size < 2.0 else size
@@ -99,7 +99,7 @@ def _onto(points: F64, face: F64) -> tuple[F64, F64, float]:
     return rotation[0], shift[0], scale
 
 
-def _number(path: Path) -> int:
+def _read_number(path: Path) -> int:
     digits = _NUMBER.findall(path.stem)
     if not digits:
         raise FacecapError(f"{path.name} has no frame number.", "Name the files 000.bnd, 001.bnd, …")

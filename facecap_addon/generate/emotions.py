@@ -42,7 +42,7 @@ class Unit:
     number: int
     low: float
     high: float
-    often: float = 1.0
+    probability: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..takes.take import Take
 from .sequence import LandmarkSequence
 
 
-def sequence_of_take(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
+def make_take_sequence(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> LandmarkSequence:
     """What a take does to the landmarks of the character that it was solved on, from the take's first frame on: what
     its keys do, and its jaw bone where it has one.
 

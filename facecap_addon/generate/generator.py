@@ -18,7 +18,7 @@ from ..landmarks.layout import layout_of
 from ..landmarks.probes import check_session
 from ..solvers.onnx_check import check_onnx
 from .edits import settle
-from .sequence import LandmarkSequence, displacements_of
+from .sequence import LandmarkSequence, to_displacements
 from .style import draw_style
 
 MODELS = Path(__file__).resolve().parent / "models"
@@ -112,7 +112,7 @@ def generate_sequence(
     return LandmarkSequence(
         generator.scheme,
         generator.rest if rest is None else np.asarray(rest, np.float32),
-        settle(displacements_of(steps), generator.fps),
+        settle(to_displacements(steps), generator.fps),
         generator.fps,
         generator.name,
         facts,

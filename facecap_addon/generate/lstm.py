@@ -23,7 +23,7 @@ class Predictor(nn.Module):
         self.start = nn.Linear(style, 2 * layers * hidden, bias=False)
         nn.init.normal_(self.start.weight, std=0.1)
 
-    def first(self, style: Tensor) -> tuple[Tensor, Tensor]:
+    def init_memory(self, style: Tensor) -> tuple[Tensor, Tensor]:
         """Memories h and c, (layers, B, hidden), at the beginning of sequences of given styles (B, S)."""
         both = self.start(style).reshape(len(style), 2, self.lstm.num_layers, self.lstm.hidden_size)
         h, c = both.permute(1, 2, 0, 3).contiguous().unbind(0)
@@ -34,9 +34,9 @@ class Predictor(nn.Module):
         out, (h, c) = self.lstm(steps, memory)
         return self.dense(out), h, c
 
-    def tell(self, style: Tensor, frames: int) -> Tensor:
+    def run_freely(self, style: Tensor, frames: int) -> Tensor:
         """(B, F, 3L) mm: steps told from styles (B, S) by feeding each back; the first is zero."""
-        memory = self.first(style)
+        memory = self.init_memory(style)
         step = style.new_zeros(len(style), 1, self.dense.out_features)
         told = [step]
         for _ in range(frames - 1):
@@ -57,5 +57,5 @@ class OneStep(nn.Module):
         self, step: Tensor, h: Tensor, c: Tensor, style: Tensor, first: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Step (1, 1, 3L) mm, h, c (layers, 1, hidden), style (1, S), first (1,): 1 at the beginning, 0 after it."""
-        h0, c0 = self.predictor.first(style)
+        h0, c0 = self.predictor.init_memory(style)
         return self.predictor(step, (h + first * (h0 - h), c + first * (c0 - c)))

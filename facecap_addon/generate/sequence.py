@@ -117,7 +117,7 @@ def prepare_sequence(sequence: LandmarkSequence, scheme: str = "bu-83", fps: flo
     return replace(sequence, scheme=scheme, rest=rest, displacements=moved, fps=fps)
 
 
-def steps_of(displacements: NDArray[np.floating], frames: int = FRAMES) -> F32:
+def to_steps(displacements: NDArray[np.floating], frames: int = FRAMES) -> F32:
     """Displacements from frame to frame, as Seo and Luo's networks see them (their section 4, figure 3).
 
     Args:
@@ -131,7 +131,7 @@ def steps_of(displacements: NDArray[np.floating], frames: int = FRAMES) -> F32:
     return out
 
 
-def displacements_of(steps: NDArray[np.floating]) -> F32:
-    """The inverse of `steps_of`: (F, 3 L) mm from frame to frame to (F, L, 3) m from rest."""
+def to_displacements(steps: NDArray[np.floating]) -> F32:
+    """The inverse of `to_steps`: (F, 3 L) mm from frame to frame to (F, L, 3) m from rest."""
     moved = np.cumsum(np.asarray(steps, np.float64), axis=0) * 1e-3
     return moved.reshape(len(moved), -1, 3).astype(np.float32)

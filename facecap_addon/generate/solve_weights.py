@@ -56,7 +56,7 @@ def place_on_character(sequence: LandmarkSequence, rest: NDArray[np.floating]) -
     return PlacedSequence(face * measure_region_scales(own, other, sequence.scheme), rotation, size * shift)
 
 
-def weights_of(face: F64, deltas: F64, ranges: NDArray[np.floating], present: NDArray[np.bool_]) -> tuple[F64, F64]:
+def solve_weights(face: F64, deltas: F64, ranges: NDArray[np.floating], present: NDArray[np.bool_]) -> tuple[F64, F64]:
     """Weights of shape keys that bring landmarks nearest to where they should be, inside each key's range.
 
     Args:
@@ -81,7 +81,7 @@ def weights_of(face: F64, deltas: F64, ranges: NDArray[np.floating], present: ND
     return out, np.sqrt((left**2).mean(axis=1) * 3)
 
 
-def take_of(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Take:
+def make_take(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Take:
     """A sequence as a take of a character with shape keys, ready to be baked."""
     neutral, deltas = landmark_geometry(rig, embedding)
     twins = mediapipe_of(sequence.scheme)
@@ -89,7 +89,7 @@ def take_of(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkE
     keys = deltas[:, twins].astype(np.float64)
     # Nobody says where these eyes look, or shows a tongue: lids that move must not be explained by gaze.
     keys[[k for k, channel in enumerate(rig.channels) if (arkit_name(channel) or "").startswith(_UNSEEN)]] = 0.0
-    weights, left = weights_of(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins])
+    weights, left = solve_weights(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins])
     count = sequence.frame_count
     quaternion = wxyz_of(Rotation.from_matrix(FRONT @ placed.rotation))
     translation = placed.shift @ FRONT.T + (0.0, 0.0, _AWAY_M)

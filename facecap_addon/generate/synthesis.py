@@ -43,7 +43,7 @@ class Actor:
     channels: tuple[str, ...]
 
 
-def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "bu-83") -> Actor:
+def make_actor(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "bu-83") -> Actor:
     """A character's landmarks and what its ARKit keys do to them."""
     rest, deltas = landmark_geometry(rig, embedding)
     twins = mediapipe_of(scheme)
@@ -57,7 +57,7 @@ def actor_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "bu
     )
 
 
-def random_identity(actor: Actor, random: np.random.Generator) -> Actor:
+def randomise_identity(actor: Actor, random: np.random.Generator) -> Actor:
     """The same face in other proportions: longer, wider, larger here and smaller there, livelier or stiffer."""
     middle = actor.rest.mean(axis=0)
     spread = np.ptp(actor.rest, axis=0) / 2
@@ -94,20 +94,22 @@ def synthesise(actor: Actor, expression: str, seed: int) -> LandmarkSequence:
         actor: the face whose proportions are varied.  expression: one of EXPRESSIONS.  seed: subject; the same subject
             has the same face in every expression.
     """
-    someone = random_identity(actor, np.random.default_rng([seed, 3]))
+    someone = randomise_identity(actor, np.random.default_rng([seed, 3]))
     emotion = EMOTIONS[expression]
     random = np.random.default_rng([seed, 5, list(EMOTIONS).index(expression)])
     time_s = np.arange(FRAMES) / FPS
-    weights, envelope = _weights(someone.channels, emotion, time_s, random)
+    weights, envelope = _draw_weights(someone.channels, emotion, time_s, random)
     face = np.tensordot(weights, someone.deltas, axes=1)
-    displacements = _with_head(someone.rest, face, emotion, envelope, time_s, random)
+    displacements = _add_head_motion(someone.rest, face, emotion, envelope, time_s, random)
     facts = {"authored": "from action units", "subject": str(seed), "expression": expression}
     return LandmarkSequence(
         actor.scheme, someone.rest.astype(np.float32), displacements.astype(np.float32), FPS, expression, facts
     )
 
 
-def _weights(channels: tuple[str, ...], emotion: Emotion, time_s: F64, random: np.random.Generator) -> tuple[F64, F64]:
+def _draw_weights(
+    channels: tuple[str, ...], emotion: Emotion, time_s: F64, random: np.random.Generator
+) -> tuple[F64, F64]:
     """(F, K) weights, and (F,) how far the expression has come."""
     start = random.uniform(*_START_S)
     spans = [random.uniform(*span) for span in (emotion.onset_s, emotion.apex_s, emotion.offset_s)]
@@ -116,27 +118,27 @@ def _weights(channels: tuple[str, ...], emotion: Emotion, time_s: F64, random: n
     out = np.zeros((len(time_s), len(channels)))
     strength = random.uniform(0.75, 1.0)
     for unit in emotion.units:
-        if random.random() > unit.often:
+        if random.random() > unit.probability:
             continue
         late = random.uniform(0.0, _STAGGER_S)
         apex = strength * random.uniform(unit.low, unit.high)
-        curve = apex * _envelope(time_s, start + late, spans, random)
+        curve = apex * _draw_envelope(time_s, start + late, spans, random)
         for pattern, share in CHANNELS_OF_UNIT[unit.number].items():
             tilt = random.uniform(-_ASYMMETRY, _ASYMMETRY)
-            for name, factor in _sides(pattern, tilt):
+            for name, factor in _split_sides(pattern, tilt):
                 if name in channels:
                     k = channels.index(name)
                     out[:, k] = np.maximum(out[:, k], share * factor * curve)
-    return np.minimum(out, 1.1), _envelope(time_s, start, spans, None)
+    return np.minimum(out, 1.1), _draw_envelope(time_s, start, spans, None)
 
 
-def _sides(pattern: str, tilt: float) -> list[tuple[str, float]]:
+def _split_sides(pattern: str, tilt: float) -> list[tuple[str, float]]:
     if "*" not in pattern:
         return [(pattern, 1.0)]
     return [(pattern.replace("*", "Left"), 1.0 + tilt), (pattern.replace("*", "Right"), 1.0 - tilt)]
 
 
-def _envelope(time_s: F64, start: float, spans: F64, random: np.random.Generator | None) -> F64:
+def _draw_envelope(time_s: F64, start: float, spans: F64, random: np.random.Generator | None) -> F64:
     """(F,) rise, stay and fall with minimum jerk (Flash and Hogan 1985); the apex swells and ebbs a little."""
     onset, apex, offset = (float(span) for span in spans)
     up = _minimum_jerk((time_s - start) / onset)
@@ -154,7 +156,9 @@ def _minimum_jerk(share: F64) -> F64:
     return s * s * s * (10.0 + s * (6.0 * s - 15.0))
 
 
-def _with_head(rest: F64, face: F64, emotion: Emotion, envelope: F64, time_s: F64, random: np.random.Generator) -> F64:
+def _add_head_motion(
+    rest: F64, face: F64, emotion: Emotion, envelope: F64, time_s: F64, random: np.random.Generator
+) -> F64:
     """Displacements with the head's motion: towards or away from what is felt, and a little of its own."""
     slow = np.convolve(np.pad(envelope, 6, mode="edge"), np.hanning(13) / np.hanning(13).sum(), mode="valid")
     # Nobody holds their head quite still; it comes to rest with the face.

@@ -17,11 +17,11 @@ from ..arrays import F32, Rows
 from ..errors import FacecapError
 from ..landmarks.probes import Probe, run_session
 from ..learn.engine.schedule import Schedule
-from ..learn.export.onnx_export import check_parity, parity, to_onnx
+from ..learn.export.onnx_export import check_parity, measure_parity, to_onnx
 from ..solvers.probes import open_network
 from .lstm import HIDDEN, LAYERS, STYLE, OneStep, Predictor
 from .plot import draw_strip
-from .sequence import FPS, LandmarkSequence, displacements_of, steps_of
+from .sequence import FPS, LandmarkSequence, to_displacements, to_steps
 from .style import draw_style
 
 SCHEDULE = Schedule(epochs=10_000, rate=1e-3, constant_lr=True)
@@ -65,9 +65,9 @@ class NextStepTask:
     def __post_init__(self) -> None:
         if len(self.train_sequences) < 2:
             raise FacecapError("There are fewer than two sequences to learn from.", "Add more of this expression.")
-        steps = np.stack([steps_of(s.displacements) for s in self.train_sequences])
+        steps = np.stack([to_steps(s.displacements) for s in self.train_sequences])
         self._steps = steps
-        validation = [steps_of(s.displacements) for s in self.validation_sequences]
+        validation = [to_steps(s.displacements) for s in self.validation_sequences]
         self._validation_steps = torch.from_numpy(np.stack(validation)) if validation else None
         self.network = self.initial_network or Styled(Predictor(steps.shape[2]), len(steps))
 
@@ -81,14 +81,16 @@ class NextStepTask:
         numbers = items % len(self._steps)
         return numbers, self._steps[numbers]
 
-    def loss(self, network: nn.Module, batch: tuple[Rows, F32], strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(
+        self, network: nn.Module, batch: tuple[Rows, F32], strength: float, generator: torch.Generator
+    ) -> Tensor:
         """Σ ‖y_t − x_{t+1}‖², mm², mean over sequences; the steps wanted are those seen, shifted by one."""
         numbers, steps = (torch.from_numpy(part) for part in batch)
         empty = torch.rand(len(steps), generator=generator) < _EMPTY
         noise = _NOISE_MM * torch.randn(steps.shape, generator=generator)
         noise[:, 0] = 0.0  # the first step is the signal to begin
         out, style = network((steps + noise).to(self.device), numbers.to(self.device), empty.to(self.device))
-        error = ((out.float() - _shifted(steps).to(self.device)) ** 2).sum() / len(steps)
+        error = ((out.float() - _shift(steps).to(self.device)) ** 2).sum() / len(steps)
         return error + _STYLE_WEIGHT * (style**2).sum() / len(steps)
 
     def evaluate(self) -> dict[str, float]:
@@ -98,39 +100,39 @@ class NextStepTask:
             return {}
         ends = self.run_freely(self._draw_styles()).sum(axis=1).reshape(-1, self._steps.shape[2] // 3, 3)
         return {
-            "relative_error": self.error(self._validation_steps),
+            "relative_error": self.measure_error(self._validation_steps),
             "end_mm": float(np.linalg.norm(ends, axis=2).max(axis=1).mean()),
         }
 
     def _draw_styles(self, count: int = 32) -> Tensor:
         random = np.random.default_rng(1)
-        return torch.from_numpy(np.stack([draw_style(self.styles(), random) for _ in range(count)]))
+        return torch.from_numpy(np.stack([draw_style(self.read_styles(), random) for _ in range(count)]))
 
-    def error(self, steps: Tensor) -> float:
+    def measure_error(self, steps: Tensor) -> float:
         """Teacher-forced squared error from the empty style over that of predicting zero motion."""
         predictor = self.predictor
         with torch.no_grad():
-            memory = predictor.first(torch.zeros(len(steps), STYLE, device=self.device))
+            memory = predictor.init_memory(torch.zeros(len(steps), STYLE, device=self.device))
             out = predictor(steps.to(self.device), memory)[0].cpu()
-        wanted = _shifted(steps)
+        wanted = _shift(steps)
         return float(((out - wanted) ** 2).sum() / (wanted**2).sum())
 
     def draw_preview(self) -> NDArray[np.uint8] | None:
         """A free run, as drawn landmarks."""
         runs = self.run_freely(torch.zeros(1, STYLE))
-        return draw_strip(self.train_sequences[0].scheme, self.train_sequences[0].rest, displacements_of(runs[0]))
+        return draw_strip(self.train_sequences[0].scheme, self.train_sequences[0].rest, to_displacements(runs[0]))
 
     def run_freely(self, style: Tensor) -> F32:
         """(N, F, 3L) mm: what the network tells when it feeds on its own steps, from styles (N, S)."""
         with torch.no_grad():
-            return self.predictor.tell(style.to(self.device), self._steps.shape[1]).cpu().numpy()
+            return self.predictor.run_freely(style.to(self.device), self._steps.shape[1]).cpu().numpy()
 
     @property
     def predictor(self) -> Predictor:
         assert isinstance(self.network, Styled)
         return self.network.predictor
 
-    def styles(self) -> F32:
+    def read_styles(self) -> F32:
         """(N, S): the styles learned, between which new ones are drawn."""
         assert isinstance(self.network, Styled)
         return (_STYLE_PACE * self.network.styles.weight.detach().cpu()).numpy()
@@ -149,14 +151,16 @@ class FreeRunTask(NextStepTask):
         super().__post_init__()
         self.passes = 1
 
-    def loss(self, network: nn.Module, batch: tuple[Rows, F32], strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(
+        self, network: nn.Module, batch: tuple[Rows, F32], strength: float, generator: torch.Generator
+    ) -> Tensor:
         """The loss of `NextStepTask`, and that of free runs: squared errors of steps and of places, mm²."""
-        taught = super().loss(network, batch, strength, generator)
+        taught = super().compute_loss(network, batch, strength, generator)
         assert isinstance(network, Styled)
         numbers, steps = (torch.from_numpy(part) for part in batch)
-        style = network.style_of(numbers.to(self.device))
+        style = network.embed_styles(numbers.to(self.device))
         style = style + _STYLE_NOISE * torch.randn(style.shape, generator=generator).to(self.device)
-        told = network.predictor.tell(style, steps.shape[1])
+        told = network.predictor.run_freely(style, steps.shape[1])
         apart = told - steps.to(self.device)
         places = torch.cumsum(apart, dim=1)
         return _TAUGHT * taught + (apart.square().sum() + _PLACES * places.square().sum()) / len(steps)
@@ -171,14 +175,14 @@ class Styled(nn.Module):
         self.styles = nn.Embedding(sequences, STYLE)
         nn.init.normal_(self.styles.weight, std=0.5 / _STYLE_PACE)
 
-    def style_of(self, numbers: Tensor) -> Tensor:
+    def embed_styles(self, numbers: Tensor) -> Tensor:
         """(B, S) styles of some sequences."""
         return _STYLE_PACE * self.styles(numbers)
 
     def forward(self, steps: Tensor, numbers: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
         """Predicted steps, and the styles (B, S) that they began from, empty where asked."""
-        style = self.style_of(numbers) * (~empty)[:, None]
-        return self.predictor(steps, self.predictor.first(style))[0], style
+        style = self.embed_styles(numbers) * (~empty)[:, None]
+        return self.predictor(steps, self.predictor.init_memory(style))[0], style
 
 
 def seed_torch(seed: int) -> None:
@@ -186,7 +190,7 @@ def seed_torch(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _shifted(steps: Tensor) -> Tensor:
+def _shift(steps: Tensor) -> Tensor:
     return torch.cat([steps[:, 1:], torch.zeros_like(steps[:, :1])], dim=1)
 
 
@@ -205,9 +209,9 @@ def export_generator(task: NextStepTask, name: str, facts: dict[str, Any]) -> tu
         "first": torch.zeros(1),
     }
     model = _store_in_half(to_onnx(network, inputs, ("next", "h_after", "c_after")))
-    difference = parity(network, model, inputs)
+    difference = measure_parity(network, model, inputs)
     check_parity(difference * 0.01, "mm")  # a hundredth of a millimetre a step is less than the weights' rounding
-    styles = task.styles()
+    styles = task.read_styles()
     rest = np.mean([s.rest for s in task.train_sequences], axis=0)
     described = {
         "name": name,
@@ -221,7 +225,7 @@ def export_generator(task: NextStepTask, name: str, facts: dict[str, Any]) -> tu
     return _add_metadata(model, json.dumps(described)), difference
 
 
-def probe_of(model: bytes) -> Probe:
+def make_probe(model: bytes) -> Probe:
     """A step of an exported generator, and what comes out of it where it is made.
 
     It is half way between a first step and one that follows, so that style and memory both count.

@@ -19,7 +19,7 @@ from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set
 from ..solvers.crop import Box
 from ..takes.npz import load_take
-from .dataset_shots import add_cache, add_curves, add_drawn, add_take
+from .dataset_shots import add_cache, add_curves, add_renders, add_take
 from .runtime.blender_process import BlenderHook, ask_blender, reporting
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
@@ -58,22 +58,22 @@ def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -
     yield Progress("open", 0, 1)
     if settings.labelled_images is not None:
         return _describe_labelled_images(settings)
-    training_set = yield from _opened(settings, blender_hook)
+    training_set = yield from _open(settings, blender_hook)
     before, notes = training_set.shots, list[str]()
     if settings.take is not None:
         training_set = yield from add_take(settings, training_set, settings.take)
     elif settings.draw_seconds is not None:
-        training_set = yield from add_drawn(settings, training_set, settings.draw_seconds)
+        training_set = yield from add_renders(settings, training_set, settings.draw_seconds)
     elif (video := settings.video) is not None:
         if (settings.curves is None) == (settings.cache is None):
             raise FacecapError("Footage needs curves or a point cache.", "Name one with --curves or --cache.")
         if settings.cache is not None and settings.cache.suffix.lower() == ".abc":
-            settings = yield from _with_points(settings, training_set, video, blender_hook)
+            settings = yield from _read_alembic(settings, training_set, video, blender_hook)
         adding = add_curves if settings.curves is not None else add_cache
         training_set = yield from adding(settings, training_set, video, notes)
     elif not (settings.folder / "set.json").is_file():
         raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
-    training_set = with_crop(training_set, settings.crop)
+    training_set = choose_crop(training_set, settings.crop)
     save_set(training_set)
     picture = yield from run_threaded("sheet", lambda on_progress: draw_contact_sheet(training_set, on_progress))
     sheet = settings.folder / "sheet.png"
@@ -97,22 +97,22 @@ def describe(training_set: TrainingSet) -> list[str]:
     return lines
 
 
-def with_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
+def choose_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
     """The set with the crop that is asked for, or, where nobody drew one, with a proposed one."""
     if text is not None:
-        return replace(training_set, crop=_box(text), crop_is_own=True)
+        return replace(training_set, crop=_parse_box(text), crop_is_own=True)
     if training_set.crop_is_own or not training_set.shots:
         return training_set
     first = training_set.shots[0]
-    size = open_footage(training_set.video_of(first), fps=first.fps).size_px
-    boxes = np.concatenate([training_set.rows_of(shot).box for shot in training_set.shots])
+    size = open_footage(training_set.resolve_video(first), fps=first.fps).size_px
+    boxes = np.concatenate([training_set.read_rows(shot).box for shot in training_set.shots])
     crop = propose_crop(boxes, size)
     side = next((shot for shot in training_set.shots if shot.side_video is not None), None)
     # The second camera is taken as it was framed: its footage shows a face from the side.
     return replace(training_set, crop=crop, side_crop=None if side is None else (0.0, 0.0, 1.0, 1.0))
 
 
-def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Steps[TrainingSet]:
+def _open(settings: DatasetSettings, hook: BlenderHook | None) -> Steps[TrainingSet]:
     """The set, or a new one with the character that is named."""
     if (settings.folder / "set.json").is_file():
         return open_set(settings.folder)
@@ -125,7 +125,7 @@ def _opened(settings: DatasetSettings, hook: BlenderHook | None) -> Steps[Traini
     return TrainingSet(settings.folder, rig)
 
 
-def _with_points(
+def _read_alembic(
     settings: DatasetSettings, training_set: TrainingSet, video: Path, hook: BlenderHook | None
 ) -> Steps[DatasetSettings]:
     """The settings with an Alembic file's vertices as an MDD file in the set's folder, which Blender writes."""
@@ -156,7 +156,7 @@ def _describe_labelled_images(settings: DatasetSettings) -> DatasetResult:
     return DatasetResult(settings.labelled_images, None, tuple(lines))
 
 
-def _box(text: str) -> Box:
+def _parse_box(text: str) -> Box:
     try:
         left, top, width, height = (float(part) for part in text.split(","))
     except ValueError:

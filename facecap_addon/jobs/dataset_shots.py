@@ -45,20 +45,20 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     take = load_take(path)
     solved = settings_of(take, path)
     if take.provenance.get("upside_down"):
-        raise _upside_down(solved.video)
-    video, footage = _footage_of(settings, solved.video, solved.start, solved.end, solved.fps)
-    wanted = _range(settings, take.time_s, footage)
+        raise _make_upside_down_error(solved.video)
+    video, footage = _open_footage(settings, solved.video, solved.start, solved.end, solved.fps)
+    wanted = _select_range(settings, take.time_s, footage)
     rows = np.flatnonzero((take.status == STATUS_SOLVED) & wanted)
-    weights, known = _matched(take, training_set)
+    weights, known = _match_channels(take, training_set)
     if not known:
         raise FacecapError(
             f"{path.name} has no channel in common with the training set's character.", "Name another --character."
         )
-    seen = (take.landmarks_px[rows], take.image_size, _scheme_of(take))
+    seen = (take.landmarks_px[rows], take.image_size, _find_scheme(take))
     (face, box), points = extract_face_keypoints(*seen), extract_ibug_points(*seen)
     shot = ShotFacts(
-        _name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
-        side_video=_side(settings), source=f"take {path.name}",
+        _choose_name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
+        side_video=_resolve_side_video(settings), source=f"take {path.name}",
     )  # fmt: skip
     yield Progress("add", 0, 1)
     check_name(settings, training_set, shot)
@@ -74,14 +74,14 @@ def add_curves(
         load_take(settings.curves) if settings.curves.suffix.lower() == ".npz" else read_live_link_csv(settings.curves)
     )
     notes += notes_of(curves)
-    weights, known_any = _matched(curves, training_set)
+    weights, known_any = _match_channels(curves, training_set)
     if not known_any:
         raise FacecapError(
             f"{settings.curves.name} drives none of the character's shape keys.",
             f"The character has: {', '.join(training_set.rig.channels[:8])}, …",
         )
-    name, footage = _footage_of(settings, video, settings.start, settings.end, settings.fps)
-    seen = yield from _observed(settings, training_set, footage)
+    name, footage = _open_footage(settings, video, settings.start, settings.end, settings.fps)
+    seen = yield from _observe(settings, training_set, footage)
     values, known = resample_targets(seen.time_s, curves.time_s + settings.offset_s, weights, curves.solved)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
     if not len(keep):
@@ -93,8 +93,8 @@ def add_curves(
     found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
     (face, box), points = extract_face_keypoints(*found), extract_ibug_points(*found)
     shot = ShotFacts(
-        _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
-        side_video=_side(settings), source=f"curves {settings.curves.name}",
+        _choose_name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
+        side_video=_resolve_side_video(settings), source=f"curves {settings.curves.name}",
     )  # fmt: skip
     check_name(settings, training_set, shot)
     return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box, points))
@@ -106,8 +106,8 @@ def add_cache(
     """Footage with a point cache of the character."""
     assert settings.cache is not None
     cache = read_point_cache(settings.cache)
-    name, footage = _footage_of(settings, video, settings.start, settings.end, settings.fps)
-    seen = yield from _observed(settings, training_set, footage)
+    name, footage = _open_footage(settings, video, settings.start, settings.end, settings.fps)
+    seen = yield from _observe(settings, training_set, footage)
     count = len(cache.positions)
     rate, file = settings.cache_fps or float(footage.frame_rate), settings.cache.name
     time_s = find_sample_times(cache, file, rate, settings.cache_start, float(seen.time_s[0]))
@@ -122,8 +122,8 @@ def add_cache(
     found = (seen.landmarks_px[keep], seen.image_size, seen.scheme)
     (face, box), points = extract_face_keypoints(*found), extract_ibug_points(*found)
     shot = ShotFacts(
-        _name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
-        side_video=_side(settings), source=f"point cache {settings.cache.name}",
+        _choose_name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
+        side_video=_resolve_side_video(settings), source=f"point cache {settings.cache.name}",
     )  # fmt: skip
     check_name(settings, training_set, shot)
     none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
@@ -141,7 +141,7 @@ def check_name(settings: DatasetSettings, training_set: TrainingSet, shot: ShotF
         )
 
 
-def add_drawn(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps[TrainingSet]:
+def add_renders(settings: DatasetSettings, training_set: TrainingSet, seconds: float) -> Steps[TrainingSet]:
     """The character drawn under varied curves."""
     check_torch()
     landmarker = open_landmarker(threads=settings.threads)
@@ -205,25 +205,25 @@ def _draw(
     return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)
 
 
-def _observed(settings: DatasetSettings, training_set: TrainingSet, footage: Footage) -> Steps[Observations]:
+def _observe(settings: DatasetSettings, training_set: TrainingSet, footage: Footage) -> Steps[Observations]:
     """Landmarks of footage, kept beside the set."""
     landmarker = open_landmarker(threads=settings.threads)
     if stand_upright(footage, landmarker).upside_down:
-        raise _upside_down(footage.paths[0])
+        raise _make_upside_down_error(footage.paths[0])
     files = OutputFiles(training_set.folder, "landmarks")
     cache = open_landmark_cache(footage, landmarker, files.job)
     yield from find_landmarks(footage, landmarker, cache)
     return cache.observations()
 
 
-def _upside_down(video: Path) -> FacecapError:
+def _make_upside_down_error(video: Path) -> FacecapError:
     return FacecapError(
         f"The faces in {video.name} are upside down, and a training set keeps its footage as it is.",
         "Export the video turned by 180°, and solve and add that.",
     )
 
 
-def _matched(curves: Take, training_set: TrainingSet) -> tuple[F32, int]:
+def _match_channels(curves: Take, training_set: TrainingSet) -> tuple[F32, int]:
     """(F, K) weights of the set's channels, and how many of these the curves have."""
     given: Mapping[str, int] = {name: k for k, name in enumerate(curves.channels)}
     by_meaning = {arkit_name(name): k for k, name in enumerate(curves.channels) if arkit_name(name)}
@@ -237,19 +237,19 @@ def _matched(curves: Take, training_set: TrainingSet) -> tuple[F32, int]:
     return np.clip(out, training_set.rig.ranges[:, 0], training_set.rig.ranges[:, 1]), found
 
 
-def _scheme_of(take: Take) -> str:
+def _find_scheme(take: Take) -> str:
     count = take.landmarks_px.shape[1]
     return {478: "mediapipe-478", 68: "ibug-68"}.get(count, "mediapipe-478")
 
 
-def _footage_of(
+def _open_footage(
     settings: DatasetSettings, video: Path, start: str | None, end: str | None, fps: float | None
 ) -> tuple[str, Footage]:
     """The footage's path as the set keeps it, and the footage."""
     return str(video.resolve()), open_footage(video, start=start, end=end, fps=fps)
 
 
-def _range(settings: DatasetSettings, time_s: NDArray[np.float64], footage: Footage) -> NDArray[np.bool_]:
+def _select_range(settings: DatasetSettings, time_s: NDArray[np.float64], footage: Footage) -> NDArray[np.bool_]:
     """(F,) rows of a take inside the range that is asked for."""
     trim = open_footage(footage.paths[0], start=settings.start, end=settings.end).trim
     index = np.round(time_s * float(footage.frame_rate)).astype(int)
@@ -261,11 +261,11 @@ def _range(settings: DatasetSettings, time_s: NDArray[np.float64], footage: Foot
     )
 
 
-def _side(settings: DatasetSettings) -> str | None:
+def _resolve_side_video(settings: DatasetSettings) -> str | None:
     return None if settings.side_video is None else str(settings.side_video.resolve())
 
 
-def _name(settings: DatasetSettings, path: Path) -> str:
+def _choose_name(settings: DatasetSettings, path: Path) -> str:
     text = settings.name or path.name.removesuffix(".npz").removesuffix(".take").rsplit(".", 1)[0]
     if settings.start or settings.end:
         text += "" if settings.name else f"-{settings.start or 'start'}-{settings.end or 'end'}"

@@ -18,7 +18,7 @@ from ..generate.emotions import EXPRESSIONS
 from ..generate.generator import find_shipped, generate_sequence, load_generator
 from ..generate.plot import draw_strip
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
-from ..generate.solve_weights import take_of
+from ..generate.solve_weights import make_take
 from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
@@ -99,7 +99,7 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
             raise FacecapError(
                 "This character has no shape keys to animate.", "Generate a point cache, or make its keys first."
             )
-        take = yield from run_threaded("keys", lambda _: take_of(sequence, rig, character.embedding))
+        take = yield from run_threaded("keys", lambda _: make_take(sequence, rig, character.embedding))
         take_path = out / f"{stem}.take.npz"
         save_take(take_path, add_id(take))
         write_live_link(OutputFiles(out, stem), take)

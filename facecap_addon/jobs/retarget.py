@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..generate.from_take import sequence_of_take
+from ..generate.from_take import make_take_sequence
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
@@ -71,7 +71,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
         said += solved_on.notes
         if take.jaw.any() and solved_on.rig.jaw is None:
             said.append("The take moves a jaw bone that the character it is read with does not have.")
-        sequence = sequence_of_take(take, solved_on.rig, solved_on.embedding)
+        sequence = make_take_sequence(take, solved_on.rig, solved_on.embedding)
         start_s = float(take.time_s[0])
         stem = settings.motion.name.removesuffix(".npz").removesuffix(".take")
     found = yield from find_character(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
-from ..learn.data.crops import footage_key, propose_crop
+from ..learn.data.crops import hash_footage, propose_crop
 from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set
 from ..learn.networks.registry import NETWORKS
@@ -25,7 +25,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.threaded_progress import OnProgress, run_threaded_stages
 from .settings.train import TrainSettings
-from .train_evaluation import Comparison, against_fit
+from .train_evaluation import Comparison, compare_with_fit
 from .train_report import write_train_report
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     )
     comparison = Comparison(())
     if settings.compare and result.lines and training_set.choose_validation_shots():
-        comparison = yield from against_fit(training_set, out, settings.threads)
+        comparison = yield from compare_with_fit(training_set, out, settings.threads)
         result = replace(result, lines=(*result.lines, *comparison.lines))
     if result.lines:
         report = out.with_suffix(".report.html")
@@ -90,7 +90,7 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     # Here, after check_torch: what needs PyTorch.
     from ..learn.engine.distributed import join_process_group
     from ..learn.engine.training_run import TrainingRun, get_training_folder
-    from ..learn.networks.presets import preset_of
+    from ..learn.networks.presets import get_preset
     from ..render.device import device_of, use_threads
 
     use_threads(settings.threads)
@@ -101,15 +101,15 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     folder = get_training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(
-        settings, folder, out, training_key(settings, training_set), on_progress, device_of(settings.device),
-        process_group, find_box=None if landmarker is None else _box_of(landmarker),
+        settings, folder, out, compute_training_key(settings, training_set), on_progress, device_of(settings.device),
+        process_group, find_box=None if landmarker is None else _make_find_box(landmarker),
     )  # fmt: skip
-    lines = network.train(run, training_set, preset_of(settings.preset, network.name))
+    lines = network.train(run, training_set, get_preset(settings.preset, network.name))
     process_group.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
 
 
-def _box_of(landmarker: Landmarker) -> FindBox:
+def _make_find_box(landmarker: Landmarker) -> FindBox:
     """What finds the crop of a labelled image."""
 
     def find(picture: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
@@ -123,7 +123,7 @@ def _box_of(landmarker: Landmarker) -> FindBox:
     return find
 
 
-def training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
+def compute_training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
     """Changes with the content of everything that is learned from: character, shots, their point caches and footage,
     labelled images, and with the settings that change what is learned.
     """
@@ -137,7 +137,7 @@ def training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
         if shot.has_vertices:
             files.append(folder / "shots" / f"{shot.name}.vertices.npy")
         for side in (False, True) if shot.side_video else (False,):
-            facts[f"footage of {shot.name}, {side}"] = footage_key(training_set, shot, side=side)
+            facts[f"footage of {shot.name}, {side}"] = hash_footage(training_set, shot, side=side)
     if settings.labelled_images is not None:  # their folders say what they show
         facts["names of stills"] = [
             str(p.relative_to(settings.labelled_images)) for p in find_labelled_images(settings.labelled_images).paths

@@ -55,7 +55,7 @@ class Comparison:
     shots: tuple[ShotErrors, ...] = ()
 
 
-def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Comparison]:
+def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Comparison]:
     """How far solver and landmark fit are from the targets of validation shots.
 
     Args:
@@ -81,7 +81,7 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
     for shot in (one for one in training_set.shots if one.name in training_set.choose_validation_shots()):
         if left <= 0:
             break
-        footage = training_set.footage_of(shot)
+        footage = training_set.open_shot_footage(shot)
         cache = open_landmark_cache(footage, landmarker, files.job)
         yield from find_landmarks(footage, landmarker, cache)
         seen = cache.observations()
@@ -93,12 +93,12 @@ def against_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Co
                 seen, keys.rig, embedding, FitSettings(), response=response, on_progress=on_progress
             ),
         )
-        rows = training_set.rows_of(shot).rows
+        rows = training_set.read_rows(shot).rows
         rows = rows[(rows < take.frame_count)][:left]
         rows = rows[take.solved[rows]]
         faces = fill_gaps(extract_face_keypoints(seen.landmarks_px, seen.image_size, seen.scheme)[0])
-        found = yield from _solved(solver, training_set, shot, rows, faces, moving)
-        wanted = _targets(training_set, shot, rows, moving)
+        found = yield from _solve_rows(solver, training_set, shot, rows, faces, moving)
+        wanted = _read_targets(training_set, shot, rows, moving)
         fitted = keys.rig.vertices_at(take.weights[rows])[:, moving]
         errors = [1000 * np.sqrt(((given - wanted) ** 2).sum(-1).mean(1)) for given in (found, fitted)]
         if len(rows):
@@ -123,7 +123,7 @@ def rms(values: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def _solved(
+def _solve_rows(
     solver: TrainedSolver,
     training_set: TrainingSet,
     shot: ShotFacts,
@@ -136,7 +136,7 @@ def _solved(
     wanted = {int(row): place for place, row in enumerate(rows)}
     out = np.empty((len(rows), len(moving), 3), np.float32)
     solver.start_shot()
-    reader = read_frames(training_set.footage_of(shot))
+    reader = read_frames(training_set.open_shot_footage(shot))
     try:
         for row, frame in enumerate(reader):
             found = solver.solve(frame.image, None, faces[min(row, len(faces) - 1)])
@@ -151,11 +151,11 @@ def _solved(
     return out
 
 
-def _targets(training_set: TrainingSet, shot: ShotFacts, rows: NDArray[np.int64], moving: NDArray[np.intp]) -> F32:
+def _read_targets(training_set: TrainingSet, shot: ShotFacts, rows: NDArray[np.int64], moving: NDArray[np.intp]) -> F32:
     """(N, M, 3) m."""
-    known = training_set.rows_of(shot)
+    known = training_set.read_rows(shot)
     at = np.searchsorted(known.rows, rows)
-    vertices = training_set.vertices_of(shot)
+    vertices = training_set.read_vertices(shot)
     if vertices is not None:
         return np.asarray(vertices[at], np.float32)[:, moving]
     return training_set.rig.vertices_at(known.weights[at])[:, moving]

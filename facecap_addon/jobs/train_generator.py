@@ -13,9 +13,9 @@ import numpy as np
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..generate.bu4dfe import read_bnd_folder
-from ..generate.from_take import sequence_of_take
+from ..generate.from_take import make_take_sequence
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence, prepare_sequence
-from ..generate.synthesis import actor_of, synthesise_set
+from ..generate.synthesis import make_actor, synthesise_set
 from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..settings_schema import to_json
@@ -58,7 +58,7 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
     rig, _ = yield from read_rig(character_source(None), blender=None, hook=blender_hook, folder=settings.out)
     landmarker = open_landmarker(threads=settings.threads)
     embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, settings.out))
-    actor = actor_of(rig, embedding)
+    actor = make_actor(rig, embedding)
 
     theirs = rig if settings.source is None else None
     if theirs is None:
@@ -72,7 +72,7 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
         takes = [load_take(path) for path in sorted(settings.data.glob("*.take.npz"))]
         if takes:
             placed = embedding_of(theirs, landmarker, settings.out)
-            own += [sequence_of_take(take, theirs, placed) for take in takes]
+            own += [make_take_sequence(take, theirs, placed) for take in takes]
         if own:
             return [prepare_sequence(sequence) for sequence in own]
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
@@ -106,7 +106,7 @@ def _train(
         FreeRunTask,
         NextStepTask,
         export_generator,
-        probe_of,
+        make_probe,
         seed_torch,
     )
     from ..learn.engine.logger import PICTURE, TrainingLogger
@@ -172,7 +172,7 @@ def _train(
     target = settings.out / f"{settings.expression}.onnx"
     with atomic_path(target) as temporary:
         temporary.write_bytes(model)
-    save_probe(target, probe_of(model))
+    save_probe(target, make_probe(model))
     log = settings.out / f"{settings.expression}.log.jsonl"
     with atomic_path(log) as temporary:
         temporary.write_bytes((folder / "log.jsonl").read_bytes())

@@ -55,7 +55,7 @@ class TrainedSolver:
         self._network = self._open_int8(first, threads, size) if precision == "int8" else None
         if self._network is None:
             self._network = _open(bundle, first, threads)
-            self._check_answers(first, lambda: run_on_pictures(self._network, self._whitened_probes()))
+            self._check_answers(first, lambda: run_on_pictures(self._network, self._whiten_probes()))
         if first == "face":
             self._run_face(np.zeros(size, np.float32))
             self.landmarks = None
@@ -64,7 +64,9 @@ class TrainedSolver:
         else:
             # The LSTM is small: a second pool of waiting threads would only take time from the first.
             self._sequence = _open(bundle, "sequence", 1)
-            self._check_answers("sequence", lambda: run_sequence(self._sequence, self._expected_answers("embedding")))
+            self._check_answers(
+                "sequence", lambda: run_sequence(self._sequence, self._get_expected_answers("embedding"))
+            )
             self._state_shape = tuple(self._sequence.get_inputs()[1].shape)
             if len(self._state_shape) != 3 or not all(isinstance(n, int) and 0 < n <= 4096 for n in self._state_shape):
                 raise FacecapError(f"The solver {self.facts.name} has an absurd state.", "Export it again.")
@@ -83,9 +85,9 @@ class TrainedSolver:
         try:
             if self.bundle.probes is not None and {first, name} <= set(self.bundle.probes.answers):
                 seen, exact, plain = (
-                    self._whitened_probes(),
-                    self._expected_answers(name),
-                    self._expected_answers(first),
+                    self._whiten_probes(),
+                    self._get_expected_answers(name),
+                    self._get_expected_answers(first),
                 )
             else:  # of an older version: what it has to give is found here, once slowly
                 seen = self._table[draw_test_pictures(size[1:], self.facts.whitening)]
@@ -93,7 +95,7 @@ class TrainedSolver:
                 plain = run_on_pictures(_open(self.bundle, first, threads), seen)
             agrees = int8_answers_agree(run_on_pictures(network, seen), exact, plain)
         except Exception as error:  # onnxruntime has no error class of its own to name
-            raise self._run_error() from error
+            raise self._make_run_error() from error
         if agrees:
             return network
         self.notes += (
@@ -109,20 +111,20 @@ class TrainedSolver:
         try:
             found = answers()
         except Exception as error:  # as above
-            raise self._run_error() from error
-        if not answers_agree(found, self._expected_answers(name)):
+            raise self._make_run_error() from error
+        if not answers_agree(found, self._get_expected_answers(name)):
             raise FacecapError(
                 f"The solver {self.facts.name} gives other faces on this computer than where it was made.",
                 "Export it again. If that does not help, onnxruntime does not work on this processor: solve on another "
                 "computer, or fast, with --method landmarks.",
             )
 
-    def _whitened_probes(self) -> F32:
+    def _whiten_probes(self) -> F32:
         """(P, C, H, W) float32: the bundle's probes, whitened."""
         assert self.bundle.probes is not None
         return self._table[self.bundle.probes.pictures]
 
-    def _expected_answers(self, name: str) -> F32:
+    def _get_expected_answers(self, name: str) -> F32:
         """(P, N) float32: what a network has to give for the bundle's probes."""
         assert self.bundle.probes is not None
         return self.bundle.probes.answers[name]
@@ -205,9 +207,9 @@ class TrainedSolver:
         try:
             return [np.asarray(found, np.float32) for found in network.run(None, {"picture": pictures})]
         except Exception as error:  # as above
-            raise self._run_error() from error
+            raise self._make_run_error() from error
 
-    def _run_error(self) -> FacecapError:
+    def _make_run_error(self) -> FacecapError:
         return FacecapError(f"The solver {self.facts.name} cannot be run.", "Export it again.")
 
     def _check(self, found: F32, wanted: int) -> None:

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.sequence import load_sequence, save_sequence
-from facecap_addon.generate.synthesis import actor_of, synthesise
+from facecap_addon.generate.synthesis import make_actor, synthesise
 from facecap_addon.jobs import generate, retarget
 from facecap_addon.jobs.runtime.blender_process import BlenderHook
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
@@ -200,7 +200,7 @@ def test_a_take_turns_another_head_as_the_actor_turned(placed_head: Path, tmp_pa
 
 def test_landmarks_of_ones_own_move_a_head(models: Path, tmp_path: Path) -> None:
     found = sample()
-    sequence = synthesise(actor_of(found.rig, found.embedding), "sadness", 3)
+    sequence = synthesise(make_actor(found.rig, found.embedding), "sadness", 3)
     save_sequence(tmp_path / "mine.landmarks.npz", sequence)
     settings = RetargetSettings(
         motion=tmp_path / "mine.landmarks.npz", out=tmp_path, kernel="gaussian", sigma_mm=15.0, head=False, blend=False

@@ -57,7 +57,7 @@ def test_a_drawn_set_knows_its_truth(drawn: Path) -> None:
     training_set = open_set(drawn)
     assert [shot.frames for shot in training_set.shots] == [48, 30]
     assert training_set.choose_validation_shots() == {"drawn-0001"}
-    rows = training_set.rows_of(training_set.shots[0])
+    rows = training_set.read_rows(training_set.shots[0])
     assert np.isfinite(rows.box).all() and rows.weights.max() > 0.3
     assert training_set.crop is not None
     left, top, width, height = training_set.crop
@@ -73,7 +73,7 @@ def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Pa
     take = load_take(Path(facts["take"]))
     assert take.frame_count == 30 and take.solved.all()
     truth = open_set(drawn)
-    rows = truth.rows_of(truth.shot("drawn-0001"))
+    rows = truth.read_rows(truth.find_shot("drawn-0001"))
     cache = read_point_cache(tmp_path / "drawn-0001.pc2")
     wanted = truth.rig.vertices_at(rows.weights)
     moving = np.linalg.norm(truth.rig.deltas, axis=2).max(0) > 5e-4
@@ -131,7 +131,7 @@ def test_a_solved_take_becomes_a_shot_or_a_range_of_it(models: Path, tmp_path: P
     found = open_set(folder)
     assert [(shot.name, shot.frames) for shot in found.shots] == [("take_01", 31), ("part", 10)]
     columns = [take.channels.index(name) for name in found.rig.channels]
-    np.testing.assert_allclose(found.rows_of(found.shots[1]).weights, take.weights[10:20][:, columns], atol=1e-6)
+    np.testing.assert_allclose(found.read_rows(found.shots[1]).weights, take.weights[10:20][:, columns], atol=1e-6)
     lines = run("dataset", DatasetSettings(folder=folder))["lines"]
     assert any("10 frames are also in take_01" in line for line in lines)
 
@@ -141,7 +141,7 @@ def test_curves_and_footage_are_brought_together(models: Path, tmp_path: Path) -
     settings = DatasetSettings(folder=folder, video=CLIP, curves=CURVES, end="60")
     run("dataset", settings)
     training_set = open_set(folder)
-    rows = training_set.rows_of(training_set.shots[0])
+    rows = training_set.read_rows(training_set.shots[0])
     truth = load_take(CLIP.with_suffix(".npz"))
     columns = [truth.channels.index(name) for name in training_set.rig.channels]
     at = np.searchsorted(truth.time_s, rows.time_s - 1e-4)
@@ -161,7 +161,7 @@ def test_a_cache_of_another_length_is_refused_until_its_rate_is_said(models: Pat
     assert not (folder / "set.json").exists()
     run("dataset", DatasetSettings(folder=folder, video=CLIP, cache=tmp_path / "fast.pc2", end="24", cache_fps=50))
     found = open_set(folder)
-    vertices = found.vertices_of(found.shots[0])
+    vertices = found.read_vertices(found.shots[0])
     assert vertices is not None and len(vertices) == 25 and truth.frame_count > 25
 
 

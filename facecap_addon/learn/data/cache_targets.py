@@ -57,29 +57,29 @@ def check_likeness(positions: F32, rig: BlendshapeRig, name: str) -> None:
     found = positions[some][:, rows].astype(np.float64).mean(axis=0)
     if not np.isfinite(found).all():
         return
-    scale, turn, left = _similarity(rest, found)
+    scale, turn, left = _fit_similarity(rest, found)
     if left > _SAME_SHAPE:
         raise FacecapError(
             f"The vertices of {name} do not lie as the character's do: they are another mesh's, or in another order.",
             "Export the cache from the character's own mesh.",
         )
     off = [] if 1 / _SAME_SIZE < scale < _SAME_SIZE else [f"{scale:.4g} times as large as the character"]
-    angle = _angle(turn)
+    angle = _measure_angle(turn)
     off += [f"turned by {np.degrees(angle):.0f}° against it"] if angle > _SAME_TURN else []
     if off:
         near = np.log(_SAME_SIZE)
         asked = [f"--cache-unit {u}" for u, size in UNITS.items() if u != "m" and abs(np.log(scale * size)) < near]
-        asked += ["--cache-up y"] if _angle(_Z_FROM_Y_UP.astype(np.float64) @ turn) < _SAME_TURN else []
+        asked += ["--cache-up y"] if _measure_angle(_Z_FROM_Y_UP.astype(np.float64) @ turn) < _SAME_TURN else []
         otherwise = "Export it in metres, Z up, or say its --cache-unit and --cache-up."
         way_out = f"Add {' '.join(asked)}." if asked else otherwise
         raise FacecapError(f"{name} is {' and '.join(off)}.", way_out)
 
 
-def _angle(turn: F64) -> float:
+def _measure_angle(turn: F64) -> float:
     return float(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
 
 
-def _similarity(rest: F64, found: F64) -> tuple[float, F64, float]:
+def _fit_similarity(rest: F64, found: F64) -> tuple[float, F64, float]:
     """Scale, rotation and what is left, in the found one's size, of the similarity that brings `rest` onto `found`."""
     a, b = rest - rest.mean(axis=0), found - found.mean(axis=0)
     u, values, vt = np.linalg.svd(b.T @ a)

@@ -27,17 +27,17 @@ def draw_contact_sheet(training_set: TrainingSet, on_progress: Callable[[int, in
     strips = []
     for i, shot in enumerate(training_set.shots):
         on_progress(i, len(training_set.shots))
-        strips.append(_strip(training_set, shot, shot.name in validation))
+        strips.append(_draw_strip(training_set, shot, shot.name in validation))
     return np.concatenate(strips) if strips else np.full((40, 400, 3), 250, np.uint8)
 
 
-def _strip(training_set: TrainingSet, shot: ShotFacts, is_validation: bool) -> NDArray[np.uint8]:
-    rows = training_set.rows_of(shot)
+def _draw_strip(training_set: TrainingSet, shot: ShotFacts, is_validation: bool) -> NDArray[np.uint8]:
+    rows = training_set.read_rows(shot)
     chosen = np.unique(np.linspace(0, shot.frames - 1, min(_COLUMNS, shot.frames)).astype(int))
     wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
     out = np.full((_LABEL_PX + _KIND.height + _CURVE_PX, _COLUMNS * _KIND.width, 3), _PAPER, np.uint8)
     crop = training_set.crop or (0.0, 0.0, 1.0, 1.0)
-    reader = read_frames(training_set.footage_of(shot))
+    reader = read_frames(training_set.open_shot_footage(shot))
     try:
         for row, frame in enumerate(reader):
             if row in wanted:
@@ -50,13 +50,13 @@ def _strip(training_set: TrainingSet, shot: ShotFacts, is_validation: bool) -> N
         reader.close()
     words = f"{shot.name}  {shot.frames} frames  {'validation' if is_validation else 'training'}  {shot.source}"
     draw_text(out, (4, 14), words, _TEXT_PX, _VALIDATION if is_validation else _INK)
-    _draw_curve(out[-_CURVE_PX:], _activity(training_set, shot, rows.weights))
+    _draw_curve(out[-_CURVE_PX:], _measure_activity(training_set, shot, rows.weights))
     return out
 
 
-def _activity(training_set: TrainingSet, shot: ShotFacts, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+def _measure_activity(training_set: TrainingSet, shot: ShotFacts, weights: NDArray[np.float32]) -> NDArray[np.float64]:
     """(F,) how far the face is from neutral."""
-    vertices = training_set.vertices_of(shot)
+    vertices = training_set.read_vertices(shot)
     if vertices is None:
         return np.abs(weights).sum(1).astype(np.float64)
     some = training_set.rig.neutral[::7]

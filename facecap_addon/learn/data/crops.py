@@ -64,7 +64,7 @@ def prepare_pictures(
     Raises:
         FacecapError: the footage is gone or shorter than the shot's rows.
     """
-    path = _picture_path(training_set, shot, kind, side=side)
+    path = _make_picture_path(training_set, shot, kind, side=side)
     shape = (shot.frames, kind.channels, kind.height, kind.width)
     if path.is_file():
         try:
@@ -77,9 +77,9 @@ def prepare_pictures(
     crop = training_set.side_crop if side else training_set.crop
     if crop is None:
         raise FacecapError("The training set has no crop rectangle.", "Check it with `facecap dataset`.")
-    rows = training_set.rows_of(shot).rows
-    video = training_set.video_of(shot, side=side)
-    reader, row, done = read_frames(training_set.footage_of(shot, side=side)), 0, 0
+    rows = training_set.read_rows(shot).rows
+    video = training_set.resolve_video(shot, side=side)
+    reader, row, done = read_frames(training_set.open_shot_footage(shot, side=side)), 0, 0
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         try:
@@ -103,20 +103,20 @@ def prepare_pictures(
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def footage_key(training_set: TrainingSet, shot: ShotFacts, *, side: bool = False) -> str:
+def hash_footage(training_set: TrainingSet, shot: ShotFacts, *, side: bool = False) -> str:
     """Changes with the content of a shot's footage, or of its second camera's. Raises FacecapError if it is gone."""
     try:
-        return content_key(training_set.footage_of(shot, side=side).paths, {})
+        return content_key(training_set.open_shot_footage(shot, side=side).paths, {})
     except (FacecapError, OSError) as error:
-        video = training_set.video_of(shot, side=side)
+        video = training_set.resolve_video(shot, side=side)
         raise FacecapError(f"The footage {video} of the shot {shot.name} is gone.", "Put it back.") from error
 
 
-def _picture_path(training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, *, side: bool) -> Path:
+def _make_picture_path(training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, *, side: bool) -> Path:
     crop = training_set.side_crop if side else training_set.crop
-    content = footage_key(training_set, shot, side=side)
+    content = hash_footage(training_set, shot, side=side)
     facts = [crop, kind.height, kind.width, kind.colour, content, shot.start, shot.end, shot.fps]
-    facts.append(hashlib.sha256(training_set.rows_of(shot).rows.tobytes()).hexdigest())
+    facts.append(hashlib.sha256(training_set.read_rows(shot).rows.tobytes()).hexdigest())
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     colour = "rgb" if kind.colour else "grey"
     return training_set.folder / "pictures" / f"{shot.name}-{kind.width}x{kind.height}-{colour}-{key}.npy"

@@ -44,11 +44,11 @@ class Frames:
     def count(self) -> int:
         return len(self.shot)
 
-    def pictures_at(self, frames: Rows) -> NDArray[np.uint8]:
+    def read_pictures(self, frames: Rows) -> NDArray[np.uint8]:
         """(B, C, H, W) uint8."""
         return np.stack([self.pictures[self.shot[i]][self.row[i]] for i in frames])
 
-    def starts(self, length: int) -> Rows:
+    def find_starts(self, length: int) -> Rows:
         """Frames from which `length` frames of the same shot follow without a gap."""
         last = np.arange(self.count) + length - 1
         inside = last < self.count
@@ -77,8 +77,8 @@ def read_shot_frames(
             pictures.append(_TwoCameras(front, aside))
         else:
             pictures.append(front)
-        vertices.append(training_set.vertices_of(shot))
-        rows = training_set.rows_of(shot)
+        vertices.append(training_set.read_vertices(shot))
+        rows = training_set.read_rows(shot)
         seen = np.flatnonzero(np.isfinite(rows.box).all(1))
         assert crop is not None
         face, points = (((at[seen] - crop[:2]) / crop[2:]).astype(np.float32) for at in (rows.face, rows.points))
@@ -129,7 +129,7 @@ def fit_whitening(frames: Frames) -> Whitening:
     sums = np.zeros(2)
     pixels = 0
     for first in range(0, len(some), 32):
-        part = frames.pictures_at(some[first : first + 32]).astype(np.float64) / 255
+        part = frames.read_pictures(some[first : first + 32]).astype(np.float64) / 255
         sums += part.sum(), (part**2).sum()
         pixels += part.size
     mean = sums[0] / pixels

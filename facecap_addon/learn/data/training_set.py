@@ -101,7 +101,7 @@ class TrainingSet:
     side_crop: Box | None = None
     crop_is_own: bool = False
 
-    def shot(self, name: str) -> ShotFacts:
+    def find_shot(self, name: str) -> ShotFacts:
         """A shot by name. Raises FacecapError if there is none."""
         for shot in self.shots:
             if shot.name == name:
@@ -109,7 +109,7 @@ class TrainingSet:
         known = ", ".join(shot.name for shot in self.shots)
         raise FacecapError(f"The training set has no shot {name!r}.", f"It has: {known}.")
 
-    def rows_of(self, shot: ShotFacts) -> ShotRows:
+    def read_rows(self, shot: ShotFacts) -> ShotRows:
         """Read a shot's rows. Raises FacecapError if the file is missing or damaged."""
         path = self.folder / "shots" / f"{shot.name}.npz"
         try:
@@ -125,7 +125,7 @@ class TrainingSet:
         except UNREADABLE as error:
             raise FacecapError(f"The shot {shot.name} of the training set is damaged.", "Add it again.") from error
 
-    def vertices_of(self, shot: ShotFacts) -> NDArray[np.float32] | None:
+    def read_vertices(self, shot: ShotFacts) -> NDArray[np.float32] | None:
         """(F, V, 3) float32 m, mapped from disk, where a point cache is the target; else None."""
         if not shot.has_vertices:
             return None
@@ -137,15 +137,15 @@ class TrainingSet:
             raise FacecapError(f"The point cache of the shot {shot.name} does not fit its frames.", "Add it again.")
         return found
 
-    def video_of(self, shot: ShotFacts, *, side: bool = False) -> Path:
+    def resolve_video(self, shot: ShotFacts, *, side: bool = False) -> Path:
         """The footage of a shot; side: of its second camera."""
         name = shot.side_video if side else shot.video
         assert name is not None
         return Path(name) if Path(name).is_absolute() else self.folder / name
 
-    def footage_of(self, shot: ShotFacts, *, side: bool = False) -> Footage:
+    def open_shot_footage(self, shot: ShotFacts, *, side: bool = False) -> Footage:
         """The footage of a shot, opened and trimmed; side: of its second camera."""
-        return open_footage(self.video_of(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
+        return open_footage(self.resolve_video(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
 
     def choose_validation_shots(self) -> frozenset[str]:
         """Names of the shots for validation: those named so, and of the rest the latest up to VALIDATION_SHARE.
@@ -172,8 +172,8 @@ def open_set(folder: Path) -> TrainingSet:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["format"] not in (1, FORMAT):
             raise FacecapError(f"{folder.name} was made by another version of FaceCap.", "Make it again.")
-        shots = tuple(_checked_shot(one) for one in facts["shots"])
-        crop, side = _checked_box(facts["crop"]), _checked_box(facts["side_crop"])
+        shots = tuple(_read_shot(one) for one in facts["shots"])
+        crop, side = _read_box(facts["crop"]), _read_box(facts["side_crop"])
         return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, crop, side, bool(facts["crop_is_own"]))
     except FileNotFoundError as error:
         raise FacecapError(f"{folder} is no training set.", "Make one with `facecap dataset`.") from error
@@ -236,14 +236,14 @@ def find_free_name(training_set: TrainingSet, shot: ShotFacts) -> str:
     """
     taken = {one.name.casefold(): one for one in training_set.shots}
     name, number = shot.name, 1
-    while (other := taken.get(name.casefold())) is not None and not _same_footage(other, shot):
+    while (other := taken.get(name.casefold())) is not None and not _is_same_footage(other, shot):
         number += 1
         ending = f"-{number}"
         name = shot.name[: _LONGEST_NAME - len(ending)] + ending
     return name if other is None else other.name
 
 
-def _same_footage(one: ShotFacts, other: ShotFacts) -> bool:
+def _is_same_footage(one: ShotFacts, other: ShotFacts) -> bool:
     return (one.video, one.start, one.end, one.fps) == (other.video, other.start, other.end, other.fps)
 
 
@@ -266,7 +266,7 @@ def _check(training_set: TrainingSet, shot: ShotFacts, rows: ShotRows, vertices:
         )
 
 
-def _checked_shot(facts: Mapping[str, Any]) -> ShotFacts:
+def _read_shot(facts: Mapping[str, Any]) -> ShotFacts:
     shot = ShotFacts(**facts)
     if shot.use == "held":  # of format 1
         shot = replace(shot, use="validation")
@@ -275,7 +275,7 @@ def _checked_shot(facts: Mapping[str, Any]) -> ShotFacts:
     return replace(shot, frames=int(shot.frames))
 
 
-def _checked_box(values: Any) -> Box | None:
+def _read_box(values: Any) -> Box | None:
     if values is None:
         return None
     left, top, width, height = (float(value) for value in values)

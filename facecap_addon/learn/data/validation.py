@@ -20,13 +20,13 @@ def check_set(training_set: TrainingSet) -> list[str]:
     if not training_set.shots:
         return ["The set has no shots yet."]
     if total < _FEW:
-        lacking_s = (_FEW - total) * _step_s(training_set)
+        lacking_s = (_FEW - total) * _measure_first_step_s(training_set)
         notes.append(f"Too little footage ({total} frames): add at least {max(1, round(lacking_s))} seconds.")
     if not validation:
         notes.append("There is only one shot to learn from, so none can be kept back for validation: add another one.")
     seen: dict[tuple[str, int], str] = {}
     for shot in training_set.shots:
-        rows = training_set.rows_of(shot)
+        rows = training_set.read_rows(shot)
         unseen = int((~np.isfinite(rows.box).all(1)).sum())
         if unseen:
             notes.append(f"{shot.name}: no face is seen in {unseen} of {shot.frames} frames; they are not used.")
@@ -35,11 +35,11 @@ def check_set(training_set: TrainingSet) -> list[str]:
             other = next(seen[shot.video, int(row)] for row in rows.rows if (shot.video, int(row)) in seen)
             notes.append(f"{shot.name}: {again} frames are also in {other}.")
         seen |= {(shot.video, int(row)): shot.name for row in rows.rows}
-        still = _longest_still(rows.weights)
-        if not shot.has_vertices and still > 2.0 / max(_apart(rows), 1e-6):
+        still = _count_longest_still(rows.weights)
+        if not shot.has_vertices and still > 2.0 / max(_measure_step_s(rows), 1e-6):
             notes.append(f"{shot.name}: the target does not change for {still} frames.")
         lag = measure_target_lag_s(training_set, rows)
-        if lag is not None and abs(lag) > 1.5 * _apart(rows):
+        if lag is not None and abs(lag) > 1.5 * _measure_step_s(rows):
             late = "late" if lag > 0 else "early"
             remedy = f"add it again with --offset {-lag:+.2f}."
             notes.append(f"{shot.name}: lips in the target come about {abs(lag):.2f} s {late}; {remedy}")
@@ -64,27 +64,27 @@ def measure_target_lag_s(training_set: TrainingSet, rows: ShotRows) -> float | N
         return None
     time_s, shown = rows.time_s[good], shown[good]
     lags = np.arange(-_LAGS_S, _LAGS_S + 1e-9, _LAG_STEP_S)
-    found = np.array([_correlation(shown, np.interp(time_s + lag, rows.time_s, opened)) for lag in lags])
+    found = np.array([_correlate(shown, np.interp(time_s + lag, rows.time_s, opened)) for lag in lags])
     best = int(np.argmax(found))
     at_zero = found[int(np.argmin(np.abs(lags)))]
     return float(lags[best]) if found[best] > 0.6 and found[best] > at_zero + 0.05 else None
 
 
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _correlate(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
 
-def _apart(rows: ShotRows) -> float:
+def _measure_step_s(rows: ShotRows) -> float:
     return usual_step_s(rows.time_s) or 1 / 30
 
 
-def _step_s(training_set: TrainingSet) -> float:
+def _measure_first_step_s(training_set: TrainingSet) -> float:
     """Seconds from one frame to the next in the set's first shot; a 30th where it does not say."""
-    return usual_step_s(training_set.rows_of(training_set.shots[0]).time_s) or 1 / 30
+    return usual_step_s(training_set.read_rows(training_set.shots[0]).time_s) or 1 / 30
 
 
-def _longest_still(weights: NDArray[np.float32]) -> int:
+def _count_longest_still(weights: NDArray[np.float32]) -> int:
     """Frames of the longest stretch without any change, zero included."""
     if len(weights) < 2:
         return 0

@@ -9,7 +9,7 @@ CM = 100.0
 """Vertices are in metres; Laine et al. measure their loss in square centimetres."""
 
 
-def squared_cm(found: Tensor, target: Tensor) -> Tensor:
+def mse_cm2(found: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference of coordinates, cm²; found, target (B, N) m."""
     return ((found - target) * CM).square().mean()
 
@@ -20,8 +20,8 @@ def rmse_mm(found: Tensor, target: Tensor) -> Tensor:
     return 1000.0 * apart.mean(1).sqrt()
 
 
-def affine_invariant_cm(found: Tensor, target: Tensor) -> Tensor:
-    """`squared_cm` after the affine transformation of `found` that brings it nearest to `target` (appendix A.1).
+def affine_invariant_mse_cm2(found: Tensor, target: Tensor) -> Tensor:
+    """`mse_cm2` after the affine transformation of `found` that brings it nearest to `target` (appendix A.1).
 
     P' = P ((Qᵀ P)(Pᵀ P)⁻¹)ᵀ with rows (x, y, z, 1). Found from the prediction to the target: the other way round, a
     small mesh would have a small loss. Only with a fixed output layer does it keep the mesh in place.

@@ -54,7 +54,7 @@ class MeshTargets:
         self.deltas = torch.from_numpy(np.ascontiguousarray(flat, np.float32))
         self.rest = torch.from_numpy(rig.neutral[self.moving].reshape(-1).astype(np.float32))
 
-    def at(self, frames: Frames, which: Rows) -> F32:
+    def read(self, frames: Frames, which: Rows) -> F32:
         """Targets of some frames: (B, K) weights or (B, 3 M) m; `positions` makes vertices of either."""
         if self.from_weights:
             return frames.weights[which]
@@ -62,7 +62,7 @@ class MeshTargets:
             np.float32
         )
 
-    def positions(self, targets: Tensor) -> Tensor:
+    def to_positions(self, targets: Tensor) -> Tensor:
         """(B, 3 M) float32 m, whatever the precision around it: what is learned from and judged by is not rounded."""
         if not self.from_weights:
             return targets
@@ -70,7 +70,7 @@ class MeshTargets:
         with torch.autocast(given.device.type, enabled=False):
             return torch.addmm(self.rest.to(given), given, self.deltas.to(given))
 
-    def mirrored(self, targets: Tensor, which: Tensor) -> Tensor:
+    def mirror_targets(self, targets: Tensor, which: Tensor) -> Tensor:
         """Targets (B, …, K or 3 M), those of `which` (B,) of the face in a mirror."""
         assert self.mirror is not None
         if self.from_weights:
@@ -81,19 +81,21 @@ class MeshTargets:
             other = flipped.flatten(-2)
         return torch.where(which.to(targets.device).view(-1, *[1] * (targets.dim() - 1)), other, targets)
 
-    def basis(self, train_frames: Frames, most: int = MOST_COMPONENTS) -> PcaBasis:
+    def fit_basis(self, train_frames: Frames, most: int = MOST_COMPONENTS) -> PcaBasis:
         """Principal components of the targets."""
         if self.from_weights:
             return fit_pca_from_weights(
-                self._with_mirrored(train_frames.weights), self.deltas.numpy(), self.rest.numpy(), most
+                self._add_mirrored(train_frames.weights), self.deltas.numpy(), self.rest.numpy(), most
             )
-        return fit_pca(self._with_mirrored(self.at(train_frames, self._sample_rows(train_frames))), most)
+        return fit_pca(self._add_mirrored(self.read(train_frames, self._sample_rows(train_frames))), most)
 
-    def _with_mirrored(self, targets: F32) -> F32:
+    def _add_mirrored(self, targets: F32) -> F32:
         """Targets and, of a symmetric character, the same in a mirror."""
         if self.mirror is None:
             return targets
-        return np.concatenate([targets, self.mirrored(torch.from_numpy(targets), torch.ones(len(targets)) > 0).numpy()])
+        return np.concatenate(
+            [targets, self.mirror_targets(torch.from_numpy(targets), torch.ones(len(targets)) > 0).numpy()]
+        )
 
     def _sample_rows(self, frames: Frames) -> Rows:
         return np.unique(np.linspace(0, frames.count - 1, min(_BASIS_FRAMES, frames.count)).astype(np.intp))

@@ -31,28 +31,28 @@ class Schedule:
     constant_lr: bool = False
 
 
-def rate_at(schedule: Schedule, epoch: float) -> float:
+def compute_learning_rate(schedule: Schedule, epoch: float) -> float:
     """The learning rate after so many epochs, fractions allowed."""
     if schedule.constant_lr:
         return schedule.rate
     if epoch < 1:
         return schedule.rate * _FIRST_SHARE ** (1 - epoch)
-    return schedule.rate / sqrt(epoch) * _decay(schedule, epoch)
+    return schedule.rate / sqrt(epoch) * _compute_decay(schedule, epoch)
 
 
-def beta1_at(schedule: Schedule, epoch: float) -> float:
+def compute_beta1(schedule: Schedule, epoch: float) -> float:
     """Adam's β1 after so many epochs."""
     if schedule.constant_lr:
         return BETA1
-    return LAST_BETA1 + (BETA1 - LAST_BETA1) * _decay(schedule, epoch)
+    return LAST_BETA1 + (BETA1 - LAST_BETA1) * _compute_decay(schedule, epoch)
 
 
-def augmentation_at(schedule: Schedule, epoch: float) -> float:
+def compute_augmentation(schedule: Schedule, epoch: float) -> float:
     """Strength of augmentation, 0 to 1: rising, so that learning starts at all."""
     return min(1.0, epoch / schedule.augmentation_epochs) if schedule.augmentation_epochs else 1.0
 
 
-def _decay(schedule: Schedule, epoch: float) -> float:
+def _compute_decay(schedule: Schedule, epoch: float) -> float:
     """1 until the last epochs, then half a cosine down to 0."""
     into = (epoch - (schedule.epochs - schedule.decay_epochs)) / max(schedule.decay_epochs, 1e-9)
     return 0.5 + 0.5 * cos(pi * min(max(into, 0.0), 1.0))

@@ -22,7 +22,7 @@ from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from .checkpoint import load_checkpoint, save_checkpoint
 from .distributed import ProcessGroup
-from .schedule import BETA2, Schedule, augmentation_at, beta1_at, rate_at
+from .schedule import BETA2, Schedule, compute_augmentation, compute_beta1, compute_learning_rate
 
 _PREFETCHED = 3
 _FORMER_ERRORS = {"held_out": "relative_error"}
@@ -45,7 +45,7 @@ class Task(Protocol):
         """Whatever `loss` needs of some items, read from disk; called from a thread."""
         ...
 
-    def loss(self, network: nn.Module, batch: Any, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(self, network: nn.Module, batch: Any, strength: float, generator: torch.Generator) -> Tensor:
         """The mean loss of a batch; strength of augmentation 0..1."""
         ...
 
@@ -156,13 +156,16 @@ def train(
                 waited += wait
                 at = epoch + step / steps
                 for group in optimizer.param_groups:
-                    group["lr"], group["betas"] = rate_at(schedule, at), (beta1_at(schedule, at), BETA2)
+                    group["lr"], group["betas"] = (
+                        compute_learning_rate(schedule, at),
+                        (compute_beta1(schedule, at), BETA2),
+                    )
                 generator = _seed_step(options.seed, epoch, step, process_group.rank)
                 optimizer.zero_grad(set_to_none=True)
                 losses.append(0.0)
                 for share, part in batch:
                     with autocast():
-                        loss = share * task.loss(model, part, augmentation_at(schedule, at), generator)
+                        loss = share * task.compute_loss(model, part, compute_augmentation(schedule, at), generator)
                     loss.backward()
                     losses[-1] += float(loss.detach())
                 if options.clip:

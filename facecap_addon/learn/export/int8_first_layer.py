@@ -18,7 +18,7 @@ _FEW_CHANNELS = 4
 _FORM = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "group": 1}
 
 
-def with_even_first_layers(model: onnx.ModelProto) -> onnx.ModelProto:
+def rewrite_first_layers(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network, 3×3 convolutions of stride two that see pictures of even size rewritten; changes `model`."""
     graph: Any = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
@@ -31,7 +31,7 @@ def with_even_first_layers(model: onnx.ModelProto) -> onnx.ModelProto:
         if node.op_type != "Conv" or len(shape) != 4 or not _sees_pictures(node, shape):
             continue
         given = numpy_helper.to_array(weights[node.input[1]])
-        weights[node.input[1]].CopyFrom(numpy_helper.from_array(in_fours(given), node.input[1]))
+        weights[node.input[1]].CopyFrom(numpy_helper.from_array(fold_into_fours(given), node.input[1]))
         fours = f"{node.name or node.output[0]}_fours"
         model.graph.node.insert(place, helper.make_node("SpaceToDepth", [node.input[0]], [fours], blocksize=2))
         node.input[0] = fours
@@ -43,7 +43,7 @@ def with_even_first_layers(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def in_fours(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def fold_into_fours(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """(O, 4 C, 2, 2) weights for `SpaceToDepth` of what (O, C, 3, 3) weights see at stride two, padded by one."""
     out, channels = weights.shape[:2]
     fours = np.zeros((out, 2, 2, channels, 2, 2), np.float32)  # row and column within four, channel, row and column

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...errors import FacecapError
-from .int8_first_layer import with_even_first_layers
+from .int8_first_layer import rewrite_first_layers
 
 OPSET = 17
 _PARITY_MM, _PARITY = 0.01, 1e-3
@@ -32,7 +32,7 @@ def to_onnx(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, .
     """
     stream = io.BytesIO()
     given = list(inputs.values())
-    example: Any = _arguments(given)
+    example: Any = _make_arguments(given)
     free = {name: {0: "batch"} for name in (*inputs, *outputs)} if len(given) == 1 else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own successor
@@ -49,18 +49,18 @@ def to_onnx(network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, .
     return stream.getvalue()
 
 
-def _arguments(given: list[Tensor]) -> tuple[Any, ...]:
+def _make_arguments(given: list[Tensor]) -> tuple[Any, ...]:
     """What a network is called with: an LSTM takes its two memories as a pair."""
     return (given[0], (given[1], given[2])) if len(given) == 3 else tuple(given)
 
 
-def parity(network: nn.Module, model: bytes, inputs: dict[str, Tensor]) -> float:
+def measure_parity(network: nn.Module, model: bytes, inputs: dict[str, Tensor]) -> float:
     """Largest difference between torch's answer and onnxruntime's for the same inputs."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     given = list(inputs.values())
     with torch.no_grad():
-        wanted = network.cpu().eval()(*_arguments(given))
+        wanted = network.cpu().eval()(*_make_arguments(given))
     pairs = zip(found, wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
     return max(float(np.abs(a - b.numpy()).max()) for a, b in pairs)
 
@@ -92,7 +92,7 @@ _CORRECTED_OVER = 64
 """Pictures over which the mean of what rounding costs is taken."""
 
 
-def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]], scheme: Scheme = SEVEN_BITS) -> bytes:
+def quantise(model: bytes, pictures: Iterator[NDArray[np.float32]], scheme: Scheme = SEVEN_BITS) -> bytes:
     """The same network with 8-bit activations and 7-bit weights; ranges from whitened pictures (1, C, H, W).
 
     x86 without VNNI adds pairs of products of unsigned and signed numbers in 16 bits and cuts off what does not fit:
@@ -120,9 +120,9 @@ def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]], scheme: Sch
         plain, ready, small = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", "small.onnx"))
         plain.write_bytes(model)
         quant_pre_process(plain, ready)
-        onnx.save(with_even_first_layers(onnx.load(ready)), ready)
+        onnx.save(rewrite_first_layers(onnx.load(ready)), ready)
         # The output layer is a basis in metres: rounding it would move the face at rest.
-        names = _last_products(ready)
+        names = _find_last_products(ready)
         quantize_static(
             ready,
             small,
@@ -135,12 +135,12 @@ def quantised(model: bytes, pictures: Iterator[NDArray[np.float32]], scheme: Sch
             nodes_to_exclude=names,
             op_types_to_quantize=["Conv", "Relu", "Clip", "Add", "Flatten", "Concat", "Gemm"],
         )
-        return _with_mean_of(model, small.read_bytes(), shown)
+        return _correct_bias(model, small.read_bytes(), shown)
 
 
-def _with_mean_of(model: bytes, small: bytes, pictures: list[NDArray[np.float32]]) -> bytes:
+def _correct_bias(model: bytes, small: bytes, pictures: list[NDArray[np.float32]]) -> bytes:
     """The quantised network with what its outputs are off by on average, over some pictures, taken off them."""
-    wanted, found = (_outputs(network, pictures) for network in (model, small))
+    wanted, found = (_run_network(network, pictures) for network in (model, small))
     changed = onnx.load_from_string(small)
     for output, right, wrong in zip(changed.graph.output, wanted, found, strict=True):
         off = (right - wrong).mean(0, dtype=np.float64).astype(np.float32)
@@ -155,14 +155,14 @@ def _with_mean_of(model: bytes, small: bytes, pictures: list[NDArray[np.float32]
     return changed.SerializeToString()
 
 
-def _outputs(network: bytes, pictures: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+def _run_network(network: bytes, pictures: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """Of each output, its values over all pictures: (N, …) float32."""
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     every = [session.run(None, {"picture": picture}) for picture in pictures]
     return [np.concatenate([np.asarray(one[index]) for one in every]) for index in range(len(every[0]))]
 
 
-def _last_products(path: Path) -> list[str]:
+def _find_last_products(path: Path) -> list[str]:
     """Matrix products that no other one follows."""
     names, leads_to_product = [], set()
     for node in reversed(onnx.load(path).graph.node):

@@ -73,7 +73,7 @@ _SCHEDULES = {("dfcn", "full"): (Schedule(400, 60), 1024), ("dfcn", "preview"): 
 """Schedule and batch of a network and preset, where they are not the preset's."""
 
 
-def preset_of(name: str, network: str) -> Preset:
+def get_preset(name: str, network: str) -> Preset:
     """A preset, with the picture that a network wants."""
     preset = {"full": _FULL, "preview": _PREVIEW}[name]
     chosen = NETWORKS[network]

@@ -50,8 +50,8 @@ def make_shot_curves(
     time_s = np.arange(round(seconds * fps)) / fps
     kind = ("motion", "speech", "speech", "expressions", "speech", "speech")[seed % 6]
     seen = np.array([aside or arkit_name(c) not in _SEEN_ASIDE for c in channels])
-    jaw = np.array([_region(c) == "jaw" for c in channels])
-    mouth = np.array([_region(c) in _MOUTH for c in channels])
+    jaw = np.array([_find_region(c) == "jaw" for c in channels])
+    mouth = np.array([_find_region(c) in _MOUTH for c in channels])
     if kind == "motion":
         curves = np.zeros((len(time_s), len(channels)))
         for part in (jaw, mouth & ~jaw, ~mouth) if aside else (mouth, ~mouth):
@@ -79,7 +79,7 @@ def make_head_curves(seconds: float, fps: float, seed: int, *, turn_rad: float =
     return out * np.repeat([turn_rad, shift_m], 3) * (1.0, 1.0, 0.6, 1.0, 1.0, 2.0)
 
 
-def _region(channel: str) -> str:
+def _find_region(channel: str) -> str:
     name = arkit_name(channel)
     return region_of(name) if name is not None else "mouth"
 
@@ -89,7 +89,7 @@ def _make_range_of_motion(
 ) -> F64:
     """Keys to their ends, one after the other and over again, pairs together or alone."""
     out = np.zeros((len(time_s), len(channels)))
-    keys = [k for k in np.flatnonzero(of) if _region(channels[k]) not in _LEFT_OUT]
+    keys = [k for k in np.flatnonzero(of) if _find_region(channels[k]) not in _LEFT_OUT]
     if not keys or not len(time_s):
         return out
     each = float(np.clip(time_s[-1] / len(keys), *_TO_ITS_END_S))

@@ -16,13 +16,13 @@ from facecap_addon.generate.generator import find_shipped, generate_sequence, lo
 from facecap_addon.generate.sequence import (
     FRAMES,
     LandmarkSequence,
-    displacements_of,
     load_sequence,
     save_sequence,
-    steps_of,
+    to_displacements,
+    to_steps,
 )
-from facecap_addon.generate.solve_weights import take_of
-from facecap_addon.generate.synthesis import actor_of, random_identity, synthesise, synthesise_set
+from facecap_addon.generate.solve_weights import make_take
+from facecap_addon.generate.synthesis import make_actor, randomise_identity, synthesise, synthesise_set
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from facecap_addon.rig.embedding import landmark_geometry
 from tests.unit.sample import sample
@@ -30,7 +30,7 @@ from tests.unit.sample import sample
 
 def actor():
     found = sample()
-    return actor_of(found.rig, found.embedding)
+    return make_actor(found.rig, found.embedding)
 
 
 def furthest_mm(displacements: np.ndarray) -> float:
@@ -72,7 +72,7 @@ def test_other_proportions_stay_a_symmetric_face() -> None:
 
     me = actor()
     for seed in range(5):
-        someone = random_identity(me, np.random.default_rng(seed))
+        someone = randomise_identity(me, np.random.default_rng(seed))
         reflected = someone.rest[BU_83.mirror] * (-1, 1, 1)
         before = np.abs(me.rest[BU_83.mirror] * (-1, 1, 1) - me.rest).max()
         assert np.abs(reflected - someone.rest).max() < before + 0.003
@@ -80,10 +80,10 @@ def test_other_proportions_stay_a_symmetric_face() -> None:
 
 def test_steps_and_displacements_are_inverse() -> None:
     made = synthesise(actor(), "surprise", 0).displacements
-    steps = steps_of(made)
+    steps = to_steps(made)
     assert steps.shape == (FRAMES, 249) and not steps[0].any()
-    np.testing.assert_allclose(displacements_of(steps), made - made[0], atol=1e-6)
-    longer = steps_of(made[:50])
+    np.testing.assert_allclose(to_displacements(steps), made - made[0], atol=1e-6)
+    longer = to_steps(made[:50])
     assert longer.shape == steps.shape and not longer[50:].any()
 
 
@@ -251,7 +251,7 @@ def test_weights_of_a_character_are_found_again() -> None:
     columns = [me.channels.index(c) for c in found.rig.channels]
     moved = np.tensordot(wanted, me.deltas[columns], axes=1)
     sequence = LandmarkSequence("bu-83", me.rest.astype(np.float32), moved.astype(np.float32))
-    take = take_of(sequence, found.rig, found.embedding)
+    take = make_take(sequence, found.rig, found.embedding)
     _, deltas = landmark_geometry(found.rig, found.embedding)
     left = np.tensordot(take.weights - wanted, deltas, axes=1)
     assert 1000 * np.sqrt((left**2).sum(axis=2).mean()) < 0.35

@@ -26,7 +26,7 @@ from facecap_addon.jobs.settings.live import LiveSettings  # noqa: E402
 from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402
 from facecap_addon.landmarks.probes import Probe, load_probe, probe_path, run_session, save_probe  # noqa: E402
 from facecap_addon.learn.data.pca import fit_pca  # noqa: E402
-from facecap_addon.learn.export.onnx_export import Scheme, quantised, to_onnx  # noqa: E402
+from facecap_addon.learn.export.onnx_export import Scheme, quantise, to_onnx  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import LaineNetwork  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
@@ -62,7 +62,7 @@ def whitened(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def eight_bits(model: bytes, pictures: NDArray[np.uint8], scheme: Scheme | None = None) -> bytes:
     given: Iterator[NDArray[np.float32]] = iter(whitened(pictures)[:, None])
-    return quantised(model, given) if scheme is None else quantised(model, given, scheme)
+    return quantise(model, given) if scheme is None else quantise(model, given, scheme)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,10 @@ def test_older_solvers_are_right_on_every_processor(
     """They carry no probes, and weights of eight bits: used where they are right, else left for 32 bits."""
     old = eight_bits(model, pictures, Scheme(signed=True, bits=8))
     solver = TrainedSolver(replace(bundle, networks={"mesh": model, "mesh.int8": old}, probes=None), precision="int8")
-    plain, exact = run_on_pictures(open_network(model, 1), whitened(pictures)), open_network(old, 1, exact=True)
+    plain, exact = (
+        run_on_pictures(open_network(model, 1), whitened(pictures)),
+        open_network(old, 1, exact=True),
+    )
     lost = rms(run_on_pictures(exact, whitened(pictures)) - plain)
     assert rms(solved(solver, pictures).reshape(len(plain), -1) - plain) < 2 * lost
     # Today's eight bits are right everywhere, with or without probes.

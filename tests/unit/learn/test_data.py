@@ -9,7 +9,12 @@ torch = pytest.importorskip("torch")
 
 from facecap_addon.learn.data.pca import fit_pca  # noqa: E402
 from facecap_addon.learn.engine.augment import Augmentation, augment  # noqa: E402
-from facecap_addon.learn.engine.schedule import Schedule, augmentation_at, beta1_at, rate_at  # noqa: E402
+from facecap_addon.learn.engine.schedule import (  # noqa: E402
+    Schedule,
+    compute_augmentation,
+    compute_beta1,
+    compute_learning_rate,
+)
 from facecap_addon.learn.networks.laine.convolutional import HEIGHT, WIDTH, LaineNetwork  # noqa: E402
 
 
@@ -58,15 +63,15 @@ def test_laines_network_has_the_layers_of_the_paper() -> None:
 
 def test_rates_follow_the_recipe() -> None:
     schedule = Schedule()
-    first = [rate_at(schedule, e) for e in (0.0, 0.5, 1.0)]
+    first = [compute_learning_rate(schedule, e) for e in (0.0, 0.5, 1.0)]
     assert first[1] / first[0] == pytest.approx(first[2] / first[1])  # geometric
     assert first[2] == pytest.approx(1e-3)
-    assert rate_at(schedule, 100) == pytest.approx(1e-4)  # one over the square root
-    assert rate_at(schedule, 200) == 0.0
-    assert beta1_at(schedule, 170) == pytest.approx(0.9) and beta1_at(schedule, 200) == pytest.approx(0.5)
-    steps = np.array([rate_at(schedule, e) for e in np.linspace(1, 200, 4000)])
+    assert compute_learning_rate(schedule, 100) == pytest.approx(1e-4)  # one over the square root
+    assert compute_learning_rate(schedule, 200) == 0.0
+    assert compute_beta1(schedule, 170) == pytest.approx(0.9) and compute_beta1(schedule, 200) == pytest.approx(0.5)
+    steps = np.array([compute_learning_rate(schedule, e) for e in np.linspace(1, 200, 4000)])
     assert (np.diff(steps) <= 0).all()
-    assert [augmentation_at(schedule, e) for e in (0, 2.5, 5, 50)] == [0, 0.5, 1, 1]
+    assert [compute_augmentation(schedule, e) for e in (0, 2.5, 5, 50)] == [0, 0.5, 1, 1]
 
 
 def test_augmentation_moves_pictures_without_shearing_them() -> None:

@@ -26,9 +26,9 @@ from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402
 from facecap_addon.learn.networks.dfcn.distillation import (  # noqa: E402
     Distillation,
-    distances,
     distillation_loss,
-    estimated,
+    estimate_distillation,
+    measure_distances,
 )
 from facecap_addon.learn.networks.dfcn.inception_resnet import InceptionResNet  # noqa: E402
 from facecap_addon.learn.networks.dfcn.mobilenet import MobileNet  # noqa: E402
@@ -73,10 +73,10 @@ def test_the_loss_is_that_of_equations_11_and_12() -> None:
     student = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.1, 0.0]])
     label = torch.tensor([[9.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
     teacher = torch.tensor([[2.0, 0.0], [0.5, 0.0], [0.5, 0.0]])
-    how = Distillation(outlier=3.0, emphasis=2.0, gap=0.01)
+    distillation = Distillation(outlier=3.0, emphasis=2.0, gap=0.01)
     # A wrong label: the teacher counts. A student behind the teacher: twice its error. One ahead of it: its error.
     expected = (4.0 + 2.0 * 1.0 + 0.01) / 3
-    assert float(distillation_loss(student, label, teacher, how)) == pytest.approx(expected, rel=1e-6)
+    assert float(distillation_loss(student, label, teacher, distillation)) == pytest.approx(expected, rel=1e-6)
     # Within b of the teacher is not good enough.
     wide = Distillation(outlier=3.0, emphasis=2.0, gap=0.3)
     assert float(distillation_loss(student[2:], label[2:], teacher[2:], wide)) == pytest.approx(0.02, rel=1e-5)
@@ -87,10 +87,10 @@ def test_the_threshold_is_estimated_from_residuals() -> None:
     right = np.abs(random.normal(0, 0.02, (900, 40)))
     wrong = np.abs(random.normal(0, 0.3, (100, 40)))
     apart = np.linalg.norm(np.concatenate([right, wrong]), axis=1)
-    how = estimated(apart)
-    assert (apart[:900] < how.outlier).all()
-    assert (apart[900:] > how.outlier).all()
-    assert np.isinf(estimated(apart[:5]).outlier)
+    distillation = estimate_distillation(apart)
+    assert (apart[:900] < distillation.outlier).all()
+    assert (apart[900:] > distillation.outlier).all()
+    assert np.isinf(estimate_distillation(apart[:5]).outlier)
 
 
 def test_landmarks_move_with_the_picture() -> None:
@@ -152,7 +152,7 @@ class Small(torch.nn.Module):
     def __init__(self, outputs: int, maps: tuple[int, ...]) -> None:
         super().__init__()
         self.tower = Tower(maps)
-        self.output = torch.nn.Linear(self.tower.features((32, 24)), outputs)
+        self.output = torch.nn.Linear(self.tower.count_features((32, 24)), outputs)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         return self.output(self.tower(pictures))
@@ -186,14 +186,18 @@ def test_wrong_labels_are_found_and_do_not_mislead_the_student(
 
     teacher = trained("teacher", (12, 16, 24))
     rows = np.arange(train_frames.count)
-    taught = np.stack([teacher.found(train_frames, rows), teacher.found(train_frames, rows, mirrored=True)])
-    apart = distances(teacher.labels(train_frames, rows), taught[0])
-    how = estimated(apart)
-    named = apart > how.outlier
+    teacher_outputs = np.stack(
+        [teacher.predict(train_frames, rows), teacher.predict(train_frames, rows, mirrored=True)]
+    )
+    apart = measure_distances(teacher.make_labels(train_frames, rows), teacher_outputs[0])
+    distillation = estimate_distillation(apart)
+    named = apart > distillation.outlier
     assert named[wrong].mean() >= 0.95
     assert named[~wrong].mean() <= 0.01
     plain = trained("plain", (8, 12, 16)).evaluate()["rmse_mm"]
-    distilled = trained("distilled", (8, 12, 16), taught=taught, how=how).evaluate()["rmse_mm"]
+    distilled = trained(
+        "distilled", (8, 12, 16), teacher_outputs=teacher_outputs, distillation=distillation
+    ).evaluate()["rmse_mm"]
     assert distilled < 0.8 * plain
 
 
@@ -236,8 +240,8 @@ def test_a_set_without_landmarks_is_refused(spoilt: tuple[TrainingSet, np.ndarra
     training_set, _ = spoilt
     old = replace(training_set, folder=tmp_path)
     for shot in training_set.shots:
-        rows = replace(training_set.rows_of(shot), points=np.zeros((0, 0, 2), np.float32))
-        name = str(training_set.video_of(shot))
+        rows = replace(training_set.read_rows(shot), points=np.zeros((0, 0, 2), np.float32))
+        name = str(training_set.resolve_video(shot))
         old = add_shot(
             replace(old, shots=tuple(s for s in old.shots if s.name != shot.name)), replace(shot, video=name), rows
         )

@@ -14,7 +14,7 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import training_key
+from facecap_addon.jobs.train import compute_training_key
 from facecap_addon.learn.data.crops import prepare_pictures
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig
@@ -43,7 +43,7 @@ def training_set(tmp_path: Path) -> TrainingSet:
 
 def key(training_set: TrainingSet, **settings: object) -> str:
     given = TrainSettings(folder=training_set.folder, **settings)  # type: ignore[arg-type]
-    return training_key(given, open_set(training_set.folder))
+    return compute_training_key(given, open_set(training_set.folder))
 
 
 def test_a_training_on_other_data_is_another_training(training_set: TrainingSet, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_shots_of_one_name_stand_beside_each_other(tmp_path: Path) -> None:
         name = Path(video).stem
         made = add_shot(made, replace(shot(name, count), video=video), rows(count))
     assert [s.name for s in made.shots] == ["take", "take-2", "Take-3"]
-    assert [len(made.rows_of(s).rows) for s in made.shots] == [10, 20, 30]
+    assert [len(made.read_rows(s).rows) for s in made.shots] == [10, 20, 30]
     # The same part of the same footage, solved again, takes its own place.
     made = add_shot(made, replace(shot("take", 15), video="/y/take.mpg"), rows(15))
     assert [(s.name, s.frames) for s in made.shots] == [("take", 10), ("Take-3", 30), ("take-2", 15)]
@@ -109,7 +109,7 @@ def test_a_refused_cache_leaves_the_shot_as_it_was(tmp_path: Path) -> None:
     broken = np.full((5, 12, 3), np.nan, np.float32)
     with pytest.raises(FacecapError, match="infinity"):
         add_shot(made, shot("a", 5), rows(5), broken)
-    assert len(made.rows_of(made.shots[0]).rows) == 8
+    assert len(made.read_rows(made.shots[0]).rows) == 8
 
 
 def test_refinements_are_kept_by_all_they_depend_on(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_sixteen_bits_do_not_round_what_is_learned_from() -> None:
     targets.deltas = torch.from_numpy(tall.deltas.reshape(2, -1))
     weights = np.random.default_rng(0).uniform(0, 1, (5, 2)).astype(np.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        found = targets.positions(torch.from_numpy(weights))
-        of_short = targets.positions(torch.from_numpy(weights).bfloat16())
+        found = targets.to_positions(torch.from_numpy(weights))
+        of_short = targets.to_positions(torch.from_numpy(weights).bfloat16())
     wanted = tall.vertices_at(weights).reshape(5, -1)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found.numpy(), wanted, atol=2e-6)

@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_that_is_offered_can_be_trained_in_each_preset(name: str) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
-    from facecap_addon.learn.networks.presets import preset_of
+    from facecap_addon.learn.networks.presets import get_preset
 
     network = NETWORKS[name]
     assert callable(network.train)
     for preset in PRESETS:
-        picture = preset_of(preset, name).picture
+        picture = get_preset(preset, name).picture
         assert (picture.height == picture.width) == network.square
         assert picture.channels == (3 if network.colour else 1)
 

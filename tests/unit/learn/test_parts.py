@@ -21,16 +21,16 @@ from facecap_addon.learn.data.mesh_stabilisation import apply_stabilisation, fit
 from facecap_addon.learn.data.pca import fit_pca, fit_pca_from_weights  # noqa: E402
 from facecap_addon.learn.engine.augment import Augmentation, augment, fit_augmentation  # noqa: E402
 from facecap_addon.learn.engine.losses import (  # noqa: E402
-    affine_invariant_cm,
+    affine_invariant_mse_cm2,
     mine_semi_hard,
+    mse_cm2,
     rmse_mm,
-    squared_cm,
     triplet_loss,
 )
-from facecap_addon.learn.export.int8_first_layer import with_even_first_layers  # noqa: E402
-from facecap_addon.learn.export.onnx_export import quantised, to_onnx  # noqa: E402
+from facecap_addon.learn.export.int8_first_layer import rewrite_first_layers  # noqa: E402
+from facecap_addon.learn.export.onnx_export import quantise, to_onnx  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import LaineNetwork, Tower  # noqa: E402
-from facecap_addon.learn.networks.meng.embedding_task import distance_matrix, distances  # noqa: E402
+from facecap_addon.learn.networks.meng.embedding_task import measure_distance_matrix, measure_distances  # noqa: E402
 from facecap_addon.learn.networks.meng.facenet import FaceNet, ResponseNorm  # noqa: E402
 from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
 from facecap_addon.learn.synthetic.motion import make_shot_curves  # noqa: E402
@@ -53,22 +53,24 @@ def test_losses_are_what_they_say() -> None:
     a = meshes()
     shifted = (a.unflatten(1, (-1, 3)) + torch.tensor([0.003, 0.0, 0.004])).flatten(1)
     assert rmse_mm(shifted, a).tolist() == pytest.approx([5.0] * 4, rel=1e-3)
-    assert float(squared_cm(shifted, a)) == pytest.approx((0.3**2 + 0.4**2) / 3, rel=1e-3)
+    assert float(mse_cm2(shifted, a)) == pytest.approx((0.3**2 + 0.4**2) / 3, rel=1e-3)
 
 
 def test_the_affine_loss_forgives_affine_motion_of_the_prediction_only() -> None:
     target = meshes()
     matrix = torch.tensor(Rotation.from_rotvec([0.1, 0.2, -0.1]).as_matrix() * 1.1, dtype=torch.float32)
     moved = (target.unflatten(1, (-1, 3)) @ matrix.T + 0.05).flatten(1)
-    assert float(squared_cm(moved, target)) > 1.0
-    assert float(affine_invariant_cm(moved, target)) < 1e-4
+    assert float(mse_cm2(moved, target)) > 1.0
+    assert float(affine_invariant_mse_cm2(moved, target)) < 1e-4
     noisy = target + 0.01 * torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
     noisy.requires_grad_(True)
-    loss = affine_invariant_cm(noisy, target)
+    loss = affine_invariant_mse_cm2(noisy, target)
     loss.backward()
     assert noisy.grad is not None and torch.isfinite(noisy.grad).all() and float(loss.detach()) > 0.5
     # Making everything small does not help: what is compared is the target's size.
-    assert float(affine_invariant_cm(noisy.detach() * 0.01, target)) == pytest.approx(float(loss.detach()), rel=1e-2)
+    assert float(affine_invariant_mse_cm2(noisy.detach() * 0.01, target)) == pytest.approx(
+        float(loss.detach()), rel=1e-2
+    )
 
 
 def test_triplets() -> None:
@@ -87,9 +89,9 @@ def test_triplets() -> None:
 def test_distances_between_and_within_classes() -> None:
     embeddings = np.array([[0.0, 0], [0.0, 1], [3.0, 0], [3.0, 1]], np.float32)
     labels = np.array([0, 0, 1, 1])
-    within, between = distances(embeddings, labels)
+    within, between = measure_distances(embeddings, labels)
     assert within == pytest.approx(1.0) and between == pytest.approx((3 + np.sqrt(10)) / 2)
-    matrix = distance_matrix(embeddings, labels, 2)
+    matrix = measure_distance_matrix(embeddings, labels, 2)
     np.testing.assert_allclose(np.diag(matrix), 1.0)
 
 
@@ -137,7 +139,7 @@ def test_two_towers_see_two_cameras() -> None:
     other = both.clone()
     other[:, 1] += 1
     assert float((network(both) - network(other)).abs().max()) > 0
-    assert network.bottleneck.in_features == 2 * network.towers[0].features((32, 24))
+    assert network.bottleneck.in_features == 2 * network.towers[0].count_features((32, 24))
 
 
 def test_a_basis_from_weights_is_the_basis_of_their_meshes() -> None:
@@ -243,7 +245,7 @@ def test_a_first_layer_in_fours_says_the_same_of_one_camera_and_of_two() -> None
         network = LaineNetwork(basis, (8, 8), (32, 24), cameras=cameras)
         picture = RANDOM.normal(size=(1, cameras, 32, 24)).astype(np.float32)
         model = to_onnx(network, {"picture": torch.zeros(1, cameras, 32, 24)}, ("vertices",))
-        fours = with_even_first_layers(onnx.load_from_string(model))
+        fours = rewrite_first_layers(onnx.load_from_string(model))
         assert [node.op_type for node in fours.graph.node].count("SpaceToDepth") == cameras
         both = (onnxruntime.InferenceSession(m) for m in (model, fours.SerializeToString()))
         a, b = (session.run(None, {"picture": picture})[0] for session in both)
@@ -256,7 +258,7 @@ def test_eight_bits_lose_little_and_keep_the_face_at_rest_exactly() -> None:
     network = LaineNetwork(fit_pca(random.normal(size=(20, 15))), (4, 8), (32, 24))
     pictures = [random.normal(size=(1, 1, 32, 24)).astype(np.float32) for _ in range(12)]
     model = to_onnx(network, {"picture": torch.zeros(1, 1, 32, 24)}, ("vertices",))
-    small = quantised(model, iter(pictures))
+    small = quantise(model, iter(pictures))
     check_onnx(small, "small")
     found, wanted = (
         np.stack([onnxruntime.InferenceSession(m).run(None, {"picture": p})[0] for p in pictures])

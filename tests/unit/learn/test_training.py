@@ -206,7 +206,7 @@ def test_sequences_are_learned_and_solved_frame_by_frame(
 def test_nothing_to_learn_is_said(training_set: TrainingSet, tmp_path: Path) -> None:
     still = TrainingSet(tmp_path, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
     shot = training_set.shots[0]
-    rows = training_set.rows_of(shot)
+    rows = training_set.read_rows(shot)
     flat = replace(rows, weights=np.zeros_like(rows.weights))
     still = add_shot(still, replace(shot, video=str(training_set.folder / shot.video)), flat)
     with pytest.raises(FacecapError, match="Nothing moves"):

@@ -62,7 +62,7 @@ def test_a_set_is_read_back_as_it_was(tmp_path: Path) -> None:
     found = open_set(tmp_path)
     assert found.shots == made.shots
     np.testing.assert_array_equal(found.rig.deltas, made.rig.deltas)
-    np.testing.assert_array_equal(found.rows_of(found.shots[0]).weights, rows(100).weights)
+    np.testing.assert_array_equal(found.read_rows(found.shots[0]).weights, rows(100).weights)
 
 
 def test_whole_shots_are_for_validation_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_point_caches_come_back_and_other_meshes_are_refused(tmp_path: Path) -> 
     made = TrainingSet(tmp_path, rig())
     cache = np.random.default_rng(1).normal(size=(20, 12, 3)).astype(np.float32)
     made = add_shot(made, shot("a", 20), rows(20), cache)
-    np.testing.assert_array_equal(made.vertices_of(made.shots[0]), cache)
+    np.testing.assert_array_equal(made.read_vertices(made.shots[0]), cache)
     with pytest.raises(FacecapError, match="9 vertices, the character 12"):
         add_shot(made, shot("b", 20), rows(20), cache[:, :9])
     broken = cache.copy()

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.generate.from_take import sequence_of_take
+from facecap_addon.generate.from_take import make_take_sequence
 from facecap_addon.jobs.settings.output import OutputSettings
 from facecap_addon.jobs.steps.outputs import OutputFiles, write_vertices
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
@@ -145,8 +145,8 @@ def test_landmarks_to_retarget_keep_the_footages_times() -> None:
     time_s = every_third_gone()
     missing = tuple(np.flatnonzero((time_s > 3) & (time_s < 4)).tolist())
     embedding = face_of(rig)
-    found = sequence_of_take(make_take(time_s, missing), rig, embedding)
-    whole = sequence_of_take(make_take(np.arange(224) / FPS), rig, embedding)
+    found = make_take_sequence(make_take(time_s, missing), rig, embedding)
+    whole = make_take_sequence(make_take(np.arange(224) / FPS), rig, embedding)
     assert found.fps == pytest.approx(FPS)
     assert found.time_s[-1] == pytest.approx(8.92, abs=1e-6)
     # Neither jumps nor steps: the head turns and the mouth opens evenly, seen or not.
@@ -161,7 +161,7 @@ def test_landmarks_to_retarget_follow_a_jaw_bone_as_the_mesh_does() -> None:
     still = replace(make_take(np.arange(5) / FPS), head_translation_m=np.zeros((5, 3), np.float32))
     jaw = np.zeros((5, 6), np.float32)
     jaw[2] = 0.3, 0.1, 0, 0, 0, 0.004
-    plain, opened = (sequence_of_take(take, rig, embedding) for take in (still, replace(still, jaw=jaw)))
+    plain, opened = (make_take_sequence(take, rig, embedding) for take in (still, replace(still, jaw=jaw)))
     corners = rig.triangles[embedding.triangle]
     of_mesh = [
         (pose_jaw(rig, still.weights[2], one, np.eye(4))[corners] * embedding.barycentric[..., None]).sum(axis=1)

@@ -172,8 +172,8 @@ def test_training_sets(tmp_path: Path, name: str) -> None:
         found = open_set(tmp_path)
         found.choose_validation_shots()
         for one in found.shots:
-            found.rows_of(one)
-            found.vertices_of(one)
+            found.read_rows(one)
+            found.read_vertices(one)
 
     assert hunt(tmp_path / name, read, 10, inside=name.endswith(".npz"))["refused"] > CASES / 8
 

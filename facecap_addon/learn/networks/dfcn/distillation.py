@@ -36,12 +36,12 @@ class Distillation:
     gap: float = 0.0
 
 
-def distances(labels: NDArray[np.floating], teacher: NDArray[np.floating]) -> NDArray[np.float64]:
+def measure_distances(labels: NDArray[np.floating], teacher: NDArray[np.floating]) -> NDArray[np.float64]:
     """(N,) distance of labels (N, D) from what the teacher says."""
     return np.linalg.norm(np.asarray(labels, np.float64) - teacher, axis=1)
 
 
-def estimated(apart: NDArray[np.floating], *, emphasis: float = 1.5) -> Distillation:
+def estimate_distillation(apart: NDArray[np.floating], *, emphasis: float = 1.5) -> Distillation:
     """μ and b from the teacher's residuals (N,).
 
     Right labels scatter about the median of the logarithm, most of them closely, wrong ones lie far above: μ is the
@@ -57,10 +57,10 @@ def estimated(apart: NDArray[np.floating], *, emphasis: float = 1.5) -> Distilla
     )
 
 
-def distillation_loss(student: Tensor, label: Tensor, teacher: Tensor, how: Distillation) -> Tensor:
+def distillation_loss(student: Tensor, label: Tensor, teacher: Tensor, distillation: Distillation) -> Tensor:
     """Equations 11 and 12: mean over a batch (B, D) of what was found, asked for, and said by the teacher."""
-    wrong = (label - teacher).norm(dim=1) > how.outlier
+    wrong = (label - teacher).norm(dim=1) > distillation.outlier
     to_label, to_teacher = (student - label).square().sum(1), (student - teacher).square().sum(1)
-    behind = to_label + how.gap > (teacher - label).square().sum(1)
-    right = torch.where(behind, how.emphasis * to_label, to_label)
+    behind = to_label + distillation.gap > (teacher - label).square().sum(1)
+    right = torch.where(behind, distillation.emphasis * to_label, to_label)
     return torch.where(wrong, to_teacher, right).mean()

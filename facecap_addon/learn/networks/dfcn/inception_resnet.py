@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..laine.convolutional import exact
+from ..laine.convolutional import apply_in_fp32
 
 _EPSILON = 1e-3
 _DROPOUT = 0.2
@@ -102,7 +102,7 @@ class InceptionResNet(nn.Module):
         """(B, N) of whitened pictures (B, C, H, W), 75 px or more."""
         maps = self.first(self.mixed(self.stem(pictures)))
         maps = self.third(self.to_third(self.second(self.to_second(maps))))
-        return exact(self.output, self.dropout(self.end(maps).mean((2, 3))))
+        return apply_in_fp32(self.output, self.dropout(self.end(maps).mean((2, 3))))
 
 
 class Branches(nn.Module):

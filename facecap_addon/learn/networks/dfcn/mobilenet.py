@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..laine.convolutional import exact
+from ..laine.convolutional import apply_in_fp32
 
 # Expansion, feature maps, repetitions, stride of the first.
 _BOTTLENECKS = (
@@ -41,7 +41,7 @@ class MobileNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, N) of whitened pictures (B, C, H, W)."""
-        return exact(self.output, self.layers(pictures).mean((2, 3)))
+        return apply_in_fp32(self.output, self.layers(pictures).mean((2, 3)))
 
 
 class Bottleneck(nn.Module):

@@ -18,8 +18,8 @@ from ...data.frames import Frames
 from ...engine.augment import Augmentation, augment_with_transform, flip_coins, mirror_pictures, transform_points
 from ...engine.mesh_preview import MeshPreview
 from ...engine.mesh_targets import MeshTargets
-from ..laine.task import sheet_of
-from ..meng.task import weights_rmse_mm
+from ..laine.task import draw_sheet
+from ..meng.task import measure_weights_rmse_mm
 from .distillation import Distillation, distillation_loss
 
 POINTS = IBUG_68.count
@@ -34,13 +34,13 @@ class Labels(NamedTuple):
     weights: Tensor
     points: Tensor
 
-    def together(self) -> Tensor:
+    def concatenate(self) -> Tensor:
         """(B, K + 136): what networks give; its squared length is the mean square of keys and that of landmarks."""
-        keys, points = scales(self.weights.shape[1])
+        keys, points = compute_scales(self.weights.shape[1])
         return torch.cat([self.weights * keys, self.points.flatten(1) * points], 1)
 
 
-def scales(channels: int) -> tuple[float, float]:
+def compute_scales(channels: int) -> tuple[float, float]:
     """Factors on weights and on landmarks in what networks give: how many there are of a kind does not count."""
     return channels**-0.5, POINT_SHARE * (2 * POINTS) ** -0.5
 
@@ -61,8 +61,8 @@ class FaceTask:
         network: (B, C, H, W) whitened pictures to (B, K + 136).
         train_frames, validation_frames: with their pictures.  targets: vertices of weights.
         limits: of augmentation.  device: torch's.
-        taught: (2, N, K + 136) what the teacher says of the pictures and of their mirror images, or None.
-        how: of the distillation, where there is a teacher.
+        teacher_outputs: (2, N, K + 136) what the teacher says of the pictures and of their mirror images, or None.
+        distillation: how to learn from it, where there is a teacher.
     """
 
     network: nn.Module
@@ -73,53 +73,57 @@ class FaceTask:
     rig: BlendshapeRig
     limits: Augmentation
     device: str = "cpu"
-    taught: F32 | None = None
-    how: Distillation | None = None
+    teacher_outputs: F32 | None = None
+    distillation: Distillation | None = None
     monitor: str = "rmse_mm"
 
     @property
     def items(self) -> int:
         return self.train_frames.count
 
-    def labels(self, frames: Frames, rows: Rows) -> F32:
+    def make_labels(self, frames: Frames, rows: Rows) -> F32:
         """(B, K + 136) of some frames."""
         weights, points = torch.from_numpy(frames.weights[rows]), torch.from_numpy(frames.points[rows])
-        return Labels(weights, points).together().numpy()
+        return Labels(weights, points).concatenate().numpy()
 
     def load_batch(self, items: Rows) -> FaceBatch:
-        taught = None if self.taught is None else self.taught[:, items].transpose(1, 0, 2)
-        return FaceBatch(self.train_frames.pictures_at(items), self.labels(self.train_frames, items), taught)
+        teacher_outputs = None if self.teacher_outputs is None else self.teacher_outputs[:, items].transpose(1, 0, 2)
+        return FaceBatch(
+            self.train_frames.read_pictures(items), self.make_labels(self.train_frames, items), teacher_outputs
+        )
 
-    def loss(self, network: nn.Module, batch: FaceBatch, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(self, network: nn.Module, batch: FaceBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
         labels = self.split(torch.from_numpy(batch.labels).to(self.device))
         which = torch.zeros(len(pictures), dtype=torch.bool)
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
-            pictures, labels = mirror_pictures(pictures, which), self.mirrored(labels, which)
+            pictures, labels = mirror_pictures(pictures, which), self.mirror_labels(labels, which)
         pictures, moved = augment_with_transform(pictures, self.limits, strength, generator)
         found = network(self.whitening(pictures).contiguous(memory_format=torch.channels_last)).float()
-        wanted = Labels(labels.weights, transform_points(labels.points, moved)).together()
-        if batch.teacher is None or self.how is None:
+        wanted = Labels(labels.weights, transform_points(labels.points, moved)).concatenate()
+        if batch.teacher is None or self.distillation is None:
             return (found - wanted).square().sum(1).mean()
         said = torch.from_numpy(batch.teacher).to(self.device)
         told = self.split(torch.where(which.to(said.device)[:, None], said[:, 1], said[:, 0]))
-        taught = Labels(told.weights, transform_points(told.points, moved)).together()
-        return distillation_loss(found, wanted, taught, self.how)
+        teacher_outputs = Labels(told.weights, transform_points(told.points, moved)).concatenate()
+        return distillation_loss(found, wanted, teacher_outputs, self.distillation)
 
-    def mirrored(self, labels: Labels, which: Tensor) -> Labels:
+    def mirror_labels(self, labels: Labels, which: Tensor) -> Labels:
         """Labels of which those of `which` (B,) are of the face in a mirror."""
         other = labels.points[:, torch.from_numpy(IBUG_68.mirror)]
         other = torch.stack([1 - other[..., 0], other[..., 1]], -1)
         points = torch.where(which.to(other.device)[:, None, None], other, labels.points)
-        return Labels(self.targets.mirrored(labels.weights, which), points)
+        return Labels(self.targets.mirror_targets(labels.weights, which), points)
 
-    def found(self, frames: Frames, rows: Rows, *, mirrored: bool = False) -> F32:
+    def predict(self, frames: Frames, rows: Rows, *, mirrored: bool = False) -> F32:
         """(B, K + 136) of some frames, or of their mirror images."""
         out = []
         with torch.no_grad():
             for first in range(0, len(rows), _EVALUATION_BATCH):
-                seen = frames.pictures_at(rows[first : first + _EVALUATION_BATCH])[..., :: -1 if mirrored else 1].copy()
+                seen = frames.read_pictures(rows[first : first + _EVALUATION_BATCH])[
+                    ..., :: -1 if mirrored else 1
+                ].copy()
                 pictures = self.whitening(torch.from_numpy(seen).to(self.device).float() / 255)
                 out.append(self.network(pictures.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
         return np.concatenate(out)
@@ -128,31 +132,31 @@ class FaceTask:
         if self.validation_frames is None:
             return {}
         rows = np.arange(self.validation_frames.count)
-        found = self.found(self.validation_frames, rows)
+        found = self.predict(self.validation_frames, rows)
         weights, points = self.split(torch.from_numpy(found))
         apart = points.numpy() - self.validation_frames.points
         return {
-            "rmse_mm": weights_rmse_mm(self.targets, weights.numpy(), self.validation_frames.weights),
+            "rmse_mm": measure_weights_rmse_mm(self.targets, weights.numpy(), self.validation_frames.weights),
             "landmarks_percent": 100 * float(np.sqrt((apart**2).sum(-1).mean())),
         }
 
     def draw_preview(self) -> NDArray[np.uint8]:
         frames = self.validation_frames or self.train_frames
         rows = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
-        weights, points = self.split(torch.from_numpy(self.found(frames, rows)))
+        weights, points = self.split(torch.from_numpy(self.predict(frames, rows)))
         faces = MeshPreview(self.rig, self.targets.moving)
         both = (weights, torch.from_numpy(frames.weights[rows]))
-        drawn = [faces.draw(self.targets.positions(one).numpy()) for one in both]
-        return sheet_of(_marked(frames.pictures_at(rows), points.numpy()), drawn)
+        drawn = [faces.draw(self.targets.to_positions(one).numpy()) for one in both]
+        return draw_sheet(_draw_points(frames.read_pictures(rows), points.numpy()), drawn)
 
     def split(self, both: Tensor) -> Labels:
         """Weights and landmarks of what networks give (B, K + 136)."""
         channels = self.train_frames.weights.shape[1]
-        keys, points = scales(channels)
+        keys, points = compute_scales(channels)
         return Labels(both[:, :channels] / keys, both[:, channels:].unflatten(1, (-1, 2)) / points)
 
 
-def _marked(pictures: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.uint8]:
+def _draw_points(pictures: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Pictures (B, C, H, W) with landmarks (B, P, 2) in them."""
     out = pictures.copy()
     height, width = out.shape[2:]

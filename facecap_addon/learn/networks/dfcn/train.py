@@ -18,13 +18,13 @@ from ...data.training_set import TrainingSet
 from ...engine.augment import fit_augmentation
 from ...engine.mesh_targets import MeshTargets
 from ...engine.training_run import TrainingRun, describe_training
-from ...export.onnx_export import check_parity, parity, quantised, to_onnx
-from ..meng.task import weights_rmse_mm
+from ...export.onnx_export import check_parity, measure_parity, quantise, to_onnx
+from ..meng.task import measure_weights_rmse_mm
 from ..presets import Preset
-from .distillation import Distillation, distances, estimated
+from .distillation import Distillation, estimate_distillation, measure_distances
 from .inception_resnet import InceptionResNet
 from .mobilenet import MobileNet
-from .task import POINTS, FaceTask, scales
+from .task import POINTS, FaceTask, compute_scales
 
 _EVALUATED_FRAMES, _NAMED = 400, 12
 
@@ -54,28 +54,28 @@ def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> 
     limits = replace(fit_augmentation(train_frames.face), padding=True)
     whitening = fit_whitening(train_frames)
 
-    def task_of(network: nn.Module) -> FaceTask:
+    def make_task(network: nn.Module) -> FaceTask:
         return FaceTask(
             network, train_frames, validation_frames, targets, whitening, training_set.rig, limits, run.device
         )
 
     outputs = train_frames.weights.shape[1] + 2 * POINTS
     options = replace(run.make_options(preset.batch), micro_batch=sizes.micro_batch)
-    teacher = task_of(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
+    teacher = make_task(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
     _begin_at_mean(teacher)
     epochs = run.train(teacher, preset.schedule, options, "teach", "teacher", within="teacher", key="teach")
     lines = [f"Teacher: {line}" for line in describe_training(epochs)]
     every = np.arange(train_frames.count)
-    taught = np.stack([teacher.found(train_frames, every, mirrored=side) for side in (False, True)])
-    apart = distances(teacher.labels(train_frames, every), taught[0])
-    how = estimated(apart, emphasis=settings.emphasis)
-    how = Distillation(
-        how.outlier if settings.outlier is None else settings.outlier, how.emphasis,
-        how.gap if settings.gap is None else settings.gap,
+    teacher_outputs = np.stack([teacher.predict(train_frames, every, mirrored=side) for side in (False, True)])
+    apart = measure_distances(teacher.make_labels(train_frames, every), teacher_outputs[0])
+    distillation = estimate_distillation(apart, emphasis=settings.emphasis)
+    distillation = Distillation(
+        distillation.outlier if settings.outlier is None else settings.outlier, distillation.emphasis,
+        distillation.gap if settings.gap is None else settings.gap,
     )  # fmt: skip
-    lines += outlier_lines(train_frames, apart, how)
-    student = task_of(MobileNet(outputs, colours=colours, width=sizes.student_width))
-    student.taught, student.how = taught, how
+    lines += describe_outliers(train_frames, apart, distillation)
+    student = make_task(MobileNet(outputs, colours=colours, width=sizes.student_width))
+    student.teacher_outputs, student.distillation = teacher_outputs, distillation
     _begin_at_mean(student)
     if run.device == "cpu" and settings.precision == "auto":  # processors filter map by map no faster in 16 bits
         options = replace(options, precision="fp32")
@@ -84,9 +84,9 @@ def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> 
         return []
     lines += [f"Student: {line}" for line in describe_training(epochs)]
     report = run.make_report(epochs) | {
-        "outlier": how.outlier,
-        "gap": how.gap,
-        "outliers": int((apart > how.outlier).sum()),
+        "outlier": distillation.outlier,
+        "gap": distillation.gap,
+        "outliers": int((apart > distillation.outlier).sum()),
     }
     if validation_frames is not None:
         found, before = student.evaluate(), teacher.evaluate()
@@ -96,15 +96,17 @@ def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> 
             f"{found['landmarks_percent']:.2f} and {before['landmarks_percent']:.2f} percent of the picture."
         )
     run.on_progress("export", 0, 1)
-    bundle, more = face_bundle(training_set, student, preset, run.out.stem, report, int8=settings.int8)
+    bundle, more = make_face_bundle(training_set, student, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)
     return [*lines, *more]
 
 
-def outlier_lines(frames: Frames, apart: np.ndarray, how: Distillation) -> list[str]:
+def describe_outliers(frames: Frames, apart: np.ndarray, distillation: Distillation) -> list[str]:
     """Which labels look wrong, so that someone can look at them."""
-    wrong = np.flatnonzero(apart > how.outlier)
-    lines = [f"{len(wrong)} of {frames.count} labels look wrong (further than {how.outlier:.3g} from the teacher)."]
+    wrong = np.flatnonzero(apart > distillation.outlier)
+    lines = [
+        f"{len(wrong)} of {frames.count} labels look wrong (further than {distillation.outlier:.3g} from the teacher)."
+    ]
     worst = wrong[np.argsort(-apart[wrong])][:_NAMED]
     if len(worst):
         named = ", ".join(f"{frames.shots[frames.shot[i]].name} at {frames.time_s[i]:.2f} s" for i in worst)
@@ -112,14 +114,14 @@ def outlier_lines(frames: Frames, apart: np.ndarray, how: Distillation) -> list[
     return lines
 
 
-def face_bundle(
+def make_face_bundle(
     training_set: TrainingSet, task: FaceTask, preset: Preset, name: str, report: dict[str, object], *, int8: bool
 ) -> tuple[SolverBundle, list[str]]:
     """The trained student as a bundle, and what there is to say about it; FacecapError if it differs from torch."""
     example = torch.zeros(1, preset.picture.channels, preset.picture.height, preset.picture.width)
     network = Unscaled(task.network, len(training_set.rig.channels))
     model = to_onnx(network, {"picture": example}, ("weights", "landmarks"))
-    difference = parity(network, model, {"picture": torch.randn_like(example)})
+    difference = measure_parity(network, model, {"picture": torch.randn_like(example)})
     check_parity(difference, "")
     lines = [f"The exported network differs from the trained one by at most {difference:.1g}."]
     facts = SolverFacts(
@@ -136,9 +138,9 @@ def face_bundle(
     )
     networks = {"face": model}
     if int8:
-        seen = sample_calibration_pictures(task.train_frames.pictures_at, task.train_frames.count, task.whitening)
-        networks["face.int8"] = quantised(model, seen)
-    probed = task.train_frames.pictures_at(pick_probe_rows(task.train_frames.count))
+        seen = sample_calibration_pictures(task.train_frames.read_pictures, task.train_frames.count, task.whitening)
+        networks["face.int8"] = quantise(model, seen)
+    probed = task.train_frames.read_pictures(pick_probe_rows(task.train_frames.count))
     probes = make_solver_probes(networks, probed, facts.whitening.make_table())
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), neutral, probes=probes)
@@ -155,7 +157,7 @@ class Unscaled(nn.Module):
 
     def __init__(self, network: nn.Module, channels: int) -> None:
         super().__init__()
-        self.network, self.channels, self.scales = network, channels, scales(channels)
+        self.network, self.channels, self.scales = network, channels, compute_scales(channels)
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, K) weights and (B, 136) landmarks of whitened pictures (B, C, H, W)."""
@@ -170,12 +172,12 @@ def _begin_at_mean(task: FaceTask) -> None:
     assert isinstance(output, nn.Linear)
     rows = np.unique(np.linspace(0, task.train_frames.count - 1, 2000).astype(np.intp))
     with torch.no_grad():
-        output.bias.copy_(torch.from_numpy(task.labels(task.train_frames, rows).mean(0)))
+        output.bias.copy_(torch.from_numpy(task.make_labels(task.train_frames, rows).mean(0)))
 
 
 def _measure_solver_error(task: FaceTask, solver: TrainedSolver) -> float:
     """RMSE in mm of a solver at work on some validation frames."""
     frames = task.validation_frames or task.train_frames
     some = np.unique(np.linspace(0, frames.count - 1, _EVALUATED_FRAMES).astype(np.intp))
-    found = np.stack([solver.solve_crop(frames.pictures_at(some[i : i + 1])[0]) for i in range(len(some))])
-    return weights_rmse_mm(task.targets, found, frames.weights[some])
+    found = np.stack([solver.solve_crop(frames.read_pictures(some[i : i + 1])[0]) for i in range(len(some))])
+    return measure_weights_rmse_mm(task.targets, found, frames.weights[some])

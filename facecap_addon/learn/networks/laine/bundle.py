@@ -21,7 +21,7 @@ from ...engine.augment import fit_augmentation
 from ...engine.losses import rmse_mm
 from ...engine.mesh_targets import MeshTargets
 from ...engine.training_run import OnProgress
-from ...export.onnx_export import check_parity, parity, quantised, to_onnx
+from ...export.onnx_export import check_parity, measure_parity, quantise, to_onnx
 from ..presets import Preset
 from .convolutional import LaineNetwork
 from .task import DenseTask, MeshTask
@@ -65,7 +65,7 @@ def plan_mesh(
     one_camera = training_set.side_crop is None and network != "dense"
     both = find_mirror(training_set.rig) if mirror and one_camera else None
     targets = MeshTargets(training_set, train_frames, stabilise=stabilise, mirror=both)
-    basis = targets.basis(train_frames)
+    basis = targets.fit_basis(train_frames)
     whitening = fit_whitening(train_frames)
     torch.manual_seed(seed)
     limits, rig = fit_augmentation(train_frames.face), training_set.rig
@@ -92,18 +92,18 @@ def plan_mesh(
     return MeshPlan(task, basis)
 
 
-def mesh_bundle(
+def make_mesh_bundle(
     training_set: TrainingSet, plan: MeshPlan, preset: Preset, name: str, report: dict[str, object], *, int8: bool
 ) -> tuple[SolverBundle, list[str]]:
     """The trained network as a bundle, and what there is to say about it; FacecapError if it differs from torch."""
     task, lines = plan.task, []
     example = torch.zeros(
-        1, len(task.train_frames.pictures_at(np.array([0]))[0]), preset.picture.height, preset.picture.width
+        1, len(task.train_frames.read_pictures(np.array([0]))[0]), preset.picture.height, preset.picture.width
     )
     frames = task.validation_frames or task.train_frames
     pictures = _pictures(task, frames, np.arange(min(4, frames.count)))
     model = to_onnx(task.network, {"picture": example}, ("vertices",))
-    difference = parity(task.network, model, {"picture": pictures})
+    difference = measure_parity(task.network, model, {"picture": pictures})
     check_parity(difference, "m")
     lines.append(f"The exported network differs from the trained one by at most {difference * 1000:.2g} mm.")
     facts = SolverFacts(
@@ -122,11 +122,11 @@ def mesh_bundle(
     networks = {"mesh": model}
     if int8:
         seen = sample_calibration_pictures(
-            lambda rows: task.looked_at(task.train_frames, rows), task.train_frames.count, task.whitening
+            lambda rows: task.load_pictures(task.train_frames, rows), task.train_frames.count, task.whitening
         )
-        networks["mesh.int8"] = quantised(model, seen)
+        networks["mesh.int8"] = quantise(model, seen)
     moving = task.targets.moving.astype(np.int32)
-    probed = task.looked_at(task.train_frames, pick_probe_rows(task.train_frames.count))
+    probed = task.load_pictures(task.train_frames, pick_probe_rows(task.train_frames.count))
     probes = make_solver_probes(networks, probed, facts.whitening.make_table())
     neutral = training_set.rig.neutral.astype(np.float32)
     bundle = SolverBundle(facts, networks, moving, neutral, probes=probes)
@@ -140,7 +140,7 @@ def mesh_bundle(
 
 def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.Tensor:
     """(B, C, H, W) whitened, as the network gets them."""
-    return task.whitening(torch.from_numpy(task.looked_at(frames, which)).float() / 255)
+    return task.whitening(torch.from_numpy(task.load_pictures(frames, which)).float() / 255)
 
 
 def _measure_solver_error(task: MeshTask, solver: TrainedSolver) -> float:
@@ -148,7 +148,7 @@ def _measure_solver_error(task: MeshTask, solver: TrainedSolver) -> float:
     frames = task.validation_frames or task.train_frames
     some = np.unique(np.linspace(0, frames.count - 1, min(_EVALUATED_FRAMES, frames.count)).astype(np.intp))
     found = np.stack(
-        [solver.solve_crop(task.looked_at(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))]
+        [solver.solve_crop(task.load_pictures(frames, some[i : i + 1])[0]).reshape(-1) for i in range(len(some))]
     )
-    true = task.targets.positions(torch.from_numpy(task.targets.at(frames, some)))
+    true = task.targets.to_positions(torch.from_numpy(task.targets.read(frames, some)))
     return float(rmse_mm(torch.from_numpy(found), true).square().mean().sqrt())

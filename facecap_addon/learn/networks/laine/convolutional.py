@@ -44,7 +44,7 @@ class Tower(nn.Module):
         """(B, D) features of pictures (B, C, H, W)."""
         return self.layers(pictures).flatten(1)
 
-    def features(self, size: tuple[int, int]) -> int:
+    def count_features(self, size: tuple[int, int]) -> int:
         """D for pictures of (height, width)."""
         for _ in self.maps:
             size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
@@ -92,12 +92,12 @@ class LaineNetwork(nn.Module):
         tower = self.towers[0]
         assert isinstance(tower, Tower)
         components = torch.from_numpy(basis.components)
-        self.bottleneck = nn.Linear(cameras * tower.features(size), len(components))
+        self.bottleneck = nn.Linear(cameras * tower.count_features(size), len(components))
         nn.init.kaiming_normal_(self.bottleneck.weight, nonlinearity="linear")
         nn.init.zeros_(self.bottleneck.bias)
-        self.output = output_layer(basis, fixed=fixed)
+        self.output = make_output_layer(basis, fixed=fixed)
 
-    def coefficients(self, pictures: Tensor) -> Tensor:
+    def predict_coefficients(self, pictures: Tensor) -> Tensor:
         """(B, M) in standard deviations of the principal components."""
         parts = pictures.split(self.colours, dim=1)
         features = torch.cat([tower(part) for tower, part in zip(self.towers, parts, strict=True)], 1)
@@ -105,16 +105,16 @@ class LaineNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, N) m from whitened pictures (B, cameras × colours, H, W)."""
-        return exact(self.output, self.coefficients(pictures))
+        return apply_in_fp32(self.output, self.predict_coefficients(pictures))
 
 
-def exact(layer: nn.Linear, values: Tensor) -> Tensor:
+def apply_in_fp32(layer: nn.Linear, values: Tensor) -> Tensor:
     """A layer in 32 bits whatever the precision around it: 16 bits hold a head's coordinates to half a millimetre."""
     with torch.autocast(values.device.type, enabled=False):
         return layer(values.float())
 
 
-def output_layer(basis: PcaBasis, *, fixed: bool = False) -> nn.Linear:
+def make_output_layer(basis: PcaBasis, *, fixed: bool = False) -> nn.Linear:
     """A layer that begins as the principal components; `fixed` ones do not learn."""
     components = torch.from_numpy(basis.components)
     layer = nn.Linear(len(components), components.shape[1])

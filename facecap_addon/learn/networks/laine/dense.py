@@ -8,7 +8,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ...data.pca import PcaBasis
-from .convolutional import DROPOUT, exact, output_layer
+from .convolutional import DROPOUT, apply_in_fp32, make_output_layer
 
 MOST_PICTURES, WIDTHS = 3000, (2000, 1000)
 
@@ -35,7 +35,7 @@ class DenseNetwork(nn.Module):
         nn.init.kaiming_normal_(self.fc3.weight, nonlinearity="linear")
         for layer in (self.fc1, self.fc2, self.fc3):
             nn.init.zeros_(layer.bias)
-        self.output = output_layer(basis)
+        self.output = make_output_layer(basis)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, N) m from whitened, stabilised pictures (B, 1, H, W)."""
@@ -43,4 +43,4 @@ class DenseNetwork(nn.Module):
         found = (pictures.flatten(1) - self.mean) @ self.directions
         found = functional.dropout(functional.relu(self.fc1(found)), DROPOUT, self.training)
         found = functional.dropout(torch.tanh(self.fc2(found)), DROPOUT, self.training)
-        return exact(self.output, self.fc3(found))
+        return apply_in_fp32(self.output, self.fc3(found))

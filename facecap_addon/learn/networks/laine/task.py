@@ -19,7 +19,7 @@ from ...data.cutmix import CutMix, pair_indices
 from ...data.frames import Frames
 from ...data.pca import PcaBasis, fit_pca
 from ...engine.augment import Augmentation, augment, flip_coins, mirror_pictures
-from ...engine.losses import affine_invariant_cm, rmse_mm, squared_cm
+from ...engine.losses import affine_invariant_mse_cm2, mse_cm2, rmse_mm
 from ...engine.mesh_preview import MeshPreview
 from ...engine.mesh_targets import MeshTargets
 from .dense import MOST_PICTURES, DenseNetwork
@@ -61,34 +61,34 @@ class MeshTask:
     def items(self) -> int:
         return self.train_frames.count
 
-    def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
+    def load_pictures(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, C, H, W) uint8: pictures as the network sees them."""
-        return frames.pictures_at(which)
+        return frames.read_pictures(which)
 
     def load_batch(self, items: Rows) -> MeshBatch:
-        pictures, targets = self.looked_at(self.train_frames, items), self.targets.at(self.train_frames, items)
+        pictures, targets = self.load_pictures(self.train_frames, items), self.targets.read(self.train_frames, items)
         if self.cutmix is None:
             return MeshBatch(pictures, targets)
         return MeshBatch(*self.cutmix.mix_halves(pictures, targets, self.train_frames.face[items], pair_indices(items)))
 
-    def loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
         targets = torch.from_numpy(batch.targets).to(self.device)
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
-            pictures, targets = mirror_pictures(pictures, which), self.targets.mirrored(targets, which)
+            pictures, targets = mirror_pictures(pictures, which), self.targets.mirror_targets(targets, which)
         seen = augment(pictures, self.limits, strength, generator)
         found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
-        wanted = self.targets.positions(targets)
-        return affine_invariant_cm(found, wanted) if self.affine else squared_cm(found, wanted)
+        wanted = self.targets.to_positions(targets)
+        return affine_invariant_mse_cm2(found, wanted) if self.affine else mse_cm2(found, wanted)
 
-    def found(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
+    def predict(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
         """(B, 3 M) what the network gives and what is true of some frames."""
-        pictures = torch.from_numpy(self.looked_at(frames, which)).to(self.device).float() / 255
+        pictures = torch.from_numpy(self.load_pictures(frames, which)).to(self.device).float() / 255
         with torch.no_grad():
             seen = self.whitening(pictures).contiguous(memory_format=torch.channels_last)
             given = self.network(seen).float()
-            true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)).to(self.device))
+            true = self.targets.to_positions(torch.from_numpy(self.targets.read(frames, which)).to(self.device))
         return given, true
 
     def evaluate(self) -> dict[str, float]:
@@ -96,30 +96,32 @@ class MeshTask:
             return {}
         squared = 0.0
         for first in range(0, self.validation_frames.count, _EVALUATION_BATCH):
-            given, true = self.found(
+            given, true = self.predict(
                 self.validation_frames, np.arange(first, min(first + _EVALUATION_BATCH, self.validation_frames.count))
             )
             squared += float(rmse_mm(given, true).square().sum())
         return {"rmse_mm": float(np.sqrt(squared / self.validation_frames.count))}
 
-    def mean_pose_mm(self) -> float:
+    def measure_mean_pose_mm(self) -> float:
         """RMSE of the mean pose on validation frames: what a network that learned nothing reaches."""
         frames = self.validation_frames or self.train_frames
         some = np.unique(np.linspace(0, self.train_frames.count - 1, min(600, self.train_frames.count)).astype(np.intp))
-        mean = self.targets.positions(torch.from_numpy(self.targets.at(self.train_frames, some))).mean(0, keepdim=True)
+        mean = self.targets.to_positions(torch.from_numpy(self.targets.read(self.train_frames, some))).mean(
+            0, keepdim=True
+        )
         squared = 0.0
         for first in range(0, frames.count, _EVALUATION_BATCH):
             which = np.arange(first, min(first + _EVALUATION_BATCH, frames.count))
-            true = self.targets.positions(torch.from_numpy(self.targets.at(frames, which)))
+            true = self.targets.to_positions(torch.from_numpy(self.targets.read(frames, which)))
             squared += float(rmse_mm(mean.expand_as(true), true).square().sum())
         return float(np.sqrt(squared / frames.count))
 
     def draw_preview(self) -> NDArray[np.uint8]:
         frames = self.validation_frames or self.train_frames
         which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
-        given, true = self.found(frames, which)
+        given, true = self.predict(frames, which)
         faces = MeshPreview(self.rig, self.targets.moving)
-        return sheet_of(frames.pictures_at(which), [faces.draw(x.cpu().numpy()) for x in (given, true)])
+        return draw_sheet(frames.read_pictures(which), [faces.draw(x.cpu().numpy()) for x in (given, true)])
 
 
 class DenseTask(MeshTask):
@@ -133,26 +135,26 @@ class DenseTask(MeshTask):
         height, width = frames.pictures[0][0].shape[1:]
         return (frames.face * np.array([width, height]) - 0.5).astype(np.float32)
 
-    def looked_at(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
+    def load_pictures(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, 1, H, W) uint8, stabilised."""
-        return align_eyes(frames.pictures_at(which), fit_eye_alignment(self._face(frames)[which], self.place))
+        return align_eyes(frames.read_pictures(which), fit_eye_alignment(self._face(frames)[which], self.place))
 
-    def loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
         found = network(self.whitening(pictures)).float()  # pictures are principal components: nothing to augment
-        return squared_cm(found, self.targets.positions(torch.from_numpy(batch.targets).to(self.device)))
+        return mse_cm2(found, self.targets.to_positions(torch.from_numpy(batch.targets).to(self.device)))
 
     def make_network(self, basis: PcaBasis, widths: tuple[int, int], most: int = MOST_PICTURES) -> None:
         """The network, from the principal components of frames spread over the set."""
         some = np.unique(
             np.linspace(0, self.train_frames.count - 1, min(most, self.train_frames.count)).astype(np.intp)
         )
-        pictures = torch.from_numpy(self.looked_at(self.train_frames, some)).float() / 255
+        pictures = torch.from_numpy(self.load_pictures(self.train_frames, some)).float() / 255
         flat = self.whitening(pictures).flatten(1).numpy()
         self.network = DenseNetwork(fit_pca(flat, most), basis, widths)
 
 
-def sheet_of(pictures: NDArray[np.uint8], faces: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def draw_sheet(pictures: NDArray[np.uint8], faces: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """(H, W, 3): a column per frame: what the camera saw, and faces below.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ..presets import Preset
-from .bundle import mesh_bundle, plan_mesh
+from .bundle import make_mesh_bundle, plan_mesh
 
 
 def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
@@ -30,10 +30,10 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
     report = run.make_report(epochs)
     if task.validation_frames is not None:
         found = task.evaluate()["rmse_mm"]
-        mean = task.mean_pose_mm()
+        mean = task.measure_mean_pose_mm()
         report |= {"rmse_mm": found, "mean_pose_mm": mean}
         lines.append(f"Validation shots: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
     run.on_progress("export", 0, 1)
-    bundle, more = mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
+    bundle, more = make_mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)
     return [*lines, *more]

@@ -84,7 +84,9 @@ class EmbeddingTask:
         rows = self._train_rows[np.array(chosen)]
         return LabelledBatch(self.pictures[rows], self.labels[rows])
 
-    def loss(self, network: nn.Module, batch: LabelledBatch, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(
+        self, network: nn.Module, batch: LabelledBatch, strength: float, generator: torch.Generator
+    ) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
         found = network(self.whitening(augment(pictures, self.limits, strength, generator))).float()
         labels = torch.from_numpy(batch.labels).to(self.device)
@@ -96,19 +98,21 @@ class EmbeddingTask:
             return found.sum() * 0.0  # every triplet of the batch is learned already
         return triplet_loss(found[a], found[p], found[n], MARGIN)
 
-    def embeddings(self, rows: Rows) -> NDArray[np.float32]:
+    def embed_images(self, rows: Rows) -> NDArray[np.float32]:
         """(B, 128) of images."""
         return embed(self.network, self.whitening, lambda part: self.pictures[part], rows, self.device)
 
     def evaluate(self) -> dict[str, float]:
         if not len(self._validation_rows):
             return {}
-        within, between = distances(self.embeddings(self._validation_rows), self.labels[self._validation_rows])
+        within, between = measure_distances(
+            self.embed_images(self._validation_rows), self.labels[self._validation_rows]
+        )
         return {"within_over_between": within / max(between, 1e-9), "within": within, "between": between}
 
     def draw_preview(self) -> NDArray[np.uint8]:
         rows = self._validation_rows if len(self._validation_rows) else self._train_rows
-        return distance_picture(self.embeddings(rows), self.labels[rows], self.classes)
+        return draw_distance_matrix(self.embed_images(rows), self.labels[rows], self.classes)
 
 
 def embed(
@@ -123,7 +127,7 @@ def embed(
     return np.concatenate(found)
 
 
-def distances(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+def measure_distances(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Mean distance within classes and between them."""
     apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
     same = labels[:, None] == labels[None]
@@ -132,7 +136,9 @@ def distances(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tup
     return float(apart[same].mean()) if same.any() else 0.0, float(apart[other].mean()) if other.any() else 0.0
 
 
-def distance_matrix(embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+def measure_distance_matrix(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: int
+) -> NDArray[np.float64]:
     """(C, C) mean distance between images of two classes, of different images on the diagonal (figures 6 and 19)."""
     apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
     out = np.full((classes, classes), np.nan)
@@ -146,11 +152,11 @@ def distance_matrix(embeddings: NDArray[np.float32], labels: NDArray[np.int64], 
     return out
 
 
-def distance_picture(
+def draw_distance_matrix(
     embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]
 ) -> NDArray[np.uint8]:
     """(H, W, 3) uint8: the matrix of mean distances, dark where expressions lie near each other."""
-    matrix = distance_matrix(embeddings, labels, len(classes))
+    matrix = measure_distance_matrix(embeddings, labels, len(classes))
     cell, left = max(12, min(28, 640 // len(classes))), 150
     out = np.full((cell * len(classes) + 8, left + cell * len(classes) + 8, 3), 250, np.uint8)
     high = np.nanmax(matrix) if np.isfinite(matrix).any() else 1.0

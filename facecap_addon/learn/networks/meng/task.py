@@ -21,7 +21,7 @@ from ...engine.losses import CM, rmse_mm
 from ...engine.mesh_preview import MeshPreview
 from ...engine.mesh_targets import MeshTargets
 from ..laine.convolutional import DROPOUT, Tower
-from ..laine.task import sheet_of
+from ..laine.task import draw_sheet
 from .lstm import LENGTH, WeightLstm
 
 _SHOWN, _AT_ONCE = 8, 50
@@ -52,7 +52,7 @@ class WeightsTask:
     monitor: str = "rmse_mm"
 
     def __post_init__(self) -> None:
-        self._starts = self.train_frames.starts(LENGTH)
+        self._starts = self.train_frames.find_starts(LENGTH)
         # Mean squared distance of vertices is a quadratic form of the weights' difference: |D d|² = |R d|², R a root
         # of Dᵀ D. It is the same loss for a hundredth of the work.
         deltas = self.targets.deltas.double()
@@ -64,24 +64,24 @@ class WeightsTask:
     def items(self) -> int:
         return len(self._starts)
 
-    def rows_of(self, items: Rows) -> Rows:
+    def get_window_rows(self, items: Rows) -> Rows:
         """(B, T) frames of some stretches."""
         return self._starts[items][:, None] + np.arange(LENGTH)
 
-    def distance(self, found: Tensor, wanted: Tensor) -> Tensor:
+    def compute_distance(self, found: Tensor, wanted: Tensor) -> Tensor:
         """Mean squared difference of coordinates, cm², of the vertices that weights (B, T, K) make."""
         return ((found.float() - wanted) @ self._root).square().sum(-1).mean()
 
-    def solved(self, frames: Frames) -> NDArray[np.float32]:
+    def predict(self, frames: Frames) -> NDArray[np.float32]:
         """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
         out = np.empty_like(frames.weights)
         with torch.no_grad():
             for shot in np.unique(frames.shot):
                 rows = np.flatnonzero(frames.shot == shot)
-                out[rows] = self.solved_shot(frames, rows)
+                out[rows] = self.predict_shot(frames, rows)
         return out
 
-    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+    def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         """(N, K) weights of the frames of one shot."""
         raise NotImplementedError
 
@@ -89,8 +89,8 @@ class WeightsTask:
         if self.validation_frames is None:
             return {}
         return {
-            "rmse_mm": weights_rmse_mm(
-                self.targets, self.solved(self.validation_frames), self.validation_frames.weights
+            "rmse_mm": measure_weights_rmse_mm(
+                self.targets, self.predict(self.validation_frames), self.validation_frames.weights
             )
         }
 
@@ -98,9 +98,9 @@ class WeightsTask:
         frames = self.validation_frames or self.train_frames
         which = np.unique(np.linspace(0, frames.count - 1, _SHOWN).astype(np.intp))
         faces = MeshPreview(self.rig, self.targets.moving)
-        both = (self.solved(frames)[which], frames.weights[which])
-        drawn = [faces.draw(self.targets.positions(torch.from_numpy(weights)).numpy()) for weights in both]
-        return sheet_of(frames.pictures_at(which), drawn)
+        both = (self.predict(frames)[which], frames.weights[which])
+        drawn = [faces.draw(self.targets.to_positions(torch.from_numpy(weights)).numpy()) for weights in both]
+        return draw_sheet(frames.read_pictures(which), drawn)
 
 
 @dataclass
@@ -122,7 +122,7 @@ class SequenceTask(WeightsTask):
 
     def load_batch(self, items: Rows) -> WindowBatch:
         count = len(self._starts)
-        rows = self.rows_of(items % count)
+        rows = self.get_window_rows(items % count)
         if self.mirrored_embeddings is None or self.targets.mirror is None:
             return WindowBatch(self.embeddings[rows], self.train_frames.weights[rows])
         which = (items >= count)[:, None, None]
@@ -132,14 +132,16 @@ class SequenceTask(WeightsTask):
             np.where(which, weights[..., self.targets.mirror.channels], weights),
         )
 
-    def loss(self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(
+        self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator
+    ) -> Tensor:
         del strength
         given = torch.from_numpy(np.asarray(batch.inputs, np.float32)).to(self.device)
         # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
         noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
-        return self.distance(network(noisy)[0], torch.from_numpy(batch.weights).to(self.device))
+        return self.compute_distance(network(noisy)[0], torch.from_numpy(batch.weights).to(self.device))
 
-    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+    def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         known = self.validation_embeddings if frames is self.validation_frames else self.embeddings
         assert known is not None
         return self.network(torch.from_numpy(known[rows])[None].to(self.device))[0][0].float().cpu().numpy()
@@ -155,7 +157,7 @@ class TowerLstm(nn.Module):
     def __init__(self, mean: Tensor, maps: tuple[int, ...], size: tuple[int, int], inputs: int, hidden: int) -> None:
         super().__init__()
         self.tower = Tower(maps, colours=3, first_kernel=1)
-        self.narrow = nn.Linear(self.tower.features(size), inputs)
+        self.narrow = nn.Linear(self.tower.count_features(size), inputs)
         self.sequence = WeightLstm(inputs, mean, hidden)
 
     def embed(self, pictures: Tensor) -> Tensor:
@@ -188,51 +190,53 @@ class JointTask(WeightsTask):
         self._starts = self._starts[:: LENGTH // 2]
 
     def load_batch(self, items: Rows) -> WindowBatch:
-        rows = self.rows_of(items)
+        rows = self.get_window_rows(items)
         flat = rows.reshape(-1)
-        pictures, weights = self.train_frames.pictures_at(flat), self.train_frames.weights[flat]
+        pictures, weights = self.train_frames.read_pictures(flat), self.train_frames.weights[flat]
         if self.cutmix is not None:
             other = (pair_indices(items)[:, None] * LENGTH + np.arange(LENGTH)).reshape(-1)
             pictures, weights = self.cutmix.mix_halves(pictures, weights, self.train_frames.face[flat], other)
         return WindowBatch(pictures.reshape(*rows.shape, *pictures.shape[1:]), weights.reshape(*rows.shape, -1))
 
-    def loss(self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator) -> Tensor:
+    def compute_loss(
+        self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator
+    ) -> Tensor:
         pictures = torch.from_numpy(np.asarray(batch.inputs)).to(self.device).float() / 255
         weights = torch.from_numpy(batch.weights).to(self.device)
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
-            pictures, weights = mirror_pictures(pictures, which), self.targets.mirrored(weights, which)
+            pictures, weights = mirror_pictures(pictures, which), self.targets.mirror_targets(weights, which)
         # Each frame is varied for itself: what the memory can average out it learns to, and each look teaches anew.
         varied_pictures = augment(pictures.flatten(0, 1), self.limits, strength, generator).unflatten(
             0, pictures.shape[:2]
         )
-        return self.distance(network(self.whitening(varied_pictures)), weights)
+        return self.compute_distance(network(self.whitening(varied_pictures)), weights)
 
-    def solved_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
+    def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         assert isinstance(self.network, TowerLstm)
         found, state = [], None
         for first in range(0, len(rows), _AT_ONCE):
             pictures = (
-                torch.from_numpy(frames.pictures_at(rows[first : first + _AT_ONCE])).to(self.device).float() / 255
+                torch.from_numpy(frames.read_pictures(rows[first : first + _AT_ONCE])).to(self.device).float() / 255
             )
             weights, *state = self.network.sequence(self.network.embed(self.whitening(pictures))[None], state)
             found.append(weights[0].float().cpu().numpy())
         return np.concatenate(found)
 
 
-def weights_rmse_mm(targets: MeshTargets, found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
+def measure_weights_rmse_mm(targets: MeshTargets, found: NDArray[np.float32], true: NDArray[np.float32]) -> float:
     """Root-mean-square distance of the moving vertices under two sets of weights (N, K), mm."""
     squared = 0.0
     for first in range(0, len(found), 256):
-        a, b = (targets.positions(torch.from_numpy(w[first : first + 256])) for w in (found, true))
+        a, b = (targets.to_positions(torch.from_numpy(w[first : first + 256])) for w in (found, true))
         squared += float(rmse_mm(a, b).square().sum())
     return float(np.sqrt(squared / max(len(found), 1)))
 
 
-def jitter_mm(targets: MeshTargets, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+def measure_jitter_mm(targets: MeshTargets, weights: NDArray[np.float32]) -> NDArray[np.float64]:
     """(N - 1,) Meng and Wen's D (equation 5), mm: mean distance that vertices move between two frames."""
     out = np.empty(max(len(weights) - 1, 0))
     for first in range(0, len(out), 256):
-        at = targets.positions(torch.from_numpy(weights[first : first + 257])).unflatten(1, (-1, 3))
+        at = targets.to_positions(torch.from_numpy(weights[first : first + 257])).unflatten(1, (-1, 3))
         out[first : first + 256] = 1000 * (at[1:] - at[:-1]).norm(dim=-1).mean(1).numpy()
     return out

@@ -23,12 +23,12 @@ from ...data.training_set import TrainingSet
 from ...engine.augment import Augmentation, fit_augmentation
 from ...engine.mesh_targets import MeshTargets
 from ...engine.training_run import TrainingRun, describe_training
-from ...export.onnx_export import check_parity, parity, quantised, to_onnx
+from ...export.onnx_export import check_parity, measure_parity, quantise, to_onnx
 from ..presets import Preset
 from .embedding_task import EmbeddingTask, crop_labelled_images, embed
 from .facenet import EMBEDDING, FaceNet
 from .lstm import HIDDEN, WeightLstm
-from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, jitter_mm, weights_rmse_mm
+from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, measure_jitter_mm, measure_weights_rmse_mm
 
 CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no labelled images."""
@@ -53,20 +53,20 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     options = run.make_options(preset.batch)
     lines: list[str] = []
     if run.settings.network == "meng":
-        embedding, lines = _trained_embedding(run, preset, train_frames, validation_frames, whitening)
+        embedding, lines = _train_embedding(run, preset, train_frames, validation_frames, whitening)
 
-        def embedded(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
+        def embed_frames(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
             def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-                return frames.pictures_at(rows)[..., :: -1 if mirrored else 1].copy()
+                return frames.read_pictures(rows)[..., :: -1 if mirrored else 1].copy()
 
             return embed(embedding, whitening, pictures, np.arange(frames.count), run.device)
 
         lstm = WeightLstm(EMBEDDING, mean)
         task: WeightsTask = SequenceTask(
             lstm, train_frames, validation_frames, targets, training_set.rig, run.device,
-            embeddings=embedded(train_frames),
-            validation_embeddings=None if validation_frames is None else embedded(validation_frames),
-            mirrored_embeddings=None if mirror is None else embedded(train_frames, mirrored=True),
+            embeddings=embed_frames(train_frames),
+            validation_embeddings=None if validation_frames is None else embed_frames(validation_frames),
+            mirrored_embeddings=None if mirror is None else embed_frames(train_frames, mirrored=True),
         )  # fmt: skip
         options = replace(options, batch=64)
     else:
@@ -84,42 +84,42 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     lines += describe_training(epochs)
     report = run.make_report(epochs)
     if validation_frames is not None:
-        found = task.solved(validation_frames)
+        found = task.predict(validation_frames)
         rmse, jitter = (
-            weights_rmse_mm(targets, found, validation_frames.weights),
-            float(jitter_mm(targets, found).mean()),
+            measure_weights_rmse_mm(targets, found, validation_frames.weights),
+            float(measure_jitter_mm(targets, found).mean()),
         )
-        true_jitter = float(jitter_mm(targets, validation_frames.weights).mean())
+        true_jitter = float(measure_jitter_mm(targets, validation_frames.weights).mean())
         report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
         lines.append(
             f"Validation shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
         )
     run.on_progress("export", 0, 1)
-    bundle, more = _bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
+    bundle, more = _make_bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
     if run.settings.int8:
-        bundle, said = _with_int8(bundle, train_frames, validation_frames or train_frames, targets)
+        bundle, said = _add_int8(bundle, train_frames, validation_frames or train_frames, targets)
         more += said
     else:
-        bundle = _with_probes(bundle, train_frames)
+        bundle = _add_probes(bundle, train_frames)
     run.save(bundle)
     return [*lines, *more]
 
 
-def _with_probes(bundle: SolverBundle, train_frames: Frames) -> SolverBundle:
+def _add_probes(bundle: SolverBundle, train_frames: Frames) -> SolverBundle:
     """The bundle with pictures of the footage learned and what its networks give for them."""
     table = bundle.facts.whitening.make_table()
-    pictures = train_frames.pictures_at(pick_probe_rows(train_frames.count))
+    pictures = train_frames.read_pictures(pick_probe_rows(train_frames.count))
     return replace(bundle, probes=make_solver_probes(bundle.networks, pictures, table))
 
 
-def _with_int8(
+def _add_int8(
     bundle: SolverBundle, train_frames: Frames, evaluated: Frames, targets: MeshTargets
 ) -> tuple[SolverBundle, list[str]]:
     """The bundle with its embedding quantised, too, and its probes; and what that costs."""
     facts = bundle.facts
-    seen = sample_calibration_pictures(train_frames.pictures_at, train_frames.count, facts.whitening)
-    small = quantised(bundle.networks["embedding"], seen)
-    bundle = _with_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), train_frames)
+    seen = sample_calibration_pictures(train_frames.read_pictures, train_frames.count, facts.whitening)
+    small = quantise(bundle.networks["embedding"], seen)
+    bundle = _add_probes(replace(bundle, networks={**bundle.networks, "embedding.int8": small}), train_frames)
     errors: list[float] = []
     notes: tuple[str, ...] = ()
     for precision in ("fp32", "int8"):
@@ -128,8 +128,8 @@ def _with_int8(
         for i in rows:
             if i == 0 or evaluated.shot[i] != evaluated.shot[i - 1]:
                 solver.start_shot()
-            found.append(solver.solve_crop(evaluated.pictures_at(rows[i : i + 1])[0]))
-        errors.append(weights_rmse_mm(targets, np.stack(found), evaluated.weights[rows]))
+            found.append(solver.solve_crop(evaluated.read_pictures(rows[i : i + 1])[0]))
+        errors.append(measure_weights_rmse_mm(targets, np.stack(found), evaluated.weights[rows]))
         notes = solver.notes
     facts.report["rmse_mm_int8"] = errors[1]
     line = f"Validation error {errors[0]:.3f} mm, its embedding quantised to 8 bits {errors[1]:.3f} mm."
@@ -147,7 +147,7 @@ class _Embedding(nn.Module):
         return self.network.embed(pictures)
 
 
-def _trained_embedding(
+def _train_embedding(
     run: TrainingRun,
     preset: Preset,
     train_frames: Frames,
@@ -165,7 +165,7 @@ def _trained_embedding(
         )
         labels, classes, apart = images.label, images.classes, select_validation_images(images)
     else:
-        pictures, labels, classes, apart = expressions_in(train_frames, validation_frames, settings.seed)
+        pictures, labels, classes, apart = find_expressions(train_frames, validation_frames, settings.seed)
         lines = [f"Without labelled images, {len(classes)} expressions were found in the footage itself."]
     task = EmbeddingTask(
         network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
@@ -179,7 +179,7 @@ def _trained_embedding(
     return network.eval(), lines
 
 
-def expressions_in(
+def find_expressions(
     train_frames: Frames, validation_frames: Frames | None, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], NDArray[np.bool_]]:
     """Pictures of the expressions that come back in footage: groups of frames with similar weights.
@@ -202,7 +202,7 @@ def expressions_in(
             rows = np.flatnonzero(nearest == label)
             rows = rows[np.argsort(away[rows, label].sum(-1))][:_PER_CLASS]
             if len(rows):
-                pictures.append(frames.pictures_at(rows))
+                pictures.append(frames.read_pictures(rows))
                 labels += [label] * len(rows)
                 apart += [is_validation] * len(rows)
     return (
@@ -213,7 +213,7 @@ def expressions_in(
     )
 
 
-def _bundle(
+def _make_bundle(
     training_set: TrainingSet,
     preset: Preset,
     whitening: Whitening,
@@ -228,8 +228,8 @@ def _bundle(
     step = {"embedding": torch.randn(1, 1, EMBEDDING), "hidden": state, "cell": state.clone()}
     following = to_onnx(lstm, step, ("weights", "hidden_after", "cell_after"))
     differences = [
-        parity(embedding, looking, {"picture": torch.randn_like(picture["picture"])}),
-        parity(lstm, following, step),
+        measure_parity(embedding, looking, {"picture": torch.randn_like(picture["picture"])}),
+        measure_parity(lstm, following, step),
     ]
     check_parity(max(differences), "")
     facts = SolverFacts(
