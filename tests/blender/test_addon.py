@@ -16,7 +16,7 @@ from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 ENABLE = """
-import sys
+import os, sys
 import bpy
 sys.path.insert(0, {root!r})
 before = set(sys.modules)
@@ -24,6 +24,8 @@ from facecap_addon import addon
 addon.register()
 print("NEW", *sorted(set(sys.modules) - before))
 addon.unregister()
+sys.stdout.flush()
+os._exit(0)  # bpy 4.2 crashes when it exits after any property had a callback
 """
 
 
