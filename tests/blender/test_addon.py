@@ -19,6 +19,8 @@ ENABLE = """
 import os, sys
 import bpy
 sys.path.insert(0, {root!r})
+for name in [name for name in sys.modules if name.split(".")[0] == "numpy"]:
+    del sys.modules[name]  # Blender 4.2 does not load it by itself
 before = set(sys.modules)
 from facecap_addon import addon
 addon.register()

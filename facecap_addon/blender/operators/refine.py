@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 
 from ...errors import FacecapError
 from ...jobs.settings.refine import ENDING, LIVE_NAME, RefineSettings
@@ -83,6 +82,8 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
 
 def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
     """First and last row of the take inside the scene's preview range, or its frame range. Raises FacecapError."""
+    import numpy as np
+
     from ..scene.animation.bake import scene_frames
 
     first, last = scene.frame_start, scene.frame_end

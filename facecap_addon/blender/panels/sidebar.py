@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from ...errors import FacecapError
-from ...rig.channels import arkit_name
 from .. import session
 from ..operators.footage import is_sequence
 from ..operators.solve import progress_text, what_a_solve_lacks
@@ -287,6 +286,8 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
 
 
 def _keys_text(names: list[str]) -> str:
+    from ...rig.channels import arkit_name
+
     arkit = len({arkit_name(name) for name in names} - {None})
     if arkit == len(names):
         return f"{arkit} shape keys, all with ARKit names"
