@@ -51,16 +51,16 @@ VERTICES, COMPONENTS, ROUNDS, CALIBRATED, EVALUATED = 5000, 160, 60, 24, 120
 
 @dataclass(frozen=True)
 class Case:
-    """A 32-bit network, whitened pictures to find ranges from and to judge by, and what it is in mm.
+    """A 32-bit network, whitened pictures to find ranges from and to evaluate on, and what it is in mm.
 
     Attributes:
-        truth: (N, V, 3) mm of the pictures judged, or None.  faces: what makes vertices in mm of outputs (N, …).
+        truth: (N, V, 3) mm of the pictures evaluated, or None.  faces: what makes vertices in mm of outputs (N, …).
     """
 
     name: str
     model: bytes
     calibrate: F32
-    judge: F32
+    evaluate: F32
     truth: F32 | None = None
     training_set: TrainingSet | None = None
     moving: NDArray[np.int32] | None = None
@@ -156,7 +156,7 @@ def rms(values: NDArray[np.floating]) -> float:
 def report(case: Case) -> Iterator[str]:
     """A line for each scheme."""
     sessions = {"32 bits": open_network(case.model, 1)}
-    plain = run_on_pictures(sessions["32 bits"], case.judge)
+    plain = run_on_pictures(sessions["32 bits"], case.evaluate)
     moved = rms(plain - plain.mean(0))
     said: dict[str, str] = {}
     if case.truth is not None:
@@ -165,8 +165,8 @@ def report(case: Case) -> Iterator[str]:
         model = quantise(case.model, (picture[None] for picture in case.calibrate), scheme)
         sessions[name] = open_network(model, 1)
         here, uncut = (
-            run_on_pictures(sessions[name], case.judge),
-            run_on_pictures(open_network(unsigned(model), 1), case.judge),
+            run_on_pictures(sessions[name], case.evaluate),
+            run_on_pictures(open_network(unsigned(model), 1), case.evaluate),
         )
         said[name] = (
             f"off 32 bits by {rms(here - plain) / moved:.1%} of the motion here, {rms(uncut - plain) / moved:.1%} "
@@ -176,7 +176,7 @@ def report(case: Case) -> Iterator[str]:
             said[name] += f"; {mm(case, here):.3f} mm from the truth here, {mm(case, uncut):.3f} where nothing is"
     seconds = dict.fromkeys(sessions, np.inf)
     for turn in range(ROUNDS):
-        picture = case.judge[turn % len(case.judge)][None]
+        picture = case.evaluate[turn % len(case.evaluate)][None]
         for name, session in sessions.items():
             began = time.thread_time()
             session.run(None, {"picture": picture})

@@ -1,4 +1,4 @@
-"""Stills of 23 expressions of many people, drawn: FaceWarehouse's layout without its photographs."""
+"""Labelled images of 23 expressions of many people, drawn: FaceWarehouse's layout without its photographs."""
 
 from __future__ import annotations
 

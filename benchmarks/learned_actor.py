@@ -1,4 +1,4 @@
-"""An actor learned and judged against the truth: `python -m benchmarks.learned_actor [--preset preview] [--side]`.
+"""An actor learned and evaluated against the truth: `python -m benchmarks.learned_actor [--preset preview] [--side]`.
 
 The sample head is drawn under varied curves; whole shots are for validation. Printed, and kept in `benchmarks/results/`
 with the training's picture: validation vertex RMSE, that of the mean pose, minutes, share of time waiting for data, the

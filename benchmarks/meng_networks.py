@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     folder = actor_set(options.seconds, threads=options.threads)
-    images = draw_labelled_images(SET / "stills")
+    images = draw_labelled_images(SET / "labelled_images")
     training_set = open_set(folder)
     validation = training_set.choose_validation_shots()
     shots = tuple(shot for shot in training_set.shots if shot.name in validation)

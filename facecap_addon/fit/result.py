@@ -16,7 +16,7 @@ from .energies.visible_frames import VisibleFrames
 from .gaze import gaze_angles, straight_ahead
 from .normal_equations import MM, State, residuals_mm
 
-_AT_ONCE = 256
+_CHUNK_FRAMES = 256
 
 
 def take_of(
@@ -42,8 +42,8 @@ def take_of(
     wanted = np.ones(count, bool) if rows is None else rows[seen.rows]
     confidence = np.zeros((count, len(REGIONS)), np.float32)
     residual_px, gaze = np.zeros(count), np.zeros((count, 2, 2), np.float32)
-    for start in range(0, count, _AT_ONCE):
-        part = slice(start, min(start + _AT_ONCE, count))
+    for start in range(0, count, _CHUNK_FRAMES):
+        part = slice(start, min(start + _CHUNK_FRAMES, count))
         confidence[part], residual_px[part], gaze[part] = measure_frames(calibration, seen, state.part(part), part)
     gaze[wanted] = straight_ahead(gaze[wanted]) if with_gaze and wanted.any() else 0.0
     solved = seen.rows[wanted]

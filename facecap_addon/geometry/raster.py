@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..arrays import F32, F64, I32, Rows
 
 # Rows and pixels that are worked on at once; they bound the memory (about 60 bytes a pixel).
-_ROWS_AT_ONCE = 1 << 20
-_PIXELS_AT_ONCE = 1 << 22
+_CHUNK_ROWS = 1 << 20
+_CHUNK_PIXELS = 1 << 22
 _SKIN = np.array([0.72, 0.52, 0.43], np.float32)
 _FILL_DIRECTION = np.array([0.6, 0.1, -0.8], np.float32)
 _FILL = 0.15
@@ -200,7 +200,7 @@ def _covered_pixels(setup: _Setup, width: int, height: int) -> Iterator[tuple[Ro
     """Covered pixels in pieces: number of the triangle in `setup`, pixel index, reciprocal depth."""
     owners, long, short, first, count = _halves(setup, height)
     plane = _inverse_depth_plane(setup)[:, owners]
-    for piece in _pieces(count, _ROWS_AT_ONCE):
+    for piece in _pieces(count, _CHUNK_ROWS):
         rows = count[piece]
         y = _counting(first[piece], rows)
         row = y.astype(np.float64)
@@ -212,7 +212,7 @@ def _covered_pixels(setup: _Setup, width: int, height: int) -> Iterator[tuple[Ro
         y, start, length = y[filled], start[filled], length[filled]
         inverse, slope = _along_span(plane[:, source], row[filled], start, length)
         owner, begin = owners[source], y * width + start
-        for part in _pieces(length, _PIXELS_AT_ONCE):
+        for part in _pieces(length, _CHUNK_PIXELS):
             many = length[part]
             along = _counting(np.zeros_like(many), many)
             depth = along.astype(np.float32) * np.repeat(slope[part], many) + np.repeat(inverse[part], many)

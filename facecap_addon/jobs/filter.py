@@ -29,7 +29,7 @@ from .settings.filter import ENDING, FilterSettings
 from .steps.character import character_source, characters_in, find_character
 from .steps.outputs import OutputFiles, write_live_link
 
-_AT_ONCE = 512
+_CHUNK_FRAMES = 512
 _WRITTEN = ("take.npz", "livelink.csv", "filter.svg")
 
 
@@ -109,8 +109,8 @@ def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[st
 
     def raw(weights: NDArray[np.floating]) -> F64:
         parts = []
-        for first in range(0, len(weights), _AT_ONCE):
-            points = neutral + np.tensordot(np.asarray(weights[first : first + _AT_ONCE], np.float64), moved, 1)
+        for first in range(0, len(weights), _CHUNK_FRAMES):
+            points = neutral + np.tensordot(np.asarray(weights[first : first + _CHUNK_FRAMES], np.float64), moved, 1)
             parts.append(np.concatenate([lip_distance_m(points, scheme)[:, None], lid_distance_m(points, scheme)], 1))
         return np.concatenate(parts)
 

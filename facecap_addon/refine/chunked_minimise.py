@@ -104,7 +104,7 @@ def minimise_in_chunks(
     """
     energy, error = (np.full(len(state.weights), np.inf) for _ in range(2))
     waiting = np.ones(len(rows), bool)
-    size, at_once = CHUNK_FRAMES, cores() if context.device == "cpu" else 1
+    size, workers = CHUNK_FRAMES, cores() if context.device == "cpu" else 1
     reading = Lock()
 
     def take_over(chunk: Rows, found: dict[str, NDArray[Any]]) -> None:
@@ -133,14 +133,14 @@ def minimise_in_chunks(
 
         try:
             with threadpool_limits(1, user_api="blas"):
-                for chunk, (found, pictures) in run_parallel(work, fresh, report, at_once):
+                for chunk, (found, pictures) in run_parallel(work, fresh, report, workers):
                     context.store.save(_part_name(part, chunk), found)
                     take_over(chunk, found)
                     on_picture(int(chunk[0]), *pictures)
         except (MemoryError, RuntimeError) as problem:
-            if (at_once == 1 and size == 1) or not _out_of_memory(problem):
+            if (workers == 1 and size == 1) or not _out_of_memory(problem):
                 raise
-            size, at_once = max(1, size // 2), 1
+            size, workers = max(1, size // 2), 1
     report()
     return ChunkedResult(energy, error, size < CHUNK_FRAMES)
 

@@ -25,7 +25,7 @@ def run_parallel(
     work: Callable[[Item, Callable[[], None]], Result],
     items: Sequence[Item],
     on_wait: Callable[[], None] | None = None,
-    at_once: int | None = None,
+    workers: int | None = None,
 ) -> Iterator[tuple[Item, Result]]:
     """Items and their results, in the order in which they are done.
 
@@ -34,7 +34,7 @@ def run_parallel(
     Args:
         work: called with an item and a function that it should call now and then: it raises when others have failed.
         on_wait: called a few times a second in the caller's thread; it may raise to cancel.
-        at_once: how many pieces; None: one per core.
+        workers: how many pieces at once; None: one per core.
     """
     stop = Event()
 
@@ -46,7 +46,7 @@ def run_parallel(
     running: dict[Future[Result], Item] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < (at_once or cores()):
+            while waiting and len(running) < (workers or cores()):
                 item = waiting.pop()
                 running[_pool().submit(work, item, poll)] = item
             done, _ = wait(running, _POLL_S, FIRST_COMPLETED)

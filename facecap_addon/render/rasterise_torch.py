@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 # Candidates (a triangle and a pixel of its box) looked at together; they bound the memory, about 100 bytes each.
-_AT_ONCE = 1 << 22
+_CHUNK_PIXELS = 1 << 22
 
 
 def rasterise_torch(
@@ -31,7 +31,7 @@ def rasterise_torch(
     start = 0
     while start < len(kept):  # pieces of triangles whose boxes hold so many pixels
         begun = int(ends[start - 1]) if start else 0
-        stop = max(int(torch.searchsorted(ends, begun + _AT_ONCE)), start + 1)
+        stop = max(int(torch.searchsorted(ends, begun + _CHUNK_PIXELS)), start + 1)
         piece = slice(start, stop)
         _draw(nearest, kept[piece], first[piece], count[piece], corner, depth, triangles, (height, width))
         start = stop

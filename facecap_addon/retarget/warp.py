@@ -29,7 +29,7 @@ _STABLE = 30.0
 _ROUNDS = 6
 _CALM = 2.0
 _RESTLESS = 20.0
-_AT_ONCE = 24
+_CHUNK_FRAMES = 24
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class Warp:
 
     def play(self, displacements: NDArray[np.floating]) -> Iterator[F32]:
         """The same frame by frame, (V, 3) float32 m each, in memory that does not grow with their number."""
-        for first in range(0, len(displacements), _AT_ONCE):
-            yield from self.frames(displacements[first : first + _AT_ONCE])
+        for first in range(0, len(displacements), _CHUNK_FRAMES):
+            yield from self.frames(displacements[first : first + _CHUNK_FRAMES])
 
     @cached_property
     def _with_rest(self) -> F32:

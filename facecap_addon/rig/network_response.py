@@ -33,7 +33,7 @@ from .surface import loose_parts, points_on
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
 ERROR_MODES = 12
 _SIZE, _FILL = 416, 0.62
-_THREADS, _AT_ONCE = 2, 8
+_THREADS, _CHUNK_POSES = 2, 8
 _MM = 1000.0
 _NOISE_MM = 1.2
 # How far what is seen may differ from the mesh: a part of the landmark's own motion, and a little that it lacks.
@@ -97,10 +97,10 @@ def measure_response(
 
     measured: list[tuple[F64, F64, F32]] = []
     with ThreadPoolExecutor(_THREADS) as pool:
-        for first in range(0, count, _AT_ONCE):
+        for first in range(0, count, _CHUNK_POSES):
             if on_progress is not None:
                 on_progress(first, count)
-            measured += [a for a in pool.map(measure, range(first, min(first + _AT_ONCE, count))) if a is not None]
+            measured += [a for a in pool.map(measure, range(first, min(first + _CHUNK_POSES, count))) if a is not None]
     if len(measured) < FEWEST // 2:
         none = np.zeros((0, *rest.shape), np.float32)
         return NetworkResponse(rest, deltas, none, np.full(len(rest), 0.002 * embedding.rig_scale, np.float32))

@@ -28,7 +28,7 @@ FloatArray = NDArray[np.floating]
 
 MODEL_PATH = Path(__file__).resolve().parents[1] / "models" / "arkit_prior.npz"
 CALIBRATION_FRAMES = 200
-_AT_ONCE = 256
+_CHUNK_FRAMES = 256
 _NEUTRAL_ROUNDS = 4
 _NEVER_RELEASED = 5  # percentile over frames
 
@@ -207,8 +207,8 @@ def find_expectation(
             prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp)))
         )
     weights = np.empty((count, len(prior.channels)))
-    for start in range(0, count, _AT_ONCE):
-        part = slice(start, min(start + _AT_ONCE, count))
+    for start in range(0, count, _CHUNK_FRAMES):
+        part = slice(start, min(start + _CHUNK_FRAMES, count))
         weights[part] = expected_weights(prior, *at(part), neutral)
     return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
 

@@ -6,7 +6,7 @@
     shots/NAME.vertices.npy only where the target is a point cache: (F, V, 3) float32 m
     pictures/KEY/NAME.npy   prepared crops; they can be deleted at any time
 
-Footage itself is referred to, not copied. Shots are kept apart when learning is judged: frames of one never appear on
+Footage itself is referred to, not copied. Shots are kept apart in validation: frames of one never appear on
 both sides.
 """
 

@@ -23,7 +23,7 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this one writes files and judges."""
+        """Whether this one writes files and evaluates."""
         return self.rank == 0
 
     def share(self, items: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -63,7 +63,7 @@ class MeshTargets:
         )
 
     def to_positions(self, targets: Tensor) -> Tensor:
-        """(B, 3 M) float32 m, whatever the precision around it: what is learned from and judged by is not rounded."""
+        """(B, 3 M) float32 m, whatever the precision around it: what is trained on and evaluated is not rounded."""
         if not self.from_weights:
             return targets
         given = targets.float()

@@ -1,4 +1,4 @@
-"""Sizes and recipes of the networks: the papers', and small ones that train in minutes on a laptop."""
+"""Sizes and schedules of the networks: the papers', and small ones that train in minutes on a laptop."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from ..state import DeepState, camera_points, differentiate_vertices
 from ..views import Plates, View, differentiate_projection, project_to_crop
 
 # Pictures and directions that go through the network together: more of them take memory, not less time.
-_AT_ONCE = 64
+_CHUNK_DIRECTIONS = 64
 
 
 def differentiate_picture(
@@ -138,11 +138,11 @@ def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequen
     """
     many = moved[0].shape[-1]
     images = pictures.permute(0, 3, 1, 2)
-    at_once = max(1, _AT_ONCE // (many + 1)) if isinstance(network, MeshModule) else 1
+    chunk = max(1, _CHUNK_DIRECTIONS // (many + 1)) if isinstance(network, MeshModule) else 1
     parts = []
-    for first in range(0, len(moved), at_once):
-        along = np.stack([np.ascontiguousarray(m.transpose(3, 2, 0, 1)) for m in moved[first : first + at_once]])
-        some, derivatives = images[first : first + at_once], torch.from_numpy(along)
+    for first in range(0, len(moved), chunk):
+        along = np.stack([np.ascontiguousarray(m.transpose(3, 2, 0, 1)) for m in moved[first : first + chunk]])
+        some, derivatives = images[first : first + chunk], torch.from_numpy(along)
         if isinstance(network, MeshModule):
             device = next(iter(network.buffers())).device
             with torch.no_grad():

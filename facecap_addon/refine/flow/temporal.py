@@ -31,7 +31,7 @@ _MIDDLE = 0.5
 _TURN_RAD, _SHIFT_M = 0.01, 0.002
 _LONGEST_STEP_S = 0.25
 _ITERATIONS = 2
-_AT_ONCE = 32
+_CHUNK_FRAMES = 32
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def mean_rotation(rotations: F64, shares: F64) -> F64:
 
 def _project_in_parts(viewed: ViewedPoints, state: DeepState) -> F64:
     """(F, P, 2) px, a few frames at a time."""
-    firsts = range(0, len(state.weights), _AT_ONCE)
-    return np.concatenate([viewed.project(state.part(slice(first, first + _AT_ONCE)))[0] for first in firsts])
+    firsts = range(0, len(state.weights), _CHUNK_FRAMES)
+    return np.concatenate([viewed.project(state.part(slice(first, first + _CHUNK_FRAMES)))[0] for first in firsts])
 
 
 def _neighbours(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Networks and recipes of learned solvers, against the papers' own figures and closed forms."""
+"""Networks and schedules of learned solvers, against the papers' own figures and closed forms."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_laines_network_has_the_layers_of_the_paper() -> None:
     assert all(p.requires_grad for p in network.parameters())  # the output layer learns too
 
 
-def test_rates_follow_the_recipe() -> None:
+def test_rates_follow_the_schedule() -> None:
     schedule = Schedule()
     first = [compute_learning_rate(schedule, e) for e in (0.0, 0.5, 1.0)]
     assert first[1] / first[0] == pytest.approx(first[2] / first[1])  # geometric

@@ -119,7 +119,7 @@ PRESET = Preset(
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingSet, np.ndarray]:
-    """Two shots to learn from, of which a tenth of the labels is wrong, and one to judge by; (480,) bool which."""
+    """Two shots to learn from, of which a tenth of the labels is wrong, and one for validation; (480,) bool which."""
     folder = tmp_path_factory.mktemp("spoilt")
     made = TrainingSet(folder, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
     wrong = []

@@ -60,7 +60,7 @@ def test_a_training_on_other_data_is_another_training(training_set: TrainingSet,
     changed(lambda: add_shot(training_set, training_set.shots[0], rows(FRAMES), cache))
     changed(lambda: save_rig(training_set.folder / "rig.npz", replace(training_set.rig, neutral=rig().neutral + 1)))
     changed(lambda: clip(tmp_path / "a.mp4", 5))
-    images = tmp_path / "stills"
+    images = tmp_path / "faces"
     for name in ("calm", "glad"):
         (images / name).mkdir(parents=True)
         cv2.imwrite(str(images / name / "p_1.png"), np.zeros((8, 8, 3), np.uint8))
@@ -175,7 +175,7 @@ def test_sixteen_bits_do_not_round_what_is_learned_from() -> None:
     np.testing.assert_allclose(of_short.numpy(), wanted, atol=2e-4)
 
 
-def test_a_training_in_sixteen_bits_is_judged_in_thirty_two(tmp_path: Path) -> None:
+def test_a_training_in_sixteen_bits_is_evaluated_in_thirty_two(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("safetensors")
     from facecap_addon.learn.engine.schedule import Schedule

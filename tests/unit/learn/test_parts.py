@@ -183,8 +183,8 @@ def test_pictures_are_held_still_by_eyes_and_nose() -> None:
     picture = np.zeros((1, 1, 32, 32), np.uint8)
     x, y = np.round(seen[0]).astype(int)
     picture[0, 0, y, x] = 255
-    steady = align_eyes(picture, matrix[None])[0, 0]
-    found = np.unravel_index(int(steady.argmax()), steady.shape)
+    aligned = align_eyes(picture, matrix[None])[0, 0]
+    found = np.unravel_index(int(aligned.argmax()), aligned.shape)
     np.testing.assert_allclose(found[::-1], place[0], atol=1)
 
 

@@ -43,7 +43,7 @@ def test_a_failure_stops_the_others_and_is_told() -> None:
         busy(poll)
 
     with pytest.raises(ValueError, match="broken"):
-        list(run_parallel(work, range(2), at_once=2))
+        list(run_parallel(work, range(2), workers=2))
 
 
 def test_a_cancel_comes_through_while_pieces_run() -> None:

@@ -25,7 +25,7 @@ from .distillation import Distillation, distillation_loss
 POINTS = IBUG_68.count
 POINT_SHARE = 4.0
 """A landmark that is wrong by a percent of the picture weighs as much as a key that is wrong by four percent."""
-_EVALUATION_BATCH, _SHOWN = 64, 8
+_INFERENCE_BATCH, _SHOWN = 64, 8
 
 
 class Labels(NamedTuple):
@@ -120,8 +120,8 @@ class FaceTask:
         """(B, K + 136) of some frames, or of their mirror images."""
         out = []
         with torch.no_grad():
-            for first in range(0, len(rows), _EVALUATION_BATCH):
-                seen = frames.read_pictures(rows[first : first + _EVALUATION_BATCH])[
+            for first in range(0, len(rows), _INFERENCE_BATCH):
+                seen = frames.read_pictures(rows[first : first + _INFERENCE_BATCH])[
                     ..., :: -1 if mirrored else 1
                 ].copy()
                 pictures = self.whitening(torch.from_numpy(seen).to(self.device).float() / 255)

@@ -24,7 +24,7 @@ from ...engine.mesh_preview import MeshPreview
 from ...engine.mesh_targets import MeshTargets
 from .dense import MOST_PICTURES, DenseNetwork
 
-_EVALUATION_BATCH, _SHOWN = 64, 8
+_INFERENCE_BATCH, _SHOWN = 64, 8
 
 
 class MeshBatch(NamedTuple):
@@ -95,9 +95,9 @@ class MeshTask:
         if self.validation_frames is None:
             return {}
         squared = 0.0
-        for first in range(0, self.validation_frames.count, _EVALUATION_BATCH):
+        for first in range(0, self.validation_frames.count, _INFERENCE_BATCH):
             given, true = self.predict(
-                self.validation_frames, np.arange(first, min(first + _EVALUATION_BATCH, self.validation_frames.count))
+                self.validation_frames, np.arange(first, min(first + _INFERENCE_BATCH, self.validation_frames.count))
             )
             squared += float(rmse_mm(given, true).square().sum())
         return {"rmse_mm": float(np.sqrt(squared / self.validation_frames.count))}
@@ -110,8 +110,8 @@ class MeshTask:
             0, keepdim=True
         )
         squared = 0.0
-        for first in range(0, frames.count, _EVALUATION_BATCH):
-            which = np.arange(first, min(first + _EVALUATION_BATCH, frames.count))
+        for first in range(0, frames.count, _INFERENCE_BATCH):
+            which = np.arange(first, min(first + _INFERENCE_BATCH, frames.count))
             true = self.targets.to_positions(torch.from_numpy(self.targets.read(frames, which)))
             squared += float(rmse_mm(mean.expand_as(true), true).square().sum())
         return float(np.sqrt(squared / frames.count))

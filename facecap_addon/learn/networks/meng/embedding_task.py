@@ -24,7 +24,7 @@ from ...engine.training_run import FindBox
 
 MARGIN = 0.2
 """FaceNet's; Meng and Wen leave theirs open."""
-_PER_CLASS, _AT_ONCE = 4, 64
+_PER_CLASS, _INFERENCE_BATCH = 4, 64
 _NEAR, _FAR = np.array([52.0, 28.0, 92.0]), np.array([248.0, 230.0, 60.0])
 
 
@@ -121,8 +121,8 @@ def embed(
     """(B, D) embeddings of pictures, some at a time."""
     found = []
     with torch.no_grad():
-        for first in range(0, len(rows), _AT_ONCE):
-            part = torch.from_numpy(pictures(rows[first : first + _AT_ONCE])).to(device).float() / 255
+        for first in range(0, len(rows), _INFERENCE_BATCH):
+            part = torch.from_numpy(pictures(rows[first : first + _INFERENCE_BATCH])).to(device).float() / 255
             found.append(network(whitening(part)).float().cpu().numpy())
     return np.concatenate(found)
 

@@ -24,7 +24,7 @@ from ..laine.convolutional import DROPOUT, Tower
 from ..laine.task import draw_sheet
 from .lstm import LENGTH, WeightLstm
 
-_SHOWN, _AT_ONCE = 8, 50
+_SHOWN, _INFERENCE_BATCH = 8, 50
 
 
 class WindowBatch(NamedTuple):
@@ -215,9 +215,10 @@ class JointTask(WeightsTask):
     def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         assert isinstance(self.network, TowerLstm)
         found, state = [], None
-        for first in range(0, len(rows), _AT_ONCE):
+        for first in range(0, len(rows), _INFERENCE_BATCH):
             pictures = (
-                torch.from_numpy(frames.read_pictures(rows[first : first + _AT_ONCE])).to(self.device).float() / 255
+                torch.from_numpy(frames.read_pictures(rows[first : first + _INFERENCE_BATCH])).to(self.device).float()
+                / 255
             )
             weights, *state = self.network.sequence(self.network.embed(self.whitening(pictures))[None], state)
             found.append(weights[0].float().cpu().numpy())
