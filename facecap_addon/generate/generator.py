@@ -1,4 +1,4 @@
-"""A trained generator: one ONNX file per expression, and sequences told by it."""
+"""A trained generator: one ONNX file per expression, and sequences made by it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WILD_MM = 30.0
 
 @dataclass(frozen=True)
 class Generator:
-    """A network that tells one expression.
+    """A network that shows one expression.
 
     Attributes:
         name: of the expression.  scheme: layout of its landmarks.  rest: (L, 3) float32 m, mean neutral it knows.
@@ -99,7 +99,7 @@ def generate_sequence(
     """One sequence: every step is fed back until the length is full; then it is led to neutral.
 
     Args:
-        seed: another one tells it another way.
+        seed: another one shows it another way.
         variation: how far from the mean of the ways learned, see `draw_style`; 0: always the same, as in the paper.
         rest: (L, 3) float m, head space: the neutral it is for; None: the generator's own.
     """

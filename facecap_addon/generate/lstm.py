@@ -35,15 +35,15 @@ class Predictor(nn.Module):
         return self.dense(out), h, c
 
     def run_freely(self, style: Tensor, frames: int) -> Tensor:
-        """(B, F, 3L) mm: steps told from styles (B, S) by feeding each back; the first is zero."""
+        """(B, F, 3L) mm: steps that follow from styles (B, S), each fed back; the first is zero."""
         memory = self.init_memory(style)
         step = style.new_zeros(len(style), 1, self.dense.out_features)
-        told = [step]
+        steps = [step]
         for _ in range(frames - 1):
             step, *rest = self(step, memory)
             memory = (rest[0], rest[1])
-            told.append(step)
-        return torch.cat(told, dim=1)
+            steps.append(step)
+        return torch.cat(steps, dim=1)
 
 
 class OneStep(nn.Module):

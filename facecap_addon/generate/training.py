@@ -123,7 +123,7 @@ class NextStepTask:
         return draw_strip(self.train_sequences[0].scheme, self.train_sequences[0].rest, to_displacements(runs[0]))
 
     def run_freely(self, style: Tensor) -> F32:
-        """(N, F, 3L) mm: what the network tells when it feeds on its own steps, from styles (N, S)."""
+        """(N, F, 3L) mm: what the network gives when it feeds on its own steps, from styles (N, S)."""
         with torch.no_grad():
             return self.predictor.run_freely(style.to(self.device), self._steps.shape[1]).cpu().numpy()
 
@@ -140,10 +140,10 @@ class NextStepTask:
 
 @dataclass
 class FreeRunTask(NextStepTask):
-    """The same network, taught to hear itself: sequences told from their styles alone have to end where they should.
+    """The same network, taught to hear itself: sequences run from their styles alone have to end where they should.
 
     Seo and Luo's loss knows single steps only. What it leaves over adds up while the network feeds on its own output,
-    until the mouth lies beside the face. Here whole sequences are told freely, and where landmarks have got to counts
+    until the mouth lies beside the face. Here whole sequences run freely, and where landmarks have got to counts
     as well as each step.
     """
 
@@ -160,8 +160,8 @@ class FreeRunTask(NextStepTask):
         numbers, steps = (torch.from_numpy(part) for part in batch)
         style = network.embed_styles(numbers.to(self.device))
         style = style + _STYLE_NOISE * torch.randn(style.shape, generator=generator).to(self.device)
-        told = network.predictor.run_freely(style, steps.shape[1])
-        apart = told - steps.to(self.device)
+        free_run = network.predictor.run_freely(style, steps.shape[1])
+        apart = free_run - steps.to(self.device)
         places = torch.cumsum(apart, dim=1)
         return _TAUGHT * taught + (apart.square().sum() + _PLACES * places.square().sum()) / len(steps)
 

@@ -107,8 +107,8 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
         solved_as_target |= shot.source.startswith("take")
     if not shots:
         return Comparison(())
-    network = rms(np.concatenate([shot.network_mm for shot in shots]))
-    fit = rms(np.concatenate([shot.fit_mm for shot in shots]))
+    network = compute_rms(np.concatenate([shot.network_mm for shot in shots]))
+    fit = compute_rms(np.concatenate([shot.fit_mm for shot in shots]))
     better = f"is better than a fast solve, by {1 - network / fit:.0%}" if network < fit else (
         "is NOT better than a fast solve: use that, or train longer and on more"
     )  # fmt: skip
@@ -118,7 +118,7 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
     return Comparison(tuple(lines), tuple(shots))
 
 
-def rms(values: NDArray[np.floating]) -> float:
+def compute_rms(values: NDArray[np.floating]) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
 

@@ -65,7 +65,7 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
         source = character_source(settings.source)
         theirs, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=settings.out)
 
-    def sequences(_: object) -> list[LandmarkSequence]:
+    def read_sequences(_: object) -> list[LandmarkSequence]:
         if settings.data is None:
             return synthesise_set(actor, settings.expression, settings.subjects)
         own = [load_sequence(path) for path in sorted(settings.data.glob(f"*{ENDING}"))]
@@ -77,7 +77,7 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
             return [prepare_sequence(sequence) for sequence in own]
         return read_bnd_folder(settings.data, settings.expression, actor.rest)
 
-    found = yield from run_threaded("data", sequences)
+    found = yield from run_threaded("data", read_sequences)
     kept_back = min(settings.validation_subjects, len(found) - 2)
     if len(found) < 3:
         raise FacecapError(f"There are {len(found)} sequences; three are the least to learn from.", "Add more.")

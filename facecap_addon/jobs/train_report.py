@@ -11,7 +11,7 @@ import numpy as np
 from ..atomic_file import atomic_path
 from ..reports.report_style import STYLE
 from ..reports.svg_plots import data_uri, line_path, x_positions
-from .train_evaluation import Comparison, ShotErrors, rms
+from .train_evaluation import Comparison, ShotErrors, compute_rms
 
 _WIDE, _HIGH = 1000.0, 150.0
 _COLORS = ("var(--accent)", "var(--warn)")
@@ -31,11 +31,11 @@ def write_train_report(path: Path, title: str, lines: Sequence[str], picture: Pa
             '<p class="soft">Root-mean-square distance of the vertices that move, mm. Neither has learned from these '
             "shots.</p>",
             "<table><tr><th>shot</th><th>frames</th><th>network</th><th>fast solve</th><th></th></tr>",
-            *(_row(shot) for shot in comparison.shots),
+            *(_write_row(shot) for shot in comparison.shots),
             "</table>",
             f'<p class="small"><span style="color:{_COLORS[0]}">network</span> · '
             f'<span style="color:{_COLORS[1]}">fast solve</span></p>',
-            *(_plot(shot) for shot in comparison.shots),
+            *(_draw_plot(shot) for shot in comparison.shots),
         ]
     if picture.is_file():
         uri = data_uri("image/png", picture.read_bytes())
@@ -50,8 +50,8 @@ def write_train_report(path: Path, title: str, lines: Sequence[str], picture: Pa
         temporary.write_text(page, encoding="utf-8")
 
 
-def _row(shot: ShotErrors) -> str:
-    network, fit = rms(shot.network_mm), rms(shot.fit_mm)
+def _write_row(shot: ShotErrors) -> str:
+    network, fit = compute_rms(shot.network_mm), compute_rms(shot.fit_mm)
     verdict = "network is better" if network < fit else "network is NOT better"
     return (
         f"<tr><td>{escape(shot.name)}</td><td>{len(shot.time_s)}</td><td>{network:.2f}</td><td>{fit:.2f}</td>"
@@ -59,7 +59,7 @@ def _row(shot: ShotErrors) -> str:
     )
 
 
-def _plot(shot: ShotErrors) -> str:
+def _draw_plot(shot: ShotErrors) -> str:
     top = float(max(shot.network_mm.max(), shot.fit_mm.max(), 1e-6))
     x = x_positions(shot.time_s, _WIDE)
     lines = "".join(

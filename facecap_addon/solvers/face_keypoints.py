@@ -11,7 +11,7 @@ from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG, Layout, layout_of
 _EYES = ("upper_lid_right", "lower_lid_right"), ("upper_lid_left", "lower_lid_left")
 
 
-def _moving(layout: Layout) -> list[int]:
+def _select_moving(layout: Layout) -> list[int]:
     """Landmarks of what moves most: brows to chin, without forehead and ears."""
     groups = [*(name for names in _EYES for name in names), "brow_right", "brow_left", "nose"]
     groups += ["lips_outer_upper", "lips_outer_lower"]
@@ -25,7 +25,7 @@ def extract_face_keypoints(landmarks_px: NDArray[np.floating], size: tuple[int, 
     eyes = [sorted({i for name in names for i in getattr(layout, name)}) for names in _EYES]
     whole = (np.asarray(landmarks_px, np.float64) + 0.5) / size
     face = np.stack([whole[:, eyes[0]].mean(1), whole[:, eyes[1]].mean(1), whole[:, list(layout.nose)].mean(1)], 1)
-    moving = whole[:, _moving(layout)]
+    moving = whole[:, _select_moving(layout)]
     box = np.concatenate([moving.min(1), moving.max(1)], 1)
     return face.astype(np.float32), box.astype(np.float32)
 

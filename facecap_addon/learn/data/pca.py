@@ -53,7 +53,7 @@ def fit_pca_from_weights(
     # With A = away/√F and D = keys, the components are the right singular vectors of A D, through the K × K products.
     covariance = away.T @ away / len(away)
     products = keys @ keys.T
-    root = _root(covariance)
+    root = _take_root(covariance)
     value, vector = np.linalg.eigh(root @ products @ root)
     order = np.argsort(-value)[:most]
     kept = order[value[order] > 1e-10 * max(value.max(initial=0.0), 1e-30)]
@@ -64,6 +64,6 @@ def fit_pca_from_weights(
     return PcaBasis(mean.astype(np.float32), components.astype(np.float32), explained)
 
 
-def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _take_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     value, vector = np.linalg.eigh(matrix)
     return np.asarray((vector * np.sqrt(np.maximum(value, 0))) @ vector.T, np.float64)

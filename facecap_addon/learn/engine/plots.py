@@ -38,7 +38,7 @@ def draw_curves(
     def y_of(value: float) -> float:
         return _TOP + (high - np.log10(value)) / max(high - low, 1e-9) * (height - _TOP - _BELOW)
 
-    for value in _ticks(low, high):
+    for value in _choose_ticks(low, high):
         y = round(y_of(value))
         out[y, _LEFT : _WIDTH - _RIGHT] = _GRID
         draw_text(out, (8, y + 4), f"{value:g}", _TEXT_PX, _INK)
@@ -68,7 +68,7 @@ def stack_pictures(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return np.concatenate(rows)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _choose_ticks(low: float, high: float) -> list[float]:
     steps = (1, 2, 5) if high - low < 2.5 else (1,)
     found = [m * 10.0**e for e in range(int(np.floor(low)), int(np.ceil(high)) + 1) for m in steps]
     return [v for v in found if low <= np.log10(v) <= high]

@@ -194,7 +194,7 @@ def train(
         if process_group.is_main:
             on_epoch(epochs)
         if process_group.broadcast_stop(
-            options.patience > 0 and _epochs_without_improvement(epochs, task.monitor) >= options.patience
+            options.patience > 0 and _count_epochs_without_improvement(epochs, task.monitor) >= options.patience
         ):
             break
     if best.is_file() and process_group.is_main and epochs and epochs[-1].validation:
@@ -268,7 +268,7 @@ def _is_best(epochs: list[Epoch], name: str) -> bool:
     return bool(values) and name in epochs[-1].validation and values[-1] <= min(values)
 
 
-def _epochs_without_improvement(epochs: list[Epoch], name: str) -> int:
+def _count_epochs_without_improvement(epochs: list[Epoch], name: str) -> int:
     values = [e.validation.get(name, np.inf) for e in epochs]
     return len(values) - 1 - int(np.argmin(values)) if values else 0
 

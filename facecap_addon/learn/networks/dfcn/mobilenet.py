@@ -22,12 +22,12 @@ class MobileNet(nn.Module):
 
     def __init__(self, outputs: int, *, colours: int = 1, width: float = 1.0) -> None:
         super().__init__()
-        before = _eights(_FIRST * width)
-        last = _eights(_LAST * max(0.5, width))  # the paper keeps them all; a preview needs fewer
+        before = _round_to_eights(_FIRST * width)
+        last = _round_to_eights(_LAST * max(0.5, width))  # the paper keeps them all; a preview needs fewer
         layers: list[nn.Module] = [_conv(colours, before, 3, 2)]
         for expansion, maps, count, stride in _BOTTLENECKS:
             for i in range(count):
-                after = _eights(maps * width)
+                after = _round_to_eights(maps * width)
                 layers.append(Bottleneck(before, after, expansion, stride if i == 0 else 1))
                 before = after
         layers.append(_conv(before, last, 1))
@@ -70,7 +70,7 @@ def _conv(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1
     )
 
 
-def _eights(count: float) -> int:
+def _round_to_eights(count: float) -> int:
     """Feature maps in eights, never less than nine tenths of what was asked for."""
     rounded = max(8, int(count + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * count else rounded + 8

@@ -101,7 +101,7 @@ def make_mesh_bundle(
         1, len(task.train_frames.read_pictures(np.array([0]))[0]), preset.picture.height, preset.picture.width
     )
     frames = task.validation_frames or task.train_frames
-    pictures = _pictures(task, frames, np.arange(min(4, frames.count)))
+    pictures = _load_whitened(task, frames, np.arange(min(4, frames.count)))
     model = to_onnx(task.network, {"picture": example}, ("vertices",))
     difference = measure_parity(task.network, model, {"picture": pictures})
     check_parity(difference, "m")
@@ -138,7 +138,7 @@ def make_mesh_bundle(
     return bundle, lines
 
 
-def _pictures(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.Tensor:
+def _load_whitened(task: MeshTask, frames: Frames, which: NDArray[np.intp]) -> torch.Tensor:
     """(B, C, H, W) whitened, as the network gets them."""
     return task.whitening(torch.from_numpy(task.load_pictures(frames, which)).float() / 255)
 

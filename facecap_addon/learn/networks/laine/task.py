@@ -129,15 +129,15 @@ class DenseTask(MeshTask):
 
     def prepare(self) -> None:
         """Find where eyes and nose lie on average."""
-        self.place = self._face(self.train_frames).mean(0)
+        self.place = self._to_pixels(self.train_frames).mean(0)
 
-    def _face(self, frames: Frames) -> NDArray[np.float32]:
+    def _to_pixels(self, frames: Frames) -> NDArray[np.float32]:
         height, width = frames.pictures[0][0].shape[1:]
         return (frames.face * np.array([width, height]) - 0.5).astype(np.float32)
 
     def load_pictures(self, frames: Frames, which: Rows) -> NDArray[np.uint8]:
         """(B, 1, H, W) uint8, stabilised."""
-        return align_eyes(frames.read_pictures(which), fit_eye_alignment(self._face(frames)[which], self.place))
+        return align_eyes(frames.read_pictures(which), fit_eye_alignment(self._to_pixels(frames)[which], self.place))
 
     def compute_loss(self, network: nn.Module, batch: MeshBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255

@@ -93,7 +93,7 @@ class EmbeddingTask:
         if self.mining == "semi-hard":
             a, p, n = mine_semi_hard(found, labels, MARGIN)
         else:
-            a, p, n = _random_triplets(labels, generator)
+            a, p, n = _draw_triplets(labels, generator)
         if not len(a):
             return found.sum() * 0.0  # every triplet of the batch is learned already
         return triplet_loss(found[a], found[p], found[n], MARGIN)
@@ -198,7 +198,7 @@ def crop_labelled_images(
     return np.stack(found), some, notes
 
 
-def _random_triplets(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _draw_triplets(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """A random positive and negative for each picture, as in the paper."""
     same = labels[:, None] == labels[None]
     alone = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
