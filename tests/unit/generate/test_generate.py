@@ -287,7 +287,7 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     train(task, replace(SCHEDULE, epochs=5), options, tmp_path / "forced", lambda *_: None, lambda _: None)
     before = task.evaluate()
     assert before["relative_error"] < 0.2  # five times below predicting no motion
-    free = FreeRunTask(some[:10], some[10:], 1, monitor="end_mm", begun=task.network)
+    free = FreeRunTask(some[:10], some[10:], 1, monitor="end_mm", initial_network=task.network)
     clipped = replace(options, batch=10, clip=FREE_CLIP)
     train(
         free,
