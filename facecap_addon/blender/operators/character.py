@@ -49,7 +49,7 @@ class FACECAP_OT_add_sample_head(FacecapOperator, bpy.types.Operator):
         path = Path(__file__).resolve().parents[3] / "sample_scenes" / "head.blend"
         if not path.is_file():
             raise FacecapError("The sample head is not part of this installation.", "Install FaceCap from its zip.")
-        with bpy.data.libraries.load(str(path), link=False) as (inside, wanted):  # pyright: ignore  the stub lacks its answer
+        with bpy.data.libraries.load(str(path), link=False) as (inside, wanted):  # pyright: ignore[reportGeneralTypeIssues]  stub
             wanted.objects = list(inside.objects)
         added = [obj for obj in wanted.objects if obj is not None]
         collection = context.collection or scene_in(context).collection
