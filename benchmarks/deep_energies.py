@@ -39,9 +39,9 @@ from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.shots import Shot
 from facecap_addon.refine.views import first_view
 from facecap_addon.rig.blendshapes import BlendshapeRig
-from facecap_addon.rig.embedding import LandmarkEmbedding, head_space
+from facecap_addon.rig.embedding import LandmarkEmbedding, find_head_space
 from facecap_addon.rig.network_response import NetworkResponse
-from facecap_addon.rig.surface import points_on
+from facecap_addon.rig.surface import place_points
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.take import Take
 from sample_scenes.head.arrays import build_head_arrays
@@ -111,7 +111,7 @@ def take_scene() -> Scene:
         response_of(rig, "sample_head"),
         observe_clip(CLIP),
         truth.weights[:, [truth.channels.index(name) for name in rig.channels]],
-        matrices @ head_space(CAMERA_FROM_WORLD, landmarks, MEDIAPIPE_478)[0],
+        matrices @ find_head_space(CAMERA_FROM_WORLD, landmarks, MEDIAPIPE_478)[0],
         truth.focal_px,
         skin,
     )
@@ -221,7 +221,7 @@ def _near(scene: Scene, names: tuple[str, ...]) -> NDArray[np.bool_]:
     """(V,) vertices of the neutral within 5 mm of some landmarks."""
     landmarks = sorted({i for name in names for i in getattr(MEDIAPIPE_478, name)})
     embedding = scene.embedding
-    places = points_on(scene.rig.neutral, scene.rig.triangles, embedding.triangle, embedding.barycentric)
+    places = place_points(scene.rig.neutral, scene.rig.triangles, embedding.triangle, embedding.barycentric)
     return cKDTree(places[landmarks]).query(scene.rig.neutral)[0] < NEAR_M
 
 

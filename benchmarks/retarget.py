@@ -28,7 +28,7 @@ from facecap_addon.retarget.rbf import fit_rbf, measure_influence
 from facecap_addon.retarget.warp import make_warp
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig
 from facecap_addon.rig.embedding import LandmarkEmbedding, load_embedding
-from facecap_addon.rig.surface import points_on
+from facecap_addon.rig.surface import place_points
 
 RESULTS = Path(__file__).resolve().parent / "results" / "retarget.txt"
 SCHEME, SEQUENCES = "bu-83", 20
@@ -46,7 +46,7 @@ def main() -> None:
 def landmarks(rig: BlendshapeRig, embedding: LandmarkEmbedding, vertices: np.ndarray) -> np.ndarray:
     """(83, 3) m, rig space."""
     twins = mediapipe_of(SCHEME)
-    return points_on(vertices, rig.triangles, embedding.triangle[twins], embedding.barycentric[twins])
+    return place_points(vertices, rig.triangles, embedding.triangle[twins], embedding.barycentric[twins])
 
 
 def told(rig: BlendshapeRig, embedding: LandmarkEmbedding, expression: str, seed: int) -> np.ndarray:
@@ -74,7 +74,7 @@ def refined(
     from dataclasses import replace
 
     vertices, triangles = rig.neutral.astype(np.float64), rig.triangles.astype(np.int64)
-    places = points_on(vertices, triangles, embedding.triangle, embedding.barycentric)
+    places = place_points(vertices, triangles, embedding.triangle, embedding.barycentric)
     while len(vertices) < wanted:
         edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
         unique, index = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True)
@@ -84,9 +84,9 @@ def refined(
         ab, bc, ca = middle.T
         parts = ([a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca])
         triangles = np.concatenate([np.stack(part, 1) for part in parts])
-    from facecap_addon.rig.surface import nearest_on
+    from facecap_addon.rig.surface import find_nearest
 
-    triangle, barycentric, _ = nearest_on(places, vertices, triangles, np.arange(len(triangles)))
+    triangle, barycentric, _ = find_nearest(places, vertices, triangles, np.arange(len(triangles)))
     moved = replace(embedding, triangle=triangle, barycentric=barycentric.astype(np.float32))
     return vertices.astype(np.float32), triangles.astype(np.int32), moved
 

@@ -27,7 +27,7 @@ if str(ROOT) not in sys.path:
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.landmarks.layout import MEDIAPIPE_478  # noqa: E402
-from facecap_addon.rig.embedding import head_space  # noqa: E402
+from facecap_addon.rig.embedding import find_head_space  # noqa: E402
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
 from facecap_addon.takes.npz import load_take, save_take  # noqa: E402
 from facecap_addon.takes.take import REGIONS, STATUS_SOLVED, Take  # noqa: E402
@@ -71,7 +71,7 @@ def truth_of(performance: Performance, studio: Studio, head: HeadArrays, landmar
     frames = len(performance.time_s)
     names = list(ARKIT_KEYS)
     neutral, deltas = _landmark_geometry(head, landmarks)
-    origin = np.linalg.inv(head_space(CAMERA_FROM_WORLD, neutral, MEDIAPIPE_478)[0])[:3, 3]
+    origin = np.linalg.inv(find_head_space(CAMERA_FROM_WORLD, neutral, MEDIAPIPE_478)[0])[:3, 3]
     rotation, translation = np.empty((frames, 3, 3)), np.empty((frames, 3))
     points = np.empty((frames, len(neutral), 2), np.float32)
     for f in range(frames):

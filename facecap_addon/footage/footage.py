@@ -75,7 +75,7 @@ class Footage:
     def orientation(self) -> Orientation:
         """What turns its pictures upright."""
         said = Orientation(self.rotation_deg, self.mirrored)
-        return said.turned_over() if self.upside_down else said
+        return said.turn_over() if self.upside_down else said
 
     @property
     def expected_frame_count(self) -> int:
@@ -137,8 +137,8 @@ def parse_rate(fps: str | float | Fraction) -> Fraction:
 def _open_video(path: Path, trim: Trim) -> Footage:
     with open_container(path) as container:
         stream = video_stream(container, path)
-        rate = _frame_rate(stream)
-        frame, orientation = first_frame(container, stream, path)
+        rate = _choose_frame_rate(stream)
+        frame, orientation = decode_first_frame(container, stream, path)
         stored = square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio)
         first_timestamp_s = 0.0
         if frame.pts is not None:
@@ -185,7 +185,7 @@ def _open_sequence(path: Path, trim: Trim, rate: Fraction | None) -> Footage:
         notes.append(f"{missing} of {count} pictures are missing from the sequence; their time is kept.")
     # The first, middle and last picture tell early about a mixed sequence; reading checks every one.
     samples = sorted({0, len(sequence.paths) // 2, len(sequence.paths) - 1})
-    shapes = [_picture_shape(sequence.paths[i]) for i in samples]
+    shapes = [_read_picture_shape(sequence.paths[i]) for i in samples]
     for i, shape in zip(samples, shapes, strict=True):
         if shape.upright_size != shapes[0].upright_size:
             raise sizes_differ(sequence.paths[0], shapes[0].upright_size, sequence.paths[i], shape.upright_size)
@@ -217,14 +217,14 @@ def sizes_differ(first: Path, first_size: tuple[int, int], other: Path, other_si
     )
 
 
-def _picture_shape(path: Path) -> PictureShape:
+def _read_picture_shape(path: Path) -> PictureShape:
     with open_container(path, is_image=True) as container:
         stream = video_stream(container, path)
-        frame, orientation = first_frame(container, stream, path)
+        frame, orientation = decode_first_frame(container, stream, path)
         return picture_shape(frame, stream, orientation)
 
 
-def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> tuple[av.VideoFrame, Orientation]:
+def decode_first_frame(container: InputContainer, stream: VideoStream, path: Path) -> tuple[av.VideoFrame, Orientation]:
     """The first picture that can be decoded, and what turns it upright. Raises FacecapError if there is none."""
     packets = container.demux(stream)
     for _ in range(_PACKETS_TO_TRY):
@@ -245,7 +245,7 @@ def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> t
     )
 
 
-def _frame_rate(stream: VideoStream) -> Fraction:
+def _choose_frame_rate(stream: VideoStream) -> Fraction:
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate is not None and Fraction(1, 10) <= rate <= 1000:
             return Fraction(rate)

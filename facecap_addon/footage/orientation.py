@@ -29,7 +29,7 @@ class Orientation:
         """(width, height) px of the upright picture made from a stored one."""
         return (height, width) if self.rotation_deg in (90, 270) else (width, height)
 
-    def turned_over(self) -> Orientation:
+    def turn_over(self) -> Orientation:
         """The same, turned by another half turn."""
         return Orientation((self.rotation_deg + 180) % 360, self.mirrored)
 

@@ -29,7 +29,7 @@ _ON_STEP = 1e-3
 _MAX_SIDE_PX = 1280
 
 
-def why_proxy(footage: Footage, rate: Fraction) -> str:
+def explain_proxy(footage: Footage, rate: Fraction) -> str:
     """Why Blender would show this footage wrongly in a scene; "" where it shows it rightly.
 
     Args:
@@ -68,7 +68,7 @@ def why_proxy(footage: Footage, rate: Fraction) -> str:
     return ""
 
 
-def proxy_pictures(
+def make_proxy_pictures(
     footage: Footage, frames: Iterable[Frame], rate: Fraction
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Pictures at even times: at each, the picture that is seen then, to the nearest half step.
@@ -81,13 +81,13 @@ def proxy_pictures(
     width, height = footage.size_px
     scale = min(1.0, _MAX_SIDE_PX / max(width, height))
     size = (max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2)))
-    for step, image in _held(frames, float(rate)):
+    for step, image in _hold_frames(frames, float(rate)):
         if image.shape[1::-1] != size:
             image = resize(image, size)
         yield step / float(rate), image
 
 
-def _held(frames: Iterable[Frame], rate: float) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _hold_frames(frames: Iterable[Frame], rate: float) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     step, shown, last_s = 0, None, 0.0
     for frame in frames:
         last_s = frame.time_s

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import FacecapError
 from .clock import FrameClock
 from .container import open_container, video_stream
-from .footage import Footage, first_frame, sizes_differ
+from .footage import Footage, decode_first_frame, sizes_differ
 from .picture import PictureConverter, PictureShape, picture_shape
 from .seek import find_entry
 
@@ -160,9 +160,9 @@ class FrameReader(Iterator[Frame]):
         try:
             with open_container(path, is_image=True) as container:
                 stream = video_stream(container, path)
-                frame, orientation = first_frame(container, stream, path)
+                frame, orientation = decode_first_frame(container, stream, path)
                 if footage.upside_down:
-                    orientation = orientation.turned_over()
+                    orientation = orientation.turn_over()
                 shape = picture_shape(frame, stream, orientation)
         except FacecapError:
             self.frames_damaged += 1

@@ -59,13 +59,13 @@ def find_sequence(path: Path) -> ImageSequence:
 
 
 def _from_folder(folder: Path) -> ImageSequence:
-    pictures = [file for file in _files(folder) if file.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = [file for file in _list_files(folder) if file.suffix.lower() in IMAGE_SUFFIXES]
     if not pictures:
         raise FacecapError(
             f"The folder {folder} holds no pictures.",
             "Choose a folder with an image sequence, or the video file itself.",
         )
-    groups = _numbered_groups(pictures)
+    groups = _group_numbered(pictures)
     largest = max(groups.values(), key=len, default=[])
     left_out = len(pictures) - len(largest)
     if len(largest) < 2 and len(pictures) > 1:
@@ -74,15 +74,15 @@ def _from_folder(folder: Path) -> ImageSequence:
     if not largest:
         return ImageSequence((pictures[0],), (0,))
     note = f"{left_out} other pictures in the folder are left out." if left_out else ""
-    return _numbered(largest, note)
+    return _order_by_number(largest, note)
 
 
 def _from_member(path: Path) -> ImageSequence:
     key = _group_key(path.name)
     if key is None:
         return ImageSequence((path,), (0,))
-    siblings = [file for file in _files(path.parent) if _group_key(file.name) == key]
-    return _numbered(_numbered_groups(siblings)[key])
+    siblings = [file for file in _list_files(path.parent) if _group_key(file.name) == key]
+    return _order_by_number(_group_numbered(siblings)[key])
 
 
 def _from_pattern(folder: Path, name: str) -> ImageSequence:
@@ -91,18 +91,18 @@ def _from_pattern(folder: Path, name: str) -> ImageSequence:
     escaped = re.sub(r"(?:\\#)+", r"(\\d+)", escaped)
     escaped = escaped.replace(r"\*", "(.*)")
     pattern = re.compile(escaped)
-    matches = [file for file in _files(folder) if pattern.fullmatch(file.name)]
+    matches = [file for file in _list_files(folder) if pattern.fullmatch(file.name)]
     if not matches:
         raise FacecapError(f"No picture in {folder} matches {name}.", "Check the pattern and the folder.")
-    groups = _numbered_groups(matches)
+    groups = _group_numbered(matches)
     largest = max(groups.values(), key=len, default=[])
     if len(largest) == len(matches):
-        return _numbered(largest)
+        return _order_by_number(largest)
     ordered = sorted(matches, key=lambda file: _natural_key(file.name))
     return ImageSequence(tuple(ordered), tuple(range(len(ordered))), "The pictures are taken in order of name.")
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FacecapError(f"There is no folder {folder}.", "Check the path; it may have been moved or renamed.")
     try:
@@ -124,7 +124,7 @@ def _frame_number(path: Path) -> int:
     return int(match[2])
 
 
-def _numbered_groups(files: list[Path]) -> dict[tuple[str, str], list[Path]]:
+def _group_numbered(files: list[Path]) -> dict[tuple[str, str], list[Path]]:
     groups: dict[tuple[str, str], list[Path]] = {}
     for file in files:
         key = _group_key(file.name)
@@ -133,7 +133,7 @@ def _numbered_groups(files: list[Path]) -> dict[tuple[str, str], list[Path]]:
     return groups
 
 
-def _numbered(files: list[Path], note: str = "") -> ImageSequence:
+def _order_by_number(files: list[Path], note: str = "") -> ImageSequence:
     by_number = {_frame_number(file): file for file in files}
     numbers = sorted(by_number)
     return ImageSequence(

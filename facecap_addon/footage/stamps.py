@@ -64,11 +64,11 @@ class Stamps:
         is_even = float(uneven.max()) < max(_EVEN_PART * middle, _STAMP_S)
         off = max(float(announced) / rate, rate / float(announced))
         if off < (1 + _EVEN_RATE if is_even else _UNEVEN_RATE):
-            return _usual(announced, _USUAL_RATES, _EXACTLY)
-        return _usual(Fraction(rate).limit_denominator(1001), _WHOLE_RATES, _EVEN_RATE if is_even else _ABOUT)
+            return _snap_to_usual(announced, _USUAL_RATES, _EXACTLY)
+        return _snap_to_usual(Fraction(rate).limit_denominator(1001), _WHOLE_RATES, _EVEN_RATE if is_even else _ABOUT)
 
 
-def _usual(rate: Fraction, among: tuple[Fraction, ...], within: float) -> Fraction:
+def _snap_to_usual(rate: Fraction, among: tuple[Fraction, ...], within: float) -> Fraction:
     """The nearest of some rates if it is near enough, else the rate itself."""
     nearest = min(among, key=lambda usual: abs(rate / usual - 1))
     return nearest if abs(rate / nearest - 1) < within else rate

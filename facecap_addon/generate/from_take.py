@@ -10,7 +10,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.jaw_bone import jaw_of_landmarks, skin_jaw
-from ..takes.between import between_rows, even_times, frame_rate
+from ..takes.between import find_between_rows, frame_rate, space_evenly
 from ..takes.take import Take
 from .sequence import LandmarkSequence
 
@@ -30,12 +30,12 @@ def make_take_sequence(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedd
         )
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
     fps = frame_rate(take)
-    at = between_rows(take.time_s, take.solved, even_times(take.time_s, fps))
+    at = find_between_rows(take.time_s, take.solved, space_evenly(take.time_s, fps))
     face = neutral + np.tensordot(at.mixed(take.weights[:, rows]), deltas[columns], axes=1)
     joint = jaw_of_landmarks(rig, embedding)
     if joint is not None:
         face = skin_jaw(face.astype(np.float32), joint, at.mixed(take.jaw)).astype(np.float64)
-    turned = rotation_of(at.mixed_quaternions(take.head_rotation_wxyz)).as_matrix()
+    turned = rotation_of(at.interpolate_quaternions(take.head_rotation_wxyz)).as_matrix()
     seen = at.mixed(take.head_translation_m)
     shift = (seen - np.median(seen, axis=0)) @ FRONT  # head space: where the camera's axes lie in a head that faces it
     moved = np.einsum("fij,flj->fli", FRONT.T @ turned, face) + shift[:, None]

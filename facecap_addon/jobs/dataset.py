@@ -20,7 +20,7 @@ from ..learn.data.validation import check_set
 from ..solvers.crop import Box
 from ..takes.npz import load_take
 from .dataset_shots import add_cache, add_curves, add_renders, add_take
-from .runtime.blender_process import BlenderHook, ask_blender, reporting
+from .runtime.blender_process import BlenderHook, ask_blender, await_blender
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
@@ -139,7 +139,7 @@ def _read_alembic(
     # Blender plays Alembic by time: a frame of the footage is a frame of the scene.
     request["fps"] = settings.cache_fps or float(open_footage(video, fps=settings.fps).frame_rate)
     asking = ask_blender(request, blender=settings.blender, hook=hook, folder=kept)
-    yield from reporting(asking, "alembic")
+    yield from await_blender(asking, "alembic")
     return replace(settings, cache=target)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..arrays import F64
 from ..atomic_file import atomic_path
 from ..landmarks.registry import open_landmarker
-from ..reports.filter_plot import before_and_after
+from ..reports.filter_plot import draw_before_and_after
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
@@ -83,17 +83,17 @@ def run(settings: FilterSettings, *, blender_hook: BlenderHook | None = None) ->
     earlier = files.keep(_WRITTEN)
     facts: dict[str, object] = {"from": settings.take.name, "id": before.provenance.get(ID, "")}
     # A take that was solved says so under "settings": what is made of it later needs that.
-    save_take(out, add_id(_noted(after, facts | {"settings": to_json(settings)})))
+    save_take(out, add_id(_add_facts(after, facts | {"settings": to_json(settings)})))
     if settings.live_link:
         write_live_link(files, after)
     plot = None
     if settings.plot:
         plot = files.named("filter.svg")
         with atomic_path(plot) as temporary:
-            temporary.write_text(before_and_after(before, after), encoding="utf-8")
+            temporary.write_text(draw_before_and_after(before, after), encoding="utf-8")
     files.keep(_WRITTEN)
     yield Progress("filter", 1, 1)
-    lines = [*notes, _said(before, after), str(out)]
+    lines = [*notes, _describe_change(before, after), str(out)]
     if earlier is not None:
         lines.append(f"The one that was there is kept: {earlier}")
     return FilterResult(out, plot, tuple(lines))
@@ -127,7 +127,7 @@ def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[st
     return beyond
 
 
-def _said(before: Take, after: Take) -> str:
+def _describe_change(before: Take, after: Take) -> str:
     both = before.solved[1:] & before.solved[:-1]
     steps = [0.0, 0.0]
     if both.any():
@@ -139,5 +139,5 @@ def _said(before: Take, after: Take) -> str:
     )
 
 
-def _noted(take: Take, facts: dict[str, object]) -> Take:
+def _add_facts(take: Take, facts: dict[str, object]) -> Take:
     return replace(take, provenance={**take.provenance, "filtered": facts})

@@ -86,7 +86,7 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
     )
     source, rig = character.source, character.rig
     lines += character.notes
-    stem = make_stem(out, f"{sequence.name}-{settings.seed}", _key(settings, sequence, rig), _WRITTEN, lines)
+    stem = make_stem(out, f"{sequence.name}-{settings.seed}", _make_key(settings, sequence, rig), _WRITTEN, lines)
     landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
     save_sequence(landmarks, sequence)
     with atomic_path(picture) as temporary:
@@ -144,7 +144,7 @@ def make_sequence(settings: GenerateSettings, on_progress: Callable[[int, int], 
     return concatenate(parts, settings.overlap_s)
 
 
-def _key(settings: GenerateSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:
+def _make_key(settings: GenerateSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:
     """Changes with everything that changes what is generated."""
     facts = {k: v for k, v in to_json(settings).items() if k not in ("out", "threads", "blender", "character")}
     digest = hashlib.sha256(f"{json.dumps(facts, sort_keys=True)} {rig_key(rig)}".encode())

@@ -45,7 +45,7 @@ from .runtime.events import FaceEvent
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
-from .solve_trained import keys_to_solve
+from .solve_trained import choose_keys_to_solve
 from .steps.character import character_source, characters_in, find_character, read_rig, response_of
 from .steps.outputs import OutputFiles, write_live_link
 
@@ -90,18 +90,18 @@ def run(
     target = None if settings.send is None else address_of(settings.send)
     yield Progress("open", 0, 1)
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
-    asking: dict[str, Any] = {"blender": settings.blender, "hook": blender_hook, "folder": _kept(settings)}
+    asking: dict[str, Any] = {"blender": settings.blender, "hook": blender_hook, "folder": _characters_of(settings)}
     if settings.source.lower().startswith("udp"):
         rig, notes = yield from read_rig(character_source(settings.character), **asking)
-        keys = keys_to_solve(settings.method, rig)
-        make, head_from_rig, upright = _listening(keys.rig), None, None
+        keys = choose_keys_to_solve(settings.method, rig)
+        make, head_from_rig, upright = _listen_to_phone(keys.rig), None, None
     else:
         yield Progress("character", 0, 1)
         landmarker = open_landmarker(threads=settings.threads)
         found = yield from find_character(character_source(settings.character), landmarker, **asking)
-        notes, keys = list(found.notes), keys_to_solve(settings.method, found.rig)
+        notes, keys = list(found.notes), choose_keys_to_solve(settings.method, found.rig)
         head_from_rig, upright = found.embedding.head_from_rig, LiveUpright(landmarker)
-        make = yield from _watching(settings, keys.rig, found.embedding, landmarker, notes)
+        make = yield from _watch_camera(settings, keys.rig, found.embedding, landmarker, notes)
     wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
     source = open_source(settings.source, wishes)
     try:
@@ -122,12 +122,12 @@ def run(
         source.close()
 
 
-def _listening(rig: BlendshapeRig) -> Callable[[Source], Method]:
+def _listen_to_phone(rig: BlendshapeRig) -> Callable[[Source], Method]:
     """What makes the method of a phone, once the source is open."""
     return lambda _: PacketMethod(rig)
 
 
-def _watching(
+def _watch_camera(
     settings: LiveSettings, rig: BlendshapeRig, embedding: LandmarkEmbedding, landmarker: Landmarker, notes: list[str]
 ) -> Steps[Callable[[Source], Method]]:
     """What makes the method of pictures, once the source is open; what there is to say is added to `notes`."""
@@ -141,7 +141,7 @@ def _watching(
 
         return opened
     response = yield from run_threaded(
-        "character", lambda on_progress: response_of(rig, embedding, landmarker, _kept(settings), on_progress)
+        "character", lambda on_progress: response_of(rig, embedding, landmarker, _characters_of(settings), on_progress)
     )
     chosen = FitSettings(focal_px=settings.focal_px)
 
@@ -207,7 +207,7 @@ class _Capture:
             while not mailbox.ended:
                 if self._settings.seconds is not None and time.monotonic() - began > self._settings.seconds:
                     break
-                note = self._handle_controls() or self._say(self._recordings.try_again()) or note
+                note = self._handle_controls() or self._note_lines(self._recordings.try_again()) or note
                 if self._ending:
                     break
                 captured = mailbox.get(_WAIT_S)
@@ -237,7 +237,7 @@ class _Capture:
                 self._latency_ms.append(1000 * (now - captured.captured_s))
                 self._solved_s.append(now)
                 note = self._auto_neutral(captured.time_s, face) or note
-                yield self._event(captured, face, note)
+                yield self._make_event(captured, face, note)
                 note = ""
         except FacecapError as error:  # the camera was unplugged: what was recorded until then is told with it
             self._keep()
@@ -250,7 +250,7 @@ class _Capture:
             if self._picture is not None:
                 self._picture.close()
         self._recordings.check()
-        return self._result(time.monotonic() - began, solved)
+        return self._make_result(time.monotonic() - began, solved)
 
     def _stand_upright(self, captured: LivePicture) -> tuple[LivePicture, bool, str]:
         """A picture, turned where it stands on its head, whether that is known yet, and what there is to say."""
@@ -260,7 +260,7 @@ class _Capture:
         image = self._upright.step(captured.image, captured.time_s)
         said = ""
         if self._upright.turned != before:
-            said = self._say([_TURNED if self._upright.turned else _TURNED_BACK])
+            said = self._note_lines([_TURNED if self._upright.turned else _TURNED_BACK])
         return replace(captured, image=image), self._upright.decided, said
 
     def _handle_controls(self) -> str:
@@ -298,7 +298,7 @@ class _Capture:
     def _keep(self) -> str:
         """Write the recording, if there is one, and what is not written yet; returns what there is to say."""
         if self._recording is None:
-            return self._say(self._recordings.write())
+            return self._note_lines(self._recordings.write())
         facts: dict[str, object] = {
             "method": f"live, {self._settings.method}",
             "source": self._settings.source,
@@ -310,17 +310,17 @@ class _Capture:
             take = self._recording.take(facts, self._source.size_px)
         except FacecapError as error:
             self._recording = None
-            return self._say([error.what])
+            return self._note_lines([error.what])
         self._recordings.hold(take)
         self._recording = None
-        return self._say(self._recordings.write())
+        return self._note_lines(self._recordings.write())
 
-    def _say(self, lines: list[str]) -> str:
+    def _note_lines(self, lines: list[str]) -> str:
         """Note what there is to say for the end, too; returns it."""
         self._lines += [line for line in lines if line not in self._lines]
         return " ".join(lines)
 
-    def _event(self, captured: LivePicture | LivePacket, face: LiveFace | None, note: str) -> FaceEvent:
+    def _make_event(self, captured: LivePicture | LivePacket, face: LiveFace | None, note: str) -> FaceEvent:
         span = self._solved_s[-1] - self._solved_s[0]
         take = ""
         if self._told_takes < len(self._recordings.written):
@@ -348,7 +348,7 @@ class _Capture:
             head_from_rig=place,
         )
 
-    def _result(self, seconds: float, solved: int) -> LiveResult:
+    def _make_result(self, seconds: float, solved: int) -> LiveResult:
         mailbox = self._source.mailbox
         middle, high = np.percentile(self._latency_ms, [50, 95]) if self._latency_ms else (0.0, 0.0)
         facts = {
@@ -371,5 +371,5 @@ def _write_csv(path: Path, take: Take) -> None:
     write_live_link(OutputFiles(path.parent, path.name.removesuffix(".take.npz")), take)
 
 
-def _kept(settings: LiveSettings) -> Path:
+def _characters_of(settings: LiveSettings) -> Path:
     return characters_in(settings.out)

@@ -45,11 +45,11 @@ from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
     Account,
     OutputFiles,
-    bake_ready,
     check_blend,
     finish,
-    footage_for_blend,
     make_preview,
+    prepare_bake,
+    prepare_blend_footage,
     result_of,
     start_blend,
     summary_of,
@@ -102,14 +102,14 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             )
     with timer.stage("character"):
         yield Progress("character", 0, 1)
-        output_settings = _with_outputs(solved_with, settings)
+        output_settings = _choose_outputs(solved_with, settings)
         character = yield from read_character(
             character_source(solved_with.character), output_settings, landmarker, blender_hook, source_files.characters
         )
         source, rig, embedding = character.source, character.rig, character.embedding
         keys = find_distinct_keys(rig)
         solve = FinishedSolve(gather_take(take, keys), observations, keys.rig, embedding)
-    key = refinement_key(settings, solve, (*footage.paths, *camera_videos(settings)))
+    key = refinement_key(settings, solve, (*footage.paths, *find_camera_videos(settings)))
     kept = ChunkFolder(source_files.job / f"refine-{key}")
     shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
     with timer.stage("refine"):
@@ -134,13 +134,13 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         f"{solved_with.video.name}, refined",
         lambda: {
             **summary_of(result, timer, warnings, landmarks_reused=True),
-            "refinement": _facts(refined),
+            "refinement": _summarise(refined),
         },
         timer,
     )
     with timer.stage("proxy"):
-        picture = yield from footage_for_blend(source, output_settings, footage, files, warnings)
-    with bake_ready(source, output_settings, footage, picture, blender_hook, files) as baked:
+        picture = yield from prepare_blend_footage(source, output_settings, footage, files, warnings)
+    with prepare_bake(source, output_settings, footage, picture, blender_hook, files) as baked:
         asking = None if baked is None else start_blend(baked())
         preview = None
         if settings.preview:
@@ -222,7 +222,7 @@ def _refine(
     from ..refine.shots import Shot
     from ..refine.views import first_view
     from ..render.device import device_of, use_threads
-    from .steps.refine_cameras import further_shots
+    from .steps.refine_cameras import read_further_shots
 
     use_threads(settings.threads)
     device = device_of(settings.device)
@@ -234,7 +234,7 @@ def _refine(
     shots = [Shot(first_view(camera), take.landmarks_px, pictures, landmarker.region_of_landmarks)]
     closing = [pictures]
     if settings.cameras is not None:
-        more, readers = further_shots(settings.cameras, take.time_s, landmarker, on_progress)
+        more, readers = read_further_shots(settings.cameras, take.time_s, landmarker, on_progress)
         shots += more
         closing += readers
     chosen = DeepSettings(**{item.name: getattr(settings, item.name) for item in fields(DeepSettings)})
@@ -248,12 +248,12 @@ def _refine(
             reader.close()
 
 
-def camera_videos(settings: RefineSettings) -> tuple[Path, ...]:
+def find_camera_videos(settings: RefineSettings) -> tuple[Path, ...]:
     """Videos of the further cameras. Raises FacecapError if their list cannot be read."""
     return () if settings.cameras is None else videos_of(settings.cameras)
 
 
-def _with_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:
+def _choose_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSettings:
     """The solve's settings with the refinement's wishes for files."""
     pose = solved.head_pose if settings.head_pose == "auto" else settings.head_pose
     return replace(
@@ -289,7 +289,7 @@ def refinement_key(settings: RefineSettings, solve: FinishedSolve, videos: tuple
     return digest.hexdigest()[:16]
 
 
-def _facts(refined: RefineResult) -> dict[str, Any]:
+def _summarise(refined: RefineResult) -> dict[str, Any]:
     error = refined.error_mm[np.isfinite(refined.error_mm)]
     return {
         "frames_failed": int(refined.failed.sum()),

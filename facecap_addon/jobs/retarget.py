@@ -64,7 +64,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
         stem = settings.motion.name.removesuffix(ENDING)
     else:
         take = load_take(settings.motion)
-        source = settings.source if settings.source is not None else _named(take)
+        source = settings.source if settings.source is not None else _find_character_name(take)
         solved_on = yield from find_character(
             character_source(source), landmarker, blender=settings.blender, hook=blender_hook, folder=kept
         )
@@ -85,7 +85,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
     target, rig = found.source, found.rig
     said += found.notes
     wished = f"{stem}.{rig.name or target.path.stem}"
-    stem = make_stem(settings.out, wished, _key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
+    stem = make_stem(settings.out, wished, _make_key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
     points = settings.out / f"{stem}.{settings.points}"
     lines = yield from retarget_sequence(sequence, rig, landmarker, kept, settings, points, start_s=start_s)
     lines += said
@@ -100,7 +100,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
     return RetargetResult(points, sequence.fps, blend, tuple(lines))
 
 
-def _key(settings: RetargetSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:
+def _make_key(settings: RetargetSettings, sequence: LandmarkSequence, rig: BlendshapeRig) -> str:
     """Changes with everything that changes how the mesh moves."""
     left_out = ("motion", "source", "character", "out", "blend", "blender", "threads")
     facts = {name: value for name, value in to_json(settings).items() if name not in left_out}
@@ -110,7 +110,7 @@ def _key(settings: RetargetSettings, sequence: LandmarkSequence, rig: Blendshape
     return digest.hexdigest()[:20]
 
 
-def _named(take: Take) -> str | None:
+def _find_character_name(take: Take) -> str | None:
     settings = take.provenance.get("settings")
     character = settings.get("character") if isinstance(settings, dict) else None
     return str(character) if character else None

@@ -14,7 +14,7 @@ from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..images.encode import write_image
 from ..landmarks.registry import open_landmarker
-from ..reports.shape_key_sheet import key_sheet
+from ..reports.shape_key_sheet import draw_key_sheet
 from ..retarget.close_contacts import close_lids_and_lips
 from ..retarget.shape_transfer.transfer_keys import symmetrise, transfer_shape_keys
 from ..rig.blendshapes import BlendshapeRig, save_rig
@@ -67,13 +67,13 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
     target_head = yield from find_character(
         target_source, landmarker, blender=blender, hook=hook, folder=kept, bare=True
     )
-    bare, ours = _without_keys(target_head.rig), target_head.embedding
+    bare, ours = _drop_keys(target_head.rig), target_head.embedding
     # Placed on the head with all its keys: they help to find its face, and its landmarks may be kept already.
     source_head = yield from find_character(
         character_source(settings.source), landmarker, blender=blender, hook=hook, folder=kept
     )
-    source, theirs = _chosen(source_head.rig, settings.only), source_head.embedding
-    factors = settings.strength * _factors(source.channels, settings.strengths)
+    source, theirs = _choose_keys(source_head.rig, settings.only), source_head.embedding
+    factors = settings.strength * _parse_factors(source.channels, settings.strengths)
     made = yield from run_threaded(
         "keys", lambda on_progress: transfer_shape_keys(source, theirs, bare, ours, on_progress)
     )
@@ -103,7 +103,7 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
         save_rig(temporary, made)
     sheet = out / f"{stem}.keys.png"
     with atomic_path(sheet) as temporary:
-        write_image(temporary, key_sheet(made, ours))
+        write_image(temporary, draw_key_sheet(made, ours))
     blend = None
     if settings.blend and target_source.is_blend:
         request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
@@ -114,13 +114,13 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
     return ShapeKeysResult(target, sheet, blend, tuple(lines))
 
 
-def _without_keys(rig: BlendshapeRig) -> BlendshapeRig:
+def _drop_keys(rig: BlendshapeRig) -> BlendshapeRig:
     """The mesh alone: what keys it has are neither used nor changed."""
     none = np.zeros((0, rig.vertex_count, 3), np.float32)
     return replace(rig, deltas=none, channels=(), ranges=np.zeros((0, 2), np.float32), jaw=None)
 
 
-def _factors(channels: tuple[str, ...], text: str | None) -> NDArray[np.float32]:
+def _parse_factors(channels: tuple[str, ...], text: str | None) -> NDArray[np.float32]:
     """(K,) factors on single keys out of `name=1.2, other=0.8`. Raises FacecapError if it is none, or names no key."""
     out = np.ones(len(channels), np.float32)
     for part in (text or "").split(","):
@@ -139,7 +139,7 @@ def _factors(channels: tuple[str, ...], text: str | None) -> NDArray[np.float32]
     return out
 
 
-def _chosen(rig: BlendshapeRig, only: str | None) -> BlendshapeRig:
+def _choose_keys(rig: BlendshapeRig, only: str | None) -> BlendshapeRig:
     """The rig with the keys that are asked for, under ARKit's names."""
     names = [arkit_name(channel) or channel for channel in rig.channels]
     keep = list(range(len(names)))

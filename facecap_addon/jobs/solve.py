@@ -38,20 +38,20 @@ from .runtime.threaded_progress import run_threaded
 from .settings.output import OutputSettings
 from .settings.refine import RefineSettings
 from .settings.solve import SolveSettings
-from .solve_trained import Vertices, is_trained, keys_to_solve, no_face_in, solve_expressions, take_from
+from .solve_trained import Vertices, choose_keys_to_solve, is_trained, no_face_in, solve_expressions, take_from
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
-from .steps.into_take import as_filmed, base_of, into, part_of, rows_in
+from .steps.into_take import find_base, find_rows, into, part_of, settings_as_filmed
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
     Account,
     OutputFiles,
-    bake_ready,
     check_blend,
     finish,
-    footage_for_blend,
     make_preview,
+    prepare_bake,
+    prepare_blend_footage,
     result_of,
     start_blend,
     summary_of,
@@ -83,10 +83,10 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         origin = Origin(str(settings.video.resolve()), content_key(footage.paths, {}))
         files, note = _prepare(settings, footage, source, origin)
         # A range goes into the take that is there: with the take's neutral, camera and frames around it.
-        base, own = base_of(settings, ranged, files.named("take.npz"), origin)
+        base, own = find_base(settings, ranged, files.named("take.npz"), origin)
         footage, chosen = ranged, settings
         if base is not None:
-            footage, chosen = base.footage, as_filmed(base)
+            footage, chosen = base.footage, settings_as_filmed(base)
             ranged = replace(ranged, upside_down=footage.upside_down)
     warnings = [*ranged.notes, *filter(None, (note, own))]
 
@@ -95,7 +95,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         yield Progress("character", 0, 1)
         character = yield from read_character(source, settings, landmarker, blender_hook, files.characters)
         source, rig, embedding = character.source, character.rig, character.embedding
-        keys = keys_to_solve(settings.method, rig)
+        keys = choose_keys_to_solve(settings.method, rig)
     warnings += character.notes
     trained = is_trained(settings.method)
     cache = open_landmark_cache(footage, landmarker, files.job)
@@ -106,16 +106,16 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         with timer.stage("landmarks"):
             yield from find_landmarks(footage, landmarker, cache)
             observations = cache.observations()
-        warnings += [*cache.facts().notes, *_faces_note(cache)]
-        rows = rows_in(ranged, observations)
+        warnings += [*cache.facts().notes, *_note_other_faces(cache)]
+        rows = find_rows(ranged, observations)
         if not (observations.presence[rows] >= PRESENCE_THRESHOLD).any():
             raise no_face_in(settings.video, int(rows.sum()))
 
     vertices: Vertices | None = None
     with timer.stage("proxy"):
-        shown = yield from footage_for_blend(source, settings, footage, files, warnings)
+        shown = yield from prepare_blend_footage(source, settings, footage, files, warnings)
     # Blender starts and opens the character on another core while the fit runs.
-    with bake_ready(source, settings, footage, shown, blender_hook, files) as baked:
+    with prepare_bake(source, settings, footage, shown, blender_hook, files) as baked:
         if trained:
             with timer.stage("solve"):
                 seen = None if observations is None or rows is None else part_of(observations, rows)
@@ -125,7 +125,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 vertices = found.vertices_of(rig) if base is None else None
         else:
             assert observations is not None and rows is not None
-            whole = yield from _fitted(
+            whole = yield from _fit_landmarks(
                 chosen, footage, observations, keys.rig, embedding, landmarker, files, timer, rows
             )
             part = rows_of(whole, rows)
@@ -163,11 +163,11 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     check_blend(failure, settings.blender)
     if settings.method == "deep":
         refined = None if base is None else np.searchsorted(take.time_s, part.time_s[[0, -1]] - TIME_TOLERANCE_S)
-        return (yield from _refined(settings, files, blender_hook, refined))
+        return (yield from _refine_further(settings, files, blender_hook, refined))
     return result
 
 
-def _fitted(
+def _fit_landmarks(
     settings: SolveSettings,
     footage: Footage,
     observations: Observations,
@@ -197,7 +197,7 @@ def _fitted(
         )
 
 
-def _refined(
+def _refine_further(
     settings: SolveSettings, files: OutputFiles, hook: BlenderHook | None, rows: NDArray[np.intp] | None
 ) -> Steps[SolveResult]:
     """Go on with deep energies from the landmark fit that was just written.
@@ -225,7 +225,7 @@ def _prepare(
 
     Returns the files and, where they cannot be called after the clip, a note.
     """
-    wished = _stem(settings.video, footage)
+    wished = _choose_stem(settings.video, footage)
     try:
         stem, taken_by = claim_stem(settings.out, wished, origin)
         files = OutputFiles(settings.out, stem)
@@ -243,7 +243,7 @@ def _prepare(
     return files, note if taken_by else ""
 
 
-def _stem(video: Path, footage: Footage) -> str:
+def _choose_stem(video: Path, footage: Footage) -> str:
     if footage.kind == "video" or video.is_dir():
         name = video.stem if footage.kind == "video" else video.resolve().name
     else:  # a picture or a pattern of a sequence: shot_0001.png, shot_%04d.png
@@ -251,7 +251,7 @@ def _stem(video: Path, footage: Footage) -> str:
     return name or "footage"
 
 
-def _faces_note(cache: LandmarkCache) -> list[str]:
+def _note_other_faces(cache: LandmarkCache) -> list[str]:
     others = cache.most_other_faces()
     return (
         [f"The footage shows up to {others + 1} faces; the largest and steadiest one was followed."] if others else []

@@ -90,7 +90,7 @@ def no_face_in(video: Path, frames: int) -> NoFaceError:
     )
 
 
-def keys_to_solve(method: str, rig: BlendshapeRig) -> DistinctKeys:
+def choose_keys_to_solve(method: str, rig: BlendshapeRig) -> DistinctKeys:
     """A character's keys as a method solves them: each once, but those that a solver was trained on as they are.
 
     Raises FacecapError if the solver cannot be read.
@@ -205,7 +205,7 @@ def solve_expressions(
         vertices,
         np.concatenate(distances),
         moving,
-        _not_learned(bundle, rig),
+        _find_unlearned(bundle, rig),
         None if gate is None else np.array(shown),
     )
 
@@ -245,11 +245,11 @@ def take_from(
         status[~found.shows_face] = STATUS_MISSING
     confidence = np.ones((frames, len(REGIONS)), np.float32)
     if embedding is not None and observations is not None and observations.frame_count == frames:
-        landmarks, terms, fixed = observations.landmarks_px, terms_for(observations.scheme), _fixed(embedding)
+        landmarks, terms, fixed = observations.landmarks_px, terms_for(observations.scheme), _find_fixed(embedding)
         missed_mm = np.empty((frames, len(terms.used), 2), np.float32)
         for first in range(0, frames, CHUNK_FRAMES):
             part = slice(first, first + CHUNK_FRAMES)
-            points = _landmarks_of(rig, embedding, found.weights[part])
+            points = _place_landmarks(rig, embedding, found.weights[part])
             rotation[part], translation[part], residual[part] = head_poses(
                 points[:, fixed], landmarks[part][:, fixed].astype(np.float64), focal_px, footage.size_px
             )
@@ -285,20 +285,20 @@ def take_from(
     )
 
 
-def _landmarks_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, weights: F32) -> NDArray[np.float64]:
+def _place_landmarks(rig: BlendshapeRig, embedding: LandmarkEmbedding, weights: F32) -> NDArray[np.float64]:
     """(F, L, 3) m, head space."""
     neutral, deltas = landmark_geometry(rig, embedding)
     return (neutral + np.tensordot(weights, deltas, axes=1)).astype(np.float64)
 
 
-def _fixed(embedding: LandmarkEmbedding) -> NDArray[np.bool_]:
+def _find_fixed(embedding: LandmarkEmbedding) -> NDArray[np.bool_]:
     """Landmarks that stay where they are on the skin: the outline is no fixed place of it."""
     used = embedding.valid.copy()
     used[list(layout_of(embedding.scheme).outline)] = False
     return used
 
 
-def _not_learned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:
+def _find_unlearned(bundle: SolverBundle, rig: BlendshapeRig) -> tuple[str, ...]:
     """Channels of the character that a solver of weights does not know."""
     if bundle.facts.kind == "mesh":
         return ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..atomic_file import atomic_path
 from ..reports.report_style import STYLE
-from ..reports.svg_plots import data_uri, line_path, x_positions
+from ..reports.svg_plots import data_uri, draw_line_path, x_positions
 from .train_evaluation import Comparison, ShotErrors, compute_rms
 
 _WIDE, _HIGH = 1000.0, 150.0
@@ -63,7 +63,7 @@ def _draw_plot(shot: ShotErrors) -> str:
     top = float(max(shot.network_mm.max(), shot.fit_mm.max(), 1e-6))
     x = x_positions(shot.time_s, _WIDE)
     lines = "".join(
-        f'<path d="{line_path(x, _HIGH * (1 - values / top), _WIDE)}" fill="none" stroke="{color}"/>'
+        f'<path d="{draw_line_path(x, _HIGH * (1 - values / top), _WIDE)}" fill="none" stroke="{color}"/>'
         for values, color in zip((shot.network_mm, shot.fit_mm), _COLORS, strict=True)
     )
     return (

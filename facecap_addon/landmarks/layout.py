@@ -60,7 +60,7 @@ class Layout:
     keypoints: tuple[Indices, Indices, Indices, Indices]
 
 
-def _mirrored(indices: Indices) -> Indices:
+def _mirror_indices(indices: Indices) -> Indices:
     return tuple(int(MIRROR_478[i]) for i in indices)
 
 
@@ -81,17 +81,17 @@ MEDIAPIPE_478 = Layout(
     lips_inner_lower=(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
     upper_lid_right=_UPPER_LID_RIGHT,
     lower_lid_right=_LOWER_LID_RIGHT,
-    upper_lid_left=_mirrored(_UPPER_LID_RIGHT),
-    lower_lid_left=_mirrored(_LOWER_LID_RIGHT),
+    upper_lid_left=_mirror_indices(_UPPER_LID_RIGHT),
+    lower_lid_left=_mirror_indices(_LOWER_LID_RIGHT),
     brow_right=_BROW_RIGHT,
-    brow_left=_mirrored(_BROW_RIGHT),
+    brow_left=_mirror_indices(_BROW_RIGHT),
     nose=(168, 6, 197, 195, 5, 4, 1, 64, 48, 98, 97, 2, 326, 327, 278, 294),
-    outline=(10, *_OUTLINE_RIGHT, 152, *reversed(_mirrored(_OUTLINE_RIGHT))),
-    jaw=(*_JAW_RIGHT, 152, *reversed(_mirrored(_JAW_RIGHT))),
+    outline=(10, *_OUTLINE_RIGHT, 152, *reversed(_mirror_indices(_OUTLINE_RIGHT))),
+    jaw=(*_JAW_RIGHT, 152, *reversed(_mirror_indices(_JAW_RIGHT))),
     cheek_right=_CHEEK_RIGHT,
-    cheek_left=_mirrored(_CHEEK_RIGHT),
+    cheek_left=_mirror_indices(_CHEEK_RIGHT),
     iris_right=(468, 469, 470, 471, 472),
-    iris_left=_mirrored((468, 469, 470, 471, 472)),
+    iris_left=_mirror_indices((468, 469, 470, 471, 472)),
     keypoints=((468,), (473,), (1,), (13, 14)),
 )
 

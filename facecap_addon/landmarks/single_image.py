@@ -38,7 +38,7 @@ class StillLandmarks:
     box_score: float
 
 
-def landmarks_in_image(rgb: NDArray[np.uint8], landmarker: Landmarker) -> StillLandmarks | None:
+def find_landmarks_in_image(rgb: NDArray[np.uint8], landmarker: Landmarker) -> StillLandmarks | None:
     """Landmarks of the largest face in a picture, the region refined until it settles; None if there is no face.
 
     Args:

@@ -76,7 +76,7 @@ class RecordingStore:
         """Where a take was written; None: nowhere, and why is known."""
         self._why = None
         for folder in (self._folder, *list_other_folders()):
-            path = _unused(folder, stem)
+            path = _find_free_path(folder, stem)
             try:
                 save_take(path, take)
                 return path
@@ -89,7 +89,7 @@ class RecordingStore:
         return None
 
 
-def _unused(folder: Path, stem: str) -> Path:
+def _find_free_path(folder: Path, stem: str) -> Path:
     path, number = folder / f"{stem}{_ENDING}", 1
     while os.path.lexists(path):
         number += 1

@@ -158,7 +158,7 @@ class PacketSource(Capturing):
             ) from error
         self._socket.settimeout(POLL_S)
         self._stream = PacketStream()
-        self.waiting = _where_to_send(self.port, local_only=local_only)
+        self.waiting = _describe_target(self.port, local_only=local_only)
         self._notes.append(
             "Only programs on this computer were listened to."
             if local_only
@@ -211,7 +211,7 @@ class PacketSource(Capturing):
             self._socket.close()
 
 
-def _where_to_send(port: int, *, local_only: bool) -> str:
+def _describe_target(port: int, *, local_only: bool) -> str:
     """What to type on the phone."""
     if local_only:
         return f"Waiting for a program on this computer to send to 127.0.0.1, port {port}."

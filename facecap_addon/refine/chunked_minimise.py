@@ -19,7 +19,7 @@ from .chunk_store import ChunkStore
 from .energies.contact import Contact
 from .energies.deep_energy import DeepEnergy, EnergyWeights, Expected
 from .energies.landmark_weights import LandmarkWeights
-from .failure import landmark_error_mm
+from .failure import measure_landmark_error
 from .levenberg_marquardt import minimise
 from .networks.crop_ensemble import CropEnsemble
 from .parallel import cores, run_parallel
@@ -187,7 +187,7 @@ def _minimise_chunk(
     assert compared is not None
     error = np.full(len(rows), np.nan)
     if part.finds_failures:  # by what the network still sees differently, whatever the stages looked at
-        error = landmark_error_mm(energy.compare(now, EnergyWeights()))
+        error = measure_landmark_error(energy.compare(now, EnergyWeights()))
     first = np.array([0])
     render = energy.part(first).renders(now.part(first), 0)
     found = {

@@ -17,7 +17,7 @@ _UNLIKELY = 6.0
 _TURN_RAD, _SHIFT_M = 0.35, 0.10
 
 
-def landmark_error_mm(compared: Comparison) -> F64:
+def measure_landmark_error(compared: Comparison) -> F64:
     """(N,) root-mean-square distance of what the network sees of the render from what it sees of the footage, mm."""
     squared = (compared.landmark_mm**2).sum(-1)
     return np.sqrt(squared.mean(axis=(1, 2)))
@@ -29,7 +29,7 @@ def find_failed(
     """Frames not to be believed.
 
     Args:
-        error_mm: (F,), see `landmark_error_mm`.  energy: (F,).
+        error_mm: (F,), see `measure_landmark_error`.  energy: (F,).
         state: where frames ended.  start: where they began.  expected: (F, K) weights.  precision: (K, K).
     Returns:
         (F,) bool.

@@ -65,7 +65,7 @@ def minimise(
         waiting = active
         improved = np.zeros(count, bool)
         for _ in range(_TRIALS):
-            step = _steps(energy, state, matrix, gradient, damping, free, waiting)
+            step = _solve_steps(energy, state, matrix, gradient, damping, free, waiting)
             candidate = state.part(waiting).with_step(step, energy.mesh)
             part = energy if len(waiting) == count else energy.part(waiting)
             found = part.compare(candidate, parts)
@@ -86,7 +86,7 @@ def minimise(
     return Minimised(state, compared, matrix, gradient)
 
 
-def _steps(
+def _solve_steps(
     energy: DeepEnergy,
     state: DeepState,
     matrix: F64,

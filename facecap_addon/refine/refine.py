@@ -112,7 +112,7 @@ class Refinement:
                 "Solve with the same landmark network first.",
             )
         self.take, self.settings, self.callbacks, self.store = take, settings, callbacks, store
-        self.mesh = _without(build_render_mesh(rig, embedding, device), take.not_observed)
+        self.mesh = _hold_unobserved(build_render_mesh(rig, embedding, device), take.not_observed)
         # Cameras stand around the character as it is; here it is drawn life size.
         self.shots = [replace(shot, view=shot.view.scaled(1 / self.mesh.scale)) for shot in shots]
         self.flow = models.flow
@@ -140,18 +140,22 @@ class Refinement:
         self._cache, self._short_of_memory = PassCache(), False
 
     def run(self) -> RefineResult:
-        good = self._range() & (self.take.status == STATUS_SOLVED) & ~parse_rows(self.settings.infill_frames, self.take)
+        good = (
+            self._rows_in_range()
+            & (self.take.status == STATUS_SOLVED)
+            & ~parse_rows(self.settings.infill_frames, self.take)
+        )
         rows = np.flatnonzero(good)
         if not len(rows):
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
         state = self.start.part(slice(None))
-        appearance = [self._appearance(shot, state) for shot in self.shots]
+        appearance = [self._estimate_appearance(shot, state) for shot in self.shots]
         *before, face = passes_of(self.settings, len(self.shots))
         for part in before:
             self._minimise(part, rows, state, appearance)
-            state = self._in_time(state, good)
+            state = self._refine_in_time(state, good)
             if part.updates_appearance:  # colours are read off the footage more sharply where the face lies right
-                appearance = [self._appearance(shot, state) for shot in self.shots]
+                appearance = [self._estimate_appearance(shot, state) for shot in self.shots]
         energy, error = self._minimise(face, rows, state, appearance)
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = find_failed(
@@ -169,20 +173,20 @@ class Refinement:
             )
         state.put(bad, self.start.part(bad))
         infilled = self._infill(state, good & ~bad)
-        state = self._in_time(state, (good & ~bad) | infilled)
+        state = self._refine_in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none":
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
             before = state.part(slice(None))
             energy, _ = self._minimise(part, again, state, appearance)
             lost = good & ~bad & ~np.isfinite(energy)
             state.put(lost, before.part(lost))
-        return self._result(state, good, bad, infilled, error)
+        return self._make_result(state, good, bad, infilled, error)
 
-    def _range(self) -> NDArray[np.bool_]:
+    def _rows_in_range(self) -> NDArray[np.bool_]:
         inside = np.arange(self.take.frame_count)
         return (inside >= self.first) & (inside <= self.last)
 
-    def _appearance(self, shot: Shot, state: DeepState) -> Appearance:
+    def _estimate_appearance(self, shot: Shot, state: DeepState) -> Appearance:
         """Albedo and light, from frames spread over the whole take, the calmest or the one named among them."""
         seen = np.flatnonzero(shot.seen & (self.take.status == STATUS_SOLVED))
         if not len(seen):
@@ -217,8 +221,8 @@ class Refinement:
         filled = np.zeros(len(good), bool)
         if not self.settings.infill:
             return filled
-        wanted = self._range() & ~good
-        present = good | (~self._range() & (self.take.status == STATUS_SOLVED))
+        wanted = self._rows_in_range() & ~good
+        present = good | (~self._rows_in_range() & (self.take.status == STATUS_SOLVED))
         gaps = [gap for gap in gaps_of(~present) if wanted[gap[0] : gap[1] + 1].all()]
         time_s, shot = self.take.time_s, self.shots[0]
         total = sum(last - first + 1 for first, last in gaps)
@@ -239,9 +243,9 @@ class Refinement:
             done += len(rows)
         return filled
 
-    def _in_time(self, state: DeepState, good: NDArray[np.bool_]) -> DeepState:
+    def _refine_in_time(self, state: DeepState, good: NDArray[np.bool_]) -> DeepState:
         """Temporal refinement of the rows of the range."""
-        inside = good & self._range()
+        inside = good & self._rows_in_range()
         if self.settings.temporal == "none" or inside.sum() < 3:
             return state
         count = int(inside.sum())
@@ -262,14 +266,14 @@ class Refinement:
             on_frame=lambda row: self.callbacks.progress("time", row, self.take.frame_count),
         )
 
-    def _result(
+    def _make_result(
         self, state: DeepState, good: NDArray[np.bool_], bad: NDArray[np.bool_], infilled: NDArray[np.bool_], error: F64
     ) -> RefineResult:
         changed = (good & ~bad) | infilled
         take = with_state(self.take, state, changed, self.mesh)
         status = take.status.copy()
         status[infilled] = STATUS_INFILLED
-        by_hand = parse_rows(self.settings.infill_frames, self.take) & self._range()
+        by_hand = parse_rows(self.settings.infill_frames, self.take) & self._rows_in_range()
         status[by_hand & ~infilled] = STATUS_MISSING
         notes = []
         left = bad & ~infilled
@@ -288,7 +292,7 @@ class Refinement:
         return RefineResult(replace(take, status=status, provenance=provenance), notes, bad, seen)
 
 
-def _without(mesh: RenderMesh, not_observed: tuple[str, ...]) -> RenderMesh:
+def _hold_unobserved(mesh: RenderMesh, not_observed: tuple[str, ...]) -> RenderMesh:
     """The character with channels that the footage cannot show held at rest."""
     low, high = mesh.low.copy(), mesh.high.copy()
     for channel in not_observed:

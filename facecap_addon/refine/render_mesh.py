@@ -15,7 +15,7 @@ from ..render.antialias import Topology, topology_of
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.network_response import face_mesh
-from ..rig.surface import points_on
+from ..rig.surface import place_points
 from .jaw_joint import JawJoint
 
 # Only this many face sizes around the face are drawn: bodies can be large.
@@ -67,7 +67,7 @@ def build_render_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding, device: 
     """
     scale = embedding.rig_scale
     head = embedding.head_from_rig
-    places = points_on(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
+    places = place_points(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
     low, high = np.quantile(places, (0.02, 0.98), axis=0)
     reach = _REACH * float(np.linalg.norm(high - low))
     middle = 0.5 * (low + high)

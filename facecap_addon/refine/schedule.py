@@ -39,7 +39,7 @@ class Stage:
 _FIRMLY = (0.005, 0.001)
 
 
-def _paper() -> tuple[Stage, ...]:
+def _paper_stages() -> tuple[Stage, ...]:
     """Bao et al. sections 8.1 and 8.2; the last stage, all keys, goes beyond them."""
     edges = EnergyWeights(edges=1.0)
     lips = EnergyWeights("mouth", ridge=1.0)
@@ -89,7 +89,9 @@ def passes_of(settings: DeepSettings, cameras: int = 1) -> tuple[Pass, ...]:
     """The schedule that the settings ask for, with so many cameras."""
     if settings.schedule == "paper":
         return (
-            Pass("face", _with_factors((*_paper(), *_FACE), settings), updates_occlusion=True, finds_failures=True),
+            Pass(
+                "face", _with_factors((*_paper_stages(), *_FACE), settings), updates_occlusion=True, finds_failures=True
+            ),
         )
     # A better face shows where the head is, and the other way round.
     passes = (
@@ -128,7 +130,7 @@ def free_unknowns(stage: Stage, mesh: RenderMesh, regions: NDArray[np.str_], *, 
     free[:6] = {"none": [False] * 6, "translation": [False] * 3 + [True] * 3, "all": [True] * 6}[stage.pose]
     keys = {
         "none": np.zeros(len(regions), bool),
-        "jaw open": _opening_keys(mesh, regions),
+        "jaw open": _find_opening_keys(mesh, regions),
         "jaw": regions == "jaw",
         "mouth": np.isin(regions, ("jaw", "mouth")),
         "all": np.ones(len(regions), bool),
@@ -156,7 +158,7 @@ def key_regions(mesh: RenderMesh) -> NDArray[np.str_]:
     return np.array(out)
 
 
-def _opening_keys(mesh: RenderMesh, regions: NDArray[np.str_]) -> Bools:
+def _find_opening_keys(mesh: RenderMesh, regions: NDArray[np.str_]) -> Bools:
     """(K,) the key that opens the jaw: jawOpen, or among the jaw's keys the one that moves most downward."""
     named = np.array([arkit_name(channel) == "jawOpen" for channel in mesh.channels])
     if named.any():

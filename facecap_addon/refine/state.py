@@ -50,7 +50,7 @@ class DeepState:
         return self.rotation, self.translation, self.weights, self.jaw
 
 
-def offsets_between(state: DeepState, other: DeepState, mesh: RenderMesh) -> F64:
+def measure_offsets(state: DeepState, other: DeepState, mesh: RenderMesh) -> F64:
     """(N, U): the step from `other` to `state`."""
     turn = Rotation.from_matrix(state.rotation @ other.rotation.transpose(0, 2, 1)).as_rotvec()
     parts = [turn, state.translation - other.translation, state.weights - other.weights]
@@ -107,7 +107,7 @@ def differentiate_vertices(
     rotation = state.rotation[0].astype(np.float32)
     points = head_points(mesh, state.weights, state.jaw, vertices)[0].cpu().numpy()
     pose = np.zeros((len(vertices), 3, 6), np.float32)
-    pose[:, :, :3] = -_crossed(points @ rotation.T)  # about the head's origin, camera axes
+    pose[:, :, :3] = -_cross_matrices(points @ rotation.T)  # about the head's origin, camera axes
     pose[:, :, 3:] = np.eye(3, dtype=np.float32)
     parts = [pose[:, :, wanted[wanted < 6]]]
     some = wanted[(wanted >= 6) & (wanted < 6 + keys)] - 6
@@ -123,7 +123,9 @@ def differentiate_vertices(
     rest = head_points(mesh, state.weights, np.zeros_like(state.jaw), vertices)[0].cpu().numpy()
     swung = (rest - mesh.jaw.pivot.cpu().numpy()) @ turn.T
     joint = np.empty((len(vertices), 3, 6), np.float32)
-    joint[:, :, :3] = np.einsum("ij,sjk->sik", rotation, -skin * _crossed(swung) @ _left_jacobian(state.jaw[0, :3]))
+    joint[:, :, :3] = np.einsum(
+        "ij,sjk->sik", rotation, -skin * _cross_matrices(swung) @ _left_jacobian(state.jaw[0, :3])
+    )
     joint[:, :, 3:] = skin * rotation
     parts.append(joint[:, :, wanted[wanted >= 6 + keys] - 6 - keys])
     return np.concatenate(parts, 2)
@@ -135,7 +137,7 @@ def _deltas(mesh: RenderMesh, vertices: Tensor, keys: NDArray[np.intp]) -> NDArr
     return (rows if len(keys) == rows.shape[2] else rows[:, :, torch.from_numpy(keys)]).cpu().numpy()
 
 
-def _crossed(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _cross_matrices(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """(S, 3, 3) matrices of the cross product with vectors (S, 3)."""
     out = np.zeros((len(vectors), 3, 3), np.float32)
     x, y, z = vectors.T
@@ -147,7 +149,7 @@ def _crossed(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def _left_jacobian(vector: F64) -> NDArray[np.float32]:
     """(3, 3) how a small change of a rotation vector turns things further, in the axes outside."""
     angle = float(np.linalg.norm(vector))
-    cross = _crossed(vector[None].astype(np.float32))[0]
+    cross = _cross_matrices(vector[None].astype(np.float32))[0]
     if angle < 1e-6:
         return (np.eye(3) + 0.5 * cross).astype(np.float32)
     a, b = (1 - np.cos(angle)) / angle**2, (angle - np.sin(angle)) / angle**3

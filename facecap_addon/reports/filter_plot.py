@@ -7,13 +7,13 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from ..takes.take import Take
-from .svg_plots import line_path, x_positions
+from .svg_plots import draw_line_path, x_positions
 
 _SHOWN, _FRAMES = 6, 300
 _WIDTH, _HEIGHT, _GAP = 900, 110, 26
 
 
-def before_and_after(before: Take, after: Take) -> str:
+def draw_before_and_after(before: Take, after: Take) -> str:
     """The liveliest stretch of the liveliest channels, the solve thin and red, what became of it blue."""
     moved = np.abs(np.diff(before.weights, axis=0))
     chosen = np.argsort(-moved.sum(0))[:_SHOWN]
@@ -26,7 +26,7 @@ def before_and_after(before: Take, after: Take) -> str:
         top = number * (_HEIGHT + _GAP) + _GAP
         values = [np.where(t.solved[part], t.weights[part, k], np.nan).astype(np.float64) for t in (before, after)]
         low, high = min(0.0, float(np.nanmin(values))), max(float(np.nanmax(values)), 1e-3)
-        paths = [line_path(x, (high - v) / (high - low) * _HEIGHT, _WIDTH, max_columns=_FRAMES) for v in values]
+        paths = [draw_line_path(x, (high - v) / (high - low) * _HEIGHT, _WIDTH, max_columns=_FRAMES) for v in values]
         title = f"{before.channels[k]}: {low:.2f} to {high:.2f}, {before.time_s[part][0]:.1f} s to "
         rows.append(
             f'<g transform="translate(20 {top})"><text y="-7">{escape(title)}{before.time_s[part][-1]:.1f} s</text>'

@@ -56,10 +56,10 @@ class HeadPicture:
         found = row is not None and bool(self._take.solved[row])
         weights = self._take.weights[row, self._take_columns] if found and row is not None else None
         picture = self._background.copy()
-        pose_row = row if found else self._nearest_solved(row)
+        pose_row = row if found else self._find_nearest_solved(row)
         if pose_row is not None:
             self._draw(picture, self._vertices(weights, pose_row), pose_row)
-        return picture if found else _greyed(picture)
+        return picture if found else _fade_to_grey(picture)
 
     def _vertices(self, weights: NDArray[np.float32] | None, row: int) -> NDArray[np.float32]:
         if weights is None:
@@ -69,7 +69,7 @@ class HeadPicture:
             shown = shown + (weights @ self._deltas).reshape(-1, 3)
         return move_jaw(self._rig, shown, self._take.jaw[row], self._head_from_rig)
 
-    def _nearest_solved(self, row: int | None) -> int | None:
+    def _find_nearest_solved(self, row: int | None) -> int | None:
         """The last solved row before a missing one, else the first after it."""
         if not len(self._solved_rows):
             return None
@@ -112,7 +112,7 @@ def _signed_volume(rig: BlendshapeRig) -> float:
     return float(np.einsum("ij,ij->", a - middle, np.cross(b - middle, c - middle))) / 6
 
 
-def _greyed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _fade_to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = to_grey(picture)
     faded = np.repeat((grey * 0.45 + 22).astype(np.uint8)[..., None], 3, axis=2)
     height, width = grey.shape

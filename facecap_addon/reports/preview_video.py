@@ -57,10 +57,10 @@ def write_preview(
         return _Panels(first, take, rig, head_from_rig, min_height_px)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="facecap-preview") as pool:
-        yield from write_video(path, _canvases(frames, pool, _RowFinder(take.time_s), panels_for))
+        yield from write_video(path, _draw_canvases(frames, pool, _RowFinder(take.time_s), panels_for))
 
 
-def _canvases(
+def _draw_canvases(
     frames: Iterable[Frame], pool: ThreadPoolExecutor, rows: _RowFinder, panels_for: Callable[[Frame], _Panels]
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Both pictures of every frame and its time, in order; a few are drawn at once."""
@@ -95,7 +95,7 @@ class _Panels:
     ) -> None:
         full_height, full_width = first.image.shape[:2]
         self._take = take
-        self._width, self._height = _panel_size(full_width, full_height, min_height_px)
+        self._width, self._height = _fit_panel(full_width, full_height, min_height_px)
         self._scale = self._height / full_height
         full = centered_camera(full_width, full_height, _focal_px(take, first))
         panel_camera = scale_camera(full, self._width, self._height)
@@ -111,7 +111,7 @@ class _Panels:
         return np.concatenate([left, self._head.at(row)], axis=1)
 
 
-def _panel_size(width: int, height: int, min_height: int) -> tuple[int, int]:
+def _fit_panel(width: int, height: int, min_height: int) -> tuple[int, int]:
     """Even (width, height) of one panel with the footage's proportions."""
     panel_height = max(2, min(max(height, min_height), MAX_HEIGHT_PX) // 2 * 2)
     return max(2, round(width * panel_height / height / 2) * 2), panel_height

@@ -16,7 +16,7 @@ from ..takes.metrics import measure_jitter
 from ..takes.take import STATUS_MISSING, Take, find_runs, usual_step_s
 from .report_style import STYLE
 from .svg_plots import MAX_COLUMNS as _MAX_COLUMNS
-from .svg_plots import data_uri, heat_strip_png, line_path, missing_bands, nice_ticks, x_positions
+from .svg_plots import data_uri, draw_heat_strip, draw_line_path, draw_missing_bands, nice_ticks, x_positions
 from .thumbnails import Thumbnail
 
 # A channel that never leaves this band is listed, not drawn.
@@ -62,18 +62,18 @@ def write_report(
     summary = summary or {}
     source = str(take.provenance.get("source", "") or path.stem)
     heading = title or Path(source).name
-    d_mm = _jitter_mm(take, rig)
+    d_mm = _measure_jitter(take, rig)
     sections = [
         f"<h1>{escape(heading)}</h1>",
-        _subtitle(take, rig),
-        _figures(take, summary, d_mm),
-        _notes([*notes, *_texts(summary.get("warnings"))]),
-        _contact_sheet(thumbnails),
-        _quality(take, d_mm),
-        _weights(take, channel_regions or {}),
-        _not_observed(take),
-        _missing_ranges(take),
-        _tables(summary),
+        _write_subtitle(take, rig),
+        _draw_figures(take, summary, d_mm),
+        _list_notes([*notes, *_texts(summary.get("warnings"))]),
+        _draw_contact_sheet(thumbnails),
+        _draw_quality(take, d_mm),
+        _draw_weights(take, channel_regions or {}),
+        _list_unobserved(take),
+        _list_missing_ranges(take),
+        _write_tables(summary),
         "<footer>FaceCap · times are seconds from the start of the footage. Jitter D: Meng and Wen 2019, "
         "equation 5, the mean distance that vertices move between two frames.</footer>",
     ]
@@ -88,7 +88,7 @@ def write_report(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _jitter_mm(take: Take, rig: BlendshapeRig | None) -> NDArray[np.float64] | None:
+def _measure_jitter(take: Take, rig: BlendshapeRig | None) -> NDArray[np.float64] | None:
     if rig is None:
         return None
     row_of = {name: k for k, name in enumerate(rig.channels)}
@@ -102,7 +102,7 @@ def _jitter_mm(take: Take, rig: BlendshapeRig | None) -> NDArray[np.float64] | N
     return measure_jitter(take.weights[:, shared], deltas, take.solved) * 1000.0
 
 
-def _subtitle(take: Take, rig: BlendshapeRig | None) -> str:
+def _write_subtitle(take: Take, rig: BlendshapeRig | None) -> str:
     facts = [f"{take.image_size[0]} × {take.image_size[1]} px"] if take.image_size[0] else []
     if take.frame_count > 1:
         facts.append(f"{take.time_s[0]:.2f} to {take.time_s[-1]:.2f} s")
@@ -115,7 +115,7 @@ def _subtitle(take: Take, rig: BlendshapeRig | None) -> str:
     return f'<p class="soft">{escape(" · ".join(facts))}</p>'
 
 
-def _figures(take: Take, summary: Mapping[str, object], d_mm: NDArray[np.float64] | None) -> str:
+def _draw_figures(take: Take, summary: Mapping[str, object], d_mm: NDArray[np.float64] | None) -> str:
     solved = int(take.solved.sum())
     boxes = [(f"{solved}", "frames solved"), (f"{take.frame_count - solved}", "frames without a face")]
     fps = summary.get("fps")
@@ -132,14 +132,14 @@ def _figures(take: Take, summary: Mapping[str, object], d_mm: NDArray[np.float64
     return f'<div class="figures">{cells}</div>'
 
 
-def _notes(notes: Sequence[str]) -> str:
+def _list_notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
     items = "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys(notes))
     return f'<div class="notes"><ul>{items}</ul></div>'
 
 
-def _contact_sheet(thumbnails: Sequence[Thumbnail]) -> str:
+def _draw_contact_sheet(thumbnails: Sequence[Thumbnail]) -> str:
     if not thumbnails:
         return ""
     figures = "".join(
@@ -151,19 +151,19 @@ def _contact_sheet(thumbnails: Sequence[Thumbnail]) -> str:
     return f'<h2>Landmarks</h2><div class="sheet">{figures}</div>'
 
 
-def _quality(take: Take, d_mm: NDArray[np.float64] | None) -> str:
+def _draw_quality(take: Take, d_mm: NDArray[np.float64] | None) -> str:
     if not take.frame_count:
         return ""
-    plots = [_plot(take, take.residual_px.astype(np.float64), "Average error, px")]
+    plots = [_draw_plot(take, take.residual_px.astype(np.float64), "Average error, px")]
     if d_mm is not None:
-        plots.append(_plot(take, d_mm, "Jitter D, mm per frame"))
-    plots.append(_heat(take))
+        plots.append(_draw_plot(take, d_mm, "Jitter D, mm per frame"))
+    plots.append(_draw_heat(take))
     cards = "".join(f'<div class="card">{plot}</div>' for plot in plots if plot)
     gap = " Shaded: no face in the picture." if (~take.solved).any() else ""
     return f'<h2>Quality over time</h2><p class="soft small">Time in seconds.{gap}</p>{cards}'
 
 
-def _plot(take: Take, values: NDArray[np.float64], title: str) -> str:
+def _draw_plot(take: Take, values: NDArray[np.float64], title: str) -> str:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return ""
@@ -184,13 +184,13 @@ def _plot(take: Take, values: NDArray[np.float64], title: str) -> str:
         f'<text class="title" x="0" y="12">{escape(title)}</text>'
         f'<text x="{_WIDE - _RIGHT:.0f}" y="12" text-anchor="end">median {median:.3g} · max {finite.max():.3g}</text>'
         f'<g transform="translate({_LEFT:.0f} {top:.0f})">{"".join(lines)}'
-        f"{missing_bands(x, ~take.solved, plot_width, height)}"
-        f'<path class="{_curve_class(take)}" d="{line_path(x, y, plot_width)}"/>'
-        f"{_time_axis(take, plot_width, height)}</g></svg>"
+        f"{draw_missing_bands(x, ~take.solved, plot_width, height)}"
+        f'<path class="{_curve_class(take)}" d="{draw_line_path(x, y, plot_width)}"/>'
+        f"{_draw_time_axis(take, plot_width, height)}</g></svg>"
     )
 
 
-def _heat(take: Take) -> str:
+def _draw_heat(take: Take) -> str:
     if not take.regions:
         return ""
     row, top = 20.0, 26.0
@@ -206,7 +206,7 @@ def _heat(take: Take) -> str:
         f'<line class="base" x1="0" x2="{plot_width:.0f}" y1="{row * r:.0f}" y2="{row * r:.0f}"/>'
         for r in range(len(take.regions) + 1)
     )
-    strip = heat_strip_png(x, values, plot_width, _HEAT_COLOR)
+    strip = draw_heat_strip(x, values, plot_width, _HEAT_COLOR)
     legend = (
         '<defs><linearGradient id="confidence"><stop offset="0" stop-color="rgb(72,132,205)" stop-opacity="0"/>'
         '<stop offset="1" stop-color="rgb(72,132,205)"/></linearGradient></defs>'
@@ -221,12 +221,12 @@ def _heat(take: Take) -> str:
         f'<g transform="translate({_LEFT:.0f} {top:.0f})">'
         f'<image x="0" y="0" width="{plot_width:.0f}" height="{height:.0f}" preserveAspectRatio="none" '
         f'style="image-rendering:pixelated" href="{strip}"/>'
-        f"{missing_bands(x, ~take.solved, plot_width, height)}{rules}{labels}"
-        f"{_time_axis(take, plot_width, height)}</g></svg>"
+        f"{draw_missing_bands(x, ~take.solved, plot_width, height)}{rules}{labels}"
+        f"{_draw_time_axis(take, plot_width, height)}</g></svg>"
     )
 
 
-def _time_axis(take: Take, width: float, height: float) -> str:
+def _draw_time_axis(take: Take, width: float, height: float) -> str:
     first, last = float(take.time_s[0]), float(take.time_s[-1])
     if last <= first:
         return ""
@@ -238,7 +238,7 @@ def _time_axis(take: Take, width: float, height: float) -> str:
     return f'<line class="base" x1="0" x2="{width:.0f}" y1="{height:.0f}" y2="{height:.0f}"/>{ticks}'
 
 
-def _weights(take: Take, channel_regions: Mapping[str, str]) -> str:
+def _draw_weights(take: Take, channel_regions: Mapping[str, str]) -> str:
     if not take.frame_count or not take.channels:
         return ""
     peaks = np.abs(take.weights).max(axis=0)
@@ -252,7 +252,7 @@ def _weights(take: Take, channel_regions: Mapping[str, str]) -> str:
     order = [name for name in (*take.regions, *_REGION_PREFIXES) if name in regions]
     blocks: list[str] = []
     for region in dict.fromkeys([*order, *sorted(regions)]):
-        cells = "".join(_channel(take, k) for k in regions[region])
+        cells = "".join(_draw_channel(take, k) for k in regions[region])
         blocks.append(f'<h3>{escape(region)}</h3><div class="multiples">{cells}</div>')
     silent = [name for name in quiet if name not in take.not_observed]
     if silent:
@@ -273,7 +273,7 @@ def region_of(channel: str) -> str:
     return found[0] if found else "other"
 
 
-def _channel(take: Take, k: int) -> str:
+def _draw_channel(take: Take, k: int) -> str:
     values = np.where(take.solved, take.weights[:, k].astype(np.float64), np.nan)
     lowest, highest = (float(np.nanmin(values)), float(np.nanmax(values))) if take.solved.any() else (0.0, 0.0)
     low, high = min(0.0, lowest) if lowest < -_QUIET else 0.0, max(1.0, highest)
@@ -281,12 +281,12 @@ def _channel(take: Take, k: int) -> str:
     x = x_positions(take.time_s, width)
     y = height * (1.0 - (values - low) / (high - low))
     zero = height * (1.0 + low / (high - low))
-    path = line_path(x, y, width, max_columns=_MAX_COLUMNS)
+    path = draw_line_path(x, y, width, max_columns=_MAX_COLUMNS)
     return (
         f'<div class="channel"><div>{escape(take.channels[k])}'
         f"<span>{f'{lowest:.2f} to ' if low < 0 else 'max '}{highest:.2f}</span></div>"
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(take.channels[k])}">{missing_bands(x, ~take.solved, width, height)}'
+        f'aria-label="{escape(take.channels[k])}">{draw_missing_bands(x, ~take.solved, width, height)}'
         f'<line class="base" x1="0" x2="{width:.0f}" y1="{zero:.1f}" y2="{zero:.1f}"/>'
         f'<path class="{_curve_class(take)}" d="{path}"/></svg></div>'
     )
@@ -296,7 +296,7 @@ def _curve_class(take: Take) -> str:
     return "envelope" if take.frame_count > _MAX_COLUMNS else "curve"
 
 
-def _not_observed(take: Take) -> str:
+def _list_unobserved(take: Take) -> str:
     if not take.not_observed:
         return ""
     chips = "".join(f"<li>{escape(name)}</li>" for name in take.not_observed)
@@ -306,7 +306,7 @@ def _not_observed(take: Take) -> str:
     )
 
 
-def _missing_ranges(take: Take) -> str:
+def _list_missing_ranges(take: Take) -> str:
     ranges = find_runs(take.status == STATUS_MISSING)
     if not ranges:
         return ""
@@ -323,7 +323,7 @@ def _missing_ranges(take: Take) -> str:
     )
 
 
-def _tables(summary: Mapping[str, object]) -> str:
+def _write_tables(summary: Mapping[str, object]) -> str:
     seconds, versions = summary.get("seconds"), summary.get("versions")
     blocks: list[str] = []
     if isinstance(seconds, Mapping) and seconds:

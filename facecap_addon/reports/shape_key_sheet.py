@@ -17,7 +17,7 @@ _PAPER, _INK = (250, 250, 248), (50, 50, 50)
 _YAW_RAD = 0.25
 
 
-def key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.uint8]:
+def draw_key_sheet(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: the neutral, then every key at its full strength, with its name."""
     neutral, _ = landmark_geometry(rig, embedding)
     turn, shift = embedding.head_from_rig[:3, :3], embedding.head_from_rig[:3, 3]

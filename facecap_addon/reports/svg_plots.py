@@ -21,7 +21,9 @@ def x_positions(time_s: NDArray[np.float64], width: float) -> NDArray[np.float64
     return (time_s - time_s[0]) / span * width if span > 0 else np.full(len(time_s), width / 2)
 
 
-def line_path(x: NDArray[np.float64], y: NDArray[np.float64], width: float, *, max_columns: int = MAX_COLUMNS) -> str:
+def draw_line_path(
+    x: NDArray[np.float64], y: NDArray[np.float64], width: float, *, max_columns: int = MAX_COLUMNS
+) -> str:
     """The `d` of an SVG path through points, broken at NaN.
 
     With more points than columns, each column shows the span from its smallest to its largest value, so that no
@@ -39,22 +41,22 @@ def line_path(x: NDArray[np.float64], y: NDArray[np.float64], width: float, *, m
             centers = (columns[starts] + 0.5) * width / max_columns
             low, high = np.minimum.reduceat(ys, starts), np.maximum.reduceat(ys, starts)
             outline_x, outline_y = np.concatenate([centers, centers[::-1]]), np.concatenate([low, high[::-1]])
-            parts.append(_polyline(outline_x, outline_y) + "Z")
+            parts.append(_draw_polyline(outline_x, outline_y) + "Z")
         elif first == last:
-            parts.append(f"M{_short(xs[0] - 0.5)} {_short(ys[0])}h1")
+            parts.append(f"M{_format_short(xs[0] - 0.5)} {_format_short(ys[0])}h1")
         else:
-            parts.append(_polyline(xs, ys))
+            parts.append(_draw_polyline(xs, ys))
     return "".join(parts)
 
 
-def missing_bands(x: NDArray[np.float64], missing: NDArray[np.bool_], width: float, height: float) -> str:
+def draw_missing_bands(x: NDArray[np.float64], missing: NDArray[np.bool_], width: float, height: float) -> str:
     """SVG rectangles of class `gap` over the frames that are missing; x (F,) positions, missing (F,) bool."""
     if len(x) < 2:
         return ""
     edges = np.concatenate([[0.0], (x[1:] + x[:-1]) / 2, [width]])
     return "".join(
-        f'<rect class="gap" x="{_short(edges[first])}" y="0" '
-        f'width="{_short(max(edges[last + 1] - edges[first], 0.6))}" height="{_short(height)}"/>'
+        f'<rect class="gap" x="{_format_short(edges[first])}" y="0" '
+        f'width="{_format_short(max(edges[last + 1] - edges[first], 0.6))}" height="{_format_short(height)}"/>'
         for first, last in find_runs(missing)
     )
 
@@ -71,7 +73,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def heat_strip_png(
+def draw_heat_strip(
     x: NDArray[np.float64], values: NDArray[np.floating], width: float, color: tuple[int, int, int]
 ) -> str:
     """Rows of values over time as a `data:` PNG, the darker (more opaque) the higher; each column the lowest value.
@@ -102,11 +104,11 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _polyline(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> str:
-    points: Sequence[str] = [f"{_short(px)} {_short(py)}" for px, py in zip(xs, ys, strict=True)]
+def _draw_polyline(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> str:
+    points: Sequence[str] = [f"{_format_short(px)} {_format_short(py)}" for px, py in zip(xs, ys, strict=True)]
     return "M" + "L".join(points)
 
 
-def _short(value: float) -> str:
+def _format_short(value: float) -> str:
     text = f"{float(value):.1f}"
     return text.removesuffix(".0") if text != "-0.0" else "0"

@@ -37,7 +37,7 @@ class Thumbnail:
     has_face: bool
 
 
-def thumbnail_rows(frame_count: int, count: int = 12) -> list[int]:
+def choose_thumbnail_rows(frame_count: int, count: int = 12) -> list[int]:
     """Rows of a take to show: `count` of them, evenly spread from the first to the last."""
     if frame_count <= 0:
         return []

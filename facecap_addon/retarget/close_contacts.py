@@ -9,7 +9,7 @@ from ..landmarks.layout import Indices, layout_of
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
-from ..rig.surface import points_on
+from ..rig.surface import place_points
 from .options import WarpOptions
 from .warp import Warp, make_warp
 
@@ -51,31 +51,31 @@ def close_lids_and_lips(
         if name not in theirs:
             continue
         key = place[name]
-        goal = size * _gap(like, like_embedding, like.deltas[theirs[name]], upper, lower) @ turn.T
-        before = _gap(rig, embedding, deltas[key], upper, lower) - goal
+        goal = size * _measure_gap(like, like_embedding, like.deltas[theirs[name]], upper, lower) @ turn.T
+        before = _measure_gap(rig, embedding, deltas[key], upper, lower) - goal
         for _ in range(_ROUNDS):
-            apart = _gap(rig, embedding, deltas[key], upper, lower) - goal
+            apart = _measure_gap(rig, embedding, deltas[key], upper, lower) - goal
             deltas[key] += _draw_together(warp, upper, lower, apart, _UPPER_LID_SHARE)
-        after = _gap(rig, embedding, deltas[key], upper, lower) - goal
+        after = _measure_gap(rig, embedding, deltas[key], upper, lower) - goal
         said.append(f"{name}: lids off by {_mm(before):.1f} mm, now {_mm(after):.1f}")
     if {"mouthClose", "jawOpen"} <= set(place):
         key, jaw = place["mouthClose"], deltas[place["jawOpen"]]
         upper, lower = layout.lips_inner_upper, layout.lips_inner_lower
-        rest = _gap(rig, embedding, np.zeros_like(jaw), upper, lower)
-        before = _gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
+        rest = _measure_gap(rig, embedding, np.zeros_like(jaw), upper, lower)
+        before = _measure_gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
         for _ in range(_ROUNDS):
-            apart = _gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
+            apart = _measure_gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
             deltas[key] += _draw_together(warp, upper, lower, apart, _UPPER_LIP_SHARE)
-        after = _gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
+        after = _measure_gap(rig, embedding, deltas[key] + jaw, upper, lower) - rest
         said.append(f"mouthClose on jawOpen: lips off by {_mm(before):.1f} mm, now {_mm(after):.1f}")
     return deltas, said
 
 
-def _gap(rig: BlendshapeRig, embedding: LandmarkEmbedding, delta: F32, upper: Indices, lower: Indices) -> F64:
+def _measure_gap(rig: BlendshapeRig, embedding: LandmarkEmbedding, delta: F32, upper: Indices, lower: Indices) -> F64:
     """(N, 3) from each landmark of the upper side to its partner below, m, rig axes."""
     pair = np.array([upper, lower])
     moved = rig.neutral + delta
-    places = points_on(moved, rig.triangles, embedding.triangle[pair.ravel()], embedding.barycentric[pair.ravel()])
+    places = place_points(moved, rig.triangles, embedding.triangle[pair.ravel()], embedding.barycentric[pair.ravel()])
     above, below = places.reshape(2, -1, 3)
     return below - above
 

@@ -71,11 +71,11 @@ def take_apart(
     distance, nearest = cKDTree(vertices[skin]).query(vertices[others])
     furthest = np.zeros(int(part.max()) + 1)
     np.maximum.at(furthest, part_of[others], distance)
-    size = _sizes(vertices, part_of, len(furthest))
+    size = _measure_parts(vertices, part_of, len(furthest))
     # An eyeball lies close to its socket everywhere, but is no lash: it is as thick as it is long.
     bulky = (size.min(axis=1) > _THICK * size.max(axis=1)) & (size.max(axis=1) > _LARGE * width)
     clings = ((furthest <= _CLINGS * width) & ~bulky)[part_of[others]]
-    nearest = _as_one(part_of[others], distance, nearest, size.max(axis=1) < _SMALL * width)
+    nearest = _attach_as_one(part_of[others], distance, nearest, size.max(axis=1) < _SMALL * width)
     rigid_parts: list[RigidPart] = []
     for number in np.unique(part_of[others[~clings]]):
         members = np.flatnonzero(part_of == number)
@@ -93,7 +93,7 @@ def take_apart(
     return Parts(skin, others[clings], skin[nearest[clings]], tuple(rigid_parts))
 
 
-def _sizes(vertices: F64, part_of: NDArray[np.integer], count: int) -> F64:
+def _measure_parts(vertices: F64, part_of: NDArray[np.integer], count: int) -> F64:
     """(P, 3) extents of the parts, m."""
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     known = part_of >= 0
@@ -102,7 +102,7 @@ def _sizes(vertices: F64, part_of: NDArray[np.integer], count: int) -> F64:
     return np.where(np.isfinite(low), high - low, 0.0)
 
 
-def _as_one(part: Rows, distance: F64, nearest: Rows, small: NDArray[np.bool_]) -> Rows:
+def _attach_as_one(part: Rows, distance: F64, nearest: Rows, small: NDArray[np.bool_]) -> Rows:
     """The vertex of the skin that each vertex clings to; all of a small part, a hair, cling where its root does."""
     out = nearest.copy()
     order = np.lexsort((distance, part))

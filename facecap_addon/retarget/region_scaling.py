@@ -22,26 +22,26 @@ def measure_region_scales(source: F64, target: F64, scheme: str) -> F64:
         scheme: of the landmarks.
     """
     layout = layout_of(scheme)
-    out = np.full((len(source), 3), _ratio(_spread(source), _spread(target)))
-    mouth = _together(
+    out = np.full((len(source), 3), _measure_ratio(_spread(source), _spread(target)))
+    mouth = _join_groups(
         layout.lips_outer_upper, layout.lips_outer_lower, layout.lips_inner_upper, layout.lips_inner_lower
     )
-    groups = (mouth, _together(layout.nose), _together(layout.brow_right), _together(layout.brow_left))
+    groups = (mouth, _join_groups(layout.nose), _join_groups(layout.brow_right), _join_groups(layout.brow_left))
     for group in groups:
         if len(group) > 1:
-            out[group] = _ratio(_spread(source[group]), _spread(target[group]))
+            out[group] = _measure_ratio(_spread(source[group]), _spread(target[group]))
     lids = ((layout.upper_lid_right, layout.lower_lid_right), (layout.upper_lid_left, layout.lower_lid_left))
     for upper, lower in lids:
-        eye = _together(upper, lower)
-        out[eye] = _ratio(_spread(source[eye]), _spread(target[eye]))
+        eye = _join_groups(upper, lower)
+        out[eye] = _measure_ratio(_spread(source[eye]), _spread(target[eye]))
         # Closed lids have no opening to compare.
-        gaps = [_opening(face, upper, lower) for face in (source, target)]
+        gaps = [_measure_opening(face, upper, lower) for face in (source, target)]
         if min(gaps) > 0.1 * min(_spread(source[eye]), _spread(target[eye])):
-            out[eye, 2] = _ratio(*gaps)
+            out[eye, 2] = _measure_ratio(*gaps)
     return out
 
 
-def _together(*groups: tuple[int, ...]) -> NDArray[np.intp]:
+def _join_groups(*groups: tuple[int, ...]) -> NDArray[np.intp]:
     return np.unique(np.concatenate([np.array(group, np.intp) for group in groups]))
 
 
@@ -49,10 +49,10 @@ def _spread(points: F64) -> float:
     return float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
-def _opening(points: F64, upper: tuple[int, ...], lower: tuple[int, ...]) -> float:
+def _measure_opening(points: F64, upper: tuple[int, ...], lower: tuple[int, ...]) -> float:
     middle = slice(len(upper) // 3, len(upper) - len(upper) // 3)
     return float((points[list(upper[middle]), 2] - points[list(lower[middle]), 2]).mean())
 
 
-def _ratio(source: float, target: float) -> float:
+def _measure_ratio(source: float, target: float) -> float:
     return min(max(target / max(source, 1e-12), _LEAST), _MOST)

@@ -13,7 +13,7 @@ from ..arrays import F32, F64, Rows
 from ..errors import FacecapError
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
-from ..rig.surface import loose_parts, points_on
+from ..rig.surface import loose_parts, place_points
 from .farthest_points import pick_farthest_points
 from .geodesic import measure_distance, smooth_values, weld_skin
 from .lip_lid_coordinates import lip_lid_coordinates
@@ -169,9 +169,9 @@ def make_warp(
     twins = np.arange(layout.count) if embedding.scheme == scheme else mediapipe_of(scheme)
     triangle, barycentric = embedding.triangle[twins], embedding.barycentric[twins]
     valid = np.asarray(embedding.valid)[twins] & (triangle >= 0)
-    places = points_on(vertices, triangles, np.where(valid, triangle, 0), barycentric)
+    places = place_points(vertices, triangles, np.where(valid, triangle, 0), barycentric)
     eye_distance = float(np.linalg.norm(places[layout.upper_lid_right[0]] - places[layout.upper_lid_left[0]]))
-    used, remarks = _usable(places, valid, layout, eye_distance)
+    used, remarks = _choose_usable(places, valid, layout, eye_distance)
 
     part = loose_parts(vertices, triangles)
     face = int(np.bincount(part[triangle[used]]).argmax())
@@ -189,7 +189,7 @@ def make_warp(
     interpolant = fit_rbf(centres, kernel=options.kernel, sigma=options.sigma_m, anchors=anchors)
     weights = fade if still is None else fade * (1.0 - np.clip(np.asarray(still)[rows], 0.0, 1.0))
     matrix = measure_influence(interpolant, lifted) * weights.astype(np.float32)[:, None]
-    matrix = _reaching(matrix, rows, placed)
+    matrix = _correct_reach(matrix, rows, placed)
     beneath = np.searchsorted(rows, parts.beneath)
     clings = np.isin(parts.beneath, rows)
     whole = np.zeros((len(rows) + int(clings.sum()), layout.count), np.float32)
@@ -215,7 +215,9 @@ def make_warp(
     )
 
 
-def _usable(places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance: float) -> tuple[Rows, list[str]]:
+def _choose_usable(
+    places: F64, valid: NDArray[np.bool_], layout: Layout, eye_distance: float
+) -> tuple[Rows, list[str]]:
     """Landmarks to use, each place once, and what to say of the others."""
     remarks: list[str] = []
     seen = np.flatnonzero(valid)
@@ -277,7 +279,7 @@ def _skin(
     return centres, moving, lifted[place_of[moving]], fade[place_of[moving]]
 
 
-def _reaching(matrix: F32, rows: Rows, placed: _Placed) -> F32:
+def _correct_reach(matrix: F32, rows: Rows, placed: _Placed) -> F32:
     """The matrix corrected so that landmarks on the mesh get exactly where they are sent.
 
     The surface between vertices is flat where the interpolant is not: what landmarks do under the matrix is a little

@@ -25,7 +25,7 @@ ARKIT_CHANNELS: tuple[str, ...] = (
 )
 
 
-def _both(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+def _pair_up(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     """Pairs with a `*` for the side, once for either side."""
     return tuple((a.replace("*", side), b.replace("*", side)) for a, b in pairs for side in ("Left", "Right"))
 
@@ -36,7 +36,7 @@ OPPOSING_PAIRS: tuple[tuple[str, str], ...] = (
     ("mouthLeft", "mouthRight"),
     ("mouthClose", "jawOpen"),
     ("eyeLookOutLeft", "eyeLookOutRight"),
-    *_both(
+    *_pair_up(
         ("mouthSmile*", "mouthFrown*"),
         ("mouthSmile*", "mouthPucker"),
         ("mouthStretch*", "mouthPucker"),

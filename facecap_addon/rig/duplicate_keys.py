@@ -37,7 +37,7 @@ class DistinctKeys:
     def gather(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., D) weights of the distinct keys from those of all, (..., K): what twins bear adds up."""
         gathered = np.zeros((*weights.shape[:-1], len(self.rig.channels)), np.float32)
-        np.add.at(gathered, (..., self.place), weights)
+        np.add.at(np.moveaxis(gathered, -1, 0), self.place, np.moveaxis(weights, -1, 0))
         return gathered
 
 
@@ -46,7 +46,7 @@ def find_distinct_keys(rig: BlendshapeRig) -> DistinctKeys:
 
     Keys of one channel that move different parts (head and teeth) are distinct: each bears its channel's weight whole.
     """
-    twins = _groups_of_twins(rig)
+    twins = _find_twins(rig)
     place = np.empty(len(rig.channels), np.intp)
     for k, group in enumerate(twins):
         place[group] = k
@@ -68,7 +68,7 @@ def all_keys(rig: BlendshapeRig) -> DistinctKeys:
     return DistinctKeys(rig, rig.channels, np.arange(count), np.ones(count, np.float32))
 
 
-def _groups_of_twins(rig: BlendshapeRig) -> list[list[int]]:
+def _find_twins(rig: BlendshapeRig) -> list[list[int]]:
     """All keys, those that are one together, in the order of the first of each."""
     groups: list[list[int]] = []
     of_channel: dict[tuple[str, str | None], list[list[int]]] = {}

@@ -16,11 +16,11 @@ from .blendshapes import BlendshapeRig
 from .placement.cast_landmarks import Placement, Target, place
 from .placement.default_colors import paint_eyes
 from .placement.face_parts import find_covering_triangles, find_still_vertices, level_view, parts_of, straighten_view
-from .placement.find_face import find_face, positions_in
-from .placement.mean_face import face_pose
+from .placement.find_face import find_face, find_positions
+from .placement.mean_face import find_face_pose
 from .placement.mesh_view import Mesh, render_view
 from .placement.open_mouth import part_lips
-from .surface import nearest_on, points_on
+from .surface import find_nearest, place_points
 
 BEHIND_THE_EYES_M = 0.060
 """How far behind the middle of the outer eye corners the head's origin lies, in a life-size head."""
@@ -79,11 +79,11 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
     layout = layout_of(landmarker.scheme)
     whole = Mesh(rig.neutral, rig.triangles, rig.colors)
     found = find_face(rig, whole, landmarker)
-    near = _triangles_near(whole, found.positions)
+    near = _find_triangles_near(whole, found.positions)
     mesh = replace(whole, triangles=rig.triangles[near])
     near = near[~find_covering_triangles(mesh, found.view, found.landmarks_px, layout, find_still_vertices(rig))]
     mesh = replace(whole, triangles=rig.triangles[near])
-    rough = positions_in(render_view(mesh, found.view), found.landmarks_px)
+    rough = find_positions(render_view(mesh, found.view), found.landmarks_px)
     skin, eyes = parts_of(mesh, found.view, found.landmarks_px, layout)
     rotation, plane = straighten_view(found.view.rotation, mesh, skin, rough, layout)
     if rig.colors is None and eyes.any():
@@ -97,9 +97,9 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
             "Choose the mesh that holds the face, or place its landmarks by hand.",
         )
     placed = _with_lips_parted(rig, target, placed, rotation, landmarker)
-    rotation = face_pose(placed.position, layout).rotation
+    rotation = find_face_pose(placed.position, layout).rotation
     rotation = rotation if plane is None else level_view(rotation, plane[0])
-    head_from_rig, rig_scale = head_space(rotation, placed.position, layout)
+    head_from_rig, rig_scale = find_head_space(rotation, placed.position, layout)
     return LandmarkEmbedding(
         landmarker.scheme,
         near[placed.triangle].astype(np.int32),
@@ -162,7 +162,7 @@ def load_embedding(path: Path) -> LandmarkEmbedding:
         ) from error
 
 
-def _triangles_near(mesh: Mesh, around: F64) -> NDArray[np.intp]:
+def _find_triangles_near(mesh: Mesh, around: F64) -> NDArray[np.intp]:
     """Triangles around the face; bodies can be large."""
     low, high = np.quantile(around, (0.02, 0.98), axis=0)
     size = float(np.linalg.norm(high - low))
@@ -179,7 +179,7 @@ def _with_lips_parted(
     if vertices is None:
         return placed
     posed = Mesh(vertices, mesh.triangles, mesh.colors)
-    around = points_on(vertices, mesh.triangles, placed.triangle, placed.barycentric)
+    around = place_points(vertices, mesh.triangles, placed.triangle, placed.barycentric)
     opened = place(replace(target, mesh=posed), rotation, around, landmarker)
     if opened is None:
         return placed
@@ -188,7 +188,7 @@ def _with_lips_parted(
     triangle = np.where(inner, opened.triangle, placed.triangle)
     barycentric = np.where(inner[:, None], opened.barycentric, placed.barycentric)
     _to_own_lip(triangle, barycentric, target, vertices - mesh.vertices, placed)
-    position = points_on(mesh.vertices, mesh.triangles, triangle, barycentric)
+    position = place_points(mesh.vertices, mesh.triangles, triangle, barycentric)
     return Placement(triangle, barycentric, position, np.where(inner, opened.valid, placed.valid))
 
 
@@ -213,11 +213,11 @@ def _to_own_lip(
         astray = np.array([i for i in lip if i not in corners and bool(moves[i]) != lower], np.intp)
         own = np.flatnonzero(target.skin & ((way.mean(axis=1) > _LOWER_LIP * most) == lower))
         if astray.size and own.size:
-            found = nearest_on(neutral.position[astray], mesh.vertices, mesh.triangles, own)
+            found = find_nearest(neutral.position[astray], mesh.vertices, mesh.triangles, own)
             triangle[astray], barycentric[astray] = found[0], found[1]
 
 
-def head_space(rotation: F64, positions: F64, layout: Layout) -> tuple[F64, float]:
+def find_head_space(rotation: F64, positions: F64, layout: Layout) -> tuple[F64, float]:
     """(4, 4) head space from rig space, and the head's size in life sizes.
 
     Args:

@@ -28,7 +28,7 @@ from .embedding import LandmarkEmbedding, landmark_geometry
 from .placement.default_colors import paint_eyes
 from .placement.face_parts import find_covering_triangles, find_still_vertices
 from .placement.mesh_view import Direction, Mesh, frame_view, render_view, turn_view, view_px
-from .surface import loose_parts, points_on
+from .surface import loose_parts, place_points
 
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
 ERROR_MODES = 12
@@ -141,7 +141,7 @@ def _measure_picture(
     in_rig = (head - embedding.head_from_rig[:3, 3]) @ axes
     yaw, pitch = random.normal(0, _YAW_RAD), random.normal(0, _PITCH_RAD)
     shown = in_rig[embedding.valid]
-    view = frame_view(shown, turn_view(_frontal(embedding), yaw, pitch), _FILL, _SIZE)
+    view = frame_view(shown, turn_view(_frontal_rotation(embedding), yaw, pitch), _FILL, _SIZE)
     posed = Mesh(rig.vertices_at(pose), mesh.triangles, mesh.colors)
     light: Direction = (float(random.normal(0, 0.4)), float(random.normal(-0.4, 0.2)), -0.85)
     picture = render_view(posed, view).picture(light, ambient=float(random.uniform(0.2, 0.5)))
@@ -189,11 +189,11 @@ def _regress(
         new_rest[landmark] += found[0]
         new_deltas[active, landmark] += found[1:]
         left[:, landmark] = residuals[:, landmark] - np.einsum("nij,nj->ni", m, basis @ found)
-    error_modes, error = _error_modes(rows, left)
+    error_modes, error = _find_error_modes(rows, left)
     return NetworkResponse(new_rest.astype(np.float32), new_deltas.astype(np.float32), error_modes, error)
 
 
-def _error_modes(rows: F64, left: F64) -> tuple[F32, F32]:
+def _find_error_modes(rows: F64, left: F64) -> tuple[F32, F32]:
     """Principal components of the errors (B, L, 3), m, head space, and what they leave (L,), m.
 
     Args:
@@ -213,9 +213,9 @@ def _error_modes(rows: F64, left: F64) -> tuple[F32, F32]:
 
 def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     """The character's mesh around its face, without what hides its eyes; with painted eyeballs if it has no colours."""
-    layout, near = layout_of(embedding.scheme), _near_face(rig, embedding)
-    placed = points_on(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
-    front = frame_view(placed[embedding.valid], _frontal(embedding), _FILL, _SIZE)
+    layout, near = layout_of(embedding.scheme), _find_near_face(rig, embedding)
+    placed = place_points(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
+    front = frame_view(placed[embedding.valid], _frontal_rotation(embedding), _FILL, _SIZE)
     landmarks_px = project(front.camera_space(placed), front.camera)
     around = Mesh(rig.neutral, rig.triangles[near], None)
     near = near[~find_covering_triangles(around, front, landmarks_px, layout, find_still_vertices(rig))]
@@ -229,17 +229,17 @@ def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
     eyes = np.isin(part, np.setdiff1d(part[embedding.triangle[irises]], [skin]))
     corners = [layout.upper_lid_left[0], layout.upper_lid_right[0]]
     width = float(np.linalg.norm(placed[corners[0]] - placed[corners[1]]))
-    colors = paint_eyes(rig.neutral, rig.triangles, eyes, _frontal(embedding), width)
+    colors = paint_eyes(rig.neutral, rig.triangles, eyes, _frontal_rotation(embedding), width)
     return Mesh(rig.neutral, rig.triangles[near], colors)
 
 
-def _frontal(embedding: LandmarkEmbedding) -> F64:
+def _frontal_rotation(embedding: LandmarkEmbedding) -> F64:
     """(3, 3) rotation of a view from the front, as in `View`."""
     axes = embedding.head_from_rig[:3, :3]
     return np.stack([axes[0], -axes[2], axes[1]])
 
 
-def _near_face(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.intp]:
+def _find_near_face(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> NDArray[np.intp]:
     """Triangles that a view of the face can show; bodies can be large."""
     at = rig.neutral[rig.triangles[embedding.triangle[embedding.valid], 0]]
     low, high = at.min(0), at.max(0)

@@ -30,7 +30,7 @@ def loose_parts(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) 
     return part[corner[:, 0]].astype(np.int32)
 
 
-def points_on(
+def place_points(
     vertices: NDArray[np.floating], triangles: NDArray[np.integer], triangle: I32, barycentric: NDArray[np.floating]
 ) -> F64:
     """(N, 3) float64 places given by triangle number (N,) and barycentrics (N, 3)."""
@@ -38,7 +38,7 @@ def points_on(
     return np.einsum("nc,ncd->nd", np.asarray(barycentric, np.float64), corners)
 
 
-def nearest_on(
+def find_nearest(
     points: NDArray[np.floating],
     vertices: NDArray[np.floating],
     triangles: NDArray[np.integer],
@@ -58,7 +58,7 @@ def nearest_on(
     samples = np.concatenate([corners.mean(axis=1), corners[:, 0], corners[:, 1], corners[:, 2]])
     count = min(_NEIGHBOURS, len(samples))
     found = cKDTree(samples).query(points, k=count)[1].reshape(len(points), count) % len(among)
-    weights = nearest_barycentric(points[:, None], corners[found])
+    weights = find_nearest_barycentric(points[:, None], corners[found])
     reached = np.einsum("nkc,nkcd->nkd", weights, corners[found])
     distance = np.linalg.norm(reached - points[:, None], axis=2)
     best = distance.argmin(axis=1)
@@ -66,7 +66,7 @@ def nearest_on(
     return np.asarray(among)[found[row, best]].astype(np.int32), weights[row, best], distance[row, best]
 
 
-def nearest_barycentric(points: F64, corners: F64) -> F64:
+def find_nearest_barycentric(points: F64, corners: F64) -> F64:
     """(..., 3) barycentrics of the place on each triangle (..., 3, 3) nearest to a point (..., 3)."""
     a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
     first, second, offset = b - a, c - a, points - a

@@ -45,7 +45,7 @@ class Between:
         share = self.share.reshape(-1, *[1] * (given.ndim - 1))
         return given[self.low] * (1.0 - share) + given[self.high] * share
 
-    def mixed_quaternions(self, quaternions: NDArray[np.floating]) -> F64:
+    def interpolate_quaternions(self, quaternions: NDArray[np.floating]) -> F64:
         """(N, 4) float64 unit quaternions of (F, 4) per row, the shorter way round."""
         given = np.asarray(quaternions, np.float64)
         first, second = given[self.low], given[self.high]
@@ -53,14 +53,14 @@ class Between:
         mixed = first * (1.0 - self.share)[:, None] + second * self.share[:, None]
         return mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-12)
 
-    def mixed_meshes(self, of_row: Callable[[int], F32]) -> Iterator[F32]:
+    def interpolate_meshes(self, of_row: Callable[[int], F32]) -> Iterator[F32]:
         """(V, 3) float32 per time of what a function gives per row; a row is asked for as often as it is needed."""
         for low, high, share in zip(self.low.tolist(), self.high.tolist(), self.share.tolist(), strict=True):
             mesh = of_row(low)
             yield mesh if low == high else mesh * np.float32(1 - share) + of_row(high) * np.float32(share)
 
 
-def between_rows(time_s: F64, solved: NDArray[np.bool_], at_s: F64) -> Between:
+def find_between_rows(time_s: F64, solved: NDArray[np.bool_], at_s: F64) -> Between:
     """Where times lie between the rows that show a face.
 
     Args:
@@ -91,7 +91,7 @@ def frame_rate(take: Take) -> float:
     return 1.0 / apart if apart > 0 else 25.0
 
 
-def even_times(time_s: F64, fps: float) -> F64:
+def space_evenly(time_s: F64, fps: float) -> F64:
     """(N,) float64 s: from the first to the last of (F,) times, as many a second as `fps` says."""
     count = round(float(time_s[-1] - time_s[0]) * fps) + 1
     return np.asarray(time_s[0] + np.arange(count) / fps, np.float64)
@@ -105,7 +105,7 @@ def resample(take: Take, at_s: F64) -> Take:
     Raises:
         FacecapError: no frame shows a face.
     """
-    at = between_rows(take.time_s, take.solved, at_s)
+    at = find_between_rows(take.time_s, take.solved, at_s)
     missing = at.in_gap
     status = np.where(at.share < 0.5, take.status[at.low], take.status[at.high])
 
@@ -116,7 +116,7 @@ def resample(take: Take, at_s: F64) -> Take:
         take,
         time_s=np.asarray(at_s, np.float64),
         weights=shown(at.mixed(take.weights)),
-        head_rotation_wxyz=at.mixed_quaternions(take.head_rotation_wxyz).astype(np.float32),
+        head_rotation_wxyz=at.interpolate_quaternions(take.head_rotation_wxyz).astype(np.float32),
         head_translation_m=shown(at.mixed(take.head_translation_m)),
         gaze_rad=shown(at.mixed(take.gaze_rad)),
         confidence=shown(at.mixed(take.confidence)),

@@ -58,21 +58,23 @@ def performance_of(table: Spreadsheet, timecode_fps: float | None) -> Performanc
         raise ValueError(f"it has no column {absent[0]}")
     notes = [f"it has no column {', '.join(absent)}; what it drives is left alone."] if absent else []
     counts_at = header.get("blendshapecount", -1)
-    kept, codes = _readable(table, header["timecode"], counts_at, notes)
+    kept, codes = _find_readable(table, header["timecode"], counts_at, notes)
     if not kept:
         raise ValueError("none of its rows can be read" if len(table.rows) > 1 else "it has no rows")
-    time_s = _times(codes, timecode_fps)
-    kept_time = _ascending(table, kept, time_s, notes)
+    time_s = _read_times(codes, timecode_fps)
+    kept_time = _find_ascending(table, kept, time_s, notes)
     kept, time_s = [kept[i] for i in kept_time], time_s[kept_time]
     columns = [header.get(name.lower(), -1) for name in (*LIVE_LINK_SHAPES, *LIVE_LINK_ANGLES)]
-    values, has_face = _numbers(table, kept, columns, counts_at, notes)
+    values, has_face = _read_numbers(table, kept, columns, counts_at, notes)
     here = np.flatnonzero([name not in absent for name in LIVE_LINK_SHAPES])
     shapes, angles = values[:, : len(LIVE_LINK_SHAPES)], values[:, len(LIVE_LINK_SHAPES) :]
     first = table.rows[kept[0]][header["timecode"]]
     return Performance(here, shapes[:, here], angles, time_s, has_face, first, tuple(notes))
 
 
-def _readable(table: Spreadsheet, at: int, counts_at: int, notes: list[str]) -> tuple[list[int], list[list[float]]]:
+def _find_readable(
+    table: Spreadsheet, at: int, counts_at: int, notes: list[str]
+) -> tuple[list[int], list[list[float]]]:
     """Rows of full length with a timecode, those of one take, and the timecodes' numbers."""
     width = len(table.rows[0])
     parts: list[list[int]] = [[]]
@@ -92,8 +94,8 @@ def _readable(table: Spreadsheet, at: int, counts_at: int, notes: list[str]) -> 
             continue
         codes[row] = [float(group.replace(",", ".")) for group in match.groups()]
         parts[-1].append(row)
-    notes += _left_out(table, short, "cut off")
-    notes += _left_out(table, unread, "without a timecode")
+    notes += _note_left_out(table, short, "cut off")
+    notes += _note_left_out(table, unread, "without a timecode")
     parts = [part for part in parts if part]
     if not parts:
         return [], []
@@ -104,11 +106,11 @@ def _readable(table: Spreadsheet, at: int, counts_at: int, notes: list[str]) -> 
     elif headers:
         others = [row for part in parts if part is not chosen for row in part]
         notes.append(f"it holds {len(parts)} recordings; the longest was read.")
-        notes += _left_out(table, others, "of the others")
+        notes += _note_left_out(table, others, "of the others")
     return chosen, [codes[row] for row in chosen]
 
 
-def _times(codes: list[list[float]], timecode_fps: float | None) -> F64:
+def _read_times(codes: list[list[float]], timecode_fps: float | None) -> F64:
     """(F,) seconds since midnight of the first row's day, from timecodes; midnight may pass."""
     parts = np.array(codes, np.float64)
     if timecode_fps is None:
@@ -122,7 +124,7 @@ def _times(codes: list[list[float]], timecode_fps: float | None) -> F64:
     return np.asarray(time_s + days * 86_400.0, np.float64)
 
 
-def _ascending(table: Spreadsheet, kept: list[int], time_s: F64, notes: list[str]) -> list[int]:
+def _find_ascending(table: Spreadsheet, kept: list[int], time_s: F64, notes: list[str]) -> list[int]:
     """As many rows as can be had whose times do not run backwards: one that jumps is left out, the others stay."""
     ends: list[float] = []  # of the best run of each length, its last time
     last: list[int] = []
@@ -140,11 +142,13 @@ def _ascending(table: Spreadsheet, kept: list[int], time_s: F64, notes: list[str
         run.append(int(before[run[-1]]))
     found = run[::-1]
     inside = set(found)
-    notes += _left_out(table, [row for i, row in enumerate(kept) if i not in inside], "whose timecode runs backwards")
+    notes += _note_left_out(
+        table, [row for i, row in enumerate(kept) if i not in inside], "whose timecode runs backwards"
+    )
     return found
 
 
-def _numbers(
+def _read_numbers(
     table: Spreadsheet, kept: list[int], columns: list[int], count_column: int, notes: list[str]
 ) -> tuple[F64, NDArray[np.bool_]]:
     """(F, 61) shapes and angles, and (F,) whether there was a face."""
@@ -165,13 +169,12 @@ def _numbers(
     if not has_face.any() and blank:
         raise ValueError("none of its rows holds a number")
     if blank:
-        notes.append(f"{_lines(table, blank)} of empty cells count as frames without a face.")
+        notes.append(f"{_name_lines(table, blank)} of empty cells count as frames without a face.")
     gaps = np.isnan(values)
     if gaps.any():
         rows = [kept[i] for i in np.flatnonzero(gaps.any(axis=1))]
-        notes.append(
-            f"{int(gaps.sum())} cells without a number in {_lines(table, rows)} were bent over from those around them."
-        )
+        where = _name_lines(table, rows)
+        notes.append(f"{int(gaps.sum())} cells without a number in {where} were bent over from those around them.")
         frame = np.arange(len(values))
         for column in np.flatnonzero(gaps.any(axis=0)):
             known = has_face & ~gaps[:, column]
@@ -185,12 +188,12 @@ def _count(cells: list[str], column: int) -> float:
     return float(numbers_of([cells[column]])[0]) if 0 <= column < len(cells) else np.nan
 
 
-def _left_out(table: Spreadsheet, rows: list[int], why: str) -> list[str]:
+def _note_left_out(table: Spreadsheet, rows: list[int], why: str) -> list[str]:
     was = "was" if len(rows) == 1 else "were"
-    return [f"{_lines(table, rows)} {why} {was} left out."] if rows else []
+    return [f"{_name_lines(table, rows)} {why} {was} left out."] if rows else []
 
 
-def _lines(table: Spreadsheet, rows: list[int]) -> str:
+def _name_lines(table: Spreadsheet, rows: list[int]) -> str:
     """ "3 rows (lines 7, 9-10)", as a text editor counts them."""
     lines = [table.lines[row] for row in rows]
     spans: list[list[int]] = []

@@ -40,20 +40,20 @@ def merge_takes(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:
             "are others.",
             "Solve the whole clip again, or solve the range for itself (without “merge”).",
         )
-    time_s = _union(base.time_s, part.time_s)
+    time_s = _unite_times(base.time_s, part.time_s)
     at_base, at_part = _places(time_s, base.time_s), _places(time_s, part.time_s)
     taken = np.zeros(len(time_s))  # how far a frame is the range's
-    taken[at_part[part.solved]] = _fade(base, part, blend_s)[part.solved]
+    taken[at_part[part.solved]] = _measure_fade(base, part, blend_s)[part.solved]
     only_base = np.zeros(len(time_s), bool)
     only_base[at_base[base.solved]] = True
     taken[~only_base & (taken > 0)] = 1.0
     arrays: dict[str, NDArray[np.generic]] = {"time_s": time_s}
-    part = _looking_alike(base, part, at_base, at_part)
+    part = _align_gaze(base, part, at_base, at_part)
     for item in fields(Take):
         before = getattr(base, item.name)
         if not isinstance(before, np.ndarray) or item.name == "time_s":
             continue
-        arrays[item.name] = _joined(item.name, before, getattr(part, item.name), at_base, at_part, taken)
+        arrays[item.name] = _join_arrays(item.name, before, getattr(part, item.name), at_base, at_part, taken)
     provenance = {name: value for name, value in base.provenance.items() if name not in (ID, MADE)}
     provenance |= {
         REFERENCE: reference_pose(base).tolist(),
@@ -105,7 +105,7 @@ def solved_range(take: Take) -> tuple[float, float] | None:
     return (float(known[0]), float(known[1])) if isinstance(known, list | tuple) and len(known) == 2 else None
 
 
-def _union(one: F64, other: F64) -> F64:
+def _unite_times(one: F64, other: F64) -> F64:
     both = np.sort(np.concatenate([one, other]), kind="stable")
     return both[np.concatenate([[True], np.diff(both) > _SAME_TIME_S])]
 
@@ -116,7 +116,7 @@ def _places(all_s: F64, some_s: F64) -> NDArray[np.intp]:
     return np.where(np.abs(all_s[before] - some_s) <= np.abs(all_s[after] - some_s), before, after)
 
 
-def _fade(base: Take, part: Take, blend_s: float) -> F64:
+def _measure_fade(base: Take, part: Take, blend_s: float) -> F64:
     """(F of part,) in 0..1: how far each frame of the range counts, for the take's own at the range's ends."""
     first, last = float(part.time_s[0]), float(part.time_s[-1])
     length = min(blend_s, 0.25 * (last - first))
@@ -132,7 +132,7 @@ def _fade(base: Take, part: Take, blend_s: float) -> F64:
     return np.asarray(share * share * (3 - 2 * share), np.float64)
 
 
-def _looking_alike(base: Take, part: Take, at_base: NDArray[np.intp], at_part: NDArray[np.intp]) -> Take:
+def _align_gaze(base: Take, part: Take, at_base: NDArray[np.intp], at_part: NDArray[np.intp]) -> Take:
     """The range with the take's straight ahead: each solve takes its own median for it."""
     _, of_base, of_part = np.intersect1d(at_base, at_part, assume_unique=True, return_indices=True)
     both = base.solved[of_base] & part.solved[of_part]
@@ -142,7 +142,7 @@ def _looking_alike(base: Take, part: Take, at_base: NDArray[np.intp], at_part: N
     return replace(part, gaze_rad=(part.gaze_rad + shift).astype(np.float32))
 
 
-def _joined(
+def _join_arrays(
     name: str,
     before: NDArray[np.generic],
     after: NDArray[np.generic],
@@ -167,11 +167,11 @@ def _joined(
         faded = (1 - share) * old.astype(np.float64) + share * new.astype(np.float64)
         return np.where(share == 0, old, np.where(share == 1, new, faded.astype(before.dtype)))
     if name == "head_rotation_wxyz":
-        return _turned(old, new, taken)
+        return _blend_quaternions(old, new, taken)
     return np.where(share > 0, new, old)
 
 
-def _turned(old: NDArray[np.generic], new: NDArray[np.generic], share: F64) -> NDArray[np.generic]:
+def _blend_quaternions(old: NDArray[np.generic], new: NDArray[np.generic], share: F64) -> NDArray[np.generic]:
     """Quaternions (F, 4) from `old` towards `new`; neighbours that are this close need no arc."""
     one, other = old.astype(np.float64), new.astype(np.float64)
     other = np.where((one * other).sum(1, keepdims=True) < 0, -other, other)

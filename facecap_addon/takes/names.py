@@ -48,7 +48,7 @@ def claim_stem(out: Path, stem: str, origin: Origin, endings: Sequence[str] = EN
     number, taken_by = 1, ""
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
-        owner = _owner(out, name, endings)
+        owner = _find_owner(out, name, endings)
         if owner is None:
             if _sign(out, name, origin):
                 return name, taken_by
@@ -74,7 +74,7 @@ def make_stem(out: Path, stem: str, key: str, endings: Sequence[str] = ENDINGS, 
     return name
 
 
-def free_path(path: Path) -> Path:
+def find_free_path(path: Path) -> Path:
     """A path at which there is nothing yet: the one wished for, or one with a number."""
     number, free = 1, path
     while free.exists():
@@ -92,7 +92,7 @@ def origin_of(out: Path, stem: str) -> Origin | None:
         return None
 
 
-def _owner(out: Path, stem: str, endings: Sequence[str]) -> Origin | None:
+def _find_owner(out: Path, stem: str, endings: Sequence[str]) -> Origin | None:
     known = origin_of(out, stem)
     if known is not None:
         return known

@@ -42,7 +42,7 @@ def read_spreadsheet(path: Path) -> Spreadsheet:
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("it is too long")
-    text = _decoded(path.read_bytes())
+    text = _decode(path.read_bytes())
     head = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -59,10 +59,10 @@ def read_spreadsheet(path: Path) -> Spreadsheet:
 
 def numbers_of(cells: list[str]) -> NDArray[np.float64]:
     """(N,) float64: cells as numbers, with a point or a comma; NaN where a cell holds none."""
-    return np.array([_number(cell) for cell in cells], np.float64)
+    return np.array([_parse_number(cell) for cell in cells], np.float64)
 
 
-def _number(cell: str) -> float:
+def _parse_number(cell: str) -> float:
     try:
         found = float(cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell)
     except ValueError:
@@ -70,7 +70,7 @@ def _number(cell: str) -> float:
     return found if np.isfinite(found) else np.nan
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace" if encoding == "utf-16" else "strict")

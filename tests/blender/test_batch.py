@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.jobs.runtime.blender_process import blender_ready
+from facecap_addon.jobs.runtime.blender_process import prepare_blender
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.takes.npz import save_take
 from tests.blender.faces import ARKIT, evaluated, make_face
@@ -104,7 +104,7 @@ def test_blender_opens_the_character_before_there_is_a_take(character: Path, tmp
         "take": str(tmp_path / "a.take.npz"),
         "out": str(tmp_path / "b.blend"),
     }
-    with blender_ready(request, blender=Path(sys.executable), hook=None, folder=tmp_path) as baked:
+    with prepare_blender(request, blender=Path(sys.executable), hook=None, folder=tmp_path) as baked:
         time.sleep(1.0)
         save_take(tmp_path / "a.take.npz", make_take(10))
         asking = baked()

@@ -422,11 +422,11 @@ def shoot(models: Path):  # type: ignore[no-untyped-def]
 def _presence(picture: np.ndarray) -> float:
     """Of the only face in a picture."""
     from facecap_addon.landmarks.backends.mediapipe import MediaPipeLandmarker
-    from facecap_addon.landmarks.single_image import landmarks_in_image
+    from facecap_addon.landmarks.single_image import find_landmarks_in_image
 
     landmarker = MediaPipeLandmarker()
     assert len(landmarker.find_faces(picture)) == 1, "one face is found"
-    seen = landmarks_in_image(picture, landmarker)
+    seen = find_landmarks_in_image(picture, landmarker)
     return 0.0 if seen is None else seen.presence
 
 

@@ -18,7 +18,7 @@ from facecap_addon.blender.scene.footage import load_clip, match_scene, set_back
 from facecap_addon.blender.scene.placing import box_of
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.jobs.steps.proxy import Shown, shown_footage
+from facecap_addon.jobs.steps.proxy import Shown, prepare_shown_footage
 from tests.blender.faces import make_face
 from tests.blender.test_footage_in_scene import write_video
 
@@ -119,7 +119,7 @@ def test_plate_and_backdrop_show_the_picture_of_that_time(tmp_path: Path, make: 
     scene = bpy.context.scene
     start = 11
     match_scene(scene, Fraction(scene_fps), times[-1], start_frame=start)
-    shown = finished(shown_footage(footage, tmp_path, Fraction(scene_fps)))
+    shown = finished(prepare_shown_footage(footage, tmp_path, Fraction(scene_fps)))
     clip = load_clip(shown, start_frame=start)
     plate = add_plate(scene, None, shown, footage.size_px, start)
     last = scene.frame_end

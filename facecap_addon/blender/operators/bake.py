@@ -193,7 +193,7 @@ class FACECAP_OT_bake_points(_TakeOperator, bpy.types.Operator):
     )
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
-        from ...takes.names import free_path
+        from ...takes.names import find_free_path
         from ...takes.npz import load_take
         from ..scene.animation.point_cache import bake_points
 
@@ -205,7 +205,7 @@ class FACECAP_OT_bake_points(_TakeOperator, bpy.types.Operator):
         solved = next((p for p in (path.with_name(f"{stem}.{kind}") for kind in ("pc2", "mdd")) if p.is_file()), None)
         # A cache that plays already is another take's, or was wished otherwise: it stays.
         name = f"{stem}.{bpy.path.clean_name(settings.character.name)[:40]}.{self.cache_format.lower()}"
-        target = free_path(home_folder(settings.result) / name)
+        target = find_free_path(home_folder(settings.result) / name)
         start, take = settings.start_frame, load_take(path)
         if take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here
             solved = None

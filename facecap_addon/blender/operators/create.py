@@ -140,14 +140,16 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
         return self.execute(context)
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
-        from ...takes.names import free_path
+        from ...takes.names import find_free_path
         from ..scene.head.empties import follow_empties
 
         target = context.object
         if target is None or target.type != "MESH":
             raise FacecapError("No mesh is active.", "Select the empties, then the mesh that shall follow.")
         empties = [obj for obj in context.selected_objects if obj.type == "EMPTY"]
-        path = free_path(work_folder("retargeted") / f"{bpy.path.clean_name(target.name)[:NAME_LENGTH]}.empties.pc2")
+        path = find_free_path(
+            work_folder("retargeted") / f"{bpy.path.clean_name(target.name)[:NAME_LENGTH]}.empties.pc2"
+        )
         lines = follow_empties(scene_in(context), target, empties, path)
         session.outcome = session.Outcome(True, lines)
         self.report({"INFO"}, lines[0])

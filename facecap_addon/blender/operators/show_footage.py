@@ -58,13 +58,13 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
 
 def show_if_ready(context: bpy.types.Context) -> bool:
     """Show the scene's footage if no proxy has to be made first; whether that was so. Raises FacecapError."""
-    from ...jobs.steps.proxy import rate_of, ready_footage
+    from ...jobs.steps.proxy import find_shown_footage, rate_of
     from ..scene.footage import scene_rate
 
     scene = scene_in(context)
     video = footage_path(context)
     footage = _as_solved(scene)
-    ready = ready_footage(footage, job_folder(video), rate_of(scene_rate(scene)))
+    ready = find_shown_footage(footage, job_folder(video), rate_of(scene_rate(scene)))
     if ready is None:
         return False
     show(scene, ready.path, footage.size_px)

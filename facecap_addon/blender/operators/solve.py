@@ -344,7 +344,7 @@ def remember(scene: bpy.types.Scene, result: SolveResult, kind: str = "solved") 
 
 def _embedding_of(take: Take, path: Path) -> str:
     """Where the solve keeps the character's landmarks, for the overlay; "" if they are not there."""
-    from ...jobs.steps.character import characters_in, kept_embedding
+    from ...jobs.steps.character import characters_in, find_stored_embedding
     from ...rig.blendshapes import load_rig
     from ...takes.versions import home_of
 
@@ -356,7 +356,7 @@ def _embedding_of(take: Take, path: Path) -> str:
         rig = None
     if rig is None:
         return ""
-    found = kept_embedding(rig, str(take.provenance.get("landmarks")), characters_in(home_of(path)))
+    found = find_stored_embedding(rig, str(take.provenance.get("landmarks")), characters_in(home_of(path)))
     return "" if found is None else kept_path(found)
 
 

@@ -55,12 +55,12 @@ def checks() -> list[Check]:
             "" if sys.version_info[:2] >= OLDEST_PYTHON else "Install Python 3.11 or newer.",
         ),
     ]
-    found.append(Check("processor", True, True, _processor()))
-    found += [_package(module, name) for module, name in (*NEEDED, ("av", "av"))]
-    return [*found, _models(), _other_networks(), _sample_head(), _blender(), _torch()]
+    found.append(Check("processor", True, True, _describe_processor()))
+    found += [_check_package(module, name) for module, name in (*NEEDED, ("av", "av"))]
+    return [*found, _check_models(), _check_other_networks(), _check_sample_head(), _check_blender(), _check_torch()]
 
 
-def _processor() -> str:
+def _describe_processor() -> str:
     """Its name, where the system tells it; networks may be calculated wrongly on one and rightly on another."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -69,7 +69,7 @@ def _processor() -> str:
     return f"{platform.processor() or 'unknown'} ({platform.machine()})"
 
 
-def _package(module: str, name: str) -> Check:
+def _check_package(module: str, name: str) -> Check:
     try:
         version = importlib.import_module(module).__version__
     except Exception as error:  # a broken native library raises whatever it likes
@@ -77,7 +77,7 @@ def _package(module: str, name: str) -> Check:
     return Check(name, True, True, str(version))
 
 
-def _models() -> Check:
+def _check_models() -> Check:
     # Here and below: what a broken installation cannot import must not keep the other checks from being shown.
     from ...landmarks.registry import open_landmarker
 
@@ -88,8 +88,8 @@ def _models() -> Check:
     return Check("landmark networks", True, True, landmarker.model_version)
 
 
-def _other_networks() -> Check:
-    # See _models.
+def _check_other_networks() -> Check:
+    # See _check_models.
     from ...fit.energies.expression_prior import load_prior
     from ...generate.emotions import EXPRESSIONS
     from ...generate.generator import find_shipped, load_generator
@@ -103,8 +103,8 @@ def _other_networks() -> Check:
     return Check("prior and generators", True, True, "answer as they have to")
 
 
-def _sample_head() -> Check:
-    from ..steps.sample_head import sample_head  # see _models
+def _check_sample_head() -> Check:
+    from ..steps.sample_head import sample_head  # see _check_models
 
     try:
         head = sample_head()
@@ -113,7 +113,7 @@ def _sample_head() -> Check:
     return Check("sample head", True, False, str(head))
 
 
-def _blender() -> Check:
+def _check_blender() -> Check:
     way_out = f"Name Blender with --blender or {ENVIRONMENT_VARIABLE}, or pip install bpy; without it no .blend files."
     try:
         command = blender_command(None)
@@ -125,7 +125,7 @@ def _blender() -> Check:
     return Check("Blender", True, False, "the bpy module" if inside else command[0])
 
 
-def _torch() -> Check:
+def _check_torch() -> Check:
     there = importlib.util.find_spec("torch") is not None
     detail = "installed" if there else "not installed; only training and deep energies need it"
     return Check("torch", there, False, detail, "" if there else "pip install torch==2.13.0")

@@ -36,13 +36,13 @@ def main(argv: Sequence[str] | None = None, *, blender_hook: BlenderHook | None 
         exit code: 0 done, 1 a fault of FaceCap's own, 2 bad input, 3 no face found, 130 cancelled.
     """
     try:
-        with _interruptible():
+        with _handle_interrupts():
             return _run(sys.argv[1:] if argv is None else list(argv), blender_hook)
     except KeyboardInterrupt:
-        _complain(JobError(CancelledError().what, CancelledError().way_out, 130), sys.stderr)
+        _print_error(JobError(CancelledError().what, CancelledError().way_out, 130), sys.stderr)
         return 130
     except FacecapError as error:
-        _complain(JobError(error.what, error.way_out, error.exit_code), sys.stderr)
+        _print_error(JobError(error.what, error.way_out, error.exit_code), sys.stderr)
         return error.exit_code
     except SystemExit as stop:  # argparse's --help, --version and usage errors
         return stop.code if isinstance(stop.code, int) else 2
@@ -60,9 +60,9 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
 
     arguments = parser.parse_args(argv)
     if arguments.command == "doctor":
-        return _doctor(as_json=arguments.json)
+        return _run_doctor(as_json=arguments.json)
     job = job_named(arguments.command)
-    return _perform(job, from_arguments(job.settings_type, arguments), blender_hook, as_json=arguments.json)
+    return _run_command(job, from_arguments(job.settings_type, arguments), blender_hook, as_json=arguments.json)
 
 
 def _add_job(commands: Any, job: Job) -> None:
@@ -77,7 +77,7 @@ def _add_job(commands: Any, job: Job) -> None:
     parser.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
 
 
-def _perform(job: Job, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+def _run_command(job: Job, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
     # `facecap --help` does without numpy, which these bring.
     from ..runtime.native_threads import limit_native_threads
 
@@ -105,17 +105,17 @@ def _show(events: Iterator[Event], stages: Stages) -> Event:
             if isinstance(last, Progress):
                 bar.show(last)
             elif isinstance(last, FaceEvent):
-                bar.write_line(_live_text(last), last.note)
+                bar.write_line(_format_face(last), last.note)
     finally:
         bar.clear()
     if isinstance(last, JobError):
-        _complain(last, sys.stderr)
+        _print_error(last, sys.stderr)
     elif isinstance(last, JobResult):
         _print_result(last.result)
     return last
 
 
-def _live_text(face: FaceEvent) -> str:
+def _format_face(face: FaceEvent) -> str:
     if not face.confidence:
         what = "no face" if face.known in (0, 1) else f"getting to know the face: {face.known:.0%}"
         return f"{face.time_s:7.1f} s  {what}"
@@ -147,7 +147,7 @@ def _print_result(result: dict[str, Any]) -> None:
             print(f"{name.removesuffix('_path').replace('_', ' '):>10}  {result[name]}")
 
 
-def _doctor(*, as_json: bool) -> int:
+def _run_doctor(*, as_json: bool) -> int:
     from .doctor import checks  # brings numpy
 
     found = checks()
@@ -162,7 +162,7 @@ def _doctor(*, as_json: bool) -> int:
     return 0 if all(check.ok for check in found if check.needed) else 2
 
 
-def _complain(error: JobError, stream: TextIO) -> None:
+def _print_error(error: JobError, stream: TextIO) -> None:
     prefix = "" if error.cancelled else "facecap: "
     text = f"{prefix}{error.what} {error.way_out}".strip()
     encoding = stream.encoding or "ascii"
@@ -170,7 +170,7 @@ def _complain(error: JobError, stream: TextIO) -> None:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _handle_interrupts() -> Iterator[None]:
     """Make Ctrl-C and SIGTERM raise KeyboardInterrupt once; they are ignored while the clean-up runs."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -50,14 +50,14 @@ def blender_command(blender: Path | None) -> list[str] | None:
             raise FacecapError(
                 f"There is no program {named}.", f"Check --blender or the variable {ENVIRONMENT_VARIABLE}."
             )
-        return _program_command(program)
+        return _make_command(program)
     if importlib.util.find_spec("bpy") is not None:
         return [sys.executable, "-I", str(_CHILD), "--"]
     program = shutil.which("blender")
-    return None if program is None else _program_command(program)
+    return None if program is None else _make_command(program)
 
 
-def _program_command(program: str) -> list[str]:
+def _make_command(program: str) -> list[str]:
     if Path(program).stem.lower().startswith("python"):
         return [program, "-I", str(_CHILD), "--"]
     return [program, "--background", "--factory-startup", "--python", str(_CHILD), "--"]
@@ -76,11 +76,11 @@ def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderH
     Raises:
         FacecapError: there is no Blender, or what the child reports.
     """
-    with blender_ready(request, blender=blender, hook=hook, folder=folder) as answer:
+    with prepare_blender(request, blender=blender, hook=hook, folder=folder) as answer:
         return (yield from answer())
 
 
-def reporting(asking: Waiting, stage: str) -> Steps[dict[str, Any]]:
+def await_blender(asking: Waiting, stage: str) -> Steps[dict[str, Any]]:
     """Wait for Blender as one stage of a job; returns the result's facts."""
     while True:
         try:
@@ -91,7 +91,7 @@ def reporting(asking: Waiting, stage: str) -> Steps[dict[str, Any]]:
 
 
 @contextmanager
-def blender_ready(
+def prepare_blender(
     request: dict[str, Any], *, blender: Path | None, hook: BlenderHook | None, folder: Path
 ) -> Iterator[Callable[[], Waiting]]:
     """Start Blender on a request that cannot be answered yet, so that its start costs no time later.
@@ -105,7 +105,7 @@ def blender_ready(
         return
     command = blender_command(blender)
     if command is None:
-        yield _no_blender
+        yield _report_no_blender
         return
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="blender-", dir=folder) as scratch:
@@ -120,7 +120,7 @@ def blender_ready(
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         try:
-            yield lambda: _answer_of(child, reply_path, log_path)
+            yield lambda: _await_answer(child, reply_path, log_path)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -128,7 +128,7 @@ def blender_ready(
                 child.communicate()
 
 
-def _answer_of(child: subprocess.Popen[bytes], reply_path: Path, log_path: Path) -> Waiting:
+def _await_answer(child: subprocess.Popen[bytes], reply_path: Path, log_path: Path) -> Waiting:
     assert child.stdin is not None
     with suppress(OSError):  # it has ended already: its reply says why
         child.stdin.write(GO_ON)
@@ -137,7 +137,7 @@ def _answer_of(child: subprocess.Popen[bytes], reply_path: Path, log_path: Path)
     while child.poll() is None:
         time.sleep(_POLL_S)
         yield
-    return _result_of(reply_path.read_bytes(), child.returncode, log_path)
+    return _read_result(reply_path.read_bytes(), child.returncode, log_path)
 
 
 def _answer_here(hook: BlenderHook, request: dict[str, Any]) -> Waiting:
@@ -145,7 +145,7 @@ def _answer_here(hook: BlenderHook, request: dict[str, Any]) -> Waiting:
     return hook(request)
 
 
-def _no_blender() -> Waiting:
+def _report_no_blender() -> Waiting:
     yield
     raise NoBlenderError(
         "No Blender was found to open .blend files with.",
@@ -153,7 +153,7 @@ def _no_blender() -> Waiting:
     )
 
 
-def _result_of(output: bytes, code: int, log_path: Path) -> dict[str, Any]:
+def _read_result(output: bytes, code: int, log_path: Path) -> dict[str, Any]:
     # Blender prints its own lines before the child script runs: the reply is the last line that is one.
     for line in reversed(output.decode("utf-8", "replace").splitlines()):
         if line.startswith('{"event"'):

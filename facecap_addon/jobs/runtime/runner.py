@@ -104,18 +104,18 @@ class ProcessRunner:
         if self.done:
             return []
         ended = self._process.poll() is not None  # asked before reading, so that nothing written meanwhile is lost
-        events = self._new_events()
+        events = self._read_events()
         for event in events:
             self._take_in(event)
         if self.done:
             self._close()
         elif ended:
-            event = self._death()
+            event = self._describe_death()
             self._take_in(event)
             events.append(event)
             self._close()
         elif self._cancelled_s is not None:
-            self._press_on()
+            self._force_end()
         return events
 
     def wait(self, timeout_s: float | None = None) -> JobResult:
@@ -136,7 +136,7 @@ class ProcessRunner:
         if self.done or self._cancelled_s is not None:
             return
         self._cancelled_s = time.monotonic()
-        self._hang_up()
+        self._close_stdin()
         if os.name != "nt":  # on Windows terminate() is a kill: there the closed stdin asks politely first
             self._process.terminate()
 
@@ -161,20 +161,20 @@ class ProcessRunner:
         elif isinstance(event, JobError):
             self.error = event
 
-    def _press_on(self) -> None:
+    def _force_end(self) -> None:
         waited_s = time.monotonic() - (self._cancelled_s or 0.0)
         if waited_s > KILL_AFTER_S:
             self._process.kill()
         elif waited_s > TERMINATE_AFTER_S:
             self._process.terminate()
 
-    def _new_events(self) -> list[Event]:
+    def _read_events(self) -> list[Event]:
         lines = (self._half_line + self._events.read()).split(b"\n")
         self._half_line = lines.pop()
         decoded = (decode_event(line.decode("ascii", "replace")) for line in lines)
         return [event for event in decoded if event is not None]
 
-    def _death(self) -> JobError:
+    def _describe_death(self) -> JobError:
         """What to say when the worker has ended without a last word."""
         if self._cancelled_s is not None:
             stopped = CancelledError()
@@ -190,14 +190,14 @@ class ProcessRunner:
                 how += ", perhaps because memory ran out"
         else:
             how = f"ended unexpectedly (code {code})"
-        last_words = self._last_words()
+        last_words = self._read_last_words()
         return JobError(
             f"The solving process {how}.{' It said: ' + last_words if last_words else ''}",
             "Run it again: it goes on from where it stopped.",
             1,
         )
 
-    def _last_words(self) -> str:
+    def _read_last_words(self) -> str:
         text = self._log_path.read_bytes()[-2000:].decode("utf-8", "replace").strip()
         return text.splitlines()[-1] if text else ""
 
@@ -209,7 +209,7 @@ class ProcessRunner:
         except OSError:
             pass  # the worker has died already; poll() reports how
 
-    def _hang_up(self) -> None:
+    def _close_stdin(self) -> None:
         try:
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -217,7 +217,7 @@ class ProcessRunner:
             pass
 
     def _close(self) -> None:
-        self._hang_up()
+        self._close_stdin()
         try:
             self._process.wait(timeout=KILL_AFTER_S)
         except subprocess.TimeoutExpired:

@@ -20,7 +20,7 @@ from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.duplicate_keys import find_distinct_keys
 from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
 from ...rig.network_response import NetworkResponse, load_response, measure_response, save_response
-from ..runtime.blender_process import BlenderHook, ask_blender, reporting
+from ..runtime.blender_process import BlenderHook, ask_blender, await_blender
 from ..runtime.progress import Steps
 from ..runtime.threaded_progress import run_threaded
 from ..settings.solve import SolveSettings
@@ -111,38 +111,38 @@ def read_rig(
     """
     if not source.is_blend:
         return load_rig(source.path), []
-    wishes = _wishes(bare, to_key)
-    for kept in _kept_rigs(source, folder, wishes):
-        if kept.is_file() and (notes := _notes_of(kept)) is not None:
+    wishes = _request_options(bare, to_key)
+    for kept in _find_rig_places(source, folder, wishes):
+        if kept.is_file() and (notes := _read_notes(kept)) is not None:
             return load_rig(kept), notes
-    target = folder / _rig_name(source, wishes)
+    target = folder / _name_rig(source, wishes)
     folder.mkdir(parents=True, exist_ok=True)
     request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
     if source.object:
         request["object"] = source.object
     asking = ask_blender({**request, **wishes}, blender=blender, hook=hook, folder=folder)
-    reply = yield from reporting(asking, "character")
+    reply = yield from await_blender(asking, "character")
     notes = [str(note) for note in reply.get("notes", ())]
     _keep_facts(target, notes, reply)
     return load_rig(target), notes
 
 
-def _wishes(bare: bool, to_key: Mapping[str, Any] | None) -> dict[str, Any]:
+def _request_options(bare: bool, to_key: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a request to read a rig says besides where it is."""
     wishes: dict[str, Any] = {"bare": True} if bare else {}
     return wishes if to_key is None else wishes | {"to_key": True, **to_key}
 
 
-def _kept_rigs(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[Path]:
+def _find_rig_places(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[Path]:
     """Where a rig may be kept, the best place first.
 
     One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
     """
-    name, plain = _rig_name(source, wishes), _rig_name(source, {})
+    name, plain = _name_rig(source, wishes), _name_rig(source, {})
     return [CACHE / plain, folder / name, *([folder / plain] if "bare" in wishes else [])]
 
 
-def _rig_name(source: CharacterSource, wishes: Mapping[str, Any]) -> str:
+def _name_rig(source: CharacterSource, wishes: Mapping[str, Any]) -> str:
     return f"rig-{content_key((source.path,), {'object': source.object, 'format': FORMAT, **wishes})}.npz"
 
 
@@ -164,15 +164,15 @@ def find_character(
     rig, notes = yield from read_rig(source, **wishes)
     chosen = replace(source, object=source.object or rig.name or None) if source.is_blend else source
     try:
-        embedding = yield from _placed(rig, landmarker, folder)
+        embedding = yield from _place_landmarks(rig, landmarker, folder)
     except CancelledError:
         raise
     except FacecapError as refused:
-        for name in [] if source.object or not source.is_blend else _others(source, folder, wishes):
+        for name in [] if source.object or not source.is_blend else _read_other_names(source, folder, wishes):
             try:
                 other = replace(source, object=name)
                 rig, more = yield from read_rig(other, **wishes)
-                embedding = yield from _placed(rig, landmarker, folder)
+                embedding = yield from _place_landmarks(rig, landmarker, folder)
             except CancelledError:
                 raise
             except FacecapError:
@@ -203,13 +203,13 @@ def read_character(
     )
 
 
-def _placed(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Steps[LandmarkEmbedding]:
+def _place_landmarks(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Steps[LandmarkEmbedding]:
     return (yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder)))
 
 
-def _others(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
+def _read_other_names(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
     """Names of other meshes of a file that might be the head, as Blender said when it was read."""
-    for kept in _kept_rigs(source, folder, _wishes(wishes["bare"], wishes["to_key"])):
+    for kept in _find_rig_places(source, folder, _request_options(wishes["bare"], wishes["to_key"])):
         beside = kept.with_suffix(".json")
         if kept.is_file() and beside.is_file():
             return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
@@ -224,7 +224,7 @@ def _keep_facts(rig: Path, notes: list[str], reply: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
 
-def _notes_of(rig: Path) -> list[str] | None:
+def _read_notes(rig: Path) -> list[str] | None:
     """What there is to say about a kept rig; None if it must be read again: a library it came from has changed."""
     beside = rig.with_suffix(".json")
     if not beside.is_file():
@@ -241,8 +241,8 @@ def _notes_of(rig: Path) -> list[str] | None:
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
     """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
     rig = find_distinct_keys(rig).rig
-    name = _kept_name("landmarks", rig, landmarker.model_version)
-    return _kept_or_made(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
+    name = _name_stored("landmarks", rig, landmarker.model_version)
+    return _load_or_make(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
 
 
 def response_of(
@@ -253,9 +253,9 @@ def response_of(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> NetworkResponse:
     """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
-    name = _kept_name("rehearsal", rig, landmarker.model_version)
+    name = _name_stored("rehearsal", rig, landmarker.model_version)
     poses = poses_for_response(rig.channels)
-    return _kept_or_made(
+    return _load_or_make(
         name,
         folder,
         load_response,
@@ -264,16 +264,16 @@ def response_of(
     )
 
 
-def kept_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:
+def find_stored_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:
     """The file in which `embedding_of` keeps a character's landmarks, if it is there."""
-    return _kept(_kept_name("landmarks", find_distinct_keys(rig).rig, model_version), folder)
+    return _find_stored(_name_stored("landmarks", find_distinct_keys(rig).rig, model_version), folder)
 
 
-def _kept_or_made(
+def _load_or_make(
     name: str, folder: Path, load: Callable[[Path], Made], make: Callable[[], Made], save: Callable[[Path, Made], None]
 ) -> Made:
     """What a kept file holds; made, and kept in `folder`, where there is none or it is damaged."""
-    kept = _kept(name, folder)
+    kept = _find_stored(name, folder)
     if kept is not None:
         try:
             return load(kept)
@@ -285,11 +285,11 @@ def _kept_or_made(
     return made
 
 
-def _kept_name(kind: str, rig: BlendshapeRig, model_version: str) -> str:
+def _name_stored(kind: str, rig: BlendshapeRig, model_version: str) -> str:
     return f"{kind}-{rig_key(rig)}-{re.sub(r'[^a-z0-9.]+', '-', model_version.lower())}.npz"
 
 
-def _kept(name: str, folder: Path) -> Path | None:
+def _find_stored(name: str, folder: Path) -> Path | None:
     return next((path for path in (CACHE / name, folder / name) if path.is_file()), None)
 
 

@@ -40,7 +40,7 @@ class Base:
     footage: Footage
 
 
-def base_of(settings: SolveSettings, footage: Footage, named: Path, origin: Origin) -> tuple[Base | None, str]:
+def find_base(settings: SolveSettings, footage: Footage, named: Path, origin: Origin) -> tuple[Base | None, str]:
     """The take that a solve's range goes into, if it goes into one.
 
     Args:
@@ -64,7 +64,7 @@ def base_of(settings: SolveSettings, footage: Footage, named: Path, origin: Orig
         if asked:
             raise
         return None, f"The range was solved as a take of its own. {error.what}"
-    whole = _whole_range(before, settings, footage)
+    whole = _join_ranges(before, settings, footage)
     if whole is None:
         return None, ""
     if not whole:
@@ -78,7 +78,7 @@ def base_of(settings: SolveSettings, footage: Footage, named: Path, origin: Orig
     return Base(take, path, together, opened), ""
 
 
-def as_filmed(base: Base) -> SolveSettings:
+def settings_as_filmed(base: Base) -> SolveSettings:
     """The settings of a range with the camera of its take."""
     if base.take.focal_px <= 0:
         return base.settings
@@ -113,7 +113,7 @@ def into(
     return replace(take, provenance={**take.provenance, **facts})
 
 
-def rows_in(footage: Footage, observations: Observations) -> NDArray[np.bool_]:
+def find_rows(footage: Footage, observations: Observations) -> NDArray[np.bool_]:
     """(F,) bool: which observed frames lie in a piece of footage's range."""
     trim = footage.trim
     pairs = zip(observations.frame_index.tolist(), observations.time_s.tolist(), strict=True)
@@ -145,7 +145,7 @@ def _check_same(take: Take, before: SolveSettings, settings: SolveSettings, orig
         )
 
 
-def _whole_range(
+def _join_ranges(
     before: SolveSettings, settings: SolveSettings, footage: Footage
 ) -> tuple[str | None, str | None] | tuple[()] | None:
     """Start and end of what a take and a range cover together; None where the range covers all of the take.
@@ -156,7 +156,7 @@ def _whole_range(
     far = float(footage.frame_count)
 
     def frame(text: str | None, absent: float) -> float:
-        return absent if text is None else _frames(parse_position(text), rate)
+        return absent if text is None else _to_frames(parse_position(text), rate)
 
     old_first, old_last = frame(before.start, 0.0), frame(before.end, far)
     first, last = frame(settings.start, 0.0), frame(settings.end, far)
@@ -169,5 +169,5 @@ def _whole_range(
     return start, end
 
 
-def _frames(position: Position, rate: float) -> float:
+def _to_frames(position: Position, rate: float) -> float:
     return position.value if position.unit == "frames" else position.value * rate

@@ -10,7 +10,7 @@ from ...footage.footage import Footage
 from ...footage.read import Frame, read_frames
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ...landmarks.tracking.observe import FrameObservation, observe
-from ...reports.thumbnails import Thumbnail, make_thumbnail, thumbnail_rows
+from ...reports.thumbnails import Thumbnail, choose_thumbnail_rows, make_thumbnail
 from ..runtime.progress import REPORT_EVERY, Progress, Steps
 from .content_hash import content_key
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
@@ -42,7 +42,7 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
     after = cache.last_of_chunk(chunk - 1) if chunk else None
     yield Progress("landmarks", done, total, f"Going on from frame {done}" if chunk else "")
     reader = read_frames(footage, skip=done)
-    shown = _ShownFrames(thumbnail_rows(total), done)
+    shown = _ShownFrames(choose_thumbnail_rows(total), done)
     try:
         while True:
             frames: list[FrameObservation] = []

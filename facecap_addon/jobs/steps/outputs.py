@@ -24,21 +24,21 @@ from ...rig.channels import arkit_name
 from ...rig.embedding import LandmarkEmbedding
 from ...rig.jaw_bone import pose_jaw
 from ...takes.average_error import average_error
-from ...takes.between import between_rows, even_times
+from ...takes.between import find_between_rows, space_evenly
 from ...takes.live_link import write_live_link_csv
 from ...takes.names import ENDINGS
 from ...takes.npz import save_take
 from ...takes.point_cache import write_point_cache
 from ...takes.take import Take
 from ...takes.versions import ID, job_folder, keep
-from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, ask_blender, blender_ready, reporting
+from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, ask_blender, await_blender, prepare_blender
 from ..runtime.crash_report import versions
 from ..runtime.progress import REPORT_EVERY, Progress, Steps
 from ..runtime.stage_timer import StageTimer
 from ..settings.output import OutputSettings
 from ..settings.solve import SolveSettings
 from .character import CharacterSource, characters_in
-from .proxy import shown_footage
+from .proxy import prepare_shown_footage
 from .result import SolveResult
 
 # Small footage is shown larger: lips and lids are what one looks at.
@@ -100,12 +100,12 @@ def write_vertices(
         vertices: (V, 3) m of a row, where a solver gave more than the keys can; else they are the keys' and the jaw's.
     """
     path = files.named(settings.point_cache)
-    at_s = even_times(take.time_s, fps)
+    at_s = space_evenly(take.time_s, fps)
 
     def of_keys(row: int) -> NDArray[np.float32]:
         return pose_jaw(rig, take.weights[row], take.jaw[row], head_from_rig)
 
-    frames = between_rows(take.time_s, take.solved, at_s).mixed_meshes(vertices or of_keys)
+    frames = find_between_rows(take.time_s, take.solved, at_s).interpolate_meshes(vertices or of_keys)
     write_point_cache(path, frames, at_s, rig.vertex_count, fps=fps)
     return path
 
@@ -163,14 +163,14 @@ def make_preview(
         reader.close()
 
 
-def footage_for_blend(
+def prepare_blend_footage(
     source: CharacterSource, settings: SolveSettings, footage: Footage, files: OutputFiles, warnings: list[str]
 ) -> Steps[Path | None]:
     """What of the footage a .blend is to show, a proxy where it needs one; None if no .blend is wished for."""
     if not (settings.blend and source.is_blend):
         return None
     try:
-        shown = yield from shown_footage(footage, files.out, footage.frame_rate)
+        shown = yield from prepare_shown_footage(footage, files.out, footage.frame_rate)
     except FacecapError as error:
         warnings.append(f"The .blend shows no footage: {error.what}")
         return None
@@ -179,7 +179,7 @@ def footage_for_blend(
     return shown.path
 
 
-def bake_ready(
+def prepare_bake(
     source: CharacterSource,
     settings: SolveSettings,
     footage: Footage,
@@ -190,7 +190,7 @@ def bake_ready(
     """Blender, started to key the character in a copy of its .blend; None if there is nothing to key.
 
     Args:
-        shown: the video that the .blend shows, from `footage_for_blend`.
+        shown: the video that the .blend shows, from `prepare_blend_footage`.
     """
     if not (settings.blend and source.is_blend):
         return nullcontext()
@@ -209,7 +209,7 @@ def bake_ready(
         request["video"] = str(shown.resolve())
     if footage.has_audio:
         request["audio"] = str(settings.video.resolve())
-    return blender_ready(request, blender=settings.blender, hook=hook, folder=files.job)
+    return prepare_blender(request, blender=settings.blender, hook=hook, folder=files.job)
 
 
 def write_blend(asking: Waiting, blender: Path | None, warnings: list[str]) -> Steps[FacecapError | None]:
@@ -218,7 +218,7 @@ def write_blend(asking: Waiting, blender: Path | None, warnings: list[str]) -> S
     Whatever goes wrong in Blender must not cost what was found before it: see `check_blend`.
     """
     try:
-        facts = yield from reporting(asking, "blend")
+        facts = yield from await_blender(asking, "blend")
     except CancelledError:
         raise
     except FacecapError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...footage.footage import Footage, open_footage
 from ...footage.position import Trim
-from ...footage.proxy import proxy_pictures, why_proxy
+from ...footage.proxy import explain_proxy, make_proxy_pictures
 from ...footage.read import read_frames
 from ...footage.write import write_video
 from ...settings_schema import setting
@@ -51,7 +51,7 @@ class Shown:
 def run(settings: ProxySettings) -> Steps[Shown]:
     """Write a proxy if the footage needs one and it is not there yet. Raises FacecapError."""
     footage = replace(open_footage(settings.video, fps=settings.fps), upside_down=settings.upside_down)
-    return (yield from shown_footage(footage, settings.out, rate_of(settings.rate)))
+    return (yield from prepare_shown_footage(footage, settings.out, rate_of(settings.rate)))
 
 
 def rate_of(scene_rate: float) -> Fraction:
@@ -59,16 +59,16 @@ def rate_of(scene_rate: float) -> Fraction:
     return Fraction(scene_rate).limit_denominator(1001)
 
 
-def ready_footage(footage: Footage, folder: Path, rate: Fraction) -> Shown | None:
+def find_shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Shown | None:
     """What to show of footage in a scene of some rate, if no proxy has to be written first. Raises FacecapError."""
-    reason = why_proxy(footage, rate)
+    reason = explain_proxy(footage, rate)
     if not reason:
         return Shown(footage.paths[0])
     path = _proxy_path(footage, folder, rate)
     return Shown(path, _note(footage, path, reason)) if path.is_file() else None
 
 
-def shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Steps[Shown]:
+def prepare_shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Steps[Shown]:
     """What to show of footage in a scene of some rate; a proxy is written beside the results if one is needed.
 
     Args:
@@ -77,7 +77,7 @@ def shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Steps[Shown
     Raises:
         FacecapError: the footage cannot be read, or the proxy not be written.
     """
-    ready = ready_footage(footage, folder, rate)
+    ready = find_shown_footage(footage, folder, rate)
     if ready is not None:
         return ready
     path = _proxy_path(footage, folder, rate)
@@ -85,12 +85,12 @@ def shown_footage(footage: Footage, folder: Path, rate: Fraction) -> Steps[Shown
     yield Progress("proxy", 0, total)
     reader = read_frames(replace(footage, trim=Trim()))
     try:
-        for written in write_video(path, proxy_pictures(footage, reader, rate), quality=_QUALITY, even_rate=rate):
+        for written in write_video(path, make_proxy_pictures(footage, reader, rate), quality=_QUALITY, even_rate=rate):
             if written % _REPORT_EVERY == 0:
                 yield Progress("proxy", written, max(total, written))
     finally:
         reader.close()
-    return Shown(path, _note(footage, path, why_proxy(footage, rate)))
+    return Shown(path, _note(footage, path, explain_proxy(footage, rate)))
 
 
 def _note(footage: Footage, path: Path, reason: str) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST_CAMERAS = 16
 
 
-def further_shots(
+def read_further_shots(
     path: Path, time_s: NDArray[np.float64], landmarker: Landmarker, on_progress: Callable[[str, int, int], None]
 ) -> tuple[list[Shot], list[FrameAccess]]:
     """Read the file, find the faces in its videos, and match their frames to the take's in time.

@@ -36,9 +36,9 @@ class FaceDetector:
 
     def __init__(self, folder: Path, threads: int) -> None:
         self.short_range = _Network(
-            open_session(folder / SHORT_RANGE_FILE, threads), 128, _anchors(((16, 2), (8, 6))), 0.5
+            open_session(folder / SHORT_RANGE_FILE, threads), 128, _make_anchors(((16, 2), (8, 6))), 0.5
         )
-        self.full_range = _Network(open_session(folder / FULL_RANGE_FILE, threads), 192, _anchors(((48, 1),)), 0.6)
+        self.full_range = _Network(open_session(folder / FULL_RANGE_FILE, threads), 192, _make_anchors(((48, 1),)), 0.6)
 
     def find_faces(self, rgb: NDArray[np.uint8], *, full_range: bool = True) -> list[Face]:
         """Faces in a picture, the largest first.
@@ -53,7 +53,7 @@ class FaceDetector:
         return sorted(faces, key=lambda face: face.side_px, reverse=True)
 
 
-def _anchors(layers: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:
+def _make_anchors(layers: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:
     """Anchor centres (A, 2) in 0..1: order row, column, anchor of the cell; layers one after the other."""
     parts: list[NDArray[np.float64]] = []
     for cells, per_cell in layers:
@@ -66,7 +66,7 @@ def _anchors(layers: tuple[tuple[int, int], ...]) -> NDArray[np.float64]:
 def _detect(network: _Network, rgb: NDArray[np.uint8]) -> list[Face]:
     height, width = rgb.shape[:2]
     square = float(max(height, width))
-    outputs = network.session.run(["boxes", "scores"], {"image": _letterbox(rgb, network.size)[None]})
+    outputs = network.session.run(["boxes", "scores"], {"image": _pad_to_square(rgb, network.size)[None]})
     boxes, logits = cast("list[NDArray[np.float32]]", outputs)
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0].astype(np.float64), -100.0, 100.0)))
     found = np.flatnonzero(scores >= network.threshold)
@@ -88,7 +88,7 @@ def _detect(network: _Network, rgb: NDArray[np.uint8]) -> list[Face]:
     return faces
 
 
-def _letterbox(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def _pad_to_square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """The picture in the middle of a black square, (size, size, 3)."""
     height, width = rgb.shape[:2]
     scale = size / max(height, width)

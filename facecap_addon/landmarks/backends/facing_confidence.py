@@ -16,7 +16,7 @@ _FLOOR = 0.1
 _RIGHT, _LEFT, _TOP, _CHIN = 33, 263, 10, 152
 
 
-def _all_normals() -> NDArray[np.float64]:
+def _compute_normals() -> NDArray[np.float64]:
     normals = np.empty((478, 3))
     normals[:_MESH_COUNT] = NORMALS_468 / np.linalg.norm(NORMALS_468, axis=1, keepdims=True)
     layout = MEDIAPIPE_478
@@ -31,7 +31,7 @@ def _all_normals() -> NDArray[np.float64]:
 
 
 # A calm face's normals turned with the head: expression changes them far less than the head's turn does.
-_NORMALS = _all_normals()
+_NORMALS = _compute_normals()
 
 
 def facing_confidence(landmarks_px: NDArray[np.float32], depth_px: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -112,10 +112,10 @@ class HeatmapLandmarker:
         heatmaps = self._network(pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255.0))
         if heatmaps.shape != (len(regions), LANDMARK_COUNT, HEATMAP_SIZE, HEATMAP_SIZE):
             raise FacecapError(f"The landmark network answered with an array of {heatmaps.shape}.", _WAY_OUT)
-        return [_landmarks(heatmaps[i], region) for i, region in enumerate(regions)]
+        return [_place_landmarks(heatmaps[i], region) for i, region in enumerate(regions)]
 
 
-def _landmarks(heatmaps: NDArray[np.float32], region: Region) -> Landmarks:
+def _place_landmarks(heatmaps: NDArray[np.float32], region: Region) -> Landmarks:
     if region.mirrored:
         heatmaps = heatmaps[IBUG_68.mirror]
     # Bao et al. section 4: the 64×64 coordinates times 4 are those of the 256×256 crop.

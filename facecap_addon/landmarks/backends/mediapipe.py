@@ -59,10 +59,10 @@ class MediaPipeLandmarker:
             return []
         outputs = self._network.run(["landmarks", "presence"], {"image": cut(rgb, regions, CROP_SIZE)})
         points, presence = cast("list[NDArray[np.float32]]", outputs)
-        return [_placed(points[i], float(presence[i]), region) for i, region in enumerate(regions)]
+        return [_place_landmarks(points[i], float(presence[i]), region) for i, region in enumerate(regions)]
 
 
-def _placed(points: NDArray[np.float32], presence: float, region: Region) -> Landmarks:
+def _place_landmarks(points: NDArray[np.float32], presence: float, region: Region) -> Landmarks:
     if region.mirrored:
         points = points[MIRROR_478]
     matrix = image_from_crop(region, CROP_SIZE)

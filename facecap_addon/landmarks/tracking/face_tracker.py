@@ -87,7 +87,7 @@ class FaceTracker:
         Args:
             frame: the next frame.  upcoming: the frames after it.
         """
-        found = self._followed(frame) or self._found(frame, upcoming)
+        found = self._follow_face(frame) or self._find_face(frame, upcoming)
         if found is None:
             self.other_faces = 0
             return None
@@ -108,7 +108,7 @@ class FaceTracker:
                 self._next_count_s = frame.time_s + _COUNT_EVERY_S
             self._looks.append(self._pool.submit(self._detect, frame.image, region, count))
 
-    def _followed(self, frame: FrameLike) -> tuple[Landmarks, Region] | None:
+    def _follow_face(self, frame: FrameLike) -> tuple[Landmarks, Region] | None:
         """What is seen where the face was expected, or nearby, and its region; None if it is not there (any more)."""
         if self._region is None:
             return None
@@ -127,13 +127,13 @@ class FaceTracker:
                 return again, self._landmarker.region_of_landmarks(again.landmarks_px)
         return look.landmarks, measured
 
-    def _found(self, frame: FrameLike, upcoming: Upcoming[FrameLike]) -> tuple[Landmarks, Region] | None:
+    def _find_face(self, frame: FrameLike, upcoming: Upcoming[FrameLike]) -> tuple[Landmarks, Region] | None:
         """Landmarks of a newly detected face, and its region; None if there is none."""
         self._region = None
         self._looks.clear()
         self._filter.reset()
         faces = self._landmarker.find_faces(frame.image)
-        for face in self._ordered(faces, frame, upcoming):
+        for face in self._order_faces(faces, frame, upcoming):
             seen = settle(frame.image, self._landmarker, face)
             if seen is None:
                 continue
@@ -147,7 +147,7 @@ class FaceTracker:
             return seen, measured
         return None
 
-    def _ordered(self, faces: list[Face], frame: FrameLike, upcoming: Upcoming[FrameLike]) -> list[Face]:
+    def _order_faces(self, faces: list[Face], frame: FrameLike, upcoming: Upcoming[FrameLike]) -> list[Face]:
         if len(faces) < 2:
             return faces
         if self._last is not None and frame.time_s - self._last[1] < _REMEMBERED_S:
@@ -158,12 +158,12 @@ class FaceTracker:
     def _detect(self, image: NDArray[np.uint8], region: Region, count: bool = False) -> _Detection:
         """Landmarks in a region of a picture. Runs on any thread: it changes nothing here."""
         regions = [region, replace(region, mirrored=True)] if self._mirrored_too else [region]
-        seen = _mean(self._landmarker.landmarks_in_regions(image, regions))
+        seen = _average_landmarks(self._landmarker.landmarks_in_regions(image, regions))
         others = count_others(self._landmarker.find_faces(image), region) if count else None
         return _Detection(region, seen, others)
 
 
-def _mean(seen: list[Landmarks]) -> Landmarks:
+def _average_landmarks(seen: list[Landmarks]) -> Landmarks:
     if len(seen) == 1:
         return seen[0]
     a, b = seen

@@ -134,12 +134,12 @@ def observation_of(frame: FrameLike, seen: Landmarks | None, others: int, count:
         landmarks_px=seen.landmarks_px,
         depth_px=seen.depth_px,
         presence=seen.presence,
-        confidence=_confidence(seen, frame.image),
+        confidence=_rate_landmarks(seen, frame.image),
         other_faces=others,
     )
 
 
-def _confidence(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _rate_landmarks(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network's own confidence, lowered by a weak presence and for landmarks outside the picture."""
     points = seen.landmarks_px
     height, width = image.shape[:2]

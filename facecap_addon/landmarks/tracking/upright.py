@@ -55,7 +55,7 @@ class LiveUpright:
 
     def step(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.uint8]:
         """The next picture (H, W, 3), upright as far as is known."""
-        shown = _half_turned(image) if self.turned else image
+        shown = _turn_half(image) if self.turned else image
         waits = self._last_s <= time_s < self._next_s
         self._last_s = time_s
         if waits:
@@ -69,12 +69,12 @@ class LiveUpright:
         # What is known is not asked again where all is well.
         if agreed or (self.decided and self._votes == [False]):
             if sum(self._votes) > len(self._votes) / 2:
-                self.turned, shown = not self.turned, _half_turned(shown)
+                self.turned, shown = not self.turned, _turn_half(shown)
             self._votes, self.decided, self._next_s = [], True, time_s + _LOOK_S
         return shown
 
 
-def _half_turned(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _turn_half(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[::-1, ::-1])
 
 
@@ -97,17 +97,17 @@ def is_upside_down(frames: Iterable[FrameLike], landmarker: Landmarker) -> bool:
 
 def _is_better_turned(image: NDArray[np.uint8], landmarker: Landmarker) -> bool | None:
     """None if there is no face either way."""
-    as_is = _best(landmarker.find_faces(image))
+    as_is = _find_best(landmarker.find_faces(image))
     if as_is is not None and as_is.score + _BETTER >= _BEST:
         return False  # as it mostly is: nothing can be that much better
-    turned = _best(landmarker.find_faces(_half_turned(image)))
+    turned = _find_best(landmarker.find_faces(_turn_half(image)))
     if turned is None:
         return None if as_is is None else False
     score = 0.0 if as_is is None else as_is.score
     return turned.score > _SCORE and turned.score > score + _BETTER and abs(_roll_rad(turned)) < _LEVEL_RAD
 
 
-def _best(faces: list[Face]) -> Face | None:
+def _find_best(faces: list[Face]) -> Face | None:
     return max(faces, key=lambda face: face.score, default=None)
 
 

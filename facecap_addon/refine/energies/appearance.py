@@ -117,12 +117,12 @@ def estimate_appearance(mesh: RenderMesh, sightings: Sequence[SurfaceObservation
         light = _fit_light(color, lit, basis, albedo)
     if bool(known.any()):
         # What light and ambient occlusion do not explain (highlights, shadows) varies slowly.
-        factor = _slow_factor(color, weight * known[:, 0], (basis @ light).clamp(min=_DARKEST) * albedo, mesh)
+        factor = _fit_slow_factor(color, weight * known[:, 0], (basis @ light).clamp(min=_DARKEST) * albedo, mesh)
         albedo = torch.where(known, albedo * factor, albedo)
     return Appearance(albedo.clamp(0, 4), light)
 
 
-def _slow_factor(color: Tensor, weight: Tensor, explained: Tensor, mesh: RenderMesh) -> Tensor:
+def _fit_slow_factor(color: Tensor, weight: Tensor, explained: Tensor, mesh: RenderMesh) -> Tensor:
     """(V, 3) that brings what is explained nearest to what is seen, by least squares in each vertex' surroundings.
 
     Dark places tell little about light, and least squares gives them little say. Surroundings are of space, not of the

@@ -65,7 +65,7 @@ def open_mm(mesh: RenderMesh, contact: Contact, state: DeepState) -> F64:
     """(N, G) float64 mm: how far gaps that ought to be closed are open."""
     used, corner = _corners(mesh, contact)
     height = head_points(mesh, state.weights, state.jaw, used)[..., 2].cpu().numpy().astype(np.float64)
-    at = (_shares(mesh, contact) * height[:, corner]).sum(-1)
+    at = (_landmark_shares(mesh, contact) * height[:, corner]).sum(-1)
     return np.asarray(np.maximum(1000.0 * (at[:, 0] - at[:, 1]) - contact.most_mm, 0.0))
 
 
@@ -77,7 +77,7 @@ def contact_energy(mesh: RenderMesh, contact: Contact, state: DeepState) -> F64:
 def contact_equations(mesh: RenderMesh, contact: Contact, state: DeepState) -> tuple[F64, F64]:
     """JᵀWJ (N, U, U) and JᵀWr (N, U) of the energy."""
     used, corner = _corners(mesh, contact)
-    shares, wide = _shares(mesh, contact), open_mm(mesh, contact, state)
+    shares, wide = _landmark_shares(mesh, contact), open_mm(mesh, contact, state)
     matrix = np.zeros((len(wide), mesh.unknowns, mesh.unknowns))
     gradient = np.zeros((len(wide), mesh.unknowns))
     for n in np.flatnonzero((contact.weight * wide > 0).any(1)).tolist():
@@ -99,6 +99,6 @@ def _corners(mesh: RenderMesh, contact: Contact) -> tuple[NDArray[np.int64], NDA
     return used, index.reshape(both.shape)
 
 
-def _shares(mesh: RenderMesh, contact: Contact) -> NDArray[np.float32]:
+def _landmark_shares(mesh: RenderMesh, contact: Contact) -> NDArray[np.float32]:
     """(2, G, 3) barycentric coordinates of the landmarks at the gaps."""
     return mesh.landmark_shares[np.stack([contact.upper, contact.lower])]

@@ -27,10 +27,10 @@ from ...render.renderer import Appearance, background_of, pool_pixels, render
 from ...render.shading import vertex_normals
 from ..networks.crop_ensemble import FINER, CropEnsemble
 from ..render_mesh import RenderMesh
-from ..state import DeepState, camera_points, head_points, offsets_between
+from ..state import DeepState, camera_points, head_points, measure_offsets
 from ..views import Plates, View, project_to_crop
 from .contact import Contact, contact_energy, contact_equations
-from .derivatives import differentiate_picture, landmark_derivatives, network_derivatives
+from .derivatives import differentiate_landmarks, differentiate_network, differentiate_picture
 from .landmark_weights import LandmarkWeights
 
 ROBUST_MM = 4.0
@@ -188,7 +188,7 @@ class DeepEnergy:
             if parts.picture > 0:
                 difference = pool_pixels(fine - plates.fine, FINER).cpu().numpy()
                 for n in range(count):
-                    band = _band(difference[n], parts.blur_px)[self._masks[c][n]] * np.float32(plates.seen[n])
+                    band = _band_pass(difference[n], parts.blur_px)[self._masks[c][n]] * np.float32(plates.seen[n])
                     picture[n].append(band)
                     squared = (band**2).sum(-1, dtype=np.float64)
                     energy[n] += 0.5 * _pixel_weight(parts) * (squared / (1 + squared / _ROBUST_PIXEL)).sum()
@@ -211,7 +211,7 @@ class DeepEnergy:
                 scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)
                 for n in seen.tolist():
                     one = np.array([n])
-                    j = landmark_derivatives(self.mesh, state.part(one), view, self.plates[c].part(one), columns)
+                    j = differentiate_landmarks(self.mesh, state.part(one), view, self.plates[c].part(one), columns)
                     away = compared.landmark_mm[n, c]
                     self._add_landmarks(matrix[n], gradient[n], block, j * scale[n], away, weights, parts)
                 if parts.picture == 0:
@@ -234,7 +234,7 @@ class DeepEnergy:
                     moved.append(change)
             if drawn:
                 scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)[seen]
-                by_unknown = network_derivatives(self.ensemble.network, torch.stack(drawn), moved)
+                by_unknown = differentiate_network(self.ensemble.network, torch.stack(drawn), moved)
                 for n, mm, j in zip(seen.tolist(), scale, by_unknown, strict=True):
                     away = compared.landmark_mm[n, c]
                     self._add_landmarks(matrix[n], gradient[n], block, j * mm, away, weights, parts)
@@ -253,7 +253,7 @@ class DeepEnergy:
         parts: EnergyWeights,
     ) -> None:
         """Add the picture's term of one frame; moved (S, S, 3, D), band (Q, 3)."""
-        j = _band_many(moved, parts.blur_px, self._masks[view][frame])
+        j = _band_pass_derivatives(moved, parts.blur_px, self._masks[view][frame])
         squared = (band**2).sum(-1, keepdims=True)
         w = _pixel_weight(parts) / (1 + squared / _ROBUST_PIXEL) ** 2
         weighted = (j * w[..., None]).reshape(-1, j.shape[-1])
@@ -306,7 +306,7 @@ class DeepEnergy:
 
     def _expectation(self, state: DeepState, parts: EnergyWeights) -> F64:
         off = state.weights - self.expected.weights
-        away = offsets_between(state, self.expected.start, self.mesh)
+        away = measure_offsets(state, self.expected.start, self.mesh)
         pose, jaw = away[:, :6], away[:, 6 + off.shape[1] :]
         out = 0.5 * (off * (off @ self.expected.precision)).sum(1) + 0.5 * parts.ridge * (state.weights**2).sum(1)
         out += 0.5 * (pose**2 @ self.expected.pose_precision)
@@ -317,7 +317,7 @@ class DeepEnergy:
     def _add_expectation(self, matrix: F64, gradient: F64, state: DeepState, parts: EnergyWeights) -> None:
         keys = len(self.mesh.channels)
         expected = self.expected
-        away = offsets_between(state, expected.start, self.mesh)
+        away = measure_offsets(state, expected.start, self.mesh)
         matrix[:, 6 : 6 + keys, 6 : 6 + keys] += expected.precision + parts.ridge * np.eye(keys)
         gradient[:, 6 : 6 + keys] += (state.weights - expected.weights) @ expected.precision
         gradient[:, 6 : 6 + keys] += parts.ridge * state.weights
@@ -346,13 +346,13 @@ def _comparison_mask(target: Tensor, size: int) -> NDArray[np.bool_]:
     return cv2.erode(mask, np.ones((5, 5), np.uint8)) > 0
 
 
-def _band(picture: F32, blur_px: float) -> F32:
+def _band_pass(picture: F32, blur_px: float) -> F32:
     """A picture (S, S, C) without its finest detail and without what varies slowly, as light does."""
     fine = cv2.GaussianBlur(picture, (0, 0), blur_px)
     return np.asarray(fine - cv2.blur(picture, (_WIDEST_PX, _WIDEST_PX)), np.float32).reshape(picture.shape)
 
 
-def _band_many(moved: F32, blur_px: float, mask: NDArray[np.bool_]) -> F32:
+def _band_pass_derivatives(moved: F32, blur_px: float, mask: NDArray[np.bool_]) -> F32:
     """(Q, 3, D): derivatives of a picture (S, S, 3, D), band-passed, at the compared pixels."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
@@ -365,5 +365,5 @@ def _band_many(moved: F32, blur_px: float, mask: NDArray[np.bool_]) -> F32:
     inside, inner = moved[window], mask[window]
     flat = inside.reshape(*inside.shape[:2], -1)
     pieces = range(0, flat.shape[2], 96)
-    found = [_band(np.ascontiguousarray(flat[..., first : first + 96]), blur_px)[inner] for first in pieces]
+    found = [_band_pass(np.ascontiguousarray(flat[..., first : first + 96]), blur_px)[inner] for first in pieces]
     return np.concatenate(found, axis=1).reshape(-1, *moved.shape[2:])

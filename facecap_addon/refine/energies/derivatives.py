@@ -47,7 +47,7 @@ def differentiate_picture(
     points, places, depth = project_to_crop(camera_points(mesh, state), view, coarse)
     background = background_of(plates.fine)[0, 0, 0]
     if points.device.type != "cpu":
-        return _on_card(mesh, state, view, coarse, appearance, background, size, columns)
+        return _differentiate_on_card(mesh, state, view, coarse, appearance, background, size, columns)
     # numba is for the CPU alone
     from ...render.forward_mode import differentiate_normals, find_neighbours, render_with_derivatives
 
@@ -64,19 +64,19 @@ def differentiate_picture(
     moved = np.einsum("ij,vju->viu", turn, differentiate_vertices(mesh, state, near, columns), optimize=True)
     normals, bent = differentiate_normals(at, triangles, moved, index)
     full = np.empty((len(seen), 6, len(columns)), np.float32)
-    full[:, :3] = _in_crop(at[index], moved[index], view, coarse)
-    np.matmul(_light_by_normal(normals, mesh, appearance, seen), bent, out=full[:, 3:])
+    full[:, :3] = _differentiate_in_crop(at[index], moved[index], view, coarse)
+    np.matmul(_differentiate_light(normals, mesh, appearance, seen), bent, out=full[:, 3:])
     return drawn, derivatives.jvp(full)
 
 
-def _in_crop(points: F32, moved: F32, view: View, image_from_crop: F64) -> F32:
+def _differentiate_in_crop(points: F32, moved: F32, view: View, image_from_crop: F64) -> F32:
     """(S, 3, D): how places in the crop (px) and depths (m) change when points (S, 3) move along (S, 3, D)."""
     in_image = differentiate_projection(points, moved, view)
     crop = np.linalg.inv(image_from_crop[0, :, :2]).astype(np.float32)
     return np.concatenate([np.einsum("ij,sju->siu", crop, in_image, optimize=True), moved[:, 2:]], 1)
 
 
-def _light_by_normal(normals: F32, mesh: RenderMesh, appearance: Appearance, seen: NDArray[np.int64]) -> F32:
+def _differentiate_light(normals: F32, mesh: RenderMesh, appearance: Appearance, seen: NDArray[np.int64]) -> F32:
     """(S, 3, 3): how a vertex' reflected light (rows: colours) changes with its normal (S, 3)."""
     index = torch.from_numpy(seen)
     with torch.enable_grad():
@@ -89,7 +89,7 @@ def _light_by_normal(normals: F32, mesh: RenderMesh, appearance: Appearance, see
     return (torch.stack(rows, 1) * factor[..., None]).numpy()
 
 
-def _on_card(
+def _differentiate_on_card(
     mesh: RenderMesh,
     state: DeepState,
     view: View,
@@ -112,7 +112,7 @@ def _on_card(
     return draw(points).cpu(), torch.stack(changes, -1).cpu().numpy()
 
 
-def landmark_derivatives(
+def differentiate_landmarks(
     mesh: RenderMesh, state: DeepState, view: View, plates: Plates, columns: NDArray[np.intp]
 ) -> F64:
     """How landmarks move in one frame's crop if each stays on its place of the surface.
@@ -128,7 +128,7 @@ def landmark_derivatives(
     return np.einsum("ij,lju->liu", crop, moved, optimize=True).astype(np.float64)
 
 
-def network_derivatives(network: LandmarkModule, pictures: Tensor, moved: Sequence[F32]) -> F64:
+def differentiate_network(network: LandmarkModule, pictures: Tensor, moved: Sequence[F32]) -> F64:
     """How landmarks move when pictures change.
 
     Args:

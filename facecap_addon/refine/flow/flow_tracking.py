@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F64
 from ..render_mesh import RenderMesh
-from ..state import DeepState, find_fixed_weights, offsets_between
+from ..state import DeepState, find_fixed_weights, measure_offsets
 from .surface_points import ViewedPoints
 
 # Error of a point's flow on the face, how many neighbours err together, and from where on a point is an outlier.
@@ -57,7 +57,7 @@ def fit_to_targets(
     """
     for _ in range(iterations):
         matrix, gradient = flow_equations(viewed, state, targets)
-        off = offsets_between(state, prior.state, viewed.mesh)[0]
+        off = measure_offsets(state, prior.state, viewed.mesh)[0]
         matrix += prior.precision
         gradient += prior.precision @ off
         state = state.with_step(solve_bounded_step(matrix, gradient, state, viewed.mesh)[None], viewed.mesh)

@@ -22,7 +22,7 @@ from .flow_tracking import (
     Targets,
     fit_to_targets,
     flow_confidence,
-    offsets_between,
+    measure_offsets,
     pose_precision,
     robust_weights,
 )
@@ -95,7 +95,7 @@ def infill(
     ends = [state.part(np.array([row])) for row in (before, after)]
     bend = _Bend(state, before, after, time_s, smooth)
     for _ in range(ROUNDS):
-        found = _joint(chain, ends, found, guess, held_precision, bend, on_frame)
+        found = _solve_jointly(chain, ends, found, guess, held_precision, bend, on_frame)
     return found
 
 
@@ -187,7 +187,7 @@ class _Bend:
             gradient[at] += pull[:, u]
 
 
-def _joint(
+def _solve_jointly(
     chain: _Chain,
     ends: list[DeepState],
     found: DeepState,
@@ -213,7 +213,7 @@ def _joint(
         mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
         by_unknown = [viewed.differentiate(found.part(np.array([i]))) * mm for i in range(count)]
         matrix, gradient = np.zeros((count * size, count * size)), np.zeros(count * size)
-        off = offsets_between(found, guess, mesh)
+        off = measure_offsets(found, guess, mesh)
         for i in range(count):
             at = slice(i * size, (i + 1) * size)
             matrix[at, at] += precision

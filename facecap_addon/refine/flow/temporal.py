@@ -66,7 +66,7 @@ def refine_in_time(
         precision: (K, K), how far a step may take the weights.  method: one of METHODS.
         on_frame: called with frames done; it may raise to cancel.
     """
-    joined = _neighbours(good, time_s)
+    joined = _find_joined(good, time_s)
     if method == "none" or len(time_s) < 3:
         return state
     if method in ("averaging", "hybrid"):
@@ -81,7 +81,9 @@ def refine_in_time(
 
         def stepped(row: int, _poll: object, state: DeepState = state, places: F64 = places) -> DeepState:
             one = state.part(np.array([row]))
-            targets = _self_targets(places, row) if method == "self flow" else _footage_targets(places, motion, row)
+            targets = (
+                _make_self_targets(places, row) if method == "self flow" else _make_footage_targets(places, motion, row)
+            )
             return fit_to_targets(viewed, one, targets, StatePrior(one, held_precision), _ITERATIONS)
 
         with threadpool_limits(1, user_api="blas"):
@@ -99,13 +101,13 @@ def average_neighbours(state: DeepState, joined: NDArray[np.bool_]) -> DeepState
     rows = np.flatnonzero(joined)
     triple = np.stack([rows - 1, rows, rows + 1])
     shares = np.array([(1 - _MIDDLE) / 2, _MIDDLE, (1 - _MIDDLE) / 2])
-    out.rotation[rows] = mean_rotation(state.rotation[triple], shares)
+    out.rotation[rows] = average_rotations(state.rotation[triple], shares)
     for name in ("translation", "weights", "jaw"):
         getattr(out, name)[rows] = np.einsum("s,sfk->fk", shares, getattr(state, name)[triple])
     return out
 
 
-def mean_rotation(rotations: F64, shares: F64) -> F64:
+def average_rotations(rotations: F64, shares: F64) -> F64:
     """The weighted mean of rotations: the eigenvector of Σ s q qᵀ with the largest eigenvalue.
 
     Markley, Cheng, Crassidis and Oshman, "Averaging Quaternions", 2007.
@@ -129,7 +131,7 @@ def _project_in_parts(viewed: ViewedPoints, state: DeepState) -> F64:
     return np.concatenate([viewed.project(state.part(slice(first, first + _CHUNK_FRAMES)))[0] for first in firsts])
 
 
-def _neighbours(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:
+def _find_joined(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:
     """(F,) frames that have a good frame close before and close after them."""
     out = np.zeros(len(good), bool)
     near = np.diff(time_s) <= _LONGEST_STEP_S
@@ -137,7 +139,7 @@ def _neighbours(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:
     return out
 
 
-def _footage_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
+def _make_footage_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
     before, after = motion.displacement[row - 1], motion.displacement[row]
     return [
         Targets(places[row - 1] + before, motion.confidence[row - 1].astype(np.float64)),
@@ -145,5 +147,5 @@ def _footage_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
     ]
 
 
-def _self_targets(places: F64, row: int) -> list[Targets]:
+def _make_self_targets(places: F64, row: int) -> list[Targets]:
     return [Targets(0.5 * (places[row - 1] + places[row + 1]), np.full(places.shape[1], 2.0))]

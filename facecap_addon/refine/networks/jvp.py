@@ -30,14 +30,14 @@ def jvp(module: GraphModule, picture: Tensor, directions: Tensor) -> tuple[list[
     graph = module.graph
     values: dict[str, Tensor] = dict(module.named_buffers())
     values[graph.input_name] = picture
-    moved: dict[str, Tensor] = {graph.input_name: _channels_last(directions.reshape(-1, *directions.shape[2:]))}
+    moved: dict[str, Tensor] = {graph.input_name: _to_channels_last(directions.reshape(-1, *directions.shape[2:]))}
     for node, dead in zip(graph.nodes, module.dead_after, strict=True):
         inputs = [values[name] for name in node.inputs]
         values[node.output] = (
             functional.prelu(inputs[0], inputs[1].reshape(-1)) if node.op == "prelu" else run_node(node, inputs)
         )
         if any(name in moved for name in node.inputs):
-            moved[node.output] = _moved(node, values, moved, (count, many))
+            moved[node.output] = _differentiate_node(node, values, moved, (count, many))
         for name in dead:
             values.pop(name, None)
             moved.pop(name, None)
@@ -46,72 +46,76 @@ def jvp(module: GraphModule, picture: Tensor, directions: Tensor) -> tuple[list[
     return outputs, derivatives
 
 
-def _channels_last(x: Tensor) -> Tensor:
+def _to_channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
-def _moved(node: Node, values: dict[str, Tensor], moved: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+def _differentiate_node(
+    node: Node, values: dict[str, Tensor], moved: dict[str, Tensor], size: tuple[int, int]
+) -> Tensor:
     """(N D, …) derivatives of a node's output."""
     x, a = values[node.inputs[0]], node.attributes
     dx = moved.get(node.inputs[0])
     if node.op == "crop_matrix":
         assert dx is not None
-        return _cropped(x, _apart(dx, size), a).flatten(0, 1)
+        return _differentiate_crop_matrix(x, _split_directions(dx, size), a).flatten(0, 1)
     if node.op in ("sample_bilinear", "transform_points"):
         second, dsecond = values[node.inputs[1]], moved.get(node.inputs[1])
-        changes = [None if d is None else _apart(d, size) for d in (dx, dsecond)]
+        changes = [None if d is None else _split_directions(d, size) for d in (dx, dsecond)]
         if node.op == "transform_points":
-            return _transformed(x, second, changes[0], changes[1]).flatten(0, 1)
+            return _differentiate_transform(x, second, changes[0], changes[1]).flatten(0, 1)
         grid = a["output_height"], a["output_width"]
-        return _channels_last(_sampled(x, second, changes[0], changes[1], grid).flatten(0, 1))
+        return _to_channels_last(_differentiate_sampling(x, second, changes[0], changes[1], grid).flatten(0, 1))
     if node.op == "add":
         terms = [moved[name] for name in node.inputs if name in moved]
-        return _masked(terms[0] + terms[1] if len(terms) == 2 else terms[0], values[node.output], a, size)
+        return _mask_inactive(terms[0] + terms[1] if len(terms) == 2 else terms[0], values[node.output], a, size)
     assert dx is not None
     if node.op == "conv":
-        return _masked(run_node(_bare(node), [dx, values[node.inputs[1]], None]), values[node.output], a, size)
+        return _mask_inactive(
+            run_node(_drop_activation(node), [dx, values[node.inputs[1]], None]), values[node.output], a, size
+        )
     if node.op == "prelu":
         slope = values[node.inputs[1]]
-        return _times(dx, torch.where(x > 0, 1.0, slope), size)
+        return _scale_directions(dx, torch.where(x > 0, 1.0, slope), size)
     if node.op == "relu":
-        return _times(dx, (x > 0).to(dx.dtype), size)
+        return _scale_directions(dx, (x > 0).to(dx.dtype), size)
     if node.op == "multiply":
         return dx * values[node.inputs[1]]
     if node.op == "max_pool":
-        return _pooled(x, dx, a, size)
+        return _differentiate_pooling(x, dx, a, size)
     if node.op in _LINEAR:
         return run_node(node, [moved[name] for name in node.inputs])
     raise NotImplementedError(node.op)
 
 
-def _apart(dx: Tensor, size: tuple[int, int]) -> Tensor:
+def _split_directions(dx: Tensor, size: tuple[int, int]) -> Tensor:
     return dx.reshape(*size, *dx.shape[1:])
 
 
-def _bare(node: Node) -> Node:
+def _drop_activation(node: Node) -> Node:
     return Node(node.op, node.inputs, node.output, {**node.attributes, "activation": "none"})
 
 
-def _masked(dx: Tensor, y: Tensor, attributes: dict[str, object], size: tuple[int, int]) -> Tensor:
+def _mask_inactive(dx: Tensor, y: Tensor, attributes: dict[str, object], size: tuple[int, int]) -> Tensor:
     """Derivatives behind a node's own activation, whose result is y."""
     activation = attributes.get("activation")
     if activation == "relu":
-        return _times(dx, (y > 0).to(dx.dtype), size)
+        return _scale_directions(dx, (y > 0).to(dx.dtype), size)
     if activation == "relu6":
-        return _times(dx, ((y > 0) & (y < 6)).to(dx.dtype), size)
+        return _scale_directions(dx, ((y > 0) & (y < 6)).to(dx.dtype), size)
     return dx
 
 
-def _times(dx: Tensor, factor: Tensor, size: tuple[int, int]) -> Tensor:
+def _scale_directions(dx: Tensor, factor: Tensor, size: tuple[int, int]) -> Tensor:
     """Each picture's directions times that picture's factor (N, C, H, W)."""
     count, many = size
     if count == 1:
-        return dx * _channels_last(factor)
+        return dx * _to_channels_last(factor)
     apart = dx.reshape(count, many, *dx.shape[1:]) * factor[:, None]
-    return _channels_last(apart.reshape(dx.shape))
+    return _to_channels_last(apart.reshape(dx.shape))
 
 
-def _pooled(x: Tensor, dx: Tensor, a: dict[str, object], size: tuple[int, int]) -> Tensor:
+def _differentiate_pooling(x: Tensor, dx: Tensor, a: dict[str, object], size: tuple[int, int]) -> Tensor:
     """Derivatives of the pixels that won."""
     pad, window, stride = a["pad"], a["size"], a["stride"]
     if any(pad):  # type: ignore[arg-type]
@@ -122,10 +126,10 @@ def _pooled(x: Tensor, dx: Tensor, a: dict[str, object], size: tuple[int, int]) 
     channels = x.shape[1]
     flat = dx.reshape(count, many, channels, -1)
     index = winner.reshape(count, 1, channels, -1).expand(count, many, channels, -1)
-    return _channels_last(flat.gather(-1, index).reshape(count * many, *y.shape[1:]))
+    return _to_channels_last(flat.gather(-1, index).reshape(count * many, *y.shape[1:]))
 
 
-def _transformed(points: Tensor, matrix: Tensor, dpoints: Tensor | None, dmatrix: Tensor | None) -> Tensor:
+def _differentiate_transform(points: Tensor, matrix: Tensor, dpoints: Tensor | None, dmatrix: Tensor | None) -> Tensor:
     """Derivatives of `transform_points`: points (N, L, 2), matrix (N, 4, 4); derivatives (N, D, …) or None for none."""
     out: Tensor | float = 0.0
     if dpoints is not None:
@@ -136,7 +140,7 @@ def _transformed(points: Tensor, matrix: Tensor, dpoints: Tensor | None, dmatrix
     return out
 
 
-def _cropped(points: Tensor, dpoints: Tensor, a: dict[str, Any]) -> Tensor:
+def _differentiate_crop_matrix(points: Tensor, dpoints: Tensor, a: dict[str, Any]) -> Tensor:
     """Derivatives (N, D, 4, 4) of `graph_module.crop_matrix`; points (N, L, 3), dpoints (N, D, L, 3)."""
     xy, dxy = points[..., :2], dpoints[..., :2]
     right, left, subset = a["right_rotation_idx"], a["left_rotation_idx"], torch.tensor(a["subset_idxs"])
@@ -168,7 +172,9 @@ def _cropped(points: Tensor, dpoints: Tensor, a: dict[str, Any]) -> Tensor:
     return out
 
 
-def _sampled(x: Tensor, matrix: Tensor, dx: Tensor | None, dmatrix: Tensor | None, size: tuple[int, int]) -> Tensor:
+def _differentiate_sampling(
+    x: Tensor, matrix: Tensor, dx: Tensor | None, dmatrix: Tensor | None, size: tuple[int, int]
+) -> Tensor:
     """Derivatives (N, D, C, height, width) of `graph_module.sample_bilinear`."""
     corners = bilinear_corners(x.shape, matrix, *size)
     shape = (x.shape[0], -1, x.shape[1], *size)

@@ -14,7 +14,7 @@ from ...arrays import F64, Rows
 from ...geometry.weld import welded
 from ...landmarks.layout import layout_of
 from ...rig.embedding import LandmarkEmbedding
-from ...rig.surface import loose_parts, nearest_barycentric, points_on
+from ...rig.surface import find_nearest_barycentric, loose_parts, place_points
 from ..geodesic import measure_distance, weld_skin
 from ..lip_lid_coordinates import lip_lid_coordinates
 from ..loose_parts import Parts, take_apart
@@ -63,7 +63,7 @@ def read_head(vertices: NDArray[np.floating], triangles: NDArray[np.integer], em
     layout = layout_of(embedding.scheme)
     rotation, shift = embedding.head_from_rig[:3, :3], embedding.head_from_rig[:3, 3]
     places = np.asarray(vertices, np.float64) @ rotation.T + shift
-    landmarks = points_on(places, triangles, embedding.triangle, embedding.barycentric)
+    landmarks = place_points(places, triangles, embedding.triangle, embedding.barycentric)
     width = float(np.linalg.norm(landmarks[layout.upper_lid_right[0]] - landmarks[layout.upper_lid_left[0]]))
     part = loose_parts(places, triangles)
     valid = np.asarray(embedding.valid, bool)
@@ -107,17 +107,17 @@ def draw_onto(source: Head, target: Head) -> F64:
     both = both[first == np.arange(len(both))]
     layout = layout_of(source.scheme)
     both = both[~np.isin(both, layout.outline)]  # the outline is no place of the skin
-    across = _at_landmarks(source, both)
+    across = _interpolate_at_landmarks(source, both)
     interpolant = fit_rbf(np.concatenate([source.landmarks[both], across], axis=1), kernel="gaussian-printed")
     apart = target.landmarks[both] - source.landmarks[both]
     moved = source.vertices + measure_influence(interpolant, source.lifted()).astype(np.float64) @ apart
     skin = source.parts.skin
-    laplacian = _laplacian(source)
+    laplacian = _build_laplacian(source)
     near = source.away[skin] < _FACE * source.eye_distance
     for stiffness in _STIFFNESS:
         normals = vertex_normals(source, moved)[skin]
         twins = find_twins(source.lifted(moved)[skin], normals, target, target.vertices)
-        reached = points_on(target.vertices, target.triangles, twins.triangle, twins.barycentric)
+        reached = place_points(target.vertices, target.triangles, twins.triangle, twins.barycentric)
         pull = np.where(near, twins.trust, 0.0)
         system = diags_array(pull + 1e-6) + stiffness * laplacian
         step = splu(csc_array(system)).solve(pull[:, None] * (reached - moved[skin]))
@@ -136,7 +136,7 @@ def find_twins(lifted: F64, normals: F64, head: Head, head_at: F64) -> Twins:
     lifted_corners = head.lifted(head_at)[head.triangles]
     found = cKDTree(lifted_corners.mean(axis=1)).query(lifted, k=min(_CANDIDATES, len(corners)))[1]
     found = found.reshape(len(lifted), -1)
-    shares = nearest_barycentric(lifted[:, None, :3], corners[found])
+    shares = find_nearest_barycentric(lifted[:, None, :3], corners[found])
     reached = np.einsum("nkc,nkcd->nkd", shares, lifted_corners[found])
     best = ((reached - lifted[:, None]) ** 2).sum(axis=2).argmin(axis=1)
     row = np.arange(len(lifted))
@@ -147,14 +147,14 @@ def find_twins(lifted: F64, normals: F64, head: Head, head_at: F64) -> Twins:
     return Twins(triangle.astype(np.intp), shares[row, best], trust)
 
 
-def _at_landmarks(head: Head, which: Rows) -> F64:
+def _interpolate_at_landmarks(head: Head, which: Rows) -> F64:
     """(N, 3) coordinates across mouth and eyes at some landmarks: those of the nearest vertex of the skin."""
     skin = head.parts.skin
     nearest = cKDTree(head.vertices[skin]).query(head.landmarks[which])[1]
     return head.across[skin[nearest]]
 
 
-def _laplacian(head: Head) -> csr_array:
+def _build_laplacian(head: Head) -> csr_array:
     """(N, N) sparse graph Laplacian of the skin, each row by its degree; seams count as joined."""
     skin = head.parts.skin
     place = np.full(len(head.vertices), -1)

@@ -18,7 +18,7 @@ from scipy.sparse.linalg import splu
 from ...arrays import F32, F64
 from ...geometry.weld import welded
 from ...rig.blendshapes import BlendshapeRig
-from ...rig.surface import points_on
+from ...rig.surface import place_points
 from ..loose_parts import RigidPart
 from ..rigid_alignment import fit_rigid_motion
 from .correspondence import Head, Twins, draw_onto, find_twins, triangle_normals, vertex_normals
@@ -59,10 +59,10 @@ class Transfer:
         """
         moved = np.asarray(delta, np.float64) @ self.head_from_source[:3, :3].T
         target, skin = self.target, self.target.parts.skin
-        gradient = _vertex_gradients(self.source, self.source.vertices + moved)
+        gradient = _differentiate_at_vertices(self.source, self.source.vertices + moved)
         at = self.source.triangles[self.triangle_twins.triangle]
         deform = np.einsum("tc,tcij->tij", self.triangle_twins.barycentric, gradient[at]) - np.eye(3)
-        here = points_on(moved, self.source.triangles, self.twins.triangle, self.twins.barycentric)
+        here = place_points(moved, self.source.triangles, self.twins.triangle, self.twins.barycentric)
         held = np.einsum("nij,nj->ni", self.stretch, here) * self.twins.trust[:, None]
         right = _divergence(target, deform, self.cotangents, self.place, int(self.place.max()) + 1)
         together = np.zeros_like(right)
@@ -71,7 +71,7 @@ class Transfer:
         for _ in range(_SMOOTH):  # a vertex of a lid's rim whose twin was another than its neighbours' would stick out
             solved = 0.5 * (solved + self.neighbours @ solved)
         out = np.zeros_like(target.vertices)
-        out[skin] = solved[self.place[skin]] * _fade(target)[:, None]
+        out[skin] = solved[self.place[skin]] * _measure_fade(target)[:, None]
         out[target.parts.clinging] = out[target.parts.beneath]
         for rigid_part in target.parts.rigid_parts:
             out[rigid_part.vertices] = self._move_rigid_part(rigid_part, moved)
@@ -106,16 +106,16 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     place = np.full(len(target.vertices), -1)
     place[skin] = welded(target.vertices[skin])
     # What the source has nothing like, the lining of an eye, must not hold back what it hangs on.
-    cotangents = _cotangents(corners) * (_SLACK + (1.0 - _SLACK) * triangle_twins.trust)[:, None]
+    cotangents = _measure_cotangents(corners) * (_SLACK + (1.0 - _SLACK) * triangle_twins.trust)[:, None]
     count = int(place.max()) + 1
-    laplacian = _laplacian(target, cotangents, place, count)
+    laplacian = _build_laplacian(target, cotangents, place, count)
     far = target.away[skin] > (_REACH + _BAND) * target.eye_distance
     hold = np.where(far, _STILL, _HOLD * (1e-3 + twins.trust))
     total = np.zeros(count)
     np.add.at(total, place[skin], hold)
     solver = splu(csc_array(laplacian + diags_array(total)))
     # How the source's surface was stretched onto the target, for the displacements that are held.
-    stretch = _vertex_gradients(source, drawn)
+    stretch = _differentiate_at_vertices(source, drawn)
     at = source.triangles[twins.triangle]
     stretch = np.einsum("nc,ncij->nij", twins.barycentric, stretch[at])
     return Transfer(
@@ -129,7 +129,7 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
         hold,
         place,
         cotangents,
-        _mean_of_neighbours(place[target.triangles], count),
+        _build_neighbour_mean(place[target.triangles], count),
     )
 
 
@@ -143,14 +143,14 @@ def transfer_keys(transfer: Transfer, rig: BlendshapeRig, rig_from_head: F64) ->
         yield channel, transfer.key(delta) @ rig_from_head.T.astype(np.float32)
 
 
-def _fade(head: Head) -> F64:
+def _measure_fade(head: Head) -> F64:
     """(N,) for the skin: 1 on the face, falling to 0 where neck and skull are."""
     away = np.minimum(head.away[head.parts.skin], 1e3)
     share = np.clip(1.0 - (away - _REACH * head.eye_distance) / (_BAND * head.eye_distance), 0.0, 1.0)
     return share * share * (3 - 2 * share)
 
 
-def _mean_of_neighbours(corners: NDArray[np.intp], count: int) -> csr_array:
+def _build_neighbour_mean(corners: NDArray[np.intp], count: int) -> csr_array:
     """(count, count) sparse: the mean of each vertex's neighbours."""
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
     pattern = csr_array(
@@ -162,10 +162,10 @@ def _mean_of_neighbours(corners: NDArray[np.intp], count: int) -> csr_array:
     return csr_array(diags_array(1.0 / np.maximum(np.asarray(pattern.sum(axis=1)), 1.0)) @ pattern)
 
 
-def _vertex_gradients(head: Head, moved: F64) -> F64:
+def _differentiate_at_vertices(head: Head, moved: F64) -> F64:
     """(V, 3, 3) float64: how the surface around each vertex is deformed, mean of its triangles by area."""
     before, after = head.vertices[head.triangles], moved[head.triangles]
-    gradient = _frames(after) @ np.linalg.pinv(_frames(before), rcond=1e-6)
+    gradient = _build_frames(after) @ np.linalg.pinv(_build_frames(before), rcond=1e-6)
     area = 0.5 * np.linalg.norm(np.cross(before[:, 1] - before[:, 0], before[:, 2] - before[:, 0]), axis=1)
     total = np.full(len(head.vertices), 1e-20)
     out = np.zeros((len(head.vertices), 3, 3))
@@ -175,7 +175,7 @@ def _vertex_gradients(head: Head, moved: F64) -> F64:
     return out / total[:, None, None]
 
 
-def _frames(corners: F64) -> F64:
+def _build_frames(corners: F64) -> F64:
     """(T, 3, 3): two edges and the normal, as long as the edges are, in columns."""
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     normal = np.cross(first, second)
@@ -183,7 +183,7 @@ def _frames(corners: F64) -> F64:
     return np.stack([first, second, normal], axis=2)
 
 
-def _cotangents(corners: F64) -> F64:
+def _measure_cotangents(corners: F64) -> F64:
     """(T, 3) float64: half the cotangent at each corner, kept within bounds on slivers."""
     out = np.empty(corners.shape[:2])
     for k in range(3):
@@ -193,7 +193,7 @@ def _cotangents(corners: F64) -> F64:
     return out
 
 
-def _laplacian(head: Head, cotangents: F64, place: NDArray[np.intp], count: int) -> coo_array:
+def _build_laplacian(head: Head, cotangents: F64, place: NDArray[np.intp], count: int) -> coo_array:
     rows, columns, values = [], [], []
     corners = place[head.triangles]
     for k in range(3):

@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 from ...arrays import F64, I32, Bools
 from ...landmarks.layout import Layout
 from ...landmarks.protocol import Landmarker
-from ...landmarks.single_image import landmarks_in_image
-from ..surface import nearest_on, points_on
+from ...landmarks.single_image import find_landmarks_in_image
+from ..surface import find_nearest, place_points
 from .mesh_view import Direction, Mesh, RenderedView, View, frame_view, render_view, turn_view, view_px
 
 _SIZE = 896
@@ -79,10 +79,10 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
     visible = np.zeros(len(target.mesh.triangles), bool)
     for yaw, pitch in _VIEWS:
         sight = render_view(target.mesh, frame_view(around, turn_view(rotation, yaw, pitch), _FILL, _SIZE))
-        landmarks_px = landmarks_on(sight, landmarker, target.layout)
+        landmarks_px = detect_landmarks_on(sight, landmarker, target.layout)
         if landmarks_px is None:
             continue
-        surfaces = surfaces_in(sight, target)
+        surfaces = find_surfaces(sight, target)
         position, off_px = cast(sight, landmarks_px, surfaces, target.layout)
         visible[surfaces.triangle[surfaces.covered | surfaces.eyes]] = True
         seen_from.append(position)
@@ -99,13 +99,13 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
     return _snap(together, valid & valid[mirror], visible, target)
 
 
-def landmarks_on(sight: RenderedView, landmarker: Landmarker, layout: Layout) -> F64 | None:
+def detect_landmarks_on(sight: RenderedView, landmarker: Landmarker, layout: Layout) -> F64 | None:
     """(L, 2) landmarks in pixels of a view: the median under several lights, mirrored and not. None without a face."""
     seen: list[F64] = []
     for light in _LIGHTS:
         picture = sight.picture(light)
         for flipped in (False, True):
-            found = landmarks_in_image(np.ascontiguousarray(picture[:, ::-1]) if flipped else picture, landmarker)
+            found = find_landmarks_in_image(np.ascontiguousarray(picture[:, ::-1]) if flipped else picture, landmarker)
             if found is None:
                 continue
             landmarks = found.landmarks_px.astype(np.float64)
@@ -133,7 +133,7 @@ class Surfaces:
     depth_m: NDArray[np.float32]
 
 
-def surfaces_in(sight: RenderedView, target: Target) -> Surfaces:
+def find_surfaces(sight: RenderedView, target: Target) -> Surfaces:
     """Tell skin and eyes apart in a view.
 
     Skin is the largest patch without a step in depth: what shows through between the lids or the lips lies deeper, even
@@ -151,11 +151,11 @@ def surfaces_in(sight: RenderedView, target: Target) -> Surfaces:
         covered = bare | beneath
         triangle = np.where(beneath, number[skin.triangle], triangle)
         depth = np.where(beneath, skin.depth_m, depth)
-    patch = _largest_patch(covered, depth, _STEP * _FILL * sight.view.pixel_m * sight.view.size_px)
+    patch = _find_largest_patch(covered, depth, _STEP * _FILL * sight.view.pixel_m * sight.view.size_px)
     return Surfaces(bare & patch, patch, eyes, triangle.astype(np.int32), depth)
 
 
-def _largest_patch(mask: Bools, depth: NDArray[np.float32], step: float) -> Bools:
+def _find_largest_patch(mask: Bools, depth: NDArray[np.float32], step: float) -> Bools:
     """The largest connected part of a mask, cut where a pixel lies deeper than its neighbour by more than a step."""
     known = np.where(mask, depth, np.float32(1e9))
     nearest = ndimage.grey_erosion(known, footprint=ndimage.generate_binary_structure(2, 1), mode="nearest")
@@ -168,11 +168,11 @@ def cast(sight: RenderedView, landmarks_px: F64, surfaces: Surfaces, layout: Lay
     """Cast landmarks onto the surface at their pixels, or at the nearest pixel that shows what they lie on.
 
     Args:
-        sight: the view.  landmarks_px: (L, 2), its pixels.  surfaces: from `surfaces_in`.  layout: of the landmarks.
+        sight: the view.  landmarks_px: (L, 2), its pixels.  surfaces: from `find_surfaces`.  layout: of the landmarks.
     Returns:
         (L, 3) float64 m, rig space; (L,) float64 px, how far each had to be moved.
     """
-    irises, lips, lids = is_iris(layout), _inner_lips(layout), _lids(layout)
+    irises, lips, lids = is_iris(layout), _find_inner_lips(layout), _find_lids(layout)
     pixel = np.zeros((layout.count, 2), np.intp)
     groups = ((lips | lids, surfaces.bare), (~(lips | lids | irises), surfaces.covered), (irises, surfaces.eyes))
     for which, mask in groups:
@@ -195,14 +195,14 @@ def cast(sight: RenderedView, landmarks_px: F64, surfaces: Surfaces, layout: Lay
     return unproject(at, depth, sight.view), off
 
 
-def _inner_lips(layout: Layout) -> Bools:
+def _find_inner_lips(layout: Layout) -> Bools:
     """(L,) bool: landmarks of the inner lips."""
     inner = np.zeros(layout.count, bool)
     inner[[*layout.lips_inner_upper, *layout.lips_inner_lower]] = True
     return inner
 
 
-def _lids(layout: Layout) -> Bools:
+def _find_lids(layout: Layout) -> Bools:
     """(L,) bool: landmarks of the lids."""
     lids = np.zeros(layout.count, bool)
     upper, lower = (*layout.upper_lid_right, *layout.upper_lid_left), (*layout.lower_lid_right, *layout.lower_lid_left)
@@ -253,6 +253,6 @@ def _snap(position: F64, valid: Bools, visible: Bools, target: Target) -> Placem
         if not len(among):
             among = np.flatnonzero(visible)
         if which.any():
-            triangle, barycentric, _ = nearest_on(position[which], mesh.vertices, mesh.triangles, among)
+            triangle, barycentric, _ = find_nearest(position[which], mesh.vertices, mesh.triangles, among)
             placed.triangle[which], placed.barycentric[which] = triangle, barycentric
-    return replace(placed, position=points_on(mesh.vertices, mesh.triangles, placed.triangle, placed.barycentric))
+    return replace(placed, position=place_points(mesh.vertices, mesh.triangles, placed.triangle, placed.barycentric))

@@ -81,11 +81,11 @@ def read_clues(rig: BlendshapeRig) -> FaceClues:
     right, left = eyes
     mouth = next((at for names in _MOUTH if (at := middle(names)) is not None), None)
     pair = None if right is None or left is None else np.stack([right, left])
-    rotation = None if pair is None or mouth is None else _facing(pair, mouth)
+    rotation = None if pair is None or mouth is None else _find_facing(pair, mouth)
     return FaceClues(rig.neutral[moved], np.array(list(centre.values())).reshape(-1, 3), bool(named), pair, rotation)
 
 
-def _facing(eyes: F64, mouth: F64) -> F64 | None:
+def _find_facing(eyes: F64, mouth: F64) -> F64 | None:
     """(3, 3) as in `FaceClues.rotation`, from middles of the right and the left eye (2, 3) and of the mouth (3,)."""
     left = eyes[1] - eyes[0]
     width = float(np.linalg.norm(left))

@@ -33,7 +33,7 @@ def find_covering_triangles(mesh: Mesh, view: View, landmarks_px: F64, layout: L
     part = loose_parts(mesh.vertices, mesh.triangles)
     hides = np.zeros(len(part), bool)
     moved = np.unique(part[~still[mesh.triangles].all(axis=1)])
-    rings = _around_the_eyes(landmarks_px, layout)
+    rings = _find_around_eyes(landmarks_px, layout)
     while True:
         number = np.flatnonzero(~hides)
         shown = render_view(Mesh(mesh.vertices, mesh.triangles[number], None), view).fragments.triangle
@@ -45,7 +45,7 @@ def find_covering_triangles(mesh: Mesh, view: View, landmarks_px: F64, layout: L
             most = int(np.bincount(on_ring).argmax())
             if most != skin and (on_ring == most).mean() > _COVERED:
                 over.add(most)
-            over |= {p for p in _outside_the_lids(part[number], shown, ring) if p != skin and p not in moved}
+            over |= {p for p in _find_outside_lids(part[number], shown, ring) if p != skin and p not in moved}
         if not over:
             return hides
         hides |= np.isin(part, list(over))
@@ -59,7 +59,7 @@ def find_still_vertices(rig: BlendshapeRig) -> Bools:
     return largest <= _STILL * largest.max()
 
 
-def _outside_the_lids(part: NDArray[np.int32], shown: NDArray[np.int32], ring: F64) -> set[int]:
+def _find_outside_lids(part: NDArray[np.int32], shown: NDArray[np.int32], ring: F64) -> set[int]:
     """Loose parts that show around an eye, and less inside its ring (N, 2) px than between that and thrice its size."""
     middle = ring.mean(axis=0)
     half = np.abs(ring - middle).max(axis=0)
@@ -99,7 +99,7 @@ def _skin_part(part: NDArray[np.int32], shown: NDArray[np.int32], landmarks_px: 
     return int(np.bincount(face).argmax())
 
 
-def _around_the_eyes(landmarks_px: F64, layout: Layout) -> list[F64]:
+def _find_around_eyes(landmarks_px: F64, layout: Layout) -> list[F64]:
     """Rings (N, 2) px around the lids of each eye."""
     lids = (
         [*layout.upper_lid_right, *layout.lower_lid_right],

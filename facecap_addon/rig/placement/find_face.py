@@ -21,7 +21,7 @@ from ..blendshapes import BlendshapeRig
 from ..symmetry import mirror_share
 from .cast_landmarks import nearest_pixel, unproject
 from .face_clues import FaceClues, read_clues
-from .mean_face import FacePose, face_pose, find_anchors
+from .mean_face import FacePose, find_anchors, find_face_pose
 from .mesh_view import Direction, Mesh, RenderedView, View, frame_view, render_view, view_px
 
 FRONT_LIGHT: Direction = (-0.25, -0.45, -0.86)
@@ -73,9 +73,9 @@ def find_face(rig: BlendshapeRig, mesh: Mesh, landmarker: Landmarker) -> Found:
         raise FacecapError(_NOT_FOUND, _WAY_OUT)
     clues = read_clues(rig)
     best: Found | None = None
-    for views in _searches(mesh, clues, landmarker):
+    for views in _list_searches(mesh, clues, landmarker):
         for view in views:
-            for found in _faces_from(view, mesh, clues, landmarker):
+            for found in _find_faces_from(view, mesh, clues, landmarker):
                 if best is None or found.score > best.score:
                     best = found
             if best is not None and best.score >= _CERTAIN:
@@ -85,7 +85,7 @@ def find_face(rig: BlendshapeRig, mesh: Mesh, landmarker: Landmarker) -> Found:
     return best
 
 
-def _searches(mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Iterable[View]]:
+def _list_searches(mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Iterable[View]]:
     """Views to look from: as the keys say, then along the mesh's axes, then from everywhere; likely ones first."""
     drawn = mesh.vertices[np.unique(mesh.triangles)]
     framings = [(clues.moving, _MOVING_FILL)] if len(clues.moving) else []
@@ -93,11 +93,11 @@ def _searches(mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[
         yield [frame_view(clues.moving, clues.rotation, _MOVING_FILL, _LOOK_SIZE)]
     framings.append((drawn, _WHOLE_FILL))
     axes = np.array([(0, 1, 0), (0, 0, -1), (0, -1, 0), (-1, 0, 0), (1, 0, 0), (0, 0, 1)], np.float64)
-    for directions, rolls in ((axes, _ALONG_AXES), (_everywhere(_DIRECTIONS), _AROUND)):
-        yield _likely_views(mesh, framings, directions, rolls, landmarker)
+    for directions, rolls in ((axes, _ALONG_AXES), (_spread_directions(_DIRECTIONS), _AROUND)):
+        yield _choose_likely_views(mesh, framings, directions, rolls, landmarker)
 
 
-def _likely_views(
+def _choose_likely_views(
     mesh: Mesh, framings: list[tuple[NDArray[np.float32], float]], directions: F64, rolls: int, landmarker: Landmarker
 ) -> list[View]:
     """Views in which the detector sees a face, the surest first.
@@ -108,19 +108,19 @@ def _likely_views(
     """
     seen: list[tuple[float, View]] = []
     for direction in directions:
-        upright = _looking_along(direction)
+        upright = _look_along(direction)
         for points, fill in framings:
             picture = render_view(mesh, frame_view(points, upright, fill, _SEARCH_SIZE)).picture(FRONT_LIGHT)
             for turn in 2 * np.pi * np.arange(rolls) / rolls:
-                faces = landmarker.find_faces(_turned(picture, float(turn)))
+                faces = landmarker.find_faces(_turn_picture(picture, float(turn)))
                 if faces:
-                    rotation = _rolled(upright, -float(turn))
+                    rotation = _roll_view(upright, -float(turn))
                     seen.append((max(f.score for f in faces), frame_view(points, rotation, fill, _LOOK_SIZE)))
     order = sorted(range(len(seen)), key=lambda number: -seen[number][0])
     return [seen[number][1] for number in order[:_LOOKS]]
 
 
-def _turned(picture: NDArray[np.uint8], turn: float) -> NDArray[np.uint8]:
+def _turn_picture(picture: NDArray[np.uint8], turn: float) -> NDArray[np.uint8]:
     """A square picture turned about its middle, anticlockwise as seen by rad."""
     cosine, sine, middle = np.cos(turn), np.sin(turn), (len(picture) - 1) / 2
     matrix = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
@@ -128,7 +128,7 @@ def _turned(picture: NDArray[np.uint8], turn: float) -> NDArray[np.uint8]:
     return warp_affine(picture, matrix, (len(picture), len(picture)))
 
 
-def _everywhere(count: int) -> F64:
+def _spread_directions(count: int) -> F64:
     """(count, 3) directions spread evenly over the sphere (a Fibonacci lattice)."""
     number = np.arange(count) + 0.5
     height, around = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
@@ -136,7 +136,7 @@ def _everywhere(count: int) -> F64:
     return np.stack([aside * np.cos(around), aside * np.sin(around), height], axis=1).astype(np.float64)
 
 
-def _looking_along(direction: F64) -> F64:
+def _look_along(direction: F64) -> F64:
     """(3, 3) axes of a camera that looks along a direction, its top towards +z, or +y if it looks along z."""
     top = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([0.0, 1.0, 0.0])
     right = np.cross(direction, top)
@@ -144,11 +144,11 @@ def _looking_along(direction: F64) -> F64:
     return np.stack([right, np.cross(direction, right), direction])
 
 
-def _rolled(rotation: F64, angle_rad: float) -> F64:
+def _roll_view(rotation: F64, angle_rad: float) -> F64:
     return np.asarray(Rotation.from_rotvec([0.0, 0.0, -angle_rad]).as_matrix() @ rotation, np.float64)
 
 
-def _faces_from(view: View, mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Found]:
+def _find_faces_from(view: View, mesh: Mesh, clues: FaceClues, landmarker: Landmarker) -> Iterator[Found]:
     """The faces that a view shows, each seen from its front."""
     sight = render_view(mesh, view)
     picture = sight.picture(FRONT_LIGHT)
@@ -169,8 +169,8 @@ def _from_the_front(
         if seen.presence < PRESENCE_THRESHOLD:
             return None
         landmarks_px = view_px(seen.landmarks_px)
-        positions = positions_in(sight, landmarks_px)
-        pose = face_pose(positions, layout)
+        positions = find_positions(sight, landmarks_px)
+        pose = find_face_pose(positions, layout)
         turned_deg = _angle_deg(pose.rotation @ sight.view.rotation.T)
         found = Found(sight.view, landmarks_px, positions, float(seen.presence))
         if turned_deg < _SETTLED_DEG:
@@ -181,10 +181,10 @@ def _from_the_front(
         region = landmarker.region_of_landmarks((project(view.camera_space(positions), view.camera) - 0.5) / 2)
     if found is None or pose is None or turned_deg > _UNSETTLED_DEG:
         return None
-    return replace(found, score=found.score * _likeness(pose, found.positions, layout, clues, sight.mesh))
+    return replace(found, score=found.score * _rate_likeness(pose, found.positions, layout, clues, sight.mesh))
 
 
-def positions_in(sight: RenderedView, landmarks_px: F64) -> F64:
+def find_positions(sight: RenderedView, landmarks_px: F64) -> F64:
     """(L, 3) float64 m, rig space: landmarks (L, 2), pixels of a view, on whatever it shows."""
     fragments = sight.fragments
     pixel = nearest_pixel(fragments.triangle >= 0, landmarks_px)
@@ -193,7 +193,7 @@ def positions_in(sight: RenderedView, landmarks_px: F64) -> F64:
     return unproject(pixel.astype(np.float64), depth, sight.view)
 
 
-def _likeness(pose: FacePose, positions: F64, layout: Layout, clues: FaceClues, mesh: Mesh) -> float:
+def _rate_likeness(pose: FacePose, positions: F64, layout: Layout, clues: FaceClues, mesh: Mesh) -> float:
     """0..1: how much a face found in space is like a face, where the keys move the mesh, and as symmetric as that."""
     shape = float(np.clip(1.4 - pose.misfit_mm / 15.0, 0.0, 1.0))
     places = find_anchors(positions, layout)

@@ -57,7 +57,7 @@ def find_anchors(positions: NDArray[np.floating], layout: Layout) -> F64:
     return np.array([np.asarray(positions, np.float64)[list(group)].mean(axis=0) for group in groups])
 
 
-def face_pose(positions: NDArray[np.floating], layout: Layout) -> FacePose:
+def find_face_pose(positions: NDArray[np.floating], layout: Layout) -> FacePose:
     """The pose in which the average face, turned and scaled, comes nearest to landmarks (L, 3), any unit."""
     ours = find_anchors(positions, layout)
     ours, mean = ours - ours.mean(axis=0), _MEAN - _MEAN.mean(axis=0)

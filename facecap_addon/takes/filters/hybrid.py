@@ -34,8 +34,8 @@ def smooth_hybrid(time_s: F64, values: F64, cutoff_hz: float, radius: int, order
         return values.astype(np.float64)
     slow = savitzky_golay(time_s, smooth(time_s, values, cutoff_hz), radius, order)
     quick = smooth(time_s, values, _QUICKER * cutoff_hz)
-    share = _moving(_mean_of_three(values - slow), noise_of(values), 3)
-    share = _mean_of_three(np.maximum(share, np.maximum(_earlier(share), _earlier(share[::-1])[::-1])))
+    share = _rate_motion(_average_three(values - slow), noise_of(values), 3)
+    share = _average_three(np.maximum(share, np.maximum(_shift_by_one(share), _shift_by_one(share[::-1])[::-1])))
     return slow + share * (quick - slow)
 
 
@@ -93,7 +93,7 @@ class OnlineHybrid:
         if self._noise is not None:
             residual = self._raw[at] - slow
             mean = (residual + self._residual) / 2
-            share = np.maximum(_moving(residual, self._noise, 1), _moving(mean, self._noise, 2))
+            share = np.maximum(_rate_motion(residual, self._noise, 1), _rate_motion(mean, self._noise, 2))
             # One who lets go for a single frame at the turn of a blink would overshoot there.
             self._share = np.maximum(share, _LETS_GO * self._share)
             self._residual = residual
@@ -119,17 +119,17 @@ class OnlineHybrid:
         self._noise = np.maximum(self._noise + min(1.0, dt_s / _FORGETS_S) * (1.25 * seen - self._noise), _LEAST_NOISE)
 
 
-def _moving(residual: F64, noise: F64, frames: int) -> F64:
+def _rate_motion(residual: F64, noise: F64, frames: int) -> F64:
     """0 where a mean residual of some frames is noise, 1 where it is motion, smoothly between."""
     share = (np.abs(residual) / (noise / np.sqrt(frames)) - _NOISE) / (_MOTION - _NOISE)
     share = np.clip(share, 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def _mean_of_three(values: F64) -> F64:
+def _average_three(values: F64) -> F64:
     padded = np.concatenate([values[:1], values, values[-1:]])
     return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
 
 
-def _earlier(values: F64) -> F64:
+def _shift_by_one(values: F64) -> F64:
     return np.concatenate([values[:1], values[:-1]])

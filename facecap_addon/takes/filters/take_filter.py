@@ -54,7 +54,7 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
     for first, last in find_runs(take.solved):
         rows = slice(first, last + 1)
         time_s = take.time_s[rows]
-        turned, mean = _about_mean(rotation[rows])
+        turned, mean = _split_off_mean(rotation[rows])
         parts = [(weights[rows], 1.0), (gaze[rows], 1.0), (jaw[rows], TENFOLD), (place[rows], TENFOLD), (turned, 1.0)]
         joined = np.concatenate([values * scale for values, scale in parts], 1)
         smooth = apply_filter(choice, time_s, joined)
@@ -86,15 +86,15 @@ def keep_closed(
 ) -> F64:
     """(F, K) filtered weights, led back to the solve where it closes lips or lids and the filter opened them."""
     out = smooth.copy()
-    for closing in _closings(channels, raw, smooth, gaps_of):
+    for closing in _find_closings(channels, raw, smooth, gaps_of):
         for first, last in find_runs(solved):
             rows = slice(first, last + 1)
-            share = _ramped(closing.frames[rows])[:, None]
+            share = _ramp(closing.frames[rows])[:, None]
             out[rows, closing.channels] += share * (raw - smooth)[rows, closing.channels]
     return out
 
 
-def _ramped(frames: NDArray[np.bool_]) -> F64:
+def _ramp(frames: NDArray[np.bool_]) -> F64:
     """(F,) 1 in some frames of a run, falling to 0 within a few on either side, not in one, and never past its ends."""
     share = frames.astype(np.float64)
     for step in range(1, min(_RAMP, len(frames) - 1) + 1):
@@ -104,7 +104,7 @@ def _ramped(frames: NDArray[np.bool_]) -> F64:
     return share
 
 
-def _closings(channels: tuple[str, ...], raw: F64, smooth: F64, gaps_of: GapsOf | None) -> list[_Closing]:
+def _find_closings(channels: tuple[str, ...], raw: F64, smooth: F64, gaps_of: GapsOf | None) -> list[_Closing]:
     names = [arkit_name(c) or c for c in channels]
     masks = [np.array([any(n.startswith(p) for p in part) for n in names]) for part in _PARTS]
     if gaps_of is not None:
@@ -126,7 +126,7 @@ def _closings(channels: tuple[str, ...], raw: F64, smooth: F64, gaps_of: GapsOf 
     return found
 
 
-def _about_mean(wxyz: F64) -> tuple[F64, Rotation]:
+def _split_off_mean(wxyz: F64) -> tuple[F64, Rotation]:
     """Rotation vectors (F, 3) about the mean rotation, and that."""
     every = rotation_of(wxyz)
     mean = every.mean()

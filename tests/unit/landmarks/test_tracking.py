@@ -19,7 +19,7 @@ from facecap_addon.landmarks.backends.model_files import MODELS_FOLDER
 from facecap_addon.landmarks.layout import MEDIAPIPE_478 as FACE
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.landmarks.single_image import landmarks_in_image
+from facecap_addon.landmarks.single_image import find_landmarks_in_image
 from facecap_addon.landmarks.tracking.observe import FrameObservation, assemble, describe_selection, observe
 from tests.patience import PATIENCE_S
 
@@ -69,8 +69,8 @@ def gap(seen: NDArray[np.float32], upper: int, lower: int) -> float:
 
 
 def test_landmarks_lie_on_the_features_of_a_real_face(landmarker: Landmarker) -> None:
-    shut = landmarks_in_image(talker("carphone_000"), landmarker)
-    wide = landmarks_in_image(talker("carphone_060"), landmarker)
+    shut = find_landmarks_in_image(talker("carphone_000"), landmarker)
+    wide = find_landmarks_in_image(talker("carphone_060"), landmarker)
     assert shut is not None and wide is not None
     for seen in (shut, wide):
         assert seen.presence > 0.95 and seen.box_score > 0.7
@@ -89,14 +89,14 @@ def test_landmarks_lie_on_the_features_of_a_real_face(landmarker: Landmarker) ->
 
 
 def test_no_face_is_no_landmarks(landmarker: Landmarker) -> None:
-    assert landmarks_in_image(np.full((200, 300, 3), 90, dtype=np.uint8), landmarker) is None
+    assert find_landmarks_in_image(np.full((200, 300, 3), 90, dtype=np.uint8), landmarker) is None
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    assert landmarks_in_image(noise, landmarker) is None
+    assert find_landmarks_in_image(noise, landmarker) is None
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (1, 700), (700, 1)])
 def test_odd_pictures_do_no_harm(landmarker: Landmarker, shape: tuple[int, int]) -> None:
-    assert landmarks_in_image(np.full((*shape, 3), 200, dtype=np.uint8), landmarker) is None
+    assert find_landmarks_in_image(np.full((*shape, 3), 200, dtype=np.uint8), landmarker) is None
 
 
 def test_landmarks_follow_a_moving_face(landmarker: Landmarker) -> None:

@@ -11,7 +11,12 @@ torch = pytest.importorskip("torch")
 from facecap_addon.refine.flow.infill import gaps_of, infill, interpolate_gap  # noqa: E402
 from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow  # noqa: E402
 from facecap_addon.refine.flow.surface_points import ViewedPoints, sample_surface_points  # noqa: E402
-from facecap_addon.refine.flow.temporal import Motion, average_neighbours, mean_rotation, refine_in_time  # noqa: E402
+from facecap_addon.refine.flow.temporal import (  # noqa: E402
+    Motion,
+    average_neighbours,
+    average_rotations,
+    refine_in_time,
+)
 from facecap_addon.refine.state import DeepState, differentiate_vertices, head_points  # noqa: E402
 from tests.unit.deep_scene import frames, one, picture, render_mesh, view  # noqa: E402
 
@@ -98,12 +103,12 @@ def test_interpolation_is_linear_and_spherical() -> None:
 
 def test_the_mean_of_rotations_is_markleys() -> None:
     turns = Rotation.from_rotvec([[0, 0, 0.2], [0, 0, 0.4], [0, 0, 0.9]]).as_matrix()
-    found = mean_rotation(turns[:, None], np.array([0.25, 0.5, 0.25]))[0]
+    found = average_rotations(turns[:, None], np.array([0.25, 0.5, 0.25]))[0]
     # The quaternion mean of turns about one axis: weighted sums of sine and cosine of half angles, squared forms.
     angles, shares = np.array([0.2, 0.4, 0.9]), np.array([0.25, 0.5, 0.25])
     expected = 0.5 * np.arctan2((shares * np.sin(angles)).sum(), (shares * np.cos(angles)).sum()) * 2
     np.testing.assert_allclose(Rotation.from_matrix(found).as_rotvec(), [0, 0, expected], atol=1e-9)
-    opposite = mean_rotation(np.stack([turns[0], turns[0]])[:, None], np.array([0.5, 0.5]))[0]
+    opposite = average_rotations(np.stack([turns[0], turns[0]])[:, None], np.array([0.5, 0.5]))[0]
     np.testing.assert_allclose(opposite, turns[0], atol=1e-12)
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.reports.report import region_of, write_report
-from facecap_addon.reports.svg_plots import line_path, nice_ticks
-from facecap_addon.reports.thumbnails import THUMBNAIL_PX, make_thumbnail, thumbnail_of, thumbnail_rows
+from facecap_addon.reports.svg_plots import draw_line_path, nice_ticks
+from facecap_addon.reports.thumbnails import THUMBNAIL_PX, choose_thumbnail_rows, make_thumbnail, thumbnail_of
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
 from facecap_addon.takes.take import REGIONS, Take, find_runs
@@ -110,7 +110,7 @@ def outline(path: Path) -> Outline:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     take = a_take(300)
     image = np.random.default_rng(2).integers(0, 255, (240, 320, 3), np.uint8)
-    shots = [thumbnail_of(take, row, image, frame=row + 1000) for row in thumbnail_rows(300)]
+    shots = [thumbnail_of(take, row, image, frame=row + 1000) for row in choose_thumbnail_rows(300)]
     path = tmp_path_factory.mktemp("report") / "clip.report.html"
     write_report(path, take=take, rig=a_rig(), thumbnails=shots, summary=SUMMARY, notes=["Two faces were seen."])
     return path
@@ -202,9 +202,9 @@ def test_a_thumbnail_without_a_face_shows_the_middle() -> None:
 
 
 def test_thumbnail_rows_span_the_take() -> None:
-    assert thumbnail_rows(0) == []
-    assert thumbnail_rows(3) == [0, 1, 2]
-    rows = thumbnail_rows(1000)
+    assert choose_thumbnail_rows(0) == []
+    assert choose_thumbnail_rows(3) == [0, 1, 2]
+    rows = choose_thumbnail_rows(1000)
     assert (rows[0], rows[-1], len(rows)) == (0, 999, 12)
 
 
@@ -215,7 +215,7 @@ def points_of(path: str) -> np.ndarray:
 def test_a_decimated_line_loses_no_peak() -> None:
     y = np.zeros(100_000)
     y[[777, 50_000, 99_999]] = (5, -3, 9)
-    path = line_path(np.linspace(0, 600, 100_000), y, 600.0)
+    path = draw_line_path(np.linspace(0, 600, 100_000), y, 600.0)
     points = points_of(path)
     assert len(path) < 20_000
     assert (points[:, 1].min(), points[:, 1].max()) == (-3, 9)
@@ -223,7 +223,7 @@ def test_a_decimated_line_loses_no_peak() -> None:
 
 
 def test_a_line_breaks_where_nothing_is_known() -> None:
-    path = line_path(np.arange(6.0), np.array([1, 2, np.nan, 3, np.nan, 4]), 5.0)
+    path = draw_line_path(np.arange(6.0), np.array([1, 2, np.nan, 3, np.nan, 4]), 5.0)
     assert path.count("M") == 3
     assert "nan" not in path
 

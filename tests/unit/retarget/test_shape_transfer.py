@@ -13,7 +13,7 @@ from facecap_addon.retarget.close_contacts import close_lids_and_lips
 from facecap_addon.retarget.shape_transfer.transfer_keys import symmetrise, transfer_shape_keys
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding
-from facecap_addon.rig.surface import points_on
+from facecap_addon.rig.surface import place_points
 from tests.unit.sample import sample
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,7 +98,9 @@ def test_lids_meet_and_lips_close_after_mending(carried: tuple[BlendshapeRig, La
     def gap(delta: np.ndarray, upper: tuple[int, ...], lower: tuple[int, ...]) -> np.ndarray:
         where = [np.array(side)[1:-1] for side in (lower, upper)]
         low, high = (
-            points_on(rig.neutral + delta, rig.triangles, found.embedding.triangle[w], found.embedding.barycentric[w])
+            place_points(
+                rig.neutral + delta, rig.triangles, found.embedding.triangle[w], found.embedding.barycentric[w]
+            )
             for w in where
         )
         return low - high

@@ -17,7 +17,7 @@ from facecap_addon.retarget.rbf import SPACINGS, spacing
 from facecap_addon.retarget.region_scaling import measure_region_scales
 from facecap_addon.retarget.rigid_alignment import remove_head_motion, select_on_bone
 from facecap_addon.retarget.warp import Warp, make_warp
-from facecap_addon.rig.surface import points_on
+from facecap_addon.rig.surface import place_points
 from tests.unit.sample import sample
 
 SCHEMES = ("bu-83", "ibug-68", "mediapipe-478")
@@ -27,7 +27,7 @@ def landmarks_of(vertices: np.ndarray, scheme: str) -> np.ndarray:
     found = sample()
     twins = mediapipe_of(scheme)
     places = (found.embedding.triangle[twins], found.embedding.barycentric[twins])
-    return points_on(vertices, found.rig.triangles, *places)
+    return place_points(vertices, found.rig.triangles, *places)
 
 
 def driven(scheme: str = "bu-83", options: WarpOptions | None = None) -> tuple[Warp, np.ndarray]:

@@ -22,9 +22,9 @@ from facecap_addon.rig.network_response import face_mesh
 from facecap_addon.rig.placement.face_clues import read_clues
 from facecap_addon.rig.placement.face_parts import find_covering_triangles, find_still_vertices, parts_of
 from facecap_addon.rig.placement.find_face import Found, find_face
-from facecap_addon.rig.placement.mean_face import face_pose, find_anchors
+from facecap_addon.rig.placement.mean_face import find_anchors, find_face_pose
 from facecap_addon.rig.placement.mesh_view import Mesh, frame_view
-from facecap_addon.rig.surface import points_on
+from facecap_addon.rig.surface import place_points
 from facecap_addon.rig.symmetry import mirror_normal
 from tests.unit.sample import sample
 
@@ -48,7 +48,7 @@ def bare(rig: BlendshapeRig) -> BlendshapeRig:
 
 
 def placed(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> np.ndarray:
-    return points_on(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
+    return place_points(rig.neutral, rig.triangles, embedding.triangle, embedding.barycentric)
 
 
 def angle_deg(turn: np.ndarray) -> float:
@@ -186,12 +186,12 @@ def test_keys_say_where_the_face_is() -> None:
 def test_the_pose_of_a_face_is_found_from_its_landmarks() -> None:
     head = sample()
     turn = Rotation.from_euler("zxy", (100, 20, 50), degrees=True).as_matrix()
-    pose = face_pose(3.0 * placed(head.rig, head.embedding) @ turn.T + 7.0, L)
+    pose = find_face_pose(3.0 * placed(head.rig, head.embedding) @ turn.T + 7.0, L)
     assert angle_deg(pose.rotation @ turn @ FRONT.T) < 1
     assert pose.scale == pytest.approx(3.0, rel=0.06)
     assert pose.misfit_mm < 3
     flat = placed(head.rig, head.embedding) * (1.0, 0.0, 1.0)
-    assert face_pose(flat, L).misfit_mm > 8
+    assert find_face_pose(flat, L).misfit_mm > 8
 
 
 def test_the_plane_of_symmetry_is_found_exactly() -> None:

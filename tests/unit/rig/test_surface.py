@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from facecap_addon.errors import FacecapError
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.rig.placement.mesh_view import Mesh, frame_view, render_view, turn_view
-from facecap_addon.rig.surface import loose_parts, nearest_on, points_on
+from facecap_addon.rig.surface import find_nearest, loose_parts, place_points
 from facecap_addon.rig.symmetry import mirror_plane
 
 
@@ -39,9 +39,9 @@ def test_parts_that_touch_at_a_seam_are_one_and_parts_apart_are_two() -> None:
 def test_the_nearest_place_on_a_sheet_is_straight_above_or_on_its_border() -> None:
     vertices, triangles = grid(5, 7)
     points = np.array([[0.31, 0.4, 0.62], [1.5, 0.0, 0.5], [-1.0, 0.3, 2.0], [0.2, -0.1, 0.4]])
-    triangle, barycentric, distance = nearest_on(points, vertices, triangles, np.arange(len(triangles)))
+    triangle, barycentric, distance = find_nearest(points, vertices, triangles, np.arange(len(triangles)))
     expected = np.array([[0.31, 0, 0.62], [1.0, 0, 0.5], [0.0, 0, 1.0], [0.2, 0, 0.4]])
-    assert_allclose(points_on(vertices, triangles, triangle, barycentric), expected, atol=1e-12)
+    assert_allclose(place_points(vertices, triangles, triangle, barycentric), expected, atol=1e-12)
     assert_allclose(distance, np.linalg.norm(points - expected, axis=1), atol=1e-12)
     assert barycentric.min() >= 0
 
@@ -49,7 +49,7 @@ def test_the_nearest_place_on_a_sheet_is_straight_above_or_on_its_border() -> No
 def test_only_the_triangles_asked_for_are_considered() -> None:
     vertices, triangles = grid(4, 4)
     far = np.flatnonzero(vertices[triangles].mean(axis=1)[:, 0] > 0.75)
-    triangle, _, distance = nearest_on(np.zeros((1, 3)), vertices, triangles, far)
+    triangle, _, distance = find_nearest(np.zeros((1, 3)), vertices, triangles, far)
     assert triangle[0] in far
     assert_allclose(distance, 0.75)
 

@@ -16,7 +16,7 @@ from facecap_addon.jobs.steps.outputs import OutputFiles, write_vertices
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.jaw_bone import pose_jaw
-from facecap_addon.takes.between import between_rows, even_times, frame_rate, resample
+from facecap_addon.takes.between import find_between_rows, frame_rate, resample, space_evenly
 from facecap_addon.takes.point_cache import read_point_cache
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
@@ -188,17 +188,17 @@ def test_a_take_says_its_own_rate() -> None:
 
 
 def test_quaternions_turn_the_shorter_way() -> None:
-    at = between_rows(np.array([0.0, 1.0]), np.ones(2, bool), np.array([0.5]))
+    at = find_between_rows(np.array([0.0, 1.0]), np.ones(2, bool), np.array([0.5]))
     first, second = Rotation.from_euler("x", [170, 190], degrees=True).as_quat()[:, [3, 0, 1, 2]]
     for sign in (1, -1):
-        mixed = at.mixed_quaternions(np.stack([first, sign * second]))[0]
+        mixed = at.interpolate_quaternions(np.stack([first, sign * second]))[0]
         turned = Rotation.from_quat(mixed[[1, 2, 3, 0]])
         assert turned.magnitude() == pytest.approx(np.pi, abs=1e-6)
 
 
 def test_a_resampled_take_has_no_face_where_there_was_none() -> None:
     take = make_take(np.arange(20) / FPS, missing=(7, 8))
-    at_s = even_times(take.time_s, 60.0)
+    at_s = space_evenly(take.time_s, 60.0)
     found = resample(take, at_s)
     seen = (at_s <= 6 / FPS + 1e-9) | (at_s >= 9 / FPS - 1e-9)
     np.testing.assert_array_equal(found.solved, seen)

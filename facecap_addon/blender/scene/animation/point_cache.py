@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ....arrays import F32
 from ....errors import FacecapError
-from ....takes.between import between_rows, frame_rate
+from ....takes.between import find_between_rows, frame_rate
 from ....takes.point_cache import PointCache, read_point_cache, write_point_cache
 from ....takes.take import Take
 from ...present import scene_in, view_layer_in
@@ -46,7 +46,7 @@ def bake_points(
     at_s = (frames - start_frame) / rate
     # A face that no key can make lies in the solver's cache, whose samples have times of their own.
     if solved is None:
-        samples = between_rows(take.time_s, take.solved, at_s).mixed_meshes(_keyed_vertices(obj, take))
+        samples = find_between_rows(take.time_s, take.solved, at_s).interpolate_meshes(_keyed_vertices(obj, take))
     else:
         cache = read_point_cache(solved)
         time_s = cache.times(frame_rate(take))
@@ -117,7 +117,7 @@ def _in_object_space(
     """(V, 3) object coordinates at some times, out of a cache in rig space."""
     back = np.linalg.inv(rest_axes(obj)).astype(np.float32).T
     every = np.ones(len(time_s), np.bool_)
-    return between_rows(time_s, every, at_s).mixed_meshes(
+    return find_between_rows(time_s, every, at_s).interpolate_meshes(
         lambda row: np.asarray(cache.positions[row], np.float32) @ back
     )
 
