@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -166,13 +165,11 @@ def test_absurd_probes_are_refused(bundle: SolverBundle, tmp_path: Path, changed
         load_bundle(tmp_path / "a.facecap")
 
 
-def test_live_says_that_32_bits_are_used(bundle: SolverBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_says_that_32_bits_are_used(bundle: SolverBundle, tmp_path: Path) -> None:
     save_bundle(tmp_path / "a.facecap", replace(bundle, networks={"mesh": bundle.networks["mesh"]}, probes=None))
-    monkeypatch.setattr(live, "open_landmarker", lambda **_: None)
-    monkeypatch.setattr(live, "embedding_of", lambda *_: SimpleNamespace(head_from_rig=None))
     settings = LiveSettings(source="0", method=str(tmp_path / "a.facecap"), precision="int8", out=tmp_path)
     notes: list[str] = []
-    for _ in live._prepared(settings, None, notes):  # type: ignore[arg-type]
+    for _ in live._watch_camera(settings, None, None, None, notes):  # type: ignore[arg-type]
         pass
     assert notes == ["The solver actor holds no 8-bit network: 32 bits are used."]
 
