@@ -12,9 +12,9 @@ else
   case $bpy in 4.* | 5.0*) default=python3.11 ;; *) default=python3.13 ;; esac
   home=$root/.cache/bpy/$bpy
   python=$home/bin/python
-  if ! "$python" -c 'import bpy, pytest, threadpoolctl' 2>/dev/null; then
+  if ! "$python" -c 'import bpy, cv2, pytest, threadpoolctl' 2>/dev/null; then
     "${PYTHON:-$default}" -m venv "$home"
-    "$python" -m pip install -qq "bpy==$bpy" pytest scipy onnxruntime av threadpoolctl 'pillow==13.0.0'
+    "$python" -m pip install -qq "bpy==$bpy" pytest scipy onnxruntime threadpoolctl opencv-python-headless 'av==18.1.0' 'pillow==13.0.0'
   fi
 fi
 cd "$root"
