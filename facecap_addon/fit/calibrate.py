@@ -158,6 +158,6 @@ def _offset_spread(geometry: Geometry, state: State, terms: Terms, offsets: F64)
     count = geometry.landmark_count
     residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])[:, :count]
     seen = (terms.weight[:, :count] > 0).any(0)
-    steady = np.median(residual, axis=0)  # (L, 2): what is always there is the actor, not the expression
-    typical = float(np.sqrt((steady**2)[seen].mean() + 1e6 * (offsets**2)[seen].mean()))
+    constant = np.median(residual, axis=0)  # (L, 2): what is always there is the actor, not the expression
+    typical = float(np.sqrt((constant**2)[seen].mean() + 1e6 * (offsets**2)[seen].mean()))
     return float(np.clip(_ACTOR_SHARE * typical, 0.3, 8.0)) * 1e-3

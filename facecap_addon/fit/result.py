@@ -48,7 +48,7 @@ def take_of(
     gaze[wanted] = straight_ahead(gaze[wanted]) if with_gaze and wanted.any() else 0.0
     solved = seen.rows[wanted]
 
-    def spread(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
+    def scatter(values: NDArray[np.generic], fill: float) -> NDArray[np.float32]:
         full = np.full((frames, *values.shape[1:]), fill, np.float32)
         full[solved] = values[wanted]
         return full
@@ -61,15 +61,15 @@ def take_of(
     return Take(
         time_s=observations.time_s,
         channels=rig.channels,
-        weights=spread(state.weights[:, : len(rig.channels)], 0.0),
+        weights=scatter(state.weights[:, : len(rig.channels)], 0.0),
         head_rotation_wxyz=quaternion,
-        head_translation_m=spread(state.translation * rig_scale, 0.0),
-        gaze_rad=spread(gaze, 0.0),
-        confidence=spread(confidence, 0.0),
+        head_translation_m=scatter(state.translation * rig_scale, 0.0),
+        gaze_rad=scatter(gaze, 0.0),
+        confidence=scatter(confidence, 0.0),
         regions=REGIONS,
         status=status,
         landmarks_px=observations.landmarks_px,
-        residual_px=spread(residual_px, np.nan),
+        residual_px=scatter(residual_px, np.nan),
         image_size=observations.image_size,
         focal_px=calibration.focal_px,
         not_observed=not_observed,

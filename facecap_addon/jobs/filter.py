@@ -132,10 +132,10 @@ def _describe_change(before: Take, after: Take) -> str:
     steps = [0.0, 0.0]
     if both.any():
         steps = [float(np.abs(np.diff(take.weights, axis=0))[both].mean()) for take in (before, after)]
-    kept = np.abs(after.weights - before.weights)
+    moved = np.abs(after.weights - before.weights)
     return (
         f"Change from frame to frame {steps[0]:.4f} before, {steps[1]:.4f} after; no key moved by more than "
-        f"{float(kept.max(initial=0.0)):.3f}."
+        f"{float(moved.max(initial=0.0)):.3f}."
     )
 
 

@@ -74,14 +74,14 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
     out.mkdir(parents=True, exist_ok=True)
     lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
 
-    kept = characters_in(out)
+    characters = characters_in(out)
     landmarker = open_landmarker(threads=settings.threads)
     character = yield from find_character(
         character_source(settings.character),
         landmarker,
         blender=settings.blender,
         hook=blender_hook,
-        folder=kept,
+        folder=characters,
         bare=True,
     )
     source, rig = character.source, character.rig
@@ -109,15 +109,25 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
             request |= {"take": str(take_path.resolve())}
             request |= {"head": "auto" if settings.head else "none", "bone": settings.head_bone, "loop": settings.loop}
             blend = yield from ask_for_blend(
-                request, out / f"{stem}.blend", blender=settings.blender, hook=blender_hook, folder=kept, notes=lines
+                request,
+                out / f"{stem}.blend",
+                blender=settings.blender,
+                hook=blender_hook,
+                folder=characters,
+                notes=lines,
             )
     else:
         points = out / f"{stem}.pc2"
-        lines += yield from retarget_sequence(sequence, rig, landmarker, kept, settings, points)
+        lines += yield from retarget_sequence(sequence, rig, landmarker, characters, settings, points)
         if settings.blend and source.is_blend:
             request = request_playing(source, rig, points, sequence.fps)
             blend = yield from ask_for_blend(
-                request, out / f"{stem}.blend", blender=settings.blender, hook=blender_hook, folder=kept, notes=lines
+                request,
+                out / f"{stem}.blend",
+                blender=settings.blender,
+                hook=blender_hook,
+                folder=characters,
+                notes=lines,
             )
     lines += [str(path) for path in (landmarks, picture, take_path, points, blend) if path is not None]
     return GenerateResult(landmarks, picture, take_path, points, blend, tuple(lines))

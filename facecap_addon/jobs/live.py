@@ -230,7 +230,7 @@ class _Capture:
                     face = self._smooth.step(self._neutral.apply(face))
                     if self._sender is not None:
                         self._sender.send(face)
-                    face = replace(face, weights=self._keys.spread(face.weights))
+                    face = replace(face, weights=self._keys.scatter(face.weights))
                 if self._recording is not None:
                     self._recording.add(captured.time_s if face is None else face.time_s, face)
                 now = time.monotonic()

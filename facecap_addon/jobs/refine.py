@@ -24,7 +24,7 @@ from ..refine.settings import DeepSettings
 from ..reports.thumbnails import Thumbnail
 from ..rig.duplicate_keys import find_distinct_keys
 from ..settings_schema import to_json
-from ..takes.duplicate_keys import gather_take, spread_take
+from ..takes.duplicate_keys import gather_take, scatter_take
 from ..takes.npz import load_take
 from ..takes.take import Take
 from ..takes.versions import ID, add_id, home_of
@@ -110,15 +110,15 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         keys = find_distinct_keys(rig)
         solve = FinishedSolve(gather_take(take, keys), observations, keys.rig, embedding)
     key = refinement_key(settings, solve, (*footage.paths, *find_camera_videos(settings)))
-    kept = ChunkFolder(source_files.job / f"refine-{key}")
-    shown = _Pictures(kept.folder, source_files.job / LIVE_NAME, take)
+    store = ChunkFolder(source_files.job / f"refine-{key}")
+    shown = _Pictures(store.folder, source_files.job / LIVE_NAME, take)
     with timer.stage("refine"):
         refined: RefineResult = yield from run_threaded_stages(
-            lambda on_progress: _refine(settings, solved_with, solve, footage, landmarker, kept, shown, on_progress)
+            lambda on_progress: _refine(settings, solved_with, solve, footage, landmarker, store, shown, on_progress)
         )
     warnings = [*character.notes, *refined.notes]
     facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
-    result = spread_take(refined.take, keys)
+    result = scatter_take(refined.take, keys)
     result = add_id(replace(result, provenance={**result.provenance, "refined": facts}))
     with timer.stage("files"):
         yield Progress("files", 0, 1)
@@ -148,7 +148,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         summary, failure = yield from finish(
             account, preview, asking, blender=output_settings.blender, warnings=warnings
         )
-    kept.forget_others()
+    store.forget_others()
     has_blend = asking is not None and failure is None
     finished = result_of(files, settings, summary, has_blend=has_blend, before=before)
     check_blend(failure, output_settings.blender)
@@ -211,7 +211,7 @@ def _refine(
     solve: FinishedSolve,
     footage: Footage,
     landmarker: Landmarker,
-    kept: ChunkFolder,
+    store: ChunkFolder,
     shown: _Pictures,
     on_progress: OnProgress,
 ) -> RefineResult:
@@ -242,7 +242,7 @@ def _refine(
     callbacks = Callbacks(on_progress, shown.take_in)
     try:
         with threadpool_limits(settings.threads, user_api="blas"):
-            return Refinement(solve, shots, models, chosen, callbacks, kept, rows=rows).run()
+            return Refinement(solve, shots, models, chosen, callbacks, store, rows=rows).run()
     finally:
         for reader in closing:
             reader.close()

@@ -56,7 +56,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
     """
     yield Progress("open", 0, 1)
     settings.out.mkdir(parents=True, exist_ok=True)
-    kept = characters_in(settings.out)
+    characters = characters_in(settings.out)
     landmarker = open_landmarker(threads=settings.threads)
     said: list[str] = []
     if settings.motion.name.endswith(ENDING):
@@ -66,7 +66,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
         take = load_take(settings.motion)
         source = settings.source if settings.source is not None else _find_character_name(take)
         solved_on = yield from find_character(
-            character_source(source), landmarker, blender=settings.blender, hook=blender_hook, folder=kept
+            character_source(source), landmarker, blender=settings.blender, hook=blender_hook, folder=characters
         )
         said += solved_on.notes
         if take.jaw.any() and solved_on.rig.jaw is None:
@@ -79,7 +79,7 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
         landmarker,
         blender=settings.blender,
         hook=blender_hook,
-        folder=kept,
+        folder=characters,
         bare=True,
     )
     target, rig = found.source, found.rig
@@ -87,14 +87,14 @@ def run(settings: RetargetSettings, *, blender_hook: BlenderHook | None = None) 
     wished = f"{stem}.{rig.name or target.path.stem}"
     stem = make_stem(settings.out, wished, _make_key(settings, sequence, rig), ("pc2", "mdd", "blend"), said)
     points = settings.out / f"{stem}.{settings.points}"
-    lines = yield from retarget_sequence(sequence, rig, landmarker, kept, settings, points, start_s=start_s)
+    lines = yield from retarget_sequence(sequence, rig, landmarker, characters, settings, points, start_s=start_s)
     lines += said
     blend = None
     if settings.blend and target.is_blend:
         request = request_playing(target, rig, points, sequence.fps)
         copy = settings.out / f"{stem}.blend"
         blend = yield from ask_for_blend(
-            request, copy, blender=settings.blender, hook=blender_hook, folder=kept, notes=lines
+            request, copy, blender=settings.blender, hook=blender_hook, folder=characters, notes=lines
         )
     lines += [str(path) for path in (points, blend) if path is not None]
     return RetargetResult(points, sequence.fps, blend, tuple(lines))

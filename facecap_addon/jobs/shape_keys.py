@@ -60,17 +60,17 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
     yield Progress("open", 0, 1)
     out = settings.out
     out.mkdir(parents=True, exist_ok=True)
-    kept = characters_in(out)
+    characters = characters_in(out)
     target_source = character_source(settings.character)
     blender, hook = settings.blender, blender_hook
     landmarker = open_landmarker(threads=settings.threads)
     target_head = yield from find_character(
-        target_source, landmarker, blender=blender, hook=hook, folder=kept, bare=True
+        target_source, landmarker, blender=blender, hook=hook, folder=characters, bare=True
     )
     bare, ours = _drop_keys(target_head.rig), target_head.embedding
     # Placed on the head with all its keys: they help to find its face, and its landmarks may be kept already.
     source_head = yield from find_character(
-        character_source(settings.source), landmarker, blender=blender, hook=hook, folder=kept
+        character_source(settings.source), landmarker, blender=blender, hook=hook, folder=characters
     )
     source, theirs = _choose_keys(source_head.rig, settings.only), source_head.embedding
     factors = settings.strength * _parse_factors(source.channels, settings.strengths)
@@ -109,7 +109,7 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
         request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
         request["object"] = target_head.source.object or bare.name
         copy = out / f"{stem}.keys.blend"
-        blend = yield from ask_for_blend(request, copy, blender=blender, hook=hook, folder=kept, notes=lines)
+        blend = yield from ask_for_blend(request, copy, blender=blender, hook=hook, folder=characters, notes=lines)
     lines += [str(path) for path in (target, sheet, blend) if path is not None]
     return ShapeKeysResult(target, sheet, blend, tuple(lines))
 

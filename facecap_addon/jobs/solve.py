@@ -24,7 +24,7 @@ from ..landmarks.tracking.upright import stand_upright
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
-from ..takes.duplicate_keys import spread_take
+from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
 from ..takes.take import Take
@@ -129,7 +129,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 chosen, footage, observations, keys.rig, embedding, landmarker, files, timer, rows
             )
             part = rows_of(whole, rows)
-        part = spread_take(part, keys)
+        part = scatter_take(part, keys)
         part = add_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
         take = add_id(part if base is None else into(base, part, settings, origin, given, warnings))

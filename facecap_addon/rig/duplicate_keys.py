@@ -30,7 +30,7 @@ class DistinctKeys:
     place: NDArray[np.intp]
     share: NDArray[np.float32]
 
-    def spread(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scatter(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., K) weights of all keys from those of the distinct ones, (..., D)."""
         return weights[..., self.place] * self.share
 

@@ -9,11 +9,11 @@ from ..rig.duplicate_keys import DistinctKeys
 from .take import Take
 
 
-def spread_take(take: Take, keys: DistinctKeys) -> Take:
+def scatter_take(take: Take, keys: DistinctKeys) -> Take:
     """A take of a character's distinct keys on all of its keys."""
     names, not_observed = keys.rig.channels, set(take.not_observed)
     unseen = tuple(c for c, k in zip(keys.names, keys.place, strict=True) if names[k] in not_observed)
-    return replace(take, channels=keys.names, weights=keys.spread(take.weights), not_observed=unseen)
+    return replace(take, channels=keys.names, weights=keys.scatter(take.weights), not_observed=unseen)
 
 
 def gather_take(take: Take, keys: DistinctKeys) -> Take:

@@ -58,17 +58,17 @@ def performance_of(table: Spreadsheet, timecode_fps: float | None) -> Performanc
         raise ValueError(f"it has no column {absent[0]}")
     notes = [f"it has no column {', '.join(absent)}; what it drives is left alone."] if absent else []
     counts_at = header.get("blendshapecount", -1)
-    kept, codes = _find_readable(table, header["timecode"], counts_at, notes)
-    if not kept:
+    rows, codes = _find_readable(table, header["timecode"], counts_at, notes)
+    if not rows:
         raise ValueError("none of its rows can be read" if len(table.rows) > 1 else "it has no rows")
     time_s = _read_times(codes, timecode_fps)
-    kept_time = _find_ascending(table, kept, time_s, notes)
-    kept, time_s = [kept[i] for i in kept_time], time_s[kept_time]
+    ascending = _find_ascending(table, rows, time_s, notes)
+    rows, time_s = [rows[i] for i in ascending], time_s[ascending]
     columns = [header.get(name.lower(), -1) for name in (*LIVE_LINK_SHAPES, *LIVE_LINK_ANGLES)]
-    values, has_face = _read_numbers(table, kept, columns, counts_at, notes)
+    values, has_face = _read_numbers(table, rows, columns, counts_at, notes)
     here = np.flatnonzero([name not in absent for name in LIVE_LINK_SHAPES])
     shapes, angles = values[:, : len(LIVE_LINK_SHAPES)], values[:, len(LIVE_LINK_SHAPES) :]
-    first = table.rows[kept[0]][header["timecode"]]
+    first = table.rows[rows[0]][header["timecode"]]
     return Performance(here, shapes[:, here], angles, time_s, has_face, first, tuple(notes))
 
 
@@ -124,7 +124,7 @@ def _read_times(codes: list[list[float]], timecode_fps: float | None) -> F64:
     return np.asarray(time_s + days * 86_400.0, np.float64)
 
 
-def _find_ascending(table: Spreadsheet, kept: list[int], time_s: F64, notes: list[str]) -> list[int]:
+def _find_ascending(table: Spreadsheet, rows: list[int], time_s: F64, notes: list[str]) -> list[int]:
     """As many rows as can be had whose times do not run backwards: one that jumps is left out, the others stay."""
     ends: list[float] = []  # of the best run of each length, its last time
     last: list[int] = []
@@ -143,20 +143,20 @@ def _find_ascending(table: Spreadsheet, kept: list[int], time_s: F64, notes: lis
     found = run[::-1]
     inside = set(found)
     notes += _note_left_out(
-        table, [row for i, row in enumerate(kept) if i not in inside], "whose timecode runs backwards"
+        table, [row for i, row in enumerate(rows) if i not in inside], "whose timecode runs backwards"
     )
     return found
 
 
 def _read_numbers(
-    table: Spreadsheet, kept: list[int], columns: list[int], count_column: int, notes: list[str]
+    table: Spreadsheet, rows: list[int], columns: list[int], count_column: int, notes: list[str]
 ) -> tuple[F64, NDArray[np.bool_]]:
     """(F, 61) shapes and angles, and (F,) whether there was a face."""
     present = np.array(columns) >= 0
-    values = np.zeros((len(kept), len(columns)))
-    has_face = np.ones(len(kept), np.bool_)
+    values = np.zeros((len(rows), len(columns)))
+    has_face = np.ones(len(rows), np.bool_)
     blank: list[int] = []
-    for i, row in enumerate(kept):
+    for i, row in enumerate(rows):
         cells = table.rows[row]
         if _count(cells, count_column) == 0:
             has_face[i] = False
@@ -172,8 +172,7 @@ def _read_numbers(
         notes.append(f"{_name_lines(table, blank)} of empty cells count as frames without a face.")
     gaps = np.isnan(values)
     if gaps.any():
-        rows = [kept[i] for i in np.flatnonzero(gaps.any(axis=1))]
-        where = _name_lines(table, rows)
+        where = _name_lines(table, [rows[i] for i in np.flatnonzero(gaps.any(axis=1))])
         notes.append(f"{int(gaps.sum())} cells without a number in {where} were bent over from those around them.")
         frame = np.arange(len(values))
         for column in np.flatnonzero(gaps.any(axis=0)):

@@ -45,12 +45,12 @@ class ChannelPriors:
 
 
 def channel_priors(
-    channels: tuple[str, ...], trained: ExpressionPrior | None, trust: float, smoothness: float
+    channels: tuple[str, ...], trained: ExpressionPrior | None, strength: float, smoothness: float
 ) -> ChannelPriors:
     """Assemble priors for channels.
 
     Args:
-        channels: K names.  trained: the trained prior, or None.  trust: its weight, 1 as measured.
+        channels: K names.  trained: the trained prior, or None.  strength: its weight, 1 as measured.
         smoothness: factor on the smoothing in time, 1 as measured.
     """
     names = [arkit_name(c) for c in channels]
@@ -64,8 +64,8 @@ def channel_priors(
         covariance[np.ix_(learned, learned)] = spread[np.ix_(source[learned], source[learned])]
         # two keys for one ARKit channel (browInnerUp left and right) are alike, not equal
         covariance[learned, learned] += 0.03**2
-    precision = np.linalg.inv(covariance) * max(trust, 1e-3)
-    sparsity = np.where(source >= 0, 0.0, _FREE_SPARSITY) * max(trust, 1e-3)
+    precision = np.linalg.inv(covariance) * max(strength, 1e-3)
+    sparsity = np.where(source >= 0, 0.0, _FREE_SPARSITY) * max(strength, 1e-3)
     keys_of = {n: [i for i, other in enumerate(names) if other == n] for n in names if n is not None}
     pairs = [(i, j) for a, b in OPPOSING_PAIRS for i in keys_of.get(a, []) for j in keys_of.get(b, []) if i != j]
     smooth = [_SMOOTH.get(region_of(n), _SMOOTH_UNKNOWN) if n is not None else _SMOOTH_UNKNOWN for n in names]

@@ -1,4 +1,4 @@
-"""The character of a solve: its rig, out of a .blend file if need be, and its landmarks; both are kept."""
+"""The character of a solve: its rig, out of a .blend file if need be, and its landmarks; both are stored."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def read_rig(
     """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
     Args:
-        blender, hook: see `ask_blender`.  folder: where rigs of .blend files are kept.
+        blender, hook: see `ask_blender`.  folder: where rigs of .blend files are stored.
         bare: whether a mesh without shape keys will do.
         to_key: how it will be keyed in a copy of its .blend (see `OutputSettings.keying`); what cannot be is refused.
     Raises FacecapError if the character cannot be animated or read.
@@ -112,9 +112,9 @@ def read_rig(
     if not source.is_blend:
         return load_rig(source.path), []
     wishes = _request_options(bare, to_key)
-    for kept in _find_rig_places(source, folder, wishes):
-        if kept.is_file() and (notes := _read_notes(kept)) is not None:
-            return load_rig(kept), notes
+    for stored in _find_rig_places(source, folder, wishes):
+        if stored.is_file() and (notes := _read_notes(stored)) is not None:
+            return load_rig(stored), notes
     target = folder / _name_rig(source, wishes)
     folder.mkdir(parents=True, exist_ok=True)
     request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
@@ -209,9 +209,9 @@ def _place_landmarks(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -
 
 def _read_other_names(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
     """Names of other meshes of a file that might be the head, as Blender said when it was read."""
-    for kept in _find_rig_places(source, folder, _request_options(wishes["bare"], wishes["to_key"])):
-        beside = kept.with_suffix(".json")
-        if kept.is_file() and beside.is_file():
+    for stored in _find_rig_places(source, folder, _request_options(wishes["bare"], wishes["to_key"])):
+        beside = stored.with_suffix(".json")
+        if stored.is_file() and beside.is_file():
             return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
     return []
 
@@ -273,12 +273,12 @@ def _load_or_make(
     name: str, folder: Path, load: Callable[[Path], Made], make: Callable[[], Made], save: Callable[[Path, Made], None]
 ) -> Made:
     """What a kept file holds; made, and kept in `folder`, where there is none or it is damaged."""
-    kept = _find_stored(name, folder)
-    if kept is not None:
+    stored = _find_stored(name, folder)
+    if stored is not None:
         try:
-            return load(kept)
+            return load(stored)
         except FacecapError:
-            kept.unlink(missing_ok=True)
+            stored.unlink(missing_ok=True)
     made = make()
     with atomic_path(folder / name) as temporary:
         save(temporary, made)

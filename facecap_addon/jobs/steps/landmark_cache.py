@@ -166,13 +166,13 @@ class LandmarkCache:
             shots.append(Thumbnail(path.read_bytes(), times.get(int(frame), 0.0), int(frame), has_face == "1"))
         return shots
 
-    def forget_others(self, kept: int = 3) -> None:
+    def forget_others(self, keep: int = 3) -> None:
         """Remove landmarks of other cuts, ranges or networks from the job folder, but for the latest few.
 
         A range that is looked at for itself must not cost the whole clip's landmarks.
         """
         others = [folder for folder in self._folder.parent.glob("landmarks-*") if folder != self._folder]
-        for folder in sorted(others, key=lambda folder: folder.stat().st_mtime, reverse=True)[kept:]:
+        for folder in sorted(others, key=lambda folder: folder.stat().st_mtime, reverse=True)[keep:]:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _load(self, name: str, *, mapped: bool = False) -> NDArray[Any]:

@@ -199,7 +199,7 @@ def _solve_jointly(
     """Gauss-Newton over all frames of the gap: block-tridiagonal, as a frame meets its two neighbours only."""
     viewed, mesh = chain.viewed, chain.viewed.mesh
     count, size = len(found.weights), mesh.unknowns
-    motions = []  # of each neighbouring pair: displacement and trust, at the present places
+    motions = []  # of each neighbouring pair: displacement and confidence, at the present places
     for i in range(count + 1):
         if on_frame is not None:
             on_frame()
@@ -222,11 +222,11 @@ def _solve_jointly(
         for i, (motion, confidence) in enumerate(motions):
             away = (places[i + 1] - places[i] - motion) * mm
             weight = (confidence * robust_weights(away))[:, None, None]
-            sides = [(j, sign) for j, sign in ((i - 1, -1.0), (i, 1.0)) if 0 <= j < count]
-            for j, sign in sides:
+            neighbours = [(j, sign) for j, sign in ((i - 1, -1.0), (i, 1.0)) if 0 <= j < count]
+            for j, sign in neighbours:
                 a = slice(j * size, (j + 1) * size)
                 gradient[a] += sign * ((by_unknown[j] * weight).reshape(-1, size).T @ away.reshape(-1))
-                for k, other in sides:
+                for k, other in neighbours:
                     b = slice(k * size, (k + 1) * size)
                     matrix[a, b] += (
                         sign * other * (by_unknown[j] * weight).reshape(-1, size).T @ by_unknown[k].reshape(-1, size)

@@ -88,12 +88,12 @@ class Twins:
 
     Attributes:
         triangle: (N,) number among the other head's skin triangles.  barycentric: (N, 3) float64.
-        trust: (N,) float64 in 0..1, none where the other head has nothing like it.
+        confidence: (N,) float64 in 0..1, none where the other head has nothing like it.
     """
 
     triangle: Rows
     barycentric: F64
-    trust: F64
+    confidence: F64
 
 
 def draw_onto(source: Head, target: Head) -> F64:
@@ -118,7 +118,7 @@ def draw_onto(source: Head, target: Head) -> F64:
         normals = vertex_normals(source, moved)[skin]
         twins = find_twins(source.lifted(moved)[skin], normals, target, target.vertices)
         reached = place_points(target.vertices, target.triangles, twins.triangle, twins.barycentric)
-        pull = np.where(near, twins.trust, 0.0)
+        pull = np.where(near, twins.confidence, 0.0)
         system = diags_array(pull + 1e-6) + stiffness * laplacian
         step = splu(csc_array(system)).solve(pull[:, None] * (reached - moved[skin]))
         moved[skin] += step
@@ -143,8 +143,8 @@ def find_twins(lifted: F64, normals: F64, head: Head, head_at: F64) -> Twins:
     triangle = found[row, best]
     distance = np.linalg.norm(reached[row, best, :3] - lifted[:, :3], axis=1)
     agreement = np.einsum("nd,nd->n", normals, triangle_normals(corners)[triangle])
-    trust = np.clip(2.0 - 2.0 * distance / (_FAR * head.eye_distance), 0.0, 1.0) * (agreement > _FACING)
-    return Twins(triangle.astype(np.intp), shares[row, best], trust)
+    confidence = np.clip(2.0 - 2.0 * distance / (_FAR * head.eye_distance), 0.0, 1.0) * (agreement > _FACING)
+    return Twins(triangle.astype(np.intp), shares[row, best], confidence)
 
 
 def _interpolate_at_landmarks(head: Head, which: Rows) -> F64:

@@ -63,7 +63,7 @@ class Transfer:
         at = self.source.triangles[self.triangle_twins.triangle]
         deform = np.einsum("tc,tcij->tij", self.triangle_twins.barycentric, gradient[at]) - np.eye(3)
         here = place_points(moved, self.source.triangles, self.twins.triangle, self.twins.barycentric)
-        held = np.einsum("nij,nj->ni", self.stretch, here) * self.twins.trust[:, None]
+        held = np.einsum("nij,nj->ni", self.stretch, here) * self.twins.confidence[:, None]
         right = _divergence(target, deform, self.cotangents, self.place, int(self.place.max()) + 1)
         together = np.zeros_like(right)
         np.add.at(together, self.place[skin], held * self.hold[:, None])
@@ -106,11 +106,11 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     place = np.full(len(target.vertices), -1)
     place[skin] = welded(target.vertices[skin])
     # What the source has nothing like, the lining of an eye, must not hold back what it hangs on.
-    cotangents = _measure_cotangents(corners) * (_SLACK + (1.0 - _SLACK) * triangle_twins.trust)[:, None]
+    cotangents = _measure_cotangents(corners) * (_SLACK + (1.0 - _SLACK) * triangle_twins.confidence)[:, None]
     count = int(place.max()) + 1
     laplacian = _build_laplacian(target, cotangents, place, count)
     far = target.away[skin] > (_REACH + _BAND) * target.eye_distance
-    hold = np.where(far, _STILL, _HOLD * (1e-3 + twins.trust))
+    hold = np.where(far, _STILL, _HOLD * (1e-3 + twins.confidence))
     total = np.zeros(count)
     np.add.at(total, place[skin], hold)
     solver = splu(csc_array(laplacian + diags_array(total)))

@@ -64,11 +64,11 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
             target[rows] = values
         rotation[rows] = wxyz_of(mean * Rotation.from_rotvec(found[4]))
     low, high = weights.min(0, initial=0.0), weights.max(0, initial=1.0)
-    kept = keep_closed(take.channels, weights, np.clip(out[0], low, high), take.solved, gaps_of)
+    weights = keep_closed(take.channels, weights, np.clip(out[0], low, high), take.solved, gaps_of)
     edits = [*_edits_of(take), {"edit": "filter", **asdict(choice)}]
     return replace(
         take,
-        weights=kept.astype(np.float32),
+        weights=weights.astype(np.float32),
         gaze_rad=out[1].reshape(take.gaze_rad.shape).astype(np.float32),
         jaw=out[2].astype(np.float32),
         head_translation_m=out[3].astype(np.float32),

@@ -13,7 +13,7 @@ from facecap_addon.jobs.solve import run
 from facecap_addon.jobs.steps.character import rig_key
 from facecap_addon.rig.blendshapes import BlendshapeRig, save_rig
 from facecap_addon.rig.duplicate_keys import find_distinct_keys
-from facecap_addon.takes.duplicate_keys import gather_take, spread_take
+from facecap_addon.takes.duplicate_keys import gather_take, scatter_take
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.take import Take
 from tests.jobs.solving import quick
@@ -58,14 +58,14 @@ def test_the_face_moves_as_far_with_all_keys_as_with_each_once() -> None:
     head = many_keyed()
     keys = find_distinct_keys(head)
     weights = np.random.default_rng(5).random((4, 5)).astype(np.float32)
-    np.testing.assert_allclose(head.vertices_at(keys.spread(weights)), keys.rig.vertices_at(weights), atol=1e-6)
-    np.testing.assert_allclose(keys.gather(keys.spread(weights)), weights, atol=1e-6)
+    np.testing.assert_allclose(head.vertices_at(keys.scatter(weights)), keys.rig.vertices_at(weights), atol=1e-6)
+    np.testing.assert_allclose(keys.gather(keys.scatter(weights)), weights, atol=1e-6)
 
 
 def test_a_take_goes_onto_each_key_once_and_back() -> None:
     keys = find_distinct_keys(twice_keyed(make_rig(2)))
     once = replace(make_take(np.arange(5) / 25), not_observed=("mouthPucker",))
-    whole = spread_take(once, keys)
+    whole = scatter_take(once, keys)
     assert whole.channels == ("jawOpen", "mouthPucker", "JawOpen", "MouthPucker")
     assert whole.not_observed == ("mouthPucker", "MouthPucker")
     back = gather_take(whole, keys)
