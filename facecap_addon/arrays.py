@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,3 +15,5 @@ U8 = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
+Arrays = dict[str, NDArray[Any]]
+"""Arrays of a file by their names, of whatever type each."""

@@ -7,7 +7,8 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+
+from ..json_types import Json
 
 # Files up to this size are read whole; of larger ones pieces spread over the file: an hour of 4K must not take minutes.
 _WHOLE_BYTES = 64 << 20
@@ -15,7 +16,7 @@ _PIECES = 64
 _PIECE_BYTES = 1 << 20
 
 
-def content_key(paths: tuple[Path, ...], facts: Mapping[str, Any]) -> str:
+def content_key(paths: tuple[Path, ...], facts: Mapping[str, Json]) -> str:
     """Hash of the content of some files and of what else matters.
 
     Args:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..atomic_file import atomic_path
+from ..json_types import Facts
 from ..landmarks.registry import open_landmarker
 from ..reports.filter_plot import draw_before_and_after
 from ..rig.blendshapes import BlendshapeRig
@@ -45,7 +45,7 @@ class FilterResult:
     plot: Path | None
     lines: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts."""
         plot = None if self.plot is None else str(self.plot)
         return {"take": str(self.take), "plot": plot, "lines": list(self.lines)}

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from ..generate.plot import draw_strip
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
 from ..generate.solve_weights import make_take
 from ..images.encode import write_image
+from ..json_types import Facts
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
@@ -55,11 +55,12 @@ class GenerateResult:
     blend: Path | None
     lines: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts."""
         paths = ("landmarks", "picture", "take", "points", "blend")
         given = {name: getattr(self, name) for name in paths}
-        return {name: None if path is None else str(path) for name, path in given.items()} | {"lines": list(self.lines)}
+        facts: Facts = {name: None if path is None else str(path) for name, path in given.items()}
+        return {**facts, "lines": list(self.lines)}
 
 
 def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) -> Steps[GenerateResult]:
@@ -105,7 +106,7 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
         write_live_link(OutputFiles(out, stem), take)
         lines.append(f"Average error of the shape keys: {take.provenance['residual_mm']} mm")
         if settings.blend and source.is_blend:
-            request = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
+            request: Facts = {"do": "bake", "blend": str(source.path.resolve()), "object": source.object or rig.name}
             request |= {"take": str(take_path.resolve())}
             request |= {"head": "auto" if settings.head else "none", "bone": settings.head_bone, "loop": settings.loop}
             blend = yield from ask_for_blend(

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,10 +19,12 @@ from ..arrays import F64
 from ..errors import FacecapError
 from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
+from ..json_types import Facts
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.face_gate import FaceGate
 from ..landmarks.tracking.upright import LiveUpright
+from ..live.capture_thread import Captured, LivePicture, SourceWishes
 from ..live.filter import SmoothFace
 from ..live.forwarding import FaceSender, address_of
 from ..live.live_frame import LiveFace
@@ -32,7 +33,7 @@ from ..live.neutral_calibration import Neutral
 from ..live.preview_file import PictureFile
 from ..live.recording import Recording
 from ..live.recording_store import RecordingStore
-from ..live.sources import LivePacket, LivePicture, Source, SourceWishes, open_source
+from ..live.sources import Source, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import DistinctKeys
 from ..rig.embedding import LandmarkEmbedding
@@ -71,7 +72,7 @@ class LiveResult:
     lines: tuple[str, ...]
     facts: dict[str, float]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts."""
         return {"takes": [str(path) for path in self.takes], "lines": list(self.lines), "facts": self.facts}
 
@@ -90,15 +91,19 @@ def run(
     target = None if settings.send is None else address_of(settings.send)
     yield Progress("open", 0, 1)
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
-    asking: dict[str, Any] = {"blender": settings.blender, "hook": blender_hook, "folder": _characters_of(settings)}
+    hook, folder = blender_hook, _characters_of(settings)
     if settings.source.lower().startswith("udp"):
-        rig, notes = yield from read_rig(character_source(settings.character), **asking)
+        rig, notes = yield from read_rig(
+            character_source(settings.character), blender=settings.blender, hook=hook, folder=folder
+        )
         keys = choose_keys_to_solve(settings.method, rig)
         make, head_from_rig, upright = _listen_to_phone(keys.rig), None, None
     else:
         yield Progress("character", 0, 1)
         landmarker = open_landmarker(threads=settings.threads)
-        found = yield from find_character(character_source(settings.character), landmarker, **asking)
+        found = yield from find_character(
+            character_source(settings.character), landmarker, blender=settings.blender, hook=hook, folder=folder
+        )
         notes, keys = list(found.notes), choose_keys_to_solve(settings.method, found.rig)
         head_from_rig, upright = found.embedding.head_from_rig, LiveUpright(landmarker)
         make = yield from _watch_camera(settings, keys.rig, found.embedding, landmarker, notes)
@@ -320,7 +325,7 @@ class _Capture:
         self._lines += [line for line in lines if line not in self._lines]
         return " ".join(lines)
 
-    def _make_event(self, captured: LivePicture | LivePacket, face: LiveFace | None, note: str) -> FaceEvent:
+    def _make_event(self, captured: Captured, face: LiveFace | None, note: str) -> FaceEvent:
         span = self._solved_s[-1] - self._solved_s[0]
         take = ""
         if self._told_takes < len(self._recordings.written):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..errors import FacecapError
 from ..footage.footage import Footage, open_footage
 from ..geometry.camera import centered_camera
 from ..images.encode import encode_jpeg
+from ..json_types import Facts
 from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..refine.finished_solve import FinishedSolve
@@ -289,7 +290,7 @@ def refinement_key(settings: RefineSettings, solve: FinishedSolve, videos: tuple
     return digest.hexdigest()[:16]
 
 
-def _summarise(refined: RefineResult) -> dict[str, Any]:
+def _summarise(refined: RefineResult) -> Facts:
     error = refined.error_mm[np.isfinite(refined.error_mm)]
     return {
         "frames_failed": int(refined.failed.sum()),

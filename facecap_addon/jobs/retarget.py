@@ -6,12 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..generate.from_take import make_take_sequence
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence
+from ..json_types import Facts
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..settings_schema import to_json
@@ -42,7 +42,7 @@ class RetargetResult:
     blend: Path | None
     lines: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts."""
         blend = None if self.blend is None else str(self.blend)
         return {"points": str(self.points), "fps": self.fps, "blend": blend, "lines": list(self.lines)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..images.encode import write_image
+from ..json_types import Facts
 from ..landmarks.registry import open_landmarker
 from ..reports.shape_key_sheet import draw_key_sheet
 from ..retarget.close_contacts import close_lids_and_lips
@@ -45,7 +45,7 @@ class ShapeKeysResult:
     blend: Path | None
     lines: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts."""
         blend = None if self.blend is None else str(self.blend)
         return {"rig": str(self.rig), "sheet": str(self.sheet), "blend": blend, "lines": list(self.lines)}
@@ -106,7 +106,7 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
         write_image(temporary, draw_key_sheet(made, ours))
     blend = None
     if settings.blend and target_source.is_blend:
-        request = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
+        request: Facts = {"do": "add_keys", "blend": str(target_source.path.resolve()), "rig": str(target.resolve())}
         request["object"] = target_head.source.object or bare.name
         copy = out / f"{stem}.keys.blend"
         blend = yield from ask_for_blend(request, copy, blender=blender, hook=hook, folder=characters, notes=lines)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .latest_item import Mailbox
+from .packets import FacePacket
 
 AS_IT_IS = "as it is"
 POLL_S = 0.1
@@ -29,6 +29,18 @@ class LivePicture:
     time_s: float
     captured_s: float
     image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class LivePacket:
+    """A received packet with the times of `LivePicture`."""
+
+    time_s: float
+    captured_s: float
+    packet: FacePacket
+
+
+Captured = LivePicture | LivePacket
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Capturing:
     """
 
     def __init__(self, room: int = 1) -> None:
-        self.mailbox: Mailbox[Any] = Mailbox(room)
+        self.mailbox: Mailbox[Captured] = Mailbox(room)
         self.size_px: tuple[int, int] = (0, 0)
         self.waiting = ""
         self._stop = threading.Event()

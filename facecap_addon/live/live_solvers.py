@@ -25,9 +25,9 @@ from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.solver import TrainedSolver
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
+from .capture_thread import Captured, LivePacket, LivePicture
 from .live_frame import LiveFace
 from .packets import WIRE_CHANNELS, FacePacket
-from .sources import LivePacket, LivePicture
 
 _AWAY_M = 0.6
 
@@ -42,7 +42,7 @@ class Method(Protocol):
     @property
     def known(self) -> float: ...
 
-    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+    def step(self, captured: Captured) -> LiveFace | None:
         """The face of what was captured; None where there is none (yet)."""
         ...
 
@@ -59,7 +59,7 @@ class LandmarkMethod:
         self._pool = ThreadPoolExecutor(1)  # the follower's own, for looks ahead: live, nothing lies ahead
         self._follower = FaceTracker(landmarker, self._pool, 1.0, mirrored_too=False)
 
-    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+    def step(self, captured: Captured) -> LiveFace | None:
         assert isinstance(captured, LivePicture)
         seen = self._follower.step(captured, Upcoming(_nothing()))
         observed = observation_of(captured, seen, self._follower.other_faces, self._landmarker.landmark_count)
@@ -118,7 +118,7 @@ class SolverMethod:
         solver.start_shot()
         self.known = 1.0
 
-    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+    def step(self, captured: Captured) -> LiveFace | None:
         assert isinstance(captured, LivePicture)
         if self._gate is not None and not self._gate.shows_face(captured):
             self._solver.start_shot()
@@ -155,7 +155,7 @@ class PacketMethod:
                 "None of the character's shape keys is one that Live Link Face sends.", "Rename its keys to ARKit's."
             )
 
-    def step(self, captured: LivePicture | LivePacket) -> LiveFace | None:
+    def step(self, captured: Captured) -> LiveFace | None:
         assert isinstance(captured, LivePacket)
         return self.face_of(captured.packet, captured.time_s)
 

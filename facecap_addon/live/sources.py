@@ -7,18 +7,16 @@ import re
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..footage.read import read_frames
 from .camera import CameraSource, find_camera, list_cameras, no_picture
-from .capture_thread import POLL_S, Capturing, LivePicture, SourceWishes
+from .capture_thread import POLL_S, Captured, Capturing, LivePacket, LivePicture, SourceWishes
 from .latest_item import Mailbox
 from .packet_stream import PacketStream
-from .packets import FacePacket
 from .playback import Playback
 
 PORT = 11111
@@ -33,19 +31,10 @@ _ELSEWHERE = ("192.0.2.1", "192.168.254.254", "10.254.254.254", "172.31.254.254"
 """Addresses in the networks that phones are in; asking for the way there sends nothing."""
 
 
-@dataclass(frozen=True)
-class LivePacket:
-    """A received packet with the times of `LivePicture`."""
-
-    time_s: float
-    captured_s: float
-    packet: FacePacket
-
-
 class Source(Protocol):
     """Something that fills a mailbox from a thread of its own."""
 
-    mailbox: Mailbox[Any]
+    mailbox: Mailbox[Captured]
     size_px: tuple[int, int]
     waiting: str
     """What to do where nothing comes, or ""."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from numpy.typing import NDArray
+from ..arrays import Arrays
 
 
 class ChunkStore(Protocol):
     """Keeps finished parts, so that a run that was stopped goes on."""
 
-    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
+    def load(self, name: str) -> Arrays | None:
         """The arrays kept under a name, or None."""
         ...
 
-    def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+    def save(self, name: str, arrays: Arrays) -> None:
         """Keep arrays, completely or not at all."""
         ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from ..arrays import F32, F64, Rows
+from ..arrays import F32, F64, Arrays, Rows
 from ..render.renderer import Appearance
 from .chunk_store import ChunkStore
 from .energies.contact import Contact
@@ -107,7 +106,7 @@ def minimise_in_chunks(
     size, workers = CHUNK_FRAMES, cores() if context.device == "cpu" else 1
     reading = Lock()
 
-    def take_over(chunk: Rows, found: dict[str, NDArray[Any]]) -> None:
+    def take_over(chunk: Rows, found: Arrays) -> None:
         state.put(chunk, DeepState(found["rotation"], found["translation"], found["weights"], found["jaw"]))
         energy[chunk], error[chunk] = found["energy"], found["error_mm"]
         cache.occlusions.update(zip((int(row) for row in chunk), found["ambient_occlusion"], strict=True))
@@ -128,7 +127,7 @@ def minimise_in_chunks(
             else:
                 take_over(chunk, known)
 
-        def work(chunk: Rows, poll: Callable[[], None]) -> tuple[dict[str, NDArray[Any]], tuple[F32, F32]]:
+        def work(chunk: Rows, poll: Callable[[], None]) -> tuple[Arrays, tuple[F32, F32]]:
             return _minimise_chunk(context, part, chunk, state.part(chunk), appearance, cache, reading, poll)
 
         try:
@@ -154,7 +153,7 @@ def _minimise_chunk(
     cache: PassCache,
     reading: Lock,
     poll: Callable[[], None],
-) -> tuple[dict[str, NDArray[Any]], tuple[F32, F32]]:
+) -> tuple[Arrays, tuple[F32, F32]]:
     with reading:  # footage is read in order, by one at a time
         poll()
         cuts = [cut_plates(shot, rows, context.ensemble.size) for shot in context.shots]
@@ -203,7 +202,7 @@ def _minimise_chunk(
     return found, (plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
 
 
-def _load_chunk(store: ChunkStore, name: str) -> dict[str, NDArray[Any]] | None:
+def _load_chunk(store: ChunkStore, name: str) -> Arrays | None:
     """A finished chunk, or None where there is none, or one that knows no ambient occlusion."""
     found = store.load(name)
     if found is not None and "sky" in found:  # as older versions call it

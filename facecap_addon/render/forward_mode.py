@@ -7,7 +7,6 @@ derivatives; carrying hundreds of directions through them is a gather that numba
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -166,7 +165,7 @@ def differentiate_normals(points: F32, triangles: I64, moved: F32, seen: I64) ->
 
 
 @jit
-def _bend(points: Any, triangles: Any, moved: Any, number: Any, sums: Any, bent: Any) -> None:
+def _bend(points: F32, triangles: I64, moved: F32, number: I64, sums: F32, bent: F32) -> None:
     many = moved.shape[2]
     turned = np.empty((3, many), np.float32)
     for t in range(triangles.shape[0]):
@@ -198,7 +197,7 @@ def _pixel_colors(corners: Tensor, fragments: Fragments) -> Tensor:
 
 
 @jit
-def _gather(out: Any, pixel: Any, corner: Any, by_corner: Any, moved: Any) -> None:
+def _gather(out: F32, pixel: I64, corner: I64, by_corner: F32, moved: F32) -> None:
     many = moved.shape[2]
     for p in range(pixel.shape[0]):
         for c in range(3):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from ..arrays import I32
 from .numba_jit import jit, jit_inline
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating]
 
 _MOST_THREADS = 8
 
@@ -55,7 +54,7 @@ def rasterise_cpu(points_px: Floats, depth_m: Floats, triangles: I32, height: in
 
 
 @jit
-def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: Any, nearest: Any) -> None:
+def _draw(points: Floats, depth: Floats, triangles: I32, first: int, last: int, out: I32, nearest: Floats) -> None:
     """Draw rows first..last of one frame into out and nearest (H, W)."""
     width = out.shape[1]
     for t in range(triangles.shape[0]):
@@ -97,7 +96,7 @@ def _draw(points: Any, depth: Any, triangles: Any, first: int, last: int, out: A
 
 
 @jit_inline
-def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> Any:
+def _side(ax: float, ay: float, bx: float, by: float, in_order: bool, x: int, y: int) -> float:
     """Twice the area of (a, b, pixel); exactly its negative for (b, a, pixel), so that neighbours agree."""
     if in_order:
         return (bx - ax) * (y - ay) - (by - ay) * (x - ax)
@@ -105,6 +104,6 @@ def _side(ax: Any, ay: Any, bx: Any, by: Any, in_order: Any, x: Any, y: Any) -> 
 
 
 @jit_inline
-def _owned(ax: Any, ay: Any, bx: Any, by: Any) -> Any:
+def _owned(ax: float, ay: float, bx: float, by: float) -> bool:
     """Whether pixels on the edge a -> b are the triangle's: of two neighbours only one runs it in this direction."""
     return by < ay or (by == ay and bx > ax)

@@ -3,14 +3,16 @@ faster."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ..arrays import I32, I64
 from .fragments import Fragments
 from .numba_jit import jit, jit_inline
+
+Floats = NDArray[np.floating]
 
 
 def can_compile(*tensors: Tensor) -> bool:
@@ -42,7 +44,7 @@ def shade(picture: Tensor, light: Tensor, points_px: Tensor, depth_m: Tensor, fr
 
 
 @jit
-def _normals(points: Any, triangles: Any, out: Any) -> None:
+def _normals(points: Floats, triangles: I32, out: Floats) -> None:
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, az = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
@@ -59,7 +61,9 @@ def _normals(points: Any, triangles: Any, out: Any) -> None:
 
 
 @jit
-def _paint(out: Any, light: Any, points: Any, depth: Any, pixel: Any, corner: Any, height: Any, width: Any) -> None:
+def _paint(
+    out: Floats, light: Floats, points: Floats, depth: Floats, pixel: I64, corner: I64, height: int, width: int
+) -> None:
     for p in range(pixel.shape[0]):
         x, y = pixel[p] % width, pixel[p] // width % height
         i, j, k = corner[p, 0], corner[p, 1], corner[p, 2]
@@ -80,6 +84,6 @@ def _paint(out: Any, light: Any, points: Any, depth: Any, pixel: Any, corner: An
 
 
 @jit_inline
-def _srgb(light: Any) -> Any:
+def _srgb(light: float) -> float:
     value = min(max(light, 0.0), 1.0)
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055

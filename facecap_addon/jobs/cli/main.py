@@ -17,8 +17,9 @@ from typing import Any, TextIO
 
 from ... import __version__
 from ...errors import CancelledError, FacecapError
+from ...json_types import Decoded
 from ...settings_schema import add_arguments, from_arguments
-from ..registry import JOBS, Job, Stages, job_named, stages_of
+from ..registry import JOBS, AnyJob, Stages, job_named, stages_of
 from ..runtime.blender_process import BlenderHook
 from ..runtime.events import Event, FaceEvent, JobError, JobResult, encode_event
 from ..runtime.progress import Progress
@@ -65,7 +66,7 @@ def _run(argv: list[str], blender_hook: BlenderHook | None) -> int:
     return _run_command(job, from_arguments(job.settings_type, arguments), blender_hook, as_json=arguments.json)
 
 
-def _add_job(commands: Any, job: Job) -> None:
+def _add_job(commands: Any, job: AnyJob) -> None:
     """A command whose flags are a job's settings."""
     parser = commands.add_parser(
         job.name,
@@ -77,7 +78,7 @@ def _add_job(commands: Any, job: Job) -> None:
     parser.add_argument("--json", action="store_true", help="Print events as JSON lines instead of a progress bar")
 
 
-def _run_command(job: Job, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
+def _run_command(job: AnyJob, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
     # `facecap --help` does without numpy, which these bring.
     from ..runtime.native_threads import limit_native_threads
 
@@ -126,7 +127,7 @@ def _format_face(face: FaceEvent) -> str:
     )
 
 
-def _print_result(result: dict[str, Any]) -> None:
+def _print_result(result: Decoded) -> None:
     for line in result.get("lines", ()):
         print(line)
     if "summary" not in result:

@@ -16,15 +16,15 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from ...errors import FacecapError
+from ...json_types import Decoded, Facts
 from .progress import Progress, Steps
 
 ENVIRONMENT_VARIABLE = "FACECAP_BLENDER"
-BlenderHook = Callable[[dict[str, Any]], dict[str, Any]]
+BlenderHook = Callable[[Facts], Decoded]
 """Answers a request in this process: takes the request, returns the result's facts, raises FacecapError."""
-Waiting = Generator[None, None, dict[str, Any]]
+Waiting = Generator[None, None, Decoded]
 """Yields while Blender works; returns the result's facts."""
 GO_ON = b"go on\n"
 """What a child that waits is told on its standard input."""
@@ -63,7 +63,7 @@ def _make_command(program: str) -> list[str]:
     return [program, "--background", "--factory-startup", "--python", str(_CHILD), "--"]
 
 
-def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderHook | None, folder: Path) -> Waiting:
+def ask_blender(request: Facts, *, blender: Path | None, hook: BlenderHook | None, folder: Path) -> Waiting:
     """Have Blender answer a request; returns the result's facts.
 
     Yields while it waits for the child, so that a job stays responsive; closing the generator ends the child.
@@ -80,7 +80,7 @@ def ask_blender(request: dict[str, Any], *, blender: Path | None, hook: BlenderH
         return (yield from answer())
 
 
-def await_blender(asking: Waiting, stage: str) -> Steps[dict[str, Any]]:
+def await_blender(asking: Waiting, stage: str) -> Steps[Decoded]:
     """Wait for Blender as one stage of a job; returns the result's facts."""
     while True:
         try:
@@ -92,7 +92,7 @@ def await_blender(asking: Waiting, stage: str) -> Steps[dict[str, Any]]:
 
 @contextmanager
 def prepare_blender(
-    request: dict[str, Any], *, blender: Path | None, hook: BlenderHook | None, folder: Path
+    request: Facts, *, blender: Path | None, hook: BlenderHook | None, folder: Path
 ) -> Iterator[Callable[[], Waiting]]:
     """Start Blender on a request that cannot be answered yet, so that its start costs no time later.
 
@@ -140,7 +140,7 @@ def _await_answer(child: subprocess.Popen[bytes], reply_path: Path, log_path: Pa
     return _read_result(reply_path.read_bytes(), child.returncode, log_path)
 
 
-def _answer_here(hook: BlenderHook, request: dict[str, Any]) -> Waiting:
+def _answer_here(hook: BlenderHook, request: Facts) -> Waiting:
     yield
     return hook(request)
 
@@ -153,7 +153,7 @@ def _report_no_blender() -> Waiting:
     )
 
 
-def _read_result(output: bytes, code: int, log_path: Path) -> dict[str, Any]:
+def _read_result(output: bytes, code: int, log_path: Path) -> Decoded:
     # Blender prints its own lines before the child script runs: the reply is the last line that is one.
     for line in reversed(output.decode("utf-8", "replace").splitlines()):
         if line.startswith('{"event"'):

@@ -11,7 +11,6 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 from ... import __version__
 from ...settings_schema import to_json
@@ -19,7 +18,7 @@ from ...settings_schema import to_json
 REPORTED_PACKAGES = ("numpy", "scipy", "pillow", "onnxruntime", "av", "bpy")
 
 
-def write_crash_report(error: BaseException, job_name: str, settings: Any) -> Path | None:
+def write_crash_report(error: BaseException, job_name: str, settings: object) -> Path | None:
     """Write traceback, versions and settings to a text file in the job's output folder, or else the temporary folder.
 
     Nothing of the user's goes in but the paths and choices in the settings. Returns the file, or None if nothing could
@@ -47,7 +46,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _report_text(error: BaseException, job_name: str, settings: Any) -> str:
+def _report_text(error: BaseException, job_name: str, settings: object) -> str:
     lines = [f"FaceCap fault report, {time.strftime('%Y-%m-%d %H:%M:%S %z')}", "", f"job: {job_name}"]
     lines += [f"{name}: {version}" for name, version in versions().items()]
     lines += [f"executable: {sys.executable}", "", "settings:"]

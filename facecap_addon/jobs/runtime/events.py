@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
+from ...json_types import Decoded
 from .progress import Progress
 
 
@@ -25,7 +25,7 @@ class JobResult:
         result: JSON-able facts; for a solve, what `SolveResult.from_json` reads.
     """
 
-    result: dict[str, Any]
+    result: Decoded
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ Event = Progress | FaceEvent | JobResult | JobError
 def encode_event(event: Event) -> str:
     """One event as one line of ASCII JSON, without the line break."""
     if isinstance(event, Progress):
-        facts: dict[str, Any] = {
+        facts: dict[str, object] = {
             "event": "progress",
             "stage": event.stage,
             "done": event.done,
@@ -126,7 +126,7 @@ def decode_event(line: str) -> Event | None:
     return None
 
 
-def _face_of(facts: dict[str, Any]) -> FaceEvent:
+def _face_of(facts: Decoded) -> FaceEvent:
     def row(name: str) -> tuple[float, ...]:
         return tuple(float(value) for value in facts[name])
 

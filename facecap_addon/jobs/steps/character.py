@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from ...atomic_file import atomic_path
 from ...errors import CancelledError, FacecapError
 from ...fit.energies.expression_prior import poses_for_response
+from ...json_types import Decoded, Facts, Json
 from ...landmarks.protocol import Landmarker
 from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.duplicate_keys import find_distinct_keys
@@ -99,7 +100,7 @@ def read_rig(
     hook: BlenderHook | None,
     folder: Path,
     bare: bool = False,
-    to_key: Mapping[str, Any] | None = None,
+    to_key: Mapping[str, Json] | None = None,
 ) -> Steps[tuple[BlendshapeRig, list[str]]]:
     """The rig of a character, and what there is to say about it, reporting while Blender reads a .blend file.
 
@@ -111,39 +112,39 @@ def read_rig(
     """
     if not source.is_blend:
         return load_rig(source.path), []
-    wishes = _request_options(bare, to_key)
-    for stored in _find_rig_places(source, folder, wishes):
+    options = _request_options(bare, to_key)
+    for stored in _find_rig_places(source, folder, options):
         if stored.is_file() and (notes := _read_notes(stored)) is not None:
             return load_rig(stored), notes
-    target = folder / _name_rig(source, wishes)
+    target = folder / _name_rig(source, options)
     folder.mkdir(parents=True, exist_ok=True)
-    request: dict[str, Any] = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
+    request: Facts = {"do": "extract", "blend": str(source.path.resolve()), "out": str(target.resolve())}
     if source.object:
         request["object"] = source.object
-    asking = ask_blender({**request, **wishes}, blender=blender, hook=hook, folder=folder)
+    asking = ask_blender({**request, **options}, blender=blender, hook=hook, folder=folder)
     reply = yield from await_blender(asking, "character")
     notes = [str(note) for note in reply.get("notes", ())]
     _keep_facts(target, notes, reply)
     return load_rig(target), notes
 
 
-def _request_options(bare: bool, to_key: Mapping[str, Any] | None) -> dict[str, Any]:
+def _request_options(bare: bool, to_key: Mapping[str, Json] | None) -> Facts:
     """What a request to read a rig says besides where it is."""
-    wishes: dict[str, Any] = {"bare": True} if bare else {}
-    return wishes if to_key is None else wishes | {"to_key": True, **to_key}
+    options: Facts = {"bare": True} if bare else {}
+    return options if to_key is None else options | {"to_key": True, **to_key}
 
 
-def _find_rig_places(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[Path]:
+def _find_rig_places(source: CharacterSource, folder: Path, options: Mapping[str, Json]) -> list[Path]:
     """Where a rig may be kept, the best place first.
 
     One with keys would do for a bare one, too; and the sample head, which comes with FaceCap, for everything.
     """
-    name, plain = _name_rig(source, wishes), _name_rig(source, {})
-    return [CACHE / plain, folder / name, *([folder / plain] if "bare" in wishes else [])]
+    name, plain = _name_rig(source, options), _name_rig(source, {})
+    return [CACHE / plain, folder / name, *([folder / plain] if "bare" in options else [])]
 
 
-def _name_rig(source: CharacterSource, wishes: Mapping[str, Any]) -> str:
-    return f"rig-{content_key((source.path,), {'object': source.object, 'format': FORMAT, **wishes})}.npz"
+def _name_rig(source: CharacterSource, options: Mapping[str, Json]) -> str:
+    return f"rig-{content_key((source.path,), {'object': source.object, 'format': FORMAT, **options})}.npz"
 
 
 def find_character(
@@ -154,24 +155,28 @@ def find_character(
     hook: BlenderHook | None,
     folder: Path,
     bare: bool = False,
-    to_key: Mapping[str, Any] | None = None,
+    to_key: Mapping[str, Json] | None = None,
 ) -> Steps[Character]:
     """A character's rig and landmarks; of a file with several meshes, the likeliest on which a face is seen when drawn.
 
     Args and errors: as `read_rig`; FacecapError if a face is seen on none.
     """
-    wishes: dict[str, Any] = {"blender": blender, "hook": hook, "folder": folder, "bare": bare, "to_key": to_key}
-    rig, notes = yield from read_rig(source, **wishes)
+
+    def read(one: CharacterSource) -> Steps[tuple[BlendshapeRig, list[str]]]:
+        return read_rig(one, blender=blender, hook=hook, folder=folder, bare=bare, to_key=to_key)
+
+    rig, notes = yield from read(source)
     chosen = replace(source, object=source.object or rig.name or None) if source.is_blend else source
     try:
         embedding = yield from _place_landmarks(rig, landmarker, folder)
     except CancelledError:
         raise
     except FacecapError as refused:
-        for name in [] if source.object or not source.is_blend else _read_other_names(source, folder, wishes):
+        options = _request_options(bare, to_key)
+        for name in [] if source.object or not source.is_blend else _read_other_names(source, folder, options):
             try:
                 other = replace(source, object=name)
-                rig, more = yield from read_rig(other, **wishes)
+                rig, more = yield from read(other)
                 embedding = yield from _place_landmarks(rig, landmarker, folder)
             except CancelledError:
                 raise
@@ -207,16 +212,16 @@ def _place_landmarks(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -
     return (yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder)))
 
 
-def _read_other_names(source: CharacterSource, folder: Path, wishes: Mapping[str, Any]) -> list[str]:
+def _read_other_names(source: CharacterSource, folder: Path, options: Mapping[str, Json]) -> list[str]:
     """Names of other meshes of a file that might be the head, as Blender said when it was read."""
-    for stored in _find_rig_places(source, folder, _request_options(wishes["bare"], wishes["to_key"])):
+    for stored in _find_rig_places(source, folder, options):
         beside = stored.with_suffix(".json")
         if stored.is_file() and beside.is_file():
             return [str(name) for name in json.loads(beside.read_text(encoding="utf-8")).get("others", ())]
     return []
 
 
-def _keep_facts(rig: Path, notes: list[str], reply: Mapping[str, Any]) -> None:
+def _keep_facts(rig: Path, notes: list[str], reply: Decoded) -> None:
     """Keep beside a rig what there is to say about it, and which other files it was read from."""
     libraries = {str(path): content_key((Path(path),), {}) for path in reply.get("libraries", ())}
     facts = {"notes": notes, "libraries": libraries, "others": list(reply.get("others", ()))}

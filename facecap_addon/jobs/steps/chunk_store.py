@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Arrays
 from ...atomic_file import atomic_path
 from ...errors import UNREADABLE
 
@@ -19,7 +18,7 @@ class ChunkFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
+    def load(self, name: str) -> Arrays | None:
         """The arrays of a part, or None if it is not there or damaged."""
         try:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as data:
@@ -27,7 +26,7 @@ class ChunkFolder:
         except UNREADABLE:
             return None
 
-    def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+    def save(self, name: str, arrays: Arrays) -> None:
         """Write a part, completely or not at all."""
         with atomic_path(self.folder / f"{name}.npz") as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)

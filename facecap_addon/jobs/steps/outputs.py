@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from ...atomic_file import atomic_path
 from ...errors import CancelledError, FacecapError
 from ...footage.footage import Footage
 from ...footage.read import read_frames
+from ...json_types import Facts
 from ...reports.preview_video import write_preview
 from ...reports.report import write_report
 from ...reports.thumbnails import Thumbnail
@@ -110,14 +110,14 @@ def write_vertices(
     return path
 
 
-def write_summary(path: Path, summary: dict[str, Any]) -> None:
+def write_summary(path: Path, summary: Facts) -> None:
     """Write a summary, completely or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def result_of(
-    files: OutputFiles, settings: OutputSettings, summary: dict[str, Any], *, has_blend: bool, before: Path | None
+    files: OutputFiles, settings: OutputSettings, summary: Facts, *, has_blend: bool, before: Path | None
 ) -> SolveResult:
     """What was written; it is kept as a version, too.
 
@@ -194,7 +194,7 @@ def prepare_bake(
     """
     if not (settings.blend and source.is_blend):
         return nullcontext()
-    request: dict[str, Any] = {
+    request: Facts = {
         "do": "bake",
         "blend": str(source.path.resolve()),
         "take": str(files.named("take.npz").resolve()),
@@ -247,7 +247,7 @@ def check_blend(failure: FacecapError | None, blender: Path | None) -> None:
 
 
 def ask_for_blend(
-    request: dict[str, Any],
+    request: Facts,
     target: Path,
     *,
     blender: Path | None,
@@ -290,10 +290,10 @@ class Account:
     rig: BlendshapeRig
     thumbnails: Sequence[Thumbnail]
     title: str
-    summarise: Callable[[], dict[str, Any]]
+    summarise: Callable[[], Facts]
     timer: StageTimer
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> Facts:
         """Write both; returns the summary."""
         if self.report_path is not None:
             with self.timer.stage("files"):
@@ -318,7 +318,7 @@ def finish(
     *,
     blender: Path | None,
     warnings: list[str],
-) -> Steps[tuple[dict[str, Any], FacecapError | None]]:
+) -> Steps[tuple[Facts, FacecapError | None]]:
     """Make the preview and wait for the .blend, then write the account, which no fault in either may cost.
 
     A job that is cancelled leaves no account: a summary says that all is there.
@@ -348,7 +348,7 @@ def finish(
 
 def summary_of(
     take: Take, timer: StageTimer, warnings: list[str], *, landmarks_reused: bool, frames: int | None = None
-) -> dict[str, Any]:
+) -> Facts:
     """What `summary.json` holds.
 
     Args:
@@ -358,7 +358,7 @@ def summary_of(
     seconds = timer.seconds()
     error = average_error(take)
     return {
-        "take": take.provenance.get(ID, ""),
+        "take": str(take.provenance.get(ID, "")),
         "frames_decoded": take.frame_count,
         "frames_solved": solved,
         "frames_missing": take.frame_count - solved,

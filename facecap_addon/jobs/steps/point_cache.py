@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...arrays import F32
 from ...generate.sequence import LandmarkSequence
 from ...generate.solve_weights import PlacedSequence, place_on_character
+from ...json_types import Facts
 from ...landmarks.layout import mediapipe_of
 from ...landmarks.protocol import Landmarker
 from ...retarget.options import WarpOptions
@@ -92,9 +93,9 @@ def retarget_sequence(
     return [f"{total} frames on {rig.vertex_count} vertices, {len(warp.rows)} of which follow", *warp.remarks]
 
 
-def request_playing(source: CharacterSource, rig: BlendshapeRig, points: Path, fps: float) -> dict[str, Any]:
+def request_playing(source: CharacterSource, rig: BlendshapeRig, points: Path, fps: float) -> Facts:
     """What to ask Blender for: a copy of the character's .blend that plays a point cache."""
-    request: dict[str, Any] = {"do": "play_points", "blend": str(source.path.resolve())}
+    request: Facts = {"do": "play_points", "blend": str(source.path.resolve())}
     request["object"] = source.object or rig.name
     return request | {"points": str(points.resolve()), "fps": fps}
 

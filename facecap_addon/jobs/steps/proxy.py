@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from ...footage.footage import Footage, open_footage
 from ...footage.position import Trim
 from ...footage.proxy import explain_proxy, make_proxy_pictures
 from ...footage.read import read_frames
 from ...footage.write import write_video
+from ...json_types import Facts
 from ...settings_schema import setting
 from ..runtime.progress import Progress, Steps
 from .content_hash import content_key
@@ -43,7 +43,7 @@ class Shown:
     path: Path
     note: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts."""
         return {"path": str(self.path), "note": self.note}
 

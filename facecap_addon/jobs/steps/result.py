@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+
+from ...json_types import Decoded, Facts
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class SolveResult:
     report: Path | None
     preview: Path | None
     blend: Path | None
-    summary: dict[str, Any]
+    summary: Decoded
     version: Path | None = None
     before: Path | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """JSON-able facts; paths become text."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> SolveResult:
+    def from_json(cls, facts: Decoded) -> SolveResult:
         """Turn `to_json`'s facts back."""
 
         def path(name: str) -> Path | None:

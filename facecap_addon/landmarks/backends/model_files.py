@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import onnxruntime
 
@@ -51,7 +50,7 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 def version_of(folder: Path, names: tuple[str, ...]) -> str:
     """A short hash over the named files, from the manifest where it lists them, else from their bytes."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / "models.json").read_text(encoding="utf-8"))["files"]
+        manifest: dict[str, object] = json.loads((folder / "models.json").read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         manifest = {}
     digest = hashlib.sha256()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Rows
+from ...arrays import Arrays, Rows
 from ..chunk_store import ChunkStore
 from ..state import DeepState
 from .flow_tracking import flow_confidence
@@ -59,7 +59,7 @@ def _places_key(state: DeepState) -> str:
 
 def _measure_part(
     viewed: ViewedPoints, footage: FootageFlow, state: DeepState, rows: Rows, on_frame: Callable[[int], object]
-) -> dict[str, NDArray]:
+) -> Arrays:
     displacement = np.zeros((len(rows), len(viewed.points.vertices), 2), np.float32)
     confidence = np.zeros((len(rows), len(viewed.points.vertices)), np.float32)
     for n, row in enumerate(rows.tolist()):
