@@ -156,10 +156,8 @@ def train(
                 waited += wait
                 at = epoch + step / steps
                 for group in optimizer.param_groups:
-                    group["lr"], group["betas"] = (
-                        compute_learning_rate(schedule, at),
-                        (compute_beta1(schedule, at), BETA2),
-                    )
+                    group["lr"] = compute_learning_rate(schedule, at)
+                    group["betas"] = compute_beta1(schedule, at), BETA2
                 generator = _seed_step(options.seed, epoch, step, process_group.rank)
                 optimizer.zero_grad(set_to_none=True)
                 losses.append(0.0)

@@ -191,7 +191,7 @@ def test_a_training_in_sixteen_bits_is_evaluated_in_thirty_two(tmp_path: Path) -
         def load_batch(self, items: np.ndarray) -> np.ndarray:
             return items
 
-        def loss(self, network, batch, strength, generator):
+        def compute_loss(self, network, batch, strength, generator):
             seen["loss"] = torch.is_autocast_enabled("cpu")
             return network(torch.ones(2, 3)).float().square().mean()
 
