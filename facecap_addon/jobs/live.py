@@ -24,7 +24,6 @@ from ..landmarks.protocol import Landmarker
 from ..landmarks.registry import open_landmarker
 from ..landmarks.tracking.face_gate import FaceGate
 from ..landmarks.tracking.upright import LiveUpright
-from ..live.capture_thread import Captured, LivePicture, SourceWishes
 from ..live.filter import SmoothFace
 from ..live.forwarding import FaceSender, address_of
 from ..live.live_frame import LiveFace
@@ -33,7 +32,8 @@ from ..live.neutral_calibration import Neutral
 from ..live.preview_file import PictureFile
 from ..live.recording import Recording
 from ..live.recording_store import RecordingStore
-from ..live.sources import Source, open_source
+from ..live.sources.capture_thread import Captured, LivePicture, SourceWishes
+from ..live.sources.open_source import Source, open_source
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import DistinctKeys
 from ..rig.embedding import LandmarkEmbedding

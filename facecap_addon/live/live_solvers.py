@@ -25,9 +25,9 @@ from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.solver import TrainedSolver
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
-from .capture_thread import Captured, LivePacket, LivePicture
 from .live_frame import LiveFace
-from .packets import WIRE_CHANNELS, FacePacket
+from .sources.capture_thread import Captured, LivePacket, LivePicture
+from .sources.packets import WIRE_CHANNELS, FacePacket
 
 _AWAY_M = 0.6
 

@@ -19,9 +19,9 @@ from facecap_addon.jobs.cli.main import main
 from facecap_addon.jobs.runtime.events import FaceEvent
 from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
-from facecap_addon.live.capture_thread import LivePacket
-from facecap_addon.live.latest_item import Mailbox
-from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.sources.capture_thread import LivePacket
+from facecap_addon.live.sources.latest_item import Mailbox
+from facecap_addon.live.sources.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
 from facecap_addon.takes.npz import load_take
 from tests.patience import PATIENCE_S, wait_until
 

@@ -37,7 +37,7 @@ from facecap_addon.learn.networks.dfcn.train import train_faces  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import Tower  # noqa: E402
 from facecap_addon.learn.networks.presets import FaceSizes, Preset  # noqa: E402
 from facecap_addon.live.live_solvers import SolverMethod  # noqa: E402
-from facecap_addon.live.sources import LivePicture  # noqa: E402
+from facecap_addon.live.sources.open_source import LivePicture  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.live import camera, sources
-from facecap_addon.live.camera import (
+from facecap_addon.live.sources import camera
+from facecap_addon.live.sources import open_source as sources
+from facecap_addon.live.sources.camera import (
     CameraDevice,
     CameraSource,
     CaptureClock,
@@ -26,8 +27,8 @@ from facecap_addon.live.camera import (
     options_to_try,
     parse_cameras,
 )
-from facecap_addon.live.capture_thread import LivePicture, SourceWishes
-from facecap_addon.live.sources import open_source
+from facecap_addon.live.sources.capture_thread import LivePicture, SourceWishes
+from facecap_addon.live.sources.open_source import open_source
 from tests.patience import PATIENCE_S
 
 MOVING = "testsrc2=size=640x360:rate=30"

@@ -21,18 +21,19 @@ from facecap_addon.footage.write import write_video
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.face_gate import FaceGate
-from facecap_addon.live import recording_store, sources
+from facecap_addon.live import recording_store
 from facecap_addon.live.filter import SmoothFace
-from facecap_addon.live.latest_item import Mailbox
 from facecap_addon.live.live_frame import LiveFace
 from facecap_addon.live.live_solvers import PacketMethod, SolverMethod
 from facecap_addon.live.neutral_calibration import Neutral
-from facecap_addon.live.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
-from facecap_addon.live.playback import Playback
 from facecap_addon.live.preview_file import PictureFile
 from facecap_addon.live.recording import Recording
 from facecap_addon.live.recording_store import RecordingStore
-from facecap_addon.live.sources import LivePicture, PacketSource, VideoSource, open_source
+from facecap_addon.live.sources import open_source as sources
+from facecap_addon.live.sources.latest_item import Mailbox
+from facecap_addon.live.sources.open_source import LivePicture, PacketSource, VideoSource, open_source
+from facecap_addon.live.sources.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.sources.playback import Playback
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.live_link import head_angles

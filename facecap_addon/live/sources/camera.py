@@ -15,7 +15,7 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
-from ..errors import FacecapError
+from ...errors import FacecapError
 from .capture_thread import AS_IT_IS, POLL_S, Capturing, LivePicture, SourceWishes
 from .latest_item import Mailbox
 

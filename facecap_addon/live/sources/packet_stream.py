@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import FacecapError
+from ...errors import FacecapError
 from .packets import FacePacket, decode_packet
 
 _SILENT_S, _DAY_S = 2.0, 86400.0

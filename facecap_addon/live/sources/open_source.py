@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import FacecapError
-from ..footage.footage import open_footage
-from ..footage.read import read_frames
+from ...errors import FacecapError
+from ...footage.footage import open_footage
+from ...footage.read import read_frames
 from .camera import CameraSource, find_camera, list_cameras, no_picture
 from .capture_thread import POLL_S, Captured, Capturing, LivePacket, LivePicture, SourceWishes
 from .latest_item import Mailbox

@@ -1,0 +1,1 @@
+"""Where live pictures and live curves come from."""
