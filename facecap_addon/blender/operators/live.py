@@ -221,7 +221,7 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / RIG_NAME) as temporary:
         save_rig(temporary, rig)
-    sources = {"camera": str(live.sources.camera), "phone": f"udp:{live.port}"}
+    sources = {"camera": str(live.camera), "phone": f"udp:{live.port}"}
     source = sources.get(live.kind) or str(footage_path(context))
     request = values_of(live, LiveSettings)
     picture = folder / ".seen.npy"
