@@ -126,7 +126,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         else:
             assert observations is not None and rows is not None
             whole = yield from _fit_landmarks(
-                chosen, footage, observations, keys.rig, embedding, landmarker, files, timer, rows
+                _fit_settings(chosen, footage), observations, keys.rig, embedding, landmarker, files, timer, rows
             )
             part = rows_of(whole, rows)
         part = scatter_take(part, keys)
@@ -168,8 +168,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
 
 
 def _fit_landmarks(
-    settings: SolveSettings,
-    footage: Footage,
+    settings: FitSettings,
     observations: Observations,
     rig: BlendshapeRig,
     embedding: LandmarkEmbedding,
@@ -186,12 +185,11 @@ def _fit_landmarks(
     with timer.stage("fit"):
         yield Progress("fit", 0, observations.frame_count)
         asked = None if rows.all() else rows
-        chosen = _fit_settings(settings, footage)
         return (
             yield from run_threaded(
                 "fit",
                 lambda on_progress: solve_take(
-                    observations, rig, embedding, chosen, response=response, rows=asked, on_progress=on_progress
+                    observations, rig, embedding, settings, response=response, rows=asked, on_progress=on_progress
                 ),
             )
         )

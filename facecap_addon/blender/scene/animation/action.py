@@ -47,11 +47,9 @@ def key_channels(
     mode: str = "new",
     name: str = "FaceCap",
     influence: float = 1.0,
-    interpolation: str = "LINEAR",
-    mute_drivers: bool = True,
     within: bpy.types.Action | None = None,
 ) -> KeyingReport:
-    """Key shape keys over time.
+    """Key shape keys over time; drivers on them are muted: they would hide the keys.
 
     Args:
         obj: a mesh object with shape keys.
@@ -62,8 +60,6 @@ def key_channels(
             keys of the present action inside the range of `frames` and keeps all others.
         name: name of a new action.
         influence: 0 to 1, how far mixing goes from the present value to the new one.
-        interpolation: "CONSTANT", "LINEAR" or "BEZIER".
-        mute_drivers: whether drivers on keyed channels are muted; they would hide the keys.
         within: an action that shall hold these keys, too, where actions have slots; see `new_action`.
     Raises:
         FacecapError: the mesh cannot be animated, or there is nothing to key.
@@ -95,9 +91,9 @@ def key_channels(
         if influence < 1.0:
             before = [block.value] * len(frames) if curve is None else [curve.evaluate(frame) for frame in frames]
             values = np.asarray(before) * (1.0 - influence) + values * influence
-        write_keys(curve or curves.new(path), frames, values, interpolation=interpolation)
+        write_keys(curve or curves.new(path), frames, values)
         report.keyed.append(block.name)
-    report.remarks += _remarks(obj, keys, report.keyed, present, mute_drivers=mute_drivers)
+    report.remarks += _remarks(obj, keys, report.keyed, present)
     keys.update_tag()
     return report
 
@@ -147,10 +143,8 @@ def _remarks(
     keys: bpy.types.Key,
     keyed: list[str],
     present: dict[str, bpy.types.FCurve],
-    *,
-    mute_drivers: bool,
 ) -> list[str]:
-    """Whatever would keep the new keys from being seen; drivers are muted on request."""
+    """Whatever would keep the new keys from being seen; drivers are muted."""
     remarks: list[str] = []
     paths = {keys.key_blocks[name].path_from_id("value"): name for name in keyed}
     animation = keys.animation_data
@@ -158,10 +152,9 @@ def _remarks(
     driven = [curve for curve in drivers if curve.data_path in paths and not curve.mute]
     if driven:
         names = ", ".join(paths[curve.data_path] for curve in driven[:4]) + (" …" if len(driven) > 4 else "")
-        for curve in driven if mute_drivers else ():
+        for curve in driven:
             curve.mute = True
-        verdict = "their drivers were muted" if mute_drivers else "their drivers win over the keys"
-        remarks.append(f"{len(driven)} keys are driven ({names}): {verdict}")
+        remarks.append(f"{len(driven)} keys are driven ({names}): their drivers were muted")
     muted = [name for name in keyed if keys.key_blocks[name].mute]
     if muted:
         remarks.append(f"Muted shape keys do not show their motion: {', '.join(muted[:4])}")

@@ -11,7 +11,7 @@ from ....errors import FacecapError
 Animated = bpy.types.Object | bpy.types.Key
 """What FaceCap keys."""
 SLOTTED = bpy.app.version >= (4, 4, 0)
-_INTERPOLATION = {"CONSTANT": 0, "LINEAR": 1, "BEZIER": 2}
+_LINEAR = 1  # interpolation of new keys
 _COPIED = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type", "amplitude", "back", "period")
 _FLOATS = {"amplitude", "back", "period"}
 _HANDLES = ("handle_left", "handle_right")
@@ -76,20 +76,13 @@ def curves_of(datablock: Animated):
     return strip.channelbag(animation.action_slot, ensure=True).fcurves
 
 
-def write_keys(
-    curve: bpy.types.FCurve,
-    frames: NDArray[np.float64],
-    values: NDArray[np.float64],
-    *,
-    interpolation: str = "LINEAR",
-) -> None:
+def write_keys(curve: bpy.types.FCurve, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:
     """Replace the keys of a curve inside the range of `frames`; keys outside stay as they are.
 
     Args:
         curve: an f-curve, empty or not.
         frames: (F,) float64, ascending, scene frames, fractions allowed.
         values: (F,) float64.
-        interpolation: "CONSTANT", "LINEAR" or "BEZIER", of the new keys.
     """
     points = curve.keyframe_points
     kept = _keys_outside(curve, float(frames[0]), float(frames[-1])) if len(points) else None
@@ -104,12 +97,11 @@ def write_keys(
         points.clear()
     points.add(count)
     points.foreach_set("co", co[order].ravel())
-    new_kind = _INTERPOLATION[interpolation]
     if kept is None:
-        points.foreach_set("interpolation", np.full(count, new_kind, np.int32))
+        points.foreach_set("interpolation", np.full(count, _LINEAR, np.int32))
         curve.update()
         return
-    fresh = {"interpolation": new_kind, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
+    fresh = {"interpolation": _LINEAR, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
     fresh |= {"easing": 0, "type": 0, "amplitude": 0.0, "back": 0.0, "period": 0.0}
     for name in _COPIED:
         if name != "interpolation" and (kept[name] == fresh[name]).all():

@@ -41,37 +41,51 @@ class MeshPlan:
     basis: PcaBasis
 
 
+@dataclass(frozen=True)
+class MeshOptions:
+    """What of a training is the user's choice.
+
+    Attributes:
+        affine, stabilise: see `TrainSettings`.
+        mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
+        cutmix: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
+    """
+
+    affine: bool = False
+    stabilise: bool = False
+    mirror: bool = False
+    cutmix: bool = False
+
+
+PLAIN = MeshOptions()
+
+
 def plan_mesh(
     training_set: TrainingSet,
     network: str,
     preset: Preset,
     on_progress: OnProgress,
+    options: MeshOptions = PLAIN,
     *,
     seed: int = 0,
-    affine: bool = False,
-    stabilise: bool = False,
-    mirror: bool = False,
-    cutmix: bool = False,
     device: str = "cpu",
 ) -> MeshPlan:
     """Read the set and make the network.
 
     Args:
         network: "laine", "dense" or "pointwise".  on_progress: told (stage, done, total); it may raise to cancel.
-        mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
-        cutmix: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
     """
     train_frames, validation_frames = split_frames(training_set, preset.picture, on_progress)
     one_camera = training_set.side_crop is None and network != "dense"
-    both = find_mirror(training_set.rig) if mirror and one_camera else None
-    targets = MeshTargets(training_set, train_frames, stabilise=stabilise, mirror=both)
+    both = find_mirror(training_set.rig) if options.mirror and one_camera else None
+    targets = MeshTargets(training_set, train_frames, stabilise=options.stabilise, mirror=both)
     basis = targets.fit_basis(train_frames)
     whitening = fit_whitening(train_frames)
     torch.manual_seed(seed)
     limits, rig = fit_augmentation(train_frames.face), training_set.rig
     if network == "dense":
         task = DenseTask(
-            nn.Identity(), train_frames, validation_frames, targets, whitening, rig, limits, affine, device
+            nn.Identity(), train_frames, validation_frames, targets, whitening, rig, limits, options.affine, device
         )
         task.prepare()
         task.make_network(basis, preset.widths, preset.most_pictures)
@@ -83,11 +97,20 @@ def plan_mesh(
         cameras=train_frames.pictures[0][0].shape[0] // preset.picture.channels,
         colours=preset.picture.channels,
         first_kernel=1 if network == "pointwise" else 3,
-        fixed=affine,
+        fixed=options.affine,
     )
-    mixing = make_cutmix(rig.channels, train_frames) if cutmix and targets.from_weights else None
+    mixing = make_cutmix(rig.channels, train_frames) if options.cutmix and targets.from_weights else None
     task = MeshTask(
-        convolutions, train_frames, validation_frames, targets, whitening, rig, limits, affine, device, cutmix=mixing
+        convolutions,
+        train_frames,
+        validation_frames,
+        targets,
+        whitening,
+        rig,
+        limits,
+        options.affine,
+        device,
+        cutmix=mixing,
     )
     return MeshPlan(task, basis)
 

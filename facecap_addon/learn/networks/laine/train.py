@@ -5,17 +5,16 @@ from __future__ import annotations
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ..presets import Preset
-from .bundle import make_mesh_bundle, plan_mesh
+from .bundle import MeshOptions, make_mesh_bundle, plan_mesh
 
 
 def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
     """Train and export; returns what there is to say."""
     settings = run.settings
+    options = MeshOptions(settings.affine, settings.stabilise, settings.mirror, settings.cutmix)
     plan = plan_mesh(
-        training_set, settings.network, preset, run.on_progress,
-        seed=settings.seed, affine=settings.affine, stabilise=settings.stabilise,
-        mirror=settings.mirror, cutmix=settings.cutmix, device=run.device,
-    )  # fmt: skip
+        training_set, settings.network, preset, run.on_progress, options, seed=settings.seed, device=run.device
+    )
     task = plan.task
     lines = [f"{len(plan.basis.components)} components explain {plan.basis.explained:.2%} of what moves."]
     if plan.task.targets.mirror is not None:
