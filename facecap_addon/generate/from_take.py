@@ -31,12 +31,12 @@ def make_take_sequence(take: Take, rig: BlendshapeRig, embedding: LandmarkEmbedd
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
     fps = frame_rate(take)
     at = find_between_rows(take.time_s, take.solved, space_evenly(take.time_s, fps))
-    face = neutral + np.tensordot(at.mixed(take.weights[:, rows]), deltas[columns], axes=1)
+    face = neutral + np.tensordot(at.interpolate(take.weights[:, rows]), deltas[columns], axes=1)
     joint = jaw_of_landmarks(rig, embedding)
     if joint is not None:
-        face = skin_jaw(face.astype(np.float32), joint, at.mixed(take.jaw)).astype(np.float64)
+        face = skin_jaw(face.astype(np.float32), joint, at.interpolate(take.jaw)).astype(np.float64)
     turned = rotation_of(at.interpolate_quaternions(take.head_rotation_wxyz)).as_matrix()
-    seen = at.mixed(take.head_translation_m)
+    seen = at.interpolate(take.head_translation_m)
     shift = (seen - np.median(seen, axis=0)) @ FRONT  # head space: where the camera's axes lie in a head that faces it
     moved = np.einsum("fij,flj->fli", FRONT.T @ turned, face) + shift[:, None]
     return LandmarkSequence(

@@ -41,7 +41,7 @@ from .settings.solve import SolveSettings
 from .solve_trained import Vertices, choose_keys_to_solve, is_trained, no_face_in, solve_expressions, take_from
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
-from .steps.into_take import find_base, find_rows, into, part_of, settings_as_filmed
+from .steps.into_take import find_base, find_rows, merge_into, part_of, settings_as_filmed
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
@@ -132,7 +132,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         part = scatter_take(part, keys)
         part = add_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
-        take = add_id(part if base is None else into(base, part, settings, origin, given, warnings))
+        take = add_id(part if base is None else merge_into(base, part, settings, origin, given, warnings))
         with timer.stage("files"):
             yield Progress("files", 0, 1)
             before = write_take(files, take, settings)
@@ -250,7 +250,7 @@ def _choose_stem(video: Path, footage: Footage) -> str:
 
 
 def _note_other_faces(cache: LandmarkCache) -> list[str]:
-    others = cache.most_other_faces()
+    others = cache.count_other_faces()
     return (
         [f"The footage shows up to {others + 1} faces; the largest and steadiest one was followed."] if others else []
     )

@@ -114,7 +114,7 @@ class Refinement:
         self.take, self.settings, self.callbacks, self.store = take, settings, callbacks, store
         self.mesh = _hold_unobserved(build_render_mesh(rig, embedding, device), take.not_observed)
         # Cameras stand around the character as it is; here it is drawn life size.
-        self.shots = [replace(shot, view=shot.view.scaled(1 / self.mesh.scale)) for shot in shots]
+        self.shots = [replace(shot, view=shot.view.scale(1 / self.mesh.scale)) for shot in shots]
         self.flow = models.flow
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
         self.start = state_of(take, self.mesh)

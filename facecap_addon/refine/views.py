@@ -29,7 +29,7 @@ class View:
     camera: PinholeCamera
     from_first: F64
 
-    def scaled(self, factor: float) -> View:
+    def scale(self, factor: float) -> View:
         """The same cameras, so many times as far from each other."""
         matrix = self.from_first.copy()
         matrix[:3, 3] *= factor

@@ -39,7 +39,7 @@ class Between:
         """(N,) bool: times inside a stretch of rows without a face."""
         return self.high - self.low > 1
 
-    def mixed(self, values: NDArray[np.floating]) -> F64:
+    def interpolate(self, values: NDArray[np.floating]) -> F64:
         """(N, …) float64 of values (F, …) per row, linear in between."""
         given = np.asarray(values, np.float64)
         share = self.share.reshape(-1, *[1] * (given.ndim - 1))
@@ -115,13 +115,13 @@ def resample(take: Take, at_s: F64) -> Take:
     return replace(
         take,
         time_s=np.asarray(at_s, np.float64),
-        weights=shown(at.mixed(take.weights)),
+        weights=shown(at.interpolate(take.weights)),
         head_rotation_wxyz=at.interpolate_quaternions(take.head_rotation_wxyz).astype(np.float32),
-        head_translation_m=shown(at.mixed(take.head_translation_m)),
-        gaze_rad=shown(at.mixed(take.gaze_rad)),
-        confidence=shown(at.mixed(take.confidence)),
+        head_translation_m=shown(at.interpolate(take.head_translation_m)),
+        gaze_rad=shown(at.interpolate(take.gaze_rad)),
+        confidence=shown(at.interpolate(take.confidence)),
         status=np.where(missing, STATUS_MISSING, status).astype(np.int8),
-        landmarks_px=at.mixed(take.landmarks_px).astype(np.float32),
-        residual_px=np.where(missing, np.nan, at.mixed(take.residual_px)).astype(np.float32),
-        jaw=shown(at.mixed(take.jaw)),
+        landmarks_px=at.interpolate(take.landmarks_px).astype(np.float32),
+        residual_px=np.where(missing, np.nan, at.interpolate(take.residual_px)).astype(np.float32),
+        jaw=shown(at.interpolate(take.jaw)),
     )

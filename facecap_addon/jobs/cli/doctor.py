@@ -43,7 +43,7 @@ class Check:
     way_out: str = ""
 
 
-def checks() -> list[Check]:
+def run_checks() -> list[Check]:
     """Look at everything FaceCap needs or can use. Nothing is changed, and torch is not imported."""
     found = [
         Check("FaceCap", True, True, __version__),

@@ -149,9 +149,9 @@ def _print_result(result: Decoded) -> None:
 
 
 def _run_doctor(*, as_json: bool) -> int:
-    from .doctor import checks  # brings numpy
+    from .doctor import run_checks  # brings numpy
 
-    found = checks()
+    found = run_checks()
     if as_json:
         print(json.dumps([asdict(check) for check in found]))
     else:

@@ -85,7 +85,7 @@ def settings_as_filmed(base: Base) -> SolveSettings:
     return replace(base.settings, focal_px=base.take.focal_px, lens_mm=None)
 
 
-def into(
+def merge_into(
     base: Base, part: Take, settings: SolveSettings, origin: Origin, given_px: float | None, warnings: list[str]
 ) -> Take:
     """The take with the range in it; the warnings say so.

@@ -152,7 +152,7 @@ class LandmarkCache:
             model_version=facts.model_version,
         )
 
-    def most_other_faces(self) -> int:
+    def count_other_faces(self) -> int:
         """How many faces besides the one followed were seen at once."""
         others = self._load("other_faces")[self._load("presence") > 0]
         return int(others.max(initial=0))

@@ -124,7 +124,7 @@ def test_a_second_camera_tells_depth(models: object) -> None:
 
 def test_a_character_of_another_size_sees_its_cameras_as_far_away_as_it_is_large() -> None:
     points = torch.rand(1, 9, 3)
-    here, twice = to_view(points, aside()), to_view(2 * points, aside().scaled(2.0))
+    here, twice = to_view(points, aside()), to_view(2 * points, aside().scale(2.0))
     np.testing.assert_allclose(twice.numpy(), 2 * here.numpy(), atol=1e-6)
 
 
