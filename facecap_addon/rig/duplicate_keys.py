@@ -32,7 +32,8 @@ class DistinctKeys:
 
     def scatter(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., K) weights of all keys from those of the distinct ones, (..., D)."""
-        return weights[..., self.place] * self.share
+        # In order of rows: numpy would choose another, and sums over a row then round differently.
+        return np.ascontiguousarray(weights[..., self.place] * self.share)
 
     def gather(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., D) weights of the distinct keys from those of all, (..., K): what twins bear adds up."""

@@ -60,6 +60,7 @@ def test_the_face_moves_as_far_with_all_keys_as_with_each_once() -> None:
     weights = np.random.default_rng(5).random((4, 5)).astype(np.float32)
     np.testing.assert_allclose(head.vertices_at(keys.scatter(weights)), keys.rig.vertices_at(weights), atol=1e-6)
     np.testing.assert_allclose(keys.gather(keys.scatter(weights)), weights, atol=1e-6)
+    assert keys.scatter(weights).flags.c_contiguous
 
 
 def test_a_take_goes_onto_each_key_once_and_back() -> None:
