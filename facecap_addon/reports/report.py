@@ -14,6 +14,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..takes.average_error import average_error
 from ..takes.metrics import measure_jitter
 from ..takes.take import STATUS_MISSING, Take, find_runs, usual_step_s
+from .head_check import HeadCheck
 from .report_style import STYLE
 from .svg_plots import MAX_COLUMNS as _MAX_COLUMNS
 from .svg_plots import data_uri, draw_heat_strip, draw_line_path, draw_missing_bands, nice_ticks, x_positions
@@ -43,6 +44,7 @@ def write_report(
     channel_regions: Mapping[str, str] | None = None,
     title: str | None = None,
     notes: Sequence[str] = (),
+    head_check: HeadCheck | None = None,
 ) -> None:
     """Write the report of a take as one self-contained HTML file, without scripts and without anything fetched.
 
@@ -56,6 +58,7 @@ def write_report(
         channel_regions: the region of each channel; absent ones go by their ARKit-like name.
         title: the heading; None: the source's name.
         notes: sentences that the reader should see first, besides the summary's warnings.
+        head_check: whether the head shows what the footage shows; None: not looked at.
     Raises:
         FacecapError: the disk is full or the folder cannot be written.
     """
@@ -68,6 +71,7 @@ def write_report(
         _write_subtitle(take, rig),
         _draw_figures(take, summary, d_mm),
         _list_notes([*notes, *_texts(summary.get("warnings"))]),
+        _draw_head_check(head_check),
         _draw_contact_sheet(thumbnails),
         _draw_quality(take, d_mm),
         _draw_weights(take, channel_regions or {}),
@@ -149,6 +153,22 @@ def _draw_contact_sheet(thumbnails: Sequence[Thumbnail]) -> str:
         for shot in thumbnails
     )
     return f'<h2>Landmarks</h2><div class="sheet">{figures}</div>'
+
+
+def _draw_head_check(check: HeadCheck | None) -> str:
+    if check is None:
+        return ""
+    figures = "".join(
+        f'<figure class="tall"><img alt="Frame {pair.frame}: footage above, head below" '
+        f'src="{data_uri("image/jpeg", pair.jpeg)}">'
+        f"<figcaption>{pair.time_s:.2f} s · frame {pair.frame}</figcaption></figure>"
+        for pair in check.worst
+    )
+    return (
+        f"<h2>Footage and head</h2><p>{escape(check.sentence)}</p>"
+        '<p class="soft small">Below: of the frames that were compared, those that differ most.</p>'
+        f'<div class="sheet">{figures}</div>'
+    )
 
 
 def _draw_quality(take: Take, d_mm: NDArray[np.float64] | None) -> str:

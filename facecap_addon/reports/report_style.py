@@ -26,6 +26,7 @@ p { margin: 4px 0 12px; max-width: 72ch; } .soft { color: var(--soft); } .small 
   padding: 10px 16px; margin: 20px 0 0; } .notes ul { margin: 0; padding-left: 18px; }
 .sheet { display: grid; grid-template-columns: repeat(6, 1fr); gap: 10px; margin-top: 10px; }
 figure { margin: 0; } figure img { width: 100%; aspect-ratio: 1; display: block; border-radius: 6px; }
+figure.tall img { aspect-ratio: 1 / 2; }
 figcaption { font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; margin-top: 3px; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 14px 16px 10px;
   margin-top: 10px; }
