@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from .actor_offsets import estimate_offsets, offset_covariance
-from .energies.landmark_terms import LIPS, LandmarkTerms
+from .energies.landmark_terms import LIPS, SPANS, LandmarkTerms
 from .initial_pose import weak_perspective_pose
 from .levenberg_marquardt import THREADS, Terms, minimise_frames, robust_factor, robust_loss
 from .normal_equations import Geometry, State, residuals_mm
+from .rest_spans import fit_rest_spans
 
 FRAMES = 40
 """Frames a take's constants are estimated on."""
@@ -81,7 +82,7 @@ def calibrate(
     """Find the constants of a take on its calibration frames.
 
     Three focal lengths are tried; a parabola through energy over log focal length, held near that of an ordinary
-    camera, gives the answer.
+    camera, gives the answer. Spans are no part of that: how long they are at rest is what the rest says of them.
 
     Args:
         geometry: the character's own landmarks.  landmarks: what they are.
@@ -89,7 +90,26 @@ def calibrate(
         focal_px: focal length if it is known.  guess_px: an ordinary camera's focal length for this picture.
         adapt: whether offsets are estimated.
     """
+    spans = landmarks.gap_group == SPANS
+    weight = terms.weight.copy()
+    weight[:, geometry.landmark_count :][:, spans] = 0.0
+    found = _calibrate_camera(
+        geometry, landmarks, replace(terms, weight=weight), focal_px, guess_px, adapt=adapt, on_iteration=on_iteration
+    )
+    with_spans = fit_rest_spans(found.geometry, found.state, terms.observed / found.focal_px, spans)
+    return replace(found, geometry=with_spans)
 
+
+def _calibrate_camera(
+    geometry: Geometry,
+    landmarks: LandmarkTerms,
+    terms: Terms,
+    focal_px: float | None,
+    guess_px: float,
+    *,
+    adapt: bool,
+    on_iteration: Callable[[], None] | None,
+) -> Calibration:
     def at(focal: float, rounds: int, start: Calibration | None = None) -> Calibration:
         return _at_focal(geometry, landmarks, terms, focal, rounds if adapt else 0, start, on_iteration)
 

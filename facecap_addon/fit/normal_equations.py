@@ -160,7 +160,7 @@ def _with_gaps(values: NDArray, upper: NDArray[np.intp], lower: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class _Seen:
+class SeenLandmarks:
     """Landmarks of F frames as the camera sees them; all float32, (F, L+G) unless said otherwise.
 
     Attributes:
@@ -177,7 +177,8 @@ class _Seen:
     ry: F32
 
 
-def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64, shut: F64 | None) -> _Seen:
+def see_landmarks(geometry: Geometry, state: State, observed: F64, depth_m: F64, shut: F64 | None) -> SeenLandmarks:
+    """Landmarks and gaps as the camera sees them under a state; arguments as `residuals_mm`."""
     frames, total = len(state.weights), geometry.rest.shape[1]
     flat = geometry.deltas.reshape(3 * total, -1)
     head = (state.weights.astype(np.float32) @ flat.T).reshape(frames, 3, total) + geometry.rest
@@ -207,7 +208,7 @@ def _see(geometry: Geometry, state: State, observed: F64, depth_m: F64, shut: F6
         seen_gap *= 1 - shut.astype(np.float32)[..., None]
     rx = np.concatenate([rx, gap_x - seen_gap[..., 0]], axis=1)
     ry = np.concatenate([ry, gap_y - seen_gap[..., 1]], axis=1)
-    return _Seen(arm, a, qx, qy, rx, ry)
+    return SeenLandmarks(arm, a, qx, qy, rx, ry)
 
 
 def landmark_positions(geometry: Geometry, state: State) -> F64:
@@ -228,7 +229,7 @@ def residuals_mm(geometry: Geometry, state: State, observed: F64, depth_m: F64, 
     Returns:
         (F, L + G, 2) float64, millimetres at the face.
     """
-    seen = _see(geometry, state, observed, depth_m, shut)
+    seen = see_landmarks(geometry, state, observed, depth_m, shut)
     return np.stack([seen.rx, seen.ry], axis=-1).astype(np.float64)
 
 
@@ -275,7 +276,7 @@ def normal_equations(
     """
     frames, channels, landmarks = len(state.weights), geometry.channel_count, geometry.landmark_count
     total = geometry.rest.shape[1]
-    s = _see(geometry, state, observed, depth_m, shut)
+    s = see_landmarks(geometry, state, observed, depth_m, shut)
     plain = weight.astype(np.float32)
     squared = s.rx**2 + s.ry**2
     damped = 1.0 / (1.0 + squared * np.float32(1.0 / robust_mm**2))

@@ -30,6 +30,17 @@ class FitSettings:
         max=10.0,
         label="Natural Motion",
     )
+    match: str = setting(
+        "look",
+        help="What counts: look: the head shows what the picture shows; weights: as close as can be to the weights "
+        "that made it, for export to other characters",
+        tooltip="What the keys are to match",
+        choices=("look", "weights"),
+        choice_labels={
+            "look": ("Look", "This character shows what the picture shows"),
+            "weights": ("Weights", "Keys comparable from character to character, for export"),
+        },
+    )
     adapt: bool = setting(
         True, help="Allow for differences between the actor's face and the character's", label="Adapt to Actor"
     )

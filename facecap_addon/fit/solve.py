@@ -32,8 +32,8 @@ OnProgress = Callable[[int, int], None]
 
 FRAME_ITERATIONS, TIME_ITERATIONS = 2, 1
 STRETCH, OVERLAP = 384, 24
-ERROR_SCALE = 1.5
-"""Footage differs from the renders it was measured on: the network's error modes are this much larger."""
+ERROR_SCALE = 0.75
+"""Of the error modes measured on renders: a face's own motion must not pass for an error of the network."""
 
 
 def solve_take(
@@ -61,7 +61,7 @@ def solve_take(
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
-    subject = subject_of(observations.scheme, rig, embedding, response)
+    subject = subject_of(observations.scheme, rig, embedding, response, spans=settings.match == "look")
     terms, geometry, scale, not_observed = subject.terms, subject.geometry, subject.scale, subject.not_observed
     seen = find_visible_frames(observations, embedding.valid, terms)
     neutral_frames = find_named_neutral(observations, seen, settings.neutral_frame)
@@ -102,15 +102,24 @@ class Subject:
 
 
 def subject_of(
-    scheme: str, rig: BlendshapeRig, embedding: LandmarkEmbedding, response: NetworkResponse | None
+    scheme: str,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    response: NetworkResponse | None,
+    *,
+    spans: bool = False,
 ) -> Subject:
-    """Prepare a character; see `solve_take`. Raises FacecapError where its landmarks are of another scheme."""
+    """Prepare a character; see `solve_take` and `terms_for`.
+
+    Raises:
+        FacecapError: its landmarks are of another scheme.
+    """
     if scheme != embedding.scheme:
         raise FacecapError(
             f"The footage has {scheme} landmarks, the character {embedding.scheme}.",
             "Place the landmarks on the character with the same network.",
         )
-    terms = terms_for(scheme)
+    terms = terms_for(scheme, spans=spans)
     # A giant's face and a doll's are fitted at life size, so that millimetres mean the same.
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))

@@ -130,7 +130,7 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
         column.prop(solve, "method")
         if solve.method == FILE_CHOICE:
             column.prop(solve, "method_file")
-        for name in ("smoothness", "preview"):
+        for name in ("match", "smoothness", "preview"):
             column.prop(solve, name)
 
 

@@ -16,8 +16,25 @@ _DENSE_CORRELATION = 12.0
 _SKIN_STEP = 8
 # Footage is not a render: the network's errors are larger by this factor, and never smaller than the floor.
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 1.0
-LIPS, LID_GROUPS, OTHER_GAPS = 0, (1, 2), 3
-"""Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut."""
+LIPS, LID_GROUPS, OTHER_GAPS, SPANS = 0, (1, 2), 3, 4
+"""Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut; and
+spans, from what is rigid in a face to lips, chin and brows."""
+# Relative landmarks (as the eye-closure and lip-corner losses of DECA and EMOCA): what the network's common errors
+# hardly touch, and what people look at. How far one may be off, mm.
+_SPAN_MM = 1.0
+_SPANS_478 = (
+    *((98, 0), (327, 0), (98, 13), (327, 13), (2, 0), (2, 13)),  # upper lip under the nose
+    *((98, 17), (327, 17), (98, 14), (327, 14), (2, 14)),  # lower lip
+    *((98, 61), (327, 291), (98, 291), (327, 61), (61, 291)),  # corners of the mouth
+    *((98, 152), (327, 152), (2, 152)),  # chin
+    *((168, 107), (168, 336), (133, 107), (362, 336)),  # inner brows
+    *((33, 70), (263, 300), (33, 105), (263, 334)),  # outer brows
+)
+_SPANS_68 = (
+    *((33, 51), (31, 51), (35, 51), (33, 57), (31, 57), (35, 57)),
+    *((31, 48), (35, 54), (31, 54), (35, 48), (48, 54), (31, 8), (35, 8), (33, 8)),
+    *((27, 21), (27, 22), (39, 21), (42, 22), (36, 17), (45, 26), (36, 19), (45, 24)),
+)
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),
@@ -32,9 +49,9 @@ class LandmarkTerms:
     Attributes:
         used: (M,) int, landmarks of the scheme that take part.
         weight: (M,) float64, 1/mm^2.
-        gap_upper, gap_lower: (G,) int: upper and lower lid, upper and lower inner lip.
+        gap_upper, gap_lower: (G,) int: upper and lower lid, upper and lower inner lip, both ends of a span.
         gap_weight: (G,) float64, 1/mm^2.
-        gap_group: (G,) int, LIPS, one of LID_GROUPS, or OTHER_GAPS.
+        gap_group: (G,) int, LIPS, one of LID_GROUPS, OTHER_GAPS or SPANS.
         rigid: (M,) bool, landmarks that expression moves least: the pose starts from these.
         irises: landmarks of the right and the left iris, or empty.
         eye_corners: outer and inner corner of the right and the left eye.
@@ -53,13 +70,32 @@ class LandmarkTerms:
     regions: dict[str, list[int]]
 
 
-def terms_for(scheme: str) -> LandmarkTerms:
-    """Weights and gaps of a landmark scheme. Raises FacecapError for a scheme the fit does not know."""
+def terms_for(scheme: str, *, spans: bool = False) -> LandmarkTerms:
+    """Weights and gaps of a landmark scheme.
+
+    Args:
+        spans: whether distances between landmarks count for themselves.
+    Raises:
+        FacecapError: the fit does not know the scheme.
+    """
     if scheme == "mediapipe-478":
-        return _terms(layout_of(scheme), _RIGID_478, _DENSE_CORRELATION, _SKIN_STEP)
-    if scheme == "ibug-68":
-        return _terms(layout_of(scheme), _RIGID_68, 2.0, 1)
-    raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
+        terms, ends = _terms(layout_of(scheme), _RIGID_478, _DENSE_CORRELATION, _SKIN_STEP), _SPANS_478
+    elif scheme == "ibug-68":
+        terms, ends = _terms(layout_of(scheme), _RIGID_68, 2.0, 1), _SPANS_68
+    else:
+        raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
+    return _with_spans(terms, ends) if spans else terms
+
+
+def _with_spans(terms: LandmarkTerms, ends: tuple[tuple[int, int], ...]) -> LandmarkTerms:
+    upper, lower = np.searchsorted(terms.used, np.array(ends, np.intp).T)
+    return replace(
+        terms,
+        gap_upper=np.concatenate([terms.gap_upper, upper]),
+        gap_lower=np.concatenate([terms.gap_lower, lower]),
+        gap_weight=np.concatenate([terms.gap_weight, np.full(len(ends), 1 / _SPAN_MM**2)]),
+        gap_group=np.concatenate([terms.gap_group, np.full(len(ends), SPANS)]),
+    )
 
 
 def set_errors(terms: LandmarkTerms, error_m: NDArray[np.float32]) -> LandmarkTerms:
@@ -71,7 +107,8 @@ def set_errors(terms: LandmarkTerms, error_m: NDArray[np.float32]) -> LandmarkTe
     error_mm = 1000.0 * error_m[terms.used].astype(np.float64)
     variance = (_UNLIKE * error_mm) ** 2 + _FLOOR_MM**2
     gap = variance[terms.gap_upper] + variance[terms.gap_lower]
-    return replace(terms, weight=1 / variance, gap_weight=_GAP / gap)
+    is_span = terms.gap_group == SPANS
+    return replace(terms, weight=1 / variance, gap_weight=np.where(is_span, terms.gap_weight, _GAP / gap))
 
 
 def _terms(layout: Layout, rigid: tuple[int, ...], correlation: float, skin_step: int) -> LandmarkTerms:
