@@ -169,11 +169,11 @@ def accuracy_of(take: Take, rig_weights: F32, truth: Truth) -> Accuracy:
     )
 
 
-def same_rig(data: Path, *, fresh: bool = False, known_camera: bool = False) -> Accuracy:
+def same_rig(data: Path, *, match: str = "weights", fresh: bool = False, known_camera: bool = False) -> Accuracy:
     """The actor's own neutral and keys are the character."""
     truth = load_truth(data)
     embedding = embedding_of(truth.rig, "ict_actor", fresh=fresh)
-    settings = FitSettings(focal_px=truth.focal_px if known_camera else None)
+    settings = FitSettings(focal_px=truth.focal_px if known_camera else None, match=match)
     observations = observe_clip(truth.clip, fresh=fresh)
     response = response_of(truth.rig, "ict_actor", fresh=fresh)
     take = solve_take(observations, truth.rig, embedding, settings, response=response)
@@ -186,12 +186,13 @@ def across_rigs(
     embedding: LandmarkEmbedding,
     response: NetworkResponse,
     *,
+    match: str = "weights",
     fresh: bool = False,
     known_camera: bool = False,
 ) -> Accuracy:
     """Another character; its weights by name are put on the actor's rig."""
     truth = load_truth(data)
-    settings = FitSettings(focal_px=truth.focal_px if known_camera else None)
+    settings = FitSettings(focal_px=truth.focal_px if known_camera else None, match=match)
     take = solve_take(observe_clip(truth.clip, fresh=fresh), rig, embedding, settings, response=response)
     return accuracy_of(take, driven(truth.rig_names, take.channels, take.weights), truth)
 
@@ -225,13 +226,17 @@ def main() -> None:
     nothing = rmse_mm(truth.rig_weights * 0, truth.rig_weights, truth.deltas)
     print(f"moving skin vertices {truth.deltas.shape[1]}; doing nothing {nothing:.2f} mm")
     how = {"fresh": options.fresh, "known_camera": options.known_camera}
+    matches = ("weights", "look")
     if options.only != "across":
-        show("same rig", same_rig(options.data, **how), 1.5, truth.focal_px)
+        for match in matches:
+            show(f"same rig, match {match}", same_rig(options.data, match=match, **how), 1.5, truth.focal_px)
     if options.only != "same":
         rig = sample_rig()
         embedding = embedding_of(rig, "sample_head", fresh=options.fresh)
         response = response_of(rig, "sample_head", fresh=options.fresh)
-        show("across rigs", across_rigs(options.data, rig, embedding, response, **how), 2.6, truth.focal_px)
+        for match in matches:
+            found = across_rigs(options.data, rig, embedding, response, match=match, **how)
+            show(f"across rigs, match {match}", found, 2.6, truth.focal_px)
 
 
 if __name__ == "__main__":

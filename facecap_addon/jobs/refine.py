@@ -41,6 +41,7 @@ from .settings.solve import SolveSettings
 from .steps.character import character_source, read_character
 from .steps.chunk_store import ChunkFolder
 from .steps.content_hash import content_key
+from .steps.footage_and_head import compare_footage_and_head
 from .steps.frame_access import FrameAccess
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
@@ -126,6 +127,10 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         before = write_take(files, result, settings)
         if settings.point_cache != "none":
             write_vertices(files, result, rig, settings, None, float(footage.frame_rate), embedding.head_from_rig)
+    check = None
+    if settings.report:
+        with timer.stage("check"):
+            check = yield from compare_footage_and_head(result, rig, embedding, footage, observations, landmarker)
     account = Account(
         (files.named("summary.json"),),
         files.named("report.html") if settings.report else None,
@@ -138,6 +143,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
             "refinement": _summarise(refined),
         },
         timer,
+        check,
     )
     with timer.stage("proxy"):
         picture = yield from prepare_blend_footage(source, output_settings, footage, files, warnings)

@@ -44,6 +44,7 @@ CAPTIONS: Mapping[str, str] = {
     "fit": "Fitting the face",
     "solve": "Solving",
     "files": "Writing files",
+    "check": "Comparing footage and head",
     "blend": "Writing the .blend",
     "preview": "Writing the preview",
     "look": "Estimating skin and light",
@@ -84,6 +85,7 @@ _SOLVE: Stages = (
     ("fit", 15),
     ("solve", 15),
     ("files", 3),
+    ("check", 8),
     ("blend", 5),
     ("preview", 10),
 )
@@ -101,6 +103,7 @@ _REFINE: Stages = (
     ("time", 5),
     ("expression", 10),
     ("files", 1),
+    ("check", 1),
     ("proxy", 2),
     ("blend", 3),
     ("preview", 5),

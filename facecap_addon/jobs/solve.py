@@ -41,6 +41,7 @@ from .settings.solve import SolveSettings
 from .solve_trained import Vertices, choose_keys_to_solve, is_trained, no_face_in, solve_expressions, take_from
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
+from .steps.footage_and_head import compare_footage_and_head
 from .steps.into_take import find_base, find_rows, merge_into, part_of, settings_as_filmed
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
@@ -142,6 +143,10 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         asking = None if baked is None else start_blend(baked())
         if asking is None and settings.blend:
             warnings.append("No .blend was written: the character is a rig file, not a .blend.")
+        check = None
+        if settings.report:
+            with timer.stage("check"):
+                check = yield from compare_footage_and_head(take, rig, embedding, footage, observations, landmarker)
         account = Account(
             (files.named("summary.json"), files.out / "summary.json"),
             files.named("report.html") if settings.report else None,
@@ -151,6 +156,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             settings.video.name,
             lambda: summary_of(take, timer, warnings, landmarks_reused=reused, frames=part.frame_count),
             timer,
+            check,
         )
         preview = None
         if settings.preview:

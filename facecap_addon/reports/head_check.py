@@ -25,10 +25,10 @@ from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import Take
 from .head_picture import HeadPicture
 from .observe_head import observe_head
-from .thumbnails import THUMBNAIL_PX, cut_face, thumbnail_rows
+from .thumbnails import THUMBNAIL_PX, choose_thumbnail_rows, cut_face
 
 SCHEME = "mediapipe-478"
-ROWS, WORST = 60, 6
+ROWS, WORST = 40, 6
 _FEWEST_ROWS = 8
 _JPEG_QUALITY = 85
 
@@ -60,10 +60,15 @@ class HeadCheck:
     worst: tuple[FacePair, ...]
 
     @property
-    def sentence(self) -> str:
-        """How much of the motion the head shows, in words."""
+    def shares(self) -> dict[str, float]:
+        """How much of the motion of lips, lids and brows the head shows, 1 is all; without what hardly moves."""
         gains = {part: self.agreement.part_gain(part) for part in PARTS}
-        shown = [f"{100 * gain:.0f} % of the motion of the {part}" for part, gain in gains.items() if np.isfinite(gain)]
+        return {part: round(gain, 3) for part, gain in gains.items() if np.isfinite(gain)}
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        shown = [f"{100 * share:.0f} % of the motion of the {part}" for part, share in self.shares.items()]
         if not shown:
             return "The face hardly moves in the frames that were compared."
         return f"The head shows {_join(shown)}."
@@ -78,7 +83,7 @@ def check_head(
     picture_of: Callable[[int], NDArray[np.uint8]],
     on_row: Callable[[int], None] | None = None,
 ) -> HeadCheck | None:
-    """Look at sixty frames of the head as the footage was looked at, and compare.
+    """Look at forty frames of the head as the footage was looked at, and compare.
 
     Args:
         take: F rows.  rig: what it moves.  head_from_rig: (4, 4), metres, from rig space to head space.
@@ -93,7 +98,7 @@ def check_head(
     solved = np.flatnonzero(take.solved & (observations.presence > 0))
     if len(solved) < _FEWEST_ROWS:
         return None
-    rows = [int(solved[k]) for k in thumbnail_rows(len(solved), ROWS)]
+    rows = [int(solved[k]) for k in choose_thumbnail_rows(len(solved), ROWS)]
     camera = centered_camera(*observations.image_size, take.focal_px)
     seen = observe_head(take, rig, head_from_rig, camera, landmarker, rows, on_row)
     footage, head = (measure_faces(align_faces(points_of(of))) for of in (_rows_of(observations, rows), seen))

@@ -80,10 +80,12 @@ def test_everything_is_written_and_agrees(face_clip: Path, tmp_path: Path) -> No
     with av.open(str(out / "Réplique №1.preview.mp4")) as preview:
         assert sum(1 for _ in preview.decode(video=0)) == 20
     stages = {name: seconds for name, seconds in summary["seconds"].items() if name != "total"}
-    assert set(stages) == {"open", "landmarks", "character", "fit", "files", "preview", "proxy", "blend"}
+    assert set(stages) == {"open", "landmarks", "character", "fit", "files", "check", "preview", "proxy", "blend"}
     assert sum(stages.values()) == pytest.approx(summary["seconds"]["total"], rel=0.05)
     assert summary["fps"] == pytest.approx(20 / summary["seconds"]["total"])
     assert 0 < summary["residual_px"] < 10
+    report = (out / "Réplique №1.report.html").read_text(encoding="utf-8")
+    assert "Footage and head" in report and all(0 < share < 3 for share in summary["head_shows"].values())
     assert {"facecap", "python", "numpy", "onnxruntime"} <= set(summary["versions"])
 
 

@@ -16,6 +16,7 @@ from ...errors import CancelledError, FacecapError
 from ...footage.footage import Footage
 from ...footage.read import read_frames
 from ...json_types import Facts
+from ...reports.head_check import HeadCheck
 from ...reports.preview_video import write_preview
 from ...reports.report import write_report
 from ...reports.thumbnails import Thumbnail
@@ -279,7 +280,7 @@ class Account:
 
     Attributes:
         summary_paths: where the summary goes.  report_path: where the report goes; None: not wished for.
-        take, rig, thumbnails, title: what the report shows.
+        take, rig, thumbnails, title, head_check: what the report shows.
         summarise: the summary as it is now.
         clock: counts what the report takes.
     """
@@ -292,6 +293,7 @@ class Account:
     title: str
     summarise: Callable[[], Facts]
     timer: StageTimer
+    head_check: HeadCheck | None = None
 
     def write(self) -> Facts:
         """Write both; returns the summary."""
@@ -304,8 +306,11 @@ class Account:
                     thumbnails=self.thumbnails,
                     summary=self.summarise(),
                     title=self.title,
+                    head_check=self.head_check,
                 )
         summary = self.summarise()
+        if self.head_check is not None:
+            summary["head_shows"] = self.head_check.shares
         for path in self.summary_paths:
             write_summary(path, summary)
         return summary

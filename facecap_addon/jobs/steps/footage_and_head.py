@@ -1,0 +1,56 @@
+"""Whether the head shows what the footage shows, looked at in some frames of a take for its report."""
+
+from __future__ import annotations
+
+from ...arrays import U8
+from ...footage.footage import Footage
+from ...footage.read import read_frames
+from ...landmarks.observations import Observations
+from ...landmarks.protocol import Landmarker
+from ...reports.head_check import ROWS, HeadCheck, check_head
+from ...rig.blendshapes import BlendshapeRig
+from ...rig.embedding import LandmarkEmbedding
+from ...takes.take import Take
+from ..runtime.progress import Progress, Steps
+from ..runtime.threaded_progress import run_threaded
+
+
+def compare_footage_and_head(
+    take: Take,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    footage: Footage,
+    observations: Observations | None,
+    landmarker: Landmarker,
+) -> Steps[HeadCheck | None]:
+    """Look at some frames of footage and head, reporting them; None where there is nothing to compare.
+
+    Args:
+        take: F rows, those of the footage.  rig: what it moves.  embedding: landmarks on it.
+        observations: F rows of the footage; None: no landmarks were looked for.  landmarker: the network behind them.
+    """
+    if observations is None or observations.frame_count != take.frame_count:
+        return None
+    yield Progress("check", 0, ROWS)
+
+    def picture_of(row: int) -> U8:
+        reader = read_frames(footage, skip=row)
+        try:
+            return next(reader).image
+        finally:
+            reader.close()
+
+    return (
+        yield from run_threaded(
+            "check",
+            lambda on_progress: check_head(
+                take,
+                rig,
+                embedding.head_from_rig,
+                observations,
+                landmarker,
+                picture_of,
+                lambda done: on_progress(done, ROWS),
+            ),
+        )
+    )
