@@ -38,6 +38,7 @@ class Geometry:
         gap_upper, gap_lower: (G,) int, indices into L of the two ends of each gap.
         table: (K (K+1) / 2, 6 (L+G)) float32, products of displacement components, see `products_table`.
         shut: (3, G) float32, m: how gaps change when eyes are shut; zero where they cannot be.
+        span_count: how many of the gaps, the last ones, tell of the expression alone: the pose is left to the rest.
     """
 
     rest: F32
@@ -46,6 +47,7 @@ class Geometry:
     gap_lower: NDArray[np.intp]
     table: F32
     shut: F32
+    span_count: int = 0
 
     @property
     def landmark_count(self) -> int:
@@ -69,6 +71,7 @@ class Geometry:
             self.gap_lower,
             self.table,
             self.shut,
+            self.span_count,
         )
 
 
@@ -137,6 +140,7 @@ def make_geometry(
     gap_upper: NDArray[np.intp],
     gap_lower: NDArray[np.intp],
     shut: NDArray[np.floating] | None = None,
+    span_count: int = 0,
 ) -> Geometry:
     """Geometry with its product table; error modes become channels after the keys' own.
 
@@ -144,14 +148,16 @@ def make_geometry(
 
     Args:
         rest: (L, 3) float32 m.  deltas: (K, L, 3) float32 m.  error_modes: (B, L, 3) float32 m.
-        gap_upper, gap_lower: (G,) int.  shut: (3, G) m, see `Geometry`.
+        gap_upper, gap_lower: (G,) int.  shut: (3, G) m, and span_count: see `Geometry`.
     """
     both = np.concatenate([deltas, error_modes])
     moving = _with_gaps(np.ascontiguousarray(both.transpose(2, 1, 0), np.float32), gap_upper, gap_lower)
     moving[:, len(rest) :, len(deltas) :] = 0.0
     at_rest = _with_gaps(rest.T.astype(np.float32), gap_upper, gap_lower)
     shutting = np.zeros((3, len(gap_upper))) if shut is None else shut
-    return Geometry(at_rest, moving, gap_upper, gap_lower, products_table(moving), shutting.astype(np.float32))
+    return Geometry(
+        at_rest, moving, gap_upper, gap_lower, products_table(moving), shutting.astype(np.float32), span_count
+    )
 
 
 def _with_gaps(values: NDArray, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> NDArray:
@@ -310,6 +316,9 @@ def normal_equations(
     jy[:, 0], jy[:, 1], jy[:, 2] = -ay * s.qy - az, ax * s.qy, ax
     jx[:, 3, :landmarks] = jy[:, 4, :landmarks] = 1.0
     jx[:, 5, :landmarks], jy[:, 5, :landmarks] = -s.qx[:, :landmarks], -s.qy[:, :landmarks]
+    # A span is long: turning the head changes it by as much as a smile does, and the network's depths are not as good.
+    posed = total - geometry.span_count
+    jx[:, :, posed:] = jy[:, :, posed:] = 0.0
     weighted_x, weighted_y = jx * waa, jy * waa
     matrix[:, :POSE, :POSE] = weighted_x @ jx.transpose(0, 2, 1) + weighted_y @ jy.transpose(0, 2, 1)
     gradient[:, :POSE] = ((jx * (wa * s.rx)[:, None]) + (jy * (wa * s.ry)[:, None])).sum(2)

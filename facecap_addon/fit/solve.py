@@ -20,7 +20,7 @@ from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, 
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
-from .energies.landmark_terms import LandmarkTerms, set_errors, terms_for
+from .energies.landmark_terms import SPANS, LandmarkTerms, set_errors, terms_for
 from .energies.visible_frames import find_named_neutral, find_visible_frames
 from .energies.weight_priors import channel_priors
 from .levenberg_marquardt import minimise, minimise_frames
@@ -61,7 +61,7 @@ def solve_take(
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
-    subject = subject_of(observations.scheme, rig, embedding, response, spans=settings.match == "look")
+    subject = subject_of(observations.scheme, rig, embedding, response, mouth_spans=settings.match == "look")
     terms, geometry, scale, not_observed = subject.terms, subject.geometry, subject.scale, subject.not_observed
     seen = find_visible_frames(observations, embedding.valid, terms)
     neutral_frames = find_named_neutral(observations, seen, settings.neutral_frame)
@@ -107,7 +107,7 @@ def subject_of(
     embedding: LandmarkEmbedding,
     response: NetworkResponse | None,
     *,
-    spans: bool = False,
+    mouth_spans: bool = False,
 ) -> Subject:
     """Prepare a character; see `solve_take` and `terms_for`.
 
@@ -119,7 +119,7 @@ def subject_of(
             f"The footage has {scheme} landmarks, the character {embedding.scheme}.",
             "Place the landmarks on the character with the same network.",
         )
-    terms = terms_for(scheme, spans=spans)
+    terms = terms_for(scheme, mouth_spans=mouth_spans)
     # A giant's face and a doll's are fitted at life size, so that millimetres mean the same.
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))
@@ -132,7 +132,13 @@ def subject_of(
     used = terms.used
     terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.usual_ranges[:, 1])
     geometry = make_geometry(
-        neutral[used], deltas[:, used], error_modes[:, used], terms.gap_upper, terms.gap_lower, shut
+        neutral[used],
+        deltas[:, used],
+        error_modes[:, used],
+        terms.gap_upper,
+        terms.gap_lower,
+        shut,
+        span_count=int((terms.gap_group == SPANS).sum()),
     )
     return Subject(terms, geometry, scale, not_observed, len(error_modes))
 

@@ -49,8 +49,18 @@ def test_the_network_sees_the_true_landmarks_in_the_clip(models: Path) -> None:
 def solved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("take_01")
     quick = [flag for flag in QUICK_FLAGS if flag.startswith("--no-")]
-    assert main(["solve", str(CLIP), "--out", str(out), *quick]) == 0
+    assert main(["solve", str(CLIP), "--out", str(out), "--match", "weights", *quick]) == 0
     return out / "take_01.take.npz"
+
+
+def test_a_solve_of_its_look_keeps_lips_lids_and_head_where_they_are(models: Path, tmp_path: Path) -> None:
+    quick = [flag for flag in QUICK_FLAGS if flag.startswith("--no-")]
+    assert main(["solve", str(CLIP), "--out", str(tmp_path), *quick]) == 0
+    found = compare(load_take(tmp_path / "take_01.take.npz"), load_take(TRUTH), sample().rig)
+    assert found.rmse_mm < 1.4 < 0.65 * found.still_mm
+    assert found.rotation_deg < 1.2 and found.gaze_deg < 5.0
+    assert found.blinks[0] > 0.75 and found.blinks[1] < 0.2
+    assert found.lips_mm[0] < 1.2 and found.lips_mm[1] < 2.8
 
 
 def test_a_solve_of_the_clip_comes_near_the_truth(solved: Path) -> None:

@@ -20,20 +20,24 @@ LIPS, LID_GROUPS, OTHER_GAPS, SPANS = 0, (1, 2), 3, 4
 """Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut; and
 spans, from what is rigid in a face to lips, chin and brows."""
 # Relative landmarks (as the eye-closure and lip-corner losses of DECA and EMOCA): what the network's common errors
-# hardly touch, and what people look at. How far one may be off, mm.
-_SPAN_MM = 1.0
-_SPANS_478 = (
-    *((98, 0), (327, 0), (98, 13), (327, 13), (2, 0), (2, 13)),  # upper lip under the nose
-    *((98, 17), (327, 17), (98, 14), (327, 14), (2, 14)),  # lower lip
-    *((98, 61), (327, 291), (98, 291), (327, 61), (61, 291)),  # corners of the mouth
-    *((98, 152), (327, 152), (2, 152)),  # chin
-    *((168, 107), (168, 336), (133, 107), (362, 336)),  # inner brows
-    *((33, 70), (263, 300), (33, 105), (263, 334)),  # outer brows
+# hardly touch, and what people look at. Both ends, and how far a span may be off, mm.
+Spans = tuple[tuple[float, tuple[tuple[int, int], ...]], ...]
+_BROW_SPANS_478: Spans = (
+    (1.0, ((168, 107), (168, 336), (133, 107), (362, 336))),  # inner ends
+    (1.0, ((33, 70), (263, 300), (33, 105), (263, 334))),  # outer ends
 )
-_SPANS_68 = (
-    *((33, 51), (31, 51), (35, 51), (33, 57), (31, 57), (35, 57)),
-    *((31, 48), (35, 54), (31, 54), (35, 48), (48, 54), (31, 8), (35, 8), (33, 8)),
-    *((27, 21), (27, 22), (39, 21), (42, 22), (36, 17), (45, 26), (36, 19), (45, 24)),
+_MOUTH_SPANS_478: Spans = (
+    (1.0, ((98, 0), (327, 0), (98, 13), (327, 13), (2, 0), (2, 13))),  # upper lip under the nose
+    (1.5, ((98, 17), (327, 17), (98, 14), (327, 14), (2, 14))),  # lower lip
+    (1.0, ((98, 61), (327, 291), (98, 291), (327, 61), (61, 291))),  # corners of the mouth
+    (2.0, ((98, 152), (327, 152), (2, 152))),  # chin
+)
+_BROW_SPANS_68: Spans = ((1.0, ((27, 21), (27, 22), (39, 21), (42, 22), (36, 17), (45, 26), (36, 19), (45, 24))),)
+_MOUTH_SPANS_68: Spans = (
+    (1.0, ((33, 51), (31, 51), (35, 51))),
+    (1.5, ((33, 57), (31, 57), (35, 57))),
+    (1.0, ((31, 48), (35, 54), (31, 54), (35, 48), (48, 54))),
+    (2.0, ((31, 8), (35, 8), (33, 8))),
 )
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
@@ -70,30 +74,34 @@ class LandmarkTerms:
     regions: dict[str, list[int]]
 
 
-def terms_for(scheme: str, *, spans: bool = False) -> LandmarkTerms:
+def terms_for(scheme: str, *, mouth_spans: bool = False) -> LandmarkTerms:
     """Weights and gaps of a landmark scheme.
 
     Args:
-        spans: whether distances between landmarks count for themselves.
+        mouth_spans: whether the mouth's spans count for themselves, too; those of the brows do.
     Raises:
         FacecapError: the fit does not know the scheme.
     """
     if scheme == "mediapipe-478":
-        terms, ends = _terms(layout_of(scheme), _RIGID_478, _DENSE_CORRELATION, _SKIN_STEP), _SPANS_478
+        terms = _terms(layout_of(scheme), _RIGID_478, _DENSE_CORRELATION, _SKIN_STEP)
+        brows, mouth = _BROW_SPANS_478, _MOUTH_SPANS_478
     elif scheme == "ibug-68":
-        terms, ends = _terms(layout_of(scheme), _RIGID_68, 2.0, 1), _SPANS_68
+        terms = _terms(layout_of(scheme), _RIGID_68, 2.0, 1)
+        brows, mouth = _BROW_SPANS_68, _MOUTH_SPANS_68
     else:
         raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
-    return _with_spans(terms, ends) if spans else terms
+    return _with_spans(terms, (*brows, *mouth) if mouth_spans else brows)
 
 
-def _with_spans(terms: LandmarkTerms, ends: tuple[tuple[int, int], ...]) -> LandmarkTerms:
-    upper, lower = np.searchsorted(terms.used, np.array(ends, np.intp).T)
+def _with_spans(terms: LandmarkTerms, spans: Spans) -> LandmarkTerms:
+    ends = np.array([pair for _, pairs in spans for pair in pairs], np.intp)
+    error_mm = np.array([error for error, pairs in spans for _ in pairs])
+    upper, lower = np.searchsorted(terms.used, ends.T)
     return replace(
         terms,
         gap_upper=np.concatenate([terms.gap_upper, upper]),
         gap_lower=np.concatenate([terms.gap_lower, lower]),
-        gap_weight=np.concatenate([terms.gap_weight, np.full(len(ends), 1 / _SPAN_MM**2)]),
+        gap_weight=np.concatenate([terms.gap_weight, 1 / error_mm**2]),
         gap_group=np.concatenate([terms.gap_group, np.full(len(ends), SPANS)]),
     )
 

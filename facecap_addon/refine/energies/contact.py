@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F64
 from ...fit.energies.contact import measure_closedness, shut_lids
-from ...fit.energies.landmark_terms import LIPS, terms_for
+from ...fit.energies.landmark_terms import LIPS, SPANS, terms_for
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
 from ..render_mesh import RenderMesh
@@ -58,7 +58,8 @@ def contact_of(mesh: RenderMesh, observations: Observations, rows: NDArray[np.in
     most_mm = np.where(lips, np.minimum(rest_mm, _TOUCHING_MM), rest_mm + 1000.0 * shut[2])
     seen = measure_closedness(terms, observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64))
     seen *= lips | (np.abs(shut).sum(0) > 0)
-    return Contact(upper, lower, most_mm, np.nan_to_num(seen) / _ERROR_MM**2)
+    closing = terms.gap_group != SPANS
+    return Contact(upper[closing], lower[closing], most_mm[closing], np.nan_to_num(seen[:, closing]) / _ERROR_MM**2)
 
 
 def open_mm(mesh: RenderMesh, contact: Contact, state: DeepState) -> F64:

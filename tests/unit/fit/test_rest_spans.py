@@ -68,12 +68,13 @@ def _solved_gains(match: str) -> dict[str, float]:
     return gains
 
 
-def test_small_motion_of_a_face_of_other_proportions_comes_out_larger_with_spans() -> None:
+def test_small_motion_of_a_face_of_other_proportions_comes_out_larger_where_look_counts() -> None:
     """The prior still holds back brows here: nobody moves them as these sine waves do."""
     look, weights = _solved_gains("look"), _solved_gains("weights")
-    for name in MOVING:
-        assert weights[name] + 0.1 < look[name] < 1.1, (name, weights[name], look[name])
-    assert min(look[name] for name in ("upper lip", "corner", "chin")) > 0.7
+    for name in ("upper lip", "corner", "chin"):
+        assert weights[name] + 0.04 < look[name] < 1.1, (name, weights[name], look[name])
+    assert look["corner"] > 0.8 and look["upper lip"] > 0.7
+    assert min(look["inner brow"], weights["inner brow"]) > 0.4 and weights["outer brow"] > 0.5
 
 
 def test_what_an_actor_is_at_rest_is_no_expression() -> None:
@@ -88,13 +89,13 @@ def test_what_an_actor_is_at_rest_is_no_expression() -> None:
 
 @pytest.mark.parametrize("scheme", ["mediapipe-478", "ibug-68"])
 def test_spans_go_from_what_is_rigid_to_what_moves(scheme: str) -> None:
-    plain, terms = terms_for(scheme), terms_for(scheme, spans=True)
+    brows, terms = terms_for(scheme), terms_for(scheme, mouth_spans=True)
     spans = terms.gap_group == SPANS
-    assert spans.sum() == len(terms.gap_group) - len(plain.gap_group) > 20
+    assert (brows.gap_group == SPANS).sum() == 8 and spans.sum() > 20
     layout = layout_of(scheme)
     mouth = {*layout.lips_outer_upper, *layout.lips_outer_lower, *layout.lips_inner_upper, *layout.lips_inner_lower}
-    brows, ends = {*layout.brow_right, *layout.brow_left}, terms.used[terms.gap_lower[spans]]
-    assert mouth & set(ends) and brows & set(ends)
+    brow, ends = {*layout.brow_right, *layout.brow_left}, terms.used[terms.gap_lower[spans]]
+    assert mouth & set(ends) and brow & set(ends)
     mirrored = {
         tuple(sorted((int(layout.mirror[a]), int(layout.mirror[b]))))
         for a, b in zip(terms.used[terms.gap_upper[spans]], ends, strict=True)

@@ -10,7 +10,7 @@ import pytest
 
 from facecap_addon.errors import CancelledError, FacecapError, NoFaceError
 from facecap_addon.fit.energies.contact import shut_lids
-from facecap_addon.fit.energies.landmark_terms import LIPS, OTHER_GAPS, terms_for
+from facecap_addon.fit.energies.landmark_terms import LID_GROUPS, OTHER_GAPS, terms_for
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
@@ -177,8 +177,9 @@ def test_eyes_that_no_key_shuts_have_no_shut_pose() -> None:
     assert (lids.gap_group == terms.gap_group).all()
     blinks = [k for k, name in enumerate(sample().rig.channels) if name.startswith("eyeBlink")]
     without, nowhere = shut_lids(terms, rest, np.delete(deltas, blinks, axis=0), np.ones(len(deltas) - 2))
-    assert (without.gap_group[terms.gap_group != LIPS] == OTHER_GAPS).all()
-    assert np.abs(shut[:, terms.gap_group != LIPS]).max() > 0.004
+    of_lids = np.isin(terms.gap_group, LID_GROUPS)
+    assert (without.gap_group[of_lids] == OTHER_GAPS).all()
+    assert np.abs(shut[:, of_lids]).max() > 0.004 and not shut[:, ~of_lids].any()
     assert not nowhere.any()
 
 
