@@ -26,7 +26,7 @@ CHANNELS_OF_UNIT: dict[int, dict[str, float]] = {
     20: {"mouthStretch*": 1.0},
     23: {"mouthPress*": 0.8, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
     25: {"mouthLowerDown*": 0.35, "mouthUpperUp*": 0.2, "jawOpen": 0.06},
-    26: {"jawOpen": 1.0},
+    26: {"jawOpen": 0.7},  # a jaw that drops; one that is stretched open, all of the key, is unit 27
 }
 """ARKit channels that show an action unit at full strength; `*` stands for Left and Right."""
 

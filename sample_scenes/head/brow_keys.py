@@ -23,15 +23,19 @@ def bump_share(p: Array, centre: tuple[float, float], reach: tuple[float, float,
 
 
 BROW_DOWN: tuple[Bump, ...] = (
-    ((30.0, 19.0), (34.0, 34.0, 17.0, 34.0), (-2.6, 1.6, -4.8)), ((10.0, 16.0), (16.0, 22.0, 16.0, 26.0),
-    (-1.2, 0.8, -2.4)),
+    ((35.0, 20.0), (38.0, 37.0, 18.0, 38.0), (-3.4, 2.2, -5.8)), ((11.0, 18.0), (18.0, 24.0, 18.0, 28.0),
+    (-1.6, 1.2, -3.2)),
 )  # fmt: skip
 BROW_INNER_UP: tuple[Bump, ...] = (
-    ((15.0, 19.0), (24.0, 32.0, 17.0, 46.0), (0.6, -0.4, 6.4)), ((0.0, 22.0), (17.0, 17.0, 16.0, 40.0),
-    (0.0, -0.2, 1.6)),
+    ((16.0, 20.5), (26.0, 38.0, 18.5, 50.0), (0.6, -0.4, 8.8)), ((0.0, 23.0), (17.0, 17.0, 17.0, 44.0),
+    (0.0, -0.2, 1.4)),
 )  # fmt: skip
-BROW_OUTER_UP: tuple[Bump, ...] = (((43.0, 20.0), (32.0, 34.0, 17.0, 44.0), (1.4, -2.2, 8.0)),)
-NOSE_SNEER_BROW: tuple[Bump, ...] = (((11.0, 15.0), (18.0, 20.0, 15.0, 24.0), (-0.6, 0.5, -2.8)),)
+BROW_OUTER_UP: tuple[Bump, ...] = (((44.0, 21.0), (46.0, 44.0, 19.0, 50.0), (1.7, -2.7, 10.4)),)
+NOSE_SNEER_BROW: tuple[Bump, ...] = (((12.0, 17.0), (19.0, 22.0, 17.0, 26.0), (-0.7, 0.5, -3.4)),)
+
+# Skin between cheek and lower lid, which the lips' own field does not reach.
+SMILING_CHEEK: tuple[Bump, ...] = (((43.0, -21.0), (24.0, 26.0, 20.0, 16.0), (1.4, 1.2, 3.0)),)
+CHEEK_SQUINT: tuple[Bump, ...] = (((42.0, -19.0), (24.0, 26.0, 18.0, 15.0), (-0.9, 1.4, 3.6)),)
 
 
 def bumps(head: Head, table: tuple[Bump, ...], both_sides: bool = False) -> Array:
@@ -56,7 +60,7 @@ def brow_keys(head: Head) -> dict[str, Array]:
 
 
 def cheek_puff(head: Head) -> Array:
-    """(V, 3) both cheeks blown up along the skin's own normals, 10 mm at most."""
+    """(V, 3) both cheeks blown up along the skin's own normals, 12 mm at most."""
     p = head.vertices
     skin = np.array([zone == "grid" or (zone == "mouth" and a >= 10) or (zone == "nostril" and a >= 2)
                      for zone, a, _ in head.zone]) & head.of("skin")  # fmt: skip
@@ -68,4 +72,4 @@ def cheek_puff(head: Head) -> Array:
     some = left > 0
     g = gradient(p[some])
     normal[some] = g / np.linalg.norm(g, axis=1)[:, None]
-    return 10.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))
+    return 12.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))

@@ -7,12 +7,12 @@ import numpy as np
 from .assembly import PARTS, Head
 from .hair import brow_line
 from .layout import EYE
-from .mouth import BORDER_RING, SEAM_RING
+from .mouth import BORDER_RING, CORNER, SEAM_RING
 from .proportions import EYEBALL_RADIUS, IRIS_RADIUS, Array
 
 SKIN = np.array([0.56, 0.335, 0.245])
 BLUSH = np.array([0.56, 0.24, 0.175])
-LIPS = np.array([0.41, 0.155, 0.125])
+LIPS = np.array([0.46, 0.195, 0.155])
 MOUTH = np.array([0.16, 0.035, 0.03])
 GUM = np.array([0.42, 0.13, 0.12])
 ENAMEL = np.array([0.78, 0.72, 0.60])
@@ -20,7 +20,7 @@ TONGUE = np.array([0.42, 0.14, 0.13])
 SCLERA = np.array([0.80, 0.77, 0.73])
 IRIS_RIM, IRIS = np.array([0.030, 0.022, 0.016]), np.array([0.115, 0.062, 0.030])
 PUPIL = np.array([0.004, 0.004, 0.004])
-HAIR = np.array([0.030, 0.018, 0.011])
+HAIR = np.array([0.056, 0.034, 0.021])
 LID_EDGE = np.array([0.36, 0.16, 0.13])
 
 
@@ -42,17 +42,24 @@ def colours(head: Head) -> Array:
         0.55 * _bump(p, (41, -30), (26, 24)) + 0.6 * _bump(p, (0, -38), (19, 16)) + 0.25 * _bump(p, (0, -98), (22, 18))
     )
     result = _mix(result, np.tile(BLUSH, (len(p), 1)), np.clip(blush * front, 0, 1))
-    shade = 0.30 * _bump(p, (30, -13), (18, 9)) * front + 0.22 * _bump(p, (30, 9), (19, 7)) * front
+    shade = 0.16 * _bump(p, (30, -13), (18, 9)) * front + 0.14 * _bump(p, (30, 9), (19, 7)) * front
     result *= 1 - shade[:, None]
     wave = np.sin(0.19 * np.abs(p[:, 0]) + 0.13 * p[:, 1]) * np.sin(0.17 * p[:, 2] + 0.08 * p[:, 1])
     result *= 1 + 0.025 * wave[:, None]
+    # A face is not of one colour: the forehead is yellower, the jaw cooler, and all of it finely mottled.
+    zones = np.interp(p[:, 2], [-110, -70, -40, 10, 50], [-1.0, -0.6, 0.3, 0.2, 1.0]) * front
+    result *= 1 + zones[:, None] * np.array([0.0, 0.012, -0.012])
+    mottle = np.sin(1.7 * p[:, 0] + 0.9 * p[:, 2]) * np.sin(0.8 * p[:, 0] - 1.3 * p[:, 2] + 0.7 * p[:, 1])
+    result *= 1 + mottle[:, None] * np.array([0.012, 0.022, 0.024])
     under_brow = _brow_share(p) * front
-    result = _mix(result, np.tile(HAIR, (len(p), 1)), 0.72 * under_brow)
+    result = _mix(result, np.tile(HAIR, (len(p), 1)), 0.55 * under_brow)
     for vertex, (zone, ring, spoke) in enumerate(head.zone):
         if zone == "mouth":
             if SEAM_RING <= ring <= BORDER_RING:
                 dry = (ring - SEAM_RING) / (BORDER_RING - SEAM_RING)
-                result[vertex] = LIPS * (0.72 + 0.28 * min(1.0, dry * 3))
+                folded = abs(spoke - CORNER) / CORNER  # 0 at the corner: there and at its border the red runs out
+                red = np.interp(dry, [0.0, 0.72, 1.0], [1.0, 0.92, 0.42]) * np.interp(folded, [0, 0.25], [0.55, 1.0])
+                result[vertex] += (LIPS * (0.70 + 0.30 * min(1.0, dry * 3)) - result[vertex]) * red
             elif ring < SEAM_RING:
                 result[vertex] = LIPS * (0.25, 0.25, 0.32, 0.48, 0.60, 0.66)[ring]
         elif zone == "mouth fill":
@@ -93,7 +100,7 @@ def roughness(head: Head) -> Array:
 
 
 def _brow_share(p: Array) -> Array:
-    t = (np.abs(p[:, 0]) - 11.0) / 41.5
+    t = (np.abs(p[:, 0]) - 12.0) / 40.5
     _, z, half = brow_line(np.clip(t, 0, 1))
     inside = np.interp(np.abs(p[:, 2] - z) / (half + 0.8), [0.55, 1.3], [1, 0])
     return inside * np.interp(t, [-0.07, 0.02, 0.97, 1.05], [0, 1, 1, 0])

@@ -7,7 +7,7 @@ import numpy as np
 from .proportions import Array
 
 LENGTH, WIDTH = 61.5, 34.0
-FLARE, LEAN = np.radians(27.0), np.radians(13.0)
+FLARE, LEAN = np.radians(20.0), np.radians(13.0)
 ATTACHMENT = np.array([69.2, 0.0, -18.0])
 
 

@@ -11,8 +11,9 @@ from .layout import EYE
 from .proportions import EYE_CENTRE, EYEBALL_RADIUS, Array
 
 # How much of the margin's travel each loop makes, from under the lid to the block's border.
-UPPER_SHARE = (1.0, 1.0, 1.0, 0.93, 0.78, 0.55, 0.26, 0.10, 0.03, 0.0, 0.0)
+UPPER_SHARE = (1.0, 1.0, 1.0, 0.95, 0.84, 0.66, 0.40, 0.18, 0.06, 0.01, 0.0)
 LOWER_SHARE = (1.0, 1.0, 1.0, 0.90, 0.72, 0.50, 0.28, 0.12, 0.04, 0.0, 0.0)
+OVERLAP = (0.0, 0.0, 0.3, 0.8, 0.7)  # mm per loop: the closed upper lid lies before a lower one that is raised as well
 CLOSED_CLEARANCE = 1.25  # of the closed lids' inner edge: half way down the straight path still clears the eyeball
 GAZE_DEGREES = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 28.0}
 
@@ -74,8 +75,11 @@ def blink(head: Head) -> Array:
         z = closed_line(t)
         for s in range(1, SPOKES):
             for vertex, sign in ((ring[s], 1.0), (ring[2 * SPOKES - s], -1.0)):
-                depth = float(lid_depth(x[s : s + 1], z[s : s + 1], radius)[0])
+                depth = float(lid_depth(x[s : s + 1], z[s : s + 1], radius)[0]) + (sign > 0) * OVERLAP[number]
                 delta[vertex] = np.array([x[s], depth, z[s] + sign * gap]) - head.vertices[vertex]
+    for number in (3, 4):
+        upper = head.half.ring(EYE, number)[1:SPOKES]
+        delta[upper, 1] += OVERLAP[number] * np.sin(np.pi * t[1:-1])
     return delta
 
 
@@ -94,16 +98,16 @@ def eye_keys(head: Head) -> dict[str, Array]:
     keys["eyeLookIn"] = lid_field(head, none, none, -1.1) + turn_eyeball(head, 0, -GAZE_DEGREES["In"])
     keys["eyeLookOut"] = lid_field(head, none, none, 1.1) + turn_eyeball(head, 0, GAZE_DEGREES["Out"])
     keys["eyeWide"] = lid_field(head, _profile(3.2), _profile(-0.5))
-    keys["eyeSquint"] = lid_field(head, _profile(-0.6), _profile(2.6)) + _squint_cheek(head)
+    keys["eyeSquint"] = lid_field(head, _profile(-0.6), _profile(3.2)) + _squint_cheek(head)
     return keys
 
 
 def _squint_cheek(head: Head) -> Array:
     p = head.vertices
     skin = eye_skin_share(head)
-    r2 = ((p[:, 0] - 33) / 24) ** 2 + ((p[:, 2] + 17) / 13) ** 2
+    r2 = ((p[:, 0] - 34) / 25) ** 2 + ((p[:, 2] + 19) / 15) ** 2
     bump = np.where((r2 < 1) & (p[:, 1] > 40), (1 - np.minimum(r2, 1)) ** 3, 0) * skin
-    return bump[:, None] * np.array([-0.8, 0.9, 2.4])
+    return bump[:, None] * np.array([-1.4, 1.1, 3.4])
 
 
 def eye_skin_share(head: Head) -> Array:

@@ -25,8 +25,8 @@ def fissure(t: Array) -> tuple[Array, Array, Array]:
     """x, upper z and lower z of the open lids at t from the inner (0) to the outer canthus (1)."""
     x = ENDOCANTHION[0] + (EXOCANTHION[0] - ENDOCANTHION[0]) * t
     line = ENDOCANTHION[2] + (EXOCANTHION[2] - ENDOCANTHION[2]) * t
-    upper = line + 5.0 * np.sin(np.pi * t**0.88) ** 0.80 - 0.35 * np.sin(2 * np.pi * t)
-    lower = line - 5.2 * np.sin(np.pi * t**1.12) ** 0.85
+    upper = line + 5.2 * np.sin(np.pi * t**0.92) ** 0.74 - 0.2 * np.sin(2 * np.pi * t)
+    lower = line - 5.2 * np.sin(np.pi * t**1.10) ** 0.80
     return x, upper, lower
 
 
@@ -79,6 +79,11 @@ def eye_rings() -> list[Array]:
         depth = lid_depth(spot[:, 0], spot[:, 1], radius)
         if ring == 0:
             depth -= np.interp(canthus, [0, 0.35], [3.5, 0.0])
+            # At the inner corner the skin runs on to the eyeball, as the caruncle does: no gap beside it.
+            inner = np.interp(np.r_[t, t[-2:0:-1]], [0, 0.12], [1.0, 0.0])
+            spot[:, 0] += 3.7 * inner
+            away = (EYEBALL_RADIUS + 0.5) ** 2 - ((spot - EYE_CENTRE[[0, 2]]) ** 2).sum(1)
+            depth += inner * (EYE_CENTRE[1] + np.sqrt(np.maximum(away, 0.0)) - depth)
         if ring >= 3:
             # Towards the outer canthus the lids run out into the skin over the orbit's rim.
             outer = np.interp(spot[:, 0], [41.0, 47.5], [0.0, 1.0]) * (0.35, 0.65, 0.9, 1.0)[ring - 3]

@@ -40,9 +40,9 @@ FACES = ((0, 3, 4, 1), (1, 4, 5, 2))
 
 def brow_line(t: Array) -> tuple[Array, Array, Array]:
     """x, z of the brow's middle and its half height, t from the inner (0) to the outer end (1); mm."""
-    x = 11.0 + 41.5 * t
-    z = 17.0 + 6.0 * np.sin(np.pi * np.clip(t * 0.80, 0, 1)) - 4.6 * np.clip(t - 0.55, 0, 1) ** 1.3 / 0.354
-    half = 3.3 * np.clip(1 - t, 0, 1) ** 0.55 * np.interp(t, [0, 0.12], [0.8, 1.0]) + 0.5
+    x = 12.0 + 40.5 * t
+    z = 18.6 + 4.8 * np.sin(np.pi * np.clip(t * 0.80, 0, 1)) - 4.2 * np.clip(t - 0.55, 0, 1) ** 1.3 / 0.354
+    half = 2.1 * np.clip(1 - t, 0, 1) ** 0.6 * np.interp(t, [0, 0.16], [0.7, 1.0]) + 0.4
     return x, z, half
 
 

@@ -11,8 +11,9 @@ from .mouth_keys import LAST, lip_vertices, lower_face, nearest_skin
 from .proportions import JAW_AXIS, Array
 from .tissue import Tissue
 
-JAW_OPEN_DEGREES = 13.8  # 27 mm at the chin; a comfortable opening, well below the 45 mm maximum
-JAW_FORWARD, JAW_SIDE = 8.5, 8.5  # mm; protrusion and laterotrusion reach about 10
+JAW_OPEN_DEGREES = 20.0  # 42 mm at the chin with the slide: a mouth opened wide, as on other heads
+JAW_SLIDE = (0.0, 1.5, -2.2)  # mm; on the way the condyles glide forward and down
+JAW_FORWARD, JAW_SIDE = 9.6, 8.7  # mm; protrusion and laterotrusion reach about 10
 TONGUE_OUT = 34.0
 
 
@@ -20,10 +21,10 @@ def jaw_weights(head: Head, tissue: Tissue) -> Array:
     """(V,) how much of the jaw's motion each vertex makes: 1 at the chin, lower teeth and lower lip, 0 above."""
     p, count = head.vertices, tissue.count
     given: dict[int, Array] = {}
-    corner = 0.40
+    corner = 0.42
     vertices, ring, spoke = lip_vertices(head, range(MOUTH.rings - 3))
     folded = np.minimum(spoke, 2 * LAST - spoke)
-    lip = np.interp(folded, [0, 4, 8, CORNER, 14, 17, 20, LAST], [0.04, 0.06, 0.18, corner, 0.74, 0.95, 1.0, 1.0])
+    lip = np.interp(folded, [0, 4, 8, CORNER, 14, 17, 20, LAST], [0.04, 0.08, 0.21, corner, 0.74, 0.95, 1.0, 1.0])
     throat = np.interp(ring, [0, BAG_RINGS], [0.6, 1.0])
     for v, w in zip(vertices, lip * throat, strict=False):
         given[int(v)] = np.array([w])
@@ -31,7 +32,7 @@ def jaw_weights(head: Head, tissue: Tissue) -> Array:
         (30, -90, 0.94),
                     (38, -84, 0.82), (34, -76, 0.80), (36, -60, 0.42), (44, -72, 0.62), (48, -60, 0.40),
                     (40, -44, 0.12),
-                    (16, -46, 0.03), (24, -52, 0.12), (52, -50, 0.26)):  # fmt: skip
+                    (16, -46, 0.06), (24, -52, 0.13), (52, -50, 0.26)):  # fmt: skip
         v = nearest_skin(head, x, z)
         given[v] = np.array([w])
         given[int(head.mirror[v])] = np.array([w])
@@ -62,11 +63,15 @@ def turn_jaw(points: Array, degrees: float) -> Array:
 def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
     """jawOpen, jawForward, jawLeft, mouthClose, tongueOut: (V, 3) mm, from the weights w of `jaw_weights`."""
     p = head.vertices
-    keys = {"jawOpen": w[:, None] * turn_jaw(p, JAW_OPEN_DEGREES)}
+    keys = {"jawOpen": w[:, None] * (turn_jaw(p, JAW_OPEN_DEGREES) + JAW_SLIDE)}
     # The corners are drawn in a little as the cheeks get longer.
     narrow = np.exp(-(((w - 0.45) / 0.22) ** 2)) * (head.of("skin")) * np.clip((p[:, 1] - 55) / 25, 0, 1)
     narrow *= np.clip(1 - ((p[:, 2] + 70) / 34) ** 2, 0, 1)
-    keys["jawOpen"][:, 0] -= 2.6 * narrow * np.tanh(p[:, 0] / 12)
+    keys["jawOpen"][:, 0] -= 2.5 * narrow * np.tanh(p[:, 0] / 12)
+    # The upper lip draws back a little from what opens below it.
+    raised = np.clip(1 - w / 0.3, 0, 1) ** 2 * np.clip((p[:, 1] - 80) / 10, 0, 1) * head.of("skin")
+    raised *= np.clip(1 - ((p[:, 2] + 64) / 15) ** 2, 0, 1) ** 2 * np.clip(1 - (p[:, 0] / 26) ** 2, 0, 1)
+    keys["jawOpen"][:, 2] += 1.6 * raised
     keys["jawForward"] = w[:, None] * np.array([0.0, JAW_FORWARD, -1.0])
     # To the left the jaw turns about the left condyle, which stays back.
     # It drops a little on the way: the curved seams of the lips would not slide past each other.
@@ -75,6 +80,11 @@ def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
     keys["mouthClose"] = _mouth_close(head, tissue, keys["jawOpen"])
     keys["tongueOut"] = _tongue_out(head, tissue)
     return keys
+
+
+def _meeting(up: Array, down: Array, spoke: int) -> Array:
+    """Where lips meet that the jaw took to `up` and `down`: the lower one comes, corners go back to where they were."""
+    return (0.92 * up + 0.08 * down) * (1.0 - 0.7 * (spoke / CORNER) ** 2)
 
 
 def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
@@ -89,7 +99,7 @@ def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
             upper, lower = int(loop[s]), int(loop[LAST - s])
             seam = head.half.ring(MOUTH, 6)
             up, down = opened[seam[s]], opened[seam[LAST - s]]
-            meeting = 0.72 * up + 0.28 * down
+            meeting = _meeting(up, down, s)
             amount = share.get(ring, bag.get(ring, 0.0))
             # Full loops move rigidly with the seam's correction, so contact is restored exactly.
             for vertex, move in ((upper, meeting - up), (lower, meeting - down)):
@@ -98,13 +108,13 @@ def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
                 given[int(head.mirror[vertex])] = value * (-1, 1, 1)
     region = lower_face(head)[:count]
     chin = nearest_skin(head, 0, -102)
-    given[chin] = np.array([0.0, 0.4, 1.6])
+    given[chin] = np.array([0.0, 1.6, 4.0])
     # Contact loops must undo jawOpen vertex by vertex, also where its weights differ from the seam's.
     for ring in (5, 6):
         loop = head.half.ring(MOUTH, ring)
         for s in range(CORNER + 1):
             upper, lower = int(loop[s]), int(loop[LAST - s])
-            meeting = 0.72 * opened[upper] + 0.28 * opened[lower]
+            meeting = _meeting(opened[upper], opened[lower], s)
             for vertex in (upper, lower):
                 given[vertex] = meeting - opened[vertex]
                 given[int(head.mirror[vertex])] = given[vertex] * (-1, 1, 1)

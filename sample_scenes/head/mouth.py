@@ -35,12 +35,12 @@ def spoke_parameter() -> Array:
 
 def upper_height(t: Array) -> Array:
     """Height of the upper vermilion above the seam, with its bow."""
-    bow = 7.7 * (1 - t**1.6) + 1.1 * np.exp(-(((t - 0.21) / 0.13) ** 2)) - 0.5 * np.exp(-((t / 0.1) ** 2))
+    bow = 7.3 * (1 - t**1.9) + 1.1 * np.exp(-(((t - 0.21) / 0.13) ** 2)) - 0.5 * np.exp(-((t / 0.1) ** 2))
     return bow + 0.5 * t
 
 
 def lower_height(t: Array) -> Array:
-    return 9.0 * (1 - t**2.1) + 0.6 * t
+    return 8.8 * (1 - t**2.3) + 0.6 * t
 
 
 def _depth_of_clay(x: Array, z: Array) -> Array:
@@ -122,7 +122,7 @@ def teeth(upper: bool) -> tuple[Array, list[tuple[int, ...]], Array]:
     t = np.concatenate([-half[:0:-1], half])
     bump = np.concatenate([within[:0:-1], within])
     t = 0.92 * t
-    width, depth, front = (26.5, 40.0, 95.0) if upper else (24.5, 38.5, 92.6)
+    width, depth, front = (26.5, 40.0, 93.8) if upper else (24.5, 38.5, 91.4)
     x, d, nx, nd = arch(t, width, depth, front)
     sign = 1.0 if upper else -1.0
     edge_z = STOMION[2] - 2.2 if upper else STOMION[2] - 1.3

@@ -31,7 +31,7 @@ EYEBALL_RADIUS = 12.1
 IRIS_RADIUS = 5.85
 ENDOCANTHION = np.array([17.0, 83.2, -1.2])
 EXOCANTHION = np.array([44.9, 79.6, 1.2])
-CHEILION = np.array([25.8, 89.5, -68.0])
+CHEILION = np.array([25.8, 89.5, -66.6])
 STOMION = np.array([0.0, 101.6, -67.0])
 JAW_AXIS = np.array([0.0, 12.0, -24.0])  # the line through both condyles
 
@@ -246,11 +246,11 @@ PROFILE: tuple[tuple[float, float], ...] = (  # midline points (d, z) between th
     (-30.0, -76.0),
 )
 NECK = (  # height, half width, middle d, half depth of the neck's ellipse
-    (-195.0, 56.0, -17.0, 52.0),
-    (-165.0, 50.5, -14.0, 49.0),
-    (-135.0, 48.5, -11.0, 49.0),
-    (-105.0, 48.5, -10.0, 51.0),
-    (-75.0, 49.5, -15.0, 51.0),
+    (-195.0, 66.0, -31.0, 58.0),
+    (-165.0, 55.0, -22.0, 53.0),
+    (-135.0, 51.0, -15.0, 51.0),
+    (-105.0, 50.5, -11.5, 52.0),
+    (-75.0, 50.5, -15.0, 52.0),
     (-45.0, 50.0, -20.0, 50.0),
 )
 

@@ -61,14 +61,14 @@ def _neck(p: Array) -> Array:
 def _nose(p: Array) -> Array:
     q = p * (1.0, 1.0, 1.0)
     q[:, 0] = np.abs(q[:, 0])
-    dorsum = _round_cone(q, (0, 89.5, 4), (0, 99.5, -22), 5.6, 7.2)
-    lower = _round_cone(q, (0, 99.5, -22), (0, 110.2, -37), 7.2, 8.6)
+    dorsum = _round_cone(q, (0, 90.2, 4), (0, 100.4, -22), 5.0, 6.2)
+    lower = _round_cone(q, (0, 100.4, -22), (0, 110.4, -37), 6.2, 8.2)
     nose = _smooth_union(dorsum, lower, 4.0)
     nose = _smooth_union(nose, _ellipsoid(q, (4.2, 110.6, -38.0), (6.2, 8.0, 6.6)), 5.0)  # the tip's two domes
-    wall = _ellipsoid(q, (4.5, 94.0, -26.0), (8.5, 10.0, 16.0))
-    nose = _smooth_union(nose, wall, 7.0)
+    wall = _ellipsoid(q, (4.0, 93.4, -27.0), (8.4, 9.8, 18.0))
+    nose = _smooth_union(nose, wall, 8.0)
     ala = _ellipsoid(q, (12.4, 101.2, -40.4), (5.6, 9.0, 6.8))
-    nose = _smooth_union(nose, ala, 2.2)
+    nose = _smooth_union(nose, ala, 3.0)
     columella = _round_cone(q, (0, 109.5, -42.0), (0, 101.0, -46.0), 3.6, 4.2)
     return _smooth_union(nose, columella, 3.0)
 

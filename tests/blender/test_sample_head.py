@@ -226,7 +226,7 @@ def test_jaw_open_turns_chin_teeth_and_tongue(head: HeadArrays) -> None:
     move = np.linalg.norm(head.deltas["jawOpen"], axis=1)
     p = head.neutral
     chin = head.parts["skin"][np.argmin(np.abs(p[head.parts["skin"]] - (0, -0.0998, -0.097)).sum(1))]
-    assert 0.025 < move[chin] < 0.030
+    assert 0.037 < move[chin] < 0.042  # other heads with these keys: 39 to 42
     assert move[head.parts["upper_teeth"]].max() < 1e-6
     # Lower teeth move as one rigid piece.
     teeth = head.parts["lower_teeth"]

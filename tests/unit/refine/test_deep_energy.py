@@ -64,12 +64,12 @@ def test_a_head_that_was_moved_comes_back(models: object) -> None:
     energy = energy_of(start, [deep_scene.view()])
     free = np.zeros(render_mesh().unknowns, bool)
     free[:6] = True
-    ended = minimise(energy, start, EnergyWeights(network=0.0, picture=1.0), free, 5).state
+    ended = minimise(energy, start, EnergyWeights(network=0.0, picture=1.0), free, 8).state
 
     def turn(state: DeepState) -> float:
         return float(Rotation.from_matrix(state.rotation[0] @ FRAME.rotation[0].T).magnitude())
 
-    assert turn(ended) < 0.35 * turn(start)
+    assert turn(ended) < 0.2 * turn(start)
     assert np.linalg.norm((ended.translation - FRAME.translation)[0, :2]) < 0.0008
     np.testing.assert_array_equal(ended.weights, start.weights)
 
@@ -135,7 +135,7 @@ def test_a_character_of_another_size_sees_its_cameras_as_far_away_as_it_is_large
 )
 def test_a_picture_changes_as_its_derivative_says(models: object, unknown: str, alike: float) -> None:
     # Without hair: strands thinner than a pixel come and go with the place of its centre.
-    dark = (render_mesh().colors < 0.05).all(1)
+    dark = (render_mesh().colors < 0.06).all(1)
     triangles = render_mesh().topology.triangles
     smooth = triangles[~dark[triangles.long()].all(1)].numpy()
     head = replace(render_mesh(), topology=topology_of(smooth, render_mesh().neutral.numpy()))

@@ -87,7 +87,10 @@ def test_landmarks_and_the_heads_axes_do_not_depend_on_how_it_stands(turned_land
     head, found, turn = sample(), turned_landmarks, TURN
     # The same landmark of two pictures differs by the network's own jitter, most where the outline slides.
     apart = np.linalg.norm(placed(head.rig, found) - placed(head.rig, head.embedding), axis=1) * MM
-    assert np.median(apart) < 0.4 and np.quantile(apart, 0.95) < 1.5
+    # Along the seam of shut lips only the keys tell whose skin it is, and how deep: there it may differ by more.
+    seam = [*MEDIAPIPE_478.lips_inner_upper, *MEDIAPIPE_478.lips_inner_lower]
+    assert np.median(apart) < 0.4 and np.quantile(np.delete(apart, seam), 0.95) < 1.5
+    assert apart[seam].max() < 4.0
     assert_allclose(found.rig_scale, head.embedding.rig_scale, rtol=0.01)
     assert angle_deg(found.head_from_rig[:3, :3] @ turn @ head.embedding.head_from_rig[:3, :3].T) < 0.5
     # Both sides of the head are the same: this axis is exact.
