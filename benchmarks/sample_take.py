@@ -97,11 +97,12 @@ def _gaze_error_deg(mine: NDArray[np.float32], true: NDArray[np.float32]) -> flo
     return float(np.degrees(np.abs(difference - np.median(difference, axis=0)).mean()))
 
 
-def solve(*, fresh: bool = False) -> tuple[Take, BlendshapeRig]:
+def solve(*, match: str = "weights", fresh: bool = False) -> tuple[Take, BlendshapeRig]:
     """Solve the clip on its own head, camera unknown."""
     rig = sample_rig()
-    embedding, response = (make(rig, "sample_head", fresh=fresh) for make in (embedding_of, response_of))
-    take = solve_take(observe_clip(CLIP, fresh=fresh), rig, embedding, FitSettings(), response=response)
+    embedding = embedding_of(rig, "sample_head", fresh=fresh)
+    response = response_of(rig, "sample_head", fresh=fresh)
+    take = solve_take(observe_clip(CLIP, fresh=fresh), rig, embedding, FitSettings(match=match), response=response)
     return take, rig
 
 
@@ -109,9 +110,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and rehearsals")
     options = parser.parse_args()
-    take, rig = solve(fresh=options.fresh)
     truth = load_take(TRUTH)
-    found = compare(take, truth, rig)
+    for match in ("weights", "look"):
+        take, rig = solve(match=match, fresh=options.fresh and match == "weights")
+        show(match, take, truth, compare(take, truth, rig))
+
+
+def show(match: str, take: Take, truth: Take, found: Comparison) -> None:
+    """Print the numbers of one solve."""
+    print(f"\nmatch {match}")
     for name, r, error, true_std, std in found.rows:
         print(f"  {name:20s} r {r:5.2f}  abs {error:.3f}   deviation true {true_std:.2f} solved {std:.2f}")
     print(f"{len(found.rows)} moving channels: correlation {found.correlation:.3f}, error {found.absolute_error:.3f}")

@@ -1,6 +1,6 @@
 """Does the head show what the footage shows?
 
-    python -m benchmarks.seen [CLIP…] [--truth] [--take FILE …] [--no-dlib] [--sheets FOLDER] [--json FILE]
+    python -m benchmarks.seen [CLIP…] [--truth] [--match look|weights] [--take FILE …] [--no-dlib] …
 
 Clips are solved on the sample head (default: the demo clip and, where ../shared is there, the GRID and `faces` clips).
 The landmark network looks at the footage and at the head drawn from the same camera; fifteen measures of the face, as
@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="*", type=Path)
     parser.add_argument("--truth", action="store_true", help="also the true weights of the rendered performance")
     parser.add_argument("--take", nargs="*", type=Path, default=[], help="a take for each clip, instead of a solve")
+    parser.add_argument("--match", choices=("look", "weights"), default="look", help="of the solves")
     parser.add_argument("--no-dlib", action="store_true", help="only the landmark network")
     parser.add_argument("--sheets", type=Path, default=ROOT / "build" / "seen", help="folder for the sheets")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -212,13 +213,13 @@ def main() -> None:
             take = load_take(options.take[k])
             observations = _rows_of(observations, take)
         else:
-            take = solve_take(observations, rig, head.embedding, FitSettings(), response=response)
+            take = solve_take(observations, rig, head.embedding, FitSettings(match=options.match), response=response)
         results.append(judge(clip.stem, clip, observations, take, head, dlib=dlib, sheets=options.sheets))
     truth_data = ROOT.parent / "shared" / "data"
     if options.truth and truth_data.is_dir():
         truth = load_truth(truth_data)
         observations = observe_clip(truth.clip)
-        solved = solve_take(observations, rig, head.embedding, FitSettings(), response=response)
+        solved = solve_take(observations, rig, head.embedding, FitSettings(match=options.match), response=response)
         results.append(judge("ict_rom", truth.clip, observations, solved, head, dlib=dlib, sheets=options.sheets))
         true = with_true_weights(solved, truth.weights)
         results.append(judge("ict_rom, true weights", truth.clip, observations, true, head, dlib=dlib, sheets=None))

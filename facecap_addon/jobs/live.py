@@ -148,7 +148,8 @@ def _watch_camera(
     response = yield from run_threaded(
         "character", lambda on_progress: response_of(rig, embedding, landmarker, _characters_of(settings), on_progress)
     )
-    chosen = FitSettings(focal_px=settings.focal_px)
+    # What is streamed drives other characters, and a second of footage does not tell an actor's proportions.
+    chosen = FitSettings(focal_px=settings.focal_px, match="weights")
 
     def made(source: Source) -> Method:
         return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, response))

@@ -90,7 +90,7 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
         take = yield from run_threaded(
             "compare",
             lambda on_progress, seen=seen: solve_take(
-                seen, keys.rig, embedding, FitSettings(), response=response, on_progress=on_progress
+                seen, keys.rig, embedding, FitSettings(match="weights"), response=response, on_progress=on_progress
             ),
         )
         rows = training_set.read_rows(shot).rows

@@ -220,7 +220,8 @@ def test_ctrl_c_at_any_moment(stage: str, face_clip: Path, tmp_path: Path) -> No
             assert not isinstance(event, JobResult), f"the solve never came to {stage}"
     interrupt(process)
     _, said = process.communicate(timeout=PATIENCE_S)
-    if stage or process.returncode != -2:  # before Python has our handler in place, the interpreter itself answers
+    # Before our handler is in place the interpreter itself answers, or does not come to life at all.
+    if stage or (process.returncode != -2 and "Fatal Python error" not in said):
         assert process.returncode == 130, said
     assert "Traceback" not in said or not stage
     assert half_written(out) == []

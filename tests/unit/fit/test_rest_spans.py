@@ -68,13 +68,13 @@ def _solved_gains(match: str) -> dict[str, float]:
     return gains
 
 
-def test_small_motion_of_a_face_of_other_proportions_comes_out_larger_where_look_counts() -> None:
-    """The prior still holds back brows here: nobody moves them as these sine waves do."""
+def test_small_motion_of_a_face_of_other_proportions_comes_out() -> None:
+    """The prior still holds back a little: nobody moves a face as these sine waves do."""
     look, weights = _solved_gains("look"), _solved_gains("weights")
-    for name in ("upper lip", "corner", "chin"):
-        assert weights[name] + 0.04 < look[name] < 1.1, (name, weights[name], look[name])
-    assert look["corner"] > 0.8 and look["upper lip"] > 0.7
-    assert min(look["inner brow"], weights["inner brow"]) > 0.4 and weights["outer brow"] > 0.5
+    assert all(0.65 < gain < 1.1 for gain in look.values()), look
+    # Of brows no more than a tenth was left on the inside, without their spans.
+    assert min(weights["inner brow"], weights["outer brow"]) > 0.5
+    assert look["corner"] > weights["corner"] + 0.04
 
 
 def test_what_an_actor_is_at_rest_is_no_expression() -> None:
