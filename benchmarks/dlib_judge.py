@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facecap_addon.images.resample import resize
-from facecap_addon.landmarks.face_measures import MEASURES, MeasureAgreement, compare_measures
+from facecap_addon.landmarks.face_measures import MEASURES, MeasureAgreement, compare_measures, fit_similarities
 
 F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
@@ -75,11 +75,8 @@ def _align(points: F64) -> F64:
     middle = rigid.mean(axis=1, keepdims=True)
     rigid = rigid - middle
     reference = np.median(rigid, axis=0)
-    u, s, vt = np.linalg.svd(np.swapaxes(rigid, 1, 2) @ reference)
-    sign = np.ones(s.shape)
-    sign[:, 1] = np.sign(np.linalg.det(u @ vt))
-    scale = (s * sign).sum(axis=1) / (rigid**2).sum(axis=(1, 2))
-    turned = (points[seen] - middle) @ ((u * sign[:, None]) @ vt)
+    rotation, scale = fit_similarities(rigid, reference)
+    turned = (points[seen] - middle) @ rotation
     aligned[seen] = scale[:, None, None] * turned / np.linalg.norm(reference[4] - reference[7])
     return aligned
 

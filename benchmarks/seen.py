@@ -28,7 +28,7 @@ from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
-from facecap_addon.geometry.camera import centered_camera, scale_camera
+from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.images.encode import write_image
 from facecap_addon.landmarks.face_measures import (
     MEASURES,
@@ -41,8 +41,7 @@ from facecap_addon.landmarks.face_measures import (
 )
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
-from facecap_addon.reports.head_picture import HeadPicture
-from facecap_addon.reports.observe_head import HEIGHT_PX, observe_head
+from facecap_addon.reports.observe_head import observe_head, picture_head
 from facecap_addon.reports.thumbnails import cut_face
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
@@ -95,8 +94,7 @@ def judge(
 
 def _head_pictures(take: Take, head: Head, observations: Observations) -> Iterator[U8]:
     camera = centered_camera(*observations.image_size, take.focal_px)
-    drawn = scale_camera(camera, round(camera.width_px * HEIGHT_PX / camera.height_px), HEIGHT_PX)
-    picture = HeadPicture(take, head.rig, drawn, head.embedding.head_from_rig)
+    picture = picture_head(take, head.rig, head.embedding.head_from_rig, camera)
     for row in range(len(take.time_s)):
         yield picture.at(row)
 
@@ -120,8 +118,7 @@ def _write_sheet(
     if not chosen:
         return
     camera = centered_camera(*observations.image_size, take.focal_px)
-    drawn = scale_camera(camera, *seen.image_size)
-    picture = HeadPicture(take, head.rig, drawn, head.embedding.head_from_rig)
+    picture = picture_head(take, head.rig, head.embedding.head_from_rig, camera)
     row_of = {int(observations.frame_index[row]): row for row in chosen}
     columns: dict[int, U8] = {}
     for frame in read_frames(open_footage(clip)):
@@ -232,15 +229,7 @@ def main() -> None:
 def _rows_of(observations: Observations, take: Take) -> Observations:
     """The observations of a take's frames: a take may be of a part of the clip."""
     rows = np.searchsorted(observations.time_s, take.time_s - 5e-4)
-    return replace(
-        observations,
-        time_s=observations.time_s[rows],
-        frame_index=observations.frame_index[rows],
-        landmarks_px=observations.landmarks_px[rows],
-        depth_px=observations.depth_px[rows],
-        presence=observations.presence[rows],
-        confidence=observations.confidence[rows],
-    )
+    return observations.part(rows)
 
 
 if __name__ == "__main__":

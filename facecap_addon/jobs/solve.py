@@ -42,7 +42,7 @@ from .solve_trained import Vertices, choose_keys_to_solve, is_trained, no_face_i
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
 from .steps.footage_and_head import compare_footage_and_head
-from .steps.into_take import find_base, find_rows, merge_into, part_of, settings_as_filmed
+from .steps.into_take import find_base, find_rows, merge_into, settings_as_filmed
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.outputs import (
@@ -119,7 +119,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     with prepare_bake(source, settings, footage, shown, blender_hook, files) as baked:
         if trained:
             with timer.stage("solve"):
-                seen = None if observations is None or rows is None else part_of(observations, rows)
+                seen = None if observations is None or rows is None else observations.part(rows)
                 found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen, landmarker)
                 part = take_from(chosen, ranged, keys.rig, found, embedding, seen)
                 # What is blended at a range's ends is weights.

@@ -99,21 +99,27 @@ def align_faces(points: F64) -> F64:
     middle = rigid.mean(axis=1, keepdims=True)
     rigid = rigid - middle
     reference = np.median(rigid, axis=0)
-    rotation, scale = _fit_similarities(rigid, reference)
+    rotation, scale = fit_similarities(rigid, reference)
     # Once more onto the mean of what is aligned: the median of turned shapes is none of them.
     reference = (scale[:, None, None] * rigid @ rotation).mean(axis=0)
-    rotation, scale = _fit_similarities(rigid, reference)
+    rotation, scale = fit_similarities(rigid, reference)
     right, left = (np.flatnonzero(corner == _RIGID)[0] for corner in _OUTER_CORNERS)
     eye_distance = np.linalg.norm(reference[right] - reference[left])
     aligned[seen] = scale[:, None, None] * (points[seen] - middle) @ rotation / eye_distance
     return aligned
 
 
-def _fit_similarities(shapes: F64, reference: F64) -> tuple[F64, F64]:
-    """Rotations (F, 3, 3), for points as rows, and scales (F,) that bring centred shapes (F, R, 3) onto a reference."""
+def fit_similarities(shapes: F64, reference: F64) -> tuple[F64, F64]:
+    """Similarities in least squares (Umeyama 1991), in the plane or in space.
+
+    Args:
+        shapes: (F, R, D), each about its mean.  reference: (R, D).
+    Returns:
+        rotations (F, D, D), for points as rows, and scales (F,): shapes onto the reference about its mean.
+    """
     u, s, vt = np.linalg.svd(np.swapaxes(shapes, 1, 2) @ (reference - reference.mean(axis=0)))
     sign = np.ones(s.shape)
-    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
+    sign[:, -1] = np.sign(np.linalg.det(u @ vt))
     return (u * sign[:, None]) @ vt, (s * sign).sum(axis=1) / (shapes**2).sum(axis=(1, 2))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,11 @@ class Observations:
     @property
     def frame_count(self) -> int:
         return int(self.time_s.shape[0])
+
+    def part(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Observations:
+        """Those of some rows, by number or (F,) bool; of large arrays on disk only these are read."""
+        names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 def save_observations(path: Path, observations: Observations) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.camera import centered_camera, scale_camera
+from ..geometry.camera import centered_camera
 from ..images.encode import encode_jpeg
 from ..landmarks.face_measures import (
     PARTS,
@@ -23,8 +23,7 @@ from ..landmarks.observations import Observations
 from ..landmarks.protocol import Landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.take import Take
-from .head_picture import HeadPicture
-from .observe_head import observe_head
+from .observe_head import observe_head, picture_head
 from .thumbnails import THUMBNAIL_PX, choose_thumbnail_rows, cut_face
 
 SCHEME = "mediapipe-478"
@@ -81,7 +80,7 @@ def check_head(
     observations: Observations,
     landmarker: Landmarker,
     picture_of: Callable[[int], NDArray[np.uint8]],
-    on_row: Callable[[int], None] | None = None,
+    on_row: Callable[[int, int], None] | None = None,
 ) -> HeadCheck | None:
     """Look at forty frames of the head as the footage was looked at, and compare.
 
@@ -89,7 +88,7 @@ def check_head(
         take: F rows.  rig: what it moves.  head_from_rig: (4, 4), metres, from rig space to head space.
         observations: F rows, of the footage.  landmarker: the network that made them.
         picture_of: the footage's picture of a row, (H, W, 3) uint8 RGB.
-        on_row: called with how many rows have been looked at; it may raise to stop.
+        on_row: called with (rows looked at, rows in all); it may raise to stop.
     Returns:
         None where too few frames show a face, or the landmarks are not of a kind that these measures are known for.
     """
@@ -101,9 +100,9 @@ def check_head(
     rows = [int(solved[k]) for k in choose_thumbnail_rows(len(solved), ROWS)]
     camera = centered_camera(*observations.image_size, take.focal_px)
     seen = observe_head(take, rig, head_from_rig, camera, landmarker, rows, on_row)
-    footage, head = (measure_faces(align_faces(points_of(of))) for of in (_rows_of(observations, rows), seen))
+    footage, head = (measure_faces(align_faces(points_of(of))) for of in (observations.part(rows), seen))
     difference = np.nan_to_num(measure_difference(footage, head), nan=0.0)
-    picture = HeadPicture(take, rig, scale_camera(camera, *seen.image_size), head_from_rig)
+    picture = picture_head(take, rig, head_from_rig, camera)
     worst: list[FacePair] = []
     for k in sorted(np.argsort(-difference)[:WORST].tolist()):
         row = rows[k]
@@ -113,20 +112,6 @@ def check_head(
         jpeg = encode_jpeg(np.ascontiguousarray(both), _JPEG_QUALITY)
         worst.append(FacePair(jpeg, float(take.time_s[row]), int(observations.frame_index[row])))
     return HeadCheck(compare_faces(footage, head), tuple(worst))
-
-
-def _rows_of(observations: Observations, rows: list[int]) -> Observations:
-    return Observations(
-        time_s=observations.time_s[rows],
-        frame_index=observations.frame_index[rows],
-        landmarks_px=observations.landmarks_px[rows],
-        depth_px=observations.depth_px[rows],
-        presence=observations.presence[rows],
-        confidence=observations.confidence[rows],
-        scheme=observations.scheme,
-        image_size=observations.image_size,
-        model_version=observations.model_version,
-    )
 
 
 def _join(words: list[str]) -> str:

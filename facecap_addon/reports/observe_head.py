@@ -26,7 +26,7 @@ def observe_head(
     camera: PinholeCamera,
     landmarker: Landmarker,
     rows: Sequence[int] | None = None,
-    on_row: Callable[[int], None] | None = None,
+    on_row: Callable[[int, int], None] | None = None,
 ) -> Observations:
     """Landmarks of the head that a take moves, drawn as the camera of the footage would see it.
 
@@ -36,14 +36,12 @@ def observe_head(
         camera: of the footage; the head is drawn 480 px high from the same place.
         landmarker: the network that saw the footage.
         rows: of the take, in order; None: all.
-        on_row: called with how many rows have been looked at; it may raise to stop.
+        on_row: called with (rows looked at, rows in all); it may raise to stop.
     Returns:
         One row for each of `rows`, pixels of the drawn picture; without a face where the take has none.
     """
     shown = range(len(take.time_s)) if rows is None else rows
-    height = HEIGHT_PX
-    drawn = scale_camera(camera, round(camera.width_px * height / camera.height_px), height)
-    picture = HeadPicture(take, rig, drawn, head_from_rig)
+    picture = picture_head(take, rig, head_from_rig, camera)
 
     def pictures() -> Iterator[Frame]:
         for row in shown:
@@ -53,8 +51,19 @@ def observe_head(
     for frame in observe(pictures(), landmarker):
         seen.append(frame)
         if on_row is not None:
-            on_row(len(seen))
-    observations = assemble(seen, landmarker, (drawn.width_px, drawn.height_px))
+            on_row(len(seen), len(shown))
+    observations = assemble(seen, landmarker, _drawn_size(camera))
     # Where the footage shows no face the head stands neutral: that is not what the footage shows.
     observations.presence[~take.solved[list(shown)]] = 0.0
     return observations
+
+
+def picture_head(
+    take: Take, rig: BlendshapeRig, head_from_rig: NDArray[np.floating], camera: PinholeCamera
+) -> HeadPicture:
+    """Pictures of the head as `observe_head` looks at them; arguments as there."""
+    return HeadPicture(take, rig, scale_camera(camera, *_drawn_size(camera)), head_from_rig)
+
+
+def _drawn_size(camera: PinholeCamera) -> tuple[int, int]:
+    return round(camera.width_px * HEIGHT_PX / camera.height_px), HEIGHT_PX

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ...arrays import U8
 from ...footage.footage import Footage
-from ...footage.read import read_frames
 from ...landmarks.observations import Observations
 from ...landmarks.protocol import Landmarker
 from ...reports.head_check import ROWS, HeadCheck, check_head
@@ -13,6 +11,7 @@ from ...rig.embedding import LandmarkEmbedding
 from ...takes.take import Take
 from ..runtime.progress import Progress, Steps
 from ..runtime.threaded_progress import run_threaded
+from .frame_access import FrameAccess
 
 
 def compare_footage_and_head(
@@ -33,24 +32,15 @@ def compare_footage_and_head(
         return None
     yield Progress("check", 0, ROWS)
 
-    def picture_of(row: int) -> U8:
-        reader = read_frames(footage, skip=row)
-        try:
-            return next(reader).image
-        finally:
-            reader.close()
-
-    return (
-        yield from run_threaded(
-            "check",
-            lambda on_progress: check_head(
-                take,
-                rig,
-                embedding.head_from_rig,
-                observations,
-                landmarker,
-                picture_of,
-                lambda done: on_progress(done, ROWS),
-            ),
+    picture_of = FrameAccess(footage)
+    try:
+        return (
+            yield from run_threaded(
+                "check",
+                lambda on_progress: check_head(
+                    take, rig, embedding.head_from_rig, observations, landmarker, picture_of, on_progress
+                ),
+            )
         )
-    )
+    finally:
+        picture_of.close()

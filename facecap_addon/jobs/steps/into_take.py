@@ -120,13 +120,6 @@ def find_rows(footage: Footage, observations: Observations) -> NDArray[np.bool_]
     return np.array([not (trim.is_before(i, t) or trim.is_after(i, t)) for i, t in pairs], bool)
 
 
-def part_of(observations: Observations, rows: NDArray[np.bool_]) -> Observations:
-    """The observations of some rows, (F,) bool."""
-    names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence")
-    picked = {name: getattr(observations, name)[rows] for name in names}
-    return replace(observations, **picked)
-
-
 def _check_same(take: Take, before: SolveSettings, settings: SolveSettings, origin: Origin) -> None:
     theirs = origin_in(take)
     same = theirs is not None and (theirs.key == origin.key if theirs.key else theirs.is_same(origin))
