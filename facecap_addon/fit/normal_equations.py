@@ -62,6 +62,12 @@ class Geometry:
         """(L, 3) float64 m: landmarks at neutral."""
         return self.rest[:, : self.landmark_count].T.astype(np.float64)
 
+    def with_gaps(self, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> Geometry:
+        """The same landmarks with other gaps (G,), to measure them by; no normal equations can be had of it."""
+        count, none = self.landmark_count, np.zeros((0, 0), np.float32)
+        rest, deltas = (_with_gaps(part[:, :count], upper, lower) for part in (self.rest, self.deltas))
+        return Geometry(rest, deltas, upper, lower, none, np.zeros((3, len(upper)), np.float32))
+
     def at_rest(self, points: F64) -> Geometry:
         """The same keys on other neutral landmarks (L, 3) m."""
         return Geometry(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..arrays import F64
 from ..errors import FacecapError
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
 from ..takes.take import Take
+from .actor import describe_actor
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
@@ -77,11 +77,21 @@ def solve_take(
         energy = energy_of(rig, priors, seen, expectation, not_observed, subject.error_modes)
         if neutral_frames is not None:
             energy.mean[neutral_frames] = 0.0
-        activity = expectation.activity if expectation is not None else None
-        calibration = _calibrate(geometry, terms, energy, activity, observations, settings, on_progress)
+        frames = calibration_frames(len(energy.mean), expectation.activity if expectation is not None else None)
+        calibration = _calibrate(geometry, terms, energy, frames, observations, settings, on_progress)
+        actor = describe_actor(
+            observations.scheme,
+            terms,
+            geometry,
+            calibration,
+            energy.terms(frames).observed,
+            character=rig.name,
+            face=(trained, expectation) if trained is not None and expectation is not None else None,
+        )
         wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
         state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
-    return take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
+    take = take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
+    return replace(take, actor=actor)
 
 
 @dataclass(frozen=True)
@@ -147,13 +157,12 @@ def _calibrate(
     geometry: Geometry,
     landmark_terms: LandmarkTerms,
     energy: Energy,
-    activity: F64 | None,
+    frames: NDArray[np.intp],
     observations: Observations,
     settings: FitSettings,
     on_progress: OnProgress | None,
 ) -> Calibration:
     total = len(energy.mean)
-    frames = calibration_frames(total, activity)
     poll = (lambda: on_progress(0, total)) if on_progress is not None else None
     guess = FOCAL_GUESS * max(observations.image_size)
     return calibrate(

@@ -61,7 +61,8 @@ def merge_takes(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:
         "neutral_index": int(at_base[reference_frame(base)]),
         "merged_into": base.provenance.get(ID, ""),
     }
-    return replace(base, **arrays, provenance=provenance)  # pyright: ignore[reportArgumentType]
+    actor = base.actor if base.actor is not None else part.actor
+    return replace(base, **arrays, provenance=provenance, actor=actor)  # pyright: ignore[reportArgumentType]
 
 
 def rows_of(take: Take, rows: NDArray[np.bool_]) -> Take:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
+from .actor import read_json, write_json
 from .take import Take
 
 FORMAT_VERSION = 1
@@ -31,7 +32,7 @@ def save_take(path: Path, take: Take) -> None:
     """Write a take to an `.npz`, completely or not at all.
 
     The arrays are named as the fields of `Take`; `channels`, `regions` and `not_observed` are arrays of text,
-    `provenance` is JSON text. Nothing is pickled.
+    `provenance` and `actor` are JSON text. Nothing is pickled.
 
     Args:
         path: the file, usually `<stem>.take.npz`.  take: what to write.
@@ -48,6 +49,8 @@ def save_take(path: Path, take: Take) -> None:
     arrays["focal_px"] = np.array(take.focal_px, dtype=np.float64)
     if take.jaw.any():
         arrays["jaw"] = np.ascontiguousarray(take.jaw, np.float32)
+    if take.actor is not None:
+        arrays["actor"] = np.array(json.dumps(write_json(take.actor), ensure_ascii=False))
     arrays["provenance"] = np.array(json.dumps(take.provenance, ensure_ascii=False, default=str))
     arrays["format_version"] = np.array(FORMAT_VERSION)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
@@ -87,6 +90,7 @@ def load_take(path: Path) -> Take:
                 not_observed=_texts(data["not_observed"]),
                 provenance=provenance,
                 jaw=data["jaw"].astype(np.float32) if "jaw" in data else np.zeros((0, 6), np.float32),
+                actor=read_json(json.loads(str(data["actor"]))) if "actor" in data else None,
             )
     except FileNotFoundError as error:
         raise FacecapError(f"There is no take {path}.", "Check the path, or solve again.") from error

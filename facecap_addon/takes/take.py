@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FacecapError
+from .actor import Actor
 
 STATUS_MISSING, STATUS_SOLVED, STATUS_INFILLED = 0, 1, 2
 REGIONS = ("brows", "eyes", "nose", "cheeks", "mouth", "jaw")
@@ -50,6 +51,7 @@ class Take:
         provenance: JSON-able facts: source, model versions, settings.
         jaw: (F, 6) float32, the character's jaw bone, where it has one: rotation vector (rad) about its pivot and
             translation (m), head space; zero where it does not move.
+        actor: who performed, where the landmark fit found out; None otherwise, and in takes of earlier versions.
     """
 
     time_s: NDArray[np.float64]
@@ -68,6 +70,7 @@ class Take:
     not_observed: tuple[str, ...] = ()
     provenance: dict[str, object] = field(default_factory=dict[str, object])
     jaw: NDArray[np.float32] = field(default_factory=_no_jaw)
+    actor: Actor | None = None
 
     def __post_init__(self) -> None:
         frames, channels = self.time_s.shape[0], len(self.channels)

@@ -372,6 +372,7 @@ def summary_of(
         "residual_px": None if error is None else error.px,
         "error_of_eye_distance": None if error is None or not error.of_eyes else error.of_eyes,
         "focal_px": take.focal_px,
+        "actor": None if take.actor is None else take.actor.facts(),
         "not_observed": list(take.not_observed),
         "landmarks_reused": landmarks_reused,
         "versions": versions(),

@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,12 @@ from facecap_addon.rig.blendshapes import load_rig, save_rig
 from facecap_addon.rig.embedding import load_embedding, save_embedding
 from facecap_addon.settings_schema import from_json_text
 from facecap_addon.solvers.bundle import load_bundle
+from facecap_addon.takes.actor import load_actor, save_actor
 from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.unit.learn.test_training_set import rig, rows, shot
+from tests.unit.takes.test_actor import some_actor
 from tests.unit.takes.test_between import face_of, make_rig, make_take
 
 CASES = int(os.environ.get("FACECAP_FUZZ", "200"))
@@ -111,6 +114,14 @@ def test_takes(tmp_path: Path) -> None:
     path = tmp_path / "a.take.npz"
     save_take(path, make_take(np.arange(6) / 25))
     assert hunt(path, lambda: load_take(path), 1, inside=True)["refused"] > CASES / 4
+
+
+def test_actors(tmp_path: Path) -> None:
+    path = tmp_path / "a.actor.json"
+    save_actor(path, some_actor())
+    assert hunt(path, lambda: load_actor(path), 13)["refused"] > CASES / 4
+    save_take(tmp_path / "a.take.npz", replace(make_take(np.arange(6) / 25), actor=some_actor()))
+    assert hunt(tmp_path / "a.take.npz", lambda: load_take(tmp_path / "a.take.npz"), 14, inside=True)["refused"]
 
 
 def test_landmark_sequences_rigs_and_placed_landmarks(tmp_path: Path) -> None:
