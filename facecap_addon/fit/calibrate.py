@@ -158,7 +158,7 @@ def _at_focal(
             residual = residuals_mm(geometry, state, terms.observed, state.translation[:, 2])
             weight = (terms.weight * robust_factor(residual, terms.robust_mm))[:, :count]
             offsets = estimate_offsets(geometry, offsets, state, terms.observed, weight, covariance)
-            _keep_lips_together(offsets, landmarks)
+            keep_lips_together(offsets, landmarks)
             geometry = geometry.at_rest(rest + offsets)
             state, _ = minimise_frames(geometry, state, terms, _ITERATIONS, on_iteration)
     squared = (residuals_mm(geometry, state, terms.observed, state.translation[:, 2], terms.shut) ** 2).sum(-1)
@@ -166,7 +166,7 @@ def _at_focal(
     return Calibration(focal_px, geometry, offsets, energy, state)
 
 
-def _keep_lips_together(offsets: F64, landmarks: LandmarkTerms) -> None:
+def keep_lips_together(offsets: F64, landmarks: LandmarkTerms) -> None:
     """Give both lips the same offset (in place): whoever's mouth it is, closed lips touch."""
     lips = landmarks.gap_group == LIPS
     upper, lower = landmarks.gap_upper[lips], landmarks.gap_lower[lips]

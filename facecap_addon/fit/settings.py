@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..settings_schema import setting
+from ..takes.actor import SCALE_LIMITS
+
+
+def scale_setting(region: str, part: str) -> Any:
+    """How large the actor moves in a region, in percent of the character."""
+    return setting(
+        None,
+        help=f"Size of the actor's {part} against the character's: full motion of hers is full motion of the keys; "
+        "if not given: the actor file's, or what Match takes",
+        unit="%",
+        min=100 * SCALE_LIMITS[0],
+        max=100 * SCALE_LIMITS[1],
+        label=region.capitalize(),
+    )
 
 
 @dataclass(frozen=True)
@@ -45,3 +60,7 @@ class FitSettings:
         True, help="Allow for differences between the actor's face and the character's", label="Adapt to Actor"
     )
     gaze: bool = setting(True, help="Solve where the eyes look, from the irises")
+    mouth_scale: float | None = scale_setting("mouth", "mouth")
+    lids_scale: float | None = scale_setting("lids", "eyes")
+    brows_scale: float | None = scale_setting("brows", "brows")
+    jaw_scale: float | None = scale_setting("jaw", "jaw")

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from ..arrays import F64
 from ..errors import FacecapError
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
+from ..takes.actor import Actor
 from ..takes.take import Take
-from .actor import describe_actor
+from .actor import check_scheme, describe_actor, face_of, put_on, put_on_spans
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
@@ -25,6 +27,8 @@ from .energies.visible_frames import find_named_neutral, find_visible_frames
 from .energies.weight_priors import channel_priors
 from .levenberg_marquardt import minimise, minimise_frames
 from .normal_equations import Geometry, State, make_geometry
+from .proportions import compare_sizes, proportions_of
+from .region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .result import take_of
 from .settings import FitSettings
 
@@ -44,6 +48,7 @@ def solve_take(
     *,
     response: NetworkResponse | None = None,
     rows: NDArray[np.bool_] | None = None,
+    actor: Actor | None = None,
     on_progress: OnProgress | None = None,
 ) -> Take:
     """Fit head pose and shape-key weights to observed landmarks, all frames together.
@@ -55,6 +60,7 @@ def solve_take(
         response: what the landmark network sees of the character's keys; absent: the mesh's own geometry.
         rows: (F,) bool, the frames to solve; all of them say how this actor looks at rest and how far the camera is.
             Absent: all.
+        actor: who performs, where she is known from before; absent: the frames say.
         on_progress: called with (frames done, frames in all); it may raise CancelledError.
     Returns:
         A Take of F frames; frames without a face, and those not asked for, are STATUS_MISSING with zero weights.
@@ -62,31 +68,36 @@ def solve_take(
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
     subject = subject_of(observations.scheme, rig, embedding, response, mouth_spans=settings.match == "look")
-    terms, geometry, scale, not_observed = subject.terms, subject.geometry, subject.scale, subject.not_observed
+    terms, scale, not_observed = subject.terms, subject.scale, subject.not_observed
+    if actor is not None:
+        check_scheme(actor, observations.scheme)
     seen = find_visible_frames(observations, embedding.valid, terms)
     neutral_frames = find_named_neutral(observations, seen, settings.neutral_frame)
     trained = load_prior() if observations.scheme == "mediapipe-478" and settings.prior > 0 else None
     # Many small products: BLAS threads would only wait for each other (`minimise` has threads of its own).
     with threadpool_limits(1, user_api="blas"):
-        expectation = None
+        expectation, face = None, None
         if trained is not None:
+            known = face_of(actor, trained) if actor is not None else None
             expectation = find_expectation(
-                trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames
+                trained, observations.landmarks_px, observations.depth_px, seen.rows, neutral_frames, known
             )
+            face = trained.subset, expectation.neutral
+        scales = choose_scales(settings, _find_sizes(subject, observations.scheme, face), actor)
+        geometry = scale_keys(subject.geometry, scale_of_keys(rig.channels, subject.geometry, terms, scales), scales)
+        terms = weigh_lids(terms, scales)
+        seen = replace(seen, terms=terms)
         priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
         energy = energy_of(rig, priors, seen, expectation, not_observed, subject.error_modes)
         if neutral_frames is not None:
             energy.mean[neutral_frames] = 0.0
         frames = calibration_frames(len(energy.mean), expectation.activity if expectation is not None else None)
-        calibration = _calibrate(geometry, terms, energy, frames, observations, settings, on_progress)
+        calibration = _calibrate(geometry, terms, energy, frames, observations, settings, actor, on_progress)
         actor = describe_actor(
-            observations.scheme,
-            terms,
-            geometry,
-            calibration,
-            energy.terms(frames).observed,
+            *(observations.scheme, terms, geometry, calibration, energy.terms(frames).observed, scales),
             character=rig.name,
-            face=(trained, expectation) if trained is not None and expectation is not None else None,
+            face=face,
+            known=actor,
         )
         wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
         state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
@@ -160,20 +171,34 @@ def _calibrate(
     frames: NDArray[np.intp],
     observations: Observations,
     settings: FitSettings,
+    actor: Actor | None,
     on_progress: OnProgress | None,
 ) -> Calibration:
+    """The constants of a take; of an actor who is known, only what the camera does is sought."""
     total = len(energy.mean)
     poll = (lambda: on_progress(0, total)) if on_progress is not None else None
     guess = FOCAL_GUESS * max(observations.image_size)
-    return calibrate(
-        geometry,
+    known = actor is not None and settings.adapt
+    found = calibrate(
+        put_on(actor, geometry, landmark_terms) if actor is not None and known else geometry,
         landmark_terms,
         energy.terms(frames),
         settings.focal_px,
         guess,
-        adapt=settings.adapt,
+        adapt=settings.adapt and not known,
         on_iteration=poll,
     )
+    if actor is None or not known:
+        return found
+    return replace(found, geometry=put_on_spans(actor, found.geometry, landmark_terms))
+
+
+def _find_sizes(subject: Subject, scheme: str, face: tuple[NDArray[np.intp], F64] | None) -> dict[str, float] | None:
+    """How large an actor is against the character, from landmarks (P,) and her neutral face (3 P,); None without."""
+    if face is None:
+        return None
+    hers = proportions_of(scheme, face[0], face[1].reshape(-1, 3))
+    return compare_sizes(hers, proportions_of(scheme, subject.terms.used, subject.geometry.points))
 
 
 def _solve_stretches(

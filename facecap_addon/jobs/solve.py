@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
+from ..fit.actor import check_scheme
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
@@ -24,6 +25,7 @@ from ..landmarks.tracking.upright import stand_upright
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
+from ..takes.actor import Actor
 from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin, claim_stem
@@ -39,6 +41,7 @@ from .settings.output import OutputSettings
 from .settings.refine import RefineSettings
 from .settings.solve import SolveSettings
 from .solve_trained import Vertices, choose_keys_to_solve, is_trained, no_face_in, solve_expressions, take_from
+from .steps.actor import read_actor
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
 from .steps.footage_and_head import compare_footage_and_head
@@ -79,7 +82,10 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         yield Progress("open", 0, 1)
         footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
         source = character_source(settings.character)
+        actor = None if settings.actor is None else read_actor(settings.actor)
         landmarker = open_landmarker(settings.landmarker, threads=settings.threads, model_path=settings.landmark_model)
+        if actor is not None:
+            check_scheme(actor, landmarker.scheme)
         ranged = stand_upright(footage, landmarker)
         origin = Origin(str(settings.video.resolve()), content_key(footage.paths, {}))
         files, note = _prepare(settings, footage, source, origin)
@@ -127,7 +133,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         else:
             assert observations is not None and rows is not None
             whole = yield from _fit_landmarks(
-                _fit_settings(chosen, footage), observations, keys.rig, embedding, landmarker, files, timer, rows
+                *(_fit_settings(chosen, footage), observations, keys.rig, embedding, landmarker, files, timer, rows),
+                actor,
             )
             part = rows_of(whole, rows)
         part = scatter_take(part, keys)
@@ -182,6 +189,7 @@ def _fit_landmarks(
     files: OutputFiles,
     timer: StageTimer,
     rows: NDArray[np.bool_],
+    actor: Actor | None,
 ) -> Steps[Take]:
     """The landmark fit of some rows, (F,) bool; the others are missing."""
     with timer.stage("character"):
@@ -195,7 +203,11 @@ def _fit_landmarks(
             yield from run_threaded(
                 "fit",
                 lambda on_progress: solve_take(
-                    observations, rig, embedding, settings, response=response, rows=asked, on_progress=on_progress
+                    *(observations, rig, embedding, settings),
+                    response=response,
+                    rows=asked,
+                    actor=actor,
+                    on_progress=on_progress,
                 ),
             )
         )

@@ -27,10 +27,16 @@ _FAR_M = 1.0
 
 @dataclass(frozen=True)
 class RegionScale:
-    """How large the actor is against the character in a region: `found`, and `used` in the fit; 1 is 100 %."""
+    """How large the actor is against the character in a region, 1 is 100 %.
+
+    Attributes:
+        found: as her proportions say.  used: in the fit.
+        asked: whether somebody asked for what was used; if not, it depends on what counts (`FitSettings.match`).
+    """
 
     found: float
     used: float
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Actor:
 
     Attributes:
         scheme: landmark layout.
-        landmarks: (M,) int, landmarks of the scheme that are known.
+        landmarks: (M,) int, landmarks of the scheme that are known, ascending.
         neutral_m: (M, 3) float64 m, where they lie on the actor's neutral face, as the landmark network sees it.
         offsets_m: (M, 3) float64 m, the same minus the character's.
         span_ends: (S, 2) int, landmarks of the scheme.
@@ -108,13 +114,16 @@ class Actor:
         for name in ("landmarks", "span_ends", "face_landmarks"):
             if getattr(self, name).min(initial=0) < 0:
                 raise ValueError(f"{name} holds negative numbers")
+        for name in ("landmarks", "face_landmarks"):
+            if (np.diff(getattr(self, name)) <= 0).any():
+                raise ValueError(f"{name} are not in order")
 
     def facts(self) -> Facts:
         """What people want to know of an actor, for summaries: proportions, scales, what was calibrated."""
         return {
             "proportions": {name: round(value, 4) for name, value in self.proportions.items()},
             "scales": {
-                name: {"found": round(scale.found, 3), "used": round(scale.used, 3)}
+                name: {"found": round(scale.found, 3), "used": round(scale.used, 3), "asked": scale.asked}
                 for name, scale in self.scales.items()
             },
             "calibrated_channels": sorted(self.gains),
@@ -134,7 +143,10 @@ def write_json(actor: Actor) -> Facts:
         "span_ends": actor.span_ends.tolist(),
         "spans_m": np.round(actor.spans_m, _DIGITS).tolist(),
         "proportions": dict(actor.proportions),
-        "scales": {name: {"found": scale.found, "used": scale.used} for name, scale in actor.scales.items()},
+        "scales": {
+            name: {"found": scale.found, "used": scale.used, "asked": scale.asked}
+            for name, scale in actor.scales.items()
+        },
         "gains": {
             name: {"gain": one.gain, "offset": one.offset, "companions": dict(one.companions)}
             for name, one in actor.gains.items()
@@ -162,7 +174,9 @@ def read_json(facts: object) -> Actor:
         spans_m=_points(facts["spans_m"]),
         proportions={str(name): _number(value, 0, 100) for name, value in facts["proportions"].items()},
         scales={
-            str(name): RegionScale(_number(one["found"], *SCALE_LIMITS), _number(one["used"], *SCALE_LIMITS))
+            str(name): RegionScale(
+                _number(one["found"], *SCALE_LIMITS), _number(one["used"], *SCALE_LIMITS), one["asked"] is True
+            )
             for name, one in facts["scales"].items()
         },
         gains={str(name): _read_gain(one) for name, one in facts["gains"].items()},

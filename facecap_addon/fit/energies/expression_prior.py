@@ -185,8 +185,9 @@ def find_expectation(
     depth_px: F32,
     rows: NDArray[np.intp],
     neutral_frames: NDArray[np.intp] | None = None,
+    known: F64 | None = None,
 ) -> Expectation:
-    """Weights for a piece of footage whose neutral face is not known, or known from some frames.
+    """Weights for a piece of footage whose neutral face is not known, or known from some frames or from before.
 
     The neutral face is found by taking each frame's expression away again with the mean response: it need not occur in
     the footage. Calm frames count more, and what is up in every frame belongs to the face.
@@ -194,6 +195,7 @@ def find_expectation(
     Args:
         landmarks_px: (F, L, 2) px.  depth_px: (F, L) px.  rows: (N,) frames with a face.
         neutral_frames: frames the user says are neutral, counted among `rows`, or None.
+        known: (3 M,) the person's aligned neutral landmarks, where no frame is said to show them; or None.
     """
 
     def at(frames: slice | NDArray[np.intp]) -> tuple[F64, F64]:
@@ -202,6 +204,8 @@ def find_expectation(
     count = len(rows)
     if neutral_frames is not None:
         neutral = at(neutral_frames)[0].mean(0)
+    elif known is not None:
+        neutral = known
     else:
         neutral = measure_bare_face(
             prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp)))

@@ -19,6 +19,11 @@ class SolveSettings(FitSettings, OutputSettings):
     character: str | None = setting(
         None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"
     )
+    actor: Path | None = setting(
+        None,
+        help="Who performs: an .actor.json, or a .take.npz of hers; her neutral face and her sizes are taken from it; "
+        "if not given: found in the footage",
+    )
     start: str | None = setting(None, help="First frame to solve: a frame number (120) or a time (4.5s, 00:01:02.5)")
     end: str | None = setting(None, help="Last frame to solve, written like the start")
     merge: bool = setting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facecap_addon.fit.region_scales import AS_FOUND
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
@@ -48,7 +49,11 @@ def solve(neutral: np.ndarray, match: str = "look", prior: float = 1.0) -> Actor
 def test_the_character_itself_is_its_own_actor(match: str) -> None:
     actor = solve(sample().response.rest, match)
     assert np.abs(actor.offsets_m).max() < 0.002
-    assert all(abs(scale.found - 1) < 0.08 and scale.used == 1 for scale in actor.scales.values()), actor.scales
+    assert all(abs(scale.found - 1) < 0.08 for scale in actor.scales.values()), actor.scales
+    as_found = {region for region, scale in actor.scales.items() if scale.used == scale.found}
+    assert as_found == set(AS_FOUND[match]) and all(
+        scale.used == 1 for region, scale in actor.scales.items() if region not in as_found
+    )
     rest = sample().response.rest[actor.landmarks] / sample().embedding.rig_scale
     np.testing.assert_allclose(actor.neutral_m - actor.offsets_m, rest, atol=1e-6)
     assert actor.face_landmarks.size == len(actor.face) > 100 and actor.character == sample().rig.name
