@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from matplotlib.path import Path as Polygon
+from numba import njit
 from numpy.typing import NDArray
 
 from sample_scenes.build_head import build_head_arrays
@@ -113,7 +113,7 @@ def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
     front = neutral[:, [0, 2]]
     face = np.arange(len(neutral)) < 9409
     outline = front[landmarks[48:60]]
-    colors[face & Polygon(outline).contains_points(front)] = lip
+    colors[face & _inside(front, outline)] = lip
     for brow in (landmarks[17:22], landmarks[22:27]):
         points = np.concatenate([np.linspace(front[a], front[b], 12) for a, b in pairwise(brow)])
         near = np.linalg.norm(front[:, None] - points[None], axis=2).min(1) < 0.0042
@@ -131,9 +131,18 @@ def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
     return colors.astype(np.float32)
 
 
+def _inside(points: F32, outline: F32) -> NDArray[np.bool_]:
+    """(N,) bool: which points (N, 2) lie within a closed outline (M, 2), by the even-odd rule."""
+    inside = np.zeros(len(points), bool)
+    for (ax, ay), (bx, by) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        if ay != by:
+            crosses = (points[:, 1] < ay) != (points[:, 1] < by)
+            inside ^= crosses & (points[:, 0] < ax + (points[:, 1] - ay) * (bx - ax) / (by - ay))
+    return inside
+
+
 def warped(actor: Actor, random: np.random.Generator) -> Actor:
     """Another person: a smooth random change of proportions, of how far each key goes, and of colours."""
-    mirror = np.float32([-1, 1, 1])
     scale = np.exp(random.normal(0, 0.05, 3)).astype(np.float32)
     count = 14
     front = actor.neutral[np.abs(actor.deltas).sum((0, 2)) > 1e-3]
@@ -143,17 +152,33 @@ def warped(actor: Actor, random: np.random.Generator) -> Actor:
     sided = random.random(count) < 0.15
 
     def warp(points: F32) -> F32:
-        out = points * scale
-        for centre, width, push, one_sided in zip(centres, widths, pushes, sided, strict=True):
-            out = out + push * np.exp(-((points - centre) ** 2).sum(-1, keepdims=True) / (2 * width**2))
-            if not one_sided:
-                far = ((points - centre * mirror) ** 2).sum(-1, keepdims=True)
-                out = out + push * mirror * np.exp(-far / (2 * width**2))
-        return out.astype(np.float32)
+        return _warp(np.ascontiguousarray(points, np.float32), scale, centres, widths, pushes, sided)
 
     neutral = warp(actor.neutral)
     gain = np.exp(random.normal(0, 0.12, len(actor.deltas))).astype(np.float32)
-    deltas = np.stack([(warp(actor.neutral + d) - neutral) * g for d, g in zip(actor.deltas, gain, strict=True)])
+    deltas = np.zeros_like(actor.deltas)
+    for key, (delta, factor) in enumerate(zip(actor.deltas, gain, strict=True)):
+        moving = np.flatnonzero(np.abs(delta).max(1) > 0)
+        deltas[key, moving] = (warp(actor.neutral[moving] + delta[moving]) - neutral[moving]) * factor
     tint = np.exp(random.normal(0, 0.18, 3) + random.normal(-0.1, 0.35)).astype(np.float32)
     colors = np.clip(actor.colors * tint, 0.02, 1.0)
-    return replace(actor, neutral=neutral, deltas=deltas.astype(np.float32), colors=colors.astype(np.float32))
+    return replace(actor, neutral=neutral, deltas=deltas, colors=colors.astype(np.float32))
+
+
+@njit(cache=True, fastmath=True)
+def _warp(points, scale, centres, widths, pushes, sided):
+    """(V, 3) float32 points pushed about by Gaussian bumps, each with its mirror image unless it is `sided`."""
+    out = np.empty_like(points)
+    for i in range(points.shape[0]):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        a, b, c = x * scale[0], y * scale[1], z * scale[2]
+        for j in range(centres.shape[0]):
+            over = -0.5 / (widths[j] * widths[j])
+            rest = (y - centres[j, 1]) ** 2 + (z - centres[j, 2]) ** 2
+            here = np.exp(((x - centres[j, 0]) ** 2 + rest) * over)
+            there = np.float32(0.0) if sided[j] else np.exp(((x + centres[j, 0]) ** 2 + rest) * over)
+            a += pushes[j, 0] * (here - there)
+            b += pushes[j, 1] * (here + there)
+            c += pushes[j, 2] * (here + there)
+        out[i, 0], out[i, 1], out[i, 2] = a, b, c
+    return out

@@ -64,7 +64,7 @@ def picture_of(actor: Actor, weights: F32, scene: Scene, random: np.random.Gener
     """Draw; returns the RGB picture and the projected vertices (V, 2) px."""
     head = actor.neutral + np.tensordot(weights, actor.deltas, axes=1)
     if random.random() < 0.6:
-        _turn_eyes(head, actor, weights)
+        turn_eyes(head, actor, weights)
     turned = (head @ scene.rotation.T).astype(np.float32)
     camera = np.stack([turned[:, 0], -turned[:, 2], turned[:, 1] + scene.distance_m], axis=1)
     shift = random.uniform(-12, 12, 2).astype(np.float32)
@@ -86,7 +86,7 @@ def picture_of(actor: Actor, weights: F32, scene: Scene, random: np.random.Gener
     return (np.clip(image, 0, 1) * 255).astype(np.uint8), points
 
 
-def _turn_eyes(head: F32, actor: Actor, weights: F32) -> None:
+def turn_eyes(head: F32, actor: Actor, weights: F32) -> None:
     """Turn eyeballs that the keys leave alone where the lids say they look (in place)."""
     value = dict(zip(ARKIT_CHANNELS, weights.tolist(), strict=True))
     for ball in actor.eyeballs:
