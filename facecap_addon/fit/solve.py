@@ -19,6 +19,7 @@ from ..takes.actor import Actor
 from ..takes.take import Take
 from .actor import check_scheme, describe_actor, face_of, put_on, put_on_spans
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
+from .channel_gains import apply_gains
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
@@ -102,7 +103,8 @@ def solve_take(
         wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
         state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
     take = take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
-    return replace(take, actor=actor)
+    weights = apply_gains(take.weights, rig.channels, actor.gains, rig.ranges) if settings.adapt else take.weights
+    return replace(take, actor=actor, weights=weights)
 
 
 @dataclass(frozen=True)
