@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from .errors import CancelledError, FacecapError, NoFaceError
 
 if TYPE_CHECKING:
+    from .jobs.calibrate import CalibrateResult
     from .jobs.dataset import DatasetResult
     from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
@@ -41,6 +42,7 @@ __all__ = [
     "CancelledError",
     "FacecapError",
     "NoFaceError",
+    "calibrate",
     "extend_dataset",
     "filter_take",
     "generate",
@@ -96,6 +98,19 @@ def refine(folder: str | Path, *, on_progress: OnJobProgress | None = None, **se
     """
     result = run_job("refine", {**settings, "folder": folder}, on_progress)
     return load_take(result.version or result.take)
+
+
+def calibrate(
+    video: str | Path, *, out: str | Path, on_progress: OnJobProgress | None = None, **settings: SettingValue
+) -> CalibrateResult:
+    """Get to know an actor from a minute of held expressions; `solve(…, actor=result.actor)` uses it.
+
+    Args:
+        video: of the actor, who does what docs/actor.md asks for.  out: folder for her file.  settings: docs/actor.md.
+    Raises:
+        NoFaceError: no frame shows a face.  FacecapError: no holds are found, or anything else that can be mended.
+    """
+    return run_job("calibrate", {**settings, "video": video, "out": out}, on_progress)
 
 
 def filter_take(take: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue) -> Take:
@@ -203,6 +218,10 @@ def load_rig(path: str | Path) -> BlendshapeRig:
 def run_job(
     name: Literal["solve", "refine"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> SolveResult: ...
+@overload
+def run_job(
+    name: Literal["calibrate"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> CalibrateResult: ...
 @overload
 def run_job(
     name: Literal["filter"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None

@@ -11,17 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from ..arrays import F64
 from ..errors import FacecapError
 from ..rig.channels import arkit_name
-from ..takes.take import Take, find_runs
+from ..takes.take import Take, find_runs, usual_step_s
 
 NEUTRAL = "neutral"
-# A still face changes by less than this in a second, over all channels; a hold lasts that long at least.
-_STILL_PER_S, _SHORTEST_S = 0.8, 0.35
-# A face at rest is about this far from rest, over all channels: twice what its calmest quarter is, within limits.
-_CALM_PERCENTILE, _CALM_TIMES, _CALM_LIMITS = 25, 2.0, (0.06, 0.15)
+# A still face changes by less than this many times what the calmer quarter of the clip does, within limits (1/s, over
+# all channels); a hold lasts that long at least.
+_STILL_TIMES, _STILL_LIMITS_PER_S, _SHORTEST_S = 3.0, (0.8, 2.0), 0.35
+# A face at rest is no further from rest than so many times what that quarter is, within limits.
+_CALM_TIMES, _CALM_LIMITS, _CALM_PERCENTILE = 2.0, (0.06, 0.3), 25
+_JITTER_S = 0.3
 _STEP_S, _BLINK_S, _ALIKE = 0.1, 0.6, 0.35
 _REST_PERCENTILE = 20
 # The main channels of an expression have to stand out by this much of what they do in any stretch, and at all.
@@ -116,7 +119,8 @@ def find_holds(take: Take) -> tuple[Hold, ...]:
     rest = np.percentile(weights[take.solved], _REST_PERCENTILE, axis=0)
     above = weights - rest
     away = np.linalg.norm(np.maximum(above, 0), axis=1)
-    still = take.solved & (speed < _STILL_PER_S)
+    calm_speed = np.percentile(speed[take.solved], _CALM_PERCENTILE)
+    still = take.solved & (speed < np.clip(_STILL_TIMES * calm_speed, *_STILL_LIMITS_PER_S))
     at_rest = np.clip(_CALM_TIMES * np.percentile(away[take.solved], _CALM_PERCENTILE), *_CALM_LIMITS)
     matched = _match(_join_over_blinks(take, weights, find_runs(still & (away > at_rest))), above, names)
     calm = [run for run in find_runs(still & (away <= at_rest)) if _seconds(take, run) >= _SHORTEST_S]
@@ -146,16 +150,20 @@ def holds_at(take: Take, marks: Sequence[tuple[float, str]]) -> tuple[Hold, ...]
 
 
 def _known(take: Take) -> tuple[F64, tuple[str, ...]]:
-    """(F, K) weights of the channels with ARKit's names, pairs of keys for one channel together, and their names."""
-    names: dict[str, list[int]] = {}
+    """(F, K) weights of the channels with ARKit's names, but gaze, without jitter, and their names.
+
+    Pairs of keys for one channel count as one. Raises FacecapError if there are none.
+    """
+    columns: dict[str, list[int]] = {}
     for k, channel in enumerate(take.channels):
         name = arkit_name(channel)
-        if name is not None:
-            names.setdefault(name, []).append(k)
-    weights = np.stack([take.weights[:, at].mean(1) for at in names.values()], axis=1) if names else None
-    if weights is None:
+        if name is not None and not name.startswith("eyeLook"):
+            columns.setdefault(name, []).append(k)
+    if not columns:
         raise FacecapError("The character has no keys with ARKit's names.", "Calibrate on a head that has them.")
-    return weights.astype(np.float64), tuple(names)
+    weights = np.stack([take.weights[:, at].mean(1) for at in columns.values()], axis=1).astype(np.float64)
+    frames = 2 * round(0.5 * _JITTER_S / max(usual_step_s(take.time_s), 1e-3)) + 1
+    return median_filter(weights, (frames, 1), mode="nearest"), tuple(columns)
 
 
 def _speed(time_s: F64, weights: F64) -> F64:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from ..json_types import Facts
 
 if TYPE_CHECKING:
+    from .calibrate import CalibrateResult
     from .dataset import DatasetResult
     from .filter import FilterResult
     from .generate import GenerateResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .retarget import RetargetResult
     from .runtime.events import FaceEvent
     from .runtime.progress import Progress
+    from .settings.calibrate import CalibrateSettings
     from .settings.dataset import DatasetSettings
     from .settings.filter import FilterSettings
     from .settings.generate import GenerateSettings, TrainGeneratorSettings
@@ -187,6 +189,16 @@ REFINE: Job[RefineSettings, SolveResult] = Job(
     "Render the character, compare the render with the footage, and adjust head and face until they match.",
     "refine.md",
 )
+CALIBRATE: Job[CalibrateSettings, CalibrateResult] = Job(
+    "calibrate",
+    ".calibrate",
+    (".settings.calibrate", "CalibrateSettings"),
+    (("open", 2), ("character", 8), ("landmarks", 60), ("fit", 28), ("files", 2)),
+    "video",
+    "get to know an actor from a minute of expressions that she holds",
+    "Learn an actor's neutral face, her sizes and how far her expressions go; solve with --actor uses it.",
+    "actor.md",
+)
 DATASET: Job[DatasetSettings, DatasetResult] = Job(
     "dataset",
     ".dataset",
@@ -287,6 +299,7 @@ PROXY: Job[ProxySettings, Shown] = Job(
 JOBS: tuple[AnyJob, ...] = (
     SOLVE,
     REFINE,
+    CALIBRATE,
     DATASET,
     TRAIN,
     FILTER,

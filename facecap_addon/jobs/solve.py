@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import fields, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +62,7 @@ from .steps.outputs import (
 )
 from .steps.provenance import add_provenance
 from .steps.result import SolveResult
+from .steps.stem import choose_stem
 
 
 def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Steps[SolveResult]:
@@ -241,7 +240,7 @@ def _prepare(
 
     Returns the files and, where they cannot be called after the clip, a note.
     """
-    wished = _choose_stem(settings.video, footage)
+    wished = choose_stem(settings.video, footage)
     try:
         stem, taken_by = claim_stem(settings.out, wished, origin)
         files = OutputFiles(settings.out, stem)
@@ -257,14 +256,6 @@ def _prepare(
         )
     note = f"“{wished}” in this folder belongs to {taken_by}; this clip's results are called “{stem}”."
     return files, note if taken_by else ""
-
-
-def _choose_stem(video: Path, footage: Footage) -> str:
-    if footage.kind == "video" or video.is_dir():
-        name = video.stem if footage.kind == "video" else video.resolve().name
-    else:  # a picture or a pattern of a sequence: shot_0001.png, shot_%04d.png
-        name = re.sub(r"[%#].*$", "", video.stem).rstrip("0123456789").rstrip("._- ")
-    return name or "footage"
 
 
 def _note_other_faces(cache: LandmarkCache) -> list[str]:

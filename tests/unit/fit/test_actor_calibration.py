@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import pytest
 
-from facecap_addon.errors import FacecapError
 from facecap_addon.fit.actor_calibration import CalibratedActor, calibrate_actor
 from facecap_addon.fit.expression_holds import GUIDE, NEUTRAL
 from facecap_addon.fit.settings import FitSettings
@@ -93,9 +91,7 @@ def performance(frames: int = 90) -> np.ndarray:
 
 def solve(weights: np.ndarray, actor: Actor | None) -> Take:
     found = sample()
-    return solve_take(
-        observe(weights, 2), found.rig, found.embedding, SETTINGS, response=found.response, actor=actor
-    )
+    return solve_take(observe(weights, 2), found.rig, found.embedding, SETTINGS, response=found.response, actor=actor)
 
 
 def test_the_holds_are_found_where_they_are() -> None:
