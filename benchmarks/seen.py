@@ -39,6 +39,7 @@ from facecap_addon.landmarks.face_measures import (
     measure_faces,
     points_of,
 )
+from facecap_addon.landmarks.gaze_measures import GAZE_MEASURES, compare_gaze, measure_gaze
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.reports.observe_head import observe_head, picture_head
@@ -56,10 +57,11 @@ _APART_S = 0.4
 
 @dataclass(frozen=True)
 class Seen:
-    """What both judges say of one clip; `dlib` is None where it is not installed."""
+    """What both judges say of one clip, and the landmark network of the irises; `dlib`: None where not installed."""
 
     name: str
     network: MeasureAgreement
+    gaze: MeasureAgreement
     dlib: MeasureAgreement | None
 
 
@@ -77,17 +79,19 @@ def judge(
     """Compare the footage with the head that a take moves."""
     camera = centered_camera(*observations.image_size, take.focal_px)
     seen = observe_head(take, head.rig, head.embedding.head_from_rig, camera, open_landmarker())
-    footage, mine = (measure_faces(align_faces(points_of(of))) for of in (observations, seen))
-    agreement = compare_faces(footage, mine)
+    aligned = [align_faces(points_of(of)) for of in (observations, seen)]
+    footage, mine = (measure_faces(faces) for faces in aligned)
+    agreement, gaze = compare_faces(footage, mine), compare_gaze(*(measure_gaze(faces) for faces in aligned))
     if sheets is not None:
         _write_sheet(sheets / f"{name}.png", clip, observations, seen, take, head, measure_difference(footage, mine))
     if not dlib:
-        return Seen(name, agreement, None)
+        return Seen(name, agreement, gaze, None)
     shown = {int(index) for index in observations.frame_index}
     pictures = (frame.image for frame in read_frames(open_footage(clip)) if frame.index in shown)
     return Seen(
         name,
         agreement,
+        gaze,
         compare_with_dlib(observe_with_dlib(pictures), observe_with_dlib(_head_pictures(take, head, observations))),
     )
 
@@ -149,15 +153,16 @@ def default_clips() -> list[Path]:
 
 def show(results: list[Seen]) -> None:
     """Print a table of clips, and one of measures, for each judge."""
-    for judge_name in ("network", "dlib"):
+    captions = {"network": "as seen by the landmark network", "gaze": "its irises", "dlib": "as seen by dlib"}
+    for judge_name, caption in captions.items():
         found = [(seen.name, getattr(seen, judge_name)) for seen in results if getattr(seen, judge_name) is not None]
         if not found:
             continue
-        print(f"\nas seen by {'the landmark network' if judge_name == 'network' else 'dlib'}")
+        print(f"\n{caption}")
         for name, agreement in found:
             print(f"  {name:24s} corr {agreement.mean_correlation:6.3f}  gain {agreement.median_gain:5.2f}", end="")
             print(f"  {len(agreement.names):2d} measures, {agreement.frames} frames")
-        for measure in MEASURES:
+        for measure in (*MEASURES, *GAZE_MEASURES):
             rows = [
                 (agreement.correlation[k], agreement.gain[k])
                 for _, agreement in found
@@ -167,8 +172,8 @@ def show(results: list[Seen]) -> None:
             if rows:
                 corr, gain = np.mean(rows, axis=0)
                 print(f"    {measure:12s} corr {corr:6.3f}  gain {gain:5.2f}  in {len(rows)} clips")
-        corr = np.mean([agreement.mean_correlation for _, agreement in found])
-        gain = np.median([agreement.median_gain for _, agreement in found])
+        corr = np.nanmean([agreement.mean_correlation for _, agreement in found])
+        gain = np.nanmedian([agreement.median_gain for _, agreement in found])
         print(f"  all: mean correlation {corr:.3f}, median gain {gain:.2f}")
 
 
@@ -182,7 +187,13 @@ def _json_of(results: list[Seen]) -> str:
         }
         return {"corr": agreement.mean_correlation, "gain": agreement.median_gain, "measures": rows}
 
-    return json.dumps({one.name: {"network": facts(one.network), "dlib": facts(one.dlib)} for one in results}, indent=1)
+    return json.dumps(
+        {
+            one.name: {"network": facts(one.network), "gaze": facts(one.gaze), "dlib": facts(one.dlib)}
+            for one in results
+        },
+        indent=1,
+    )
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class LiveFit:
         response: NetworkResponse | None = None,
     ) -> None:
         self._rig, self._embedding, self._settings, self._size = rig, embedding, settings, image_size
-        self._subject = subject_of(embedding.scheme, rig, embedding, response, mouth_spans=settings.match == "look")
+        self._subject = subject_of(embedding.scheme, rig, embedding, response, look=settings.match == "look")
         prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
         self._prior = prior
         self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0)

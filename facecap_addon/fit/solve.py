@@ -68,7 +68,7 @@ def solve_take(
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
-    subject = subject_of(observations.scheme, rig, embedding, response, mouth_spans=settings.match == "look")
+    subject = subject_of(observations.scheme, rig, embedding, response, look=settings.match == "look")
     terms, scale, not_observed = subject.terms, subject.scale, subject.not_observed
     if actor is not None:
         check_scheme(actor, observations.scheme)
@@ -130,7 +130,7 @@ def subject_of(
     embedding: LandmarkEmbedding,
     response: NetworkResponse | None,
     *,
-    mouth_spans: bool = False,
+    look: bool = False,
 ) -> Subject:
     """Prepare a character; see `solve_take` and `terms_for`.
 
@@ -142,7 +142,7 @@ def subject_of(
             f"The footage has {scheme} landmarks, the character {embedding.scheme}.",
             "Place the landmarks on the character with the same network.",
         )
-    terms = terms_for(scheme, mouth_spans=mouth_spans)
+    terms = terms_for(scheme, look=look)
     # A giant's face and a doll's are fitted at life size, so that millimetres mean the same.
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))

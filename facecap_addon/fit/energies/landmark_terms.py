@@ -18,7 +18,7 @@ _SKIN_STEP = 8
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 1.0
 LIPS, LID_GROUPS, OTHER_GAPS, SPANS = 0, (1, 2), 3, 4
 """Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut; and
-spans, from what is rigid in a face to lips, chin and brows."""
+spans, from what is rigid in a face to lips, chin, brows and irises."""
 # Relative landmarks (as the eye-closure and lip-corner losses of DECA and EMOCA): what the network's common errors
 # hardly touch, and what people look at. Both ends, and how far a span may be off, mm.
 Spans = tuple[tuple[float, tuple[tuple[int, int], ...]], ...]
@@ -39,6 +39,10 @@ _MOUTH_SPANS_68: Spans = (
     (1.0, ((31, 48), (35, 54), (31, 54), (35, 48), (48, 54))),
     (2.0, ((31, 8), (35, 8), (33, 8))),
 )
+# Irises between the corners of their eyes: where an eye looks, each for itself.
+_GAZE_478 = ((468, 33), (468, 133), (473, 263), (473, 362))
+# What shows most of the gaze takes from the truth of the lids that go with it.
+_GAZE_MM, _LOOK_GAZE_MM = 1.0, 0.5
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),
@@ -74,23 +78,24 @@ class LandmarkTerms:
     regions: dict[str, list[int]]
 
 
-def terms_for(scheme: str, *, mouth_spans: bool = False) -> LandmarkTerms:
+def terms_for(scheme: str, *, look: bool = False) -> LandmarkTerms:
     """Weights and gaps of a landmark scheme.
 
     Args:
-        mouth_spans: whether the mouth's spans count for themselves, too; those of the brows do.
+        look: whether the mouth's spans count for themselves, too, and those of the irises more; those of the brows do.
     Raises:
         FacecapError: the fit does not know the scheme.
     """
     if scheme == "mediapipe-478":
         terms = _terms(layout_of(scheme), _RIGID_478, _DENSE_CORRELATION, _SKIN_STEP)
-        brows, mouth = _BROW_SPANS_478, _MOUTH_SPANS_478
+        always = (*_BROW_SPANS_478, (_LOOK_GAZE_MM if look else _GAZE_MM, _GAZE_478))
+        mouth = _MOUTH_SPANS_478
     elif scheme == "ibug-68":
         terms = _terms(layout_of(scheme), _RIGID_68, 2.0, 1)
-        brows, mouth = _BROW_SPANS_68, _MOUTH_SPANS_68
+        always, mouth = _BROW_SPANS_68, _MOUTH_SPANS_68
     else:
         raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
-    return _with_spans(terms, (*brows, *mouth) if mouth_spans else brows)
+    return _with_spans(terms, (*always, *mouth) if look else always)
 
 
 def _with_spans(terms: LandmarkTerms, spans: Spans) -> LandmarkTerms:

@@ -12,7 +12,7 @@ from ...errors import FacecapError, NoFaceError
 from ...landmarks.observations import Observations
 from ...landmarks.protocol import PRESENCE_THRESHOLD
 from .contact import CONTACT, measure_closedness, shut_degree
-from .landmark_terms import LandmarkTerms
+from .landmark_terms import LID_GROUPS, LandmarkTerms
 
 _NEAR_FRAMES = 2
 
@@ -49,8 +49,18 @@ class VisibleFrames:
         gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
         closed = measure_closedness(terms, landmarks_px)
         weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)
+        _hide_shut_irises(weight, closed, terms)
         centre_px = np.array([(width - 1) / 2, (height - 1) / 2])
         return landmarks_px - centre_px, weight, shut_degree(terms, closed)
+
+
+def _hide_shut_irises(weight: F64, closed: F64, terms: LandmarkTerms) -> None:
+    """Take the weight (n, M + G) of irises, and of spans to them, away where their lids are closed (n, G)."""
+    for group, iris in zip(LID_GROUPS, terms.irises, strict=True):
+        lids = terms.gap_group == group
+        if iris and lids.any():
+            spans = len(terms.used) + np.flatnonzero(np.isin(terms.gap_upper, iris))
+            weight[:, [*iris, *spans]] *= 1 - closed[:, lids].max(1, keepdims=True)
 
 
 def find_visible_frames(observations: Observations, valid: NDArray[np.bool_], terms: LandmarkTerms) -> VisibleFrames:
