@@ -42,7 +42,7 @@ _MOUTH_SPANS_68: Spans = (
 # Irises between the corners of their eyes: where an eye looks, each for itself.
 _GAZE_478 = ((468, 33), (468, 133), (473, 263), (473, 362))
 # What shows most of the gaze takes from the truth of the lids that go with it.
-_GAZE_MM, _LOOK_GAZE_MM = 1.0, 0.5
+_GAZE_MM, _LOOK_GAZE_MM = 1.0, 0.6
 _RIGID_478 = (
     *(6, 168, 197, 195, 5, 4, 1, 33, 133, 263, 362, 9, 8, 10, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 162, 389),
     *(127, 356, 234, 454, 98, 327, 2, 48, 278, 122, 351, 193, 417),
