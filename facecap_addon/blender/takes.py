@@ -6,6 +6,7 @@ all there are. Both hold paths of kept versions, so that undo brings back takes 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,14 @@ def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
         "residual_px": 0.0 if error is None else error.px,
         "error_of_eyes": 0.0 if error is None else error.of_eyes,
         "not_observed": "\n".join(take.not_observed),
+        "actor": "" if take.actor is None else json.dumps(take.actor.facts()["scales"]),
     }
+
+
+def found_scales(entry: FACECAP_PG_take) -> dict[str, float]:
+    """How large a take's actor was found to be against the character, by region; empty where it does not say."""
+    scales = json.loads(entry.actor) if entry.actor else {}
+    return {str(region): float(facts["found"]) for region, facts in scales.items()}
 
 
 def kept_path(path: Path) -> str:

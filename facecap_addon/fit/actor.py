@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..errors import FacecapError
-from ..takes.actor import Actor, RegionScale
+from ..takes.actor import Actor
+from ..takes.region_scale import RegionScale
 from .actor_offsets import without_rigid_part
 from .calibrate import Calibration, keep_lips_together
 from .energies.expression_prior import ExpressionPrior

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..errors import FacecapError
-from ..takes.actor import SCALE_LIMITS
+from ..takes.region_scale import SCALE_LIMITS
 from .calibrate import Calibration
 from .energies.landmark_terms import LandmarkTerms
 from .rest_spans import fit_rest_spans

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..arrays import F64
 from ..rig.channels import arkit_name, region_of
-from ..takes.actor import SCALED_REGIONS, Actor, RegionScale
+from ..takes.actor import Actor
+from ..takes.region_scale import SCALED_REGIONS, RegionScale
 from .energies.landmark_terms import LID_GROUPS, LandmarkTerms
 from .normal_equations import Geometry
 from .settings import FitSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..settings_schema import setting
-from ..takes.actor import SCALE_LIMITS
+from ..takes.region_scale import SCALE_LIMITS
 
 
 def scale_setting(region: str, part: str) -> Any:

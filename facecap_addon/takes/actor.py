@@ -14,29 +14,13 @@ from ..arrays import F64
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
 from ..json_types import Decoded, Facts
+from .region_scale import SCALE_LIMITS, RegionScale
 
 ENDING = ".actor.json"
 FORMAT_VERSION = 1
-SCALED_REGIONS = ("mouth", "lids", "brows", "jaw")
 PROPORTIONS = ("mouth_width", "lip_height", "eye_opening", "brow_distance", "jaw_length")
-SCALE_LIMITS = (0.25, 4.0)
-"""Smallest and largest size of an actor's motion against a character's; 1 is equal."""
 _KIND, _MOST_BYTES, _MOST_POINTS, _DIGITS = "actor", 4_000_000, 2000, 7
 _FAR_M = 1.0
-
-
-@dataclass(frozen=True)
-class RegionScale:
-    """How large the actor is against the character in a region, 1 is 100 %.
-
-    Attributes:
-        found: as her proportions say.  used: in the fit.
-        asked: whether somebody asked for what was used; if not, it depends on what counts (`FitSettings.match`).
-    """
-
-    found: float
-    used: float
-    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +57,7 @@ class Actor:
         span_ends: (S, 2) int, landmarks of the scheme.
         spans_m: (S, 3) float64 m, from the second to the first at rest.
         proportions: of the neutral face, by name (PROPORTIONS), in distances of the outer eye corners.
-        scales: by region (SCALED_REGIONS).
+        scales: by region (`region_scale.SCALED_REGIONS`).
         gains: by ARKit channel; empty without a calibration.
         face_landmarks, face: (P,) int and (P, 3) float64, the neutral face as the expression prior sees it, in
             distances of the outer eye corners; empty where no prior took part.

@@ -13,8 +13,9 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.fit.expression_holds import holds_at
 from facecap_addon.jobs.settings.calibrate import CalibrateSettings
 from facecap_addon.jobs.steps.marks import read_marks
-from facecap_addon.takes.actor import SCALED_REGIONS, load_actor, save_actor, write_json
+from facecap_addon.takes.actor import load_actor, save_actor, write_json
 from facecap_addon.takes.npz import load_take, save_take
+from facecap_addon.takes.region_scale import SCALED_REGIONS
 from tests.jobs.solving import quick, run
 
 

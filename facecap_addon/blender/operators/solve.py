@@ -239,6 +239,8 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     rig_path = write_rig(rig, folder, "character")
     request = values_of(settings.solve, SolveSettings)
     request |= {"video": video, "out": folder, "character": str(rig_path), "blend": False}
+    if settings.solve.actor_file:
+        request["actor"] = bpy.path.abspath(settings.solve.actor_file)
     request["fps"] = sequence_rate(settings)
     if settings.use_trim:
         request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}

@@ -11,7 +11,10 @@ from ...settings_schema import SettingField, fields_of
 
 _LIMIT = 1e9
 FILE_CHOICE = "FILE"
-_USUAL = {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 24.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0}
+_USUAL = {
+    **{"lens_mm": 35.0, "focal_px": 1200.0, "fps": 24.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0},
+    **{"mouth_scale": 100.0, "lids_scale": 100.0, "brows_scale": 100.0, "jaw_scale": 100.0},
+}
 """What is filled in where nothing need be given."""
 
 

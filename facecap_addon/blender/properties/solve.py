@@ -7,7 +7,7 @@ import bpy
 from ...jobs.settings.refine import RefineSettings
 from ...jobs.settings.solve import SolveSettings
 from ..present import scene_with, settings_of
-from .declare import BoolProperty, PointerProperty, StringProperty, with_properties
+from .declare import PATH_OPTIONS, BoolProperty, PointerProperty, StringProperty, with_properties
 from .derive import annotations_of
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
@@ -31,8 +31,21 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
 
     method: str
     method_file: str
+    match: str
     use_fps: bool
     fps: float
+    actor_file: str = StringProperty(
+        name="Actor",
+        description="File of who performs, saved or calibrated before; empty: found in the footage",
+        subtype="FILE_PATH",
+        options=PATH_OPTIONS,
+    )
+    marks_file: str = StringProperty(
+        name="Marks",
+        description="File of lines TIME,NAME (seconds) that say when what is held; empty: found automatically",
+        subtype="FILE_PATH",
+        options=PATH_OPTIONS,
+    )
 
 
 # Of the refinement's settings, what the panel gives in another form or takes from the solve.

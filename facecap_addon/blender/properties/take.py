@@ -28,6 +28,7 @@ class FACECAP_PG_take(bpy.types.PropertyGroup):
     fps: float = FloatProperty()
     not_observed: str = StringProperty()
     warnings: str = StringProperty()
+    actor: str = StringProperty()
 
 
 CLASSES = (FACECAP_PG_take,)

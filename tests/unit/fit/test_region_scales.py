@@ -12,7 +12,8 @@ from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
-from facecap_addon.takes.actor import Actor, RegionScale
+from facecap_addon.takes.actor import Actor
+from facecap_addon.takes.region_scale import RegionScale
 from facecap_addon.takes.take import Take
 from tests.unit.fit.test_actor import MOUTH, talking, with_mouth
 from tests.unit.fit.test_solve import blinking, lid_gaps_mm
@@ -54,7 +55,7 @@ def test_a_smile_is_as_full_as_the_mouth_is_large(size: float) -> None:
     true = weights[:, sample().rig.channels.index("mouthSmileLeft")]
 
     def smile(observations: Observations, **chosen: object) -> float:
-        return gain(of(solve(observations, **chosen), *SMILES), true)
+        return gain(of(solve(observations, None, **chosen), *SMILES), true)
 
     off, off_equal = (abs(smile(observations, **chosen) - smile(own)) for chosen in ({}, {"mouth_scale": 100.0}))
     assert off < 0.95 * off_equal, (off, off_equal)

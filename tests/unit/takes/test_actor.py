@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.actor import Actor, ChannelGain, RegionScale, load_actor, save_actor, write_json
+from facecap_addon.takes.actor import Actor, ChannelGain, load_actor, save_actor, write_json
 from facecap_addon.takes.merge import merge_takes
 from facecap_addon.takes.npz import load_take, save_take
+from facecap_addon.takes.region_scale import RegionScale
 from tests.unit.takes.test_files import names_in, some_take
 
 

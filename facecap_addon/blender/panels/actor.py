@@ -1,0 +1,56 @@
+"""Solve › Actor: who performs, how large she is against the character, and a minute of calibration."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..present import settings_in
+from ..takes import found_scales
+from .base import FacecapPanel, draw_outcome, while_idle
+from .text import wrapped
+
+_REGIONS = (("mouth", "Mouth"), ("lids", "Lids"), ("brows", "Brows"), ("jaw", "Jaw"))
+_ASKED = (
+    "About two seconds each, resting in between: neutral, teeth, wide eyes, shut eyes, brows up, brows down, smile, "
+    "kiss, puff, sneer, jaw left, jaw right, jaw forward, tongue"
+)
+
+
+class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
+    bl_label = "Actor"
+    bl_parent_id = "FACECAP_PT_solve"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        settings = settings_in(context)
+        solve, found = settings.solve, found_scales(settings.result)
+        layout.prop(solve, "actor_file")
+        column = layout.column(align=True)
+        for region, heading in _REGIONS:
+            row = column.row(heading=heading, align=True)
+            row.prop(solve, f"use_{region}_scale", text="")
+            value = row.row(align=True)
+            value.active = getattr(solve, f"use_{region}_scale")
+            value.prop(solve, f"{region}_scale", text="")
+            share = row.row(align=True)
+            share.active = False
+            share.label(text=f"found {100 * found[region]:.0f} %" if region in found else "")
+        layout.operator("facecap.save_actor", text="Save Actor...", icon="EXPORT")
+        draw_outcome(layout, context, "facecap.save_actor")
+
+
+class FACECAP_PT_calibration(FacecapPanel, bpy.types.Panel):
+    bl_label = "Calibration"
+    bl_parent_id = "FACECAP_PT_actor"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        while_idle(layout)
+        wrapped(layout, context, _ASKED, icon="INFO")
+        layout.prop(settings_in(context).solve, "marks_file")
+        layout.operator("facecap.calibrate", icon="USER")
+        draw_outcome(layout, context, "facecap.calibrate")
+
+
+CLASSES = (FACECAP_PT_actor, FACECAP_PT_calibration)
