@@ -4,7 +4,7 @@
 
 The first truth (`renders/ict_rom.mp4`) was looked at while the fit was made. This one is kept apart: a person of other
 proportions, skin and light, 25 frames per second, under rows of `alex_rom_3.csv` that the priors were not trained on
-(113 to 120 s). Same arrays as the first: `python -m benchmarks.ground_truth --truth build/second_rom.npz`.
+(113 to 120 s). `python -m benchmarks.second_truth` measures on it.
 """
 
 from __future__ import annotations
