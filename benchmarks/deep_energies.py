@@ -166,13 +166,26 @@ def refine(
     extra: list[Shot] | None = None,
 ) -> RefineResult:
     """Refine a take of the scene with the known camera."""
+    solve = FinishedSolve(take, scene.observations, scene.rig, scene.embedding)
+    return refine_solve(scene.clip, solve, settings, rows, progress, extra)
+
+
+def refine_solve(
+    clip: Path,
+    solve: FinishedSolve,
+    settings: DeepSettings,
+    rows: tuple[int, int] | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    extra: list[Shot] | None = None,
+) -> RefineResult:
+    """Refine a solve of a clip, or rows of it, and keep nothing."""
     landmarker = open_landmarker()
-    pictures = FrameAccess(open_footage(scene.clip))
-    view = first_view(centered_camera(*take.image_size, scene.focal_px))
-    shot = Shot(view, scene.observations.landmarks_px, pictures, landmarker.region_of_landmarks)
+    pictures = FrameAccess(open_footage(clip))
+    view = first_view(centered_camera(*solve.take.image_size, solve.take.focal_px))
+    shot = Shot(view, solve.observations.landmarks_px, pictures, landmarker.region_of_landmarks)
     try:
         return Refinement(
-            FinishedSolve(take, scene.observations, scene.rig, scene.embedding),
+            solve,
             [shot, *(extra or [])],
             PictureModels(open_module("mediapipe-478", None), DisFlow()),
             settings,

@@ -65,7 +65,7 @@ from .steps.result import SolveResult
 if TYPE_CHECKING:
     from ..refine.refine import RefineResult
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when what finished parts hold, or how they are found, changes."""
 _SHOWN = 12
 

@@ -17,6 +17,7 @@ from ..render.renderer import Appearance
 from .chunk_store import ChunkStore
 from .energies.contact import Contact
 from .energies.deep_energy import DeepEnergy, EnergyWeights, Expected
+from .energies.landmark_bias import Disagreement
 from .energies.landmark_weights import LandmarkWeights
 from .failure import measure_landmark_error
 from .levenberg_marquardt import minimise
@@ -41,6 +42,8 @@ class RefineContext:
         expected: (F, K) weights.  precision: (K, K) of them.  contact: lips and lids that touch in F frames.
         regions: (K,) of the keys, see `schedule.key_regions`.
         jaw_joint: whether the jaw's bone moves.  device: torch's.  store: finished chunks.
+        bias_mm: (L, 3) per camera: what the network always sees differently; None: nothing.
+        darkens_folds: whether renders hold ambient occlusion.
     """
 
     mesh: RenderMesh
@@ -54,6 +57,8 @@ class RefineContext:
     jaw_joint: bool
     device: str
     store: ChunkStore
+    bias_mm: list[F64] | None = None
+    darkens_folds: bool = True
 
 
 @dataclass(frozen=True)
@@ -154,29 +159,18 @@ def _minimise_chunk(
     reading: Lock,
     poll: Callable[[], None],
 ) -> tuple[Arrays, tuple[F32, F32]]:
-    with reading:  # footage is read in order, by one at a time
-        poll()
-        cuts = [cut_plates(shot, rows, context.ensemble.size) for shot in context.shots]
-    plates = []
-    for c, cut in enumerate(cuts):
-        places = [(c, int(row)) for row in rows]
-        known = [cache.targets[place] for place in places if place in cache.targets]
-        plates.append(
-            detect_landmarks(cut, context.ensemble, context.device, known if len(known) == len(rows) else None)
-        )
-        cache.targets.update(zip(places, plates[c].target, strict=True))
-    jaw = np.repeat([_JAW_TURN_RAD, _JAW_SHIFT_M], 3) ** -2.0
-    expected = Expected(context.expected[rows], context.precision, begin, np.zeros(6), jaw, context.contact.part(rows))
-    views = [shot.view for shot in context.shots]
-    energy = DeepEnergy(context.mesh, appearance, views, plates, context.ensemble, context.landmark_weights, expected)
-    if part.updates_occlusion or any(row not in cache.occlusions for row in rows.tolist()):
+    energy = _open_energy(context, rows, begin, appearance, cache, reading, poll)
+    expected = energy.expected
+    if not context.darkens_folds:
+        occlusions = np.zeros((len(rows), 0), np.float16)
+    elif part.updates_occlusion or any(row not in cache.occlusions for row in rows.tolist()):
         energy.update_occlusion(begin)
         assert energy.ambient_occlusion is not None
         occlusions = energy.ambient_occlusion.cpu().numpy().astype(np.float16)
     else:
         occlusions = np.stack([cache.occlusions[row] for row in rows.tolist()])
-    # As it will be kept, so that a run that was stopped ends where another would.
-    energy.ambient_occlusion = torch.from_numpy(occlusions.astype(np.float32)).to(context.device)
+    if context.darkens_folds:  # as it will be kept, so that a run that was stopped ends where another would
+        energy.ambient_occlusion = torch.from_numpy(occlusions.astype(np.float32)).to(context.device)
     now, compared = begin, None
     for stage in part.stages:
         free = free_unknowns(stage, context.mesh, context.regions, jaw_joint=context.jaw_joint)
@@ -199,7 +193,72 @@ def _minimise_chunk(
         "error_mm": error,
         "ambient_occlusion": occlusions,
     }
-    return found, (plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
+    return found, (energy.plates[0].fine[0].cpu().numpy(), render[0].cpu().numpy())
+
+
+def measure_disagreement(
+    context: RefineContext,
+    rows: Rows,
+    state: DeepState,
+    appearance: list[Appearance],
+    cache: PassCache,
+    on_done: Callable[[int], None],
+) -> Disagreement:
+    """What the network sees of renders of some rows (N,) of a state, and how it differs from the footage."""
+    away: dict[int, F64] = {}
+    crops: dict[int, F64] = {}
+    chunks = [rows[first : first + CHUNK_FRAMES] for first in range(0, len(rows), CHUNK_FRAMES)]
+    reading = Lock()
+
+    def work(chunk: Rows, poll: Callable[[], None]) -> tuple[F64, F64]:
+        energy = _open_energy(context, chunk, state.part(chunk), appearance, cache, reading, poll)
+        return energy.compare(state.part(chunk), EnergyWeights()).landmark_mm, np.stack(
+            [plate.image_from_fine for plate in energy.plates], axis=1
+        )
+
+    def report() -> None:
+        on_done(len(away))
+
+    with threadpool_limits(1, user_api="blas"):
+        for chunk, (found, crop) in run_parallel(work, chunks, report, cores() if context.device == "cpu" else 1):
+            away.update(zip(chunk.tolist(), found, strict=True))
+            crops.update(zip(chunk.tolist(), crop, strict=True))
+    order = rows.tolist()
+    return Disagreement(
+        np.stack([away[row] for row in order]),
+        state.rotation[rows],
+        np.stack([crops[row] for row in order], axis=1),
+    )
+
+
+def _open_energy(
+    context: RefineContext,
+    rows: Rows,
+    begin: DeepState,
+    appearance: list[Appearance],
+    cache: PassCache,
+    reading: Lock,
+    poll: Callable[[], None],
+) -> DeepEnergy:
+    """The energy of some rows, without ambient occlusion."""
+    with reading:  # footage is read in order, by one at a time
+        poll()
+        cuts = [cut_plates(shot, rows, context.ensemble.size) for shot in context.shots]
+    plates = []
+    for c, cut in enumerate(cuts):
+        places = [(c, int(row)) for row in rows]
+        known = [cache.targets[place] for place in places if place in cache.targets]
+        plates.append(
+            detect_landmarks(cut, context.ensemble, context.device, known if len(known) == len(rows) else None)
+        )
+        cache.targets.update(zip(places, plates[c].target, strict=True))
+    jaw = np.repeat([_JAW_TURN_RAD, _JAW_SHIFT_M], 3) ** -2.0
+    expected = Expected(context.expected[rows], context.precision, begin, np.zeros(6), jaw, context.contact.part(rows))
+    views = [shot.view for shot in context.shots]
+    return DeepEnergy(
+        *(context.mesh, appearance, views, plates, context.ensemble, context.landmark_weights, expected),
+        bias_mm=context.bias_mm,
+    )
 
 
 def _load_chunk(store: ChunkStore, name: str) -> Arrays | None:

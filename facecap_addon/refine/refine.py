@@ -16,10 +16,11 @@ from ..landmarks.layout import layout_of
 from ..render.renderer import Appearance
 from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
 from .chunk_store import ChunkStore
-from .chunked_minimise import PassCache, RefineContext, minimise_in_chunks
-from .energies.appearance import estimate_appearance, observe_surface
+from .chunked_minimise import PassCache, RefineContext, measure_disagreement, minimise_in_chunks
+from .energies.appearance import estimate_appearance, observe_surface, own_appearance
 from .energies.contact import contact_of
 from .energies.expected_weights import expected_weights
+from .energies.landmark_bias import Disagreement, estimate_bias, measure_unlikeness
 from .energies.landmark_weights import weights_of
 from .failure import find_failed
 from .finished_solve import FinishedSolve
@@ -27,7 +28,8 @@ from .flow.face_motion import measure_face_motion
 from .flow.infill import gaps_of, infill
 from .flow.optical_flow import FootageFlow, OpticalFlow
 from .flow.surface_points import ViewedPoints, sample_surface_points
-from .flow.temporal import refine_in_time
+from .flow.temporal import average_corrections, refine_in_time
+from .guard import keep_better_regions
 from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule
 from .render_mesh import RenderMesh, build_render_mesh
@@ -37,7 +39,9 @@ from .shots import Shot
 from .state import DeepState
 from .take_state import parse_rows, state_of, with_state
 
-REFERENCE_FRAMES = 12
+REFERENCE_FRAMES, BIAS_FRAMES = 12, 48
+SAME_FACE_MM = 1.8
+"""Landmarks of a character with the actor's face are seen nearer than this to the actor's; see docs/refine.md."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ class Refinement:
             device,
             store,
         )
-        self._cache, self._short_of_memory = PassCache(), False
+        self._cache, self._short_of_memory, self._notes = PassCache(), False, list[str]()
+        self.by_picture = settings.picture > 0
 
     def run(self) -> RefineResult:
         good = (
@@ -149,13 +154,15 @@ class Refinement:
         if not len(rows):
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
         state = self.start.part(slice(None))
-        appearance = [self._estimate_appearance(shot, state) for shot in self.shots]
-        *before, face = passes_of(self.settings, len(self.shots))
+        if self.settings.schedule == "refine":
+            self._find_likeness()
+        appearance = self._find_appearance(state)
+        *before, face = passes_of(self.settings, len(self.shots), by_picture=self.by_picture)
         for part in before:
             self._minimise(part, rows, state, appearance)
             state = self._refine_in_time(state, good)
             if part.updates_appearance:  # colours are read off the footage more sharply where the face lies right
-                appearance = [self._estimate_appearance(shot, state) for shot in self.shots]
+                appearance = self._find_appearance(state)
         energy, error = self._minimise(face, rows, state, appearance)
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = find_failed(
@@ -174,13 +181,66 @@ class Refinement:
         state.put(bad, self.start.part(bad))
         infilled = self._infill(state, good & ~bad)
         state = self._refine_in_time(state, (good & ~bad) | infilled)
-        if self.settings.reestimate and self.settings.temporal != "none":
+        if self.settings.reestimate and self.settings.temporal != "none" and self.by_picture:
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
             before = state.part(slice(None))
             energy, _ = self._minimise(part, again, state, appearance)
             lost = good & ~bad & ~np.isfinite(energy)
             state.put(lost, before.part(lost))
+        if not self.by_picture:
+            self._keep_better(state, good & ~bad, appearance)
         return self._make_result(state, good, bad, infilled, error)
+
+    def _find_likeness(self) -> None:
+        """Whether the character has the actor's face, and if not, what the network always sees differently of both."""
+        asked = self.settings.likeness
+        if asked == "same" and self.by_picture:
+            return
+        rows = np.flatnonzero(self.shots[0].seen & (self.take.status == STATUS_SOLVED))
+        rows = rows[np.linspace(0, len(rows) - 1, min(BIAS_FRAMES, len(rows))).astype(np.intp)]
+        seen = self._look_at(rows, self.start, self._own_looks(), "likeness")
+        bias = [estimate_bias(seen, shot.view, c, shot.seen[rows]) for c, shot in enumerate(self.shots)]
+        away_mm = measure_unlikeness(bias[0])
+        same = asked == "same" or (asked == "auto" and away_mm < SAME_FACE_MM)
+        self.by_picture = same and self.by_picture
+        if not self.by_picture:
+            weights = self.start.weights
+            self.context = replace(self.context, bias_mm=bias, darkens_folds=False, expected=weights)
+            self._notes.append(
+                f"The character's face is not the actor's (landmarks differ by {away_mm:.1f} mm): "
+                "compared is what changes in them."
+                if not same
+                else "Compared is what changes in the landmarks; the picture has no influence."
+            )
+
+    def _own_looks(self) -> list[Appearance]:
+        return [own_appearance(self.mesh)] * len(self.shots)
+
+    def _find_appearance(self, state: DeepState) -> list[Appearance]:
+        if not self.by_picture:
+            return self._own_looks()
+        return [self._estimate_appearance(shot, state) for shot in self.shots]
+
+    def _look_at(self, rows: Rows, state: DeepState, appearance: list[Appearance], stage: str) -> Disagreement:
+        def report(done: int) -> None:
+            self.callbacks.progress(stage, done, len(rows))
+
+        return measure_disagreement(self.context, rows, state, appearance, self._cache, report)
+
+    def _keep_better(self, state: DeepState, refined: NDArray[np.bool_], appearance: list[Appearance]) -> None:
+        """Give regions that the network does not see better than at the start their start again, in place."""
+        rows = np.flatnonzero(refined)
+        before, after = (self._look_at(rows, of, appearance, "check") for of in (self.start, state))
+        guarded = keep_better_regions(
+            *(before, after, self.start.part(rows), state.part(rows), self.context.landmark_weights),
+            *(self.context.ensemble.network.scheme, self.context.regions, rows),
+        )
+        state.put(rows, guarded.state)
+        kept = [f"{name} in {int(of.sum())}" for name, of in guarded.kept.items() if of.any()]
+        if kept:
+            self._notes.append(
+                f"Not better than the solve, which is kept there: {', '.join(kept)} of {len(rows)} frames."
+            )
 
     def _rows_in_range(self) -> NDArray[np.bool_]:
         inside = np.arange(self.take.frame_count)
@@ -248,6 +308,8 @@ class Refinement:
         inside = good & self._rows_in_range()
         if self.settings.temporal == "none" or inside.sum() < 3:
             return state
+        if not self.by_picture and self.settings.temporal in ("hybrid", "averaging"):
+            return average_corrections(self.mesh, self.start, state, inside, self.take.time_s)
         count = int(inside.sum())
 
         def report(done: int) -> None:
@@ -275,7 +337,7 @@ class Refinement:
         status[infilled] = STATUS_INFILLED
         by_hand = parse_rows(self.settings.infill_frames, self.take) & self._rows_in_range()
         status[by_hand & ~infilled] = STATUS_MISSING
-        notes = []
+        notes = list(self._notes)
         left = bad & ~infilled
         if bad.any():
             where = ", ".join(str(row) for row in np.flatnonzero(bad)[:10])

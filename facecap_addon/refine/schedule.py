@@ -65,6 +65,10 @@ _FACE, _FACE_AGAIN = (
     for count in (2, 1)
 )
 _AGAIN = (Stage("expression again", "none", "all", 1, EnergyWeights(network=0.0, picture=1.0, blur_px=1.0)),)
+# Of another face the picture says little: the network alone, by what changes.
+_BY_CHANGES = (
+    Stage("all keys, by changes", "all", "all", 3, EnergyWeights(spans=1.0, by_geometry=True), (0.02, 0.005)),
+)
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,22 @@ class Pass:
     finds_failures: bool = False
 
 
-def passes_of(settings: DeepSettings, cameras: int = 1) -> tuple[Pass, ...]:
-    """The schedule that the settings ask for, with so many cameras."""
+def passes_of(settings: DeepSettings, cameras: int = 1, *, by_picture: bool = True) -> tuple[Pass, ...]:
+    """The schedule that the settings ask for, with so many cameras.
+
+    Args:
+        by_picture: whether the character's face is the actor's, so that the picture tells its keys; else the landmark
+            network alone does, by what changes.
+    """
     if settings.schedule == "paper":
         return (
             Pass(
                 "face", _with_factors((*_paper_stages(), *_FACE), settings), updates_occlusion=True, finds_failures=True
             ),
         )
+    if not by_picture:
+        stages = _BY_CHANGES if cameras == 1 else (*_HEAD_ROUGHLY, *_BY_CHANGES)
+        return (Pass("face", _with_factors(stages, settings), updates_occlusion=True, finds_failures=True),)
     # A better face shows where the head is, and the other way round.
     passes = (
         Pass("head", _HEAD if cameras == 1 else (*_HEAD_ROUGHLY, *_HEAD), updates_occlusion=True),
@@ -116,8 +128,9 @@ def _with_factors(stages: tuple[Stage, ...], settings: DeepSettings) -> tuple[St
                 stage.weights,
                 network=stage.weights.network * settings.network,
                 picture=stage.weights.picture * settings.picture,
-                edges=max(stage.weights.edges, settings.edges),
-                ridge=stage.weights.ridge * settings.ridge if settings.schedule == "refine" else stage.weights.ridge,
+                spans=stage.weights.spans * settings.network,
+                edges=max(stage.weights.edges, settings.edges) * settings.network,
+                ridge=max(stage.weights.ridge, settings.ridge) if stage.keys != "none" else 0.0,
             ),
         )
         for stage in stages

@@ -22,6 +22,19 @@ class DeepSettings:
             "paper": ("From Scratch", "Build up head pose and keys step by step; slower"),
         },
     )
+    likeness: str = setting(
+        "auto",
+        help="Whether the character has the actor's face: of the same face the picture itself is compared, of another "
+        "only what the landmark network sees, minus what it always sees differently; auto: found from the footage",
+        tooltip="Whether the character has the actor's own face",
+        choices=("auto", "same", "other"),
+        label="Character",
+        choice_labels={
+            "auto": ("Automatic", "Found from how far the landmarks of both differ"),
+            "same": ("Is the Actor", "A scan or a digital double: compare the picture, too"),
+            "other": ("Is Another Face", "Compare what changes in the landmarks, nothing else"),
+        },
+    )
     looks: int = setting(
         5,
         help="Crops of each picture that the landmark network sees and averages over; more is less noisy",
@@ -32,7 +45,7 @@ class DeepSettings:
     network: float = setting(1.0, help="Influence of the landmark network", min=0.0, max=100.0, label="Trust Landmarks")
     picture: float = setting(
         1.0,
-        help="Influence of the picture itself, pixel by pixel; 0 = none",
+        help="Influence of the picture itself, pixel by pixel, where the character has the actor's face; 0 = none",
         min=0.0,
         max=100.0,
         label="Trust Picture",

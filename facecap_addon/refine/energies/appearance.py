@@ -32,6 +32,8 @@ ROUNDS = 3
 # lid: the tolerance is small, besides what the surface itself recedes within a pixel.
 _BEHIND_M, _EDGE_ON = 0.0005, 0.2
 _FEWEST_SEEN = 50
+# Spherical harmonics of `geometry.raster.shade`'s lights, by least squares.
+_PREVIEW_LIGHT = (1.472, -0.441, -0.977, -0.251, 0.379, 0.812, 0.770, 0.466, -0.015)
 # Robust scales, linear light: of the light's fit, and of albedo between frames.
 _LIGHT_ERROR, _ALBEDO_ERROR = 0.05, 0.15
 _DARKEST = 0.05
@@ -83,6 +85,16 @@ def observe_surface(mesh: RenderMesh, state: DeepState, view: View, picture: NDA
     return SurfaceObservation(
         linear, torch.where(seen, cosine.clamp(min=0) ** 2, 0.0), harmonics(normals) * ambient_occlusion[:, None]
     )
+
+
+def own_appearance(mesh: RenderMesh) -> Appearance:
+    """The character as its previews show it: its own colours, lit from above and from the left.
+
+    Skin and light of another face would be laid over features that lie elsewhere; the landmark network then sees them
+    move as neither face does.
+    """
+    light = torch.tensor(_PREVIEW_LIGHT, device=mesh.neutral.device)
+    return Appearance(mesh.colors, light[:, None].repeat(1, 3))
 
 
 def estimate_appearance(mesh: RenderMesh, sightings: Sequence[SurfaceObservation], *, own_colors: bool) -> Appearance:

@@ -2,12 +2,14 @@
 
     E = 1/2 Σ w ρ(N(F*) - N(F))²                    energy 1: what the network sees        (Bao et al. section 8.1)
       + 1/2 e Σ w |Δ N(F*) - Δ N(F)|²               energy 2: differences of neighbours    (the same)
+      + 1/2 s Σ w ρ(Δ N(F*) - Δ N(F))²              spans: nose to mouth, eyes to brows    (as in the fit)
       + 1/2 c Σ ρ(B F* - B F)²                      the picture, band-passed by B
       + 1/2 (w - m)ᵀ P (w - m) + 1/2 λ |w|²         what is expected of weights            (section 8.2)
       + 1/2 |p - p₀|² / σ²                          pose and jaw near their start          (section 5)
       + 1/2 Σ k max(gap, 0)²                        lips and lids that are seen to touch   (`contact`)
 
-Landmark residuals are in millimetres at the face. ρ is Geman and McClure's loss.
+Landmark residuals are in millimetres at the face, minus what is always there (`landmark_bias`). ρ is Geman and
+McClure's loss.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from ..state import DeepState, camera_points, head_points, measure_offsets
 from ..views import Plates, View, project_to_crop
 from .contact import Contact, contact_energy, contact_equations
 from .derivatives import differentiate_landmarks, differentiate_network, differentiate_picture
+from .landmark_bias import project_bias
 from .landmark_weights import LandmarkWeights
 
 ROBUST_MM = 4.0
@@ -45,8 +48,9 @@ class EnergyWeights:
     """What a stage minimises.
 
     Attributes:
-        landmarks: group of `LandmarkWeights.of`.  network: factor on energy 1, 0 leaves the network out.
-        edges: factor on energy 2.  picture: factor on the picture's term.  blur_px: its finest detail, crop pixels.
+        landmarks: group of `LandmarkWeights.of`.  network: factor on energy 1.
+        edges: factor on energy 2.  spans: factor on spans.  If all three are 0, the network is left out.
+        picture: factor on the picture's term.  blur_px: its finest detail, crop pixels.
         ridge: λ of L2 on the weights.  robust_mm: landmarks off by more than this lose their pull.
         by_geometry: whether what the network sees is taken to move as the surface does, instead of by its derivative.
     """
@@ -54,11 +58,17 @@ class EnergyWeights:
     landmarks: str = "all"
     network: float = 1.0
     edges: float = 0.0
+    spans: float = 0.0
     picture: float = 0.0
     blur_px: float = 2.0
     ridge: float = 0.0
     robust_mm: float = ROBUST_MM
     by_geometry: bool = False
+
+    @property
+    def looks(self) -> bool:
+        """Whether the network takes part."""
+        return self.network > 0 or self.edges > 0 or self.spans > 0
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,7 @@ class DeepEnergy:
         mesh: the character.  appearance: albedo and light (one per camera), without ambient occlusion.
         views: cameras.  plates: what each saw.  ensemble: the network.
         landmark_weights: how far each landmark is trusted.  expected: priors.
+        bias_mm: (L, 3) per camera, head space: what the network is known to see differently; None: nothing.
     """
 
     def __init__(
@@ -121,9 +132,11 @@ class DeepEnergy:
         ensemble: CropEnsemble,
         landmark_weights: LandmarkWeights,
         expected: Expected,
+        bias_mm: list[F64] | None = None,
     ) -> None:
         self.mesh, self.appearance, self.views, self.plates = mesh, appearance, views, plates
         self.ensemble, self.landmark_weights, self.expected = ensemble, landmark_weights, expected
+        self.bias_mm = bias_mm
         self.ambient_occlusion: Tensor | None = None
         self._masks = [
             [_comparison_mask(plate.target[n], ensemble.size) for n in range(len(plate.seen))] for plate in plates
@@ -139,6 +152,7 @@ class DeepEnergy:
             self.ensemble,
             self.landmark_weights,
             self.expected.part(frames),
+            self.bias_mm,
         )
         out.ambient_occlusion = (
             None if self.ambient_occlusion is None else self.ambient_occlusion[torch.from_numpy(frames)]
@@ -178,13 +192,16 @@ class DeepEnergy:
         picture: list[list[F32]] = [[] for _ in range(count)]
         for c, (view, plates) in enumerate(zip(self.views, self.plates, strict=True)):
             fine = self.renders(state, c)
-            if parts.network > 0:
+            if parts.looks:
                 with torch.no_grad():
                     found = self.ensemble(fine)
                 scale = plates.pixel_mm(view, self._depth(state, view), FINER)
                 away = (found - plates.target).cpu().numpy().astype(np.float64) * scale[:, None, None]
+                if self.bias_mm is not None:
+                    turn = self.expected.start.rotation  # as the depth: a step does not change what is compared
+                    away -= project_bias(self.bias_mm[c], turn, view, plates.image_from_fine)
                 landmarks[:, c] = away * plates.seen[:, None, None]
-                energy += parts.network * self._landmark_energy(landmarks[:, c], weights, parts)
+                energy += self._landmark_energy(landmarks[:, c], weights, parts)
             if parts.picture > 0:
                 difference = pool_pixels(fine - plates.fine, FINER).cpu().numpy()
                 for n in range(count):
@@ -207,7 +224,7 @@ class DeepEnergy:
         for c, view in enumerate(self.views):
             seen = np.flatnonzero(self.plates[c].seen)
             drawn, moved = [], []
-            if parts.network > 0 and parts.by_geometry:
+            if parts.looks and parts.by_geometry:
                 scale = self.plates[c].pixel_mm(view, self._depth(state, view), FINER)
                 for n in seen.tolist():
                     one = np.array([n])
@@ -229,7 +246,7 @@ class DeepEnergy:
                 )
                 if parts.picture > 0:
                     self._add_picture(matrix[n], gradient[n], block, change, compared.picture[n][c], c, n, parts)
-                if parts.network > 0 and not parts.by_geometry:
+                if parts.looks and not parts.by_geometry:
                     drawn.append(picture)
                     moved.append(change)
             if drawn:
@@ -276,11 +293,20 @@ class DeepEnergy:
 
     def _landmark_energy(self, away: F64, weights: F64, parts: EnergyWeights) -> F64:
         squared = (away**2).sum(-1)
-        out = 0.5 * robust_loss(weights, squared, parts.robust_mm).sum(1)
-        if parts.edges > 0:
-            a, b = self.landmark_weights.edges.T
+        out = 0.5 * robust_loss(parts.network * weights, squared, parts.robust_mm).sum(1)
+        for (a, b), weight in self._differences(weights, parts):
             between = ((away[:, a] - away[:, b]) ** 2).sum(-1)
-            out += 0.5 * parts.edges * robust_loss(np.minimum(weights[a], weights[b]), between, parts.robust_mm).sum(1)
+            out += 0.5 * robust_loss(weight, between, parts.robust_mm).sum(1)
+        return out
+
+    def _differences(self, weights: F64, parts: EnergyWeights) -> list[tuple[NDArray[np.intp], F64]]:
+        """Pairs of landmarks (2, E) whose difference counts for itself, and their weights (E,), 1/mm²."""
+        trusted, out = self.landmark_weights, []
+        if parts.edges > 0:
+            a, b = trusted.edges.T
+            out.append((trusted.edges.T, parts.edges * np.minimum(weights[a], weights[b])))
+        if parts.spans > 0:
+            out.append((trusted.spans.T, parts.spans * trusted.span_weight))
         return out
 
     def _add_landmarks(
@@ -293,12 +319,10 @@ class DeepEnergy:
         weights: F64,
         parts: EnergyWeights,
     ) -> None:
-        """Add energies 1 and 2 of one frame; jacobian (L, 2, D), away (L, 2)."""
+        """Add energies 1 and 2 and the spans of one frame; jacobian (L, 2, D), away (L, 2)."""
         terms = [(jacobian, away, parts.network * weights)]
-        if parts.edges > 0:
-            a, b = self.landmark_weights.edges.T
-            least = parts.network * parts.edges * np.minimum(weights[a], weights[b])
-            terms.append((jacobian[a] - jacobian[b], away[a] - away[b], least))
+        for (a, b), weight in self._differences(weights, parts):
+            terms.append((jacobian[a] - jacobian[b], away[a] - away[b], weight))
         for j, r, w in terms:
             weighted = (j * (w * robust_factor(r, parts.robust_mm))[:, None, None]).reshape(-1, j.shape[2])
             matrix[block] += weighted.T @ j.reshape(-1, j.shape[2])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
+from ...fit.energies.landmark_terms import terms_for
 from ...landmarks.layout import Layout, layout_of
 
 # Millimetres by which what the network sees of a good render differs from what it sees of the footage.
@@ -26,6 +27,8 @@ class LandmarkWeights:
         mouth: (L,) bool, lips.
         lids: (L,) bool.
         edges: (E, 2) int, neighbours along lips, lids, brows, nose and jaw, whose difference energy 2 compares.
+        spans: (S, 2) int, both ends of what counts for itself in the fit, too: gaps between lips and lids, from the
+            nose to the mouth and from the eyes to the brows.  span_weight: (S,) float64, 1/mm^2.
     """
 
     all: F64
@@ -33,6 +36,8 @@ class LandmarkWeights:
     mouth: NDArray[np.bool_]
     lids: NDArray[np.bool_]
     edges: NDArray[np.intp]
+    spans: NDArray[np.intp]
+    span_weight: F64
 
     def of(self, group: str) -> F64:
         """(L,) weights of a group: all, jaw, not jaw, or mouth (lips and jaw count four times)."""
@@ -57,7 +62,10 @@ def weights_of(scheme: str) -> LandmarkWeights:
         for name in (*_LIPS, *_LIDS, "brow_right", "brow_left", "nose", "jaw")
         for a, b in zip(getattr(layout, name)[:-1], getattr(layout, name)[1:], strict=True)
     ]
-    return LandmarkWeights(1 / (error**2 * _CORRELATION[scheme]), jaw, mouth, lids, np.array(edges, np.intp))
+    terms = terms_for(scheme, mouth_spans=True)
+    spans = terms.used[np.stack([terms.gap_upper, terms.gap_lower], axis=1)]
+    weight = 1 / (error**2 * _CORRELATION[scheme])
+    return LandmarkWeights(weight, jaw, mouth, lids, np.array(edges, np.intp), spans, terms.gap_weight)
 
 
 _LIPS = ("lips_outer_upper", "lips_outer_lower", "lips_inner_upper", "lips_inner_lower")

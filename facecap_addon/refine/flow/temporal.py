@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from ...arrays import F64
 from ..parallel import run_parallel
-from ..state import DeepState
+from ..render_mesh import RenderMesh
+from ..state import DeepState, measure_offsets
 from .flow_tracking import StatePrior, Targets, fit_to_targets, pose_precision
 from .surface_points import ViewedPoints
 
@@ -104,6 +105,24 @@ def average_neighbours(state: DeepState, joined: NDArray[np.bool_]) -> DeepState
     out.rotation[rows] = average_rotations(state.rotation[triple], shares)
     for name in ("translation", "weights", "jaw"):
         getattr(out, name)[rows] = np.einsum("s,sfk->fk", shares, getattr(state, name)[triple])
+    return out
+
+
+def average_corrections(
+    mesh: RenderMesh, start: DeepState, state: DeepState, good: NDArray[np.bool_], time_s: F64
+) -> DeepState:
+    """The state with what it differs by from its start averaged over three frames.
+
+    A solve is smooth in time already, and what is fast in it, a blink or a plosive, stays as fast as it was.
+
+    Args:
+        start, state: of all F frames.  good: (F,) bool, frames that hold a result.  time_s: (F,).
+    """
+    rows = np.flatnonzero(_find_joined(good, time_s))
+    step = measure_offsets(state, start, mesh)
+    out = state.part(slice(None))
+    mean = (1 - _MIDDLE) / 2 * (step[rows - 1] + step[rows + 1]) + _MIDDLE * step[rows]
+    out.put(rows, start.part(rows).with_step(mean, mesh))
     return out
 
 
