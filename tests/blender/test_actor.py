@@ -37,9 +37,9 @@ def drawn() -> str:
 
 
 def test_what_was_found_stands_beside_the_percentages(tmp_path: Path) -> None:
-    assert "found" not in drawn() and not bpy.ops.facecap.save_actor.poll()
+    assert "Found" not in drawn() and not bpy.ops.facecap.save_actor.poll()
     scene_with_take(tmp_path)
-    assert "found 85 %" in drawn() and "found 110 %" in drawn()
+    assert "Found" in drawn() and "85 %" in drawn() and "110 %" in drawn()
 
 
 def test_an_actor_is_saved_with_the_percentages_that_are_set(tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_a_calibration_in_the_panel_gives_the_solves_their_actor(tmp_path: Path)
     actor = load_actor(Path(bpy.path.abspath(settings.solve.actor_file)))
     assert actor.character == settings.character.name
     assert bpy.ops.facecap.solve() == {"FINISHED"}
-    assert "found" in drawn()
+    assert "Found" in drawn()

@@ -27,15 +27,18 @@ class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
         solve, found = settings.solve, found_scales(settings.result)
         layout.prop(solve, "actor_file")
         column = layout.column(align=True)
+        if found:
+            row = column.row()
+            row.alignment = "RIGHT"
+            row.label(text="Found")
         for region, heading in _REGIONS:
             row = column.row(heading=heading, align=True)
             row.prop(solve, f"use_{region}_scale", text="")
             value = row.row(align=True)
             value.active = getattr(solve, f"use_{region}_scale")
             value.prop(solve, f"{region}_scale", text="")
-            share = row.row(align=True)
-            share.active = False
-            share.label(text=f"found {100 * found[region]:.0f} %" if region in found else "")
+            if region in found:
+                row.label(text=f"{100 * found[region]:.0f} %")
         layout.operator("facecap.save_actor", text="Save Actor...", icon="EXPORT")
         draw_outcome(layout, context, "facecap.save_actor")
 

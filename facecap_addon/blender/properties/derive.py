@@ -77,6 +77,8 @@ def _property(item: SettingField, update: Callable[..., None] | None = None) -> 
     if item.kind == "int":
         return bpy.props.IntProperty(default=int(_default(item, low)), min=int(low), max=int(high), **shared)
     if item.kind == "float":
+        if item.unit == "%":
+            shared |= {"subtype": "PERCENTAGE", "precision": 0}
         return bpy.props.FloatProperty(default=float(_default(item, low)), min=low, max=high, **shared)
     return None
 

@@ -35,7 +35,7 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
     use_fps: bool
     fps: float
     actor_file: str = StringProperty(
-        name="Actor",
+        name="File",
         description="File of who performs, saved or calibrated before; empty: found in the footage",
         subtype="FILE_PATH",
         options=PATH_OPTIONS,
