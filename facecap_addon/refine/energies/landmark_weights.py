@@ -62,7 +62,7 @@ def weights_of(scheme: str) -> LandmarkWeights:
         for name in (*_LIPS, *_LIDS, "brow_right", "brow_left", "nose", "jaw")
         for a, b in zip(getattr(layout, name)[:-1], getattr(layout, name)[1:], strict=True)
     ]
-    terms = terms_for(scheme, mouth_spans=True)
+    terms = terms_for(scheme, look=True)
     spans = terms.used[np.stack([terms.gap_upper, terms.gap_lower], axis=1)]
     weight = 1 / (error**2 * _CORRELATION[scheme])
     return LandmarkWeights(weight, jaw, mouth, lids, np.array(edges, np.intp), spans, terms.gap_weight)

@@ -118,7 +118,8 @@ def disagreements(count: int, worse: dict[str, list[int]]) -> tuple[Disagreement
         "mouth": [*LAYOUT.lips_inner_upper, *LAYOUT.lips_inner_lower, *LAYOUT.lips_outer_lower, *LAYOUT.jaw],
     }
     for region, rows in worse.items():
-        after[np.ix_(rows, [0], members[region])] = 3 * before[np.ix_(rows, [0], members[region])]
+        some = np.ix_(rows, [0], list(members[region]))
+        after[some] = 3 * before[some]
     turn, crop = turned_heads(count)
     return Disagreement(before, turn, crop[None]), Disagreement(after, turn, crop[None])
 
