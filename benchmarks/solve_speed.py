@@ -1,9 +1,10 @@
-"""Speed and memory of a whole solve: `python -m benchmarks.solve_speed [--video CLIP]`.
+"""Speed and memory of a whole solve: `python -m benchmarks.solve_speed [--video CLIP] [--peer PYTHON]`.
 
 A talking clip is scaled to 1280×720 and repeated to about twenty seconds, then solved by the command line in a process
 of its own, as a user does. Printed: frames per second of the whole solve without interpreter start-up (decoding,
 landmarks, fit, take, CSV, report and .blend; and once more with the preview video), of each stage, the landmark stage's
-share, and peak memory for this clip and for one several times as long.
+share, and peak memory for this clip and for one several times as long. With `--peer`, a Python in which
+`mediapipe==0.10.21` and `av` are installed, MediaPipe's own FaceMesh sees the same clip in turn with the solves.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ code = main(sys.argv[2:])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 open(sys.argv[1], "w").write(json.dumps({"code": code, "peak": peak}))
 """
+# MediaPipe's own network over a clip, decoding included, without the time to import it.
+PEER = """
+import sys, time, av, mediapipe
+mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=False, refine_landmarks=True)
+began, seen = time.perf_counter(), 0
+with av.open(sys.argv[1]) as clip:
+    for frame in clip.decode(clip.streams.video[0]):
+        seen += mesh.process(frame.to_ndarray(format="rgb24")).multi_face_landmarks is not None
+print(time.perf_counter() - began, seen)
+"""
+PEER_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,22 @@ def measure(video: Path, out: Path, *flags: str) -> Measured:
     return Measured(json.loads((out / "summary.json").read_text(encoding="utf-8")), facts["peak"] / 1e6)
 
 
+def compare_with_peer(video: Path, folder: Path, python: Path) -> None:
+    """Solve and MediaPipe's FaceMesh in turn on the same clip; prints the ratio of their speeds, above 1: we are faster."""
+    ours, theirs = [], []
+    for run in range(PEER_RUNS):
+        command = [str(python), "-c", PEER, str(video)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        theirs.append(float(done.stdout.split()[-2]))
+        ours.append(float(measure(video, folder / f"peer-{run}").summary["seconds"]["total"]))
+    ratios = sorted(their / our for their, our in zip(theirs, ours, strict=True))
+    shown = [", ".join(f"{one:.2f}" for one in times) for times in (theirs, ours)]
+    print(f"FaceMesh with decoding  {shown[0]} s, whole solve {shown[1]} s:")
+    print(
+        f"solve against FaceMesh  {ratios[len(ratios) // 2]:.2f} times its speed ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+
+
 def report(name: str, measured: Measured) -> None:
     seconds = measured.summary["seconds"]
     parts = ", ".join(f"{stage} {value:.2f}" for stage, value in seconds.items() if stage != "total" and value >= 0.005)
@@ -94,6 +122,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--video", type=Path, help="clip to scale; default: the Carphone talker")
     parser.add_argument("--frames", type=int, default=500)
+    parser.add_argument("--peer", type=Path, help="Python with mediapipe==0.10.21 and av, to compare with")
     parser.add_argument("--longer", type=int, default=4, help="how many times as long the second clip is")
     options = parser.parse_args()
     source = options.video or fetch_clip()
@@ -103,6 +132,8 @@ def main() -> int:
         make_clip(source, clip, options.frames)
         print(f"{source.name} at {SIZE[0]}×{SIZE[1]}, {processor()}")
         solve = measure(clip, folder / "default")
+        if options.peer is not None:
+            compare_with_peer(clip, folder, options.peer)
         report("whole solve            ", solve)
         report("with the preview video ", measure(clip, folder / "full", "--preview"))
         landmarks, fit = solve.stage_fps("landmarks"), solve.stage_fps("fit")
