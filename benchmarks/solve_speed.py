@@ -94,7 +94,7 @@ def measure(video: Path, out: Path, *flags: str) -> Measured:
 
 
 def compare_with_peer(video: Path, folder: Path, python: Path) -> None:
-    """Solve and MediaPipe's FaceMesh in turn on the same clip; prints the ratio of speeds (above 1: the solve is faster)."""
+    """Solve and MediaPipe's FaceMesh in turn on the same clip; prints how many times its speed the solve has."""
     ours, theirs = [], []
     for run in range(PEER_RUNS):
         command = [str(python), "-c", PEER, str(video)]

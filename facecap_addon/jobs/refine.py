@@ -130,7 +130,9 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     check = None
     if settings.report:
         with timer.stage("check"):
-            check = yield from compare_footage_and_head(result, rig, embedding, footage, observations, landmarker)
+            check = yield from compare_footage_and_head(
+                result, rig, embedding, footage, observations, landmarker, warnings
+            )
     account = Account(
         (files.named("summary.json"),),
         files.named("report.html") if settings.report else None,

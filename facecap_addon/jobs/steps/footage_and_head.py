@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import CancelledError, FacecapError
 from ...footage.footage import Footage
 from ...landmarks.observations import Observations
 from ...landmarks.protocol import Landmarker
@@ -21,12 +22,14 @@ def compare_footage_and_head(
     footage: Footage,
     observations: Observations | None,
     landmarker: Landmarker,
+    warnings: list[str],
 ) -> Steps[HeadCheck | None]:
     """Look at some frames of footage and head, reporting them; None where there is nothing to compare.
 
     Args:
         take: F rows, those of the footage.  rig: what it moves.  embedding: landmarks on it.
         observations: F rows of the footage; None: no landmarks were looked for.  landmarker: the network behind them.
+        warnings: what goes wrong here is added to them: the take is written, and a picture of it less is no failure.
     """
     if observations is None or observations.frame_count != take.frame_count:
         return None
@@ -42,5 +45,10 @@ def compare_footage_and_head(
                 ),
             )
         )
+    except CancelledError:
+        raise
+    except FacecapError as error:
+        warnings.append(f"Footage and head were not compared. {error}")
+        return None
     finally:
         picture_of.close()

@@ -1,0 +1,21 @@
+"""Footage that goes away while a solve runs costs what needs it, not the take."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from tests.jobs.solving import quick, steps_of
+
+
+def test_footage_that_is_gone_after_the_fit_costs_only_its_comparison(face_clip: Path, tmp_path: Path) -> None:
+    clip = Path(shutil.copy(face_clip, tmp_path / "face.mp4"))
+    out = tmp_path / "out"
+    for progress in steps_of("solve", quick(clip, out, end="19", report=True)):
+        if progress.stage == "files":
+            clip.unlink(missing_ok=True)
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert summary["frames_solved"] == 20
+    assert any("Footage and head were not compared" in line for line in summary["warnings"])
+    assert (out / "face.take.npz").is_file() and (out / "face.report.html").is_file()
