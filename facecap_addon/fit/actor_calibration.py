@@ -9,6 +9,7 @@ import numpy as np
 
 from ..landmarks.observations import Observations
 from ..rig.blendshapes import BlendshapeRig
+from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
@@ -18,6 +19,11 @@ from .expression_holds import NEUTRAL, Hold, find_holds, holds_at
 from .settings import FitSettings
 from .solve import OnProgress, solve_take
 
+MOST_AT_REST = 2.0
+"""Sum of all weights, but gaze, that a face at rest is solved with at most while nothing is known of it: renders at
+rest
+have up to 1.6, the calmest frame of a talk 2.3."""
+
 
 @dataclass(frozen=True)
 class CalibratedActor:
@@ -26,11 +32,13 @@ class CalibratedActor:
     Attributes:
         actor: her neutral face, sizes and gains.  holds: where each expression is held, rows of the take.
         take: the clip as a solve that knows her gives it.
+        looks_neutral: whether her neutral face looks so, before it is believed to be.
     """
 
     actor: Actor
     holds: tuple[Hold, ...]
     take: Take
+    looks_neutral: bool
 
 
 def calibrate_actor(
@@ -64,6 +72,8 @@ def calibrate_actor(
     holds = find_holds(first) if marks is None else holds_at(first, marks)
     rest = [hold for hold in holds if hold.name == NEUTRAL]
     longest = max(rest, key=lambda hold: hold.last - hold.first)
+    moved = [k for k, channel in enumerate(first.channels) if not (arkit_name(channel) or "").startswith("eyeLook")]
+    looks_neutral = float(np.median(first.weights[longest.rows][:, moved], axis=0).sum()) <= MOST_AT_REST
     at_rest = np.zeros(frames, bool)
     at_rest[longest.middle] = True
     neutral = replace(settings, neutral_frame=int(observations.frame_index[longest.middle]))
@@ -74,4 +84,4 @@ def calibrate_actor(
     known = solve_take(observations, rig, embedding, settings, response=response, actor=resting, on_progress=part(2))
     actor = replace(resting, gains=learn_gains(known, holds))
     weights = apply_gains(known.weights, rig.channels, actor.gains, rig.ranges)
-    return CalibratedActor(actor, holds, replace(known, weights=weights, actor=actor))
+    return CalibratedActor(actor, holds, replace(known, weights=weights, actor=actor), looks_neutral)

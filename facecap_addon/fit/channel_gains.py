@@ -14,12 +14,14 @@ from ..takes.take import Take
 from .expression_holds import NEUTRAL, Hold, expression_named
 
 # A channel that gets no further than this when it is meant was not seen; amplified, it would be noise.
-_SEEN, _MOST_GAIN = 0.2, 2.0
+_SEEN, _MOST_GAIN = 0.2, 1.8
 # What comes with an expression by less than this share is no companion; more than the most is not taken away.
-_COMPANION, _MOST_COMPANION = 0.1, 0.6
-_MOST_OFFSET = 0.3
-# Where eyes look is nobody's companion; jaw and closed lips hold each other's balance.
-_NEVER_COMPANIONS = ("eyeLook", "jawOpen", "mouthClose")
+_COMPANION, _MOST_COMPANION = 0.1, 0.4
+_MOST_OFFSET = 0.15
+# Where eyes look, and whether they are shut, is nobody's companion; jaw and closed lips hold each other's balance.
+_NEVER_COMPANIONS = ("eyeLook", "eyeBlink", "jawOpen", "mouthClose")
+# Errors of the fit go to neighbours. What moves elsewhere was done on purpose: a blink during a smile.
+_UPPER, _LOWER = ("brow", "eye", "nose"), ("mouth", "jaw", "cheek", "nose")
 
 
 def learn_gains(take: Take, holds: Sequence[Hold]) -> dict[str, ChannelGain]:
@@ -46,9 +48,10 @@ def learn_gains(take: Take, holds: Sequence[Hold]) -> dict[str, ChannelGain]:
         seen = [name for name in meant if reached[name] >= _SEEN]
         for name in seen:
             gains[name] = float(np.clip(1 / reached[name], 1.0, _MOST_GAIN))
+        part = tuple(prefix for near in (_UPPER, _LOWER) if any(m.startswith(near) for m in seen) for prefix in near)
         for other in set(names) - {*asked.meant, *asked.natural} if seen else ():
             beside = fullest[other] - offsets[other]
-            if beside >= _COMPANION and not other.startswith(_NEVER_COMPANIONS):
+            if beside >= _COMPANION and other.startswith(part) and not other.startswith(_NEVER_COMPANIONS):
                 for name in seen:  # they share it
                     share = min(beside / (len(seen) * reached[name]), _MOST_COMPANION / len(seen))
                     companions.setdefault(name, {})[other] = round(share, 4)

@@ -136,6 +136,11 @@ def _describe(found: CalibratedActor) -> list[str]:
     lines = [f"Found: neutral, {', '.join(names)}"]
     if missing:
         lines.append(f"Not found, left as they are: {', '.join(missing)}")
+    if not found.looks_neutral:
+        lines.append(
+            "The neutral face does not look relaxed: what it shows will be taken away from every solve. If it is not, "
+            "film it again or mark another time."
+        )
     fuller = sorted(name for name, one in found.actor.gains.items() if one.gain > 1)
     lines.append(f"{len(fuller)} channels reach 1 now where she performs them fully")
     return lines

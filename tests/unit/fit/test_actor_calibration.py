@@ -122,6 +122,31 @@ def test_another_performance_is_nearer_to_the_truth_with_her_file() -> None:
         ), name
 
 
+def test_a_neutral_face_that_is_none_is_noticed() -> None:
+    """Somebody marks a face that smiles, frowns and opens its mouth."""
+    channels, found = sample().rig.channels, sample()
+    weights = minute(("smile",))[0]
+    marked = weights.copy()
+    for name in ("browDownLeft", "browDownRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight", "noseSneerLeft"):
+        marked[:15, channels.index(name)] = 0.9
+    verdicts = [
+        calibrate_actor(
+            *(observe(of, 3), found.rig, found.embedding, SETTINGS),
+            response=found.response,
+            marks=[(0.5, NEUTRAL), (2.0, "smile")],
+        ).looks_neutral
+        for of in (weights, marked)
+    ]
+    assert verdicts == [True, False] and calibrated().looks_neutral
+
+
+def test_what_comes_from_elsewhere_is_no_companion() -> None:
+    for name, one in calibrated().actor.gains.items():
+        assert not any(other.startswith(("eyeBlink", "jawOpen", "mouthClose")) for other in one.companions), name
+        if name.startswith("mouth"):
+            assert not any(other.startswith(("eye", "brow")) for other in one.companions), name
+
+
 def test_a_rest_stays_a_rest() -> None:
     known = solve(performance() * 0.0, calibrated().actor)
     assert known.weights.max() < 0.15 and known.weights.mean() < 0.02
