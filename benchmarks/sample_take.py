@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from benchmarks.ground_truth import MOVING_M, MOVING_STD, agreement, embedding_of, observe_clip, response_of, rmse_mm
+from benchmarks.ground_truth import (
+    MOVING_M,
+    MOVING_STD,
+    agreement,
+    embedding_of,
+    mean_hardly_shown,
+    observe_clip,
+    response_of,
+    rmse_mm,
+)
 from benchmarks.sample_head import HEAD, sample_rig
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
@@ -97,22 +106,24 @@ def _gaze_error_deg(mine: NDArray[np.float32], true: NDArray[np.float32]) -> flo
     return float(np.degrees(np.abs(difference - np.median(difference, axis=0)).mean()))
 
 
-def solve(*, match: str = "weights", fresh: bool = False) -> tuple[Take, BlendshapeRig]:
+def solve(*, match: str = "weights", fresh: bool = False, pixels: bool = True) -> tuple[Take, BlendshapeRig]:
     """Solve the clip on its own head, camera unknown."""
     rig = sample_rig()
     embedding = embedding_of(rig, "sample_head", fresh=fresh)
     response = response_of(rig, "sample_head", fresh=fresh)
-    take = solve_take(observe_clip(CLIP, fresh=fresh), rig, embedding, FitSettings(match=match), response=response)
+    seen = observe_clip(CLIP, fresh=fresh, pixels=pixels)
+    take = solve_take(seen, rig, embedding, FitSettings(match=match), response=response)
     return take, rig
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and rehearsals")
+    parser.add_argument("--landmarks-only", action="store_true", help="without the appearance network")
     options = parser.parse_args()
     truth = load_take(TRUTH)
     for match in ("weights", "look"):
-        take, rig = solve(match=match, fresh=options.fresh and match == "weights")
+        take, rig = solve(match=match, fresh=options.fresh and match == "weights", pixels=not options.landmarks_only)
         show(match, take, truth, compare(take, truth, rig))
 
 
@@ -122,6 +133,8 @@ def show(match: str, take: Take, truth: Take, found: Comparison) -> None:
     for name, r, error, true_std, std in found.rows:
         print(f"  {name:20s} r {r:5.2f}  abs {error:.3f}   deviation true {true_std:.2f} solved {std:.2f}")
     print(f"{len(found.rows)} moving channels: correlation {found.correlation:.3f}, error {found.absolute_error:.3f}")
+    hardly, count = mean_hardly_shown(found.rows)
+    print(f"{count} of them that landmarks hardly show: correlation {hardly:.3f}")
     print(f"vertex RMSE {found.rmse_mm:.2f} mm (a still face: {found.still_mm:.2f} mm)")
     print(f"head rotation {found.rotation_deg:.2f}°, gaze {found.gaze_deg:.1f}°")
     print(f"blink {found.blinks[0]:.2f} where the lids are shut, below {found.blinks[1]:.2f} where they are open")

@@ -31,7 +31,8 @@ STAGE = ROOT / "build" / "extension"
 
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md")
 NAMES = tuple(line.name for line in LINES)
-NETWORKS = ("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention")
+NETWORKS = ("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention", "appearance")
+FITTED = ("arkit_prior.npz", "appearance_head.npz")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -119,7 +120,7 @@ def check_contents(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     inside = [name.partition("facecap/")[2] if name.startswith("facecap/") else name for name in names]
-    needed = [*FILES, "sample_scenes/head.blend", "facecap_addon/fit/models/arkit_prior.npz"]
+    needed = [*FILES, "sample_scenes/head.blend", *(f"facecap_addon/fit/models/{name}" for name in FITTED)]
     kinds = ("onnx", "probe.npz")
     needed += [f"facecap_addon/landmarks/models/{name}.{kind}" for name in NETWORKS for kind in kinds]
     needed += [f"facecap_addon/generate/models/{name}.{kind}" for name in EXPRESSIONS for kind in kinds]

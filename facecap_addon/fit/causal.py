@@ -199,5 +199,6 @@ class LiveFit:
         if self._prior is not None and neutral is not None:
             shape, turn = aligned_shape(self._prior, observations.landmarks_px, observations.depth_px)
             weights = expected_weights(self._prior, shape, turn, neutral)
-            expectation = Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
+            moved = (shape - neutral).astype(np.float32)
+            expectation = Expectation(weights, neutral, np.linalg.norm(weights, axis=1), turn, moved)
         return energy_of(self._rig, self._priors, seen, expectation, subject.not_observed, subject.error_modes)

@@ -34,6 +34,7 @@ class Terms:
         robust_mm: residuals well above this lose their pull (Geman-McClure).
         prior_mean: (F, K) float64, the weights expected before looking at the landmarks.
         prior_precision: (K, K) float64, inverse covariance of that expectation.
+        seen_mean, seen_precision: (F, K) float64, weights as pixels show them, and the inverse variance of that.
         sparsity: (K,) float64, linear cost of each weight: what is not needed stays at zero.
         opposed: (A, 2) int, channels that should not act together; their product is penalised.
         opposed_weight: weight of the squared product.
@@ -48,6 +49,8 @@ class Terms:
     robust_mm: float
     prior_mean: F64
     prior_precision: F64
+    seen_mean: F64
+    seen_precision: F64
     sparsity: F64
     opposed: NDArray[np.intp]
     opposed_weight: float
@@ -64,6 +67,8 @@ class Terms:
             weight=self.weight[frames],
             shut=self.shut[frames],
             prior_mean=self.prior_mean[frames],
+            seen_mean=self.seen_mean[frames],
+            seen_precision=self.seen_precision[frames],
             time_s=self.time_s[frames],
         )
 
@@ -253,10 +258,13 @@ def _bend(difference: F64, terms: Terms, state: State) -> float:
 
 
 def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -> None:
-    """Add the prior, sparsity and opposed pairs to data terms (in place)."""
+    """Add the prior, weights seen in pixels, sparsity and opposed pairs to data terms (in place)."""
     matrix, gradient = found.matrix, found.gradient
     matrix[:, POSE:, POSE:] += terms.prior_precision
     gradient[:, POSE:] += (weights - mean) @ terms.prior_precision + terms.sparsity
+    diagonal = np.arange(POSE, matrix.shape[1])
+    matrix[:, diagonal, diagonal] += terms.seen_precision
+    gradient[:, POSE:] += (weights - terms.seen_mean) * terms.seen_precision
     found.energy += _prior_energies(weights, mean, terms)
     if terms.opposed_weight == 0 or len(terms.opposed) == 0:
         return
@@ -274,8 +282,9 @@ def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -
 
 
 def _prior_energies(weights: F64, mean: F64, terms: Terms) -> F64:
-    """(F,) energy of the prior, sparsity and opposed pairs."""
+    """(F,) energy of the prior, weights seen in pixels, sparsity and opposed pairs."""
     off = weights - mean
     energy = 0.5 * (off * (off @ terms.prior_precision)).sum(1) + weights @ terms.sparsity
+    energy += 0.5 * (terms.seen_precision * (weights - terms.seen_mean) ** 2).sum(1)
     a, b = terms.opposed.T
     return energy + 0.5 * terms.opposed_weight * ((weights[:, a] * weights[:, b]) ** 2).sum(1)

@@ -20,6 +20,7 @@ from ..takes.take import Take
 from .actor import check_scheme, describe_actor, face_of, put_on, put_on_spans
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
 from .channel_gains import apply_gains
+from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
@@ -28,6 +29,7 @@ from .energies.visible_frames import find_named_neutral, find_visible_frames
 from .energies.weight_priors import channel_priors
 from .levenberg_marquardt import minimise, minimise_frames
 from .normal_equations import Geometry, State, make_geometry
+from .observability import SEEN, share_settled
 from .proportions import compare_sizes, proportions_of
 from .region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .result import take_of
@@ -37,6 +39,7 @@ OnProgress = Callable[[int, int], None]
 
 FRAME_ITERATIONS, TIME_ITERATIONS = 2, 1
 STRETCH, OVERLAP = 384, 24
+SETTLED_FRAMES = 32
 ERROR_SCALE = 0.75
 """Of the error modes measured on renders: a face's own motion must not pass for an error of the network."""
 
@@ -68,7 +71,10 @@ def solve_take(
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
-    subject = subject_of(observations.scheme, rig, embedding, response, look=settings.match == "look")
+    head = _head_for(observations, settings)
+    in_pixels = () if head is None else head.channels
+    look = settings.match == "look"
+    subject = subject_of(observations.scheme, rig, embedding, response, look=look, in_pixels=in_pixels)
     terms, scale, not_observed = subject.terms, subject.scale, subject.not_observed
     if actor is not None:
         check_scheme(actor, observations.scheme)
@@ -89,7 +95,12 @@ def solve_take(
         terms = weigh_lids(terms, scales)
         seen = replace(seen, terms=terms)
         priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
-        energy = energy_of(rig, priors, seen, expectation, not_observed, subject.error_modes)
+        pixels = None
+        if head is not None and expectation is not None:
+            faces = FaceChanges(observations.appearance[seen.rows], expectation.displacement, expectation.turn_rad)
+            rest = find_rest(head, faces, expectation.activity, neutral_frames)
+            pixels = observe_weights(head, rig.channels, faces, rest)
+        energy = energy_of(rig, priors, seen, expectation, not_observed, subject.error_modes, pixels)
         if neutral_frames is not None:
             energy.mean[neutral_frames] = 0.0
         frames = calibration_frames(len(energy.mean), expectation.activity if expectation is not None else None)
@@ -102,9 +113,18 @@ def solve_take(
         )
         wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
         state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
+        shown = _choose_frames(np.flatnonzero(wanted))
+        some = energy.terms(shown, calibration.focal_px)
+        settled = share_settled(calibration.geometry, state.part(shown), some, priors.variance)
+    inferred = tuple(c for c, s in zip(rig.channels, settled, strict=True) if s < SEEN and c not in not_observed)
     take = take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
     weights = apply_gains(take.weights, rig.channels, actor.gains, rig.ranges) if settings.adapt else take.weights
-    return replace(take, actor=actor, weights=weights)
+    return replace(take, actor=actor, weights=weights, inferred=inferred)
+
+
+def _choose_frames(wanted: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Some of the wanted frames, evenly spread."""
+    return wanted[np.unique(np.linspace(0, len(wanted) - 1, SETTLED_FRAMES).astype(np.intp))]
 
 
 @dataclass(frozen=True)
@@ -131,6 +151,7 @@ def subject_of(
     response: NetworkResponse | None,
     *,
     look: bool = False,
+    in_pixels: tuple[str, ...] = (),
 ) -> Subject:
     """Prepare a character; see `solve_take` and `terms_for`.
 
@@ -146,7 +167,7 @@ def subject_of(
     # A giant's face and a doll's are fitted at life size, so that millimetres mean the same.
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))
-    not_observed = channels_not_observed(rig.channels, deltas)
+    not_observed = channels_not_observed(rig.channels, deltas, in_pixels)
     error_modes = np.zeros((0, *neutral.shape), np.float32)
     if response is not None:
         neutral, deltas = response.rest / np.float32(scale), response.deltas / np.float32(scale)
@@ -164,6 +185,13 @@ def subject_of(
         span_count=int((terms.gap_group == SPANS).sum()),
     )
     return Subject(terms, geometry, scale, not_observed, len(error_modes))
+
+
+def _head_for(observations: Observations, settings: FitSettings) -> AppearanceHead | None:
+    """What reads the observations' features of crops; None where there are none, or recordings are not asked."""
+    if observations.appearance.shape[1] == 0 or settings.prior == 0:
+        return None
+    return read_head()
 
 
 def _calibrate(

@@ -99,8 +99,11 @@ def _window(rgb: NDArray[np.uint8], corners: NDArray[np.float64]) -> tuple[NDArr
     height, width = rgb.shape[:2]
     low, high = np.floor(corners.min(0)).astype(int) - 2, np.ceil(corners.max(0)).astype(int) + 2
     (x0, y0), (x1, y1) = np.maximum(low, (-width, -height)).tolist(), np.minimum(high, (2 * width, 2 * height)).tolist()
-    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height and x1 > x0 and y1 > y0:
-        return np.ascontiguousarray(rgb[y0:y1, x0:x1]), (x0, y0)
-    columns = np.clip(np.arange(x0, max(x1, x0 + 1)), 0, width - 1)
-    rows = np.clip(np.arange(y0, max(y1, y0 + 1)), 0, height - 1)
-    return rgb[rows[:, None], columns], (x0, y0)
+    # At least one column and row of the picture are there to be repeated.
+    left, top = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
+    right, bottom = max(min(x1, width), left + 1), max(min(y1, height), top + 1)
+    window = np.ascontiguousarray(rgb[top:bottom, left:right])
+    margins = ((max(top - y0, 0), max(y1 - bottom, 0)), (max(left - x0, 0), max(x1 - right, 0)), (0, 0))
+    if any(before or after for before, after in margins):
+        window = np.pad(window, margins, mode="edge")
+    return window, (min(x0, left), min(y0, top))

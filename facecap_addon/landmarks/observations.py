@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UNREADABLE, FacecapError
+
+
+def _not_looked_at() -> NDArray[np.float32]:
+    return np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Observations:
         scheme: landmark layout: "mediapipe-478", "ibug-68", ...
         image_size: (width, height) px.
         model_version: name and hash of the networks that made it.
+        appearance: (F, A) float32, features of the face's crops (see `landmarks.appearance`), 0 without a face; A is 0
+            where nobody looked.
     """
 
     time_s: NDArray[np.float64]
@@ -37,15 +43,19 @@ class Observations:
     scheme: str
     image_size: tuple[int, int]
     model_version: str
+    appearance: NDArray[np.float32] = field(default_factory=_not_looked_at)
 
     def __post_init__(self) -> None:
         frames, landmarks = self.confidence.shape
+        if not len(self.appearance):
+            object.__setattr__(self, "appearance", np.zeros((frames, 0), np.float32))
         expected = {
             "time_s": (frames,),
             "frame_index": (frames,),
             "landmarks_px": (frames, landmarks, 2),
             "depth_px": (frames, landmarks),
             "presence": (frames,),
+            "appearance": (frames, self.appearance.shape[1]),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -60,7 +70,7 @@ class Observations:
 
     def part(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Observations:
         """Those of some rows, by number or (F,) bool; of large arrays on disk only these are read."""
-        names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence")
+        names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence", "appearance")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -78,6 +88,7 @@ def save_observations(path: Path, observations: Observations) -> None:
             scheme=np.array(observations.scheme),
             image_size=np.array(observations.image_size, dtype=np.int64),
             model_version=np.array(observations.model_version),
+            appearance=observations.appearance,
         )
 
 
@@ -96,6 +107,7 @@ def load_observations(path: Path) -> Observations:
                 scheme=str(data["scheme"]),
                 image_size=(width, height),
                 model_version=str(data["model_version"]),
+                appearance=data["appearance"] if "appearance" in data else _not_looked_at(),
             )
     except UNREADABLE as error:
         raise FacecapError(

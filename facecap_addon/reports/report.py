@@ -317,13 +317,21 @@ def _curve_class(take: Take) -> str:
 
 
 def _list_unobserved(take: Take) -> str:
-    if not take.not_observed:
-        return ""
-    chips = "".join(f"<li>{escape(name)}</li>" for name in take.not_observed)
-    return (
-        '<h2>Not observed</h2><p class="soft small">The footage cannot show these channels; they stay at zero and '
-        f'get no keys.</p><ul class="chips">{chips}</ul>'
+    return _list_channels(
+        "Not observed", "The footage cannot show these channels; they stay at zero and get no keys.", take.not_observed
+    ) + _list_channels(
+        "Inferred",
+        "Neither landmarks nor pixels settle these channels by themselves: what usually goes with the rest of the face "
+        "decides them. All others were seen.",
+        take.inferred,
     )
+
+
+def _list_channels(title: str, meaning: str, channels: Sequence[str]) -> str:
+    if not channels:
+        return ""
+    chips = "".join(f"<li>{escape(name)}</li>" for name in channels)
+    return f'<h2>{title}</h2><p class="soft small">{meaning}</p><ul class="chips">{chips}</ul>'
 
 
 def _list_missing_ranges(take: Take) -> str:

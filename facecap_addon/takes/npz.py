@@ -31,8 +31,8 @@ _DTYPES: dict[str, type[np.generic]] = {
 def save_take(path: Path, take: Take) -> None:
     """Write a take to an `.npz`, completely or not at all.
 
-    The arrays are named as the fields of `Take`; `channels`, `regions` and `not_observed` are arrays of text,
-    `provenance` and `actor` are JSON text. Nothing is pickled.
+    The arrays are named as the fields of `Take`; `channels`, `regions`, `not_observed` and `inferred` are arrays
+    of text, `provenance` and `actor` are JSON text. Nothing is pickled.
 
     Args:
         path: the file, usually `<stem>.take.npz`.  take: what to write.
@@ -45,6 +45,7 @@ def save_take(path: Path, take: Take) -> None:
     arrays["channels"] = np.array(take.channels, dtype=np.str_)
     arrays["regions"] = np.array(take.regions, dtype=np.str_)
     arrays["not_observed"] = np.array(take.not_observed, dtype=np.str_)
+    arrays["inferred"] = np.array(take.inferred, dtype=np.str_)
     arrays["image_size"] = np.array(take.image_size, dtype=np.int64)
     arrays["focal_px"] = np.array(take.focal_px, dtype=np.float64)
     if take.jaw.any():
@@ -91,6 +92,7 @@ def load_take(path: Path) -> Take:
                 provenance=provenance,
                 jaw=data["jaw"].astype(np.float32) if "jaw" in data else np.zeros((0, 6), np.float32),
                 actor=read_json(json.loads(str(data["actor"]))) if "actor" in data else None,
+                inferred=_texts(data["inferred"]) if "inferred" in data else (),
             )
     except FileNotFoundError as error:
         raise FacecapError(f"There is no take {path}.", "Check the path, or solve again.") from error

@@ -48,6 +48,7 @@ class Take:
         image_size: (width, height) px.
         focal_px: focal length used.
         not_observed: channels that the footage cannot show; they stay at zero.
+        inferred: channels that neither landmarks nor pixels settle: what usually goes with the rest decides them.
         provenance: JSON-able facts: source, model versions, settings.
         jaw: (F, 6) float32, the character's jaw bone, where it has one: rotation vector (rad) about its pivot and
             translation (m), head space; zero where it does not move.
@@ -71,6 +72,7 @@ class Take:
     provenance: dict[str, object] = field(default_factory=dict[str, object])
     jaw: NDArray[np.float32] = field(default_factory=_no_jaw)
     actor: Actor | None = None
+    inferred: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         frames, channels = self.time_s.shape[0], len(self.channels)

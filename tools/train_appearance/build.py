@@ -19,17 +19,11 @@ from tools.train_prior.build import channel_groups, mirror_index
 from tools.train_prior.curves import recorded_weights, vary
 from tools.train_prior.draw import draw
 
+from .channels import HARDLY_SHOWN
 from .looks import Surface, random_look, surface_of
 from .picture import SIZE, film_picture, random_film, random_turn, vertex_normals
 
 F32 = NDArray[np.float32]
-CHANNELS = (
-    *("cheekPuff", "noseSneerLeft", "noseSneerRight", "cheekSquintLeft", "cheekSquintRight"),
-    *("mouthRollUpper", "mouthRollLower", "mouthPressLeft", "mouthPressRight", "mouthShrugUpper", "mouthShrugLower"),
-    *("tongueOut", "browInnerUp", "jawLeft", "jawRight", "jawForward"),
-    *("mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight"),
-)
-"""What the network learns: what landmarks hardly show."""
 CLIPS = 3
 PER_CLIP = 28
 CALM = 4
@@ -37,10 +31,10 @@ CALM = 4
 
 
 def expressions(base: F32, random: np.random.Generator) -> F32:
-    """(PER_CLIP, 52) weights of a clip: nearly calm first, then any, the `CHANNELS` often shown alone or added."""
+    """(PER_CLIP, 52) weights of a clip: nearly calm first, then any, the `HARDLY_SHOWN` often shown alone or added."""
     mirror = mirror_index()
     out = vary(base, PER_CLIP, channel_groups(), mirror, random)
-    hardly_seen = [ARKIT_CHANNELS.index(c) for c in CHANNELS]
+    hardly_seen = [ARKIT_CHANNELS.index(c) for c in HARDLY_SHOWN]
     for row in out[CALM:]:
         if random.random() < 0.55:
             some = random.choice(hardly_seen, random.integers(1, 4), replace=False)

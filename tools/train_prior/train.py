@@ -66,7 +66,10 @@ def poses_to_act(data: dict[str, NDArray], random: np.random.Generator) -> NDArr
 
 
 def main() -> None:
-    """`python -m tools.train_prior.train OUT.npz SET.npz...`; people whose number ends in 7 or 8 are held out."""
+    """`python -m tools.train_prior.train OUT.npz SET.npz...`; people whose number ends in 7 or 8 are held out.
+
+    Where OUT is there already, its poses stay: what was measured of characters with them goes on to hold.
+    """
     out, paths = Path(sys.argv[1]), [Path(p) for p in sys.argv[2:]]
     torch.manual_seed(0)
     random = np.random.default_rng(0)
@@ -150,6 +153,10 @@ def main() -> None:
         c = np.corrcoef(guess[:, k], weights[test][:, k])[0, 1] if weights[test][:, k].std() > 0 else float("nan")
         print(f"{channel:22s} r {c:.2f}  mae {np.abs(error[:, k]).mean():.3f}")
     linear = [m for m in net if isinstance(m, nn.Linear)]
+    poses = poses_to_act(data, random)
+    if out.is_file():
+        with np.load(out, allow_pickle=False) as before:
+            poses = before["poses"]
     arrays = {}
     for i, layer in enumerate(linear):
         arrays[f"weight_{i}"] = layer.weight.detach().numpy().T.astype(np.float16)
@@ -167,7 +174,8 @@ def main() -> None:
         identity_basis=basis.astype(np.float32),
         layer_count=len(linear),
         covariance=covariance.astype(np.float32),
-        poses=poses_to_act(data, random),
+        variance=weights[test].var(0).astype(np.float32),
+        poses=poses,
         **arrays,
     )
 

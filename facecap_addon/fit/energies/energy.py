@@ -12,6 +12,7 @@ from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name, region_of
 from ..levenberg_marquardt import Terms
 from ..normal_equations import MM
+from .appearance import WeightObservation
 from .expression_prior import Expectation
 from .visible_frames import VisibleFrames
 from .weight_priors import ChannelPriors, prior_mean
@@ -22,17 +23,21 @@ OBSERVED_MM = 0.4
 _ERROR_LIMIT, _ERROR_SMOOTH = 4.0, 1.0
 
 
-def channels_not_observed(channels: tuple[str, ...], deltas: NDArray[np.float32]) -> tuple[str, ...]:
-    """Channels that the landmarks cannot show: those that move none of them, and the tongue.
+def channels_not_observed(
+    channels: tuple[str, ...], deltas: NDArray[np.float32], in_pixels: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Channels that the footage cannot show: those that move no landmark, and the tongue; but for those in pixels.
 
     Args:
         channels: K names.  deltas: (K, L, 3) float32 m, head space, life size.
+        in_pixels: ARKit's names of channels that are read from pixels.
     """
     reach = np.linalg.norm(deltas, axis=2).max(1) * MM
     return tuple(
         c
         for c, r in zip(channels, reach, strict=True)
-        if r < OBSERVED_MM or (arkit_name(c) is not None and region_of(str(arkit_name(c))) == "tongue")
+        if arkit_name(c) not in in_pixels
+        and (r < OBSERVED_MM or (arkit_name(c) is not None and region_of(str(arkit_name(c))) == "tongue"))
     )
 
 
@@ -44,6 +49,7 @@ class Energy:
         seen: the frames.
         priors: of the character's channels, error modes of the network included.
         mean: (N, K + B) float64, expected weights.  low, high: (K + B,) float64.
+        pixels: (N, K + B), weights as pixels show them.
     """
 
     seen: VisibleFrames
@@ -51,6 +57,7 @@ class Energy:
     mean: F64
     low: F64
     high: F64
+    pixels: WeightObservation
 
     def terms(self, frames: slice | NDArray[np.intp], focal_px: float = 1.0) -> Terms:
         """Terms of some frames; `observed` is in pixels from the principal point unless the focal length is given."""
@@ -62,6 +69,8 @@ class Energy:
             robust_mm=ROBUST_MM,
             prior_mean=self.mean[frames],
             prior_precision=self.priors.precision,
+            seen_mean=self.pixels.mean[frames],
+            seen_precision=self.pixels.precision[frames],
             sparsity=self.priors.sparsity,
             opposed=self.priors.opposed,
             opposed_weight=self.priors.opposed_weight,
@@ -79,6 +88,7 @@ def energy_of(
     expectation: Expectation | None,
     not_observed: tuple[str, ...],
     error_modes: int,
+    pixels: WeightObservation | None = None,
 ) -> Energy:
     """The energy of seen frames.
 
@@ -86,6 +96,7 @@ def energy_of(
         expectation: what the expression prior says, or None.  not_observed: channels held at rest.
         error_modes: how many unknowns per frame come after the weights: how far the network errs along each error mode,
             in standard deviations.
+        pixels: (N, K) weights as pixels show them; absent: nobody looked.
     """
     low, high = rig.ranges.astype(np.float64).T.copy()
     for channel in not_observed:
@@ -94,6 +105,8 @@ def energy_of(
     expected = expectation.weights if expectation is not None else None
     mean = prior_mean(priors, expected, len(seen.rows), low, high)
     known = len(low)
+    if pixels is None:
+        pixels = WeightObservation(np.zeros_like(mean), np.zeros_like(mean))
     precision = np.eye(known + error_modes)
     precision[:known, :known] = priors.precision
     with_error_modes = replace(
@@ -108,4 +121,7 @@ def energy_of(
         np.pad(mean, ((0, 0), (0, error_modes))),
         np.pad(low, (0, error_modes), constant_values=-_ERROR_LIMIT),
         np.pad(high, (0, error_modes), constant_values=_ERROR_LIMIT),
+        WeightObservation(
+            np.pad(pixels.mean, ((0, 0), (0, error_modes))), np.pad(pixels.precision, ((0, 0), (0, error_modes)))
+        ),
     )

@@ -47,6 +47,7 @@ class ExpressionPrior:
         identity_mean, identity_basis: (3 M,), (3 M, B): main ways in which neutral faces differ.
         layers: weight matrices and biases of the network, in turn.
         covariance: (K, K) float64, of its errors on unseen people.
+        variance: (K,) float64, of the weights of those people: what is known before a face is looked at.
         poses: (N, K) float32 in 0..1, recorded expressions, to measure a network's response with.
     """
 
@@ -60,6 +61,7 @@ class ExpressionPrior:
     identity_basis: F64
     layers: tuple[tuple[F32, F32], ...]
     covariance: F64
+    variance: F64
     poses: F32
 
 
@@ -71,11 +73,15 @@ class Expectation:
         weights: (F, K) float64 in 0..1.
         neutral: (3 M,) float64, this person's aligned neutral landmarks.
         activity: (F,) float64, how far each frame is from neutral.
+        turn_rad: (F, 3) float64, the heads' rotation vectors.
+        displacement: (F, 3 M) float32, aligned landmarks less the neutral ones.
     """
 
     weights: F64
     neutral: F64
     activity: F64
+    turn_rad: F64
+    displacement: F32
 
 
 def load_prior() -> ExpressionPrior:
@@ -106,6 +112,10 @@ def read_prior(path: Path) -> ExpressionPrior:
                     (data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32)) for i in range(count)
                 ),
                 covariance=data["covariance"].astype(np.float64),
+                # Priors of earlier versions tell it by their poses.
+                variance=np.asarray(
+                    data["variance"] if "variance" in data else (data["poses"] / 255).var(0), np.float64
+                ),
                 poses=data["poses"].astype(np.float32) / 255,
             )
     except UNREADABLE as error:
@@ -210,11 +220,14 @@ def find_expectation(
         neutral = measure_bare_face(
             prior, *at(np.unique(np.linspace(0, count - 1, CALIBRATION_FRAMES).astype(np.intp)))
         )
-    weights = np.empty((count, len(prior.channels)))
+    weights, turns = np.empty((count, len(prior.channels))), np.empty((count, 3))
+    displacement = np.empty((count, len(neutral)), np.float32)
     for start in range(0, count, _CHUNK_FRAMES):
         part = slice(start, min(start + _CHUNK_FRAMES, count))
-        weights[part] = expected_weights(prior, *at(part), neutral)
-    return Expectation(weights, neutral, np.linalg.norm(weights, axis=1))
+        shape, turns[part] = at(part)
+        displacement[part] = shape - neutral
+        weights[part] = expected_weights(prior, shape, turns[part], neutral)
+    return Expectation(weights, neutral, np.linalg.norm(weights, axis=1), turns, displacement)
 
 
 def measure_bare_face(prior: ExpressionPrior, shape: F64, turn: F64) -> F64:

@@ -31,6 +31,7 @@ class ChannelPriors:
     Attributes:
         source: (K,) int, column of the trained prior for each channel, -1 where it has none.
         precision: (K, K) float64.
+        variance: (K,) float64, of each weight before a face is looked at.
         sparsity: (K,) float64.
         opposed: (A, 2) int.  opposed_weight: float.
         smooth: (6 + K,) float64.
@@ -38,6 +39,7 @@ class ChannelPriors:
 
     source: NDArray[np.intp]
     precision: F64
+    variance: F64
     sparsity: F64
     opposed: NDArray[np.intp]
     opposed_weight: float
@@ -45,7 +47,10 @@ class ChannelPriors:
 
 
 def channel_priors(
-    channels: tuple[str, ...], trained: ExpressionPrior | None, strength: float, smoothness: float
+    channels: tuple[str, ...],
+    trained: ExpressionPrior | None,
+    strength: float,
+    smoothness: float,
 ) -> ChannelPriors:
     """Assemble priors for channels.
 
@@ -58,8 +63,10 @@ def channel_priors(
     source = np.array([known.get(n, -1) if n is not None else -1 for n in names], np.intp)
     count = len(channels)
     covariance = np.eye(count) * _FREE_SIGMA**2
+    variance = np.full(count, _FREE_SIGMA**2)
     learned = np.flatnonzero(source >= 0)
     if trained is not None and len(learned):
+        variance[learned] = trained.variance[source[learned]]
         spread = trained.covariance + np.eye(len(trained.channels)) * 0.03**2 + _sides_apart(trained.channels)
         covariance[np.ix_(learned, learned)] = spread[np.ix_(source[learned], source[learned])]
         # two keys for one ARKit channel (browInnerUp left and right) are alike, not equal
@@ -72,6 +79,7 @@ def channel_priors(
     return ChannelPriors(
         source=source,
         precision=precision,
+        variance=variance,
         sparsity=sparsity,
         opposed=np.array(pairs, np.intp).reshape(-1, 2),
         opposed_weight=_OPPOSED_WEIGHT if trained is None else 0.0,

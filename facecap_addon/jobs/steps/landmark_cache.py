@@ -24,9 +24,9 @@ from ...landmarks.tracking.observe import FrameObservation
 from ...reports.thumbnails import Thumbnail
 
 CHUNK_FRAMES = 256
-FORMAT = 1
+FORMAT = 2
 _PER_LANDMARK = ("landmarks_px", "depth_px", "confidence")
-_PER_FRAME = ("frame_index", "time_s", "presence", "other_faces")
+_PER_FRAME = ("frame_index", "time_s", "presence", "other_faces", "appearance")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class LandmarkCache:
                 landmarks_px=np.stack([frame.landmarks_px for frame in frames]),
                 depth_px=np.stack([frame.depth_px for frame in frames]),
                 confidence=np.stack([frame.confidence for frame in frames]),
+                appearance=np.stack([frame.appearance for frame in frames]),
             )
         for shot in thumbnails:
             with atomic_path(self._folder / f"shot-{shot.frame:09d}-{int(shot.has_face)}.jpg") as temporary:
@@ -96,6 +97,7 @@ class LandmarkCache:
                 presence=float(data["presence"][-1]),
                 confidence=data["confidence"][-1],
                 other_faces=int(data["other_faces"][-1]),
+                appearance=data["appearance"][-1],
             )
 
     def drop_damaged_tail(self) -> int:
@@ -150,6 +152,7 @@ class LandmarkCache:
             scheme=facts.scheme,
             image_size=facts.image_size,
             model_version=facts.model_version,
+            appearance=self._load("appearance"),
         )
 
     def count_other_faces(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...footage.footage import Footage
 from ...footage.read import Frame, read_frames
+from ...landmarks.appearance import open_appearance
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ...landmarks.tracking.observe import FrameObservation, observe
 from ...reports.thumbnails import Thumbnail, choose_thumbnail_rows, make_thumbnail
@@ -18,12 +19,14 @@ from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
 
 def open_landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) -> LandmarkCache:
     """Where in a job's folder the landmarks of some footage are kept, found or not."""
+    appearance = open_appearance(landmarker.scheme)
     facts = {
         "start": str(footage.trim.start),
         "end": str(footage.trim.end),
         "frame_rate": str(footage.frame_rate) if footage.kind == "sequence" else "",
         "model": landmarker.model_version,
         "scheme": landmarker.scheme,
+        "appearance": "" if appearance is None else appearance.version,
         "chunk": CHUNK_FRAMES,
         "format": FORMAT,
         **({"upside_down": True} if footage.upside_down else {}),
@@ -41,12 +44,14 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
     done = chunk * CHUNK_FRAMES
     after = cache.last_of_chunk(chunk - 1) if chunk else None
     yield Progress("landmarks", done, total, f"Going on from frame {done}" if chunk else "")
+    appearance = open_appearance(landmarker.scheme)
     reader = read_frames(footage, skip=done)
     shown = _ShownFrames(choose_thumbnail_rows(total), done)
     try:
         while True:
             frames: list[FrameObservation] = []
-            for seen in observe(shown.watch(itertools.islice(reader, CHUNK_FRAMES)), landmarker, after=after):
+            pictures = shown.watch(itertools.islice(reader, CHUNK_FRAMES))
+            for seen in observe(pictures, landmarker, after=after, appearance=appearance):
                 frames.append(seen)
                 shown.take_shot(seen)
                 if len(frames) % REPORT_EVERY == 0:

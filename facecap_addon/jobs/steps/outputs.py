@@ -374,6 +374,7 @@ def summary_of(
         "focal_px": take.focal_px,
         "actor": None if take.actor is None else take.actor.facts(),
         "not_observed": list(take.not_observed),
+        "inferred": list(take.inferred),
         "landmarks_reused": landmarks_reused,
         "versions": versions(),
         "warnings": list(dict.fromkeys(warnings)),

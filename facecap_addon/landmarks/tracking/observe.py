@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..appearance import AppearanceNetwork
 from ..observations import Observations
 from ..protocol import PRESENCE_THRESHOLD, Landmarker, Landmarks
 from ..regions import find_bounds
@@ -21,6 +23,10 @@ Accuracy = Literal["normal", "high"]
 
 # A landmark this part of the face's size outside the picture is not believed at all.
 _OUTSIDE_SIZE = 0.03
+
+
+def _not_looked_at() -> NDArray[np.float32]:
+    return np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class FrameObservation:
         presence: 0..1; 0 without a face.
         confidence: (L,) float32 in 0..1; 0 without a face.
         other_faces: faces besides the tracked one, as last counted.
+        appearance: (A,) float32, features of its crops; 0 without a face, empty where nobody looked.
     """
 
     index: int
@@ -43,6 +50,7 @@ class FrameObservation:
     presence: float
     confidence: NDArray[np.float32]
     other_faces: int
+    appearance: NDArray[np.float32] = field(default_factory=_not_looked_at)
 
 
 def observe(
@@ -52,6 +60,7 @@ def observe(
     smoothing: float = 1.0,
     accuracy: Accuracy = "normal",
     after: FrameObservation | None = None,
+    appearance: AppearanceNetwork | None = None,
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
 
@@ -66,9 +75,11 @@ def observe(
         accuracy: "high" also looks at the mirrored face and averages: steadier, at nearly twice the cost.
         after: the observation of the frame before the first, where footage is worked through in pieces: its face is
             followed on. What comes out depends on nothing else of the past.
+        appearance: looks at the crops of every face, if given.
     Raises what the frames raise.
     """
     upcoming = Upcoming(prefetch(frames))
+    looks: deque[Future[FrameObservation]] = deque()
     pool = ThreadPoolExecutor(min(IN_FLIGHT, os.cpu_count() or 1), thread_name_prefix="facecap-landmarks")
     try:
         follower = FaceTracker(landmarker, pool, smoothing, mirrored_too=accuracy == "high")
@@ -77,7 +88,16 @@ def observe(
             follower.look_ahead(upcoming)
         for frame in upcoming:
             seen = follower.step(frame, upcoming)
-            yield observation_of(frame, seen, follower.other_faces, landmarker.landmark_count)
+            found = observation_of(frame, seen, follower.other_faces, landmarker.landmark_count)
+            if appearance is None:
+                yield found
+                continue
+            # Beside the landmarks of the next frames: nothing but the take waits for these.
+            looks.append(pool.submit(_look_at, found, frame.image, appearance))
+            if len(looks) >= IN_FLIGHT:
+                yield looks.popleft().result()
+        while looks:
+            yield looks.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
         upcoming.close()
@@ -100,11 +120,13 @@ def assemble(frames: Sequence[FrameObservation], landmarker: Landmarker, image_s
         scheme=landmarker.scheme,
         image_size=image_size,
         model_version=landmarker.model_version,
+        appearance=np.empty((len(frames), frames[0].appearance.size if frames else 0), dtype=np.float32),
     )
     for i, frame in enumerate(frames):
         observations.landmarks_px[i] = frame.landmarks_px
         observations.depth_px[i] = frame.depth_px
         observations.confidence[i] = frame.confidence
+        observations.appearance[i] = frame.appearance
     return observations
 
 
@@ -137,6 +159,13 @@ def observation_of(frame: FrameLike, seen: Landmarks | None, others: int, count:
         confidence=_rate_landmarks(seen, frame.image),
         other_faces=others,
     )
+
+
+def _look_at(found: FrameObservation, image: NDArray[np.uint8], network: AppearanceNetwork) -> FrameObservation:
+    """The observation with what the appearance network makes of the face's crops."""
+    if found.presence < PRESENCE_THRESHOLD:
+        return replace(found, appearance=np.zeros(network.feature_count, np.float32))
+    return replace(found, appearance=network.features(image, found.landmarks_px))
 
 
 def _rate_landmarks(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32]:

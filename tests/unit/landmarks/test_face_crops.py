@@ -75,3 +75,16 @@ def test_large_faces_are_averaged_not_sampled() -> None:
     matrix = UPRIGHT * 5
     for crop in cut_face(picture, place(matrix)):
         assert crop.std() < 30 and 100 < crop.mean() < 155
+
+
+@pytest.mark.parametrize("shift", [(-1500.0, 0.0), (0.0, 900.0), (-150.0, -120.0), (260.0, 250.0)])
+def test_a_face_partly_or_wholly_outside_repeats_the_border(shift: tuple[float, float]) -> None:
+    picture = smooth_picture(300, 280)
+    wide = np.pad(picture, ((400, 400), (400, 400), (0, 0)), mode="edge")
+    matrix = UPRIGHT.copy()
+    matrix[:, 2] += shift
+    found = cut_face(picture, place(matrix))
+    if max(abs(v) for v in shift) < 300:
+        matrix[:, 2] += 400
+        for a, b in zip(found, cut_face(wide, place(matrix)), strict=True):
+            np.testing.assert_allclose(a.astype(float), b, atol=1)

@@ -262,3 +262,27 @@ def test_a_face_that_enters_late_is_found_when_it_is_there(landmarker: Landmarke
     assert len(presence) == 169 and (presence > 0).sum() == 72
     # In one piece: it is not lost in between.
     assert np.abs(np.diff((presence > 0).astype(int))).sum() <= 2
+
+
+class Brightness:
+    """Stands in for the appearance network: how bright the picture is, and where the face."""
+
+    feature_count = 3
+
+    def features(self, rgb: Picture, landmarks_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.array([rgb.mean(), *landmarks_px.mean(0)], np.float32)
+
+
+def test_every_frames_own_picture_is_looked_at_where_its_face_is(landmarker: Landmarker) -> None:
+    """Also in frames before and after one without a face, which get nothing."""
+    empty = np.full((480, 640, 3), 110, dtype=np.uint8)
+    faces = [placed(talker(), 100 + 5 * i, 60, 2.0) // (1 + i % 2) for i in range(4)]
+    frames = clip([*faces[:2], empty, *faces[2:]])
+    seen = assemble(list(observe(frames, landmarker, appearance=Brightness())), landmarker, (640, 480))
+    plain = assemble(list(observe(frames, landmarker)), landmarker, (640, 480))
+    np.testing.assert_array_equal(seen.landmarks_px, plain.landmarks_px)
+    assert plain.appearance.shape == (5, 0) and seen.appearance.shape == (5, 3)
+    assert (seen.appearance[2] == 0).all() and seen.presence[2] == 0
+    for row in (0, 1, 3, 4):
+        expected = [frames[row].image.mean(), *seen.landmarks_px[row].mean(0)]
+        np.testing.assert_allclose(seen.appearance[row], expected, rtol=1e-5)
