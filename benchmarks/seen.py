@@ -202,6 +202,7 @@ def main() -> None:
     parser.add_argument("--truth", action="store_true", help="also the true weights of the rendered performance")
     parser.add_argument("--take", nargs="*", type=Path, default=[], help="a take for each clip, instead of a solve")
     parser.add_argument("--match", choices=("look", "weights"), default="look", help="of the solves")
+    parser.add_argument("--landmarks-only", action="store_true", help="without the appearance network")
     parser.add_argument("--no-dlib", action="store_true", help="only the landmark network")
     parser.add_argument("--sheets", type=Path, default=ROOT / "build" / "seen", help="folder for the sheets")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -216,7 +217,7 @@ def main() -> None:
 
     results: list[Seen] = []
     for k, clip in enumerate(clips):
-        observations = observe_clip(clip)
+        observations = observe_clip(clip, pixels=not options.landmarks_only)
         if options.take:
             take = load_take(options.take[k])
             observations = _rows_of(observations, take)
@@ -226,7 +227,7 @@ def main() -> None:
     truth_data = ROOT.parent / "shared" / "data"
     if options.truth and truth_data.is_dir():
         truth = load_truth(truth_data)
-        observations = observe_clip(truth.clip)
+        observations = observe_clip(truth.clip, pixels=not options.landmarks_only)
         solved = solve_take(observations, rig, head.embedding, FitSettings(match=options.match), response=response)
         results.append(judge("ict_rom", truth.clip, observations, solved, head, dlib=dlib, sheets=options.sheets))
         true = with_true_weights(solved, truth.weights)
