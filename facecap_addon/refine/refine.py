@@ -40,8 +40,8 @@ from .state import DeepState
 from .take_state import parse_rows, state_of, with_state
 
 REFERENCE_FRAMES, BIAS_FRAMES = 12, 48
-SAME_FACE_MM = 1.8
-"""Landmarks of a character with the actor's face are seen nearer than this to the actor's; see docs/refine.md."""
+SAME_FACE_MM = 1.4
+"""Proportions of a character with the actor's face are seen to differ by less than this; see docs/refine.md."""
 
 
 @dataclass(frozen=True)
@@ -200,14 +200,15 @@ class Refinement:
         rows = rows[np.linspace(0, len(rows) - 1, min(BIAS_FRAMES, len(rows))).astype(np.intp)]
         seen = self._look_at(rows, self.start, self._own_looks(), "likeness")
         bias = [estimate_bias(seen, shot.view, c, shot.seen[rows]) for c, shot in enumerate(self.shots)]
-        away_mm = measure_unlikeness(bias[0])
+        trusted = self.context.landmark_weights
+        away_mm = measure_unlikeness(bias[0], trusted.spans[trusted.proportions])
         same = asked == "same" or (asked == "auto" and away_mm < SAME_FACE_MM)
         self.by_picture = same and self.by_picture
         if not self.by_picture:
             weights = self.start.weights
             self.context = replace(self.context, bias_mm=bias, darkens_folds=False, expected=weights)
             self._notes.append(
-                f"The character's face is not the actor's (landmarks differ by {away_mm:.1f} mm): "
+                f"The character's face is not the actor's (proportions differ by {away_mm:.1f} mm): "
                 "compared is what changes in them."
                 if not same
                 else "Compared is what changes in the landmarks; the picture has no influence."

@@ -60,10 +60,17 @@ def estimate_bias(disagreement: Disagreement, view: View, camera: int, seen: NDA
     return bias
 
 
-def measure_unlikeness(bias_mm: F64) -> float:
-    """Root-mean-square of a bias (L, 3) across the face, mm, but for what moves all landmarks alike."""
-    across = bias_mm[:, (0, 2)]
-    return float(np.sqrt(((across - np.median(across, axis=0)) ** 2).sum(1).mean()))
+def measure_unlikeness(bias_mm: F64, spans: NDArray[np.intp]) -> float:
+    """By how much a face's proportions differ: the median over spans (S, 2) of the bias between their ends, mm.
+
+    Single landmarks are far off for other reasons, too: hair, shading, the outline. Brows are hair, which a head
+    that is a scan often lacks.
+
+    Args:
+        bias_mm: (L, 3), head space.
+    """
+    between = bias_mm[spans[:, 0]] - bias_mm[spans[:, 1]]
+    return float(np.median(np.linalg.norm(between[:, (0, 2)], axis=1)))
 
 
 def _crop_from_head(rotation: F64, view: View, image_from_crop: F64) -> F64:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
-from ...fit.energies.landmark_terms import terms_for
+from ...fit.energies.landmark_terms import SPANS, terms_for
 from ...landmarks.layout import Layout, layout_of
 
 # Millimetres by which what the network sees of a good render differs from what it sees of the footage.
@@ -29,6 +29,7 @@ class LandmarkWeights:
         edges: (E, 2) int, neighbours along lips, lids, brows, nose and jaw, whose difference energy 2 compares.
         spans: (S, 2) int, both ends of what counts for itself in the fit, too: gaps between lips and lids, from the
             nose to the mouth and from the eyes to the brows.  span_weight: (S,) float64, 1/mm^2.
+        proportions: (S,) bool, spans of the lower face, which no hair hides: what tells one face from another.
     """
 
     all: F64
@@ -38,6 +39,7 @@ class LandmarkWeights:
     edges: NDArray[np.intp]
     spans: NDArray[np.intp]
     span_weight: F64
+    proportions: NDArray[np.bool_]
 
     def of(self, group: str) -> F64:
         """(L,) weights of a group: all, jaw, not jaw, or mouth (lips and jaw count four times)."""
@@ -65,7 +67,8 @@ def weights_of(scheme: str) -> LandmarkWeights:
     terms = terms_for(scheme, look=True)
     spans = terms.used[np.stack([terms.gap_upper, terms.gap_lower], axis=1)]
     weight = 1 / (error**2 * _CORRELATION[scheme])
-    return LandmarkWeights(weight, jaw, mouth, lids, np.array(edges, np.intp), spans, terms.gap_weight)
+    low = (terms.gap_group == SPANS) & (mouth | jaw)[spans].any(1)
+    return LandmarkWeights(weight, jaw, mouth, lids, np.array(edges, np.intp), spans, terms.gap_weight, low)
 
 
 _LIPS = ("lips_outer_upper", "lips_outer_lower", "lips_inner_upper", "lips_inner_lower")
