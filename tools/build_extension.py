@@ -32,7 +32,7 @@ STAGE = ROOT / "build" / "extension"
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md")
 NAMES = tuple(line.name for line in LINES)
 NETWORKS = ("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention", "appearance")
-FITTED = ("arkit_prior.npz", "appearance_head.npz")
+FITTED = ("arkit_prior.npz", "arkit_prior.probe.npz", "appearance_head.npz", "appearance_head.probe.npz")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...arrays import F32, F64
 from ...errors import UNREADABLE, FacecapError
 from ...rig.channels import arkit_name
-from .expression_prior import network_output
+from .expression_prior import check_layers, network_output
 
 MODEL_PATH = Path(__file__).resolve().parents[1] / "models" / "appearance_head.npz"
 LEAST_LOG_VARIANCE = -6.5
@@ -70,10 +70,14 @@ class WeightObservation:
 
 @lru_cache(maxsize=2)
 def read_head(path: Path = MODEL_PATH) -> AppearanceHead:
-    """The head that ships with the add-on. Raises FacecapError if it is missing or damaged."""
+    """The head that ships with the add-on.
+
+    Raises:
+        FacecapError: it is missing or damaged, or this computer calculates it wrongly.
+    """
     try:
         with np.load(path, allow_pickle=False) as data:
-            return AppearanceHead(
+            head = AppearanceHead(
                 tuple(str(c) for c in data["channels"]),
                 tuple(
                     (data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32))
@@ -83,6 +87,8 @@ def read_head(path: Path = MODEL_PATH) -> AppearanceHead:
             )
     except UNREADABLE as error:
         raise FacecapError(f"{path.name} cannot be read ({error}).", "Install FaceCap again.") from error
+    check_layers(path, head.layers, f"The appearance network's head {path.name}")
+    return head
 
 
 def head_input(change: F64 | F32, displacement: F64 | F32, turn_rad: F64 | F32) -> F32:

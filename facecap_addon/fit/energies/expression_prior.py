@@ -122,14 +122,23 @@ def read_prior(path: Path) -> ExpressionPrior:
         raise FacecapError(
             f"The expression prior {path.name} cannot be read ({error}).", "Install FaceCap again."
         ) from error
+    check_layers(path, prior.layers, f"The expression prior {path.name}")
+    return prior
+
+
+def check_layers(path: Path, layers: Sequence[tuple[F32, F32]], name: str) -> None:
+    """See that layers read from a file give here what they have to, where a probe lies beside it.
+
+    Raises:
+        FacecapError: this computer calculates them wrongly.
+    """
     probe = load_probe(path)
     if probe is not None:
 
         def run(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-            return {"weights": network_output(prior.layers, inputs["rows"])}
+            return {"weights": network_output(layers, inputs["rows"])}
 
-        check_probe(probe, run, f"The expression prior {path.name}", WRONG_HERE)
-    return prior
+        check_probe(probe, run, name, WRONG_HERE)
 
 
 def poses_for_response(channels: tuple[str, ...]) -> F32 | None:

@@ -79,10 +79,12 @@ def _check_package(module: str, name: str) -> Check:
 
 def _check_models() -> Check:
     # Here and below: what a broken installation cannot import must not keep the other checks from being shown.
+    from ...landmarks.appearance import open_appearance
     from ...landmarks.registry import open_landmarker
 
     try:
         landmarker = open_landmarker("mediapipe-478", threads=1)
+        open_appearance(landmarker.scheme)
     except FacecapError as error:
         return Check("landmark networks", False, True, error.what, error.way_out)
     return Check("landmark networks", True, True, landmarker.model_version)
@@ -90,12 +92,14 @@ def _check_models() -> Check:
 
 def _check_other_networks() -> Check:
     # See _check_models.
+    from ...fit.energies.appearance import read_head
     from ...fit.energies.expression_prior import load_prior
     from ...generate.emotions import EXPRESSIONS
     from ...generate.generator import find_shipped, load_generator
 
     try:
         load_prior()
+        read_head()
         for expression in EXPRESSIONS:
             load_generator(find_shipped(expression))
     except FacecapError as error:

@@ -17,7 +17,7 @@ onnx = pytest.importorskip("onnx")
 
 from benchmarks.eight_bits import unsigned  # noqa: E402
 from facecap_addon.errors import FacecapError  # noqa: E402
-from facecap_addon.fit.energies import expression_prior  # noqa: E402
+from facecap_addon.fit.energies import appearance, expression_prior  # noqa: E402
 from facecap_addon.generate.emotions import EXPRESSIONS  # noqa: E402
 from facecap_addon.generate.generator import find_shipped, load_generator  # noqa: E402
 from facecap_addon.jobs import live  # noqa: E402
@@ -220,6 +220,12 @@ def test_the_expression_prior_is_held_to_its_probe(tmp_path: Path) -> None:
     expression_prior.load_prior()
     with pytest.raises(FacecapError, match="other answers on this computer"):
         expression_prior.read_prior.__wrapped__(with_other_answers(expression_prior.MODEL_PATH, tmp_path))
+
+
+def test_the_appearance_networks_head_is_held_to_its_probe(tmp_path: Path) -> None:
+    appearance.read_head()
+    with pytest.raises(FacecapError, match="other answers on this computer"):
+        appearance.read_head(with_other_answers(appearance.MODEL_PATH, tmp_path))
 
 
 def test_every_landmark_network_has_a_probe_that_holds_here(models: Path) -> None:
