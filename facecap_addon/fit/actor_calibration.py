@@ -21,8 +21,7 @@ from .solve import OnProgress, solve_take
 
 MOST_AT_REST = 2.0
 """Sum of all weights, but gaze, that a face at rest is solved with at most while nothing is known of it: renders at
-rest
-have up to 1.6, the calmest frame of a talk 2.3."""
+rest have up to 1.6, the calmest frame of a talk 2.3."""
 
 
 @dataclass(frozen=True)

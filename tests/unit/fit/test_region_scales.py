@@ -143,3 +143,26 @@ def test_an_actor_of_other_landmarks_is_refused() -> None:
     assert actor is not None
     with pytest.raises(FacecapError, match="ibug-68 landmarks, the footage has mediapipe-478"):
         solve(observations, replace(actor, scheme="ibug-68"))
+
+
+def test_an_actor_found_on_one_character_is_known_on_another() -> None:
+    """The other character's face is wider and shorter; the actor smiles from beginning to end."""
+    weights, turn, shift = talking()
+    found, rest = sample(), with_mouth(0.9)
+    deltas = found.response.deltas
+    actor = solve(seen(rest, deltas, weights, turn, shift)).actor
+    assert actor is not None
+    other = replace(found.response, rest=(found.response.rest * np.array([1.05, 1.0, 0.96])).astype(np.float32))
+    smiling = weights * 0.0
+    smiling[:, [found.rig.channels.index(name) for name in SMILES]] = 0.5
+    observations = seen(rest, deltas, smiling, turn, shift)
+    settings = FitSettings(focal_px=FOCAL_PX, match="weights")
+    alone, known = (
+        solve_take(observations, found.rig, found.embedding, settings, response=other, actor=one)
+        for one in (None, actor)
+    )
+    error, error_known = (np.abs(take.weights - smiling).mean() for take in (alone, known))
+    assert error_known < 0.95 * error, (error, error_known)
+    assert abs(of(known, *SMILES).mean() - 0.5) < abs(of(alone, *SMILES).mean() - 0.5)
+    assert known.actor is not None
+    assert np.abs(known.actor.neutral_m - actor.neutral_m).max() < 0.012  # but for what turns and sizes explain
