@@ -38,6 +38,8 @@ class Terms:
         sparsity: (K,) float64, linear cost of each weight: what is not needed stays at zero.
         opposed: (A, 2) int, channels that should not act together; their product is penalised.
         opposed_weight: weight of the squared product.
+        within: (B, 2) int, channels that go no further than another does; the excess is penalised.
+        within_weight: weight of the squared excess.
         low, high: (K,) float64, bounds.
         time_s: (F,) float64.
         smooth: (6 + K,) float64, weight of the squared second difference.
@@ -54,6 +56,8 @@ class Terms:
     sparsity: F64
     opposed: NDArray[np.intp]
     opposed_weight: float
+    within: NDArray[np.intp]
+    within_weight: float
     low: F64
     high: F64
     time_s: F64
@@ -266,6 +270,13 @@ def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -
     matrix[:, diagonal, diagonal] += terms.seen_precision
     gradient[:, POSE:] += (weights - terms.seen_mean) * terms.seen_precision
     found.energy += _prior_energies(weights, mean, terms)
+    for a, b in terms.within:
+        i, j, excess = a + POSE, b + POSE, np.maximum(weights[:, a] - weights[:, b], 0.0)
+        pull, stiffness = terms.within_weight * excess, terms.within_weight * (excess > 0)
+        gradient[:, i] += pull
+        gradient[:, j] -= pull
+        for row, column, sign in ((i, i, 1), (j, j, 1), (i, j, -1), (j, i, -1)):
+            matrix[:, row, column] += sign * stiffness
     if terms.opposed_weight == 0 or len(terms.opposed) == 0:
         return
     scale = terms.opposed_weight
@@ -286,5 +297,8 @@ def _prior_energies(weights: F64, mean: F64, terms: Terms) -> F64:
     off = weights - mean
     energy = 0.5 * (off * (off @ terms.prior_precision)).sum(1) + weights @ terms.sparsity
     energy += 0.5 * (terms.seen_precision * (weights - terms.seen_mean) ** 2).sum(1)
+    inner, outer = terms.within.T
+    excess = np.maximum(weights[:, inner] - weights[:, outer], 0.0)
+    energy += 0.5 * terms.within_weight * (excess**2).sum(1)
     a, b = terms.opposed.T
     return energy + 0.5 * terms.opposed_weight * ((weights[:, a] * weights[:, b]) ** 2).sum(1)

@@ -30,26 +30,23 @@ def _pair_up(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((a.replace("*", side), b.replace("*", side)) for a, b in pairs for side in ("Left", "Right"))
 
 
-# Channels that undo each other; a face does not show much of both at once.
+# Channels that undo each other: recordings of faces never show both at once.
 OPPOSING_PAIRS: tuple[tuple[str, str], ...] = (
     ("jawLeft", "jawRight"),
     ("mouthLeft", "mouthRight"),
-    ("mouthClose", "jawOpen"),
     ("eyeLookOutLeft", "eyeLookOutRight"),
     *_pair_up(
         ("mouthSmile*", "mouthFrown*"),
-        ("mouthSmile*", "mouthPucker"),
-        ("mouthStretch*", "mouthPucker"),
-        ("mouthStretch*", "mouthFunnel"),
         ("mouthUpperUp*", "mouthRollUpper"),
-        ("mouthLowerDown*", "mouthRollLower"),
         ("eyeBlink*", "eyeWide*"),
-        ("eyeSquint*", "eyeWide*"),
         ("eyeLookIn*", "eyeLookOut*"),
         ("eyeLookUp*", "eyeLookDown*"),
         ("browDown*", "browOuterUp*"),
     ),
 )
+
+# Channels that only take back what another does: closed lips are closed over an open jaw.
+WITHIN_PAIRS: tuple[tuple[str, str], ...] = (("mouthClose", "jawOpen"),)
 
 _REGION_OF_PREFIX = {
     "brow": "brows",

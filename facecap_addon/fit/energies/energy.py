@@ -74,6 +74,8 @@ class Energy:
             sparsity=self.priors.sparsity,
             opposed=self.priors.opposed,
             opposed_weight=self.priors.opposed_weight,
+            within=self.priors.within,
+            within_weight=self.priors.within_weight,
             low=self.low,
             high=self.high,
             time_s=self.seen.time_s[frames],

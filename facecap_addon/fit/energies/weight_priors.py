@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
-from ...rig.channels import OPPOSING_PAIRS, arkit_name, region_of
+from ...rig.channels import OPPOSING_PAIRS, WITHIN_PAIRS, arkit_name, region_of
 from ..normal_equations import POSE
 from .expression_prior import ExpressionPrior
 
 _FREE_SIGMA = 0.35
 _FREE_SPARSITY = 0.6
-_OPPOSED_WEIGHT = 8.0
+_OPPOSED_WEIGHT, _OPPOSED_TRAINED, _WITHIN_WEIGHT = 8.0, 400.0, 400.0
 # How far left and right of a pair may differ beyond what recordings show: eyes wink and brows rise alone at will.
 _APART = {"eyes": 0.15, "brows": 0.15}
 _APART_ELSEWHERE = 0.07
@@ -33,7 +33,7 @@ class ChannelPriors:
         precision: (K, K) float64.
         variance: (K,) float64, of each weight before a face is looked at.
         sparsity: (K,) float64.
-        opposed: (A, 2) int.  opposed_weight: float.
+        opposed: (A, 2) int.  opposed_weight: float.  within: (B, 2) int.  within_weight: float.
         smooth: (6 + K,) float64.
     """
 
@@ -43,6 +43,8 @@ class ChannelPriors:
     sparsity: F64
     opposed: NDArray[np.intp]
     opposed_weight: float
+    within: NDArray[np.intp]
+    within_weight: float
     smooth: F64
 
 
@@ -75,6 +77,7 @@ def channel_priors(
     sparsity = np.where(source >= 0, 0.0, _FREE_SPARSITY) * max(strength, 1e-3)
     keys_of = {n: [i for i, other in enumerate(names) if other == n] for n in names if n is not None}
     pairs = [(i, j) for a, b in OPPOSING_PAIRS for i in keys_of.get(a, []) for j in keys_of.get(b, []) if i != j]
+    inside = [(i, j) for a, b in WITHIN_PAIRS for i in keys_of.get(a, []) for j in keys_of.get(b, [])]
     smooth = [_SMOOTH.get(region_of(n), _SMOOTH_UNKNOWN) if n is not None else _SMOOTH_UNKNOWN for n in names]
     return ChannelPriors(
         source=source,
@@ -82,7 +85,9 @@ def channel_priors(
         variance=variance,
         sparsity=sparsity,
         opposed=np.array(pairs, np.intp).reshape(-1, 2),
-        opposed_weight=_OPPOSED_WEIGHT if trained is None else 0.0,
+        opposed_weight=_OPPOSED_WEIGHT if trained is None else _OPPOSED_TRAINED,
+        within=np.array(inside, np.intp).reshape(-1, 2),
+        within_weight=_WITHIN_WEIGHT,
         smooth=np.concatenate([np.full(3, _SMOOTH_TURN), np.full(POSE - 3, _SMOOTH_SHIFT), smooth]) * smoothness,
     )
 
