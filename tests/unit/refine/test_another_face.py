@@ -66,7 +66,9 @@ def test_what_is_always_different_is_found_however_the_head_turns_and_whatever_i
     away = project_bias(bias, rotation, deep_scene.view(), crop)
     talks = np.zeros(40, bool)
     talks[5:17] = True
-    away[np.ix_(talks, list(LAYOUT.lips_inner_lower))] += 8.0  # an open mouth that the start has not found
+    away[np.flatnonzero(talks)[:, None], np.array(LAYOUT.lips_inner_lower)] += (
+        8.0  # an open mouth that the start has not found
+    )
     found = estimate_bias(Disagreement(away[:, None], rotation, crop[None]), deep_scene.view(), 0, np.ones(40, bool))
     off = project_bias(found - bias, rotation, deep_scene.view(), crop)
     assert np.abs(off).max() < 0.6
