@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from ...errors import FacecapError, NoFaceError
 from ...landmarks.observations import Observations
 from ...landmarks.protocol import PRESENCE_THRESHOLD
 from .contact import CONTACT, measure_closedness, shut_degree
-from .landmark_terms import LID_GROUPS, LandmarkTerms
+from .landmark_terms import LID_GROUPS, SPANS, LandmarkTerms
 
 _NEAR_FRAMES = 2
+# Spans of a head that is turned this far count half: what the network makes of them changes as it turns.
+_TURNED = 0.06
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,25 @@ class VisibleFrames:
         closed = measure_closedness(terms, landmarks_px)
         weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)
         _hide_shut_irises(weight, closed, terms)
+        aside = np.isin(terms.gap_upper, np.concatenate([*terms.irises]).astype(np.intp))
+        spans = len(terms.used) + np.flatnonzero((terms.gap_group == SPANS) & ~aside)
+        weight[:, spans] /= 1 + (self._turn(frames)[:, None] / _TURNED) ** 2
         centre_px = np.array([(width - 1) / 2, (height - 1) / 2])
         return landmarks_px - centre_px, weight, shut_degree(terms, closed)
+
+    def _turn(self, frames: slice | NDArray[np.intp]) -> F64:
+        """(n,) how far the head is turned from where it mostly looks: about the sine of the angle, halved."""
+        return np.linalg.norm(self._nose[frames] - np.median(self._nose, axis=0), axis=1)
+
+    @cached_property
+    def _nose(self) -> F64:
+        """(N, 2) the nose between and below the outer corners of the eyes, in their distance."""
+        terms, px = self.terms, self.observations.landmarks_px
+        right, left = (px[self.rows, terms.used[corners[0]]].astype(np.float64) for corners in terms.eye_corners)
+        nose = px[np.ix_(self.rows, terms.used[terms.regions["nose"]])].astype(np.float64).mean(axis=1)
+        along, from_middle = left - right, nose - (left + right) / 2
+        across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+        return np.stack([(from_middle * axis).sum(1) for axis in (along, across)], 1) / (along**2).sum(1)[:, None]
 
 
 def _hide_shut_irises(weight: F64, closed: F64, terms: LandmarkTerms) -> None:

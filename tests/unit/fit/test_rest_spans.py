@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.fit.energies.landmark_terms import SPANS, terms_for
+from facecap_addon.fit.energies.visible_frames import find_visible_frames
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import layout_of
@@ -103,3 +104,22 @@ def test_spans_go_from_what_is_rigid_to_what_moves(scheme: str) -> None:
     assert mirrored == {
         tuple(sorted((int(a), int(b)))) for a, b in zip(terms.used[terms.gap_upper[spans]], ends, strict=True)
     }
+
+
+def test_spans_of_a_turned_head_count_less() -> None:
+    """What the network makes of a span changes as the head turns; irises between their corners are spared."""
+    response = sample().response
+    frames = 21
+    turn = np.zeros((frames, 3))
+    turn[-1, 1] = 0.35  # once to the side; most of the time it looks ahead
+    weights, shift = np.zeros((frames, len(sample().rig.channels))), np.tile([0.0, 0.0, 0.6], (frames, 1))
+    observed = seen(response.rest, response.deltas, weights, turn, shift)
+    terms = terms_for("mediapipe-478", look=True)
+    weight = find_visible_frames(observed, np.ones(478, bool), terms).landmarks(slice(None))[1]
+    ratio = weight[-1] / weight[0]
+    spans = len(terms.used) + np.flatnonzero(terms.gap_group == SPANS)
+    aside = np.isin(terms.gap_upper[terms.gap_group == SPANS], np.concatenate(terms.irises))
+    assert ratio[spans[~aside]].max() < 0.5
+    np.testing.assert_allclose(ratio[spans[aside]], 1.0, atol=0.05)
+    np.testing.assert_allclose(ratio[: len(terms.used)], 1.0, atol=1e-6)
+    np.testing.assert_allclose(weight[5], weight[0])
