@@ -68,7 +68,8 @@ def poses_to_act(data: dict[str, NDArray], random: np.random.Generator) -> NDArr
 def main() -> None:
     """`python -m tools.train_prior.train OUT.npz SET.npz...`; people whose number ends in 7 or 8 are held out.
 
-    Where OUT is there already, its poses stay: what was measured of characters with them goes on to hold.
+    Where OUT is there already, its poses and its template stay: what was measured of characters with those poses goes
+    on to hold, and the appearance network was trained on landmarks aligned to that template.
     """
     out, paths = Path(sys.argv[1]), [Path(p) for p in sys.argv[2:]]
     torch.manual_seed(0)
@@ -77,7 +78,10 @@ def main() -> None:
     terms = terms_for("mediapipe-478")
     weight = np.zeros(478)
     weight[terms.used[terms.rigid]] = 1.0
-    template = make_template(data["points"], data["neutral"], weight)
+    template, poses = make_template(data["points"], data["neutral"], weight), None
+    if out.is_file():
+        with np.load(out, allow_pickle=False) as before:
+            template, poses = before["template"].astype(np.float64), before["poses"]
     aligned, rotation = align(data["points"], template, weight)
     turn = Rotation.from_matrix(rotation).as_rotvec()
     subset = terms.used
@@ -153,10 +157,8 @@ def main() -> None:
         c = np.corrcoef(guess[:, k], weights[test][:, k])[0, 1] if weights[test][:, k].std() > 0 else float("nan")
         print(f"{channel:22s} r {c:.2f}  mae {np.abs(error[:, k]).mean():.3f}")
     linear = [m for m in net if isinstance(m, nn.Linear)]
-    poses = poses_to_act(data, random)
-    if out.is_file():
-        with np.load(out, allow_pickle=False) as before:
-            poses = before["poses"]
+    if poses is None:
+        poses = poses_to_act(data, random)
     arrays = {}
     for i, layer in enumerate(linear):
         arrays[f"weight_{i}"] = layer.weight.detach().numpy().T.astype(np.float16)
