@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .jobs.retarget import RetargetResult
     from .jobs.runtime.progress import Progress
     from .jobs.shape_keys import ShapeKeysResult
-    from .jobs.steps.result import SolveResult
+    from .jobs.steps.results.result import SolveResult
     from .jobs.train import TrainResult
     from .jobs.train_generator import TrainGeneratorResult
     from .rig.blendshapes import BlendshapeRig

@@ -14,8 +14,8 @@ from ..rig.embedding import LandmarkEmbedding
 from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
 from ..takes.take import Take
-from .channel_gains import apply_gains, learn_gains
-from .expression_holds import NEUTRAL, Hold, find_holds, holds_at
+from .actor.channel_gains import apply_gains, learn_gains
+from .actor.expression_holds import NEUTRAL, Hold, find_holds, holds_at
 from .settings import FitSettings
 from .solve import OnProgress, solve_take
 

@@ -17,9 +17,11 @@ from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
 from ..takes.take import Take
-from .actor import check_scheme, describe_actor, face_of, put_on, put_on_spans
+from .actor.channel_gains import apply_gains
+from .actor.identity import check_scheme, describe_actor, face_of, put_on, put_on_spans
+from .actor.proportions import compare_sizes, proportions_of
+from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
-from .channel_gains import apply_gains
 from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
@@ -30,8 +32,6 @@ from .energies.weight_priors import channel_priors
 from .levenberg_marquardt import minimise, minimise_frames
 from .normal_equations import Geometry, State, make_geometry
 from .observability import SEEN, share_settled
-from .proportions import compare_sizes, proportions_of
-from .region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .result import take_of
 from .settings import FitSettings
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
+from ..fit.actor.expression_holds import GUIDE, NEUTRAL
 from ..fit.actor_calibration import CalibratedActor, calibrate_actor
-from ..fit.expression_holds import GUIDE, NEUTRAL
 from ..fit.settings import FitSettings
 from ..footage.footage import Footage, open_footage
 from ..images.encode import write_image
@@ -33,7 +33,7 @@ from .steps.content_hash import content_key
 from .steps.frame_access import FrameAccess
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.marks import read_marks
-from .steps.stem import choose_stem
+from .steps.results.stem import choose_stem
 
 
 @dataclass(frozen=True)

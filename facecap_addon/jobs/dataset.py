@@ -25,7 +25,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
 from .steps.character import character_source, characters_in, read_rig
-from .steps.provenance import settings_of
+from .steps.results.provenance import settings_of
 
 
 @dataclass(frozen=True)

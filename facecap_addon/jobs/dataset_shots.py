@@ -34,8 +34,8 @@ from .runtime.threaded_progress import run_threaded
 from .settings.dataset import DatasetSettings
 from .steps.character import characters_in, embedding_of
 from .steps.landmarks import find_landmarks, open_landmark_cache
-from .steps.outputs import OutputFiles
-from .steps.provenance import settings_of
+from .steps.results.outputs import OutputFiles
+from .steps.results.provenance import settings_of
 
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
 

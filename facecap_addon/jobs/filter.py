@@ -27,7 +27,7 @@ from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .settings.filter import ENDING, FilterSettings
 from .steps.character import character_source, characters_in, find_character
-from .steps.outputs import OutputFiles, write_live_link
+from .steps.results.outputs import OutputFiles, write_live_link
 
 _CHUNK_FRAMES = 512
 _WRITTEN = ("take.npz", "livelink.csv", "filter.svg")

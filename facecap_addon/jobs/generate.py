@@ -32,8 +32,8 @@ from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.generate import GenerateSettings
 from .steps.character import character_source, characters_in, find_character, rig_key
-from .steps.outputs import OutputFiles, ask_for_blend, write_live_link
-from .steps.point_cache import request_playing, retarget_sequence
+from .steps.results.outputs import OutputFiles, ask_for_blend, write_live_link
+from .steps.results.point_cache import request_playing, retarget_sequence
 
 _WRITTEN = (ENDING.removeprefix("."), "png", "take.npz", "livelink.csv", "pc2", "blend")
 

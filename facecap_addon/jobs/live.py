@@ -48,7 +48,7 @@ from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
 from .solve_trained import choose_keys_to_solve
 from .steps.character import character_source, characters_in, find_character, read_rig, response_of
-from .steps.outputs import OutputFiles, write_live_link
+from .steps.results.outputs import OutputFiles, write_live_link
 
 Controls = queue.SimpleQueue[bytes]
 LiveSteps = Generator[Progress | FaceEvent, None, "LiveResult"]

@@ -44,7 +44,8 @@ from .steps.content_hash import content_key
 from .steps.footage_and_head import compare_footage_and_head
 from .steps.frame_access import FrameAccess
 from .steps.landmarks import find_landmarks, open_landmark_cache
-from .steps.outputs import (
+from .steps.refine_cameras import videos_of
+from .steps.results.outputs import (
     Account,
     OutputFiles,
     check_blend,
@@ -58,9 +59,8 @@ from .steps.outputs import (
     write_take,
     write_vertices,
 )
-from .steps.provenance import settings_of
-from .steps.refine_cameras import videos_of
-from .steps.result import SolveResult
+from .steps.results.provenance import settings_of
+from .steps.results.result import SolveResult
 
 if TYPE_CHECKING:
     from ..refine.refine import RefineResult

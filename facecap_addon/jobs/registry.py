@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .settings.train import TrainSettings
     from .shape_keys import ShapeKeysResult
     from .steps.proxy import ProxySettings, Shown
-    from .steps.result import SolveResult
+    from .steps.results.result import SolveResult
     from .train import TrainResult
     from .train_generator import TrainGeneratorResult
 

@@ -22,8 +22,8 @@ from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .settings.retarget import RetargetSettings
 from .steps.character import character_source, characters_in, find_character, rig_key
-from .steps.outputs import ask_for_blend
-from .steps.point_cache import request_playing, retarget_sequence
+from .steps.results.outputs import ask_for_blend
+from .steps.results.point_cache import request_playing, retarget_sequence
 
 _REPORT_EVERY = 16
 

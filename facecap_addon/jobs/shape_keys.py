@@ -26,7 +26,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded, run_threaded_stages
 from .settings.shape_keys import ShapeKeysSettings
 from .steps.character import character_source, characters_in, find_character, rig_key
-from .steps.outputs import ask_for_blend
+from .steps.results.outputs import ask_for_blend
 
 _WRITTEN = ("keys.npz", "keys.png", "keys.blend")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
-from ..fit.actor import check_scheme
+from ..fit.actor.identity import check_scheme
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
@@ -43,10 +43,10 @@ from .steps.actor import read_actor
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
 from .steps.footage_and_head import compare_footage_and_head
-from .steps.into_take import find_base, find_rows, merge_into, settings_as_filmed
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
-from .steps.outputs import (
+from .steps.results.into_take import find_base, find_rows, merge_into, settings_as_filmed
+from .steps.results.outputs import (
     Account,
     OutputFiles,
     check_blend,
@@ -60,9 +60,9 @@ from .steps.outputs import (
     write_take,
     write_vertices,
 )
-from .steps.provenance import add_provenance
-from .steps.result import SolveResult
-from .steps.stem import choose_stem
+from .steps.results.provenance import add_provenance
+from .steps.results.result import SolveResult
+from .steps.results.stem import choose_stem
 
 
 def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Steps[SolveResult]:

@@ -24,7 +24,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .steps.character import embedding_of, response_of
 from .steps.landmarks import find_landmarks, open_landmark_cache
-from .steps.outputs import OutputFiles
+from .steps.results.outputs import OutputFiles
 
 MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
 

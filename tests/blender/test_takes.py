@@ -16,8 +16,8 @@ from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.takes import label_of, lines_about
 from facecap_addon.jobs.settings.output import OutputSettings
-from facecap_addon.jobs.steps.outputs import OutputFiles, result_of, write_take
-from facecap_addon.jobs.steps.result import SolveResult
+from facecap_addon.jobs.steps.results.outputs import OutputFiles, result_of, write_take
+from facecap_addon.jobs.steps.results.result import SolveResult
 from facecap_addon.takes.merge import merge_takes, rows_of
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take

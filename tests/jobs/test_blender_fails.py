@@ -16,7 +16,7 @@ from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.jobs.runtime.stage_timer import StageTimer
 from facecap_addon.jobs.steps import character as characters
 from facecap_addon.jobs.steps.character import CharacterSource, find_character, read_rig
-from facecap_addon.jobs.steps.outputs import Account, finish
+from facecap_addon.jobs.steps.results.outputs import Account, finish
 from facecap_addon.rig.blendshapes import BlendshapeRig, save_rig
 from tests.blender.takes import make_take
 from tests.jobs.solving import quick

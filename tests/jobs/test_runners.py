@@ -17,7 +17,7 @@ from facecap_addon.errors import CancelledError, FacecapError
 from facecap_addon.jobs.runtime import worker
 from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.jobs.runtime.runner import ProcessRunner
-from facecap_addon.jobs.steps.result import SolveResult
+from facecap_addon.jobs.steps.results.result import SolveResult
 from facecap_addon.settings_schema import to_json
 from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import half_written, quick, run, steps_of

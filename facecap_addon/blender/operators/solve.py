@@ -12,7 +12,7 @@ from ...jobs.registry import caption_of
 from ...jobs.runtime.eta import duration_text
 from ...jobs.runtime.progress import Progress
 from ...jobs.settings.solve import SolveSettings
-from ...jobs.steps.result import SolveResult
+from ...jobs.steps.results.result import SolveResult
 from ...settings_schema import from_json
 from .. import session
 from ..paths import job_folder
@@ -265,7 +265,7 @@ def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:
 def take_to_merge_into(settings: FACECAP_PG_scene, video: Path, rig: BlendshapeRig) -> Path | None:
     """The scene's take, if it is one of this footage and this character; a filtered one is merged into unfiltered."""
     from ...jobs.settings.filter import ENDING
-    from ...jobs.steps.provenance import origin_in
+    from ...jobs.steps.results.provenance import origin_in
     from ...takes.names import Origin
     from ...takes.npz import load_take
 

@@ -173,7 +173,7 @@ def test_a_blend_is_given_the_pictures_and_the_sound(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
     from facecap_addon.jobs.settings.solve import SolveSettings
-    from facecap_addon.jobs.steps.outputs import OutputFiles, prepare_blend_footage
+    from facecap_addon.jobs.steps.results.outputs import OutputFiles, prepare_blend_footage
 
     write_pictures(tmp_path / "shot", [1, 2, 3])
     footage = open_footage(tmp_path / "shot", fps=25)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from facecap_addon.errors import FacecapError
 from facecap_addon.generate.from_take import make_take_sequence
 from facecap_addon.jobs.settings.output import OutputSettings
-from facecap_addon.jobs.steps.outputs import OutputFiles, write_vertices
+from facecap_addon.jobs.steps.results.outputs import OutputFiles, write_vertices
 from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.jaw_bone import pose_jaw

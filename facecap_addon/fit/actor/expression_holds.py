@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import median_filter
 
-from ..arrays import F64
-from ..errors import FacecapError
-from ..rig.channels import arkit_name
-from ..takes.take import Take, find_runs, usual_step_s
+from ...arrays import F64
+from ...errors import FacecapError
+from ...rig.channels import arkit_name
+from ...takes.take import Take, find_runs, usual_step_s
 
 NEUTRAL = "neutral"
 # A still face changes by less than this many times what the calmer quarter of the clip does, within limits (1/s, over

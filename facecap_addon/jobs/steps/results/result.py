@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ...json_types import Decoded, Facts
+from ....json_types import Decoded, Facts
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..arrays import F64
-from ..rig.channels import arkit_name, region_of
-from ..takes.actor import Actor
-from ..takes.region_scale import SCALED_REGIONS, RegionScale
-from .energies.landmark_terms import LID_GROUPS, LandmarkTerms
-from .normal_equations import Geometry
-from .settings import FitSettings
+from ...arrays import F64
+from ...rig.channels import arkit_name, region_of
+from ...takes.actor import Actor
+from ...takes.region_scale import SCALED_REGIONS, RegionScale
+from ..energies.landmark_terms import LID_GROUPS, LandmarkTerms
+from ..normal_equations import Geometry
+from ..settings import FitSettings
 
 AS_FOUND: dict[str, tuple[str, ...]] = {"look": (), "weights": ("mouth", "lids")}
 """Regions whose scale is used as it was found, by what counts (`FitSettings.match`); the others' is 100 %."""

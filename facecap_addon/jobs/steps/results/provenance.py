@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import FacecapError
-from ...footage.footage import Footage
-from ...rig.embedding import LandmarkEmbedding
-from ...settings_schema import from_json, to_json
-from ...takes.names import Origin
-from ...takes.take import Take
-from ...takes.versions import home_of
-from ..runtime.crash_report import versions
-from ..settings.solve import SolveSettings
+from ....errors import FacecapError
+from ....footage.footage import Footage
+from ....rig.embedding import LandmarkEmbedding
+from ....settings_schema import from_json, to_json
+from ....takes.names import Origin
+from ....takes.take import Take
+from ....takes.versions import home_of
+from ...runtime.crash_report import versions
+from ...settings.solve import SolveSettings
 
 CLIP = "clip"
 """In a take's provenance: path and key of the clip's content."""

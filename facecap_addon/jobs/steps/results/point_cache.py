@@ -9,21 +9,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import F32
-from ...generate.sequence import LandmarkSequence
-from ...generate.solve_weights import PlacedSequence, place_on_character
-from ...json_types import Facts
-from ...landmarks.layout import mediapipe_of
-from ...landmarks.protocol import Landmarker
-from ...retarget.options import WarpOptions
-from ...retarget.per_frame_warp import warp_per_frame
-from ...retarget.warp import make_warp
-from ...rig.blendshapes import BlendshapeRig
-from ...rig.embedding import landmark_geometry
-from ...takes.point_cache import write_point_cache
-from ..runtime.progress import Progress, Steps
-from ..runtime.threaded_progress import run_threaded
-from .character import CharacterSource, embedding_of
+from ....arrays import F32
+from ....generate.sequence import LandmarkSequence
+from ....generate.solve_weights import PlacedSequence, place_on_character
+from ....json_types import Facts
+from ....landmarks.layout import mediapipe_of
+from ....landmarks.protocol import Landmarker
+from ....retarget.options import WarpOptions
+from ....retarget.per_frame_warp import warp_per_frame
+from ....retarget.warp import make_warp
+from ....rig.blendshapes import BlendshapeRig
+from ....rig.embedding import landmark_geometry
+from ....takes.point_cache import write_point_cache
+from ...runtime.progress import Progress, Steps
+from ...runtime.threaded_progress import run_threaded
+from ..character import CharacterSource, embedding_of
 
 _REPORT_EVERY = 16
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F32
-from ..rig.channels import arkit_name
-from ..takes.actor import ChannelGain
-from ..takes.take import Take
+from ...arrays import F32
+from ...rig.channels import arkit_name
+from ...takes.actor import ChannelGain
+from ...takes.take import Take
 from .expression_holds import NEUTRAL, Hold, expression_named
 
 # A channel that gets no further than this when it is meant was not seen; amplified, it would be noise.

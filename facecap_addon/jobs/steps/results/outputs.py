@@ -11,35 +11,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...atomic_file import atomic_path
-from ...errors import CancelledError, FacecapError
-from ...footage.footage import Footage
-from ...footage.read import read_frames
-from ...json_types import Facts
-from ...reports.head_check import HeadCheck
-from ...reports.preview_video import write_preview
-from ...reports.report import write_report
-from ...reports.thumbnails import Thumbnail
-from ...rig.blendshapes import BlendshapeRig
-from ...rig.channels import arkit_name
-from ...rig.embedding import LandmarkEmbedding
-from ...rig.jaw_bone import pose_jaw
-from ...takes.average_error import average_error
-from ...takes.between import find_between_rows, space_evenly
-from ...takes.live_link import write_live_link_csv
-from ...takes.names import ENDINGS
-from ...takes.npz import save_take
-from ...takes.point_cache import write_point_cache
-from ...takes.take import Take
-from ...takes.versions import ID, job_folder, keep
-from ..runtime.blender_process import BlenderHook, NoBlenderError, Waiting, ask_blender, await_blender, prepare_blender
-from ..runtime.crash_report import versions
-from ..runtime.progress import REPORT_EVERY, Progress, Steps
-from ..runtime.stage_timer import StageTimer
-from ..settings.output import OutputSettings
-from ..settings.solve import SolveSettings
-from .character import CharacterSource, characters_in
-from .proxy import prepare_shown_footage
+from ....atomic_file import atomic_path
+from ....errors import CancelledError, FacecapError
+from ....footage.footage import Footage
+from ....footage.read import read_frames
+from ....json_types import Facts
+from ....reports.head_check import HeadCheck
+from ....reports.preview_video import write_preview
+from ....reports.report import write_report
+from ....reports.thumbnails import Thumbnail
+from ....rig.blendshapes import BlendshapeRig
+from ....rig.channels import arkit_name
+from ....rig.embedding import LandmarkEmbedding
+from ....rig.jaw_bone import pose_jaw
+from ....takes.average_error import average_error
+from ....takes.between import find_between_rows, space_evenly
+from ....takes.live_link import write_live_link_csv
+from ....takes.names import ENDINGS
+from ....takes.npz import save_take
+from ....takes.point_cache import write_point_cache
+from ....takes.take import Take
+from ....takes.versions import ID, job_folder, keep
+from ...runtime.blender_process import BlenderHook, NoBlenderError, Waiting, ask_blender, await_blender, prepare_blender
+from ...runtime.crash_report import versions
+from ...runtime.progress import REPORT_EVERY, Progress, Steps
+from ...runtime.stage_timer import StageTimer
+from ...settings.output import OutputSettings
+from ...settings.solve import SolveSettings
+from ..character import CharacterSource, characters_in
+from ..proxy import prepare_shown_footage
 from .result import SolveResult
 
 # Small footage is shown larger: lips and lids are what one looks at.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ...footage.footage import Footage
+from ....footage.footage import Footage
 
 
 def choose_stem(video: Path, footage: Footage) -> str:

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FacecapError
-from ...footage.footage import Footage, open_footage
-from ...footage.position import Position, parse_position
-from ...landmarks.observations import Observations
-from ...settings_schema import to_json
-from ...takes.merge import merge_takes
-from ...takes.names import Origin
-from ...takes.npz import load_take
-from ...takes.take import Take
-from ...takes.versions import MADE
-from ..runtime.crash_report import versions
-from ..settings.solve import SolveSettings
+from ....errors import FacecapError
+from ....footage.footage import Footage, open_footage
+from ....footage.position import Position, parse_position
+from ....landmarks.observations import Observations
+from ....settings_schema import to_json
+from ....takes.merge import merge_takes
+from ....takes.names import Origin
+from ....takes.npz import load_take
+from ....takes.take import Take
+from ....takes.versions import MADE
+from ...runtime.crash_report import versions
+from ...settings.solve import SolveSettings
 from .provenance import CLIP, origin_in, settings_of
 
 _SAME_FOCAL = 0.01

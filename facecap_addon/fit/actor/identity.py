@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F64
-from ..errors import FacecapError
-from ..takes.actor import Actor
-from ..takes.region_scale import RegionScale
-from .actor_offsets import without_rigid_part
-from .calibrate import Calibration, keep_lips_together
-from .energies.expression_prior import ExpressionPrior
-from .energies.landmark_terms import SPANS, LandmarkTerms
-from .normal_equations import Geometry
+from ...arrays import F64
+from ...errors import FacecapError
+from ...takes.actor import Actor
+from ...takes.region_scale import RegionScale
+from ..actor_offsets import without_rigid_part
+from ..calibrate import Calibration, keep_lips_together
+from ..energies.expression_prior import ExpressionPrior
+from ..energies.landmark_terms import SPANS, LandmarkTerms
+from ..normal_equations import Geometry
 from .proportions import compare_sizes, fit_proportions, proportions_of
 
 

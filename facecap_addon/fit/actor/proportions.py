@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F64
-from ..errors import FacecapError
-from ..takes.region_scale import SCALE_LIMITS
-from .calibrate import Calibration
-from .energies.landmark_terms import LandmarkTerms
-from .rest_spans import fit_rest_spans
+from ...arrays import F64
+from ...errors import FacecapError
+from ...takes.region_scale import SCALE_LIMITS
+from ..calibrate import Calibration
+from ..energies.landmark_terms import LandmarkTerms
+from ..rest_spans import fit_rest_spans
 
 Pairs = tuple[tuple[int, int], ...]
 EYES = "eyes"
