@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -139,18 +139,29 @@ class Truth:
 
 
 def load_truth(data: Path) -> Truth:
-    """Read the truth; deltas are those of moving skin vertices."""
-    with np.load(data / "renders" / "ict_rom_truth.npz", allow_pickle=False) as truth:
+    """Read the truth that the development data hold."""
+    return read_truth(data / "renders" / "ict_rom_truth.npz", data / "renders" / "ict_rom.mp4", data)
+
+
+def read_truth(path: Path, clip: Path, data: Path) -> Truth:
+    """Read a truth on the head of the development data; deltas are those of moving skin vertices, m.
+
+    Its keys are the head's, or its own (`deltas_m`) where the person was made by warping them, too.
+    """
+    with np.load(path, allow_pickle=False) as truth:
         rig = load_ict_rig(data / "rig" / "ict_facekit_arkit.npz", truth["neutral_m"])
+        if "deltas_m" in truth:
+            rig = replace(rig, deltas=truth["deltas_m"].astype(np.float32))
         deltas = rig.deltas[:, :SKIN]
+        lens_mm, sensor_mm, size = float(truth["lens_mm"]), float(truth["sensor_mm"]), truth["resolution"].tolist()
         return Truth(
-            clip=data / "renders" / "ict_rom.mp4",
+            clip=clip,
             weights=truth["weights"],
             rig_names=tuple(str(n) for n in truth["rig_names"]),
             rig_weights=truth["rig_weights"],
             rig=rig,
             deltas=deltas[:, np.linalg.norm(deltas, axis=2).max(0) > MOVING_M],
-            focal_px=focal_px_from_lens(float(truth["lens_mm"]), float(truth["sensor_mm"]), 512, 512),
+            focal_px=focal_px_from_lens(lens_mm, sensor_mm, *size),
         )
 
 

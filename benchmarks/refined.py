@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.deep_energies import refine_solve
 from benchmarks.dlib_judge import has_dlib
@@ -23,18 +21,8 @@ from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.refine.finished_solve import FinishedSolve
 from facecap_addon.refine.settings import DeepSettings
+from facecap_addon.takes.merge import rows_of
 from facecap_addon.takes.take import Take
-
-
-def rows_of(take: Take, rows: NDArray[np.intp]) -> Take:
-    """Some rows of a take."""
-    arrays = {item.name: getattr(take, item.name) for item in fields(Take)}
-    per_frame = {
-        name: value[rows]
-        for name, value in arrays.items()
-        if isinstance(value, np.ndarray) and len(value) == take.frame_count
-    }
-    return replace(take, **per_frame)
 
 
 def jitter(take: Take) -> float:
@@ -60,7 +48,8 @@ def main() -> None:
         observations = observe_clip(clip)
         response = response_of(rig, "sample_head")
         take = solve_take(observations, rig, head.embedding, FitSettings(), response=response)
-        rows = np.flatnonzero(observations.time_s - observations.time_s[0] < options.seconds)
+        early = observations.time_s - observations.time_s[0] < options.seconds
+        rows = np.flatnonzero(early)
         solve = FinishedSolve(take, observations, rig, head.embedding)
         began = time.perf_counter()
         refined = refine_solve(clip, solve, settings, (int(rows[0]), int(rows[-1])))
@@ -68,7 +57,7 @@ def main() -> None:
         shown = observations.part(rows)
         found = []
         for of in (take, refined.take):
-            part = rows_of(of, rows)
+            part = rows_of(of, early)
             found.append((judge(clip.stem, clip, shown, part, head, dlib=dlib, sheets=None), jitter(part)))
         before.append(found[0][0])
         after.append(found[1][0])

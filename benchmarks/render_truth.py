@@ -28,21 +28,27 @@ from facecap_addon.footage.write import write_video
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
 from facecap_addon.takes.live_link import read_live_link_csv
 from sample_scenes.studio import head_matrix, open_studio
+from tools.train_prior.actors import Palette, paint_ict_head
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 START_S, SECONDS, FPS = 113.0, 7.0, 25.0
 SIZE_PX, SAMPLES, LENS_MM, SENSOR_MM, DISTANCE_M = 480, 12, 58.0, 36.0, 0.62
 SEED = 20
-# Not the colours that ICT heads are painted with in training: darker skin, fuller brows, bluish eyes.
-SKIN, LIPS, BROW, SCLERA, IRIS = (
-    (0.33, 0.17, 0.11),
-    (0.27, 0.09, 0.08),
-    (0.02, 0.013, 0.01),
-    (0.7, 0.68, 0.66),
-    (0.1, 0.16, 0.2),
+# Not the colours that ICT heads are painted with in training: darker skin, bluish eyes.
+PALETTE = Palette(
+    skin=(0.33, 0.17, 0.11),
+    lips=(0.27, 0.09, 0.08),
+    brows=(0.02, 0.013, 0.01),
+    mouth=(0.10, 0.02, 0.02),
+    gums=(0.34, 0.10, 0.10),
+    teeth=(0.72, 0.68, 0.58),
+    sclera=(0.7, 0.68, 0.66),
+    iris=(0.1, 0.16, 0.2),
+    pupil=(0.004, 0.004, 0.004),
+    brow_m=0.0036,
+    iris_rad=0.46,
 )
-MOUTH, GUMS, TEETH = (0.10, 0.02, 0.02), (0.34, 0.10, 0.10), (0.72, 0.68, 0.58)
 
 
 def perform(path: Path) -> tuple[F64, F32, F64]:
@@ -76,34 +82,6 @@ def make_person(neutral: F32, deltas: F32) -> tuple[F32, F32]:
     return person, np.stack([warp(neutral + delta) - person for delta in deltas])
 
 
-def paint(neutral: F32, landmarks: NDArray[np.int64]) -> F32:
-    """(V, 3) linear colours; the ranges of parts are those of the head's own description."""
-    front = neutral[:, [0, 2]]
-    face = np.arange(len(neutral)) < 9409
-    colours = np.tile(np.float32(SKIN), (len(neutral), 1))
-    colours[face & _inside(front, front[landmarks[48:60]])] = LIPS
-    for brow in (landmarks[17:22], landmarks[22:27]):
-        along = np.linspace(0, len(brow) - 1, 60)
-        line = np.stack([np.interp(along, range(len(brow)), front[brow][:, axis]) for axis in (0, 1)], axis=1)
-        colours[face & (np.linalg.norm(front[:, None] - line[None], axis=2).min(1) < 0.0036)] = BROW
-    colours[11248:13294], colours[14062:17039], colours[17039:21451] = MOUTH, GUMS, TEETH
-    for eye in (slice(21451, 23021), slice(23021, 24591)):
-        ball = neutral[eye]
-        outward = ball - 0.5 * (ball.min(0) + ball.max(0))
-        angle = np.arccos(np.clip(-outward[:, 1] / np.linalg.norm(outward, axis=1), -1, 1))[:, None]
-        colours[eye] = np.where(angle < 0.2, 0.004, np.where(angle < 0.46, np.float32(IRIS), np.float32(SCLERA)))
-    return colours
-
-
-def _inside(points: F32, outline: F32) -> NDArray[np.bool_]:
-    """(N,) bool: points (N, 2) inside a closed outline (K, 2): a ray from them crosses it an odd number of times."""
-    a, b = outline, np.roll(outline, -1, axis=0)
-    between = (a[:, 1] > points[:, None, 1]) != (b[:, 1] > points[:, None, 1])
-    slope = (b[:, 0] - a[:, 0]) / np.where(b[:, 1] == a[:, 1], 1e-12, b[:, 1] - a[:, 1])
-    crossing = a[:, 0] + (points[:, None, 1] - a[:, 1]) * slope
-    return (between & (points[:, None, 0] < crossing)).sum(1) % 2 == 1
-
-
 def put_head(neutral: F32, triangles: NDArray[np.int32], colours: F32) -> bpy.types.Object:
     """The head as a mesh object with its colours as skin, in the studio instead of the sample head."""
     for other in [o for o in bpy.data.objects if o.type in ("MESH", "EMPTY")]:
@@ -135,7 +113,8 @@ def main() -> None:
     time_s, weights, turn = perform(options.data / "curves" / "alex_rom_3.csv")
     rig = load_ict_rig(options.data / "rig" / "ict_facekit_arkit.npz")
     neutral, deltas = make_person(rig.neutral, rig.deltas)
-    colours = paint(neutral, ict_landmark_vertices(options.data / "rig" / "ict_vertex_indices.json"))
+    landmarks = ict_landmark_vertices(options.data / "rig" / "ict_vertex_indices.json")
+    colours = paint_ict_head(neutral, landmarks, PALETTE)
     columns = {name: k for k, name in enumerate(ARKIT_CHANNELS)}
     rig_weights = np.stack(
         [weights[:, columns[arkit_name(n)]] if arkit_name(n) in columns else 0 * weights[:, 0] for n in rig.channels], 1

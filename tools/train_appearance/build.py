@@ -1,8 +1,10 @@
-"""Build the training set: many people in many clips, crops of their faces and the weights that made them."""
+"""Build the training set: many people in many clips, crops of their faces and the weights that made them.
+
+python -m tools.train_appearance.build ict|head PEOPLE SEED OUT.npz        (with the recordings in ../shared/data)
+"""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.regions import Region
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.channels import ARKIT_CHANNELS
-from tools.train_prior.actors import Actor, ict_actor, sample_actor, warped
-from tools.train_prior.build import channel_groups, mirror_index
+from tools.train_prior.actors import Actor, warped
+from tools.train_prior.build import channel_groups, main, mirror_index, show_progress
 from tools.train_prior.curves import recorded_weights, vary
 from tools.train_prior.draw import draw
 
@@ -100,24 +102,9 @@ def build(actor: Actor, curves: Path, people: int, seed: int, out: Path) -> None
                 rows["neutral"].append(np.float32(i < CALM))
                 rows["person"].append(np.float32(person))
                 rows["clip"].append(np.float32(clip))
-        if person % 10 == 9 or person == people - 1:
-            rate = (person + 1) / (time.time() - started)
-            print(
-                f"{out.stem}: {person + 1}/{people} people, {lost} pictures without a face, "
-                f"{(people - person - 1) / rate:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+        show_progress(out.stem, person + 1, people, lost, started)
     np.savez(out, **{name: np.array(values) for name, values in rows.items()}, has=actor.has)
 
 
-def main() -> None:
-    """`python -m tools.train_appearance.build ict|head PEOPLE SEED OUT.npz`, with the recordings in ../shared/data."""
-    rig, people, seed, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    data = Path(__file__).resolve().parents[3] / "shared" / "data"
-    actor = ict_actor(data / "rig", ARKIT_CHANNELS) if rig == "ict" else sample_actor(ARKIT_CHANNELS)
-    build(actor, data / "curves" / "alex_rom_3.csv", people, seed, out)
-
-
 if __name__ == "__main__":
-    main()
+    main(build)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from facecap_addon.render.shade_cpu import compute_normals
 from tools.train_prior.actors import Actor
 from tools.train_prior.draw import draw
 from tools.train_prior.look import turn_eyes
@@ -92,24 +93,9 @@ def random_turn(random: np.random.Generator, calm: bool) -> F32:
     return Rotation.from_euler("YXZ", [roll, pitch, yaw]).as_matrix().astype(np.float32)
 
 
-@njit(cache=True, fastmath=True)
-def vertex_normals(points, triangles):
+def vertex_normals(points: F32, triangles: NDArray[np.int32]) -> F32:
     """(V, 3) float32 outward unit normals, weighted by area; of points (V, 3) and triangles (T, 3)."""
-    out = np.zeros_like(points)
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for i in (a, b, c):
-            out[i, 0] += nx
-            out[i, 1] += ny
-            out[i, 2] += nz
-    for i in range(out.shape[0]):
-        length = np.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2) + 1e-12
-        for k in range(3):
-            out[i, k] /= length
-    return out
+    return compute_normals(torch.from_numpy(points)[None], torch.from_numpy(triangles))[0].numpy()
 
 
 def film_picture(

@@ -14,6 +14,37 @@ from numpy.typing import NDArray
 from sample_scenes.build_head import build_head_arrays
 
 F32 = NDArray[np.float32]
+Color = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of an ICT head's parts, half the width of its brows (m) and its irises' radius (rad)."""
+
+    skin: Color
+    lips: Color
+    brows: Color
+    mouth: Color
+    gums: Color
+    teeth: Color
+    sclera: Color
+    iris: Color
+    pupil: Color
+    brow_m: float = 0.0042
+    iris_rad: float = 0.5
+
+
+TRAINING = Palette(
+    skin=(0.72, 0.50, 0.40),
+    lips=(0.62, 0.30, 0.28),
+    brows=(0.33, 0.227, 0.179),
+    mouth=(0.25, 0.08, 0.08),
+    gums=(0.55, 0.22, 0.22),
+    teeth=(0.85, 0.83, 0.78),
+    sclera=(0.88, 0.87, 0.86),
+    iris=(0.28, 0.18, 0.10),
+    pupil=(0.02, 0.02, 0.02),
+)
 _ICT_EYES = (slice(21451, 23021), slice(23021, 24591))
 
 
@@ -60,7 +91,7 @@ def ict_actor(folder: Path, channels: tuple[str, ...]) -> Actor:
     triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]], faces[faces[:, 3] < 0][:, :3]])
     keep = (triangles < 24591).all(1)  # not the tear film, the occlusion shells and the cards of lashes
     landmarks = np.array(json.loads((folder / "ict_vertex_indices.json").read_text())["idx_to_landmark_verts"], np.intp)
-    colors = _paint(neutral, landmarks)
+    colors = paint_ict_head(neutral, landmarks, TRAINING)
     return Actor(
         neutral - neutral[landmarks[27]] - np.float32([0, 0.07, 0]),
         triangles[keep].astype(np.int32),
@@ -106,28 +137,29 @@ def sample_actor(channels: tuple[str, ...]) -> Actor:
     )
 
 
-def _paint(neutral: F32, landmarks: NDArray[np.intp]) -> F32:
-    """Vertex colours of the ICT mesh; part ranges are those of the model's own description."""
-    skin, lip, dark = np.float32([0.72, 0.50, 0.40]), np.float32([0.62, 0.30, 0.28]), np.float32([0.12, 0.08, 0.06])
+def paint_ict_head(neutral: F32, landmarks: NDArray[np.intp], palette: Palette) -> F32:
+    """(V, 3) colours of the ICT mesh (V, 3); part ranges are those of the model's own description.
+
+    Args:
+        landmarks: (68,) vertices.
+    """
+    skin = np.float32(palette.skin)
     colors = np.tile(skin, (len(neutral), 1))
     front = neutral[:, [0, 2]]
     face = np.arange(len(neutral)) < 9409
-    outline = front[landmarks[48:60]]
-    colors[face & _inside(front, outline)] = lip
+    colors[face & _inside(front, front[landmarks[48:60]])] = palette.lips
     for brow in (landmarks[17:22], landmarks[22:27]):
         points = np.concatenate([np.linspace(front[a], front[b], 12) for a, b in pairwise(brow)])
-        near = np.linalg.norm(front[:, None] - points[None], axis=2).min(1) < 0.0042
-        colors[face & near] = 0.35 * skin + 0.65 * dark
-    colors[11248:13294] = (0.25, 0.08, 0.08)
-    colors[14062:17039] = (0.55, 0.22, 0.22)
-    colors[17039:21451] = (0.85, 0.83, 0.78)
+        near = np.linalg.norm(front[:, None] - points[None], axis=2).min(1) < palette.brow_m
+        colors[face & near] = palette.brows
+    colors[11248:13294], colors[14062:17039], colors[17039:21451] = palette.mouth, palette.gums, palette.teeth
     for eye in _ICT_EYES:
         ball = neutral[eye]
         centre = 0.5 * (ball.min(0) + ball.max(0))
         angle = np.arccos(np.clip(-(ball - centre)[:, 1] / np.linalg.norm(ball - centre, axis=1), -1, 1))
-        colors[eye] = (0.88, 0.87, 0.86)
-        colors[eye][angle < 0.5] = (0.28, 0.18, 0.10)
-        colors[eye][angle < 0.2] = (0.02, 0.02, 0.02)
+        colors[eye] = palette.sclera
+        colors[eye][angle < palette.iris_rad] = palette.iris
+        colors[eye][angle < 0.2] = palette.pupil
     return colors.astype(np.float32)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,23 +62,24 @@ def build(actor: Actor, curves: Path, people: int, seed: int, out: Path) -> None
             rows["weights"].append(w.astype(np.float32))
             rows["neutral"].append(np.float32(i < NEUTRALS))
             rows["person"].append(np.float32(person))
-        if person % 10 == 9:
-            rate = (person + 1) / (time.time() - started)
-            print(
-                f"{out.stem}: {person + 1}/{people} people, {lost} pictures without a face, "
-                f"{(people - person - 1) / rate:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+        show_progress(out.stem, person + 1, people, lost, started)
     np.savez(out, **{name: np.array(values) for name, values in rows.items()}, has=actor.has)
 
 
-def main() -> None:
+def show_progress(name: str, done: int, people: int, lost: int, started: float) -> None:
+    """Say every ten people how far a set is."""
+    if done % 10 == 0 or done == people:
+        left_s = (people - done) * (time.time() - started) / done
+        told = f"{name}: {done}/{people} people, {lost} pictures without a face, {left_s:.0f} s left"
+        print(told, file=sys.stderr, flush=True)
+
+
+def main(build_set: Callable[[Actor, Path, int, int, Path], None] = build) -> None:
     """`python -m tools.train_prior.build ict|head PEOPLE SEED OUT.npz`, with the recordings in ../shared/data."""
     rig, people, seed, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     data = Path(__file__).resolve().parents[3] / "shared" / "data"
     actor = ict_actor(data / "rig", ARKIT_CHANNELS) if rig == "ict" else sample_actor(ARKIT_CHANNELS)
-    build(actor, data / "curves" / "alex_rom_3.csv", people, seed, out)
+    build_set(actor, data / "curves" / "alex_rom_3.csv", people, seed, out)
 
 
 if __name__ == "__main__":
