@@ -15,7 +15,8 @@ from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
 from ..takes.take import Take
 from .actor.channel_gains import apply_gains, learn_gains
-from .actor.expression_holds import NEUTRAL, Hold, find_holds, holds_at
+from .actor.expression_holds import Hold, find_holds, holds_at
+from .actor.guide import NEUTRAL
 from .settings import FitSettings
 from .solve import OnProgress, solve_take
 

@@ -262,7 +262,7 @@ def _bend(difference: F64, terms: Terms, state: State) -> float:
 
 
 def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -> None:
-    """Add the prior, weights seen in pixels, sparsity and opposed pairs to data terms (in place)."""
+    """Add the prior, weights seen in pixels, sparsity and pairs of channels to data terms (in place)."""
     matrix, gradient = found.matrix, found.gradient
     matrix[:, POSE:, POSE:] += terms.prior_precision
     gradient[:, POSE:] += (weights - mean) @ terms.prior_precision + terms.sparsity
@@ -293,7 +293,7 @@ def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -
 
 
 def _prior_energies(weights: F64, mean: F64, terms: Terms) -> F64:
-    """(F,) energy of the prior, weights seen in pixels, sparsity and opposed pairs."""
+    """(F,) energy of the prior, weights seen in pixels, sparsity and pairs of channels."""
     off = weights - mean
     energy = 0.5 * (off * (off @ terms.prior_precision)).sum(1) + weights @ terms.sparsity
     energy += 0.5 * (terms.seen_precision * (weights - terms.seen_mean) ** 2).sum(1)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..atomic_file import atomic_path
-from ..errors import FacecapError
-from ..fit.actor.expression_holds import GUIDE, NEUTRAL
+from ..fit.actor.guide import GUIDE, NEUTRAL
 from ..fit.actor_calibration import CalibratedActor, calibrate_actor
 from ..fit.settings import FitSettings
 from ..footage.footage import Footage, open_footage
@@ -21,7 +20,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import find_distinct_keys
 from ..rig.embedding import LandmarkEmbedding
 from ..takes.actor import ENDING, save_actor
-from ..takes.names import Origin, claim_stem
+from ..takes.names import Origin, find_free_path
 from ..takes.versions import job_folder
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
@@ -33,7 +32,7 @@ from .steps.content_hash import content_key
 from .steps.frame_access import FrameAccess
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.marks import read_marks
-from .steps.results.stem import choose_stem
+from .steps.results.stem import claim_stem_of
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,7 @@ def run(settings: CalibrateSettings, *, blender_hook: BlenderHook | None = None)
     landmarker = open_landmarker(threads=settings.threads)
     footage = stand_upright(footage, landmarker)
     origin = Origin(str(settings.video.resolve()), content_key(footage.paths, {}))
-    try:
-        stem, _ = claim_stem(settings.out, choose_stem(settings.video, footage), origin)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise FacecapError(f"{settings.out} is a file, not a folder.", "Name another folder with --out.") from error
+    stem, _ = claim_stem_of(settings.video, footage, settings.out, origin)
     characters = characters_in(settings.out)
     character = yield from find_character(
         character_source(settings.character),
@@ -99,7 +95,8 @@ def run(settings: CalibrateSettings, *, blender_hook: BlenderHook | None = None)
         ),
     )
     yield Progress("files", 0, 1)
-    path = _free_path(settings.out, stem)
+    # An earlier file may have been edited: it stays.
+    path = find_free_path(settings.out / f"{stem}{ENDING}", ENDING)
     save_actor(path, replace(found.actor, character=character.rig.name))
     sheet = path.with_name(f"{path.name.removesuffix(ENDING)}.actor.png")
     _write_sheet(sheet, found, rig, embedding, footage)
@@ -107,15 +104,6 @@ def run(settings: CalibrateSettings, *, blender_hook: BlenderHook | None = None)
     holds = tuple((hold.name, float(found.take.time_s[hold.middle])) for hold in found.holds)
     lines = (*footage.notes, *character.notes, *_describe(found), str(path), str(sheet))
     return CalibrateResult(path, sheet, holds, lines)
-
-
-def _free_path(out: Path, stem: str) -> Path:
-    """A name that no actor bears yet: an earlier file may have been edited."""
-    number, path = 1, out / f"{stem}{ENDING}"
-    while path.exists():
-        number += 1
-        path = out / f"{stem}-{number}{ENDING}"
-    return path
 
 
 def _write_sheet(

@@ -114,6 +114,16 @@ def mirror_name(channel: str) -> str:
     return channel
 
 
+def columns_by_name(channels: Sequence[str]) -> dict[str, list[int]]:
+    """Where ARKit's channels stand among channels; there may be two keys for one, its left and its right half."""
+    columns: dict[str, list[int]] = {}
+    for k, channel in enumerate(channels):
+        name = arkit_name(channel)
+        if name is not None:
+            columns.setdefault(name, []).append(k)
+    return columns
+
+
 def region_of(channel: str) -> str:
     """The region of an ARKit channel: "brows", "eyes", "nose", "cheeks", "mouth", "jaw" or "tongue".
 

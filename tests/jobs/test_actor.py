@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from facecap_addon.fit.actor.expression_holds import holds_at
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.fit.actor.expression_holds import holds_at
 from facecap_addon.jobs.settings.calibrate import CalibrateSettings
 from facecap_addon.jobs.steps.marks import read_marks
 from facecap_addon.takes.actor import load_actor, save_actor, write_json

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import bpy
 
+from ...fit.actor.guide import GUIDE
+from ...takes.region_scale import SCALED_REGIONS
 from ..present import settings_in
 from ..takes import found_scales
 from .base import FacecapPanel, draw_outcome, while_idle
 from .text import wrapped
 
-_REGIONS = (("mouth", "Mouth"), ("lids", "Lids"), ("brows", "Brows"), ("jaw", "Jaw"))
-_ASKED = (
-    "About two seconds each, resting in between: neutral, teeth, wide eyes, shut eyes, brows up, brows down, smile, "
-    "kiss, puff, sneer, jaw left, jaw right, jaw forward, tongue"
-)
+_ASKED = f"About two seconds each, resting in between: {', '.join(one.name for one in GUIDE)}"
 
 
 class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
@@ -31,8 +29,8 @@ class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
             row = column.row()
             row.alignment = "RIGHT"
             row.label(text="Found")
-        for region, heading in _REGIONS:
-            row = column.row(heading=heading, align=True)
+        for region in SCALED_REGIONS:
+            row = column.row(heading=region.capitalize(), align=True)
             row.prop(solve, f"use_{region}_scale", text="")
             value = row.row(align=True)
             value.active = getattr(solve, f"use_{region}_scale")

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F32
-from ...rig.channels import arkit_name
+from ...rig.channels import columns_by_name
 from ...takes.actor import ChannelGain
 from ...takes.take import Take
-from .expression_holds import NEUTRAL, Hold, expression_named
+from .expression_holds import Hold
+from .guide import NEUTRAL, expression_named
 
 # A channel that gets no further than this when it is meant was not seen; amplified, it would be noise.
 _SEEN, _MOST_GAIN = 0.2, 1.8
@@ -29,7 +30,7 @@ def learn_gains(take: Take, holds: Sequence[Hold]) -> dict[str, ChannelGain]:
 
     At neutral a channel should be 0, and where it is meant 1. Of several holds of one expression the fullest counts.
     """
-    names = _columns(take.channels)
+    names = columns_by_name(take.channels)
 
     def level(hold: Hold) -> dict[str, float]:
         middle = np.median(take.weights[hold.rows], axis=0)
@@ -73,7 +74,7 @@ def apply_gains(
     """
     if not gains:
         return weights
-    names = _columns(channels)
+    names = columns_by_name(channels)
     above = weights.astype(np.float64)
     for name, one in gains.items():
         for k in names.get(name, ()):
@@ -87,12 +88,3 @@ def apply_gains(
     for name, one in gains.items():
         out[:, names.get(name, [])] *= one.gain
     return np.clip(out, *ranges.T).astype(np.float32)
-
-
-def _columns(channels: tuple[str, ...]) -> dict[str, list[int]]:
-    columns: dict[str, list[int]] = {}
-    for k, channel in enumerate(channels):
-        name = arkit_name(channel)
-        if name is not None:
-            columns.setdefault(name, []).append(k)
-    return columns

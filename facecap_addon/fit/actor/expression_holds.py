@@ -15,10 +15,10 @@ from scipy.ndimage import median_filter
 
 from ...arrays import F64
 from ...errors import FacecapError
-from ...rig.channels import arkit_name
+from ...rig.channels import columns_by_name
 from ...takes.take import Take, find_runs, usual_step_s
+from .guide import GUIDE, NEUTRAL, expression_named
 
-NEUTRAL = "neutral"
 # A still face changes by less than this many times what the calmer quarter of the clip does, within limits (1/s, over
 # all channels); a hold lasts that long at least.
 _STILL_TIMES, _STILL_LIMITS_PER_S, _SHORTEST_S = 3.0, (0.8, 2.0), 0.35
@@ -31,48 +31,6 @@ _REST_PERCENTILE = 20
 _SHARE, _LEAST = 0.4, 0.05
 _AROUND_MARK_S = 0.25
 _MIDDLE = 0.6
-
-
-def _sides(*names: str) -> tuple[str, ...]:
-    return tuple(f"{name}{side}" for name in names for side in ("Left", "Right"))
-
-
-@dataclass(frozen=True)
-class Expression:
-    """What the actor is asked to hold.
-
-    Attributes:
-        name: as it is called in marks and reports.  meant: ARKit channels that it should bring to 1.
-        natural: channels that may come with it; no error of the fit is seen in them.
-    """
-
-    name: str
-    meant: tuple[str, ...]
-    natural: tuple[str, ...] = ()
-
-
-_MOUTH_AROUND = _sides("mouthStretch", "mouthDimple", "mouthSmile", "cheekSquint", "noseSneer")
-GUIDE: tuple[Expression, ...] = (
-    Expression(NEUTRAL, ()),
-    Expression("teeth", _sides("mouthUpperUp", "mouthLowerDown"), ("jawOpen", *_MOUTH_AROUND, *_sides("eyeSquint"))),
-    Expression("wide eyes", _sides("eyeWide"), ("browInnerUp", *_sides("browOuterUp", "eyeLookUp", "eyeLookDown"))),
-    Expression("shut eyes", _sides("eyeBlink"), _sides("eyeSquint", "cheekSquint", "eyeLookDown", "browDown")),
-    Expression("brows up", ("browInnerUp", *_sides("browOuterUp")), _sides("eyeWide", "eyeLookUp", "eyeLookDown")),
-    Expression("brows down", _sides("browDown"), _sides("eyeSquint", "cheekSquint", "noseSneer", "eyeLookDown")),
-    Expression(
-        "smile",
-        _sides("mouthSmile"),
-        ("jawOpen", *_sides("cheekSquint", "eyeSquint", "mouthDimple", "mouthStretch", "mouthUpperUp", "noseSneer")),
-    ),
-    Expression("kiss", ("mouthPucker",)),
-    Expression("puff", ("cheekPuff",), ("mouthShrugLower", "mouthRollLower", *_sides("mouthPress"))),
-    Expression("sneer", _sides("noseSneer"), _sides("browDown", "mouthUpperUp", "cheekSquint", "eyeSquint")),
-    Expression("jaw left", ("jawLeft",), ("mouthLeft", "jawOpen")),
-    Expression("jaw right", ("jawRight",), ("mouthRight", "jawOpen")),
-    Expression("jaw forward", ("jawForward",), ("jawOpen", "mouthShrugLower")),
-    Expression("tongue", ("tongueOut",), ("jawOpen", "mouthFunnel", *_sides("mouthLowerDown"))),
-)
-"""The calibration's expressions, in the order of the guide in docs/actor.md."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +54,6 @@ class Hold:
         """Its calmer part, without the way there and back."""
         trim = round(0.5 * (1 - _MIDDLE) * (self.last - self.first))
         return slice(self.first + trim, self.last - trim + 1)
-
-
-def expression_named(name: str) -> Expression:
-    """The expression of that name, whatever its case. Raises FacecapError if the guide has none."""
-    wanted = " ".join(name.lower().replace("_", " ").replace("-", " ").split())
-    for one in GUIDE:
-        if one.name == wanted:
-            return one
-    raise FacecapError(
-        f"The calibration knows no expression called {name!r}.", f"Use {', '.join(one.name for one in GUIDE)}."
-    )
 
 
 def find_holds(take: Take) -> tuple[Hold, ...]:
@@ -154,11 +101,7 @@ def _known(take: Take) -> tuple[F64, tuple[str, ...]]:
 
     Pairs of keys for one channel count as one. Raises FacecapError if there are none.
     """
-    columns: dict[str, list[int]] = {}
-    for k, channel in enumerate(take.channels):
-        name = arkit_name(channel)
-        if name is not None and not name.startswith("eyeLook"):
-            columns.setdefault(name, []).append(k)
+    columns = {name: at for name, at in columns_by_name(take.channels).items() if not name.startswith("eyeLook")}
     if not columns:
         raise FacecapError("The character has no keys with ARKit's names.", "Calibrate on a head that has them.")
     weights = np.stack([take.weights[:, at].mean(1) for at in columns.values()], axis=1).astype(np.float64)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...arrays import F32, F64
 from ...errors import UNREADABLE, FacecapError
 from ...rig.channels import arkit_name
-from .expression_prior import check_layers, network_output
+from .expression_prior import check_layers, network_output, read_layers
 
 MODEL_PATH = Path(__file__).resolve().parents[1] / "models" / "appearance_head.npz"
 LEAST_LOG_VARIANCE = -6.5
@@ -79,10 +79,7 @@ def read_head(path: Path = MODEL_PATH) -> AppearanceHead:
         with np.load(path, allow_pickle=False) as data:
             head = AppearanceHead(
                 tuple(str(c) for c in data["channels"]),
-                tuple(
-                    (data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32))
-                    for i in range(int(data["layer_count"]))
-                ),
+                read_layers(data),
                 data["doubt"].astype(np.float64),
             )
     except UNREADABLE as error:

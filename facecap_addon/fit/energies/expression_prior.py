@@ -98,7 +98,6 @@ def read_prior(path: Path) -> ExpressionPrior:
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            count = int(data["layer_count"])
             prior = ExpressionPrior(
                 scheme=str(data["scheme"]),
                 channels=tuple(str(c) for c in data["channels"]),
@@ -108,9 +107,7 @@ def read_prior(path: Path) -> ExpressionPrior:
                 response=data["response"].astype(np.float64),
                 identity_mean=data["identity_mean"].astype(np.float64),
                 identity_basis=data["identity_basis"].astype(np.float64),
-                layers=tuple(
-                    (data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32)) for i in range(count)
-                ),
+                layers=read_layers(data),
                 covariance=data["covariance"].astype(np.float64),
                 # Priors of earlier versions tell it by their poses.
                 variance=np.asarray(
@@ -124,6 +121,12 @@ def read_prior(path: Path) -> ExpressionPrior:
         ) from error
     check_layers(path, prior.layers, f"The expression prior {path.name}")
     return prior
+
+
+def read_layers(data: Mapping[str, NDArray[Any]]) -> tuple[tuple[F32, F32], ...]:
+    """Weight matrices and biases in turn, of the arrays of a file. Raises one of UNREADABLE."""
+    numbers = range(int(data["layer_count"]))
+    return tuple((data[f"weight_{i}"].astype(np.float32), data[f"bias_{i}"].astype(np.float32)) for i in numbers)
 
 
 def check_layers(path: Path, layers: Sequence[tuple[F32, F32]], name: str) -> None:

@@ -77,6 +77,12 @@ class LandmarkTerms:
     eye_corners: tuple[list[int], list[int]]
     regions: dict[str, list[int]]
 
+    @property
+    def iris_spans(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Spans to the right and to the left iris, counted among the gaps; empty without irises."""
+        right, left = (np.flatnonzero(np.isin(self.gap_upper, iris)) for iris in self.irises)
+        return right, left
+
 
 def terms_for(scheme: str, *, look: bool = False) -> LandmarkTerms:
     """Weights and gaps of a landmark scheme.

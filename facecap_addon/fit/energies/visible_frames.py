@@ -53,9 +53,9 @@ class VisibleFrames:
         closed = measure_closedness(terms, landmarks_px)
         weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)
         _hide_shut_irises(weight, closed, terms)
-        aside = np.isin(terms.gap_upper, np.concatenate([*terms.irises]).astype(np.intp))
-        spans = len(terms.used) + np.flatnonzero((terms.gap_group == SPANS) & ~aside)
-        weight[:, spans] /= 1 + (self._turn(frames)[:, None] / _TURNED) ** 2
+        # Where an iris lies between the corners of its eye is hardly changed by a turn of the head.
+        spans = np.setdiff1d(np.flatnonzero(terms.gap_group == SPANS), np.concatenate(terms.iris_spans))
+        weight[:, len(terms.used) + spans] /= 1 + (self._turn(frames)[:, None] / _TURNED) ** 2
         centre_px = np.array([(width - 1) / 2, (height - 1) / 2])
         return landmarks_px - centre_px, weight, shut_degree(terms, closed)
 
@@ -76,11 +76,10 @@ class VisibleFrames:
 
 def _hide_shut_irises(weight: F64, closed: F64, terms: LandmarkTerms) -> None:
     """Take the weight (n, M + G) of irises, and of spans to them, away where their lids are closed (n, G)."""
-    for group, iris in zip(LID_GROUPS, terms.irises, strict=True):
+    for group, iris, spans in zip(LID_GROUPS, terms.irises, terms.iris_spans, strict=True):
         lids = terms.gap_group == group
         if iris and lids.any():
-            spans = len(terms.used) + np.flatnonzero(np.isin(terms.gap_upper, iris))
-            weight[:, [*iris, *spans]] *= 1 - closed[:, lids].max(1, keepdims=True)
+            weight[:, [*iris, *(len(terms.used) + spans)]] *= 1 - closed[:, lids].max(1, keepdims=True)
 
 
 def find_visible_frames(observations: Observations, valid: NDArray[np.bool_], terms: LandmarkTerms) -> VisibleFrames:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
-from ...rig.channels import OPPOSING_PAIRS, WITHIN_PAIRS, arkit_name, region_of
+from ...rig.channels import OPPOSING_PAIRS, WITHIN_PAIRS, arkit_name, columns_by_name, region_of
 from ..normal_equations import POSE
 from .expression_prior import ExpressionPrior
 
@@ -49,10 +49,7 @@ class ChannelPriors:
 
 
 def channel_priors(
-    channels: tuple[str, ...],
-    trained: ExpressionPrior | None,
-    strength: float,
-    smoothness: float,
+    channels: tuple[str, ...], trained: ExpressionPrior | None, strength: float, smoothness: float
 ) -> ChannelPriors:
     """Assemble priors for channels.
 
@@ -75,7 +72,7 @@ def channel_priors(
         covariance[learned, learned] += 0.03**2
     precision = np.linalg.inv(covariance) * max(strength, 1e-3)
     sparsity = np.where(source >= 0, 0.0, _FREE_SPARSITY) * max(strength, 1e-3)
-    keys_of = {n: [i for i, other in enumerate(names) if other == n] for n in names if n is not None}
+    keys_of = columns_by_name(channels)
     pairs = [(i, j) for a, b in OPPOSING_PAIRS for i in keys_of.get(a, []) for j in keys_of.get(b, []) if i != j]
     inside = [(i, j) for a, b in WITHIN_PAIRS for i in keys_of.get(a, []) for j in keys_of.get(b, [])]
     smooth = [_SMOOTH.get(region_of(n), _SMOOTH_UNKNOWN) if n is not None else _SMOOTH_UNKNOWN for n in names]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facecap_addon.fit.actor.region_scales import AS_FOUND
 
+from facecap_addon.fit.actor.region_scales import AS_FOUND
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478

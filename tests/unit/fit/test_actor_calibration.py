@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from facecap_addon.fit.actor_calibration import CalibratedActor, calibrate_actor
-from facecap_addon.fit.actor.expression_holds import GUIDE, NEUTRAL
 
+from facecap_addon.fit.actor.guide import GUIDE, NEUTRAL
+from facecap_addon.fit.actor_calibration import CalibratedActor, calibrate_actor
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.observations import Observations
