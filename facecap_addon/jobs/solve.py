@@ -26,7 +26,7 @@ from ..settings_schema import to_json
 from ..takes.actor import Actor
 from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
-from ..takes.names import Origin, claim_stem
+from ..takes.names import Origin
 from ..takes.take import Take
 from ..takes.versions import add_id
 from .refine import run as refine
@@ -62,7 +62,7 @@ from .steps.results.outputs import (
 )
 from .steps.results.provenance import add_provenance
 from .steps.results.result import SolveResult
-from .steps.results.stem import choose_stem
+from .steps.results.stem import claim_stem_of
 
 
 def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> Steps[SolveResult]:
@@ -242,22 +242,17 @@ def _prepare(
 
     Returns the files and, where they cannot be called after the clip, a note.
     """
-    wished = choose_stem(settings.video, footage)
-    try:
-        stem, taken_by = claim_stem(settings.out, wished, origin)
-        files = OutputFiles(settings.out, stem)
-        with atomic_path(files.job / "settings.json") as temporary:
-            temporary.write_text(json.dumps(to_json(settings), indent=1), encoding="utf-8")
-    except (FileExistsError, NotADirectoryError) as error:
-        raise FacecapError(f"{settings.out} is a file, not a folder.", "Name another folder with --out.") from error
+    stem, note = claim_stem_of(settings.video, footage, settings.out, origin)
+    files = OutputFiles(settings.out, stem)
+    with atomic_path(files.job / "settings.json") as temporary:
+        temporary.write_text(json.dumps(to_json(settings), indent=1), encoding="utf-8")
     target = files.named("blend")
     if settings.blend and source.is_blend and target.is_file() and target.samefile(source.path):
         raise FacecapError(
             f"The result would replace the character's own file, {target}.",
             "Choose another folder, or do without the .blend.",
         )
-    note = f"“{wished}” in this folder belongs to {taken_by}; this clip's results are called “{stem}”."
-    return files, note if taken_by else ""
+    return files, note
 
 
 def _note_other_faces(cache: LandmarkCache) -> list[str]:

@@ -7,6 +7,7 @@ those of the same person at rest under the same light; the fit reads them (`fit/
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ class AppearanceNetwork:
         return np.asarray(self._session.run(["features"], given)[0], np.float32)[0]
 
 
+@lru_cache(maxsize=2)
 def open_appearance(scheme: str) -> AppearanceNetwork | None:
-    """The network for landmarks of a scheme; None where there is none. Raises FacecapError if it is damaged."""
+    """The network for landmarks of a scheme; None where there is none; opened once per process.
+
+    Raises FacecapError if it is damaged.
+    """
     return AppearanceNetwork() if scheme == SCHEME else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import FacecapError
+from ..takes.names import find_free_path
 from ..takes.npz import save_take
 from ..takes.take import Take
 
@@ -76,7 +76,7 @@ class RecordingStore:
         """Where a take was written; None: nowhere, and why is known."""
         self._why = None
         for folder in (self._folder, *list_other_folders()):
-            path = _find_free_path(folder, stem)
+            path = find_free_path(folder / f"{stem}{_ENDING}", _ENDING)
             try:
                 save_take(path, take)
                 return path
@@ -87,11 +87,3 @@ class RecordingStore:
                     f"{path} cannot be written ({error.strerror or error}).", "Choose another folder."
                 )
         return None
-
-
-def _find_free_path(folder: Path, stem: str) -> Path:
-    path, number = folder / f"{stem}{_ENDING}", 1
-    while os.path.lexists(path):
-        number += 1
-        path = folder / f"{stem}-{number}{_ENDING}"
-    return path

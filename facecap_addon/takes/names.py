@@ -74,12 +74,17 @@ def make_stem(out: Path, stem: str, key: str, endings: Sequence[str] = ENDINGS, 
     return name
 
 
-def find_free_path(path: Path) -> Path:
-    """A path at which there is nothing yet: the one wished for, or one with a number."""
+def find_free_path(path: Path, ending: str | None = None) -> Path:
+    """A path at which there is nothing yet, not even a dangling link: the one wished for, or one with a number.
+
+    Args:
+        ending: what the number goes before; absent: the path's suffix.
+    """
+    ending = path.suffix if ending is None else ending
     number, free = 1, path
-    while free.exists():
+    while os.path.lexists(free):
         number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        free = path.with_name(f"{path.name.removesuffix(ending)}-{number}{ending}")
     return free
 
 

@@ -16,9 +16,9 @@ from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.declare import StringProperty, with_properties
 from ..takes import home_folder, kept_path, take_file
 from .base import FacecapOperator, OperatorReturn
-from .footage import footage_path, sequence_rate
+from .footage import footage_path
 from .refine import show_picture
-from .solve import JobOperator, lines_of, scene_of, what_a_solve_lacks, worker_job, write_rig
+from .solve import FootageJobOperator, character_with_keys, lines_of, scene_of, shown_part, worker_job, write_rig
 
 SHEET = "FaceCap actor"
 _ENDING = ".actor.json"
@@ -72,36 +72,24 @@ class FACECAP_OT_save_actor(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_calibrate(JobOperator, bpy.types.Operator):
+class FACECAP_OT_calibrate(FootageJobOperator, bpy.types.Operator):
     bl_idname = "facecap.calibrate"
     bl_label = "Calibrate"
     bl_description = "Learn the actor from the footage, in which she holds one expression after the other"
     bl_options = {"UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        lacking = what_a_solve_lacks(context)
-        if lacking:
-            cls.poll_message_set(lacking)
-            return False
-        return super().poll(context)
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         """Start on the scene's footage and character. Raises FacecapError."""
         from ..scene.head.character import extract_rig
 
         settings = settings_of(scene_in(context))
-        video, character = footage_path(context), settings.character
-        if character is None:
-            raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+        video, character = footage_path(context), character_with_keys(settings)
         out = job_folder(video)
         rig = write_rig(extract_rig(character), out, "character")
         request: dict[str, Any] = {"video": str(video), "out": str(out), "character": str(rig)}
-        request |= {"match": settings.solve.match, "fps": sequence_rate(settings)}
+        request |= {"match": settings.solve.match, **shown_part(settings)}
         if settings.solve.marks_file:
             request["marks"] = bpy.path.abspath(settings.solve.marks_file)
-        if settings.use_trim:
-            request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
         return worker_job(context, "calibrate", from_json(CalibrateSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:

@@ -17,7 +17,7 @@ from ..present import settings_in, settings_of
 from ..properties.derive import FILE_CHOICE, values_of
 from .base import OperatorReturn
 from .refine import show_picture
-from .solve import JobOperator, lines_of, worker_job
+from .solve import JobOperator, character_with_keys, lines_of, worker_job
 
 LIVE_IMAGE = "FaceCap training"
 
@@ -69,12 +69,11 @@ class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
         from .create import exported
 
         settings = settings_in(context)
-        if settings.character is None:
-            raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+        character = character_with_keys(settings)
         request: dict[str, Any] = {"draw_seconds": settings.learn.draw_seconds, "side": settings.learn.side}
         if not (folder / "set.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            request["character"] = str(exported(settings.character, folder))
+            request["character"] = str(exported(character, folder))
         return request
 
 

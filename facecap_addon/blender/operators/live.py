@@ -25,7 +25,7 @@ from ..worker_python import worker_python
 from .bake import bake_result
 from .base import FacecapOperator, OperatorReturn, fault_message, name_of
 from .footage import footage_path
-from .solve import RIG_NAME
+from .solve import RIG_NAME, character_with_keys
 
 POLL_S = 1 / 60
 _PANEL_S, _LATENCIES = 0.25, 5000
@@ -62,9 +62,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         from ..scene.head.parts import parts_of, with_keys
 
         session.outcome = None
-        obj = settings_in(context).character
-        if obj is None:
-            raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+        obj = character_with_keys(settings_in(context))
         rig = extract_rig(obj)
         parts = parts_of(obj, scene_in(context))
         target = head_carrier(obj, bake_choice(context), parts).target

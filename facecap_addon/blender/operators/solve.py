@@ -145,11 +145,8 @@ class JobOperator(FacecapOperator):
         return verdict
 
 
-class FACECAP_OT_solve(JobOperator, bpy.types.Operator):
-    bl_idname = "facecap.solve"
-    bl_label = "Solve"
-    bl_description = "Animate the character from the footage, while you go on working"
-    bl_options = {"UNDO"}
+class FootageJobOperator(JobOperator):
+    """A job on the scene's footage and character."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -158,6 +155,13 @@ class FACECAP_OT_solve(JobOperator, bpy.types.Operator):
             cls.poll_message_set(lacking)
             return False
         return super().poll(context)
+
+
+class FACECAP_OT_solve(FootageJobOperator, bpy.types.Operator):
+    bl_idname = "facecap.solve"
+    bl_label = "Solve"
+    bl_description = "Animate the character from the footage, while you go on working"
+    bl_options = {"UNDO"}
 
     def new_job(self, context: bpy.types.Context) -> session.Job:
         return new_job(context)
@@ -230,24 +234,35 @@ def start_worker(context: bpy.types.Context) -> ProcessRunner:
     scene = scene_in(context)
     settings = settings_of(scene)
     video = footage_path(context)
-    if settings.character is None:
-        raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+    character = character_with_keys(settings)
     python = worker_python()
-    rig = extract_rig(settings.character)
-    check_animatable(settings.character)
+    rig = extract_rig(character)
+    check_animatable(character)
     folder = job_folder(video)
     rig_path = write_rig(rig, folder, "character")
     request = values_of(settings.solve, SolveSettings)
     request |= {"video": video, "out": folder, "character": str(rig_path), "blend": False}
     if settings.solve.actor_file:
         request["actor"] = bpy.path.abspath(settings.solve.actor_file)
-    request["fps"] = sequence_rate(settings)
+    request |= shown_part(settings)
     if settings.use_trim:
-        request |= {"start": str(settings.trim_start), "end": str(settings.trim_end)}
         into = take_to_merge_into(settings, video, rig) if request.get("merge") else None
         request |= {"merge": False} if into is None else {"into": into}
     request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
     return ProcessRunner("solve", from_json(SolveSettings, request), python=python.executable, sys_path=python.sys_path)
+
+
+def character_with_keys(settings: FACECAP_PG_scene) -> bpy.types.Object:
+    """The chosen character. Raises FacecapError if there is none."""
+    if settings.character is None:
+        raise FacecapError("No character was chosen.", "Pick the mesh that has the facial shape keys.")
+    return settings.character
+
+
+def shown_part(settings: FACECAP_PG_scene) -> dict[str, Any]:
+    """Rate and trim of the scene's footage, as jobs are asked for them."""
+    trim = {"start": str(settings.trim_start), "end": str(settings.trim_end)} if settings.use_trim else {}
+    return {"fps": sequence_rate(settings), **trim}
 
 
 def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:

@@ -11,11 +11,8 @@ from ...settings_schema import SettingField, fields_of
 
 _LIMIT = 1e9
 FILE_CHOICE = "FILE"
-_USUAL = {
-    **{"lens_mm": 35.0, "focal_px": 1200.0, "fps": 24.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0},
-    **{"mouth_scale": 100.0, "lids_scale": 100.0, "brows_scale": 100.0, "jaw_scale": 100.0},
-}
-"""What is filled in where nothing need be given."""
+_USUAL = {"lens_mm": 35.0, "focal_px": 1200.0, "fps": 24.0, "camera_fps": 30.0, "duration_s": 5.0, "sigma_mm": 15.0}
+"""What is filled in where nothing need be given; percentages are 100."""
 
 
 def annotations_of(
@@ -86,7 +83,7 @@ def _property(item: SettingField, update: Callable[..., None] | None = None) -> 
 def _default(item: SettingField, low: float) -> float:
     if isinstance(item.default, (int, float)):
         return item.default
-    return _USUAL.get(item.name, max(low, 0.0))
+    return 100.0 if item.unit == "%" else _USUAL.get(item.name, max(low, 0.0))
 
 
 _SMALL = {"a", "and", "at", "by", "in", "into", "of", "on", "or", "the", "to", "with"}
