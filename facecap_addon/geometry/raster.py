@@ -113,25 +113,20 @@ def shade(
     seen = np.flatnonzero(fragments.triangle.ravel() >= 0)
     if not seen.size:
         return picture.reshape(height, width, 3)
-    vertices = np.asarray(vertices_camera, np.float32)
-    corners = vertices[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    turned_away = np.einsum("ij,ij->i", faces, corners[:, 0]) > 0
-    normals = _vertex_normals(faces, np.asarray(triangles), len(vertices))
-    light = _light(normals, light_direction, ambient), _light(-normals, light_direction, ambient)
-    which = fragments.triangle.ravel()[seen]
+    vertices, corner = np.asarray(vertices_camera, np.float32), np.asarray(triangles).T
+    faces = _face_normals(vertices, corner)
+    first = vertices.T[:, corner[0]]
+    turned_away = (faces * first).sum(axis=0) > 0
+    normals = _vertex_normals(faces, corner, len(vertices))
+    light = np.concatenate([_light(normals, light_direction, ambient), _light(-normals, light_direction, ambient)])
     # A surface seen from inside is lit as if it faced the camera: meshes do come inside out.
-    corner = np.asarray(triangles)[which] + (turned_away[which] * len(vertices))[:, None]
+    corner = np.where(turned_away, corner + len(vertices), corner)
+    which = fragments.triangle.ravel()[seen]
     weights = fragments.barycentric.reshape(-1, 3)[seen]
-    if colors is None:
-        either = np.concatenate(light)
-        amount = sum(either[corner[:, k]] * weights[:, k] for k in range(3))
-        linear = np.asarray(amount)[:, None] * _SKIN
-    else:
-        lit = np.concatenate([side[:, None] * np.asarray(colors, np.float32) for side in light])
-        linear = np.zeros((len(seen), 3), np.float32)
-        for k in range(3):
-            linear += lit[corner[:, k]] * weights[:, k, None]
+    lit = light[:, None] * (_SKIN if colors is None else np.tile(np.asarray(colors, np.float32), (2, 1)))
+    linear = np.zeros((len(seen), 3), np.float32)
+    for k in range(3):
+        linear += lit.take(corner[k].take(which), axis=0) * weights[:, k, None]
     picture[seen] = _SRGB[(np.clip(linear, 0.0, 1.0) * (len(_SRGB) - 1)).astype(np.int32)]
     return picture.reshape(height, width, 3)
 
@@ -144,9 +139,8 @@ def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer
     Returns:
         (V, 3) float32; zero at vertices without a triangle.
     """
-    corners = np.asarray(vertices, np.float32)[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return _vertex_normals(faces, np.asarray(triangles), len(vertices))
+    corner = np.asarray(triangles).T
+    return _vertex_normals(_face_normals(np.asarray(vertices, np.float32), corner), corner, len(vertices))
 
 
 @dataclass(frozen=True)
@@ -331,9 +325,17 @@ def _pieces(count: Rows, most: int) -> Iterator[slice]:
         start = stop
 
 
-def _vertex_normals(faces: F32, triangles: NDArray[np.integer], count: int) -> F32:
-    corners = triangles.T.ravel()
-    summed = [np.bincount(corners, np.tile(faces[:, axis], 3), count) for axis in range(3)]
+def _face_normals(vertices: F32, corner: NDArray[np.integer]) -> F32:
+    """(3, T) cross products of the edges of triangles; `corner` (3, T)."""
+    x, y, z = vertices.T[:, corner]
+    (ax, bx), (ay, by), (az, bz) = x[1:] - x[0], y[1:] - y[0], z[1:] - z[0]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+
+
+def _vertex_normals(faces: F32, corner: NDArray[np.integer], count: int) -> F32:
+    """(V, 3) unit normals from those of the triangles (3, T), whose corners are `corner` (3, T)."""
+    corners = corner.ravel()
+    summed = [np.bincount(corners, np.tile(along, 3), count) for along in faces]
     normals = np.stack(summed, axis=1).astype(np.float32)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return normals / np.maximum(length, np.finfo(np.float32).tiny)

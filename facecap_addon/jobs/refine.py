@@ -131,7 +131,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     if settings.report:
         with timer.stage("check"):
             check = yield from compare_footage_and_head(
-                result, rig, embedding, footage, observations, landmarker, warnings
+                result, rig, embedding, footage, observations, landmarker, warnings, cache.face_in
             )
     account = Account(
         (files.named("summary.json"),),

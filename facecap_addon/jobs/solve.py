@@ -153,7 +153,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         if settings.report:
             with timer.stage("check"):
                 check = yield from compare_footage_and_head(
-                    take, rig, embedding, footage, observations, landmarker, warnings
+                    take, rig, embedding, footage, observations, landmarker, warnings, cache.face_in
                 )
         account = Account(
             (files.named("summary.json"), files.out / "summary.json"),

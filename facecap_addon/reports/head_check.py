@@ -79,7 +79,7 @@ def check_head(
     head_from_rig: NDArray[np.floating],
     observations: Observations,
     landmarker: Landmarker,
-    picture_of: Callable[[int], NDArray[np.uint8]],
+    face_of: Callable[[int], NDArray[np.uint8]],
     on_row: Callable[[int, int], None] | None = None,
 ) -> HeadCheck | None:
     """Look at forty frames of the head as the footage was looked at, and compare.
@@ -87,7 +87,7 @@ def check_head(
     Args:
         take: F rows.  rig: what it moves.  head_from_rig: (4, 4), metres, from rig space to head space.
         observations: F rows, of the footage.  landmarker: the network that made them.
-        picture_of: the footage's picture of a row, (H, W, 3) uint8 RGB.
+        face_of: the face of a row cut out of the footage, `THUMBNAIL_PX` square, uint8 RGB.
         on_row: called with (rows looked at, rows in all); it may raise to stop.
     Returns:
         None where too few frames show a face, or the landmarks are not of a kind that these measures are known for.
@@ -106,9 +106,8 @@ def check_head(
     worst: list[FacePair] = []
     for k in sorted(np.argsort(-difference)[:WORST].tolist()):
         row = rows[k]
-        above = cut_face(picture_of(row), observations.landmarks_px[row], THUMBNAIL_PX)
         landmarks_px = seen.landmarks_px[k] if seen.presence[k] > 0 else None
-        both = np.concatenate([above, cut_face(picture.at(row), landmarks_px, THUMBNAIL_PX)])
+        both = np.concatenate([face_of(row), cut_face(picture.at(row), landmarks_px, THUMBNAIL_PX)])
         jpeg = encode_jpeg(np.ascontiguousarray(both), _JPEG_QUALITY)
         worst.append(FacePair(jpeg, float(take.time_s[row]), int(observations.frame_index[row])))
     return HeadCheck(compare_faces(footage, head), tuple(worst))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,17 @@ import numpy as np
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
+from ...arrays import U8
 from ...atomic_file import atomic_path
 from ...errors import UNREADABLE
+from ...images.encode import encode_jpeg, read_image
 from ...landmarks.observations import Observations
 from ...landmarks.tracking.observe import FrameObservation
 from ...reports.thumbnails import Thumbnail
 
 CHUNK_FRAMES = 256
 FORMAT = 2
+_FACE_QUALITY = 95
 _PER_LANDMARK = ("landmarks_px", "depth_px", "confidence")
 _PER_FRAME = ("frame_index", "time_s", "presence", "other_faces", "appearance")
 
@@ -68,8 +71,14 @@ class LandmarkCache:
             count += 1
         return count
 
-    def save_chunk(self, number: int, frames: Sequence[FrameObservation], thumbnails: Sequence[Thumbnail]) -> None:
-        """Write one chunk, completely or not at all."""
+    def save_chunk(
+        self,
+        number: int,
+        frames: Sequence[FrameObservation],
+        thumbnails: Sequence[Thumbnail],
+        faces: Mapping[int, U8] | None = None,
+    ) -> None:
+        """Write one chunk, completely or not at all, and pictures of some of its frames; `faces`: see `face_in`."""
         with atomic_path(self._chunk(number)) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
@@ -85,6 +94,9 @@ class LandmarkCache:
         for shot in thumbnails:
             with atomic_path(self._folder / f"shot-{shot.frame:09d}-{int(shot.has_face)}.jpg") as temporary:
                 temporary.write_bytes(shot.jpeg)
+        for frame, face in (faces or {}).items():
+            # Nothing hangs on these: one that is cut off reads as none.
+            self._face(frame).write_bytes(encode_jpeg(face, _FACE_QUALITY))
 
     def last_of_chunk(self, number: int) -> FrameObservation:
         """The last observation of a chunk."""
@@ -169,6 +181,10 @@ class LandmarkCache:
             shots.append(Thumbnail(path.read_bytes(), times.get(int(frame), 0.0), int(frame), has_face == "1"))
         return shots
 
+    def face_in(self, frame: int) -> U8 | None:
+        """The face in a frame of the footage, a square (N, N, 3) uint8 RGB, if it was kept."""
+        return read_image(self._face(frame))
+
     def forget_others(self, keep: int = 3) -> None:
         """Remove landmarks of other cuts, ranges or networks from the job folder, but for the latest few.
 
@@ -183,6 +199,9 @@ class LandmarkCache:
 
     def _array(self, name: str) -> Path:
         return self._folder / f"{name}.npy"
+
+    def _face(self, frame: int) -> Path:
+        return self._folder / f"face-{frame:09d}.jpg"
 
     def _chunk(self, number: int) -> Path:
         return self._folder / f"chunk-{number:06d}.npz"

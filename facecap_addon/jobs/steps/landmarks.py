@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ...arrays import U8
 from ...footage.footage import Footage
 from ...footage.read import Frame, read_frames
 from ...landmarks.appearance import open_appearance
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ...landmarks.tracking.observe import FrameObservation, observe
-from ...reports.thumbnails import Thumbnail, choose_thumbnail_rows, make_thumbnail
+from ...reports.head_check import ROWS
+from ...reports.thumbnails import THUMBNAIL_PX, Thumbnail, choose_thumbnail_rows, cut_face, make_thumbnail
 from ..runtime.progress import REPORT_EVERY, Progress, Steps
 from .content_hash import content_key
 from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
@@ -46,7 +48,7 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
     yield Progress("landmarks", done, total, f"Going on from frame {done}" if chunk else "")
     appearance = open_appearance(landmarker.scheme)
     reader = read_frames(footage, skip=done)
-    shown = _ShownFrames(choose_thumbnail_rows(total), done)
+    shown = _ShownFrames(total, done)
     try:
         while True:
             frames: list[FrameObservation] = []
@@ -57,7 +59,7 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
                 if len(frames) % REPORT_EVERY == 0:
                     yield Progress("landmarks", done + len(frames), max(total, done + len(frames)))
             if frames:
-                cache.save_chunk(chunk, frames, shown.collect())
+                cache.save_chunk(chunk, frames, *shown.collect())
                 after, chunk, done = frames[-1], chunk + 1, done + len(frames)
             if len(frames) < CHUNK_FRAMES:
                 break
@@ -69,27 +71,36 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
 
 
 class _ShownFrames:
-    """Keeps the pictures of the few frames that the report shows until their landmarks are known."""
+    """Keeps the pictures of the few frames that the report may show until their landmarks are known."""
 
-    def __init__(self, rows: list[int], first_row: int) -> None:
-        self._rows = set(rows)
+    def __init__(self, total: int, first_row: int) -> None:
+        self._shot_rows = set(choose_thumbnail_rows(total))
+        # Those that footage and head are compared in: to decode one of them later takes a key frame and what follows.
+        self._rows = self._shot_rows.union(choose_thumbnail_rows(total, ROWS))
         self._row = first_row
-        self._pictures: dict[int, Frame] = {}
+        self._pictures: dict[int, tuple[int, Frame]] = {}
         self._shots: list[Thumbnail] = []
+        self._faces: dict[int, U8] = {}
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
             if self._row in self._rows:
-                self._pictures[frame.index] = frame
+                self._pictures[frame.index] = self._row, frame
             self._row += 1
             yield frame
 
     def take_shot(self, seen: FrameObservation) -> None:
-        frame = self._pictures.pop(seen.index, None)
-        if frame is not None:
-            points = seen.landmarks_px if seen.presence >= PRESENCE_THRESHOLD else None
+        if seen.index not in self._pictures:
+            return
+        row, frame = self._pictures.pop(seen.index)
+        points = seen.landmarks_px if seen.presence >= PRESENCE_THRESHOLD else None
+        if row in self._shot_rows:
             self._shots.append(make_thumbnail(frame.image, points, time_s=frame.time_s, frame=frame.index))
+        if points is not None:
+            self._faces[frame.index] = cut_face(frame.image, points, THUMBNAIL_PX)
 
-    def collect(self) -> list[Thumbnail]:
-        shots, self._shots = self._shots, []
-        return shots
+    def collect(self) -> tuple[list[Thumbnail], dict[int, U8]]:
+        """Thumbnails and faces, by frame, since the last time."""
+        kept = self._shots, self._faces
+        self._shots, self._faces = [], {}
+        return kept

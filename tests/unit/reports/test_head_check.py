@@ -16,6 +16,7 @@ from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.reports.head_check import WORST, HeadCheck, check_head
 from facecap_addon.reports.observe_head import observe_head
+from facecap_addon.reports.thumbnails import THUMBNAIL_PX
 from facecap_addon.takes.take import REGIONS, Take
 from tests.unit.sample import facing, sample
 
@@ -56,9 +57,9 @@ def footage() -> Observations:
 
 def _check(take: Take, footage: Observations) -> HeadCheck | None:
     found = sample()
-    grey = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+    grey = np.full((THUMBNAIL_PX, THUMBNAIL_PX, 3), 128, np.uint8)
     return check_head(
-        take, found.rig, found.embedding.head_from_rig, footage, open_landmarker(), picture_of=lambda row: grey
+        take, found.rig, found.embedding.head_from_rig, footage, open_landmarker(), face_of=lambda row: grey
     )
 
 
