@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,8 +104,9 @@ def data_uri(kind: str, content: bytes) -> str:
 
 
 def _draw_polyline(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> str:
-    points: Sequence[str] = [f"{_format_short(px)} {_format_short(py)}" for px, py in zip(xs, ys, strict=True)]
-    return "M" + "L".join(points)
+    # One decimal, as `_format_short`; adding 0 makes -0 a 0.
+    tenths = np.stack([xs, ys], axis=1).round(1) + 0.0
+    return "M" + "L".join([f"{px:g} {py:g}" for px, py in tenths.tolist()])
 
 
 def _format_short(value: float) -> str:
