@@ -121,13 +121,13 @@ def shade(
     light = np.concatenate([_light(normals, light_direction, ambient), _light(-normals, light_direction, ambient)])
     # A surface seen from inside is lit as if it faced the camera: meshes do come inside out.
     corner = np.where(turned_away, corner + len(vertices), corner)
-    which = fragments.triangle.ravel()[seen]
-    weights = fragments.barycentric.reshape(-1, 3)[seen]
+    which = fragments.triangle.ravel().take(seen)
+    weights = fragments.barycentric.reshape(-1, 3).take(seen, axis=0)
     lit = light[:, None] * (_SKIN if colors is None else np.tile(np.asarray(colors, np.float32), (2, 1)))
     linear = np.zeros((len(seen), 3), np.float32)
     for k in range(3):
         linear += lit.take(corner[k].take(which), axis=0) * weights[:, k, None]
-    picture[seen] = _SRGB[(np.clip(linear, 0.0, 1.0) * (len(_SRGB) - 1)).astype(np.int32)]
+    picture[seen] = _SRGB.take((np.clip(linear, 0.0, 1.0) * (len(_SRGB) - 1)).astype(np.int32))
     return picture.reshape(height, width, 3)
 
 

@@ -62,12 +62,21 @@ class FaceTracker:
         pool: where looks ahead of time run.
         smoothing: steadiness of the region, see `RegionFilter`.
         mirrored_too: whether the mirrored face is looked at as well, and the two averaged.
+        in_flight: frames that are looked at ahead of time.
     """
 
-    def __init__(self, landmarker: Landmarker, pool: ThreadPoolExecutor, smoothing: float, mirrored_too: bool) -> None:
+    def __init__(
+        self,
+        landmarker: Landmarker,
+        pool: ThreadPoolExecutor,
+        smoothing: float,
+        mirrored_too: bool,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
         self._landmarker = landmarker
         self._pool = pool
         self._mirrored_too = mirrored_too
+        self._in_flight = in_flight
         self._filter = RegionFilter(smoothing)
         self._region: Region | None = None
         self._looks: deque[Future[_Detection]] = deque()
@@ -102,7 +111,7 @@ class FaceTracker:
         region = self._region
         if region is None:
             return
-        for frame in upcoming.peek(IN_FLIGHT)[len(self._looks) :]:
+        for frame in upcoming.peek(self._in_flight)[len(self._looks) :]:
             count = frame.time_s >= self._next_count_s
             if count:
                 self._next_count_s = frame.time_s + _COUNT_EVERY_S

@@ -61,6 +61,7 @@ def observe(
     accuracy: Accuracy = "normal",
     after: FrameObservation | None = None,
     appearance: AppearanceNetwork | None = None,
+    in_flight: int = IN_FLIGHT,
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
 
@@ -76,13 +77,14 @@ def observe(
         after: the observation of the frame before the first, where footage is worked through in pieces: its face is
             followed on. What comes out depends on nothing else of the past.
         appearance: looks at the crops of every face, if given.
+        in_flight: frames looked at ahead of time; 0 where faces jump from frame to frame, so that it would be in vain.
     Raises what the frames raise.
     """
     upcoming = Upcoming(prefetch(frames))
     looks: deque[Future[FrameObservation]] = deque()
     pool = ThreadPoolExecutor(min(IN_FLIGHT, os.cpu_count() or 1), thread_name_prefix="facecap-landmarks")
     try:
-        follower = FaceTracker(landmarker, pool, smoothing, mirrored_too=accuracy == "high")
+        follower = FaceTracker(landmarker, pool, smoothing, mirrored_too=accuracy == "high", in_flight=in_flight)
         if after is not None and after.presence >= PRESENCE_THRESHOLD:
             follower.resume_from(after.landmarks_px, after.time_s)
             follower.look_ahead(upcoming)
