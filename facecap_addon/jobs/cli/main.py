@@ -80,10 +80,8 @@ def _add_job(commands: Any, job: AnyJob) -> None:
 
 def _run_command(job: AnyJob, settings: Any, blender_hook: BlenderHook | None, *, as_json: bool) -> int:
     # `facecap --help` does without numpy, which these bring.
-    from ..runtime.allocator import keep_freed_memory
     from ..runtime.native_threads import limit_native_threads
 
-    keep_freed_memory()
     limit_native_threads(settings.threads)  # before numpy comes in with the job
     from ..runtime.run_job import events_of  # after the limit
 

@@ -57,11 +57,9 @@ def main() -> int:
         controls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_watch_owner, args=(controls,), daemon=True).start()
         # Only now: what these print goes where it belongs, and numpy has not come in before its threads are limited.
-        from facecap_addon.jobs.runtime.allocator import keep_freed_memory
         from facecap_addon.jobs.runtime.native_threads import limit_native_threads
         from facecap_addon.jobs.runtime.run_job import send_events
 
-        keep_freed_memory()
         limit_native_threads(int(request["settings"].get("threads") or 1))
         return send_events(request["job"], request["settings"], protocol, controls)
 
