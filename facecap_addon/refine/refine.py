@@ -28,12 +28,12 @@ from .flow.face_motion import measure_face_motion
 from .flow.infill import gaps_of, infill
 from .flow.optical_flow import FootageFlow, OpticalFlow
 from .flow.surface_points import ViewedPoints, sample_surface_points
-from .flow.temporal import average_corrections, refine_in_time
-from .guard import keep_better_regions
+from .flow.temporal import refine_in_time, smooth_corrections
+from .guard import take_what_helped
 from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule
 from .render_mesh import RenderMesh, build_render_mesh
-from .schedule import Pass, key_regions, pass_again, passes_of
+from .schedule import Pass, key_regions, moves_slowly, pass_again, passes_of
 from .settings import DeepSettings
 from .shots import Shot
 from .state import DeepState
@@ -232,12 +232,12 @@ class Refinement:
         """Give regions that the network does not see better than at the start their start again, in place."""
         rows = np.flatnonzero(refined)
         before, after = (self._look_at(rows, of, appearance, "check") for of in (self.start, state))
-        guarded = keep_better_regions(
+        guarded = take_what_helped(
             *(before, after, self.start.part(rows), state.part(rows), self.context.landmark_weights),
-            *(self.context.ensemble.network.scheme, self.context.regions, rows),
+            *(self.context.ensemble.network.scheme, self.context.regions, self.take.time_s[rows]),
         )
         state.put(rows, guarded.state)
-        kept = [f"{name} in {int(of.sum())}" for name, of in guarded.kept.items() if of.any()]
+        kept = [f"{name} in {int((of < 0.5).sum())}" for name, of in guarded.share.items() if (of < 0.5).any()]
         if kept:
             self._notes.append(
                 f"Not better than the solve, which is kept there: {', '.join(kept)} of {len(rows)} frames."
@@ -310,7 +310,8 @@ class Refinement:
         if self.settings.temporal == "none" or inside.sum() < 3:
             return state
         if not self.by_picture and self.settings.temporal in ("hybrid", "averaging"):
-            return average_corrections(self.mesh, self.start, state, inside, self.take.time_s)
+            slow = moves_slowly(self.context.regions)
+            return smooth_corrections(self.mesh, self.start, state, inside, self.take.time_s, slow)
         count = int(inside.sum())
 
         def report(done: int) -> None:

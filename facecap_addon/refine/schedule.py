@@ -171,6 +171,11 @@ def key_regions(mesh: RenderMesh) -> NDArray[np.str_]:
     return np.array(out)
 
 
+def moves_slowly(regions: NDArray[np.str_]) -> Bools:
+    """(K,) keys of brows, nose and cheeks, by their `key_regions`: lips, jaw and lids are fast."""
+    return np.isin(regions, ("brows", "nose", "cheeks"))
+
+
 def _find_opening_keys(mesh: RenderMesh, regions: NDArray[np.str_]) -> Bools:
     """(K,) the key that opens the jaw: jawOpen, or among the jaw's keys the one that moves most downward."""
     named = np.array([arkit_name(channel) == "jawOpen" for channel in mesh.channels])

@@ -42,7 +42,13 @@ class DeepSettings:
         max=5,
         label="Samples",
     )
-    network: float = setting(1.0, help="Influence of the landmark network", min=0.0, max=100.0, label="Trust Landmarks")
+    network: float = setting(
+        1.0,
+        help="Influence of the landmark network; where the picture moves the keys, on the head alone",
+        min=0.0,
+        max=100.0,
+        label="Trust Landmarks",
+    )
     picture: float = setting(
         1.0,
         help="Influence of the picture itself, pixel by pixel, where the character has the actor's face; 0 = none",

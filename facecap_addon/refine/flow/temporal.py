@@ -31,6 +31,9 @@ _MIDDLE = 0.5
 # How far a step may take a frame from where it is.
 _TURN_RAD, _SHIFT_M = 0.01, 0.002
 _LONGEST_STEP_S = 0.25
+# What refining adds to a solve is averaged over about so long (a Gaussian's sigma).
+_FAST_S, _SLOW_S, _HEAD_S = 0.04, 0.1, 0.16
+_LEAST_SHARE = 1e-3
 _ITERATIONS = 2
 _CHUNK_FRAMES = 32
 
@@ -108,22 +111,46 @@ def average_neighbours(state: DeepState, joined: NDArray[np.bool_]) -> DeepState
     return out
 
 
-def average_corrections(
-    mesh: RenderMesh, start: DeepState, state: DeepState, good: NDArray[np.bool_], time_s: F64
+def smooth_corrections(
+    mesh: RenderMesh, start: DeepState, state: DeepState, good: NDArray[np.bool_], time_s: F64, slow: NDArray[np.bool_]
 ) -> DeepState:
-    """The state with what it differs by from its start averaged over three frames.
+    """The state with what it differs by from its start smoothed in time, head and brows more than lips and lids.
 
-    A solve is smooth in time already, and what is fast in it, a blink or a plosive, stays as fast as it was.
+    A solve is smooth in time already, and what is fast in it, a blink or a plosive, stays as fast as it was. What a
+    network sees differently from one frame to the next is mostly its noise.
 
     Args:
         start, state: of all F frames.  good: (F,) bool, frames that hold a result.  time_s: (F,).
+        slow: (K,) bool, keys that move slowly, see `schedule.moves_slowly`.
     """
-    rows = np.flatnonzero(_find_joined(good, time_s))
-    step = measure_offsets(state, start, mesh)
+    rows = np.flatnonzero(good)
+    step = measure_offsets(state.part(rows), start.part(rows), mesh)
+    sigma_s = np.full(step.shape[1], _FAST_S)
+    sigma_s[:6] = _HEAD_S
+    sigma_s[6 : 6 + len(slow)][slow] = _SLOW_S
+    mean = np.empty_like(step)
+    for one in np.unique(sigma_s):
+        mean[:, sigma_s == one] = mean_in_time(step[:, sigma_s == one], time_s[rows], one)
     out = state.part(slice(None))
-    mean = (1 - _MIDDLE) / 2 * (step[rows - 1] + step[rows + 1]) + _MIDDLE * step[rows]
     out.put(rows, start.part(rows).with_step(mean, mesh))
     return out
+
+
+def mean_in_time(values: F64, time_s: F64, sigma_s: float) -> F64:
+    """(N, D) means of values (N, D) at times (N,), ascending, under a Gaussian in time; none reaches across a hole."""
+    count = len(time_s)
+    piece = np.concatenate([[0], np.cumsum(np.diff(time_s) > _LONGEST_STEP_S)]) if count else np.zeros(0)
+    total, weight = np.zeros_like(values), np.zeros(count)
+    for offset in range(count):
+        there = np.arange(count - offset)
+        apart_s = time_s[offset:] - time_s[: count - offset]
+        share = np.where(piece[offset:] == piece[: count - offset], np.exp(-0.5 * (apart_s / sigma_s) ** 2), 0.0)
+        if share.max() < _LEAST_SHARE:
+            break
+        for mine, other in {(0, offset), (offset, 0)}:
+            total[there + mine] += share[:, None] * values[there + other]
+            weight[there + mine] += share
+    return total / weight[:, None]
 
 
 def average_rotations(rotations: F64, shares: F64) -> F64:

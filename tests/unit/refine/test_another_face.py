@@ -19,11 +19,11 @@ from facecap_addon.refine.energies.landmark_bias import (  # noqa: E402
     project_bias,
 )
 from facecap_addon.refine.energies.landmark_weights import weights_of  # noqa: E402
-from facecap_addon.refine.flow.temporal import average_corrections  # noqa: E402
-from facecap_addon.refine.guard import keep_better_regions  # noqa: E402
+from facecap_addon.refine.flow.temporal import mean_in_time, smooth_corrections  # noqa: E402
+from facecap_addon.refine.guard import take_what_helped  # noqa: E402
 from facecap_addon.refine.levenberg_marquardt import minimise  # noqa: E402
 from facecap_addon.refine.refine import SAME_FACE_MM  # noqa: E402
-from facecap_addon.refine.schedule import key_regions, pass_again, passes_of  # noqa: E402
+from facecap_addon.refine.schedule import key_regions, moves_slowly, pass_again, passes_of  # noqa: E402
 from facecap_addon.refine.settings import DeepSettings  # noqa: E402
 from facecap_addon.refine.state import DeepState, head_points  # noqa: E402
 from tests.unit import deep_scene  # noqa: E402
@@ -116,64 +116,118 @@ def surface_error_mm(state: DeepState) -> float:
     return 1000 * float((away[..., [0, 2]] ** 2).sum(-1).mean().sqrt())
 
 
-def disagreements(count: int, worse: dict[str, list[int]]) -> tuple[Disagreement, Disagreement]:
-    """Before and after a refinement that helped everywhere but for some frames of some regions."""
+MEMBERS = {
+    "brows": [*LAYOUT.brow_right, *LAYOUT.brow_left],
+    "lids": [*LAYOUT.upper_lid_right, *LAYOUT.lower_lid_right, *LAYOUT.upper_lid_left, *LAYOUT.lower_lid_left],
+    "mouth": [
+        *(*LAYOUT.lips_inner_upper, *LAYOUT.lips_inner_lower, *LAYOUT.lips_outer_upper, *LAYOUT.lips_outer_lower),
+        *LAYOUT.jaw,
+    ],
+}
+
+
+def disagreements(left: dict[str, np.ndarray]) -> tuple[Disagreement, Disagreement]:
+    """Before and after a refinement that left so much (N,) of what differed in the landmarks of a region.
+
+    What differs around the regions is nothing: only the regions' own landmarks say how far to go.
+    """
+    count = len(next(iter(left.values())))
+    before = np.zeros((count, 1, LAYOUT.count, 2))
+    after = np.zeros_like(before)
     random = np.random.default_rng(0)
-    before = random.normal(0, 1.0, (count, 1, LAYOUT.count, 2))
-    after = 0.5 * before
-    members = {
-        "brows": [*LAYOUT.brow_right, *LAYOUT.brow_left],
-        "lids": [*LAYOUT.upper_lid_right, *LAYOUT.lower_lid_right, *LAYOUT.upper_lid_left, *LAYOUT.lower_lid_left],
-        "mouth": [*LAYOUT.lips_inner_upper, *LAYOUT.lips_inner_lower, *LAYOUT.lips_outer_lower, *LAYOUT.jaw],
-    }
-    for region, rows in worse.items():
-        some = np.ix_(rows, [0], list(members[region]))
-        after[some] = 3 * before[some]
+    for region, share in left.items():
+        here = np.ix_(list(range(count)), [0], MEMBERS[region])
+        before[here] = random.normal(0, 1.0, before[here].shape)
+        after[here] = share[:, None, None, None] * before[here]
     turn, crop = turned_heads(count)
     return Disagreement(before, turn, crop[None]), Disagreement(after, turn, crop[None])
 
 
-def test_a_region_that_got_worse_keeps_its_start_and_the_others_do_not() -> None:
-    head = render_mesh()
-    regions = key_regions(head)
-    start, state = frames(9), frames(9)
-    start.weights[:] = 0.2
-    state.weights[:] = 0.6
-    rows = np.arange(20, 29)
-    before, after = disagreements(9, {"brows": [2], "mouth": [4, 5, 6]})
-    guarded = keep_better_regions(before, after, start, state, weights_of(SCHEME), SCHEME, regions, rows)
-    found = {region: guarded.state.weights[:, regions == region][:, 0] for region in ("brows", "eyes", "mouth", "jaw")}
-    assert np.flatnonzero(guarded.kept["brows"]).tolist() == [2]
-    assert np.flatnonzero(guarded.kept["mouth"]).tolist() == [4, 5, 6] and not guarded.kept["lids"].any()
-    np.testing.assert_allclose(found["eyes"], 0.6)
-    np.testing.assert_allclose(found["brows"], [0.6, 0.5, 0.4, 0.5, *[0.6] * 5])  # shared out: it does not flicker
-    np.testing.assert_allclose(found["mouth"], [0.6, 0.6, 0.6, 0.5, 0.3, 0.2, 0.3, 0.5, 0.6])
-    np.testing.assert_allclose(found["jaw"], found["mouth"])
-    np.testing.assert_array_equal(guarded.state.translation, state.translation)
+def helped(left: dict[str, np.ndarray], time_s: np.ndarray) -> dict[str, np.ndarray]:
+    """(N,) the share of the refinement that the guard takes over, as the keys of each region show it."""
+    count, regions = len(time_s), key_regions(render_mesh())
+    start, state = frames(count), frames(count)
+    start.weights[:], state.weights[:] = 0.2, 0.6
+    state.translation[:] += 0.01
+    found = take_what_helped(*disagreements(left), start, state, weights_of(SCHEME), SCHEME, regions, time_s)
+    np.testing.assert_array_equal(found.state.translation, state.translation)
+    shares = {}
+    for region, keys in (("brows", "brows"), ("lids", "eyes"), ("mouth", "mouth"), ("mouth", "jaw")):
+        mine = (found.state.weights[:, regions == keys] - 0.2) / 0.4
+        np.testing.assert_allclose(mine, np.tile(found.share[region][:, None], mine.shape[1]), atol=1e-9)
+        shares[region] = found.share[region]
+    return shares
 
 
-def test_frames_that_are_no_neighbours_in_time_have_no_say() -> None:
-    start, state = frames(2), frames(2)
-    start.weights[:], state.weights[:] = 0.0, 1.0
-    before, after = disagreements(2, {"brows": [0]})
-    regions = key_regions(render_mesh())
-    rows = np.array([3, 40])
-    found = keep_better_regions(before, after, start, state, weights_of(SCHEME), SCHEME, regions, rows).state
-    brows = found.weights[:, regions == "brows"][:, 0]
-    np.testing.assert_allclose(brows, [0.0, 1.0])
+def test_of_what_went_too_far_as_much_is_taken_as_the_network_agrees_with_best() -> None:
+    # What is left, and where between start and refinement nothing is left: from 1 to -0.5, two thirds of the way.
+    for left, best in ((1.5, 0.0), (-0.5, 2 / 3), (0.0, 1.0), (0.7, 1.0)):
+        for region in MEMBERS:
+            np.testing.assert_allclose(helped({region: np.full(30, left)}, np.arange(30) / 25)[region], best)
+
+
+def test_what_helped_for_a_while_is_faded_in_and_out_and_a_single_frame_does_not_switch() -> None:
+    time_s = np.arange(150) / 25
+    worse = np.zeros(150)
+    worse[60:] = 1.3
+    flicker = np.zeros(150)
+    flicker[75] = 1.3
+    for region in MEMBERS:
+        share = helped({region: worse}, time_s)[region]
+        assert share[:45].min() > 0.6 and share[75:].max() < 0.2, share
+        assert np.abs(np.diff(share)).max() < 0.15
+        assert helped({region: flicker}, time_s)[region].min() > 0.7
+
+
+def test_frames_on_both_sides_of_a_hole_have_no_say_in_each_other() -> None:
+    values = np.concatenate([np.zeros((10, 1)), np.ones((10, 1))])
+    time_s = np.concatenate([np.arange(10), np.arange(10) + 20]) / 25
+    np.testing.assert_allclose(mean_in_time(values, time_s, 0.5), values)
+    np.testing.assert_allclose(mean_in_time(values, np.arange(20) / 25, 0.5)[9:11, 0], 0.5, atol=0.1)
+
+
+def test_means_in_time_are_over_seconds_whatever_the_frame_rate() -> None:
+    found = {}
+    for fps in (25, 100):
+        time_s = np.arange(2 * fps + 1) / fps
+        found[fps] = mean_in_time(np.cos(2 * np.pi * 2 * time_s)[:, None], time_s, 0.05)[fps, 0]
+    np.testing.assert_allclose(list(found.values()), np.exp(-0.5 * (2 * np.pi * 2 * 0.05) ** 2), rtol=0.02)
 
 
 def test_a_blink_stays_as_fast_as_it_was_while_what_refining_adds_is_smoothed() -> None:
-    count, blink = 12, render_mesh().channels.index("eyeBlinkLeft")
+    count = 50
+    blink, jaw, brow = (render_mesh().channels.index(name) for name in ("eyeBlinkLeft", "jawOpen", "browInnerUp"))
     start = frames(count)
     start.weights[:] = 0.1
-    start.weights[6, blink] = 0.9
+    start.weights[26, blink] = 0.9
     noise = np.where(np.arange(count) % 2 == 0, 0.06, 0.0)
-    state = DeepState(start.rotation, start.translation, start.weights.copy(), start.jaw)
+    slow = 0.1 + 0.1 * np.sin(2 * np.pi * np.arange(count) / 40)
+    state = DeepState(start.rotation, start.translation.copy(), start.weights.copy(), start.jaw)
     state.weights[:, blink] += noise
-    out = average_corrections(render_mesh(), start, state, np.ones(count, bool), np.arange(count) / 25)
-    np.testing.assert_allclose(out.weights[1:-1, blink] - start.weights[1:-1, blink], 0.03)
-    np.testing.assert_allclose(out.translation, start.translation, atol=1e-12)
+    state.weights[:, jaw] += slow
+    state.weights[26, [jaw, brow]] += 0.1
+    state.translation[:, 2] += noise / 10
+    slow_keys = moves_slowly(key_regions(render_mesh()))
+    out = smooth_corrections(render_mesh(), start, state, np.ones(count, bool), np.arange(count) / 25, slow_keys)
+    added = out.weights - start.weights
+    np.testing.assert_allclose(added[5:-5, blink], 0.03, atol=0.001)
+    np.testing.assert_allclose(added[5:20, jaw], slow[5:20], atol=0.01)
+    assert added[26, brow] < 0.5 * (added[26, jaw] - slow[26]) < 0.03  # a single frame's error: brows are slow
+    np.testing.assert_allclose(out.translation[5:-5, 2] - start.translation[5:-5, 2], 0.003, atol=1e-5)
+    shakes = [np.abs(np.diff(of.weights, 2, axis=0)).mean() for of in (start, out)]
+    assert shakes[1] < 1.05 * shakes[0], shakes
+
+
+def test_frames_without_a_result_are_left_out_of_the_smoothing() -> None:
+    start, state = frames(9), frames(9)
+    start.weights[:], state.weights[:] = 0.1, 0.2
+    state.weights[4] = 0.9  # failed
+    good = np.arange(9) != 4
+    out = smooth_corrections(
+        render_mesh(), start, state, good, np.arange(9) / 25, np.zeros(start.weights.shape[1], bool)
+    )
+    np.testing.assert_allclose(out.weights[good], 0.2)
+    np.testing.assert_allclose(out.weights[4], 0.9)
 
 
 def test_without_the_pictures_say_the_network_moves_the_keys() -> None:
