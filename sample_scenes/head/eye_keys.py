@@ -92,12 +92,12 @@ def eye_keys(head: Head) -> dict[str, Array]:
     """Left-eye keys by their ARKit stem ("eyeBlink", ...): (V, 3) mm."""
     keys = {"eyeBlink": blink(head)}
     _, above, _, _ = _margins()
-    keys["eyeLookDown"] = lid_field(head, -0.62 * above, _profile(-1.6)) + turn_eyeball(head, -GAZE_DEGREES["Down"], 0)
-    keys["eyeLookUp"] = lid_field(head, _profile(3.2), _profile(1.1)) + turn_eyeball(head, GAZE_DEGREES["Up"], 0)
+    keys["eyeLookDown"] = lid_field(head, -0.74 * above, _profile(-2.0)) + turn_eyeball(head, -GAZE_DEGREES["Down"], 0)
+    keys["eyeLookUp"] = lid_field(head, _profile(3.4), _profile(1.4)) + turn_eyeball(head, GAZE_DEGREES["Up"], 0)
     none = _profile(0.0)
-    keys["eyeLookIn"] = lid_field(head, none, none, -1.1) + turn_eyeball(head, 0, -GAZE_DEGREES["In"])
-    keys["eyeLookOut"] = lid_field(head, none, none, 1.1) + turn_eyeball(head, 0, GAZE_DEGREES["Out"])
-    keys["eyeWide"] = lid_field(head, _profile(3.2), _profile(-0.5))
+    keys["eyeLookIn"] = lid_field(head, none, none, -2.3) + turn_eyeball(head, 0, -GAZE_DEGREES["In"])
+    keys["eyeLookOut"] = lid_field(head, none, none, 2.3) + turn_eyeball(head, 0, GAZE_DEGREES["Out"])
+    keys["eyeWide"] = lid_field(head, _profile(3.6), _profile(-0.4))
     keys["eyeSquint"] = lid_field(head, _profile(-0.6), _profile(3.2)) + _squint_cheek(head)
     return keys
 
@@ -105,9 +105,9 @@ def eye_keys(head: Head) -> dict[str, Array]:
 def _squint_cheek(head: Head) -> Array:
     p = head.vertices
     skin = eye_skin_share(head)
-    r2 = ((p[:, 0] - 34) / 25) ** 2 + ((p[:, 2] + 19) / 15) ** 2
+    r2 = ((p[:, 0] - 37) / 31) ** 2 + ((p[:, 2] + 16) / 19) ** 2
     bump = np.where((r2 < 1) & (p[:, 1] > 40), (1 - np.minimum(r2, 1)) ** 3, 0) * skin
-    return bump[:, None] * np.array([-1.4, 1.1, 3.4])
+    return bump[:, None] * np.array([-2.2, 1.0, 3.3])
 
 
 def eye_skin_share(head: Head) -> Array:

@@ -107,8 +107,11 @@ def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
                 given[vertex] = value
                 given[int(head.mirror[vertex])] = value * (-1, 1, 1)
     region = lower_face(head)[:count]
-    chin = nearest_skin(head, 0, -102)
-    given[chin] = np.array([0.0, 1.6, 4.0])
+    for x, z, move in ((0, -102, (0.0, 2.6, 7.0)), (0, -93, (0.0, 3.4, 12.0)), (14, -94, (0.0, 3.4, 11.0)),
+                       (28, -86, (0.0, 3.4, 10.0)), (38, -74, (0.0, 2.4, 7.0))):  # fmt: skip
+        vertex = nearest_skin(head, x, z)
+        given[vertex] = np.array(move)
+        given[int(head.mirror[vertex])] = given[vertex]
     # Contact loops must undo jawOpen vertex by vertex, also where its weights differ from the seam's.
     for ring in (5, 6):
         loop = head.half.ring(MOUTH, ring)

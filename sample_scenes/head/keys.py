@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .assembly import Head
-from .brow_keys import CHEEK_SQUINT, NOSE_SNEER_BROW, SMILING_CHEEK, brow_keys, bumps, cheek_puff
+from .brow_keys import CHEEK_SQUINT, NOSE_SNEER_BROW, NOSE_SNEER_CHEEK, SMILING_CHEEK, brow_keys, bumps, cheek_puff
 from .eye_keys import eye_keys, lid_field
 from .eyes import SPOKES, spoke_parameter
 from .jaw_keys import jaw_keys
@@ -39,9 +39,13 @@ def build_deltas(head: Head, tissue: Tissue, jaw: Array) -> dict[str, Array]:
     `tissue` is `skin_tissue(head)`; `jaw` (V,) is `jaw_weights` of both.
     """
     made = {**eye_keys(head), **jaw_keys(head, tissue, jaw), **mouth_keys(head, tissue), **brow_keys(head)}
-    made["noseSneer"] = made["noseSneer"] + bumps(head, NOSE_SNEER_BROW)
     t = spoke_parameter()
     assert len(t) == SPOKES + 1
+    made["noseSneer"] = (
+        made["noseSneer"]
+        + lid_field(head, 0 * t, 1.0 * np.sin(np.pi * t))
+        + bumps(head, NOSE_SNEER_BROW + NOSE_SNEER_CHEEK)
+    )
     made["cheekSquint"] = (
         made["cheekSquint"] + lid_field(head, 0 * t, 2.0 * np.sin(np.pi * t)) + bumps(head, CHEEK_SQUINT)
     )
@@ -68,7 +72,7 @@ def _puffed(head: Head, tissue: Tissue) -> Array:
     region = lower_face(head)[: tissue.count]
     moved = np.flatnonzero(np.linalg.norm(both[: tissue.count], axis=1) > 4.0)
     # The lips stay shut against the pressure: they are pushed forward and the corners drawn in.
-    lips = ((0, 4.0, 0.4), (-1.2, 4.6, 0.4), (-2.6, 6.4, 0.8), (-1.2, 4.8, 0.0), (0, 4.2, -0.3))
+    lips = ((0, 6.8, 0.4), (-1.4, 7.6, 0.4), (-2.8, 11.0, 1.0), (-1.4, 8.0, 0.0), (0, 7.4, -0.2))
     vertices, values = lip_targets(head, "cheekPuff", lips, 2)
     given = {int(v): both[v] for v in moved}
     given.update(bag_targets(head, dict(zip(vertices.tolist(), values, strict=False))))
