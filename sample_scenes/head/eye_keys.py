@@ -92,11 +92,11 @@ def eye_keys(head: Head) -> dict[str, Array]:
     """Left-eye keys by their ARKit stem ("eyeBlink", ...): (V, 3) mm."""
     keys = {"eyeBlink": blink(head)}
     _, above, _, _ = _margins()
-    keys["eyeLookDown"] = lid_field(head, -0.74 * above, _profile(-2.0)) + turn_eyeball(head, -GAZE_DEGREES["Down"], 0)
+    keys["eyeLookDown"] = lid_field(head, -0.80 * above, _profile(-2.3)) + turn_eyeball(head, -GAZE_DEGREES["Down"], 0)
     keys["eyeLookUp"] = lid_field(head, _profile(3.4), _profile(1.4)) + turn_eyeball(head, GAZE_DEGREES["Up"], 0)
     none = _profile(0.0)
-    keys["eyeLookIn"] = lid_field(head, none, none, -2.3) + turn_eyeball(head, 0, -GAZE_DEGREES["In"])
-    keys["eyeLookOut"] = lid_field(head, none, none, 2.3) + turn_eyeball(head, 0, GAZE_DEGREES["Out"])
+    keys["eyeLookIn"] = lid_field(head, none, none, -2.6) + turn_eyeball(head, 0, -GAZE_DEGREES["In"])
+    keys["eyeLookOut"] = lid_field(head, none, none, 2.6) + turn_eyeball(head, 0, GAZE_DEGREES["Out"])
     keys["eyeWide"] = lid_field(head, _profile(3.6), _profile(-0.4))
     keys["eyeSquint"] = lid_field(head, _profile(-0.6), _profile(3.2)) + _squint_cheek(head)
     return keys

@@ -84,7 +84,7 @@ def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
 
 def _meeting(up: Array, down: Array, spoke: int) -> Array:
     """Where lips meet that the jaw took to `up` and `down`: the lower one comes, corners go back to where they were."""
-    return (0.92 * up + 0.08 * down) * (1.0 - 0.7 * (spoke / CORNER) ** 2)
+    return (0.92 * up + 0.08 * down) * (1.0 - 0.75 * (spoke / CORNER) ** 2)
 
 
 def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
@@ -108,7 +108,7 @@ def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
                 given[int(head.mirror[vertex])] = value * (-1, 1, 1)
     region = lower_face(head)[:count]
     for x, z, move in ((0, -102, (0.0, 2.6, 7.0)), (0, -93, (0.0, 3.4, 12.0)), (14, -94, (0.0, 3.4, 11.0)),
-                       (28, -86, (0.0, 3.4, 10.0)), (38, -74, (0.0, 2.4, 7.0))):  # fmt: skip
+                       (28, -86, (0.0, 3.4, 10.0)), (38, -74, (0.0, 3.6, 9.0))):  # fmt: skip
         vertex = nearest_skin(head, x, z)
         given[vertex] = np.array(move)
         given[int(head.mirror[vertex])] = given[vertex]

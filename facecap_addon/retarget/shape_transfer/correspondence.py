@@ -38,6 +38,7 @@ class Head:
         vertices: (V, 3) float64 m, head space.  triangles: (T, 3) int, the skin's.
         parts: skin, lashes, rigid parts.
         landmarks: (L, 3) float64 m, head space.  valid: (L,) bool.  scheme: theirs.
+        corners: (L, 3) int, vertices around each landmark.  barycentric: (L, 3) float64, its place among them.
         across: (V, 3) float64 m, coordinates across mouth and eyes, zero off the skin.
         away: (V,) float64 m, distance from the nearest landmark along the skin, infinite off it.
         eye_distance: between the outer eye corners, m.
@@ -49,6 +50,8 @@ class Head:
     landmarks: F64
     valid: NDArray[np.bool_]
     scheme: str
+    corners: Rows
+    barycentric: F64
     across: F64
     away: F64
     eye_distance: float
@@ -56,6 +59,10 @@ class Head:
     def lifted(self, vertices: F64 | None = None) -> F64:
         """(V, 6) float64: vertices, or where they moved to, with the coordinates across mouth and eyes."""
         return np.concatenate([self.vertices if vertices is None else vertices, self.across], axis=1)
+
+    def read_at_landmarks(self, values: F64) -> F64:
+        """(L, D) float64: values (V, D) of the vertices, where the landmarks are."""
+        return np.einsum("lc,lcd->ld", self.barycentric, values[self.corners])
 
 
 def read_head(vertices: NDArray[np.floating], triangles: NDArray[np.integer], embedding: LandmarkEmbedding) -> Head:
@@ -73,13 +80,16 @@ def read_head(vertices: NDArray[np.floating], triangles: NDArray[np.integer], em
     skin_triangles = np.asarray(triangles, np.intp)[part == face]
     _, place_of, graph = weld_skin(places, parts.skin, skin_triangles)
     one = place_of[parts.skin]
-    corners = place_of[np.asarray(triangles)[embedding.triangle]]
-    nearest = corners[np.arange(len(corners)), np.asarray(embedding.barycentric).argmax(axis=1)]
+    corners = np.asarray(triangles, np.intp)[embedding.triangle]
+    barycentric = np.asarray(embedding.barycentric, np.float64)
+    nearest = place_of[corners[np.arange(len(corners)), barycentric.argmax(axis=1)]]
     nearest = np.where(valid, nearest, -1)
     across, away = np.zeros((len(places), 3)), np.full(len(places), np.inf)
     across[parts.skin] = lip_lid_coordinates(graph, nearest, layout, width)[one]
     away[parts.skin] = measure_distance(graph, nearest[valid], limit=3 * width)[one]
-    return Head(places, skin_triangles, parts, landmarks, valid, embedding.scheme, across, away, width)
+    return Head(
+        places, skin_triangles, parts, landmarks, valid, embedding.scheme, corners, barycentric, across, away, width
+    )
 
 
 @dataclass(frozen=True)

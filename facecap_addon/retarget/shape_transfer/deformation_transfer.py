@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
-from ...arrays import F32, F64
+from ...arrays import F32, F64, Rows
 from ...geometry.weld import welded
+from ...landmarks.layout import layout_of
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.surface import place_points
 from ..loose_parts import RigidPart
@@ -25,6 +26,8 @@ from .correspondence import Head, Twins, draw_onto, find_twins, triangle_normals
 
 _HOLD = 0.1
 """How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""
+_PIN = 10.0
+"""How firmly landmarks go as far as the source's do: the thin rims of lids have no good twins, and would go less far."""
 _STILL = 20.0
 _SLACK = 0.02
 _SMOOTH = 2
@@ -48,6 +51,9 @@ class Transfer:
     place: NDArray[np.intp]
     cotangents: F64
     neighbours: csr_array
+    pinned: Rows
+    pins: csr_array
+    size: float
 
     def key(self, delta: NDArray[np.floating]) -> F32:
         """What a key does on the target.
@@ -67,7 +73,8 @@ class Transfer:
         right = _divergence(target, deform, self.cotangents, self.place, int(self.place.max()) + 1)
         together = np.zeros_like(right)
         np.add.at(together, self.place[skin], held * self.hold[:, None])
-        solved = self.solver.solve(right + together)  # type: ignore[attr-defined]
+        goal = self.source.read_at_landmarks(moved)[self.pinned] * self.size
+        solved = self.solver.solve(right + together + _PIN * (self.pins.T @ goal))  # type: ignore[attr-defined]
         for _ in range(_SMOOTH):  # a vertex of a lid's rim whose twin was another than its neighbours' would stick out
             solved = 0.5 * (solved + self.neighbours @ solved)
         out = np.zeros_like(target.vertices)
@@ -113,7 +120,9 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
     hold = np.where(far, _STILL, _HOLD * (1e-3 + twins.confidence))
     total = np.zeros(count)
     np.add.at(total, place[skin], hold)
-    solver = splu(csc_array(laplacian + diags_array(total)))
+    pinned = _choose_pinned(source, target, place)
+    pins = _build_pins(target, pinned, place, count)
+    solver = splu(csc_array(laplacian + diags_array(total) + _PIN * (pins.T @ pins)))
     # How the source's surface was stretched onto the target, for the displacements that are held.
     stretch = _differentiate_at_vertices(source, drawn)
     at = source.triangles[twins.triangle]
@@ -130,7 +139,28 @@ def plan_transfer(source: Head, target: Head, head_from_source: F64) -> Transfer
         place,
         cotangents,
         _build_neighbour_mean(place[target.triangles], count),
+        pinned,
+        pins,
+        float(np.std(target.landmarks[pinned], axis=0).mean() / np.std(source.landmarks[pinned], axis=0).mean()),
     )
+
+
+def _choose_pinned(source: Head, target: Head, place: NDArray[np.intp]) -> Rows:
+    """Landmarks that are held to the source's: not the outline, no place of the skin; not the inner lips.
+
+    On a mouth that cannot open yet nobody knows which lip a landmark of the inner lips is on.
+    """
+    layout = layout_of(source.scheme)
+    loose = [*layout.outline, *layout.lips_inner_upper, *layout.lips_inner_lower]
+    both = np.flatnonzero(source.valid & target.valid & (place[target.corners] >= 0).all(axis=1))
+    return both[~np.isin(both, loose)]
+
+
+def _build_pins(head: Head, pinned: Rows, place: NDArray[np.intp], count: int) -> csr_array:
+    """(N, count) sparse: where landmarks are, from the places of the vertices."""
+    rows = np.repeat(np.arange(len(pinned)), 3)
+    columns = place[head.corners[pinned]].ravel()
+    return csr_array((head.barycentric[pinned].ravel(), (rows, columns)), shape=(len(pinned), count))
 
 
 def transfer_keys(transfer: Transfer, rig: BlendshapeRig, rig_from_head: F64) -> Iterator[tuple[str, F32]]:
