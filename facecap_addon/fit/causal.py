@@ -19,7 +19,12 @@ from ..landmarks.tracking.observe import FrameObservation
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.network_response import NetworkResponse
-from .calibrate import FOCAL_GUESS, Calibration, calibrate, first_state
+from ..takes.actor import Actor
+from .actor.channel_gains import apply_gains
+from .actor.identity import calibrate_with, check_scheme, face_of
+from .actor.proportions import compare_sizes, proportions_of
+from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
+from .calibrate import FOCAL_GUESS, Calibration, first_state
 from .energies.energy import Energy, energy_of
 from .energies.expression_prior import Expectation, aligned_shape, expected_weights, load_prior, measure_bare_face
 from .energies.visible_frames import VisibleFrames
@@ -29,7 +34,7 @@ from .levenberg_marquardt import minimise_frames
 from .normal_equations import State
 from .result import measure_frames
 from .settings import FitSettings
-from .solve import subject_of
+from .solve import Subject, subject_of
 
 CALIBRATION_FRAMES = 24
 """Frames with a face that what is constant is found from."""
@@ -56,11 +61,15 @@ class LivePose:
 
 
 class _Constants(NamedTuple):
-    """What is constant over a capture: camera and actor, her face at rest (3 M,), and her gaze ahead (2, 2) rad."""
+    """What is constant over a capture: camera and actor, her face at rest (3 M,), and where she mostly looks.
+
+    That is her gaze (2, 2) rad, and the nose (2,) of a head that looks ahead, see `VisibleFrames`.
+    """
 
     calibration: Calibration
     neutral: F64 | None
-    ahead: F64
+    gaze: F64
+    nose: F64
 
 
 class LiveFit:
@@ -69,6 +78,9 @@ class LiveFit:
     Args:
         rig, embedding, response: see `solve_take`.  settings: of the fit; smoothing is left to a filter.
         image_size: (width, height) px.
+        actor: who performs, where she is known from before.
+    Raises:
+        FacecapError: she is known by landmarks of another scheme.
     """
 
     def __init__(
@@ -78,16 +90,22 @@ class LiveFit:
         settings: FitSettings,
         image_size: tuple[int, int],
         response: NetworkResponse | None = None,
+        actor: Actor | None = None,
     ) -> None:
         self._rig, self._embedding, self._settings, self._size = rig, embedding, settings, image_size
-        self._subject = subject_of(embedding.scheme, rig, embedding, response, look=settings.match == "look")
+        self._actor = actor
+        if actor is not None:
+            check_scheme(actor, embedding.scheme)
+        subject = subject_of(embedding.scheme, rig, embedding, response, look=settings.match == "look")
+        self._subject = subject if actor is None else _suit(subject, rig.channels, settings, actor)
         prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
         self._prior = prior
         self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0)
         self._recent: list[FrameObservation] = []
         self._calibration: Calibration | None = None
-        self._neutral: F64 | None = None
-        self._ahead: F64 = np.zeros((2, 2))
+        self._neutral = face_of(actor, prior) if actor is not None and prior is not None else None
+        self._gaze_ahead: F64 = np.zeros((2, 2))
+        self._nose_ahead: F64 | None = None
         self._state: State | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="facecap-calibration")
         self._coming: Future[_Constants] | None = None
@@ -131,13 +149,13 @@ class LiveFit:
     def _take_in(self) -> None:
         """Go on with constants that were found, waiting for them."""
         assert self._coming is not None
-        self._calibration, self._neutral, self._ahead = self._coming.result()
+        self._calibration, self._neutral, self._gaze_ahead, self._nose_ahead = self._coming.result()
         self._coming = self._state = None
 
     def _fit(self, seen: FrameObservation) -> LivePose:
         assert self._calibration is not None
         calibration, subject = self._calibration, self._subject
-        energy = self._energy([seen], self._neutral)
+        energy = self._energy([seen], self._neutral, self._nose_ahead)
         terms = energy.terms(slice(0, 1), calibration.focal_px)
         state, iterations = self._state, _ITERATIONS
         if state is None:
@@ -146,12 +164,14 @@ class LiveFit:
         state, _ = minimise_frames(calibration.geometry, state, terms, iterations)
         self._state = state
         confidence, _, gaze = measure_frames(calibration, energy.seen, state, slice(0, 1))
-        ahead = np.clip(gaze[0] - self._ahead, -MAX_GAZE_RAD, MAX_GAZE_RAD) if self._settings.gaze else 0 * gaze[0]
+        ahead = np.clip(gaze[0] - self._gaze_ahead, -MAX_GAZE_RAD, MAX_GAZE_RAD) if self._settings.gaze else 0 * gaze[0]
         turned = wxyz_of(Rotation.from_matrix(state.rotation[0]))
-        weights = state.weights[0, : len(self._rig.channels)].astype(np.float32)
+        weights = state.weights[:1, : len(self._rig.channels)].astype(np.float32)
+        if self._actor is not None and self._settings.adapt:
+            weights = apply_gains(weights, self._rig.channels, self._actor.gains, self._rig.ranges)
         place = state.translation[0] * subject.scale
         return LivePose(
-            weights,
+            weights[0],
             turned.astype(np.float32),
             place.astype(np.float32),
             ahead.astype(np.float32),
@@ -164,24 +184,30 @@ class LiveFit:
         It runs beside `step`, so it changes nothing here.
         """
         subject, neutral = self._subject, self._neutral
+        # Whoever shows her face at rest wants it to be that one.
+        actor = None if at_rest else self._actor
         with threadpool_limits(1, user_api="blas"):
             if self._prior is not None:
                 points, depth = np.stack([f.landmarks_px for f in frames]), np.stack([f.depth_px for f in frames])
                 shape, turn = aligned_shape(self._prior, points, depth)
-                neutral = shape.mean(0) if at_rest else measure_bare_face(self._prior, shape, turn)
-            energy = self._energy(frames, neutral)
+                if at_rest:
+                    neutral = shape.mean(0)
+                elif actor is None or neutral is None:
+                    neutral = measure_bare_face(self._prior, shape, turn)
+            energy = self._energy(frames, neutral, None)
             if at_rest:
                 energy = replace(energy, mean=np.zeros_like(energy.mean))
             guess = FOCAL_GUESS * max(self._size)
             focal = self._settings.focal_px or (self._calibration.focal_px if self._calibration is not None else None)
             every = slice(0, len(frames))
-            found = calibrate(
-                subject.geometry, subject.terms, energy.terms(every), focal, guess, adapt=self._settings.adapt
+            found = calibrate_with(
+                *(actor, subject.geometry, subject.terms, energy.terms(every), focal, guess),
+                adapt=self._settings.adapt,
             )
             gaze = measure_frames(found, energy.seen, found.state, every)[2]
-        return _Constants(found, neutral, np.median(gaze, axis=0))
+        return _Constants(found, neutral, np.median(gaze, axis=0), np.median(energy.seen.nose, axis=0))
 
-    def _energy(self, frames: list[FrameObservation], neutral: F64 | None) -> Energy:
+    def _energy(self, frames: list[FrameObservation], neutral: F64 | None, nose_ahead: F64 | None) -> Energy:
         observations = Observations(
             time_s=np.array([f.time_s for f in frames], np.float64),
             frame_index=np.array([f.index for f in frames], np.int64),
@@ -194,7 +220,7 @@ class LiveFit:
             model_version="",
         )
         subject, rows = self._subject, np.arange(len(frames))
-        seen = VisibleFrames(observations, self._embedding.valid, subject.terms, rows, observations.time_s)
+        seen = VisibleFrames(observations, self._embedding.valid, subject.terms, rows, observations.time_s, nose_ahead)
         expectation = None
         if self._prior is not None and neutral is not None:
             shape, turn = aligned_shape(self._prior, observations.landmarks_px, observations.depth_px)
@@ -202,3 +228,12 @@ class LiveFit:
             moved = (shape - neutral).astype(np.float32)
             expectation = Expectation(weights, neutral, np.linalg.norm(weights, axis=1), turn, moved)
         return energy_of(self._rig, self._priors, seen, expectation, subject.not_observed, subject.error_modes)
+
+
+def _suit(subject: Subject, channels: tuple[str, ...], settings: FitSettings, actor: Actor) -> Subject:
+    """The character with keys that are as large as an actor moves."""
+    terms, geometry = subject.terms, subject.geometry
+    sizes = compare_sizes(actor.proportions, proportions_of(actor.scheme, terms.used, geometry.points))
+    scales = choose_scales(settings, sizes, actor)
+    factors = scale_of_keys(channels, geometry, terms, scales)
+    return replace(subject, geometry=scale_keys(geometry, factors, scales), terms=weigh_lids(terms, scales))

@@ -18,10 +18,10 @@ from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
 from ..takes.take import Take
 from .actor.channel_gains import apply_gains
-from .actor.identity import check_scheme, describe_actor, face_of, put_on, put_on_spans
+from .actor.identity import calibrate_with, check_scheme, describe_actor, face_of
 from .actor.proportions import compare_sizes, proportions_of
 from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
-from .calibrate import FOCAL_GUESS, Calibration, calibrate, calibration_frames, first_state
+from .calibrate import FOCAL_GUESS, Calibration, calibration_frames, first_state
 from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
@@ -204,23 +204,15 @@ def _calibrate(
     actor: Actor | None,
     on_progress: OnProgress | None,
 ) -> Calibration:
-    """The constants of a take; of an actor who is known, only what the camera does is sought."""
+    """The constants of a take."""
     total = len(energy.mean)
     poll = (lambda: on_progress(0, total)) if on_progress is not None else None
     guess = FOCAL_GUESS * max(observations.image_size)
-    known = actor is not None and settings.adapt
-    found = calibrate(
-        put_on(actor, geometry, landmark_terms) if actor is not None and known else geometry,
-        landmark_terms,
-        energy.terms(frames),
-        settings.focal_px,
-        guess,
-        adapt=settings.adapt and not known,
+    return calibrate_with(
+        *(actor, geometry, landmark_terms, energy.terms(frames), settings.focal_px, guess),
+        adapt=settings.adapt,
         on_iteration=poll,
     )
-    if actor is None or not known:
-        return found
-    return replace(found, geometry=put_on_spans(actor, found.geometry, landmark_terms))
 
 
 def _find_sizes(subject: Subject, scheme: str, face: tuple[NDArray[np.intp], F64] | None) -> dict[str, float] | None:

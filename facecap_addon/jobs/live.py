@@ -17,6 +17,7 @@ import numpy as np
 
 from ..arrays import F64
 from ..errors import FacecapError
+from ..fit.actor.identity import check_scheme
 from ..fit.causal import LiveFit
 from ..fit.settings import FitSettings
 from ..json_types import Facts
@@ -40,6 +41,7 @@ from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..solvers.bundle import load_bundle
 from ..solvers.solver import TrainedSolver
+from ..takes.actor import Actor
 from ..takes.take import Take
 from .runtime.blender_process import BlenderHook
 from .runtime.events import FaceEvent
@@ -47,6 +49,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded
 from .settings.live import LiveSettings
 from .solve_trained import choose_keys_to_solve
+from .steps.actor import read_actor
 from .steps.character import character_source, characters_in, find_character, read_rig, response_of
 from .steps.results.outputs import OutputFiles, write_live_link
 
@@ -88,6 +91,12 @@ def run(
         FacecapError: the source, the character or the solver cannot be had, or the source breaks off.
     """
     choice = settings.choice(delay=settings.delay)
+    if settings.actor is not None and (settings.source.lower().startswith("udp") or settings.method != "landmarks"):
+        raise FacecapError(
+            "An actor file is for pictures that are solved by landmarks.",
+            "A phone and a trained network know their actor by themselves: leave the file out.",
+        )
+    actor = None if settings.actor is None else read_actor(settings.actor)
     target = None if settings.send is None else address_of(settings.send)
     yield Progress("open", 0, 1)
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
@@ -106,7 +115,7 @@ def run(
         )
         notes, keys = list(found.notes), choose_keys_to_solve(settings.method, found.rig)
         head_from_rig, upright = found.embedding.head_from_rig, LiveUpright(landmarker)
-        make = yield from _watch_camera(settings, keys.rig, found.embedding, landmarker, notes)
+        make = yield from _watch_camera(settings, actor, keys.rig, found.embedding, landmarker, notes)
     wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
     source = open_source(settings.source, wishes)
     try:
@@ -133,7 +142,12 @@ def _listen_to_phone(rig: BlendshapeRig) -> Callable[[Source], Method]:
 
 
 def _watch_camera(
-    settings: LiveSettings, rig: BlendshapeRig, embedding: LandmarkEmbedding, landmarker: Landmarker, notes: list[str]
+    settings: LiveSettings,
+    actor: Actor | None,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    landmarker: Landmarker,
+    notes: list[str],
 ) -> Steps[Callable[[Source], Method]]:
     """What makes the method of pictures, once the source is open; what there is to say is added to `notes`."""
     if settings.method != "landmarks":
@@ -145,6 +159,8 @@ def _watch_camera(
             return SolverMethod(solver, rig, embedding, source.size_px, settings.focal_px, FaceGate(landmarker))
 
         return opened
+    if actor is not None:
+        check_scheme(actor, landmarker.scheme)  # before the character is made ready
     response = yield from run_threaded(
         "character", lambda on_progress: response_of(rig, embedding, landmarker, _characters_of(settings), on_progress)
     )
@@ -152,7 +168,7 @@ def _watch_camera(
     chosen = FitSettings(focal_px=settings.focal_px, match="weights")
 
     def made(source: Source) -> Method:
-        return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, response))
+        return LandmarkMethod(landmarker, LiveFit(rig, embedding, chosen, source.size_px, response, actor))
 
     return made
 

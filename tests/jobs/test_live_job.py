@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +24,10 @@ from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.live.sources.capture_thread import LivePacket
 from facecap_addon.live.sources.latest_item import Mailbox
 from facecap_addon.live.sources.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.takes.actor import write_json
 from facecap_addon.takes.npz import load_take
 from tests.patience import PATIENCE_S, wait_until
+from tests.unit.takes.test_actor import some_actor
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "sample_scenes" / "take_01.mp4"
@@ -190,3 +194,15 @@ def test_a_take_is_filtered_and_stays(tmp_path: Path) -> None:
 def test_settings_of_filters_are_checked(tmp_path: Path) -> None:
     with pytest.raises(FacecapError):
         LiveSettings(source="0", radius=1, order=4, out=tmp_path).choice()
+
+
+def test_an_actor_is_for_pictures_that_landmarks_solve(tmp_path: Path) -> None:
+    actor = tmp_path / "her.actor.json"
+    actor.write_text(json.dumps(write_json(replace(some_actor(), scheme="ibug-68"))), encoding="utf-8")
+    for settings, words in (
+        (LiveSettings(source="udp", out=tmp_path, actor=actor), "solved by landmarks"),
+        (LiveSettings(source=str(CLIP), out=tmp_path, actor=actor), "ibug-68 landmarks"),
+        (LiveSettings(source=str(CLIP), out=tmp_path, actor=tmp_path / "none.actor.json"), "none.actor.json"),
+    ):
+        with pytest.raises(FacecapError, match=words):
+            list(live.run(settings))

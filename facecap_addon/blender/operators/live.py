@@ -214,7 +214,8 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     from ...jobs.runtime.runner import ProcessRunner
     from ...rig.blendshapes import save_rig
 
-    live = settings_in(context).live
+    settings = settings_in(context)
+    live, actor = settings.live, settings.solve.actor_file
     folder = work_folder("live")
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / RIG_NAME) as temporary:
@@ -229,6 +230,8 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
         request["send"] = live.send
     else:
         request.pop("send", None)
+    if actor and live.kind != "phone" and live.method == "landmarks":
+        request["actor"] = bpy.path.abspath(actor)
     python = worker_python()
     asked = from_json(LiveSettings, request)
     return ProcessRunner("live", asked, python=python.executable, sys_path=python.sys_path), picture

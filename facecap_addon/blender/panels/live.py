@@ -37,6 +37,8 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
             column.prop(live, "method")
             if live.method == FILE_CHOICE:
                 column.prop(live, "method_file")
+            else:
+                column.prop(settings_in(context).solve, "actor_file", text="Actor")
         if live.filter in SLIDING:
             column.prop(live, "smoothing", slider=True)
         column.prop(live, "delay")

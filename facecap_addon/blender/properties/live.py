@@ -11,7 +11,19 @@ from .smoothing import smoothing_property
 
 # Where the face comes from has a form of its own here; the rest is taken from the scene.
 _NOT_DERIVED = (
-    *("source", "character", "out", "record", "seconds", "send", "blender", "threads", "focal_px", "precision"),
+    *(
+        "source",
+        "character",
+        "actor",
+        "out",
+        "record",
+        "seconds",
+        "send",
+        "blender",
+        "threads",
+        "focal_px",
+        "precision",
+    ),
     *("neutral_after", "radius", "order"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +13,10 @@ from ...errors import FacecapError
 from ...takes.actor import Actor
 from ...takes.region_scale import RegionScale
 from ..actor_offsets import without_rigid_part
-from ..calibrate import Calibration, keep_lips_together
+from ..calibrate import Calibration, calibrate, keep_lips_together
 from ..energies.expression_prior import ExpressionPrior
 from ..energies.landmark_terms import SPANS, LandmarkTerms
+from ..levenberg_marquardt import Terms
 from ..normal_equations import Geometry
 from .proportions import compare_sizes, fit_proportions, proportions_of
 
@@ -57,6 +58,29 @@ def put_on_spans(actor: Actor, geometry: Geometry, terms: LandmarkTerms) -> Geom
         if known is not None:
             rest[:, geometry.landmark_count + span] = known
     return replace(geometry, rest=rest)
+
+
+def calibrate_with(
+    actor: Actor | None,
+    geometry: Geometry,
+    landmark_terms: LandmarkTerms,
+    terms: Terms,
+    focal_px: float | None,
+    guess_px: float,
+    *,
+    adapt: bool,
+    on_iteration: Callable[[], None] | None = None,
+) -> Calibration:
+    """What `calibrate` finds; of an actor who is known only what the camera does is sought.
+
+    Args:
+        actor: who performs, where she is known.  The others: see `calibrate`.
+    """
+    if actor is None or not adapt:
+        return calibrate(geometry, landmark_terms, terms, focal_px, guess_px, adapt=adapt, on_iteration=on_iteration)
+    hers = put_on(actor, geometry, landmark_terms)
+    found = calibrate(hers, landmark_terms, terms, focal_px, guess_px, adapt=False, on_iteration=on_iteration)
+    return replace(found, geometry=put_on_spans(actor, found.geometry, landmark_terms))
 
 
 def describe_actor(

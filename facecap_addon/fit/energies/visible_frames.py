@@ -28,6 +28,7 @@ class VisibleFrames:
         observations: of all frames.  valid: (L,) bool, landmarks that the character has.  terms: how far to trust them.
         rows: (N,) int, rows of these frames among all observed ones.
         time_s: (N,) float64.
+        ahead: (2,) float64, `nose` of a head that looks where it mostly does; None: the median of these frames.
     """
 
     observations: Observations
@@ -35,6 +36,7 @@ class VisibleFrames:
     terms: LandmarkTerms
     rows: NDArray[np.intp]
     time_s: F64
+    ahead: F64 | None = None
 
     def landmarks(self, frames: slice | NDArray[np.intp]) -> tuple[F64, F64, F64]:
         """Used landmarks of some of the seen frames, and how far they are trusted.
@@ -61,10 +63,11 @@ class VisibleFrames:
 
     def _turn(self, frames: slice | NDArray[np.intp]) -> F64:
         """(n,) how far the head is turned from where it mostly looks: about the sine of the angle, halved."""
-        return np.linalg.norm(self._nose[frames] - np.median(self._nose, axis=0), axis=1)
+        ahead = np.median(self.nose, axis=0) if self.ahead is None else self.ahead
+        return np.linalg.norm(self.nose[frames] - ahead, axis=1)
 
     @cached_property
-    def _nose(self) -> F64:
+    def nose(self) -> F64:
         """(N, 2) the nose between and below the outer corners of the eyes, in their distance."""
         terms, px = self.terms, self.observations.landmarks_px
         right, left = (px[self.rows, terms.used[corners[0]]].astype(np.float64) for corners in terms.eye_corners)

@@ -52,6 +52,11 @@ class LiveSettings(CurveFilterSettings):
     character: str | None = setting(
         None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"
     )
+    actor: Path | None = setting(
+        None,
+        help="Who performs before a camera, solved by landmarks: an .actor.json, or a .take.npz of hers; "
+        "if not given: found in the first second",
+    )
     method: str = setting(
         "landmarks",
         help="How to solve: landmarks, or a .facecap file, a network trained on this actor for live capture (dfcn)",
