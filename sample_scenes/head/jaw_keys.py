@@ -68,10 +68,6 @@ def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
     narrow = np.exp(-(((w - 0.45) / 0.22) ** 2)) * (head.of("skin")) * np.clip((p[:, 1] - 55) / 25, 0, 1)
     narrow *= np.clip(1 - ((p[:, 2] + 70) / 34) ** 2, 0, 1)
     keys["jawOpen"][:, 0] -= 2.5 * narrow * np.tanh(p[:, 0] / 12)
-    # The upper lip draws back a little from what opens below it.
-    raised = np.clip(1 - w / 0.3, 0, 1) ** 2 * np.clip((p[:, 1] - 80) / 10, 0, 1) * head.of("skin")
-    raised *= np.clip(1 - ((p[:, 2] + 64) / 15) ** 2, 0, 1) ** 2 * np.clip(1 - (p[:, 0] / 26) ** 2, 0, 1)
-    keys["jawOpen"][:, 2] += 1.6 * raised
     keys["jawForward"] = w[:, None] * np.array([0.0, JAW_FORWARD, -1.0])
     # To the left the jaw turns about the left condyle, which stays back.
     # It drops a little on the way: the curved seams of the lips would not slide past each other.
@@ -84,7 +80,7 @@ def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
 
 def _meeting(up: Array, down: Array, spoke: int) -> Array:
     """Where lips meet that the jaw took to `up` and `down`: the lower one comes, corners go back to where they were."""
-    return (0.92 * up + 0.08 * down) * (1.0 - 0.75 * (spoke / CORNER) ** 2)
+    return (0.92 * up + 0.08 * down) * (1.0 - 0.7 * (spoke / CORNER) ** 2)
 
 
 def _mouth_close(head: Head, tissue: Tissue, opened: Array) -> Array:
