@@ -16,7 +16,7 @@ from .energies.landmark_terms import LIPS, SPANS, LandmarkTerms
 from .initial_pose import weak_perspective_pose
 from .levenberg_marquardt import THREADS, Terms, minimise_frames, robust_factor, robust_loss
 from .normal_equations import Geometry, State, residuals_mm
-from .rest_spans import fit_rest_spans
+from .rest_spans import fit_rest_spans, keep_eyes_ahead
 
 FRAMES = 40
 """Frames a take's constants are estimated on."""
@@ -97,6 +97,8 @@ def calibrate(
         geometry, landmarks, replace(terms, weight=weight), focal_px, guess_px, adapt=adapt, on_iteration=on_iteration
     )
     with_spans = fit_rest_spans(found.geometry, found.state, terms.observed / found.focal_px, spans)
+    if adapt:
+        with_spans = keep_eyes_ahead(with_spans, landmarks, terms.observed)
     return replace(found, geometry=with_spans)
 
 

@@ -29,7 +29,7 @@ from .energies.energy import Energy, energy_of
 from .energies.expression_prior import Expectation, aligned_shape, expected_weights, load_prior, measure_bare_face
 from .energies.visible_frames import VisibleFrames
 from .energies.weight_priors import channel_priors
-from .gaze import MAX_GAZE_RAD
+from .gaze import MAX_GAZE_RAD, gaze_at_rest
 from .levenberg_marquardt import minimise_frames
 from .normal_equations import State
 from .result import measure_frames
@@ -205,7 +205,7 @@ class LiveFit:
                 adapt=self._settings.adapt,
             )
             gaze = measure_frames(found, energy.seen, found.state, every)[2]
-        return _Constants(found, neutral, np.median(gaze, axis=0), np.median(energy.seen.nose, axis=0))
+        return _Constants(found, neutral, gaze_at_rest(gaze), np.median(energy.seen.nose, axis=0))
 
     def _energy(self, frames: list[FrameObservation], neutral: F64 | None, nose_ahead: F64 | None) -> Energy:
         observations = Observations(

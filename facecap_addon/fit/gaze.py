@@ -11,6 +11,8 @@ from .normal_equations import State
 
 EYEBALL_RADIUS_M = 0.012
 MAX_GAZE_RAD = 0.9
+# The angle outwards of eyeballs that are modelled behind the corners, rad: -4 to 5 degrees of the same people.
+_OUTWARD_RAD = 0.1
 
 
 def gaze_angles(rest: F64, terms: LandmarkTerms, state: State, observed: F64) -> NDArray[np.float32]:
@@ -48,5 +50,13 @@ def gaze_angles(rest: F64, terms: LandmarkTerms, state: State, observed: F64) ->
 
 
 def straight_ahead(angles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gaze (F, 2, 2) rad with the take's median as straight ahead: how eyeballs sit in this head is not known."""
-    return np.clip(angles - np.median(angles, axis=0), -MAX_GAZE_RAD, MAX_GAZE_RAD).astype(np.float32)
+    """Gaze (F, 2, 2) rad with the take's usual one as straight ahead: how eyeballs sit in this head is not known."""
+    return np.clip(angles - gaze_at_rest(angles), -MAX_GAZE_RAD, MAX_GAZE_RAD).astype(np.float32)
+
+
+def gaze_at_rest(angles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2, 2) rad, where eyes (F, 2, 2) mostly look, but for how far they are always crossed; see `gaze_angles`."""
+    usual = np.median(angles, axis=0).astype(np.float64)
+    outward = 0.5 * (usual[1, 0] - usual[0, 0])
+    missing = np.clip(outward, -_OUTWARD_RAD, _OUTWARD_RAD) - outward
+    return (usual + missing * np.array([[-1.0, 0.0], [1.0, 0.0]])).astype(np.float32)

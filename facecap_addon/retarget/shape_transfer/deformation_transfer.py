@@ -26,7 +26,7 @@ from .correspondence import Head, Twins, draw_onto, find_twins, triangle_normals
 
 _HOLD = 0.1
 """How firmly displacements are held to those of the corresponding places, against how each triangle deforms."""
-_PIN = 10.0
+_PIN = 30.0
 """How firmly landmarks go as far as the source's do: thin rims of lids have no good twins, and would go less far."""
 _STILL = 20.0
 _SLACK = 0.02

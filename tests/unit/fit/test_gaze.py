@@ -10,6 +10,7 @@ from facecap_addon.fit.energies.visible_frames import find_visible_frames
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.gaze_measures import GAZE_MEASURES, compare_gaze, measure_gaze
+from facecap_addon.takes.take import Take
 from tests.unit.sample import FOCAL_PX, sample, seen
 
 KEYS = ("eyeLookInLeft", "eyeLookOutLeft", "eyeLookInRight", "eyeLookOutRight")
@@ -42,6 +43,31 @@ def test_each_eye_looks_for_itself(match: str, share: float) -> None:
     assert found["right alone"][3] > share * 0.6, found
     assert found["right alone"][[0, 1]].max() < 0.6 * found["right alone"][3], found
     assert found["ahead"].max() < 0.12, found
+
+
+@pytest.mark.usefixtures("models")
+def test_who_crosses_her_eyes_all_the_time_is_seen_to() -> None:
+    """What never changes is not always the actor: irises lie alike between the corners of everybody's eyes."""
+    channels, response = sample().rig.channels, sample().response
+    inwards = [channels.index(key) for key in ("eyeLookInLeft", "eyeLookInRight")]
+    weights = np.zeros((40, len(channels)), np.float32)
+    weights[:, inwards] = 0.8
+    weights[15:25, inwards] = 0.5  # 15 degrees each
+    still = np.zeros((len(weights), 3))
+
+    def solve(rest: np.ndarray, weights: np.ndarray) -> Take:
+        observed = seen(rest, response.deltas, weights, still, still + np.array([0, 0, 0.6]))
+        settings = FitSettings(focal_px=FOCAL_PX, match="look")
+        return solve_take(observed, sample().rig, sample().embedding, settings, response=response)
+
+    crossed = solve(response.rest, weights)
+    assert crossed.weights[:15, inwards].min() > 0.3
+    assert crossed.gaze_rad[:15, 0, 0].min() > 0.05 and crossed.gaze_rad[:15, 1, 0].max() < -0.05
+    # Whose eyes lie half a millimetre closer together does not squint.
+    closer = response.rest.copy()
+    closer[468:473, 0] += 0.0005
+    closer[473:478, 0] -= 0.0005
+    assert solve(closer, 0 * weights).weights[:, inwards].max() < 0.1
 
 
 def test_under_shut_lids_an_iris_has_no_weight() -> None:
