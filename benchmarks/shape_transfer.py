@@ -55,7 +55,7 @@ def main() -> None:
     cosines = [cosine for cosine, _, _ in found]
     lines = [
         f"{truth.vertex_count} vertices, {len(found)} keys that both heads have, {seconds:.1f} s with landmarks",
-        f"mean cosine {np.mean(cosines):.3f}, least {min(cosines):.2f}; sizes {np.mean([s for _, s, _ in found]):.2f}",
+        f"mean cosine {np.mean(cosines):.3f}, least {min(cosines):.2f}; sizes {np.mean([s for _, s, _ in found]):.3f}",
         *[line for line in result.lines if "lids" in line or "lips" in line],
         *[f"  {name:<22}{cosine:6.2f}   size {ratio:.2f}" for cosine, ratio, name in found],
     ]

@@ -62,7 +62,7 @@ def brow_keys(head: Head) -> dict[str, Array]:
 
 
 def cheek_puff(head: Head) -> Array:
-    """(V, 3) both cheeks blown up along the skin's own normals, 15 mm at most."""
+    """(V, 3) both cheeks blown up along the skin's own normals, 17 mm at most."""
     p = head.vertices
     skin = np.array([zone == "grid" or (zone == "mouth" and a >= 10) or (zone == "nostril" and a >= 2)
                      for zone, a, _ in head.zone]) & head.of("skin")  # fmt: skip
@@ -74,4 +74,4 @@ def cheek_puff(head: Head) -> Array:
     some = left > 0
     g = gradient(p[some])
     normal[some] = g / np.linalg.norm(g, axis=1)[:, None]
-    return 15.5 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))
+    return 17.0 * left[:, None] * (0.55 * normal + 0.45 * np.array([0.5, 0.8, 0.05]))

@@ -92,7 +92,7 @@ def eye_keys(head: Head) -> dict[str, Array]:
     """Left-eye keys by their ARKit stem ("eyeBlink", ...): (V, 3) mm."""
     keys = {"eyeBlink": blink(head)}
     _, above, _, _ = _margins()
-    keys["eyeLookDown"] = lid_field(head, -0.80 * above, _profile(-2.3)) + turn_eyeball(head, -GAZE_DEGREES["Down"], 0)
+    keys["eyeLookDown"] = lid_field(head, -0.70 * above, _profile(-2.0)) + turn_eyeball(head, -GAZE_DEGREES["Down"], 0)
     keys["eyeLookUp"] = lid_field(head, _profile(3.4), _profile(1.4)) + turn_eyeball(head, GAZE_DEGREES["Up"], 0)
     none = _profile(0.0)
     keys["eyeLookIn"] = lid_field(head, none, none, -2.6) + turn_eyeball(head, 0, -GAZE_DEGREES["In"])

@@ -13,7 +13,7 @@ from .tissue import Tissue
 
 JAW_OPEN_DEGREES = 20.0  # 42 mm at the chin with the slide: a mouth opened wide, as on other heads
 JAW_SLIDE = (0.0, 1.5, -2.2)  # mm; on the way the condyles glide forward and down
-JAW_FORWARD, JAW_SIDE = 9.6, 8.7  # mm; protrusion and laterotrusion reach about 10
+JAW_FORWARD, JAW_SIDE = 10.6, 8.7  # mm; protrusion and laterotrusion reach about 10
 TONGUE_OUT = 34.0
 
 

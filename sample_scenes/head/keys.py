@@ -72,7 +72,7 @@ def _puffed(head: Head, tissue: Tissue) -> Array:
     region = lower_face(head)[: tissue.count]
     moved = np.flatnonzero(np.linalg.norm(both[: tissue.count], axis=1) > 4.0)
     # The lips stay shut against the pressure: they are pushed forward and the corners drawn in.
-    lips = ((0, 7.4, 0.4), (-1.4, 8.4, 0.4), (-2.8, 12.6, 1.2), (-1.4, 8.8, 0.0), (0, 8.2, -0.2))
+    lips = ((0, 8.0, 0.4), (-1.4, 9.2, 0.4), (-2.8, 13.6, 1.2), (-1.4, 9.6, 0.0), (0, 8.8, -0.2))
     vertices, values = lip_targets(head, "cheekPuff", lips, 2)
     given = {int(v): both[v] for v in moved}
     given.update(bag_targets(head, dict(zip(vertices.tolist(), values, strict=False))))

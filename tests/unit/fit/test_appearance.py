@@ -112,7 +112,8 @@ def test_what_only_pixels_show_reaches_the_take(monkeypatch: pytest.MonkeyPatch)
     loud, calm = slice(LOUD + 5, None), slice(0, LOUD - 5)
     assert without.weights[:, tongue].max() == 0
     assert abs(take.weights[loud, tongue].mean() - 0.6) < 0.1
-    assert without.weights[loud, puff].mean() < 0.1 and abs(take.weights[loud, puff].mean() - 0.8) < 0.2
+    assert abs(take.weights[loud, puff].mean() - 0.8) < 0.2
+    assert without.weights[loud, puff].mean() < 0.25 * take.weights[loud, puff].mean()
     assert take.weights[calm][:, [puff, tongue]].max() < 0.1
     assert "tongueOut" in without.not_observed and "tongueOut" not in take.not_observed
     assert "tongueOut" not in take.inferred and "cheekPuff" not in take.inferred
