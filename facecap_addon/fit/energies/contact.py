@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F64
 from ...rig.embedding import OUTER_EYE_CORNERS_M
-from .landmark_terms import LID_GROUPS, OTHER_GAPS, LandmarkTerms
+from .landmark_terms import LID_GROUPS, LIPS, OTHER_GAPS, LandmarkTerms
 
 # A gap seen closed counts this much more.
 CONTACT = 10.0
@@ -29,9 +29,15 @@ def measure_closedness(terms: LandmarkTerms, landmarks_px: F64) -> F64:
         landmarks_px: (F, M, 2) px, the used landmarks.
     """
     outer = [corners[0] for corners in terms.eye_corners]
-    across_px = np.linalg.norm(landmarks_px[:, outer[0]] - landmarks_px[:, outer[1]], axis=1)
-    gap_px = np.linalg.norm(landmarks_px[:, terms.gap_upper] - landmarks_px[:, terms.gap_lower], axis=2)
-    gap_mm = gap_px / np.maximum(across_px, 1e-6)[:, None] * OUTER_EYE_CORNERS_M * 1000
+    across = landmarks_px[:, outer[0]] - landmarks_px[:, outer[1]]
+    across_px = np.linalg.norm(across, axis=1)[:, None]
+    apart = landmarks_px[:, terms.gap_upper] - landmarks_px[:, terms.gap_lower]
+    gap_px = np.linalg.norm(apart, axis=2)
+    # The inner edge of one lip may lie deeper than the other's: seen from the side that is no gap.
+    down = np.stack([-across[:, 1], across[:, 0]], axis=1) / np.maximum(across_px, 1e-6)
+    lips = terms.gap_group == LIPS
+    gap_px[:, lips] = np.abs(np.einsum("fgc,fc->fg", apart[:, lips], down))
+    gap_mm = gap_px / np.maximum(across_px, 1e-6) * OUTER_EYE_CORNERS_M * 1000
     closed = np.exp(-((gap_mm / _LIPS_MM) ** 2))
     for group in np.intersect1d(LID_GROUPS, terms.gap_group):
         members = terms.gap_group == group
