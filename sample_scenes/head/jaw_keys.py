@@ -68,6 +68,10 @@ def jaw_keys(head: Head, tissue: Tissue, w: Array) -> dict[str, Array]:
     narrow = np.exp(-(((w - 0.45) / 0.22) ** 2)) * (head.of("skin")) * np.clip((p[:, 1] - 55) / 25, 0, 1)
     narrow *= np.clip(1 - ((p[:, 2] + 70) / 34) ** 2, 0, 1)
     keys["jawOpen"][:, 0] -= 2.5 * narrow * np.tanh(p[:, 0] / 12)
+    # The upper lip, drawn down with the jaw, gives way a little.
+    slack = np.clip(1 - w / 0.3, 0, 1) ** 2 * np.clip((p[:, 1] - 80) / 10, 0, 1) * head.of("skin")
+    slack *= np.clip(1 - ((p[:, 2] + 64) / 15) ** 2, 0, 1) ** 2 * np.clip(1 - (p[:, 0] / 26) ** 2, 0, 1)
+    keys["jawOpen"][:, 2] += 0.3 * slack
     keys["jawForward"] = w[:, None] * np.array([0.0, JAW_FORWARD, -1.0])
     # To the left the jaw turns about the left condyle, which stays back.
     # It drops a little on the way: the curved seams of the lips would not slide past each other.
