@@ -54,9 +54,9 @@ def straight_ahead(angles: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(angles - gaze_at_rest(angles), -MAX_GAZE_RAD, MAX_GAZE_RAD).astype(np.float32)
 
 
-def gaze_at_rest(angles: NDArray[np.float32]) -> NDArray[np.float32]:
+def gaze_at_rest(angles: NDArray[np.floating]) -> F64:
     """(2, 2) rad, where eyes (F, 2, 2) mostly look, but for how far they are always crossed; see `gaze_angles`."""
     usual = np.median(angles, axis=0).astype(np.float64)
     outward = 0.5 * (usual[1, 0] - usual[0, 0])
     missing = np.clip(outward, -_OUTWARD_RAD, _OUTWARD_RAD) - outward
-    return (usual + missing * np.array([[-1.0, 0.0], [1.0, 0.0]])).astype(np.float32)
+    return usual + missing * np.array([[-1.0, 0.0], [1.0, 0.0]])
