@@ -169,7 +169,7 @@ def test_live_says_that_32_bits_are_used(bundle: SolverBundle, tmp_path: Path) -
     save_bundle(tmp_path / "a.facecap", replace(bundle, networks={"mesh": bundle.networks["mesh"]}, probes=None))
     settings = LiveSettings(source="0", method=str(tmp_path / "a.facecap"), precision="int8", out=tmp_path)
     notes: list[str] = []
-    for _ in live._watch_camera(settings, None, None, None, notes):  # type: ignore[arg-type]
+    for _ in live._watch_camera(settings, None, None, None, None, notes):  # type: ignore[arg-type]
         pass
     assert notes == ["The solver actor holds no 8-bit network: 32 bits are used."]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.fit.energies.expression_prior import poses_for_response
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.network_response import load_response, measure_response, sample_weights, save_response
 from tests.unit.sample import mesh_landmarks, sample
@@ -30,8 +31,14 @@ def test_what_the_network_sees_is_near_the_mesh_but_not_the_same() -> None:
 
 def test_fewer_pictures_tell_much_the_same_and_progress_is_told() -> None:
     heard: list[tuple[int, int]] = []
+    found = sample()
     short = measure_response(
-        sample().rig, sample().embedding, open_landmarker(), pictures=72, on_progress=lambda *at: heard.append(at)
+        found.rig,
+        found.embedding,
+        open_landmarker(),
+        poses=poses_for_response(found.rig.channels),
+        pictures=72,
+        on_progress=lambda *at: heard.append(at),
     )
     assert heard and all(done < total == 72 for done, total in heard)
     jaw = sample().rig.channels.index("jawOpen")
