@@ -23,7 +23,7 @@ from ..takes.actor import Actor
 from .actor.channel_gains import apply_gains
 from .actor.identity import calibrate_with, check_scheme, face_of
 from .actor.proportions import compare_sizes, proportions_of
-from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
+from .actor.region_scales import choose_scales
 from .calibrate import FOCAL_GUESS, Calibration, first_state
 from .energies.energy import Energy, energy_of
 from .energies.expression_prior import Expectation, aligned_shape, expected_weights, load_prior, measure_bare_face
@@ -34,7 +34,7 @@ from .levenberg_marquardt import minimise_frames
 from .normal_equations import State
 from .result import measure_frames
 from .settings import FitSettings
-from .solve import Subject, subject_of
+from .solve import scale_subject, subject_of
 
 CALIBRATION_FRAMES = 24
 """Frames with a face that what is constant is found from."""
@@ -97,7 +97,11 @@ class LiveFit:
         if actor is not None:
             check_scheme(actor, embedding.scheme)
         subject = subject_of(embedding.scheme, rig, embedding, response, look=settings.match == "look")
-        self._subject = subject if actor is None else _suit(subject, rig.channels, settings, actor)
+        if actor is not None:
+            theirs = proportions_of(actor.scheme, subject.terms.used, subject.geometry.points)
+            scales = choose_scales(settings, compare_sizes(actor.proportions, theirs), actor)
+            subject = scale_subject(subject, rig.channels, scales)
+        self._subject = subject
         prior = load_prior() if embedding.scheme == "mediapipe-478" and settings.prior > 0 else None
         self._prior = prior
         self._priors = channel_priors(rig.channels, prior, settings.prior, 0.0)
@@ -228,12 +232,3 @@ class LiveFit:
             moved = (shape - neutral).astype(np.float32)
             expectation = Expectation(weights, neutral, np.linalg.norm(weights, axis=1), turn, moved)
         return energy_of(self._rig, self._priors, seen, expectation, subject.not_observed, subject.error_modes)
-
-
-def _suit(subject: Subject, channels: tuple[str, ...], settings: FitSettings, actor: Actor) -> Subject:
-    """The character with keys that are as large as an actor moves."""
-    terms, geometry = subject.terms, subject.geometry
-    sizes = compare_sizes(actor.proportions, proportions_of(actor.scheme, terms.used, geometry.points))
-    scales = choose_scales(settings, sizes, actor)
-    factors = scale_of_keys(channels, geometry, terms, scales)
-    return replace(subject, geometry=scale_keys(geometry, factors, scales), terms=weigh_lids(terms, scales))

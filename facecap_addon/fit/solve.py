@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
+from ..takes.region_scale import RegionScale
 from ..takes.take import Take
 from .actor.channel_gains import apply_gains
 from .actor.identity import calibrate_with, check_scheme, describe_actor, face_of
@@ -91,8 +92,8 @@ def solve_take(
             )
             face = trained.subset, expectation.neutral
         scales = choose_scales(settings, _find_sizes(subject, observations.scheme, face), actor)
-        geometry = scale_keys(subject.geometry, scale_of_keys(rig.channels, subject.geometry, terms, scales), scales)
-        terms = weigh_lids(terms, scales)
+        scaled = scale_subject(subject, rig.channels, scales)
+        geometry, terms = scaled.geometry, scaled.terms
         seen = replace(seen, terms=terms)
         priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
         pixels = None
@@ -185,6 +186,17 @@ def subject_of(
         span_count=int((terms.gap_group == SPANS).sum()),
     )
     return Subject(terms, geometry, scale, not_observed, len(error_modes))
+
+
+def scale_subject(subject: Subject, channels: tuple[str, ...], scales: Mapping[str, RegionScale]) -> Subject:
+    """The character with keys that are as large as an actor moves.
+
+    Args:
+        channels: (K,), of its keys.  scales: by region, see `choose_scales`.
+    """
+    factors = scale_of_keys(channels, subject.geometry, subject.terms, scales)
+    geometry = scale_keys(subject.geometry, factors, scales)
+    return replace(subject, geometry=geometry, terms=weigh_lids(subject.terms, scales))
 
 
 def _head_for(observations: Observations, settings: FitSettings) -> AppearanceHead | None:

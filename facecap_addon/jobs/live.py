@@ -91,7 +91,8 @@ def run(
         FacecapError: the source, the character or the solver cannot be had, or the source breaks off.
     """
     choice = settings.choice(delay=settings.delay)
-    if settings.actor is not None and (settings.source.lower().startswith("udp") or settings.method != "landmarks"):
+    by_phone = settings.source.lower().startswith("udp")
+    if settings.actor is not None and (by_phone or settings.method != "landmarks"):
         raise FacecapError(
             "An actor file is for pictures that are solved by landmarks.",
             "A phone and a trained network know their actor by themselves: leave the file out.",
@@ -101,7 +102,7 @@ def run(
     yield Progress("open", 0, 1)
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
     hook, folder = blender_hook, _characters_of(settings)
-    if settings.source.lower().startswith("udp"):
+    if by_phone:
         rig, notes = yield from read_rig(
             character_source(settings.character), blender=settings.blender, hook=hook, folder=folder
         )
