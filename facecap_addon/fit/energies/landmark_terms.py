@@ -18,13 +18,19 @@ _SKIN_STEP = 8
 _UNLIKE, _FLOOR_MM, _GAP = 1.5, 4.0, 1.0
 LIPS, LID_GROUPS, OTHER_GAPS, SPANS = 0, (1, 2), 3, 4
 """Groups of gaps: between the lips; between the lids of the right and of the left eye; lids that cannot be shut; and
-spans, from what is rigid in a face to lips, chin, brows and irises."""
+spans, from what is rigid in a face to lips, chin, brows, lids and irises."""
 # Relative landmarks (as the eye-closure and lip-corner losses of DECA and EMOCA): what the network's common errors
 # hardly touch, and what people look at. Both ends, and how far a span may be off, mm.
 Spans = tuple[tuple[float, tuple[tuple[int, int], ...]], ...]
 _BROW_SPANS_478: Spans = (
     (1.0, ((168, 107), (168, 336), (133, 107), (362, 336))),  # inner ends
     (1.0, ((33, 70), (263, 300), (33, 105), (263, 334))),  # outer ends
+)
+# Edges of the lids from the corners of their eye: a squint lifts the lower one, a blink brings the upper one down, and
+# the gap between them is as wide in both.
+_LID_SPANS_478: Spans = (
+    (1.0, ((33, 145), (133, 145), (263, 374), (362, 374))),  # lower lids
+    (1.0, ((33, 159), (133, 159), (263, 386), (362, 386))),  # upper lids
 )
 _MOUTH_SPANS_478: Spans = (
     (1.0, ((98, 0), (327, 0), (98, 13), (327, 13), (2, 0), (2, 13))),  # upper lip under the nose
@@ -33,6 +39,7 @@ _MOUTH_SPANS_478: Spans = (
     (2.0, ((98, 152), (327, 152), (2, 152))),  # chin
 )
 _BROW_SPANS_68: Spans = ((1.0, ((27, 21), (27, 22), (39, 21), (42, 22), (36, 17), (45, 26), (36, 19), (45, 24))),)
+_LID_SPANS_68: Spans = ((1.0, ((36, 41), (39, 40), (45, 46), (42, 47), (36, 37), (39, 38), (45, 44), (42, 43))),)
 _MOUTH_SPANS_68: Spans = (
     (1.0, ((33, 51), (31, 51), (35, 51))),
     (1.5, ((33, 57), (31, 57), (35, 57))),
@@ -94,11 +101,11 @@ def terms_for(scheme: str, *, look: bool = False) -> LandmarkTerms:
     """
     if scheme == "mediapipe-478":
         terms = _terms(layout_of(scheme), _RIGID_478, _DENSE_CORRELATION, _SKIN_STEP)
-        always = (*_BROW_SPANS_478, (_LOOK_GAZE_MM if look else _GAZE_MM, _GAZE_478))
+        always = (*_BROW_SPANS_478, *_LID_SPANS_478, (_LOOK_GAZE_MM if look else _GAZE_MM, _GAZE_478))
         mouth = _MOUTH_SPANS_478
     elif scheme == "ibug-68":
         terms = _terms(layout_of(scheme), _RIGID_68, 2.0, 1)
-        always, mouth = _BROW_SPANS_68, _MOUTH_SPANS_68
+        always, mouth = (*_BROW_SPANS_68, *_LID_SPANS_68), _MOUTH_SPANS_68
     else:
         raise FacecapError(f"The landmark layout {scheme} is not known to the fit.", "Choose another landmark network.")
     return _with_spans(terms, (*always, *mouth) if look else always)

@@ -1,4 +1,4 @@
-"""Lips that touch are seen to touch, from the side as well as from the front."""
+"""Lips that touch are seen to touch, from the side as well as from the front; and a squint is no blink."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 
 from facecap_addon.fit.energies.contact import measure_closedness
 from facecap_addon.fit.energies.landmark_terms import LIPS, terms_for
+from facecap_addon.fit.settings import FitSettings
+from facecap_addon.fit.solve import solve_take
 from tests.unit.sample import mesh_landmarks, sample, seen
 
 
@@ -24,3 +26,22 @@ def test_lips_that_touch_are_seen_to_touch_from_the_side_too() -> None:
     assert lips[:3].min() > 0.8
     assert np.abs(lips[1:3] - lips[0]).max() < 0.15
     assert lips[3:, lips.shape[1] // 2].max() < 0.01
+
+
+def test_a_squint_is_no_blink() -> None:
+    """Both narrow the eye as far: which lid moves tells them apart."""
+    channels = sample().rig.channels
+    frames, squinted, blinked = 90, 17, 47
+    weights = np.zeros((frames, len(channels)))
+    bump = np.sin(np.linspace(0, np.pi, 15))
+    for side in ("Left", "Right"):
+        weights[10:25, channels.index(f"eyeSquint{side}")] = 0.8 * bump
+        weights[40:55, channels.index(f"eyeBlink{side}")] = 0.35 * bump
+    turn = np.zeros((frames, 3))
+    turn[:, 2] = 0.1 * np.sin(np.arange(frames) / 9)
+    observed = seen(*mesh_landmarks(), weights, turn, np.tile([0.0, 0.0, 0.6], (frames, 1)))
+    take = solve_take(observed, sample().rig, sample().embedding, FitSettings())
+    for side in ("Left", "Right"):
+        squint, blink = (take.weights[:, channels.index(f"{key}{side}")] for key in ("eyeSquint", "eyeBlink"))
+        assert squint[squinted] > 2 * blink[squinted] > 0
+        assert blink[blinked] > 3 * squint[blinked]
