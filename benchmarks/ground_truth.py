@@ -75,7 +75,7 @@ def embedding_of(rig: BlendshapeRig, name: str, *, fresh: bool = False):
 
 def response_of(rig: BlendshapeRig, name: str, *, fresh: bool = False) -> NetworkResponse:
     """The network's response to the rig, kept in .cache between runs."""
-    cached = CACHE / f"{name}.rehearsal.npz"
+    cached = CACHE / f"{name}.response.npz"
     if cached.exists() and not fresh:
         return load_response(cached)
     response = measure_response(rig, embedding_of(rig, name), open_landmarker(), poses=poses_for_response(rig.channels))
@@ -245,7 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--only", choices=("same", "across"))
-    parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and rehearsals")
+    parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and responses")
     parser.add_argument("--known-camera", action="store_true")
     parser.add_argument("--landmarks-only", action="store_true", help="without the appearance network")
     parser.add_argument("--prior", type=Path, help="another expression prior, such as one trained without this rig")

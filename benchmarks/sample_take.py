@@ -118,7 +118,7 @@ def solve(*, match: str = "weights", fresh: bool = False, pixels: bool = True) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and rehearsals")
+    parser.add_argument("--fresh", action="store_true", help="ignore cached landmarks, embeddings and responses")
     parser.add_argument("--landmarks-only", action="store_true", help="without the appearance network")
     options = parser.parse_args()
     truth = load_take(TRUTH)

@@ -125,7 +125,7 @@ def check_contents(path: Path) -> None:
     needed += [f"facecap_addon/landmarks/models/{name}.{kind}" for name in NETWORKS for kind in kinds]
     needed += [f"facecap_addon/generate/models/{name}.{kind}" for name in EXPRESSIONS for kind in kinds]
     missing = [name for name in needed if name not in inside]
-    kinds = tuple(f"sample_scenes/cache/{kind}-" for kind in ("rig", "landmarks", "rehearsal"))
+    kinds = tuple(f"sample_scenes/cache/{kind}-" for kind in ("rig", "landmarks", "response"))
     missing += [kind for kind in kinds if not any(name.startswith(kind) for name in inside)]
     if missing:
         raise SystemExit(f"{path.name} lacks {', '.join(missing)}: run make build")

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from ..arrays import F64
 from .actor_offsets import estimate_offsets, offset_covariance
 from .energies.landmark_terms import LIPS, SPANS, LandmarkTerms
-from .initial_pose import weak_perspective_pose
+from .initial_pose import FOCAL_GUESS, weak_perspective_pose
 from .levenberg_marquardt import THREADS, Terms, minimise_frames, robust_factor, robust_loss
 from .normal_equations import Geometry, State, residuals_mm
 from .rest_spans import fit_rest_spans, keep_eyes_ahead
 
 FRAMES = 40
 """Frames a take's constants are estimated on."""
-FOCAL_GUESS = 1.3
-"""Focal length over the picture's longer side, as of a phone or a webcam at portrait distance."""
 _FOCAL_SPREAD = 0.45
 _FOCAL_TRIALS = (0.8, 1.3, 2.1)
 _FIRST_ITERATIONS, _ITERATIONS = 2, 1

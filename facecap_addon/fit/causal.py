@@ -24,12 +24,13 @@ from .actor.channel_gains import apply_gains
 from .actor.identity import calibrate_with, check_scheme, face_of
 from .actor.proportions import compare_sizes, proportions_of
 from .actor.region_scales import choose_scales
-from .calibrate import FOCAL_GUESS, Calibration, first_state
+from .calibrate import Calibration, first_state
 from .energies.energy import Energy, energy_of
 from .energies.expression_prior import Expectation, aligned_shape, expected_weights, load_prior, measure_bare_face
 from .energies.visible_frames import VisibleFrames
 from .energies.weight_priors import channel_priors
 from .gaze import MAX_GAZE_RAD, gaze_at_rest
+from .initial_pose import FOCAL_GUESS
 from .levenberg_marquardt import minimise_frames
 from .normal_equations import State
 from .result import measure_frames
@@ -224,7 +225,10 @@ class LiveFit:
             model_version="",
         )
         subject, rows = self._subject, np.arange(len(frames))
-        seen = VisibleFrames(observations, self._embedding.valid, subject.terms, rows, observations.time_s, nose_ahead)
+        seen = VisibleFrames(
+            *(observations, self._embedding.valid, subject.terms, rows, observations.time_s, nose_ahead),
+            view_bias=subject.view_bias,
+        )
         expectation = None
         if self._prior is not None and neutral is not None:
             shape, turn = aligned_shape(self._prior, observations.landmarks_px, observations.depth_px)

@@ -6,6 +6,9 @@ import numpy as np
 
 from ..arrays import F64
 
+FOCAL_GUESS = 1.3
+"""Focal length over the picture's longer side, as of a phone or a webcam at portrait distance."""
+
 
 def weak_perspective_pose(head_points: F64, observed: F64, weight: F64) -> tuple[F64, F64]:
     """Pose under scaled orthography: the best affine camera by least squares, made orthonormal.

@@ -22,14 +22,16 @@ from .actor.channel_gains import apply_gains
 from .actor.identity import calibrate_with, check_scheme, describe_actor, face_of
 from .actor.proportions import compare_sizes, proportions_of
 from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
-from .calibrate import FOCAL_GUESS, Calibration, calibration_frames, first_state
+from .calibrate import Calibration, calibration_frames, first_state
 from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
 from .energies.contact import shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
 from .energies.landmark_terms import SPANS, LandmarkTerms, set_errors, terms_for
+from .energies.view_bias import ViewBias
 from .energies.visible_frames import find_named_neutral, find_visible_frames
 from .energies.weight_priors import channel_priors
+from .initial_pose import FOCAL_GUESS
 from .levenberg_marquardt import minimise, minimise_frames
 from .normal_equations import Geometry, State, make_geometry
 from .observability import SEEN, share_settled
@@ -94,7 +96,7 @@ def solve_take(
         scales = choose_scales(settings, _find_sizes(subject, observations.scheme, face), actor)
         scaled = scale_subject(subject, rig.channels, scales)
         geometry, terms = scaled.geometry, scaled.terms
-        seen = replace(seen, terms=terms)
+        seen = replace(seen, terms=terms, view_bias=subject.view_bias)
         priors = channel_priors(rig.channels, trained, settings.prior, settings.smoothness)
         pixels = None
         if head is not None and expectation is not None:
@@ -136,6 +138,7 @@ class Subject:
         terms: of its landmarks.  geometry: where they lie and how keys move them, at life size.
         scale: size of its head in life sizes.  not_observed: channels that landmarks cannot show.
         error_modes: how many modes the landmark network's correlated errors have on it.
+        view_bias: what the network sees of it only because it is turned; None where that was not measured.
     """
 
     terms: LandmarkTerms
@@ -143,6 +146,7 @@ class Subject:
     scale: float
     not_observed: tuple[str, ...]
     error_modes: int
+    view_bias: ViewBias | None
 
 
 def subject_of(
@@ -169,12 +173,15 @@ def subject_of(
     scale = embedding.rig_scale
     neutral, deltas = (part / np.float32(scale) for part in landmark_geometry(rig, embedding))
     not_observed = channels_not_observed(rig.channels, deltas, in_pixels)
-    error_modes = np.zeros((0, *neutral.shape), np.float32)
+    error_modes, view_bias = np.zeros((0, *neutral.shape), np.float32), None
+    used = terms.used
     if response is not None:
         neutral, deltas = response.rest / np.float32(scale), response.deltas / np.float32(scale)
         error_modes = response.error_modes * np.float32(ERROR_SCALE / scale)
         terms = set_errors(terms, response.error_m / scale)
-    used = terms.used
+        if len(response.view_bias):
+            off = response.view_bias[:, used].astype(np.float64) / scale
+            view_bias = ViewBias(neutral[used].astype(np.float64), terms.rigid, off)
     terms, shut = shut_lids(terms, neutral[used], deltas[:, used], rig.usual_ranges[:, 1])
     geometry = make_geometry(
         neutral[used],
@@ -185,7 +192,7 @@ def subject_of(
         shut,
         span_count=int((terms.gap_group == SPANS).sum()),
     )
-    return Subject(terms, geometry, scale, not_observed, len(error_modes))
+    return Subject(terms, geometry, scale, not_observed, len(error_modes), view_bias)
 
 
 def scale_subject(subject: Subject, channels: tuple[str, ...], scales: Mapping[str, RegionScale]) -> Subject:

@@ -4,14 +4,14 @@ The network does not answer a face's motion one to one. It sees a chin drop by t
 and lids close by less than they do. Before a character is fitted to footage the network is therefore shown renders of
 it: many poses, each a few shape keys at random, from a random side. A ridge regression, held near the mesh's own
 geometry, gives every landmark the place and the motion per key that the network will report of it, and the error that
-remains.
+remains. What it reports also changes with the side from which it sees a face: that bias is a second regression.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +28,17 @@ from .embedding import LandmarkEmbedding, landmark_geometry
 from .placement.default_colors import paint_eyes
 from .placement.face_parts import find_covering_triangles, find_still_vertices
 from .placement.mesh_view import Direction, Mesh, frame_view, render_view, turn_view, view_px
+from .response_regression import Pictures, regress_response
 from .surface import loose_parts, place_points
 
 PICTURES_PER_CHANNEL, FEWEST, MOST = 6, 120, 420
-ERROR_MODES = 12
 _SIZE, _FILL = 416, 0.62
 _THREADS, _CHUNK_POSES = 2, 8
 _MM = 1000.0
-_NOISE_MM = 1.2
-# How far what is seen may differ from the mesh: a part of the landmark's own motion, and a little that it lacks.
-_GAIN_SPREAD, _OWN_SPREAD_MM, _REST_SPREAD_MM = 0.35, 0.35, 3.0
 _REACH_MM = 0.4
-_YAW_RAD, _PITCH_RAD = 0.22, 0.12
+_YAW_RAD, _PITCH_RAD = 0.28, 0.16
+# Beyond what is measured the bias stays as it is there.
+_FARTHEST_YAW_RAD, _FARTHEST_PITCH_RAD = 0.8, 0.5
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,28 @@ class NetworkResponse:
         deltas: (K, L, 3) float32 m, head space, displacement at weight 1.
         error_modes: (B, L, 3) float32 m, head space: ways in which all landmarks err together, each of unit variance.
         error_m: (L,) float32, what is left of each landmark's own error, per coordinate of the picture.
+        view_bias: (T, L, 2) float32 m, in the picture of a head that stands upright (x right, y down): how far off
+            landmarks are seen, per feature of the view, see `view_features`.
     """
 
     rest: F32
     deltas: F32
     error_modes: F32
     error_m: F32
+    view_bias: F32
+
+
+def view_features(yaw: F64, pitch: F64) -> F64:
+    """(N, T) features of views that `NetworkResponse.view_bias` belongs to.
+
+    Args:
+        yaw, pitch: (N,) rad, of a head that is seen from the front at 0, see `turn_view`.
+    """
+    yaw, pitch = (
+        np.clip(yaw, -_FARTHEST_YAW_RAD, _FARTHEST_YAW_RAD),
+        np.clip(pitch, -_FARTHEST_PITCH_RAD, _FARTHEST_PITCH_RAD),
+    )
+    return np.stack([yaw, pitch, yaw**2, pitch**2, yaw * pitch], axis=1)
 
 
 def measure_response(
@@ -85,7 +100,7 @@ def measure_response(
     count = pictures or int(np.clip(PICTURES_PER_CHANNEL * len(active), FEWEST, MOST))
     count = count if len(active) else 0
 
-    def measure(picture: int) -> tuple[F64, F64, F32] | None:
+    def measure(picture: int) -> tuple[F64, F64, F64, F32] | None:
         random = np.random.default_rng((478, picture))
         posed = sample_weights(rig, active, random)
         if poses is not None and picture % 2 == 1:
@@ -95,17 +110,22 @@ def measure_response(
         )
         return None if seen is None else (*seen, posed)
 
-    measured: list[tuple[F64, F64, F32]] = []
+    measured: list[tuple[F64, F64, F64, F32]] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for first in range(0, count, _CHUNK_POSES):
             if on_progress is not None:
                 on_progress(first, count)
             measured += [a for a in pool.map(measure, range(first, min(first + _CHUNK_POSES, count))) if a is not None]
     if len(measured) < FEWEST // 2:
-        none = np.zeros((0, *rest.shape), np.float32)
-        return NetworkResponse(rest, deltas, none, np.full(len(rest), 0.002 * embedding.rig_scale, np.float32))
-    residuals, rows, weights = (np.array(part) for part in zip(*measured, strict=True))
-    return _regress(rest, deltas, active, weights, rows, residuals, embedding.rig_scale)
+        error = np.full(len(rest), 0.002 * embedding.rig_scale, np.float32)
+        no_modes, no_bias = np.zeros((0, *rest.shape), np.float32), np.zeros((0, len(rest), 2), np.float32)
+        return NetworkResponse(rest, deltas, no_modes, error, no_bias)
+    residuals, rows, view, weights = (np.array(part) for part in zip(*measured, strict=True))
+    pictures = Pictures(weights[:, active], view_features(*view.T), rows, residuals)
+    found = regress_response(deltas[active], pictures, embedding.rig_scale)
+    seen_deltas = deltas.copy()
+    seen_deltas[active] += found.deltas
+    return NetworkResponse(rest + found.rest, seen_deltas, found.error_modes, found.error_m, found.view_bias)
 
 
 def sample_weights(rig: BlendshapeRig, active: NDArray[np.intp], random: np.random.Generator) -> F32:
@@ -135,8 +155,8 @@ def _measure_picture(
     head: F64,
     landmarker: Landmarker,
     random: np.random.Generator,
-) -> tuple[F64, F64] | None:
-    """Residuals (L, 2), m at the face, and rows (L, 2, 3) of one picture's landmarks; None without a face."""
+) -> tuple[F64, F64, F64] | None:
+    """Residuals (L, 2), m at the face, rows (L, 2, 3) and yaw and pitch (2,) of one picture; None without a face."""
     axes = embedding.head_from_rig[:3, :3]
     in_rig = (head - embedding.head_from_rig[:3, 3]) @ axes
     yaw, pitch = random.normal(0, _YAW_RAD), random.normal(0, _PITCH_RAD)
@@ -155,60 +175,7 @@ def _measure_picture(
     scale = view.distance_m / camera[:, 2]
     q = camera[:, :2] / camera[:, 2:]
     row = scale[:, None, None] * (toward[None, :2] - q[:, :, None] * toward[None, 2:])
-    return residual, row
-
-
-def _regress(
-    rest: F32, deltas: F32, active: NDArray[np.intp], weights: F32, rows: F64, residuals: F64, rig_scale: float
-) -> NetworkResponse:
-    """Corrections of rest and deltas, one ridge regression per landmark.
-
-    Args:
-        rows: (N, L, 2, 3).  residuals: (N, L, 2) m.  weights: (N, K).
-    """
-    pictures, landmarks = residuals.shape[:2]
-    unit = rig_scale / _MM
-    basis = np.concatenate([np.ones((pictures, 1)), weights[:, active]], axis=1)  # (N, 1 + A)
-    size = basis.shape[1]
-    # the head as a whole is where the footage's pose puts it: a common shift of all landmarks is no news
-    residuals = residuals - np.median(residuals, axis=1, keepdims=True)
-    new_rest, new_deltas = rest.astype(np.float64), deltas.astype(np.float64)
-    left = np.empty_like(residuals)
-    products = np.einsum("na,nb->nab", basis, basis).reshape(pictures, -1)
-    for landmark in range(landmarks):
-        m = rows[:, landmark]  # (N, 2, 3)
-        moment = np.einsum("nij,nik->njk", m, m).reshape(pictures, 9)
-        normal = (products.T @ moment).reshape(size, size, 3, 3).transpose(0, 2, 1, 3).reshape(3 * size, 3 * size)
-        right = (basis.T @ np.einsum("nij,ni->nj", m, residuals[:, landmark])).reshape(-1)
-        spread = np.empty((size, 3))
-        spread[0] = _REST_SPREAD_MM * unit
-        own = np.abs(deltas[active, landmark])
-        spread[1:] = _GAIN_SPREAD * own + (_OWN_SPREAD_MM * unit) * np.array([1.0, 0.3, 1.0])
-        ridge = (_NOISE_MM * unit / spread.reshape(-1)) ** 2
-        found = np.linalg.solve(normal + np.diag(ridge), right).reshape(size, 3)
-        new_rest[landmark] += found[0]
-        new_deltas[active, landmark] += found[1:]
-        left[:, landmark] = residuals[:, landmark] - np.einsum("nij,nj->ni", m, basis @ found)
-    error_modes, error = _find_error_modes(rows, left)
-    return NetworkResponse(new_rest.astype(np.float32), new_deltas.astype(np.float32), error_modes, error)
-
-
-def _find_error_modes(rows: F64, left: F64) -> tuple[F32, F32]:
-    """Principal components of the errors (B, L, 3), m, head space, and what they leave (L,), m.
-
-    Args:
-        rows: (N, L, 2, 3).  left: (N, L, 2) m.
-    """
-    # the smallest displacement in head space that shows as this error
-    gram = rows @ rows.transpose(0, 1, 3, 2)
-    inside = (rows.transpose(0, 1, 3, 2) @ np.linalg.solve(gram, left[..., None]))[..., 0]
-    flat = inside.reshape(len(inside), -1)
-    _, scale, axes = np.linalg.svd(flat, full_matrices=False)
-    count = min(ERROR_MODES, len(scale))
-    error_modes = (scale[:count, None] * axes[:count] / np.sqrt(len(flat))).reshape(count, -1, 3)
-    rest = flat - (flat @ axes[:count].T) @ axes[:count]
-    own = np.sqrt((rest.reshape(inside.shape) ** 2).sum(-1).mean(0) / 2)
-    return error_modes.astype(np.float32), own.astype(np.float32)
+    return residual, row, np.array([yaw, pitch])
 
 
 def face_mesh(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Mesh:
@@ -256,6 +223,7 @@ def save_response(path: Path, response: NetworkResponse) -> None:
             deltas=response.deltas.astype(np.float16),
             error_modes=response.error_modes.astype(np.float16),
             error_m=response.error_m,
+            view_bias=response.view_bias,
         )
 
 
@@ -263,8 +231,7 @@ def load_response(path: Path) -> NetworkResponse:
     """Read what `save_response` wrote. Raises FacecapError if the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            modes = "error_modes" if "error_modes" in data else "habits"  # as older versions call them
-            return NetworkResponse(*(data[name].astype(np.float32) for name in ("rest", "deltas", modes, "error_m")))
+            return NetworkResponse(*(data[item.name].astype(np.float32) for item in fields(NetworkResponse)))
     except UNREADABLE as error:
         raise FacecapError(
             f"The network's response to the character in {path.name} cannot be read ({error}).",

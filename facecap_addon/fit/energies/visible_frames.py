@@ -12,8 +12,10 @@ from ...arrays import F64
 from ...errors import FacecapError, NoFaceError
 from ...landmarks.observations import Observations
 from ...landmarks.protocol import PRESENCE_THRESHOLD
+from ..initial_pose import FOCAL_GUESS
 from .contact import CONTACT, measure_closedness, shut_degree
 from .landmark_terms import LID_GROUPS, SPANS, LandmarkTerms
+from .view_bias import ViewBias
 
 _NEAR_FRAMES = 2
 # Spans of a head that is turned this far count half: what the network makes of them changes as it turns.
@@ -29,6 +31,7 @@ class VisibleFrames:
         rows: (N,) int, rows of these frames among all observed ones.
         time_s: (N,) float64.
         ahead: (2,) float64, `nose` of a head that looks where it mostly does; None: the median of these frames.
+        view_bias: what the network sees of the character only because it is turned; None: nothing is known of it.
     """
 
     observations: Observations
@@ -37,6 +40,7 @@ class VisibleFrames:
     rows: NDArray[np.intp]
     time_s: F64
     ahead: F64 | None = None
+    view_bias: ViewBias | None = None
 
     def landmarks(self, frames: slice | NDArray[np.intp]) -> tuple[F64, F64, F64]:
         """Used landmarks of some of the seen frames, and how far they are trusted.
@@ -44,8 +48,8 @@ class VisibleFrames:
         Args:
             frames: which, counted among the seen ones.
         Returns:
-            (n, M, 2) float64 px from the principal point; (n, M + G) float64, 1/mm^2, of landmarks and gaps; (n, G)
-            float64 in 0..1, how surely lids are seen shut.
+            (n, M, 2) float64 px from the principal point, without the view's bias; (n, M + G) float64, 1/mm^2, of
+            landmarks and gaps; (n, G) float64 in 0..1, how surely lids are seen shut.
         """
         terms, at = self.terms, np.ix_(self.rows[frames], self.terms.used)
         width, height = self.observations.image_size
@@ -58,8 +62,10 @@ class VisibleFrames:
         # Where an iris lies between the corners of its eye is hardly changed by a turn of the head.
         spans = np.setdiff1d(np.flatnonzero(terms.gap_group == SPANS), np.concatenate(terms.iris_spans))
         weight[:, len(terms.used) + spans] /= 1 + (self._turn(frames)[:, None] / _TURNED) ** 2
-        centre_px = np.array([(width - 1) / 2, (height - 1) / 2])
-        return landmarks_px - centre_px, weight, shut_degree(terms, closed)
+        centred_px = landmarks_px - np.array([(width - 1) / 2, (height - 1) / 2])
+        if self.view_bias is not None:
+            centred_px -= self.view_bias.away_px(centred_px, FOCAL_GUESS * max(width, height))
+        return centred_px, weight, shut_degree(terms, closed)
 
     def _turn(self, frames: slice | NDArray[np.intp]) -> F64:
         """(n,) how far the head is turned from where it mostly looks: about the sine of the angle, halved."""

@@ -258,7 +258,7 @@ def response_of(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> NetworkResponse:
     """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
-    name = _name_stored("rehearsal", rig, landmarker.model_version)
+    name = _name_stored("response", rig, landmarker.model_version)
     poses = poses_for_response(rig.channels)
     return _load_or_make(
         name,

@@ -65,13 +65,13 @@ def test_lips_are_sealed_only_over_an_open_jaw() -> None:
 
 
 def test_a_response_survives_its_file_and_damage_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "rehearsal.npz"
+    path = tmp_path / "response.npz"
     save_response(path, sample().response)
     back = load_response(path)
     np.testing.assert_allclose(back.deltas, sample().response.deltas, atol=2e-5)
     np.testing.assert_array_equal(back.rest, sample().response.rest)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(FacecapError, match="rehearsal"):
+    with pytest.raises(FacecapError, match="response"):
         load_response(path)
 
 
