@@ -121,8 +121,8 @@ def measure_response(
         no_modes, no_bias = np.zeros((0, *rest.shape), np.float32), np.zeros((0, len(rest), 2), np.float32)
         return NetworkResponse(rest, deltas, no_modes, error, no_bias)
     residuals, rows, view, weights = (np.array(part) for part in zip(*measured, strict=True))
-    pictures = Pictures(weights[:, active], view_features(*view.T), rows, residuals)
-    found = regress_response(deltas[active], pictures, embedding.rig_scale)
+    seen = Pictures(weights[:, active], view_features(*view.T), rows, residuals)
+    found = regress_response(deltas[active], seen, embedding.rig_scale)
     seen_deltas = deltas.copy()
     seen_deltas[active] += found.deltas
     return NetworkResponse(rest + found.rest, seen_deltas, found.error_modes, found.error_m, found.view_bias)

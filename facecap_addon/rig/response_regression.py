@@ -1,7 +1,8 @@
 """Regression of a landmark network's response to a character: on its keys, and on the side from which it is seen.
 
-One ridge regression per landmark, held near the mesh's own geometry, and one for the bias of the view; each on what
-the other leaves. What neither explains is split into the ways in which all landmarks err together, and each one's own.
+One ridge regression per landmark, held near the mesh's own geometry, and one for the bias of the view, on what keys
+leave; keys are then regressed anew. What neither explains is split into the ways in which all landmarks err together,
+and each one's own error.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ _NOISE_MM = 1.2
 _GAIN_SPREAD, _OWN_SPREAD_MM, _REST_SPREAD_MM = 0.35, 0.35, 3.0
 # How far the bias of a view may reach, where each feature of the view is as large as it usually is.
 _BIAS_SPREAD_MM = 1.2
-_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,17 @@ def regress_response(deltas: F32, pictures: Pictures, rig_scale: float) -> Corre
     unit = rig_scale / _MM
     # the head as a whole is where the footage's pose puts it: a common shift of all landmarks is no news
     residuals = pictures.residuals - np.median(pictures.residuals, axis=1, keepdims=True)
-    basis = np.concatenate([np.ones((len(residuals), 1)), pictures.weights], axis=1)  # (N, 1 + A)
-    by_view = np.zeros_like(residuals)
-    for _ in range(_ROUNDS):
-        change = _regress_on_keys(basis, deltas, pictures.rows, residuals - by_view, unit)
-        by_keys = np.einsum("nlij,nlj->nli", pictures.rows, np.tensordot(basis, change, axes=1))
-        bias = _regress_on_views(pictures.views, residuals - by_keys, unit)
-        by_view = np.tensordot(pictures.views, bias, axes=1)
-    error_modes, error_m = _find_error_modes(pictures.rows, residuals - by_keys - by_view)
+    basis = np.ones((len(residuals), 1 + pictures.weights.shape[1]))
+    basis[:, 1:] = pictures.weights
+
+    def seen_of(change: F64) -> F64:
+        return np.einsum("nlij,nlj->nli", pictures.rows, np.tensordot(basis, change, axes=1))
+
+    roughly = _regress_on_keys(basis, deltas, pictures.rows, residuals, unit)
+    bias = _regress_on_views(pictures.views, residuals - seen_of(roughly), unit)
+    head_on = residuals - np.tensordot(pictures.views, bias, axes=1)
+    change = _regress_on_keys(basis, deltas, pictures.rows, head_on, unit)
+    error_modes, error_m = _find_error_modes(pictures.rows, head_on - seen_of(change))
     small = change.astype(np.float32)
     return Correction(small[0], small[1:], error_modes, error_m, bias.astype(np.float32))
 

@@ -90,6 +90,13 @@ class LandmarkTerms:
         right, left = (np.flatnonzero(np.isin(self.gap_upper, iris)) for iris in self.irises)
         return right, left
 
+    @property
+    def lid_spans(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Spans to the lids of the right and of the left eye, counted among the gaps."""
+        to_lids = (self.gap_group == SPANS) & np.isin(self.gap_lower, self.regions["eyes"])
+        right, left = (np.flatnonzero(to_lids & np.isin(self.gap_upper, corners)) for corners in self.eye_corners)
+        return right, left
+
 
 def terms_for(scheme: str, *, look: bool = False) -> LandmarkTerms:
     """Weights and gaps of a landmark scheme.

@@ -58,7 +58,7 @@ class VisibleFrames:
         gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
         closed = measure_closedness(terms, landmarks_px)
         weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)
-        _hide_shut_irises(weight, closed, terms)
+        _hide_shut_eyes(weight, closed, terms)
         # Where an iris lies between the corners of its eye is hardly changed by a turn of the head.
         spans = np.setdiff1d(np.flatnonzero(terms.gap_group == SPANS), np.concatenate(terms.iris_spans))
         weight[:, len(terms.used) + spans] /= 1 + (self._turn(frames)[:, None] / _TURNED) ** 2
@@ -83,11 +83,15 @@ class VisibleFrames:
         return np.stack([(from_middle * axis).sum(1) for axis in (along, across)], 1) / (along**2).sum(1)[:, None]
 
 
-def _hide_shut_irises(weight: F64, closed: F64, terms: LandmarkTerms) -> None:
-    """Take the weight (n, M + G) of irises, and of spans to them, away where their lids are closed (n, G)."""
-    for group, iris, spans in zip(LID_GROUPS, terms.irises, terms.iris_spans, strict=True):
+def _hide_shut_eyes(weight: F64, closed: F64, terms: LandmarkTerms) -> None:
+    """Take weight (n, M + G) away where lids are closed (n, G): of irises, of spans to them, and of spans to the lids.
+
+    How far shut lids move is the character's affair.
+    """
+    spans_of = (np.concatenate(pair) for pair in zip(terms.iris_spans, terms.lid_spans, strict=True))
+    for group, iris, spans in zip(LID_GROUPS, terms.irises, spans_of, strict=True):
         lids = terms.gap_group == group
-        if iris and lids.any():
+        if lids.any():
             weight[:, [*iris, *(len(terms.used) + spans)]] *= 1 - closed[:, lids].max(1, keepdims=True)
 
 
