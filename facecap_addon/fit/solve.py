@@ -24,7 +24,7 @@ from .actor.proportions import compare_sizes, proportions_of
 from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .calibrate import Calibration, calibration_frames, first_state
 from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
-from .energies.contact import shut_lids
+from .energies.contact import seal_lips, shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
 from .energies.expression_prior import find_expectation, load_prior
 from .energies.landmark_terms import SPANS, LandmarkTerms, set_errors, terms_for
@@ -176,7 +176,9 @@ def subject_of(
     error_modes, view_bias = np.zeros((0, *neutral.shape), np.float32), None
     used = terms.used
     if response is not None:
+        mesh = deltas[:, used]
         neutral, deltas = response.rest / np.float32(scale), response.deltas / np.float32(scale)
+        deltas[:, used] = seal_lips(terms, rig.channels, deltas[:, used], mesh)
         error_modes = response.error_modes * np.float32(ERROR_SCALE / scale)
         terms = set_errors(terms, response.error_m / scale)
         if len(response.view_bias):

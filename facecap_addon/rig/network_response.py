@@ -71,7 +71,8 @@ def view_features(yaw: F64, pitch: F64) -> F64:
         np.clip(yaw, -_FARTHEST_YAW_RAD, _FARTHEST_YAW_RAD),
         np.clip(pitch, -_FARTHEST_PITCH_RAD, _FARTHEST_PITCH_RAD),
     )
-    return np.stack([yaw, pitch, yaw**2, pitch**2, yaw * pitch], axis=1)
+    # Zero in the mean over the views that are measured: rest and keys stay what is seen on average.
+    return np.stack([yaw, pitch, yaw**2 - _YAW_RAD**2, pitch**2 - _PITCH_RAD**2, yaw * pitch], axis=1)
 
 
 def measure_response(

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
+from ...rig.channels import arkit_name
 from ...rig.embedding import OUTER_EYE_CORNERS_M
 from .landmark_terms import LID_GROUPS, LIPS, OTHER_GAPS, LandmarkTerms
 
 # A gap seen closed counts this much more.
-CONTACT = 10.0
+CONTACT = 20.0
 # Lips are as good as closed up to this width.
 _LIPS_MM = 1.2
 # Mean gap of an eye's lids that the network reports: shut up to the first, open from the second. It sees the edges of
@@ -71,6 +72,32 @@ def shut_lids(
         else:
             shut[members] = change[best, members]
     return replace(terms, gap_group=groups), shut.T
+
+
+def seal_lips(
+    terms: LandmarkTerms, channels: tuple[str, ...], seen: NDArray[np.float32], mesh: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The keys with a `mouthClose` that closes the lips over an open jaw for the network as it does on the mesh.
+
+    What the network sees of either key is right on average; that both together make lips touch is known.
+
+    Args:
+        terms: indices into M landmarks.  channels: (K,).
+        seen, mesh: (K, M, 3) float32 m, displacement per key as the network sees it, and of the mesh.
+    Returns:
+        (K, M, 3) float32 m; `seen` itself where the character lacks one of the keys.
+    """
+    names = [arkit_name(channel) for channel in channels]
+    if not {"jawOpen", "mouthClose"} <= set(names):
+        return seen
+    both = [names.index("jawOpen"), names.index("mouthClose")]
+    lips = terms.gap_group == LIPS
+    upper, lower = terms.gap_upper[lips], terms.gap_lower[lips]
+    left_open = [(deltas[both][:, upper] - deltas[both][:, lower]).sum(axis=0) for deltas in (seen, mesh)]
+    sealed, apart = seen.copy(), 0.5 * (left_open[0] - left_open[1])
+    sealed[both[1], upper] -= apart
+    sealed[both[1], lower] += apart
+    return sealed
 
 
 def shut_degree(terms: LandmarkTerms, closed: F64) -> F64:

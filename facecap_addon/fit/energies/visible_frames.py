@@ -14,7 +14,7 @@ from ...landmarks.observations import Observations
 from ...landmarks.protocol import PRESENCE_THRESHOLD
 from ..initial_pose import FOCAL_GUESS
 from .contact import CONTACT, measure_closedness, shut_degree
-from .landmark_terms import LID_GROUPS, SPANS, LandmarkTerms
+from .landmark_terms import LID_GROUPS, LIPS, SPANS, LandmarkTerms
 from .view_bias import ViewBias
 
 _NEAR_FRAMES = 2
@@ -64,7 +64,9 @@ class VisibleFrames:
         weight[:, len(terms.used) + spans] /= 1 + (self._turn(frames)[:, None] / _TURNED) ** 2
         centred_px = landmarks_px - np.array([(width - 1) / 2, (height - 1) / 2])
         if self.view_bias is not None:
-            centred_px -= self.view_bias.away_px(centred_px, FOCAL_GUESS * max(width, height))
+            away_px = self.view_bias.away_px(centred_px, FOCAL_GUESS * max(width, height))
+            _keep_closed(away_px, closed, terms)
+            centred_px -= away_px
         return centred_px, weight, shut_degree(terms, closed)
 
     def _turn(self, frames: slice | NDArray[np.intp]) -> F64:
@@ -81,6 +83,15 @@ class VisibleFrames:
         along, from_middle = left - right, nose - (left + right) / 2
         across = np.stack([-along[:, 1], along[:, 0]], axis=1)
         return np.stack([(from_middle * axis).sum(1) for axis in (along, across)], 1) / (along**2).sum(1)[:, None]
+
+
+def _keep_closed(away_px: F64, closed: F64, terms: LandmarkTerms) -> None:
+    """Move both lips, and both lids, alike (n, M, 2) where they are closed (n, G): touching looks alike from any side."""
+    touching = np.flatnonzero(np.isin(terms.gap_group, (LIPS, *LID_GROUPS)))
+    upper, lower = terms.gap_upper[touching], terms.gap_lower[touching]
+    apart = 0.5 * closed[:, touching, None] * (away_px[:, upper] - away_px[:, lower])
+    away_px[:, upper] -= apart
+    away_px[:, lower] += apart
 
 
 def _hide_shut_eyes(weight: F64, closed: F64, terms: LandmarkTerms) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facecap_addon.fit.energies.contact import measure_closedness
+from facecap_addon.fit.energies.contact import measure_closedness, seal_lips
 from facecap_addon.fit.energies.landmark_terms import LIPS, terms_for
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
@@ -45,3 +45,23 @@ def test_a_squint_is_no_blink() -> None:
         squint, blink = (take.weights[:, channels.index(f"{key}{side}")] for key in ("eyeSquint", "eyeBlink"))
         assert squint[squinted] > 2 * blink[squinted] > 0
         assert blink[blinked] > 3 * squint[blinked]
+
+
+def test_lips_close_over_an_open_jaw_for_the_network_as_on_the_mesh() -> None:
+    """It sees the jaw open by less than the lips close, or by more: both keys up would be half open, or crushed."""
+    terms, (_, mesh), response = terms_for("mediapipe-478"), mesh_landmarks(), sample().response
+    channels = sample().rig.channels
+    lips = terms.gap_group == LIPS
+    upper, lower = terms.gap_upper[lips], terms.gap_lower[lips]
+    both = [channels.index("jawOpen"), channels.index("mouthClose")]
+
+    def left_open_mm(deltas: np.ndarray) -> np.ndarray:
+        return 1000 * (deltas[both][:, upper] - deltas[both][:, lower]).sum(axis=0)
+
+    seen_keys, mesh_keys = response.deltas[:, terms.used], mesh[:, terms.used].astype(np.float32)
+    sealed = seal_lips(terms, channels, seen_keys, mesh_keys)
+    assert np.abs(left_open_mm(seen_keys) - left_open_mm(mesh_keys)).max() > 1.0
+    np.testing.assert_allclose(left_open_mm(sealed), left_open_mm(mesh_keys), atol=0.01)
+    others = np.setdiff1d(np.arange(len(channels)), both[1])
+    np.testing.assert_array_equal(sealed[others], seen_keys[others])
+    np.testing.assert_array_equal(seal_lips(terms, ("a", "b"), seen_keys[:2], mesh_keys[:2]), seen_keys[:2])

@@ -92,7 +92,7 @@ def test_what_an_actor_is_at_rest_is_no_expression() -> None:
 def test_spans_go_from_what_is_rigid_to_what_moves(scheme: str) -> None:
     fewer, terms = terms_for(scheme), terms_for(scheme, look=True)
     spans = terms.gap_group == SPANS
-    assert (fewer.gap_group == SPANS).sum() == (12 if fewer.irises[0] else 8) and spans.sum() > 20
+    assert (fewer.gap_group == SPANS).sum() == (20 if fewer.irises[0] else 16) and spans.sum() > 28
     layout = layout_of(scheme)
     mouth = {*layout.lips_outer_upper, *layout.lips_outer_lower, *layout.lips_inner_upper, *layout.lips_inner_lower}
     brow, ends = {*layout.brow_right, *layout.brow_left}, terms.used[terms.gap_lower[spans]]
