@@ -86,7 +86,7 @@ class VisibleFrames:
 
 
 def _keep_closed(away_px: F64, closed: F64, terms: LandmarkTerms) -> None:
-    """Move both lips, and both lids, alike (n, M, 2) where they are closed (n, G): touching looks alike from any side."""
+    """Move both lips, and both lids, alike (n, M, 2) where they are closed (n, G): from any side they touch."""
     touching = np.flatnonzero(np.isin(terms.gap_group, (LIPS, *LID_GROUPS)))
     upper, lower = terms.gap_upper[touching], terms.gap_lower[touching]
     apart = 0.5 * closed[:, touching, None] * (away_px[:, upper] - away_px[:, lower])
