@@ -123,7 +123,7 @@ def measure_response(
         return NetworkResponse(rest, deltas, no_modes, error, no_bias)
     residuals, rows, view, weights = (np.array(part) for part in zip(*measured, strict=True))
     seen = Pictures(weights[:, active], view_features(*view.T), rows, residuals)
-    found = regress_response(deltas[active], seen, embedding.rig_scale)
+    found = regress_response(rest, deltas[active], seen, embedding.rig_scale)
     seen_deltas = deltas.copy()
     seen_deltas[active] += found.deltas
     return NetworkResponse(rest + found.rest, seen_deltas, found.error_modes, found.error_m, found.view_bias)

@@ -1,8 +1,7 @@
 """Regression of a landmark network's response to a character: on its keys, and on the side from which it is seen.
 
 One ridge regression per landmark, held near the mesh's own geometry, and one for the bias of the view, on what keys
-leave; keys are then regressed anew. What neither explains is split into the ways in which all landmarks err together,
-and each one's own error.
+leave. What neither explains is split into the ways in which all landmarks err together, and each one's own error.
 """
 
 from __future__ import annotations
@@ -53,26 +52,23 @@ class Correction:
     view_bias: F32
 
 
-def regress_response(deltas: F32, pictures: Pictures, rig_scale: float) -> Correction:
+def regress_response(rest: F32, deltas: F32, pictures: Pictures, rig_scale: float) -> Correction:
     """Corrections of rest and keys, the bias of a view, and what is left.
 
     Args:
-        deltas: (A, L, 3) m, of the mesh.  rig_scale: size of the character's head in life sizes.
+        rest: (L, 3) m, head space, and deltas: (A, L, 3) m, of the mesh.
+        rig_scale: size of the character's head in life sizes.
     """
     unit = rig_scale / _MM
     # the head as a whole is where the footage's pose puts it: a common shift of all landmarks is no news
     residuals = pictures.residuals - np.median(pictures.residuals, axis=1, keepdims=True)
     basis = np.ones((len(residuals), 1 + pictures.weights.shape[1]))
     basis[:, 1:] = pictures.weights
-
-    def seen_of(change: F64) -> F64:
-        return np.einsum("nlij,nlj->nli", pictures.rows, np.tensordot(basis, change, axes=1))
-
-    roughly = _regress_on_keys(basis, deltas, pictures.rows, residuals, unit)
-    bias = _regress_on_views(pictures.views, residuals - seen_of(roughly), unit)
-    head_on = residuals - np.tensordot(pictures.views, bias, axes=1)
-    change = _regress_on_keys(basis, deltas, pictures.rows, head_on, unit)
-    error_modes, error_m = _find_error_modes(pictures.rows, head_on - seen_of(change))
+    change = _regress_on_keys(basis, deltas, pictures.rows, residuals, unit)
+    left = residuals - np.einsum("nlij,nlj->nli", pictures.rows, np.tensordot(basis, change, axes=1))
+    bias = _without_rigid_part(_regress_on_views(pictures.views, left, unit), rest)
+    left -= np.tensordot(pictures.views, bias, axes=1)
+    error_modes, error_m = _find_error_modes(pictures.rows, left)
     small = change.astype(np.float32)
     return Correction(small[0], small[1:], error_modes, error_m, bias.astype(np.float32))
 
@@ -108,6 +104,20 @@ def _regress_on_views(views: F64, residuals: F64, unit: float) -> F64:
     ridge = (_NOISE_MM * unit / spread) ** 2
     found = np.linalg.solve(views.T @ views + np.diag(ridge), views.T @ residuals.reshape(len(residuals), -1))
     return found.reshape(-1, *residuals.shape[1:])
+
+
+def _without_rigid_part(bias: F64, rest: F32) -> F64:
+    """The bias (T, L, 2) m without what a head that turns, moves or grows would explain: that is left to the pose.
+
+    How far the network sees a head turn differs from render to footage; how a turned face differs, much less.
+    """
+    x, depth, up = (rest - rest.mean(axis=0)).astype(np.float64).T
+    none, one = np.zeros_like(x), np.ones_like(x)
+    along_x = np.stack([one, none, x, up, depth, none], axis=1)
+    along_y = np.stack([none, one, -up, x, none, depth], axis=1)
+    fields = np.stack([along_x, along_y], axis=1).reshape(2 * len(rest), -1)
+    flat = bias.reshape(len(bias), -1)
+    return (flat - flat @ np.linalg.pinv(fields).T @ fields.T).reshape(bias.shape)
 
 
 def _find_error_modes(rows: F64, left: F64) -> tuple[F32, F32]:

@@ -19,7 +19,7 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.reports.observe_head import observe_head
 from facecap_addon.rig.placement.mesh_view import turn_view
 from facecap_addon.takes.take import REGIONS, STATUS_SOLVED, Take
-from tests.unit.sample import FOCAL_PX, SIZE, facing, sample
+from tests.unit.sample import FOCAL_PX, SIZE, facing, mesh_landmarks, sample
 
 FRONT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
@@ -69,8 +69,7 @@ def turning() -> Observations:
 
 
 @pytest.mark.parametrize("match", ["look", "weights"])
-def test_a_head_turns_as_far_as_it_is_turned(turning: Observations, match: Literal["look", "weights"]) -> None:
-    """The network sees it nod by three quarters; the face stays as still as it was."""
+def test_a_head_at_rest_that_turns_makes_no_face(turning: Observations, match: Literal["look", "weights"]) -> None:
     response = sample().response
     without = replace(response, view_bias=response.view_bias[:0])
     settings = FitSettings(focal_px=FOCAL_PX, match=match)
@@ -81,6 +80,16 @@ def test_a_head_turns_as_far_as_it_is_turned(turning: Observations, match: Liter
         between = found * Rotation.from_matrix(facing(_turns())).inv()
         error_deg.append(float(np.degrees((between * between.mean().inv()).magnitude()).mean()))
         moved.append(float(take.weights.std(axis=0).mean()))
-    assert error_deg[0] < 1.6
-    assert error_deg[0] < 0.6 * error_deg[1]
-    assert moved[0] < moved[1]
+    assert moved[0] < 0.9 * moved[1]
+    assert error_deg[0] < error_deg[1] + 0.1
+
+
+def test_a_turn_of_the_head_is_left_to_the_pose() -> None:
+    """How far the network sees a head turn differs from render to footage: it must not be taken for a bias."""
+    bias, rest = sample().response.view_bias, mesh_landmarks()[0]
+    x, depth, up = (rest - rest.mean(axis=0)).T  # it turns, nods, leans and grows
+    for along_x, along_y in ((depth, 0 * x), (0 * x, depth), (up, x), (x, -up)):
+        motion = np.stack([along_x, along_y], axis=1)
+        along_m = np.einsum("tli,li->t", bias, motion) / np.linalg.norm(motion)
+        assert np.abs(along_m).max() < 1e-5
+    assert np.linalg.norm(bias, axis=2).max() > 0.002
