@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -119,8 +119,7 @@ def measure_response(
             measured += [a for a in pool.map(measure, range(first, min(first + _CHUNK_POSES, count))) if a is not None]
     if len(measured) < FEWEST // 2:
         error = np.full(len(rest), 0.002 * embedding.rig_scale, np.float32)
-        no_modes, no_bias = np.zeros((0, *rest.shape), np.float32), np.zeros((0, len(rest), 2), np.float32)
-        return NetworkResponse(rest, deltas, no_modes, error, no_bias)
+        return NetworkResponse(rest, deltas, np.zeros((0, *rest.shape), np.float32), error, _no_view_bias(len(rest)))
     residuals, rows, view, weights = (np.array(part) for part in zip(*measured, strict=True))
     seen = Pictures(weights[:, active], view_features(*view.T), rows, residuals)
     found = regress_response(rest, deltas[active], seen, embedding.rig_scale)
@@ -228,11 +227,21 @@ def save_response(path: Path, response: NetworkResponse) -> None:
         )
 
 
+def _no_view_bias(landmarks: int) -> F32:
+    return np.zeros((0, landmarks, 2), np.float32)
+
+
 def load_response(path: Path) -> NetworkResponse:
     """Read what `save_response` wrote. Raises FacecapError if the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            return NetworkResponse(*(data[item.name].astype(np.float32) for item in fields(NetworkResponse)))
+            modes = "error_modes" if "error_modes" in data else "habits"  # as older versions call them
+            rest, deltas, error_modes, error_m = (
+                data[name].astype(np.float32) for name in ("rest", "deltas", modes, "error_m")
+            )
+            # Older versions know nothing of the view.
+            bias = data["view_bias"].astype(np.float32) if "view_bias" in data else _no_view_bias(len(rest))
+            return NetworkResponse(rest, deltas, error_modes, error_m, bias)
     except UNREADABLE as error:
         raise FacecapError(
             f"The network's response to the character in {path.name} cannot be read ({error}).",

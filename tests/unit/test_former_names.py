@@ -17,6 +17,7 @@ from facecap_addon.jobs.settings.generate import TrainGeneratorSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.steps.chunk_store import ChunkFolder
 from facecap_addon.learn.data.training_set import TrainingSet, open_set, save_set
+from facecap_addon.rig.network_response import load_response
 from facecap_addon.settings_schema import add_arguments, from_arguments, from_json, from_json_text, to_json
 from facecap_addon.solvers.bundle import load_bundle, save_bundle
 from tests.unit.learn.test_training_set import rig
@@ -60,6 +61,13 @@ def test_solvers(tmp_path: Path) -> None:
     assert found.facts.aligned_eyes == ((0.5, 0.5), (1.5, 0.5), (1.0, 1.5))
     save_bundle(tmp_path / "new.facecap", found)
     assert load_bundle(tmp_path / "new.facecap").facts == found.facts
+
+
+def test_responses_of_the_landmark_network() -> None:
+    found = load_response(FORMER / "response.npz")
+    np.testing.assert_array_equal(found.error_modes, np.full((1, 2, 3), 0.5, np.float32))
+    np.testing.assert_array_equal(found.error_m, [1, 2])
+    assert found.view_bias.shape == (0, 2, 2)
 
 
 def test_logs_and_checkpoints_of_trainings() -> None:
