@@ -10,6 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.geometry.quaternions import wxyz_of
 from facecap_addon.jobs.steps.character import embedding_of, response_of
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.observations import Observations
@@ -17,6 +18,7 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig
 from facecap_addon.rig.embedding import LandmarkEmbedding, landmark_geometry
 from facecap_addon.rig.network_response import NetworkResponse
+from facecap_addon.takes.take import REGIONS, STATUS_SOLVED, Take
 
 SIZE = (640, 480)
 FOCAL_PX = 800.0
@@ -74,6 +76,30 @@ def seen(
         scheme="mediapipe-478",
         image_size=SIZE,
         model_version="projected",
+    )
+
+
+def posed_take(weights: np.ndarray, turn: np.ndarray, *, fps: float, size: tuple[int, int], focal_px: float) -> Take:
+    """A take of the sample head, 0.6 m from the camera.
+
+    Args:
+        weights: (F, K).  turn: (F, 3) rad, see `facing`.  size: (width, height) px.
+    """
+    frames = len(weights)
+    return Take(
+        time_s=np.arange(frames) / fps,
+        channels=sample().rig.channels,
+        weights=weights.astype(np.float32),
+        head_rotation_wxyz=wxyz_of(Rotation.from_matrix(facing(turn))).astype(np.float32),
+        head_translation_m=np.tile(np.float32([0.0, 0.0, 0.6]), (frames, 1)),
+        gaze_rad=np.zeros((frames, 2, 2), np.float32),
+        confidence=np.ones((frames, len(REGIONS)), np.float32),
+        regions=REGIONS,
+        status=np.full(frames, STATUS_SOLVED, np.int8),
+        landmarks_px=np.zeros((frames, 0, 2), np.float32),
+        residual_px=np.zeros(frames, np.float32),
+        image_size=size,
+        focal_px=focal_px,
     )
 
 

@@ -13,13 +13,11 @@ from facecap_addon.fit.energies.view_bias import find_view
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.geometry.quaternions import wxyz_of
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.reports.observe_head import observe_head
 from facecap_addon.rig.placement.mesh_view import turn_view
-from facecap_addon.takes.take import REGIONS, STATUS_SOLVED, Take
-from tests.unit.sample import FOCAL_PX, SIZE, facing, mesh_landmarks, sample
+from tests.unit.sample import FOCAL_PX, SIZE, facing, mesh_landmarks, posed_take, sample
 
 FRONT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
@@ -48,22 +46,7 @@ def _turns(frames: int = 24) -> np.ndarray:
 def turning() -> Observations:
     """The sample head as the network sees it: at rest, turning slowly."""
     rig, turn = sample().rig, _turns()
-    frames = len(turn)
-    still = Take(
-        time_s=np.arange(frames) / 4.0,
-        channels=rig.channels,
-        weights=np.zeros((frames, len(rig.channels)), np.float32),
-        head_rotation_wxyz=wxyz_of(Rotation.from_matrix(facing(turn))).astype(np.float32),
-        head_translation_m=np.tile(np.float32([0.0, 0.0, 0.6]), (frames, 1)),
-        gaze_rad=np.zeros((frames, 2, 2), np.float32),
-        confidence=np.ones((frames, len(REGIONS)), np.float32),
-        regions=REGIONS,
-        status=np.full(frames, STATUS_SOLVED, np.int8),
-        landmarks_px=np.zeros((frames, 478, 2), np.float32),
-        residual_px=np.zeros(frames, np.float32),
-        image_size=SIZE,
-        focal_px=FOCAL_PX,
-    )
+    still = posed_take(np.zeros((len(turn), len(rig.channels))), turn, fps=4.0, size=SIZE, focal_px=FOCAL_PX)
     camera = centered_camera(*SIZE, FOCAL_PX)
     return observe_head(still, rig, sample().embedding.head_from_rig, camera, open_landmarker())
 

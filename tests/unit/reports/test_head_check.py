@@ -8,17 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.spatial.transform import Rotation
 
 from facecap_addon.geometry.camera import centered_camera
-from facecap_addon.geometry.quaternions import wxyz_of
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.reports.head_check import WORST, HeadCheck, check_head
 from facecap_addon.reports.observe_head import observe_head
 from facecap_addon.reports.thumbnails import THUMBNAIL_PX
-from facecap_addon.takes.take import REGIONS, Take
-from tests.unit.sample import facing, sample
+from facecap_addon.takes.take import Take
+from tests.unit.sample import posed_take, sample
 
 SIZE, FOCAL_PX, FRAMES = (480, 480), 900.0, 24
 
@@ -28,23 +26,7 @@ def _talking(size: float = 1.0) -> Take:
     channels = sample().rig.channels
     weights = np.zeros((FRAMES, len(channels)), np.float32)
     weights[:, channels.index("jawOpen")] = 0.8 * size * np.tile([0.0, 0.4, 1.0, 0.6], FRAMES // 4)
-    return Take(
-        time_s=np.arange(FRAMES) / 25,
-        channels=channels,
-        weights=weights,
-        head_rotation_wxyz=wxyz_of(Rotation.from_matrix(facing(np.zeros((FRAMES, 3))))).astype(np.float32),
-        head_translation_m=np.tile([0, 0, 0.6], (FRAMES, 1)).astype(np.float32),
-        gaze_rad=np.zeros((FRAMES, 2, 2), np.float32),
-        confidence=np.ones((FRAMES, len(REGIONS)), np.float32),
-        regions=REGIONS,
-        status=np.ones(FRAMES, np.int8),
-        landmarks_px=np.zeros((FRAMES, 0, 2), np.float32),
-        residual_px=np.zeros(FRAMES, np.float32),
-        image_size=SIZE,
-        focal_px=FOCAL_PX,
-        not_observed=(),
-        provenance={},
-    )
+    return posed_take(weights, np.zeros((FRAMES, 3)), fps=25.0, size=SIZE, focal_px=FOCAL_PX)
 
 
 @pytest.fixture(scope="module")
