@@ -17,8 +17,8 @@ from ..landmarks.registry import open_landmarker
 from ..learn.data.crops import hash_footage, propose_crop
 from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set
-from ..learn.networks.registry import NETWORKS
-from ..settings_schema import to_json
+from ..learn.networks.registry import NETWORKS, find_useless_settings
+from ..settings_schema import fields_of, to_json
 from ..solvers.face_keypoints import extract_face_keypoints
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
@@ -31,7 +31,7 @@ from .train_report import write_train_report
 if TYPE_CHECKING:
     from ..learn.engine.training_run import FindBox
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when the same set and settings would be learned from in another way."""
 _FREE = ("folder", "out", "threads", "checkpoint_minutes", "tensorboard", "int8", "device", "compare")
 
@@ -75,6 +75,8 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     result: TrainResult = yield from run_threaded_stages(
         lambda on_progress: _train(settings, training_set, out, on_progress)
     )
+    if result.lines:
+        result = replace(result, lines=(*describe_useless_settings(settings), *result.lines))
     comparison = Comparison(())
     if settings.compare and result.lines and training_set.choose_validation_shots():
         comparison = yield from compare_with_fit(training_set, out, settings.threads)
@@ -107,6 +109,14 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     lines = network.train(run, training_set, get_preset(settings.preset, network.name))
     process_group.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
+
+
+def describe_useless_settings(settings: TrainSettings) -> tuple[str, ...]:
+    """What was asked for that the network has no use for, in a sentence; none if all is of use."""
+    useless = find_useless_settings(settings.network)
+    asked = [one for one in fields_of(TrainSettings) if one.name in useless]
+    flags = [one.flag for one in asked if getattr(settings, one.name) != one.default]
+    return (f"{', '.join(flags)}: without effect, {settings.network} has no use for it.",) if flags else ()
 
 
 def _make_find_box(landmarker: Landmarker) -> FindBox:

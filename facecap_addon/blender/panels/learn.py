@@ -52,11 +52,10 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
         learn = settings_in(context).learn
         draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()
-        for name in ("patience", "mirror", "cutmix", "affine", "stabilise", "compare", "int8", "precision", "device"):
-            column.prop(learn, name)
         own = NETWORKS[learn.network].settings
-        if "mining" in own:
-            column.prop(learn, "mining")
+        for name in ("patience", "mirror", "cutmix", *own, "compare", "int8", "precision", "device"):
+            if name not in own or name in ("affine", "stabilise", "mining"):
+                column.prop(learn, name)
         if "emphasis" in own:
             column.prop(learn, "emphasis")
             draw_optional(layout, learn, "outlier", "Outlier Limit")

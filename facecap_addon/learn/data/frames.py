@@ -16,6 +16,8 @@ from .crops import prepare_pictures
 from .training_set import ShotFacts, TrainingSet
 
 _WHITENING_FRAMES, _EXAMPLES = 400, 200
+_GAP_STEPS = 1.75
+"""Frames of a shot further apart than so many of its usual steps do not follow each other."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,19 @@ class Frames:
         """(B, C, H, W) uint8."""
         return np.stack([self.pictures[self.shot[i]][self.row[i]] for i in frames])
 
+    def find_followed(self) -> NDArray[np.bool_]:
+        """(N - 1,) whether the next frame is of the same shot and was taken right after."""
+        steps = np.diff(self.time_s)
+        followed = (np.diff(self.shot) == 0) & (np.diff(self.row) == 1)
+        for shot in np.unique(self.shot[:-1][followed]):
+            of_shot = followed & (self.shot[:-1] == shot)
+            followed &= ~of_shot | (steps <= _GAP_STEPS * np.median(steps[of_shot]))
+        return followed
+
     def find_starts(self, length: int) -> Rows:
         """Frames from which `length` frames of the same shot follow without a gap."""
-        last = np.arange(self.count) + length - 1
-        inside = last < self.count
-        last = np.minimum(last, self.count - 1)
-        same = inside & (self.shot[last] == self.shot) & (self.row[last] - self.row == length - 1)
-        return np.flatnonzero(same)
+        gaps = np.concatenate([[0], np.cumsum(~self.find_followed())])
+        return np.flatnonzero(gaps[length - 1 :] == gaps[: max(self.count - length + 1, 0)])
 
 
 def read_shot_frames(

@@ -25,14 +25,19 @@ class PcaBasis:
 
 
 def fit_pca(targets: NDArray[np.floating], most: int = MOST_COMPONENTS) -> PcaBasis:
-    """Principal components of targets (F, N), as many as there are up to `most`; constant targets have none."""
+    """Principal components of targets (F, N), as many as there are up to `most`; constant targets have none.
+
+    What 32 bits round, more of a head that stands far from its origin, is none.
+    """
     count = len(targets)
     mean = targets.mean(0, dtype=np.float64)
     away = np.asarray(targets, np.float64) - mean
     # F is far smaller than N: the eigenvectors of the frames' products give the components.
     value, vector = np.linalg.eigh(away @ away.T / count)
     order = np.argsort(-value)[:most]
-    kept = order[value[order] > 1e-12 * max(value.max(initial=0.0), 1e-30)]
+    bits = np.finfo(targets.dtype).eps if np.issubdtype(targets.dtype, np.floating) else 0.0
+    rounding = away.shape[1] * float(bits * np.abs(targets).max(initial=0.0)) ** 2
+    kept = order[value[order] > max(1e-12 * value.max(initial=0.0), rounding, 1e-42)]
     components = vector[:, kept].T @ away / np.sqrt(count)  # rows of length √value: one standard deviation
     total = float(np.maximum(value, 0).sum())
     explained = float(np.maximum(value[kept], 0).sum()) / total if total > 0 else 1.0

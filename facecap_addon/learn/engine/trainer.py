@@ -147,7 +147,12 @@ def train(
             known = {"key": key, "epoch": epoch, "step": step, "losses": losses, "epochs": [vars(e) for e in epochs]}
             save_checkpoint(checkpoint, network, optimizer, known)
 
+    def has_stalled() -> bool:
+        return options.patience > 0 and _count_epochs_without_improvement(epochs, task.monitor) >= options.patience
+
     for epoch in range(first_epoch, schedule.epochs):
+        if process_group.broadcast_stop(has_stalled()):  # first: one that had stalled before it was read again is done
+            break
         began, waited = time.monotonic(), 0.0
         network.train()
         batches = _prefetch_batches(task, options, epoch, first_step if epoch == first_epoch else 0, process_group)
@@ -191,10 +196,6 @@ def train(
         saved = time.monotonic()
         if process_group.is_main:
             on_epoch(epochs)
-        if process_group.broadcast_stop(
-            options.patience > 0 and _count_epochs_without_improvement(epochs, task.monitor) >= options.patience
-        ):
-            break
     if best.is_file() and process_group.is_main and epochs and epochs[-1].validation:
         load_checkpoint(best, network, None)
     network.eval()

@@ -35,7 +35,7 @@ class Network:
         trainer: module, relative to this folder, and name of its `Train`.
         colour, square: the picture it sees; else grey, and upright.
         uses_stills: whether it learns from images sorted by expression, too; then it needs no footage.
-        settings: those that concern no other network.
+        settings: those that only it, or it and few others, have a use for.
     """
 
     name: str
@@ -58,9 +58,15 @@ _MESHES, _SEQUENCES = (".laine.train", "train_meshes"), (".meng.train", "train_s
 NETWORKS: dict[str, Network] = {
     network.name: network
     for network in (
-        Network("laine", "Vertices", "Every vertex of the face; the most detail", _MESHES),
-        Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES),
-        Network("pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES, colour=True),
+        Network(
+            "laine", "Vertices", "Every vertex of the face; the most detail", _MESHES,
+            settings=("affine", "stabilise"),
+        ),
+        Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES, settings=("stabilise",)),
+        Network(
+            "pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES,
+            colour=True, settings=("affine", "stabilise"),
+        ),
         Network(
             "meng", "Shape Keys", "Shape keys over time, from expressions learned first", _SEQUENCES,
             colour=True, square=True, uses_labelled_images=True, settings=("labelled_images", "mining"),
@@ -73,3 +79,8 @@ NETWORKS: dict[str, Network] = {
     )
 }  # fmt: skip
 """By name, in the order they are offered."""
+
+
+def find_useless_settings(network: str) -> frozenset[str]:
+    """Settings that other networks have a use for, and this one has none."""
+    return frozenset(name for other in NETWORKS.values() for name in other.settings) - set(NETWORKS[network].settings)

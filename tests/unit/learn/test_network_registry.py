@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from facecap_addon.jobs.settings.train import TrainSettings
+from facecap_addon.jobs.train import describe_useless_settings
 from facecap_addon.learn.networks.registry import NETWORKS, PRESETS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,6 +34,19 @@ def test_networks_know_settings_that_there_are_and_help_names_them_all() -> None
     assert all(set(network.settings) <= known for network in NETWORKS.values())
     [offered] = [field for field in fields(TrainSettings) if field.name == "network"]
     assert all(name in offered.metadata["help"] for name in NETWORKS)
+
+
+def test_settings_that_a_network_has_no_use_for_are_named() -> None:
+    def said(network: str, **asked: object) -> str:
+        return " ".join(describe_useless_settings(TrainSettings(folder=ROOT, network=network, **asked)))  # type: ignore[arg-type]
+
+    assert said("laine", affine=True, stabilise=True) == "" == said("meng", mining="random")
+    assert said("meng", affine=True, stabilise=True) == (
+        "--affine, --stabilise: without effect, meng has no use for it."
+    )
+    assert said("dense", affine=True).startswith("--affine: ")
+    assert said("laine", labelled_images=ROOT).startswith("--labelled-images: ")
+    assert all(said(name) == "" for name in NETWORKS)
 
 
 def test_settings_are_read_without_torch() -> None:

@@ -172,6 +172,46 @@ def test_training_stops_early_when_validation_shots_get_no_better(training_set: 
     assert len(epochs) == 3
 
 
+def test_a_training_that_stopped_early_is_done(training_set: TrainingSet, tmp_path: Path) -> None:
+    """Started again, it learns nothing more and changes nothing."""
+    options = Options(batch=64, patience=1)
+
+    def run() -> list[Any]:
+        plan = plan_mesh(training_set, "laine", PRESET, nothing)
+        return train(plan.task, Schedule(50, 1, 1, 0.0), options, tmp_path, nothing, nothing)
+
+    epochs = run()
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    assert len(epochs) == 2 and [vars(e) for e in run()] == [vars(e) for e in epochs]
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["weights", "point cache"])
+def test_a_head_that_stands_high_is_learned_as_well_in_sixteen_bits(
+    training_set: TrainingSet, tmp_path: Path, source: str
+) -> None:
+    """16 bits would round coordinates of 1.7 m to 8 mm; faces move by 10."""
+    errors = []
+    for height in (0.0, 1.7):
+        face = training_set.rig
+        moved = replace(face, neutral=(0.1 * face.neutral + np.float32([0, 0, height])).astype(np.float32))
+        made = replace(training_set, folder=tmp_path / f"{height:g}", rig=moved, shots=())
+        for facts in training_set.shots:
+            rows = training_set.read_rows(facts)
+            video = str(training_set.folder / facts.video)
+            vertices = moved.vertices_at(rows.weights) if source == "point cache" else None
+            made = add_shot(made, replace(facts, video=video), rows, vertices)
+        plan = plan_mesh(made, "laine", PRESET, nothing, seed=5)
+        options = Options(batch=32, precision="bf16")
+        folder = tmp_path / f"{height:g}" / "run"
+        folder.mkdir()
+        epochs = train(plan.task, Schedule(3, 1, 1, 4e-3), options, folder, nothing, nothing)
+        errors.append(epochs[-1].validation["rmse_mm"])
+        mean_pose_mm = plan.task.measure_mean_pose_mm()
+    assert errors[0] < 0.8 * mean_pose_mm
+    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+
+
 @pytest.mark.parametrize("network", ["dense", "pointwise"])
 def test_the_other_mesh_networks_learn_too(training_set: TrainingSet, tmp_path: Path, network: str) -> None:
     preset = PRESET if network == "dense" else replace(PRESET, picture=PictureKind(32, 24, colour=True))

@@ -109,7 +109,7 @@ class LaineNetwork(nn.Module):
 
 
 def apply_in_fp32(layer: nn.Linear, values: Tensor) -> Tensor:
-    """A layer in 32 bits whatever the precision around it: 16 bits hold a head's coordinates to half a millimetre."""
+    """A layer in 32 bits whatever the precision around it: 16 bits hold a head's coordinates to millimetres."""
     with torch.autocast(values.device.type, enabled=False):
         return layer(values.float())
 

@@ -17,6 +17,8 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
     )
     task = plan.task
     lines = [f"{len(plan.basis.components)} components explain {plan.basis.explained:.2%} of what moves."]
+    if settings.stabilise and plan.task.targets.from_weights:
+        lines.append("--stabilise: without effect, shape keys do not move the head.")
     if plan.task.targets.mirror is not None:
         lines.append("The character is symmetric: mirrored pictures are learned from, too.")
     if task.cutmix is not None:

@@ -24,7 +24,7 @@ from ...engine.training_run import FindBox
 
 MARGIN = 0.2
 """FaceNet's; Meng and Wen leave theirs open."""
-_PER_CLASS, _INFERENCE_BATCH = 4, 64
+_PER_CLASS, _INFERENCE_BATCH, _DISTANCES_AT_ONCE = 4, 64, 512
 _NEAR, _FAR = np.array([52.0, 28.0, 92.0]), np.array([248.0, 230.0, 60.0])
 
 
@@ -77,10 +77,15 @@ class EmbeddingTask:
         # Each anchor brings its class: batches of few classes hold pairs to mine from.
         random = np.random.default_rng(items.tolist())
         labels = self.labels[self._train_rows]
+        free = np.ones(len(labels), bool)  # no picture comes twice: a pair of the same one teaches nothing
         chosen: list[int] = []
         for item in items[: max(2, len(items) // _PER_CLASS)]:
-            same = np.flatnonzero(labels == labels[item])
-            chosen += [int(item), *random.choice(same, _PER_CLASS - 1).tolist()]
+            anchor = [int(item)] if free[item] else []
+            free[item] = False
+            same = np.flatnonzero(free & (labels == labels[item]))
+            drawn = random.choice(same, min(_PER_CLASS - len(anchor), len(same)), replace=False)
+            free[drawn] = False
+            chosen += [*anchor, *drawn.tolist()]
         rows = self._train_rows[np.array(chosen)]
         return LabelledBatch(self.pictures[rows], self.labels[rows])
 
@@ -129,27 +134,38 @@ def embed(
 
 def measure_distances(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Mean distance within classes and between them."""
-    apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
-    same = labels[:, None] == labels[None]
-    other = ~same
-    np.fill_diagonal(same, False)
-    return float(apart[same].mean()) if same.any() else 0.0, float(apart[other].mean()) if other.any() else 0.0
+    sums, counts = _add_up_distances(embeddings, labels, int(labels.max(initial=-1)) + 1)
+    within, pairs = np.trace(sums), np.trace(counts)
+    between, others = sums.sum() - within, counts.sum() - pairs
+    return float(within / pairs) if pairs else 0.0, float(between / others) if others else 0.0
 
 
 def measure_distance_matrix(
     embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: int
 ) -> NDArray[np.float64]:
     """(C, C) mean distance between images of two classes, of different images on the diagonal (figures 6 and 19)."""
-    apart = np.sqrt(np.maximum(((embeddings[:, None] - embeddings[None]) ** 2).sum(-1), 0))
-    out = np.full((classes, classes), np.nan)
-    for a in range(classes):
-        for b in range(classes):
-            block = apart[np.ix_(labels == a, labels == b)]
-            if a == b:
-                block = block[~np.eye(len(block), dtype=bool)]
-            if block.size:
-                out[a, b] = block.mean()
-    return out
+    sums, counts = _add_up_distances(embeddings, labels, classes)
+    return np.divide(sums, counts, out=np.full((classes, classes), np.nan), where=counts > 0)
+
+
+def _add_up_distances(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(C, C) sum of the distances between different images of two classes, and how many pairs there are.
+
+    Some images at a time: memory stays flat however many there are.
+    """
+    points = embeddings.astype(np.float64)
+    squared = (points**2).sum(1)
+    of_class = np.eye(classes)[labels]
+    sums = np.zeros((classes, classes))
+    for first in range(0, len(points), _DISTANCES_AT_ONCE):
+        part = slice(first, first + _DISTANCES_AT_ONCE)
+        apart = np.sqrt(np.maximum(squared[part, None] + squared - 2 * points[part] @ points.T, 0))
+        apart[np.arange(len(apart)), first + np.arange(len(apart))] = 0
+        sums += of_class[part].T @ (apart @ of_class)
+    sizes = of_class.sum(0)
+    return sums, np.outer(sizes, sizes) - np.diag(sizes)
 
 
 def draw_distance_matrix(

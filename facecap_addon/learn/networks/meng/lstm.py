@@ -33,5 +33,7 @@ class WeightLstm(nn.Module):
         Returns:
             (B, T, K) weights, not clipped; (1, B, H) hidden; (1, B, H) cell.
         """
-        found, (hidden, cell) = self.lstm(embeddings, state)
-        return self.output(found), hidden, cell
+        # In 32 bits: what is carried on and on must not be rounded, and many processors have no LSTM of 16 bits.
+        with torch.autocast(embeddings.device.type, enabled=False):
+            found, (hidden, cell) = self.lstm(embeddings.float(), state)
+            return self.output(found), hidden, cell

@@ -69,8 +69,9 @@ class WeightsTask:
         return self._starts[items][:, None] + np.arange(LENGTH)
 
     def compute_distance(self, found: Tensor, wanted: Tensor) -> Tensor:
-        """Mean squared difference of coordinates, cm², of the vertices that weights (B, T, K) make."""
-        return ((found.float() - wanted) @ self._root).square().sum(-1).mean()
+        """Mean squared difference of coordinates, cm², of the vertices that weights (B, T, K) make, in 32 bits."""
+        with torch.autocast(found.device.type, enabled=False):
+            return ((found.float() - wanted.float()) @ self._root).square().sum(-1).mean()
 
     def predict(self, frames: Frames) -> NDArray[np.float32]:
         """(N, K) weights of all frames, shot by shot, the state carried along as at work."""
@@ -234,10 +235,10 @@ def measure_weights_rmse_mm(targets: MeshTargets, found: NDArray[np.float32], tr
     return float(np.sqrt(squared / max(len(found), 1)))
 
 
-def measure_jitter_mm(targets: MeshTargets, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N - 1,) Meng and Wen's D (equation 5), mm: mean distance that vertices move between two frames."""
+def measure_jitter_mm(targets: MeshTargets, weights: NDArray[np.float32], frames: Frames) -> NDArray[np.float64]:
+    """Meng and Wen's D (equation 5), mm, of each two frames (N, K) that follow each other: how far vertices move."""
     out = np.empty(max(len(weights) - 1, 0))
     for first in range(0, len(out), 256):
         at = targets.to_positions(torch.from_numpy(weights[first : first + 257])).unflatten(1, (-1, 3))
         out[first : first + 256] = 1000 * (at[1:] - at[:-1]).norm(dim=-1).mean(1).numpy()
-    return out
+    return out[frames.find_followed()]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
+from scipy.spatial.distance import cdist
 from torch import nn
 
 from ....errors import FacecapError
@@ -87,9 +88,9 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         found = task.predict(validation_frames)
         rmse, jitter = (
             measure_weights_rmse_mm(targets, found, validation_frames.weights),
-            float(measure_jitter_mm(targets, found).mean()),
+            float(measure_jitter_mm(targets, found, validation_frames).mean()),
         )
-        true_jitter = float(measure_jitter_mm(targets, validation_frames.weights).mean())
+        true_jitter = float(measure_jitter_mm(targets, validation_frames.weights, validation_frames).mean())
         report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
         lines.append(
             f"Validation shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
@@ -196,11 +197,11 @@ def find_expressions(
     for frames, is_validation in ((train_frames, False), (validation_frames, True)):
         if frames is None:
             continue
-        away = ((frames.weights / spread)[:, None] - centres[None]) ** 2
-        nearest = away.sum(-1).argmin(1)
+        away = cdist((frames.weights / spread).astype(np.float64), centres, "sqeuclidean")
+        nearest = away.argmin(1)
         for label in range(count):
             rows = np.flatnonzero(nearest == label)
-            rows = rows[np.argsort(away[rows, label].sum(-1))][:_PER_CLASS]
+            rows = rows[np.argsort(away[rows, label])][:_PER_CLASS]
             if len(rows):
                 pictures.append(frames.read_pictures(rows))
                 labels += [label] * len(rows)
