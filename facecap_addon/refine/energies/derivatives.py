@@ -143,15 +143,24 @@ def differentiate_network(network: LandmarkModule, pictures: Tensor, moved: Sequ
     for first in range(0, len(moved), chunk):
         along = np.stack([np.ascontiguousarray(m.transpose(3, 2, 0, 1)) for m in moved[first : first + chunk]])
         some, derivatives = images[first : first + chunk], torch.from_numpy(along)
+        device = _device_of(network)
+        some, derivatives = some.to(device), derivatives.to(device)
         if isinstance(network, MeshModule):
-            device = next(iter(network.buffers())).device
             with torch.no_grad():
-                _, out = jvp(network.graph_module, some.to(device), derivatives.to(device))
+                _, out = jvp(network.graph_module, some, derivatives)
             found = network.assemble([d.flatten(0, 1) for d in out], len(some) * many)
         else:
             found = _jvp(network, some, derivatives[0])
         parts.append(found.reshape(len(some), many, -1, 2))
     return torch.cat(parts).permute(0, 2, 3, 1).cpu().numpy().astype(np.float64)
+
+
+def _device_of(network: LandmarkModule) -> torch.device:
+    """Where a network's numbers lie; the processor for one without any."""
+    if not isinstance(network, torch.nn.Module):
+        return torch.device("cpu")
+    held = next(iter((*network.parameters(), *network.buffers())), None)
+    return torch.device("cpu") if held is None else held.device
 
 
 def _jvp(network: LandmarkModule, image: Tensor, derivatives: Tensor) -> Tensor:

@@ -137,15 +137,15 @@ def crop_matrix(points: Tensor, a: dict[str, Any]) -> Tensor:
     u = delta / torch.linalg.vector_norm(delta, dim=1, keepdim=True)
     v = torch.stack((-u[:, 1], u[:, 0]), dim=1)
     axes = torch.stack((u, v), dim=2)  # columns u, v
-    along = xy[:, torch.tensor(a["subset_idxs"])] @ axes
+    along = xy[:, torch.tensor(a["subset_idxs"], device=xy.device)] @ axes
     low, high = along.amin(dim=1), along.amax(dim=1)
     center = ((low + high) / 2)[:, None] @ axes.transpose(1, 2)
-    size = (high - low) * torch.tensor([a["scale_x"], a["scale_y"]], dtype=xy.dtype)
+    size = (high - low) * xy.new_tensor([a["scale_x"], a["scale_y"]])
     corner = center[:, 0] - u * size[:, :1] / 2 - v * size[:, 1:] / 2
     step_x, step_y = u * size[:, :1] / a["output_width"], v * size[:, 1:] / a["output_height"]
     zero = torch.zeros_like(corner)
     rows = torch.stack((step_x, step_y, zero, corner), dim=2)  # (N, 2, 4)
-    lower = torch.tensor([[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]], dtype=xy.dtype).expand(rows.shape[0], 2, 4)
+    lower = xy.new_tensor([[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]).expand(rows.shape[0], 2, 4)
     return torch.cat((rows, lower), dim=1)
 
 
@@ -161,7 +161,7 @@ def sample_bilinear(x: Tensor, matrix: Tensor, height: int, width: int) -> Tenso
     # One row per pixel: gathering rows is many times faster in onnxruntime than its GridSample.
     batch, channels = x.shape[0], x.shape[1]
     pixels = x.permute(0, 2, 3, 1).reshape(-1, channels)
-    first = torch.arange(batch).reshape(-1, 1) * (x.shape[2] * x.shape[3])
+    first = torch.arange(batch, device=x.device).reshape(-1, 1) * (x.shape[2] * x.shape[3])
     upper_left, upper_right, lower_left, lower_right = (pixels[first + corners.pixel[:, k]] for k in range(4))
     right, below = corners.share[..., :1], corners.share[..., 1:]
     upper = upper_left * (1 - right) + upper_right * right
@@ -193,12 +193,11 @@ class Corners(NamedTuple):
 
 def bilinear_corners(shape: Sequence[int], matrix: Tensor, height: int, width: int) -> Corners:
     """Where the cells of a grid fall between the pixels of a feature map (N, C, H, W); see `sample_bilinear`."""
-    rows, columns = torch.meshgrid(
-        torch.arange(height, dtype=matrix.dtype) + 0.5, torch.arange(width, dtype=matrix.dtype) + 0.5, indexing="ij"
-    )
+    down, across = (torch.arange(n, dtype=matrix.dtype, device=matrix.device) + 0.5 for n in (height, width))
+    rows, columns = torch.meshgrid(down, across, indexing="ij")
     grid = torch.stack((columns.reshape(-1), rows.reshape(-1)), dim=1)  # (height·width, 2)
     at = grid @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3] - 0.5
-    limit = torch.tensor([shape[3] - 1, shape[2] - 1], dtype=matrix.dtype)
+    limit = matrix.new_tensor([shape[3] - 1, shape[2] - 1])
     inside = ((at >= 0) & (at <= limit)).all(dim=2, keepdim=True)
     at = torch.minimum(at.clamp(min=0), limit)
     low = torch.minimum(torch.floor(at), limit - 1)

@@ -143,7 +143,8 @@ def _differentiate_transform(points: Tensor, matrix: Tensor, dpoints: Tensor | N
 def _differentiate_crop_matrix(points: Tensor, dpoints: Tensor, a: dict[str, Any]) -> Tensor:
     """Derivatives (N, D, 4, 4) of `graph_module.crop_matrix`; points (N, L, 3), dpoints (N, D, L, 3)."""
     xy, dxy = points[..., :2], dpoints[..., :2]
-    right, left, subset = a["right_rotation_idx"], a["left_rotation_idx"], torch.tensor(a["subset_idxs"])
+    right, left = a["right_rotation_idx"], a["left_rotation_idx"]
+    subset = torch.tensor(a["subset_idxs"], device=xy.device)
     delta, ddelta = xy[:, right] - xy[:, left], dxy[:, :, right] - dxy[:, :, left]
     length = torch.linalg.vector_norm(delta, dim=1, keepdim=True)
     u = delta / length
@@ -158,7 +159,7 @@ def _differentiate_crop_matrix(points: Tensor, dpoints: Tensor, a: dict[str, Any
         return dalong.gather(2, index[:, None, None].expand(-1, dalong.shape[1], 1, 2))[:, :, 0]
 
     dlow, dhigh = of(low.indices), of(high.indices)
-    scale = torch.tensor([a["scale_x"], a["scale_y"]], dtype=xy.dtype)
+    scale = xy.new_tensor([a["scale_x"], a["scale_y"]])
     size, dsize = (high.values - low.values) * scale, (dhigh - dlow) * scale
     middle, dmiddle = (low.values + high.values) / 2, (dlow + dhigh) / 2
     dcentre = (dmiddle[:, :, None] @ axes[:, None].transpose(-1, -2) + middle[:, None, None] @ daxes.transpose(-1, -2))[
