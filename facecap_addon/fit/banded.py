@@ -52,7 +52,7 @@ def solve_in_time(
         matrix: (F, N, N) float64, positive definite on the free variables.
         gradient: (F, N) float64.
         difference: (F - 2, 3) float64, see `second_difference`.
-        smooth: (N,) float64, weight of the squared second difference of each variable.
+        smooth: (N,) or (F - 2, N) float64, weight of the squared second difference of each variable.
         values: (F, N) float64, current values of the variables (differences are taken of values + step).
         free: (F, N) bool.
     Returns:
@@ -67,10 +67,10 @@ def solve_in_time(
     for d in range(size):
         index = np.arange(size - d)
         bands[d, :, : size - d] = matrix[:, index + d, index]
-    diagonal, one, two = _coupling(difference, frames)
-    bands[0] += diagonal[:, None] * smooth
-    bands[size] += one[:, None] * smooth
-    bands[2 * size] += two[:, None] * smooth
+    diagonal, one, two = _coupling(difference, smooth, gradient.shape)
+    bands[0] += diagonal
+    bands[size] += one
+    bands[2 * size] += two
     flat = bands.reshape(2 * size + 1, -1)
     _fix_variables(flat, fixed.reshape(-1))
     right = np.where(free, -total, 0.0).reshape(-1)
@@ -106,17 +106,17 @@ def second_differences_of(difference: F64, values: F64) -> F64:
     )
 
 
-def _coupling(difference: F64, frames: int) -> tuple[F64, F64, F64]:
-    """Diagonal, first and second off-diagonal of difference^T difference, each (F,)."""
-    diagonal, one, two = np.zeros(frames), np.zeros(frames), np.zeros(frames)
+def _coupling(difference: F64, smooth: F64, shape: tuple[int, int]) -> tuple[F64, F64, F64]:
+    """Diagonal, first and second off-diagonal of difference^T smooth difference, each (F, N)."""
+    diagonal, one, two = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     if difference.shape[0]:
-        a, b, c = difference.T
-        diagonal[:-2] += a * a
-        diagonal[1:-1] += b * b
-        diagonal[2:] += c * c
-        one[:-2] += a * b
-        one[1:-1] += b * c
-        two[:-2] += a * c
+        a, b, c = difference.T[:, :, None]
+        diagonal[:-2] += a * a * smooth
+        diagonal[1:-1] += b * b * smooth
+        diagonal[2:] += c * c * smooth
+        one[:-2] += a * b * smooth
+        one[1:-1] += b * c * smooth
+        two[:-2] += a * c * smooth
     return diagonal, one, two
 
 

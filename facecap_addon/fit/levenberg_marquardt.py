@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from scipy.spatial.transform import Rotation
 
 from ..arrays import F64
@@ -20,6 +21,8 @@ _CHUNK = 64
 """Frames linearised at once: their planes stay in the processor's cache."""
 THREADS = 2
 _NEAREST_M = 0.02
+_FAST_TURN, _FAST_IN_NOISE = np.radians(0.5), 2.0
+"""What counts as a fast turn: rad per (1/30 s)^2, and in multiples of what noise does."""
 _FIRST_DAMPING, _MOST_DAMPING = 1e-3, 1e6
 
 
@@ -149,9 +152,10 @@ def minimise(
         The state with the lowest energy found.
     """
     difference = second_difference(terms.time_s)
+    smooth = spare_fast_turns(terms.smooth, second_differences_of(difference, _values(state)))
     damping = _FIRST_DAMPING
     here = linearise(geometry, state, terms) if start is None else start
-    energy = float(here.energy.sum()) + _bend(difference, terms, state)
+    energy = float(here.energy.sum()) + _bend(difference, smooth, state)
     diagonal = np.arange(here.matrix.shape[1])
     for left in range(iterations - 1, -1, -1):
         if on_iteration is not None:
@@ -160,11 +164,11 @@ def minimise(
         matrix = here.matrix.copy()
         matrix[:, diagonal, diagonal] *= 1 + damping
         matrix[:, diagonal, diagonal] += 1e-9
-        step = solve_in_time(matrix, here.gradient, difference, terms.smooth, _values(state), free)
+        step = solve_in_time(matrix, here.gradient, difference, smooth, _values(state), free)
         candidate = state.with_step(step, terms.low, terms.high)
         found = linearise(geometry, candidate, terms) if left else None
         each = found.energy if found is not None else energies(geometry, candidate, terms)
-        after = float(each.sum()) + _bend(difference, terms, candidate)
+        after = float(each.sum()) + _bend(difference, smooth, candidate)
         if not np.isfinite(after) or after > energy:
             damping *= 10
             continue
@@ -257,8 +261,28 @@ def relative_turns(rotation: F64) -> F64:
     return turns
 
 
-def _bend(difference: F64, terms: Terms, state: State) -> float:
-    return 0.5 * float((second_differences_of(difference, _values(state)) ** 2 * terms.smooth).sum())
+def spare_fast_turns(smooth: F64, bend: F64) -> F64:
+    """(F - 2, 6 + K) weights of squared second differences, small where the head truly turns fast.
+
+    A nod and noise of the landmarks both bend the head's path; but what noise bends one way it bends back at once:
+    little of it is left in a mean over three frames, and the rest tells how much noise there is.
+
+    Args:
+        smooth: (6 + K,) float64, the weights for calm motion.
+        bend: (F - 2, 6 + K) float64, second differences of the frames solved each for itself.
+    """
+    weights = np.tile(smooth, (len(bend), 1))
+    if len(bend):
+        turns = bend[:, :3]
+        lasting = uniform_filter1d(turns, 3, axis=0, mode="nearest")
+        noise = float(np.median(np.linalg.norm(turns - lasting, axis=1)))
+        fast = max(_FAST_IN_NOISE * noise, _FAST_TURN)
+        weights[:, :3] /= (1.0 + (lasting**2).sum(1, keepdims=True) / fast**2) ** 2
+    return weights
+
+
+def _bend(difference: F64, smooth: F64, state: State) -> float:
+    return 0.5 * float((second_differences_of(difference, _values(state)) ** 2 * smooth).sum())
 
 
 def _add_priors(found: NormalEquations, weights: F64, mean: F64, terms: Terms) -> None:
