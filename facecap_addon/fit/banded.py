@@ -67,7 +67,7 @@ def solve_in_time(
     for d in range(size):
         index = np.arange(size - d)
         bands[d, :, : size - d] = matrix[:, index + d, index]
-    diagonal, one, two = _coupling(difference, smooth, gradient.shape)
+    diagonal, one, two = _coupling(difference, smooth, (frames, size))
     bands[0] += diagonal
     bands[size] += one
     bands[2 * size] += two
