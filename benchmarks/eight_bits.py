@@ -137,7 +137,7 @@ def trained(path: Path, folder: Path) -> Case:
     table = bundle.facts.whitening.make_table()
     model = bundle.networks["mesh" if bundle.facts.kind == "mesh" else "face"]
     seen, truth = [], np.zeros(0, np.float32)
-    validation = training_set.choose_validation_shots()
+    validation = {shot.name for shot in training_set.choose_judges()}
     for evaluated, most in ((False, CALIBRATED), (True, EVALUATED)):
         shots = tuple(shot for shot in training_set.shots if (shot.name in validation) == evaluated)
         frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)

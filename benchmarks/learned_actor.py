@@ -1,9 +1,10 @@
 """An actor learned and evaluated against the truth: `python -m benchmarks.learned_actor [--preset preview] [--side]`.
 
-The sample head is drawn under varied curves; whole shots are for validation. Printed, and kept in `benchmarks/results/`
-with the training's picture: validation vertex RMSE, that of the mean pose, minutes, share of time waiting for data, the
-largest difference between torch and ONNX, what quantising costs, and how well a jaw that is pushed forward is seen:
-from the front it hardly is, which is why Laine et al. (section 5.1) ask for a camera from the side (`--side`).
+The sample head is drawn under varied curves; whole shots are for validation and test. Printed, and kept in
+`benchmarks/results/` with the training's picture: vertex RMSE on test shots, that of the mean pose, minutes, share of
+time waiting for data, the largest difference between torch and ONNX, what quantising costs, and how well a jaw that is
+pushed forward is seen: from the front it hardly is, which is why Laine et al. (section 5.1) ask for a camera from the
+side (`--side`).
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ def actor_set(seconds: float, *, side: bool = False, threads: int = 2) -> Path:
 
 
 def jaw_forward(folder: Path, out: Path) -> str:
-    """How far the forward key of what a solver gives follows the true one on validation shots: their correlation."""
+    """How far the forward key of what a solver gives follows the true one on test shots: their correlation."""
     bundle, training_set = load_bundle(out), open_set(folder)
     if bundle.facts.kind != "mesh" or "jawForward" not in training_set.rig.channels:
         return ""
-    shots = tuple(shot for shot in training_set.shots if shot.name in training_set.choose_validation_shots())
-    frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
+    shots, picture = training_set.choose_judges(), bundle.facts.picture
+    frames = read_shot_frames(training_set, shots, picture, lambda *_: None, kept_only=True)
     solver, moving = TrainedSolver(bundle, threads=2), bundle.moving
     found = np.stack([solver.solve_crop(frames.read_pictures(np.array([i]))[0]).ravel() for i in range(frames.count)])
     keys = training_set.rig.deltas[:, moving].reshape(len(training_set.rig.channels), -1).astype(np.float64)

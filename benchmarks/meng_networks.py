@@ -1,7 +1,7 @@
 """Meng and Wen's four networks on the same shots: `python -m benchmarks.meng_networks [--seconds 180] [--epochs N]`.
 
 Their embedding with LSTM, the 1×1 variant, the 1×1 variant with LSTM trained together, and Laine et al.'s network, each
-in its preview size. Printed and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on validation
+in its preview size. Printed and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on test
 shots, how far apart classes lie in the embedding, and the loss curves in one figure (the paper's figure 9).
 """
 
@@ -55,8 +55,7 @@ def main() -> None:
     folder = actor_set(options.seconds, threads=options.threads)
     images = draw_labelled_images(SET / "labelled_images")
     training_set = open_set(folder)
-    validation = training_set.choose_validation_shots()
-    shots = tuple(shot for shot in training_set.shots if shot.name in validation)
+    shots = training_set.choose_judges()
     moving = np.flatnonzero(np.linalg.norm(training_set.rig.deltas, axis=2).max(0) > MOVING_M)
     lines = [f"python -m benchmarks.meng_networks --seconds {options.seconds:g} --epochs {options.epochs}"]
     losses: dict[str, list[float]] = {}
@@ -76,13 +75,13 @@ def main() -> None:
         log = (out.parent / f".{out.stem}.training" / "log.jsonl").read_text(encoding="utf-8").splitlines()
         losses[network] = [json.loads(line)["loss"] for line in log]
         bundle = load_bundle(out)
-        frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None)
+        frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None, kept_only=True)
         found = positions(TrainedSolver(bundle, threads=options.threads), training_set, frames, moving)
         wanted = training_set.rig.vertices_at(frames.weights)[:, moving]
         rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))
         lines += [f"{network}: {line}" for line in result.lines]  # type: ignore[attr-defined]
         lines.append(
-            f"{network}: vertices that move, validation RMSE {rmse:.2f} mm, "
+            f"{network}: vertices that move, test RMSE {rmse:.2f} mm, "
             f"jitter D {measure_jitter_mm(found, frames):.3f} mm a frame (true {measure_jitter_mm(wanted, frames):.3f})"
         )
         print("\n".join(lines[-len(result.lines) - 1 :]), flush=True)  # type: ignore[attr-defined]

@@ -86,12 +86,12 @@ def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -
 
 def describe(training_set: TrainingSet) -> list[str]:
     """The shots and the crop, a sentence each."""
-    validation = training_set.choose_validation_shots()
-    frames = sum(shot.frames for shot in training_set.shots)
-    apart = sum(shot.frames for shot in training_set.shots if shot.name in validation)
-    lines = [
-        f"{len(training_set.shots)} shots, {frames} frames; {len(validation)} shots, {apart} frames for validation."
+    splits, frames = training_set.split_shots(), sum(shot.frames for shot in training_set.shots)
+    kept = [
+        f"{len(shots)} shots, {sum(shot.frames for shot in shots)} frames for {use}"
+        for use, shots in (("validation", splits.validation), ("test", splits.test))
     ]
+    lines = [f"{len(training_set.shots)} shots, {frames} frames; {'; '.join(kept)}."]
     if training_set.crop is not None:
         lines.append("Crop: " + ",".join(f"{value:.4f}" for value in training_set.crop))
     return lines

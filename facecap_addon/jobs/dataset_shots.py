@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,26 +152,42 @@ def add_renders(settings: DatasetSettings, training_set: TrainingSet, seconds: f
     shots = max(1, round(seconds / SHOT_S))
     each = seconds / shots
     done, total = 0, int(seconds * DRAWN_FPS)
-    for number in range(shots):
-        seed = settings.seed + number
+    facts = choose_drawn_uses(training_set, [_describe_drawn(settings, each, settings.seed + n) for n in range(shots)])
+    for shot, seed in zip(facts, range(settings.seed, settings.seed + shots), strict=True):
 
         def draw(
             on_progress: Callable[[int, int], None],
             seed: int = seed,
             done: int = done,
             into: TrainingSet = training_set,
+            poses: str | None = shot.poses,
         ) -> ShotRows:
-            return _draw(settings, into, embedding, each, seed, lambda n: on_progress(done + n, total))
+            return _draw(settings, into, embedding, each, seed, poses, lambda n: on_progress(done + n, total))
 
         rows = yield from run_threaded("draw", draw)
         done += len(rows.rows)
-        name = f"drawn-{seed:04d}"
-        shot = ShotFacts(
-            name, f"footage/{name}.mp4", None, None, None, len(rows.rows), use=settings.use, source="drawn",
-            side_video=f"footage/{name}-side.mp4" if settings.side else None,
-        )  # fmt: skip
-        training_set = add_shot(training_set, shot, rows)
+        training_set = add_shot(training_set, replace(shot, frames=len(rows.rows)), rows)
     return training_set
+
+
+def choose_drawn_uses(training_set: TrainingSet, shots: list[ShotFacts]) -> list[ShotFacts]:
+    """Shots that are to be drawn, with what each will be used for and whose share of the faces it is made of.
+
+    This is fixed before they are drawn: faces made for one use are made for no other.
+    """
+    names = {shot.name for shot in shots}
+    kept = tuple(shot for shot in training_set.shots if shot.name not in names)
+    splits = replace(training_set, shots=(*kept, *shots)).split_shots()
+    uses = {shot.name: use for use, part in vars(splits).items() for shot in part}
+    return [replace(shot, use=uses[shot.name], poses=uses[shot.name]) for shot in shots]
+
+
+def _describe_drawn(settings: DatasetSettings, seconds: float, seed: int) -> ShotFacts:
+    name = f"drawn-{seed:04d}"
+    return ShotFacts(
+        name, f"footage/{name}.mp4", None, None, None, round(seconds * DRAWN_FPS), use=settings.use, source="drawn",
+        side_video=f"footage/{name}-side.mp4" if settings.side else None,
+    )  # fmt: skip
 
 
 def _draw(
@@ -179,6 +196,7 @@ def _draw(
     embedding: LandmarkEmbedding,
     seconds: float,
     seed: int,
+    poses: str | None,
     on_frame: Callable[[int], None],
 ) -> ShotRows:
     # Here, after check_torch: what needs PyTorch.
@@ -188,7 +206,9 @@ def _draw(
 
     use_threads(settings.threads)
     rig = training_set.rig
-    weights = make_shot_curves(rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side)
+    weights = make_shot_curves(
+        rig.channels, rig.usual_ranges, seconds, DRAWN_FPS, seed, aside=settings.side, poses=poses
+    )
     head = make_head_curves(seconds, DRAWN_FPS, seed)
     mesh = build_render_mesh(rig, embedding)
     time_s = np.arange(len(weights)) / DRAWN_FPS

@@ -78,7 +78,7 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     if result.lines:
         result = replace(result, lines=(*describe_useless_settings(settings), *result.lines))
     comparison = Comparison(())
-    if settings.compare and result.lines and training_set.choose_validation_shots():
+    if settings.compare and result.lines and training_set.choose_judges():
         comparison = yield from compare_with_fit(training_set, out, settings.threads)
         result = replace(result, lines=(*result.lines, *comparison.lines))
     if result.lines:

@@ -15,6 +15,7 @@ from ..fit.solve import solve_take
 from ..footage.read import read_frames
 from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
+from ..learn.data.overlaps import find_kept_frames
 from ..learn.data.training_set import ShotFacts, TrainingSet
 from ..rig.duplicate_keys import find_distinct_keys
 from ..solvers.bundle import load_bundle
@@ -31,7 +32,7 @@ MOST_FRAMES, MOVING_M, REPORT_EVERY = 900, 5e-4, 16
 
 @dataclass(frozen=True)
 class ShotErrors:
-    """One validation shot.
+    """One shot that was kept back.
 
     Attributes:
         name: of the shot.  time_s: (N,).  network_mm, fit_mm: (N,) root-mean-square distance of vertices that move.
@@ -56,7 +57,7 @@ class Comparison:
 
 
 def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Comparison]:
-    """How far solver and landmark fit are from the targets of validation shots.
+    """How far solver and landmark fit are from the targets of the shots that judge.
 
     Args:
         path: the solver.
@@ -78,7 +79,8 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
     left, solved_as_target = MOST_FRAMES, False
     shots: list[ShotErrors] = []
-    for shot in (one for one in training_set.shots if one.name in training_set.choose_validation_shots()):
+    judges, tested = training_set.choose_judges(), training_set.split_shots().test
+    for shot in judges:
         if left <= 0:
             break
         footage = training_set.open_shot_footage(shot)
@@ -93,7 +95,7 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
                 seen, keys.rig, embedding, FitSettings(match="weights"), response=response, on_progress=on_progress
             ),
         )
-        rows = training_set.read_rows(shot).rows
+        rows = training_set.read_rows(shot).rows[find_kept_frames(training_set, shot)]
         rows = rows[(rows < take.frame_count)][:left]
         rows = rows[take.solved[rows]]
         faces = fill_gaps(extract_face_keypoints(seen.landmarks_px, seen.image_size, seen.scheme)[0])
@@ -112,7 +114,8 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
     better = f"is better than a fast solve, by {1 - network / fit:.0%}" if network < fit else (
         "is NOT better than a fast solve: use that, or train longer and on more"
     )  # fmt: skip
-    lines = [f"Validation shots, vertices that move: network {network:.2f} mm, fast solve {fit:.2f} mm; it {better}."]
+    name = "Test shots" if all(shot in tested for shot in judges) else "Shots kept back"
+    lines = [f"{name}, vertices that move: network {network:.2f} mm, fast solve {fit:.2f} mm; it {better}."]
     if solved_as_target:
         lines.append("Some targets are solves themselves: for these, this only says how closely they are followed.")
     return Comparison(tuple(lines), tuple(shots))

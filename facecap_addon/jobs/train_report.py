@@ -27,7 +27,7 @@ def write_train_report(path: Path, title: str, lines: Sequence[str], picture: Pa
     parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(line)}</p>" for line in lines)]
     if comparison.shots:
         parts += [
-            "<h2>Network and fast solve on the validation shots</h2>",
+            "<h2>Network and fast solve on the shots kept back</h2>",
             '<p class="soft">Root-mean-square distance of the vertices that move, mm. Neither has learned from these '
             "shots.</p>",
             "<table><tr><th>shot</th><th>frames</th><th>network</th><th>fast solve</th><th></th></tr>",

@@ -56,7 +56,7 @@ def solver(drawn: Path) -> Path:
 def test_a_drawn_set_knows_its_truth(drawn: Path) -> None:
     training_set = open_set(drawn)
     assert [shot.frames for shot in training_set.shots] == [48, 30]
-    assert training_set.choose_validation_shots() == {"drawn-0001"}
+    assert [s.name for s in training_set.split_shots().validation] == ["drawn-0001"]
     rows = training_set.read_rows(training_set.shots[0])
     assert np.isfinite(rows.box).all() and rows.weights.max() > 0.3
     assert training_set.crop is not None

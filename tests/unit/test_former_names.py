@@ -50,9 +50,9 @@ def test_training_sets(tmp_path: Path) -> None:
     shutil.copy(FORMER / "set.json", tmp_path / "set.json")
     found = open_set(tmp_path)
     assert [shot.use for shot in found.shots] == ["validation", "auto", "train"]
-    assert found.choose_validation_shots() == {"s0"}
+    assert [shot.name for shot in found.split_shots().validation] == ["s0"]
     save_set(found)
-    assert json.loads((tmp_path / "set.json").read_text(encoding="utf-8"))["format"] == 2
+    assert json.loads((tmp_path / "set.json").read_text(encoding="utf-8"))["format"] == 3
     assert open_set(tmp_path).shots == found.shots
 
 

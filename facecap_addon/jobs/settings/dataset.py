@@ -33,8 +33,9 @@ class DatasetSettings:
     name: str | None = setting(None, help="Name of the shot; if not given: the file's")
     use: str = setting(
         "auto",
-        help="train: learn from the shot; validation: keep it back for that; auto: let FaceCap choose",
-        choices=("auto", "train", "validation"),
+        help="train: learn from the shot; validation: let it choose among the states of the network; test: let it say "
+        "how good the network is; auto: let FaceCap choose",
+        choices=("auto", "train", "validation", "test"),
         former_choices={"held": "validation"},
     )
     start: str | None = setting(None, help="First frame of the footage to use: a frame number (120) or a time (4.5s)")

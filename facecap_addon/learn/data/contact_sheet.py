@@ -14,7 +14,7 @@ from .training_set import ShotFacts, TrainingSet
 
 _KIND = PictureKind(160, 120, colour=True)
 _COLUMNS, _LABEL_PX, _TEXT_PX, _CURVE_PX = 8, 20, 12, 44
-_PAPER, _INK, _VALIDATION, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
+_PAPER, _INK, _KEPT, _CURVE = (250, 250, 248), (40, 40, 40), (180, 90, 30), (40, 110, 200)
 
 
 def draw_contact_sheet(training_set: TrainingSet, on_progress: Callable[[int, int], None]) -> NDArray[np.uint8]:
@@ -23,15 +23,16 @@ def draw_contact_sheet(training_set: TrainingSet, on_progress: Callable[[int, in
     Args:
         on_progress: called with (shots done, shots); it may raise to cancel.
     """
-    validation = training_set.choose_validation_shots()
+    splits = training_set.split_shots()
+    kept = {s.name: "validation" for s in splits.validation} | {s.name: "test" for s in splits.test}
     strips = []
     for i, shot in enumerate(training_set.shots):
         on_progress(i, len(training_set.shots))
-        strips.append(_draw_strip(training_set, shot, shot.name in validation))
+        strips.append(_draw_strip(training_set, shot, kept.get(shot.name)))
     return np.concatenate(strips) if strips else np.full((40, 400, 3), 250, np.uint8)
 
 
-def _draw_strip(training_set: TrainingSet, shot: ShotFacts, is_validation: bool) -> NDArray[np.uint8]:
+def _draw_strip(training_set: TrainingSet, shot: ShotFacts, kept_for: str | None) -> NDArray[np.uint8]:
     rows = training_set.read_rows(shot)
     chosen = np.unique(np.linspace(0, shot.frames - 1, min(_COLUMNS, shot.frames)).astype(int))
     wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
@@ -48,8 +49,8 @@ def _draw_strip(training_set: TrainingSet, shot: ShotFacts, is_validation: bool)
                 break
     finally:
         reader.close()
-    words = f"{shot.name}  {shot.frames} frames  {'validation' if is_validation else 'training'}  {shot.source}"
-    draw_text(out, (4, 14), words, _TEXT_PX, _VALIDATION if is_validation else _INK)
+    words = f"{shot.name}  {shot.frames} frames  {kept_for or 'training'}  {shot.source}"
+    draw_text(out, (4, 14), words, _TEXT_PX, _KEPT if kept_for else _INK)
     _draw_curve(out[-_CURVE_PX:], _measure_activity(training_set, shot, rows.weights))
     return out
 

@@ -13,6 +13,7 @@ from ...errors import FacecapError
 from ...solvers.crop import PictureKind
 from ...solvers.whitening import Whitening
 from .crops import prepare_pictures
+from .overlaps import check_kept_frames, find_kept_frames
 from .training_set import ShotFacts, TrainingSet
 
 _WHITENING_FRAMES, _EXAMPLES = 400, 200
@@ -66,12 +67,18 @@ class Frames:
 
 
 def read_shot_frames(
-    training_set: TrainingSet, shots: tuple[ShotFacts, ...], kind: PictureKind, on_progress: Callable[[int, int], None]
+    training_set: TrainingSet,
+    shots: tuple[ShotFacts, ...],
+    kind: PictureKind,
+    on_progress: Callable[[int, int], None],
+    *,
+    kept_only: bool = False,
 ) -> Frames:
     """Frames of some shots that show a face, pictures cut now or as kept.
 
     Args:
         on_progress: called with frames done and frames in all; it may raise to cancel.
+        kept_only: of shots for validation or test, leave out what other shots learn from, too.
     """
     total, done = sum(shot.frames for shot in shots), 0
     parts: list[tuple[Rows, Rows, F32, F32, NDArray[np.float64], F32]] = []
@@ -87,7 +94,8 @@ def read_shot_frames(
             pictures.append(front)
         vertices.append(training_set.read_vertices(shot))
         rows = training_set.read_rows(shot)
-        seen = np.flatnonzero(np.isfinite(rows.box).all(1))
+        kept = find_kept_frames(training_set, shot) if kept_only else True
+        seen = np.flatnonzero(np.isfinite(rows.box).all(1) & kept)
         assert crop is not None
         face, points = (((at[seen] - crop[:2]) / crop[2:]).astype(np.float32) for at in (rows.face, rows.points))
         parts.append((np.full(len(seen), i), seen, rows.weights[seen], face, rows.time_s[seen], points))
@@ -103,22 +111,65 @@ def read_shot_frames(
 def split_frames(
     training_set: TrainingSet, kind: PictureKind, on_progress: Callable[[str, int, int], None]
 ) -> tuple[Frames, Frames | None]:
-    """Frames to train on and frames for validation, if there are any; pictures prepared.
+    """Frames to train on and frames that choose the checkpoint, if there are any; pictures prepared.
 
     Args:
         on_progress: told ("pictures", frames done, frames in all); it may raise to cancel.
     """
-    names = training_set.choose_validation_shots()
-    train_shots = tuple(shot for shot in training_set.shots if shot.name not in names)
-    validation_shots = tuple(shot for shot in training_set.shots if shot.name in names)
-    total = sum(shot.frames for shot in training_set.shots)
-    done = sum(shot.frames for shot in train_shots)
-    train_frames = read_shot_frames(training_set, train_shots, kind, lambda n, _: on_progress("pictures", n, total))
-    if not validation_shots:
+    check_kept_frames(training_set)
+    splits = training_set.split_shots()
+    done = sum(shot.frames for shot in splits.train)
+    total = done + sum(shot.frames for shot in splits.validation)
+    train_frames = read_shot_frames(training_set, splits.train, kind, lambda n, _: on_progress("pictures", n, total))
+    if not splits.validation:
         return train_frames, None
     return train_frames, read_shot_frames(
-        training_set, validation_shots, kind, lambda n, _: on_progress("pictures", done + n, total)
-    )
+        training_set, splits.validation, kind, lambda n, _: on_progress("pictures", done + n, total),
+        kept_only=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Frames of a kind that say how good a solver is.
+
+    Attributes:
+        label: for people, what shots they are.  is_drawn: whether our renderer drew them.
+        is_test: False if they also chose the checkpoint, which makes them too kind.
+    """
+
+    label: str
+    is_drawn: bool
+    is_test: bool
+    frames: Frames
+
+    def name_figures(self, figures: dict[str, float], known: dict[str, object]) -> dict[str, object]:
+        """Figures under the names a solver's report gives them: plain ones are those of the first judge."""
+        if "judged_on" not in known:
+            return {**figures, "judged_on": self.label.lower()}
+        return {f"{'rendered' if self.is_drawn else 'recorded'}_{name}": value for name, value in figures.items()}
+
+
+def read_judges(
+    training_set: TrainingSet, kind: PictureKind, on_progress: Callable[[str, int, int], None]
+) -> list[Judge]:
+    """What says how good a solver is, recorded footage before drawn; none where all is learned from.
+
+    Args:
+        on_progress: told ("pictures", frames done, frames in all); it may raise to cancel.
+    """
+    splits, judges = training_set.split_shots(), list[Judge]()
+    for drawn in (False, True):
+        shots = tuple(shot for shot in training_set.choose_judges() if shot.is_drawn == drawn)
+        if not shots:
+            continue
+        is_test = shots[0] in splits.test
+        frames = read_shot_frames(
+            training_set, shots, kind, lambda n, total: on_progress("pictures", n, total), kept_only=True
+        )
+        label = f"{'Rendered' if drawn else 'Recorded'} {'test' if is_test else 'validation'} shots"
+        judges.append(Judge(label, drawn, is_test, frames))
+    return judges
 
 
 class _TwoCameras:

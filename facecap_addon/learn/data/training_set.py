@@ -6,8 +6,8 @@
     shots/NAME.vertices.npy only where the target is a point cache: (F, V, 3) float32 m
     pictures/KEY/NAME.npy   prepared crops; they can be deleted at any time
 
-Footage itself is referred to, not copied. Shots are kept apart in validation: frames of one never appear on
-both sides.
+Footage itself is referred to, not copied. Whole shots are learned from, choose among checkpoints (validation), or say
+how good the result is (test): frames of one are never in two of these.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from ...footage.footage import Footage, open_footage
 from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from ...solvers.crop import Box
 
-FORMAT = 2
-"""1 calls shots for validation "held"."""
-VALIDATION_SHARE = 0.15
-"""Of the frames, at least: what is kept for validation, where nobody says which shots."""
+FORMAT = 3
+"""1 calls shots for validation "held"; 2 knows no test, and does not say what faces a performance was drawn from."""
+VALIDATION_SHARE, TEST_SHARE = 0.1, 0.1
+"""Of the frames of a kind, at least: what is kept for validation and for test, where nobody says which shots."""
+LEARNED_SHARE = 0.5
+"""Where less than this would be left to learn from, nothing is kept for a test of its own."""
 _LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -44,8 +46,9 @@ class ShotFacts:
         name: of letters, digits, dots, dashes.  video: footage, absolute or relative to the set.
         start, end, fps: as for a solve.  frames: how many rows it has.
         side_video: footage of a second camera, seen at the same rows, or None.
-        use: "train", "validation" or "auto".  has_vertices: whether its target is a point cache.
+        use: "train", "validation", "test" or "auto".  has_vertices: whether its target is a point cache.
         source: where the target comes from, for people.
+        poses: of a drawn performance, whose share of the recorded faces it is made of, named like `use`; None: of all.
     """
 
     name: str
@@ -58,6 +61,12 @@ class ShotFacts:
     use: str = "auto"
     has_vertices: bool = False
     source: str = ""
+    poses: str | None = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether our own renderer drew it, and no camera saw it."""
+        return self.source == "drawn"
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,15 @@ class ShotRows:
     def __post_init__(self) -> None:
         if not len(self.points):
             object.__setattr__(self, "points", np.zeros((len(self.rows), 0, 2), np.float32))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Shots to learn from, those that choose the checkpoint, and those that say how good it is."""
+
+    train: tuple[ShotFacts, ...]
+    validation: tuple[ShotFacts, ...]
+    test: tuple[ShotFacts, ...]
 
 
 @dataclass(frozen=True)
@@ -147,22 +165,45 @@ class TrainingSet:
         """The footage of a shot, opened and trimmed; side: of its second camera."""
         return open_footage(self.resolve_video(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
 
-    def choose_validation_shots(self) -> frozenset[str]:
-        """Names of the shots for validation: those named so, and of the rest the latest up to VALIDATION_SHARE.
+    def split_shots(self) -> Splits:
+        """The shots as they are named to be used, the others for validation and test, the latest first.
 
-        At least one shot is left to learn from.
+        Recorded and drawn shots are split each for themselves, so that drawings are never all that judges an actor.
+        At least one of either is left to learn from.
         """
-        named = {s.name for s in self.shots if s.use == "validation"}
-        free = [s for s in self.shots if s.use == "auto"]
-        wanted = VALIDATION_SHARE * sum(s.frames for s in self.shots)
-        found = sum(s.frames for s in self.shots if s.name in named)
-        learning = any(s.use == "train" for s in self.shots)
-        for shot in reversed(free[0 if learning else 1 :]):
-            if found >= wanted:
+        uses: dict[str, str] = {}
+        for drawn in (False, True):
+            uses |= _split_kind([shot for shot in self.shots if shot.is_drawn == drawn])
+        parts = (tuple(s for s in self.shots if uses[s.name] == use) for use in ("train", "validation", "test"))
+        return Splits(*parts)
+
+    def choose_judges(self) -> tuple[ShotFacts, ...]:
+        """Shots that say how good a solver is: recorded and drawn ones for test, else those for validation."""
+        splits = self.split_shots()
+        found: list[ShotFacts] = []
+        for drawn in (False, True):
+            held = ([s for s in part if s.is_drawn == drawn] for part in (splits.test, splits.validation))
+            found += next((part for part in held if part), [])
+        return tuple(found)
+
+
+def _split_kind(shots: list[ShotFacts]) -> dict[str, str]:
+    """Use of each shot, by name; shots: of one kind, in the order they were added."""
+    uses = {s.name: s.use for s in shots if s.use != "auto"}
+    free = [s for s in shots if s.use == "auto"]
+    if free and "train" not in uses.values():
+        uses[free.pop(0).name] = "train"
+    total = sum(s.frames for s in shots)
+
+    def count(*of: str) -> int:
+        return sum(s.frames for s in shots if uses.get(s.name, "auto") in of)
+
+    for use, share in (("validation", VALIDATION_SHARE), ("test", TEST_SHARE)):
+        while free and count(use) < share * total:
+            if use == "test" and count("train", "auto") - free[-1].frames < LEARNED_SHARE * total:
                 break
-            named.add(shot.name)
-            found += shot.frames
-        return frozenset(named)
+            uses[free.pop().name] = use
+    return uses | {s.name: "train" for s in free}
 
 
 def open_set(folder: Path) -> TrainingSet:
@@ -170,7 +211,7 @@ def open_set(folder: Path) -> TrainingSet:
     path = folder / "set.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts["format"] not in (1, FORMAT):
+        if facts["format"] not in (1, 2, FORMAT):
             raise FacecapError(f"{folder.name} was made by another version of FaceCap.", "Make it again.")
         shots = tuple(_read_shot(one) for one in facts["shots"])
         crop, side = _read_box(facts["crop"]), _read_box(facts["side_crop"])
@@ -270,7 +311,7 @@ def _read_shot(facts: Mapping[str, Any]) -> ShotFacts:
     shot = ShotFacts(**facts)
     if shot.use == "held":  # of format 1
         shot = replace(shot, use="validation")
-    if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "validation", "auto"):
+    if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "validation", "test", "auto"):
         raise ValueError(f"bad shot {shot.name!r}")
     return replace(shot, frames=int(shot.frames))
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...takes.take import usual_step_s
+from .overlaps import find_shared_frames
 from .training_set import ShotRows, TrainingSet
 
 _FEW = 300
@@ -16,25 +17,21 @@ def check_set(training_set: TrainingSet) -> list[str]:
     """Sentences for people; none if all is well."""
     notes: list[str] = []
     total = sum(shot.frames for shot in training_set.shots)
-    validation = training_set.choose_validation_shots()
     if not training_set.shots:
         return ["The set has no shots yet."]
     if total < _FEW:
         lacking_s = (_FEW - total) * _measure_first_step_s(training_set)
         notes.append(f"Too little footage ({total} frames): add at least {max(1, round(lacking_s))} seconds.")
-    if not validation:
-        notes.append("There is only one shot to learn from, so none can be kept back for validation: add another one.")
-    seen: dict[tuple[str, int], str] = {}
-    for shot in training_set.shots:
+    notes += _check_splits(training_set)
+    for number, shot in enumerate(training_set.shots):
         rows = training_set.read_rows(shot)
         unseen = int((~np.isfinite(rows.box).all(1)).sum())
         if unseen:
             notes.append(f"{shot.name}: no face is seen in {unseen} of {shot.frames} frames; they are not used.")
-        again = sum((shot.video, int(row)) in seen for row in rows.rows)
-        if again:
-            other = next(seen[shot.video, int(row)] for row in rows.rows if (shot.video, int(row)) in seen)
-            notes.append(f"{shot.name}: {again} frames are also in {other}.")
-        seen |= {(shot.video, int(row)): shot.name for row in rows.rows}
+        for other in training_set.shots[:number]:
+            again = int(find_shared_frames(training_set, shot, (other,)).sum())
+            if again:
+                notes.append(f"{shot.name}: {again} frames are also in {other.name}.")
         still = _count_longest_still(rows.weights)
         if not shot.has_vertices and still > 2.0 / max(_measure_step_s(rows), 1e-6):
             notes.append(f"{shot.name}: the target does not change for {still} frames.")
@@ -43,6 +40,27 @@ def check_set(training_set: TrainingSet) -> list[str]:
             late = "late" if lag > 0 else "early"
             remedy = f"add it again with --offset {-lag:+.2f}."
             notes.append(f"{shot.name}: lips in the target come about {abs(lag):.2f} s {late}; {remedy}")
+    return notes
+
+
+def _check_splits(training_set: TrainingSet) -> list[str]:
+    """What cannot be judged, or is judged too kindly."""
+    splits, notes = training_set.split_shots(), list[str]()
+    for drawn, kind in ((False, "recorded"), (True, "rendered")):
+        learned, validation, test = ([s for s in part if s.is_drawn == drawn] for part in vars(splits).values())
+        if learned and not validation and not test:
+            notes.append(
+                f"There is only one {kind} shot to learn from, so none can be kept back to judge by: add another one."
+            )
+        elif validation and not test:
+            notes.append(
+                f"There are too few {kind} shots to keep some for a test: figures are those of the shots that choose "
+                "the checkpoint, and too kind. Add more, or one with --use test."
+            )
+        if any(s.poses is None for s in (*validation, *test)) and drawn and learned:
+            notes.append(
+                "Rendered shots of an older version make the same faces in training and validation: render them again."
+            )
     return notes
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from ...arrays import F64
+from ...arrays import F32, F64
 from ...fit.energies.expression_prior import poses_for_response
 from ...rig.channels import arkit_name, region_of
 
@@ -27,6 +27,8 @@ _OF_ONES_OWN = 0.5
 _TO_ITS_END_S = (0.45, 1.0)
 """How quickly and how slowly a key goes to its end and back."""
 _FIXATION_S, _SACCADE_S = (0.15, 0.8), 0.1
+POSE_SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+"""Of the recorded faces: what shots of a use are made of, so that none is judged by a face that was learned."""
 _OPPOSED = (("Left", "Right"), ("In", "Out"), ("Up", "Down"), ("Smile", "Frown"), ("Wide", "Blink"), ("Wide", "Squint"))
 
 
@@ -38,6 +40,7 @@ def make_shot_curves(
     seed: int,
     *,
     aside: bool = False,
+    poses: str | None = None,
 ) -> F64:
     """(F, K) float64 weights of one shot.
 
@@ -45,8 +48,9 @@ def make_shot_curves(
         channels: K names.  ranges: (K, 2) smallest and largest weights.  seed: the same gives the same shot; one
             in three is a range of motion or expressions, the others are speech.
         aside: a camera from the side looks on, that sees what from the front cannot be told: the jaw is exercised more.
+        poses: a name of POSE_SHARES: only faces of that share are made, which no other has; None: of all.
     """
-    random = np.random.default_rng([seed, 7])
+    random, recorded = np.random.default_rng([seed, 7]), find_recorded_faces(channels, poses)
     time_s = np.arange(round(seconds * fps)) / fps
     kind = ("motion", "speech", "speech", "expressions", "speech", "speech")[seed % 6]
     seen = np.array([aside or arkit_name(c) not in _SEEN_ASIDE for c in channels])
@@ -58,10 +62,14 @@ def make_shot_curves(
             curves += _make_range_of_motion(channels, time_s, random, of=part)
     elif kind == "expressions":
         every = np.ones(len(channels), bool)
-        curves = _make_poses(channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=every, own=every & seen)
+        curves = _make_poses(
+            recorded, channels, time_s, random, every_s=0.3, gain=(0.9, 1.7), of=every, own=every & seen
+        )
     else:
-        curves = _make_poses(channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth, own=mouth & seen)
-        curves += _make_poses(channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth, own=~mouth)
+        curves = _make_poses(
+            recorded, channels, time_s, random, every_s=0.14, gain=(0.6, 1.5), of=mouth, own=mouth & seen
+        )
+        curves += _make_poses(recorded, channels, time_s, random, every_s=0.25, gain=(0.7, 1.5), of=~mouth, own=~mouth)
     if kind != "motion":
         _add_gaze(curves, channels, time_s, random)
     _add_blinks(curves, channels, time_s, random)
@@ -69,6 +77,21 @@ def make_shot_curves(
     low, high = np.asarray(ranges, np.float64).T
     top = np.where(high > 0, high, 0.0)
     return np.clip(np.clip(curves, 0, 1) * top, low, high)
+
+
+def find_recorded_faces(channels: tuple[str, ...], poses: str | None = None) -> F32 | None:
+    """(N, K) weights of faces that performers were recorded making, all or those of a share; None of unknown channels.
+
+    Args:
+        poses: a name of POSE_SHARES; what falls to one falls to no other.
+    """
+    recorded = poses_for_response(channels)
+    if recorded is None or poses is None:
+        return recorded
+    ends = np.cumsum([0, *POSE_SHARES.values()]) * len(recorded)
+    first, last = (round(float(ends[list(POSE_SHARES).index(poses) + more])) for more in (0, 1))
+    order = np.random.default_rng(len(recorded)).permutation(len(recorded))
+    return recorded[order[first:last]]
 
 
 def make_head_curves(seconds: float, fps: float, seed: int, *, turn_rad: float = 0.06, shift_m: float = 0.005) -> F64:
@@ -105,6 +128,7 @@ def _make_range_of_motion(
 
 
 def _make_poses(
+    recorded: F32 | None,
     channels: tuple[str, ...],
     time_s: F64,
     random: np.random.Generator,
@@ -121,7 +145,6 @@ def _make_poses(
     count = max(2, int(np.ceil(time_s[-1] / (0.6 * every_s))) + 2) if len(time_s) else 2
     knots = np.cumsum(random.uniform(0.6, 1.4, count)) * every_s
     knots -= knots[0]
-    recorded = poses_for_response(channels)
     if recorded is not None:
         faces = recorded[random.integers(len(recorded), size=count)] * random.uniform(*gain, (count, 1))
     else:  # keys that nobody recorded: a few at a time

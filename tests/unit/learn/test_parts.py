@@ -33,7 +33,7 @@ from facecap_addon.learn.networks.laine.convolutional import LaineNetwork, Tower
 from facecap_addon.learn.networks.meng.embedding_task import measure_distance_matrix, measure_distances  # noqa: E402
 from facecap_addon.learn.networks.meng.facenet import FaceNet, ResponseNorm  # noqa: E402
 from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
-from facecap_addon.learn.synthetic.motion import make_shot_curves  # noqa: E402
+from facecap_addon.learn.synthetic.motion import POSE_SHARES, find_recorded_faces, make_shot_curves  # noqa: E402
 from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
@@ -237,6 +237,30 @@ def test_drawn_performances_stay_in_range_and_reach_far() -> None:
     np.testing.assert_array_equal(shots[1], make_shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, 1))
     unknown = make_shot_curves(("foo", "bar"), np.array([[0, 1], [-1, 1]]), 4.0, 30.0, 1)
     assert unknown.max() > 0.1
+
+
+def test_no_face_is_made_for_two_uses() -> None:
+    every = find_recorded_faces(ARKIT_CHANNELS)
+    assert every is not None
+    parts = {name: find_recorded_faces(ARKIT_CHANNELS, name) for name in POSE_SHARES}
+    rows = [{face.tobytes() for face in part} for part in parts.values() if part is not None]
+    assert sum(len(part) for part in rows) == len(every) and len(set.union(*rows)) == len(every)
+    assert all(len(part) > 0.1 * len(every) for part in rows)
+    # A held face of a shot is, but for its strength, one of its own share: those of others are further away.
+    ranges, mouth = np.tile([0.0, 1.0], (52, 1)), [k for k, c in enumerate(ARKIT_CHANNELS) if c.startswith("mouth")]
+    for name in ("train", "test"):
+        curves = make_shot_curves(ARKIT_CHANNELS, ranges, 12.0, 30.0, 1, poses=name)[:, mouth]
+        held = curves[1:][np.abs(np.diff(curves, axis=0)).max(1) < 1e-6]
+        held = held[np.linalg.norm(held, axis=1) > 0.3]
+        near = {key: _find_nearest_direction(held, part[:, mouth]) for key, part in parts.items() if part is not None}
+        own, others = near.pop(name), np.minimum(*near.values())
+        assert (own < 1e-3).mean() > 0.2 and (others < 1e-3).mean() < 0.02
+
+
+def _find_nearest_direction(found: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(F,) one less the cosine between faces (F, K) and the nearest of others (N, K)."""
+    unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (found, known)]
+    return 1 - (unit[0] @ unit[1].T).max(1)
 
 
 def test_a_first_layer_in_fours_says_the_same_of_one_camera_and_of_two() -> None:

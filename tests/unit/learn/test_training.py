@@ -37,6 +37,8 @@ PRESET = Preset(
     Schedule(14, 5, 1, 4e-3), 16, Schedule(3, 1, 1, 1e-3), 24,
 )  # fmt: skip
 
+COLOUR = replace(PRESET, picture=PictureKind(32, 24, colour=True))
+
 
 def picture(weights: NDArray[np.floating]) -> NDArray[np.uint8]:
     """(96, 72, 3): a bar for each weight."""
@@ -104,6 +106,27 @@ def test_a_face_is_learned_exported_and_solved(training_set: TrainingSet, tmp_pa
     wanted = training_set.rig.vertices_at(weights)[bundle.moving]
     apart = np.sqrt(((found - wanted) ** 2).sum(1).mean()) * 1000
     assert apart < 0.4 * report["mean_pose_mm"]
+
+
+def test_what_chooses_the_checkpoint_does_not_say_how_good_it_is(training_set: TrainingSet, tmp_path: Path) -> None:
+    uses = {"shot1": ("test", ""), "shot2": ("validation", "drawn")}
+    shots = [
+        replace(s, use=uses[s.name][0], source=uses[s.name][1]) if s.name in uses else s for s in training_set.shots
+    ]
+    made = replace(training_set, shots=tuple(shots))
+    lines = train_meshes(run(tmp_path, tmp_path / "a.facecap", epochs=2), made, PRESET)
+    report = load_bundle(tmp_path / "a.facecap").facts.report
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    best = min(epoch["validation"]["rmse_mm"] for epoch in log)
+    assert report["judged_on"] == "recorded test shots" and report["rendered_rmse_mm"] == pytest.approx(best)
+    assert report["rmse_mm"] != pytest.approx(best, rel=1e-3)
+    assert [line.split(":")[0] for line in lines if "the mean pose has" in line] == [
+        "Recorded test shots",
+        "Rendered validation shots",
+    ]
+    train_sequences(run(tmp_path / "b", tmp_path / "b.facecap", network="vgg-lstm", epochs=1), made, COLOUR)
+    report = load_bundle(tmp_path / "b.facecap").facts.report
+    assert report["judged_on"] == "recorded test shots" and {"jitter_mm", "rendered_jitter_mm"} <= set(report)
 
 
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(training_set: TrainingSet, tmp_path: Path) -> None:
@@ -207,7 +230,7 @@ def test_a_head_that_stands_high_is_learned_as_well_in_sixteen_bits(
         folder.mkdir()
         epochs = train(plan.task, Schedule(3, 1, 1, 4e-3), options, folder, nothing, nothing)
         errors.append(epochs[-1].validation["rmse_mm"])
-        mean_pose_mm = plan.task.measure_mean_pose_mm()
+        mean_pose_mm = plan.task.measure_mean_pose_mm(plan.task.validation_frames)
     assert errors[0] < 0.8 * mean_pose_mm
     assert errors[1] == pytest.approx(errors[0], rel=0.02)
 

@@ -12,6 +12,7 @@ import pytest
 from facecap_addon.errors import FacecapError
 from facecap_addon.learn.data.crops import propose_crop
 from facecap_addon.learn.data.labelled_images import find_labelled_images, select_validation_images
+from facecap_addon.learn.data.overlaps import check_kept_frames, find_kept_frames
 from facecap_addon.learn.data.resample import find_nearest_rows, resample_targets
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
 from facecap_addon.learn.data.validation import check_set, measure_target_lag_s
@@ -65,12 +66,76 @@ def test_a_set_is_read_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.read_rows(found.shots[0]).weights, rows(100).weights)
 
 
-def test_whole_shots_are_for_validation_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
+def names(training_set: TrainingSet) -> tuple[list[str], list[str], list[str]]:
+    """Shots to learn from, for validation and for test."""
+    train, validation, test = ([s.name for s in part] for part in vars(training_set.split_shots()).values())
+    return train, validation, test
+
+
+def test_whole_shots_are_kept_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    assert made.choose_validation_shots() == {"s2", "s3"}  # 40 frames alone are too few of 340
-    named = replace(made, shots=tuple(replace(s, use="validation" if s.name == "s0" else "auto") for s in made.shots))
-    assert named.choose_validation_shots() == {"s0"}
-    assert replace(made, shots=made.shots[:1]).choose_validation_shots() == frozenset()
+    assert names(made) == (["s0", "s1"], ["s3"], ["s2"])
+    named = replace(made, shots=tuple(replace(s, use="test" if s.name == "s0" else "auto") for s in made.shots))
+    assert names(named) == (["s1", "s2"], ["s3"], ["s0"])
+    assert names(replace(made, shots=made.shots[:1])) == (["s0"], [], [])
+    # Of few shots none is kept for a test of its own: more would be kept than learned from.
+    assert names(replace(made, shots=made.shots[:2])) == (["s0"], ["s1"], [])
+    assert names(replace(made, shots=made.shots[:3])) == (["s0", "s1"], ["s2"], [])
+    assert any(
+        "too few recorded shots to keep some for a test" in note for note in check_set(filled(tmp_path, (9,) * 3))
+    )
+
+
+def test_drawings_that_are_added_last_do_not_alone_judge_an_actor(tmp_path: Path) -> None:
+    made = filled(tmp_path, (100,) * 6)
+    for i in range(6):
+        made = add_shot(made, shot(f"d{i}", 200, source="drawn"), rows(200))
+    train, validation, test = names(made)
+    assert validation == ["s5", "d5"] and test == ["s4", "d4"] and len(train) == 8
+    assert [s.name for s in made.choose_judges()] == ["s4", "d4"]
+    few = replace(made, shots=(*made.shots[:2], *made.shots[6:]))
+    assert names(few)[1:] == (["s1", "d5"], ["d4"])
+    assert [s.name for s in few.choose_judges()] == ["s1", "d4"]  # no recorded test: those that chose, and it is said
+    alone = replace(made, shots=(made.shots[0], *made.shots[6:]))
+    assert any("only one recorded shot" in note for note in check_set(alone))
+
+
+def test_sets_of_former_versions_are_split_and_read(tmp_path: Path) -> None:
+    made = filled(tmp_path, (50,) * 5)
+    facts = json.loads((tmp_path / "set.json").read_text())
+    facts["format"] = 2
+    for one in facts["shots"]:
+        del one["poses"]
+        one["source"] = "drawn"
+    (tmp_path / "set.json").write_text(json.dumps(facts))
+    found = open_set(tmp_path)
+    assert names(found)[1:] == (["s4"], ["s3"]) == names(made)[1:]
+    assert any("make the same faces in training and validation" in note for note in check_set(found))
+
+
+def test_frames_that_are_learned_from_are_not_judged_by(tmp_path: Path) -> None:
+    """Ranges of one clip: what counts is when a frame was taken, not its place in the range."""
+    made = TrainingSet(tmp_path, rig())
+
+    def add(name: str, first_s: float, frames: int, **facts: object) -> None:
+        nonlocal made
+        taken = replace(rows(frames), time_s=first_s + np.arange(frames) / 30)
+        made = add_shot(made, replace(shot(name, frames, **facts), video="talk.mp4", start=f"{first_s}s"), taken)
+
+    add("begin", 0.0, 300)
+    add("end", 20.0, 300, use="validation")
+    assert not any("are also in" in note for note in check_set(made))
+    add("middle", 25.0, 300, use="train")
+    assert [note for note in check_set(made) if "are also in" in note] == ["middle: 150 frames are also in end."]
+    end = made.find_shot("end")
+    assert find_kept_frames(made, end).tolist() == [True] * 150 + [False] * 150
+    check_kept_frames(made)
+    add("again", 18.0, 300, use="train")
+    with pytest.raises(FacecapError, match=r"All that is kept for validation, end, .*") as error:
+        check_kept_frames(made)
+    assert "--start" in error.value.way_out
+    other = replace(made, shots=tuple(replace(s, video="x.mp4") if s.name == "again" else s for s in made.shots))
+    check_kept_frames(other)
 
 
 def test_point_caches_come_back_and_other_meshes_are_refused(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_training_sets(tmp_path: Path, name: str) -> None:
 
     def read() -> None:
         found = open_set(tmp_path)
-        found.choose_validation_shots()
+        found.split_shots()
         for one in found.shots:
             found.read_rows(one)
             found.read_vertices(one)

@@ -92,19 +92,18 @@ class MeshTask:
         return given, true
 
     def evaluate(self) -> dict[str, float]:
-        if self.validation_frames is None:
-            return {}
-        squared = 0.0
-        for first in range(0, self.validation_frames.count, _INFERENCE_BATCH):
-            given, true = self.predict(
-                self.validation_frames, np.arange(first, min(first + _INFERENCE_BATCH, self.validation_frames.count))
-            )
-            squared += float(rmse_mm(given, true).square().sum())
-        return {"rmse_mm": float(np.sqrt(squared / self.validation_frames.count))}
+        return {} if self.validation_frames is None else {"rmse_mm": self.measure_error_mm(self.validation_frames)}
 
-    def measure_mean_pose_mm(self) -> float:
-        """RMSE of the mean pose on validation frames: what a network that learned nothing reaches."""
-        frames = self.validation_frames or self.train_frames
+    def measure_error_mm(self, frames: Frames) -> float:
+        """RMSE of the network on some frames."""
+        squared = 0.0
+        for first in range(0, frames.count, _INFERENCE_BATCH):
+            given, true = self.predict(frames, np.arange(first, min(first + _INFERENCE_BATCH, frames.count)))
+            squared += float(rmse_mm(given, true).square().sum())
+        return float(np.sqrt(squared / frames.count))
+
+    def measure_mean_pose_mm(self, frames: Frames) -> float:
+        """RMSE of the mean pose on some frames: what a network that learned nothing reaches."""
         some = np.unique(np.linspace(0, self.train_frames.count - 1, min(600, self.train_frames.count)).astype(np.intp))
         mean = self.targets.to_positions(torch.from_numpy(self.targets.read(self.train_frames, some))).mean(
             0, keepdim=True

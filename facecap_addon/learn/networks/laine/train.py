@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...data.frames import read_judges
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ..presets import Preset
@@ -29,11 +30,10 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
         return []
     lines += describe_training(epochs)
     report = run.make_report(epochs)
-    if task.validation_frames is not None:
-        found = task.evaluate()["rmse_mm"]
-        mean = task.measure_mean_pose_mm()
-        report |= {"rmse_mm": found, "mean_pose_mm": mean}
-        lines.append(f"Validation shots: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
+    for judge in read_judges(training_set, preset.picture, run.on_progress):
+        found, mean = task.measure_error_mm(judge.frames), task.measure_mean_pose_mm(judge.frames)
+        report |= judge.name_figures({"rmse_mm": found, "mean_pose_mm": mean}, report)
+        lines.append(f"{judge.label}: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
     run.on_progress("export", 0, 1)
     bundle, more = make_mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -109,13 +110,20 @@ class SequenceTask(WeightsTask):
     """An LSTM from embeddings to weights.
 
     Attributes:
-        embeddings, validation_embeddings: (N, D) of the frames.
+        embed_frames: gives embeddings (N, D) of some rows of frames.
         mirrored_embeddings: (N, D) of mirrored pictures to train on, where the targets have a mirror.
     """
 
-    embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    validation_embeddings: NDArray[np.float32] | None = None
+    embed_frames: Callable[[Frames, Rows], NDArray[np.float32]] = lambda frames, rows: np.zeros(
+        (len(rows), 0), np.float32
+    )
     mirrored_embeddings: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Of frames that come back in each epoch, once.
+        known = [frames for frames in (self.train_frames, self.validation_frames) if frames is not None]
+        self._embeddings = [(frames, self.embed_frames(frames, np.arange(frames.count))) for frames in known]
 
     @property
     def items(self) -> int:
@@ -123,13 +131,13 @@ class SequenceTask(WeightsTask):
 
     def load_batch(self, items: Rows) -> WindowBatch:
         count = len(self._starts)
-        rows = self.get_window_rows(items % count)
+        rows, embeddings = self.get_window_rows(items % count), self._embeddings[0][1]
         if self.mirrored_embeddings is None or self.targets.mirror is None:
-            return WindowBatch(self.embeddings[rows], self.train_frames.weights[rows])
+            return WindowBatch(embeddings[rows], self.train_frames.weights[rows])
         which = (items >= count)[:, None, None]
         weights = self.train_frames.weights[rows]
         return WindowBatch(
-            np.where(which, self.mirrored_embeddings[rows], self.embeddings[rows]),
+            np.where(which, self.mirrored_embeddings[rows], embeddings[rows]),
             np.where(which, weights[..., self.targets.mirror.channels], weights),
         )
 
@@ -143,9 +151,9 @@ class SequenceTask(WeightsTask):
         return self.compute_distance(network(noisy)[0], torch.from_numpy(batch.weights).to(self.device))
 
     def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
-        known = self.validation_embeddings if frames is self.validation_frames else self.embeddings
-        assert known is not None
-        return self.network(torch.from_numpy(known[rows])[None].to(self.device))[0][0].float().cpu().numpy()
+        known = next((found[rows] for one, found in self._embeddings if one is frames), None)
+        given = self.embed_frames(frames, rows) if known is None else known
+        return self.network(torch.from_numpy(given)[None].to(self.device))[0][0].float().cpu().numpy()
 
 
 class TowerLstm(nn.Module):

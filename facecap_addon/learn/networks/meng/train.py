@@ -11,13 +11,14 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial.distance import cdist
 from torch import nn
 
+from ....arrays import Rows
 from ....errors import FacecapError
 from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
 from ....solvers.whitening import Whitening
 from ...data.cutmix import make_cutmix
-from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
+from ...data.frames import Frames, fit_whitening, read_judges, sample_calibration_pictures, split_frames
 from ...data.labelled_images import find_labelled_images, select_validation_images
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
@@ -53,21 +54,23 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     mean = torch.from_numpy(train_frames.weights.mean(0))
     options = run.make_options(preset.batch)
     lines: list[str] = []
+    task: WeightsTask
     if run.settings.network == "meng":
         embedding, lines = _train_embedding(run, preset, train_frames, validation_frames, whitening)
 
-        def embed_frames(frames: Frames, *, mirrored: bool = False) -> NDArray[np.float32]:
-            def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-                return frames.read_pictures(rows)[..., :: -1 if mirrored else 1].copy()
+        def embed_frames(frames: Frames, rows: Rows, *, mirrored: bool = False) -> NDArray[np.float32]:
+            def pictures(part: Rows) -> NDArray[np.uint8]:
+                return frames.read_pictures(part)[..., :: -1 if mirrored else 1].copy()
 
-            return embed(embedding, whitening, pictures, np.arange(frames.count), run.device)
+            return embed(embedding, whitening, pictures, rows, run.device)
+
+        every = np.arange(train_frames.count)
 
         lstm = WeightLstm(EMBEDDING, mean)
-        task: WeightsTask = SequenceTask(
+        task = SequenceTask(
             lstm, train_frames, validation_frames, targets, training_set.rig, run.device,
-            embeddings=embed_frames(train_frames),
-            validation_embeddings=None if validation_frames is None else embed_frames(validation_frames),
-            mirrored_embeddings=None if mirror is None else embed_frames(train_frames, mirrored=True),
+            embed_frames=embed_frames,
+            mirrored_embeddings=None if mirror is None else embed_frames(train_frames, every, mirrored=True),
         )  # fmt: skip
         options = replace(options, batch=64)
     else:
@@ -84,16 +87,13 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         return []
     lines += describe_training(epochs)
     report = run.make_report(epochs)
-    if validation_frames is not None:
-        found = task.predict(validation_frames)
-        rmse, jitter = (
-            measure_weights_rmse_mm(targets, found, validation_frames.weights),
-            float(measure_jitter_mm(targets, found, validation_frames).mean()),
-        )
-        true_jitter = float(measure_jitter_mm(targets, validation_frames.weights, validation_frames).mean())
-        report |= {"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}
+    for judge in read_judges(training_set, preset.picture, run.on_progress):
+        found, wanted = task.predict(judge.frames), judge.frames.weights
+        rmse = measure_weights_rmse_mm(targets, found, wanted)
+        jitter, true_jitter = (float(measure_jitter_mm(targets, w, judge.frames).mean()) for w in (found, wanted))
+        report |= judge.name_figures({"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}, report)
         lines.append(
-            f"Validation shots: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
+            f"{judge.label}: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
         )
     run.on_progress("export", 0, 1)
     bundle, more = _make_bundle(training_set, preset, whitening, embedding, lstm, run.out.stem, report)
