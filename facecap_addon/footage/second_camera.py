@@ -21,6 +21,11 @@ class SecondCamera:
         self._present = next(self._reader)
         self._next = next(self._reader, None)
 
+    @property
+    def time_s(self) -> float:
+        """When the picture was taken that was asked for last."""
+        return self._present.time_s
+
     def picture_at(self, time_s: float) -> U8:
         """(H, W, 3) uint8 RGB: the picture nearest in time, of two as near the later one."""
         while self._next is not None and abs(self._next.time_s - time_s) <= abs(self._present.time_s - time_s):

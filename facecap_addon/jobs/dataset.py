@@ -13,7 +13,7 @@ from ..errors import FacecapError
 from ..footage.footage import open_footage
 from ..images.encode import write_image
 from ..learn.data.contact_sheet import draw_contact_sheet
-from ..learn.data.crops import propose_crop
+from ..learn.data.crops import propose_crop, propose_whole
 from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set
@@ -73,7 +73,7 @@ def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -
         training_set = yield from adding(settings, training_set, video, notes)
     elif not (settings.folder / "set.json").is_file():
         raise FacecapError(f"{settings.folder} is no training set yet.", "Add something: a take, footage, or drawings.")
-    training_set = choose_crop(training_set, settings.crop)
+    training_set = choose_side_crop(choose_crop(training_set, settings.crop), settings.side_crop)
     save_set(training_set)
     picture = yield from run_threaded("sheet", lambda on_progress: draw_contact_sheet(training_set, on_progress))
     sheet = settings.folder / "sheet.png"
@@ -94,6 +94,8 @@ def describe(training_set: TrainingSet) -> list[str]:
     lines = [f"{len(training_set.shots)} shots, {frames} frames; {'; '.join(kept)}."]
     if training_set.crop is not None:
         lines.append("Crop: " + ",".join(f"{value:.4f}" for value in training_set.crop))
+    if training_set.side_crop is not None:
+        lines.append("Crop from the side: " + ",".join(f"{value:.4f}" for value in training_set.side_crop))
     return lines
 
 
@@ -106,10 +108,20 @@ def choose_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
     first = training_set.shots[0]
     size = open_footage(training_set.resolve_video(first), fps=first.fps).size_px
     boxes = np.concatenate([training_set.read_rows(shot).box for shot in training_set.shots])
-    crop = propose_crop(boxes, size)
-    side = next((shot for shot in training_set.shots if shot.side_video is not None), None)
-    # The second camera is taken as it was framed: its footage shows a face from the side.
-    return replace(training_set, crop=crop, side_crop=None if side is None else (0.0, 0.0, 1.0, 1.0))
+    return replace(training_set, crop=propose_crop(boxes, size))
+
+
+def choose_side_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
+    """The same for the second camera; where no face is found from the side, its picture's middle, not squashed."""
+    if text is not None:
+        return replace(training_set, side_crop=_parse_box(text), side_crop_is_own=True)
+    both = [shot for shot in training_set.shots if shot.side_video is not None]
+    if training_set.side_crop_is_own or not both:
+        return training_set
+    size = open_footage(training_set.resolve_video(both[0], side=True), fps=both[0].fps).size_px
+    boxes = np.concatenate([training_set.read_rows(shot).side_box for shot in both])
+    seen = np.isfinite(boxes).all(1).any()
+    return replace(training_set, side_crop=propose_crop(boxes, size) if seen else propose_whole(size))
 
 
 def _open(settings: DatasetSettings, hook: BlenderHook | None) -> Steps[TrainingSet]:

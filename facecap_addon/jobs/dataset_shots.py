@@ -63,7 +63,8 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     )  # fmt: skip
     yield Progress("add", 0, 1)
     check_name(settings, training_set, shot)
-    return add_shot(training_set, shot, ShotRows(rows, take.time_s[rows], weights[rows], face, box, points))
+    found = ShotRows(rows, take.time_s[rows], weights[rows], face, box, points)
+    return add_shot(training_set, shot, (yield from _see_from_side(settings, training_set, shot, found)))
 
 
 def add_curves(
@@ -98,7 +99,8 @@ def add_curves(
         side_video=_resolve_side_video(settings), source=f"curves {settings.curves.name}",
     )  # fmt: skip
     check_name(settings, training_set, shot)
-    return add_shot(training_set, shot, ShotRows(keep, seen.time_s[keep], values[keep], face, box, points))
+    rows = ShotRows(keep, seen.time_s[keep], values[keep], face, box, points)
+    return add_shot(training_set, shot, (yield from _see_from_side(settings, training_set, shot, rows)))
 
 
 def add_cache(
@@ -131,6 +133,7 @@ def add_cache(
     rows = ShotRows(keep, seen.time_s[keep], none, face, box, points)
     positions = to_scene_axes(cache.positions[at[keep]], settings.cache_unit, settings.cache_up)
     check_likeness(positions, training_set.rig, file)
+    rows = yield from _see_from_side(settings, training_set, shot, rows)
     return add_shot(training_set, shot, rows, positions)
 
 
@@ -222,7 +225,11 @@ def _draw(
     landmarks, size = project_landmarks(mesh, weights, head)
     face, box = extract_face_keypoints(landmarks, size, embedding.scheme)
     points = extract_ibug_points(landmarks, size, embedding.scheme)
-    return ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)
+    rows = ShotRows(np.arange(len(weights)), time_s, weights.astype(np.float32), face, box, points)
+    if not settings.side:
+        return rows
+    landmarks, size = project_landmarks(mesh, weights, head, yaw_rad=SIDE_YAW_RAD)
+    return replace(rows, side_box=extract_face_keypoints(landmarks, size, embedding.scheme)[1])
 
 
 def _observe(settings: DatasetSettings, training_set: TrainingSet, footage: Footage) -> Steps[Observations]:
@@ -234,6 +241,19 @@ def _observe(settings: DatasetSettings, training_set: TrainingSet, footage: Foot
     cache = open_landmark_cache(footage, landmarker, files.job)
     yield from find_landmarks(footage, landmarker, cache)
     return cache.observations()
+
+
+def _see_from_side(
+    settings: DatasetSettings, training_set: TrainingSet, shot: ShotFacts, rows: ShotRows
+) -> Steps[ShotRows]:
+    """The rows with where the second camera, if there is one, sees the face at their times."""
+    if shot.side_video is None:
+        return rows
+    seen = yield from _observe(settings, training_set, training_set.open_shot_footage(shot, side=True))
+    at, known = find_nearest_rows(rows.time_s, seen.time_s)
+    box = extract_face_keypoints(seen.landmarks_px, seen.image_size, seen.scheme)[1][at]
+    known &= seen.presence[at] >= PRESENCE_THRESHOLD
+    return replace(rows, side_box=np.where(known[:, None], box, np.nan).astype(np.float32))
 
 
 def _make_upside_down_error(video: Path) -> FacecapError:

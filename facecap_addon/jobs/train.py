@@ -69,6 +69,11 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
     training_set = open_set(settings.folder)
     if not training_set.shots and not NETWORKS[settings.network].uses_labelled_images:
         raise FacecapError("The training set has no shots yet.", "Add some with `facecap dataset`.")
+    if any(shot.side_video is not None for shot in training_set.shots) and not NETWORKS[settings.network].two_cameras:
+        raise FacecapError(
+            f"The set has footage of two cameras, and {settings.network} sees one.",
+            "Train laine or pointwise on it, or make a set of one camera.",
+        )
     out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
     if out.suffix != ".facecap":
         raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")

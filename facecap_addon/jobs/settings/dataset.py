@@ -60,6 +60,9 @@ class DatasetSettings:
     crop: str | None = setting(
         None, help="Crop rectangle of all shots, left,top,width,height in parts of the picture; if not given: proposed"
     )
+    side_crop: str | None = setting(
+        None, help="Crop rectangle of the second camera, written like the crop; if not given: proposed"
+    )
     side: bool = setting(False, help="Rendered shots: add a second camera to the side")
     seed: int = setting(0, help="Rendered shots: another number gives another performance", min=0, max=1_000_000)
     threads: int = setting(2, help="Processor threads", min=1, max=64)

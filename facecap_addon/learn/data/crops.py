@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import U8
 from ...atomic_file import atomic_path
 from ...errors import UNREADABLE, FacecapError
 from ...footage.content import content_key
 from ...footage.read import read_frames
+from ...footage.second_camera import SecondCamera
 from ...solvers.crop import Box, PictureKind, cut
+from ...takes.take import usual_step_s
 from .training_set import ShotFacts, TrainingSet
 
 # The crop leaves this much of the height from brows to chin around them.
 _MARGIN = 0.10
 _QUANTILE = 0.01
+_SLOWEST_STEP_S = 0.05
 ASPECT = 3 / 4
 """Width by height of the crop: the paper's 240 × 320."""
 
@@ -49,6 +54,13 @@ def propose_crop(boxes: NDArray[np.floating], image_size: tuple[int, int], aspec
     return (middle[0] - wide / 2) / width, (middle[1] - high / 2) / height, wide / width, high / height
 
 
+def propose_whole(image_size: tuple[int, int], aspect: float = ASPECT) -> Box:
+    """The largest rectangle of a picture that is not squashed, in its middle: where nobody knows where the face is."""
+    width, height = image_size
+    wide, high = min(1.0, height * aspect / width), min(1.0, width / aspect / height)
+    return (1 - wide) / 2, (1 - high) / 2, wide, high
+
+
 def prepare_pictures(
     training_set: TrainingSet,
     shot: ShotFacts,
@@ -62,7 +74,7 @@ def prepare_pictures(
     Args:
         on_progress: called with frames done; it may raise to cancel.  side: of the shot's second camera.
     Raises:
-        FacecapError: the footage is gone or shorter than the shot's rows.
+        FacecapError: the footage is gone, or shorter than the shot.
     """
     path = _make_picture_path(training_set, shot, kind, side=side)
     shape = (shot.frames, kind.channels, kind.height, kind.width)
@@ -77,30 +89,54 @@ def prepare_pictures(
     crop = training_set.side_crop if side else training_set.crop
     if crop is None:
         raise FacecapError("The training set has no crop rectangle.", "Check it with `facecap dataset`.")
-    rows = training_set.read_rows(shot).rows
-    video = training_set.resolve_video(shot, side=side)
-    reader, row, done = read_frames(training_set.open_shot_footage(shot, side=side)), 0, 0
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+    images = _read_side(training_set, shot) if side else _read_front(training_set, shot)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream, closing(images):
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        try:
-            for frame in reader:
-                while done < len(rows) and rows[done] == row:  # rows ascend; one may stand for two times
-                    stream.write(cut(frame.image, crop, kind).data)
-                    done += 1
-                row += 1
-                if done % 16 == 0:
-                    on_progress(done)
-                if done == len(rows):
-                    break
-        finally:
-            reader.close()
-        if done < len(rows):
-            raise FacecapError(
-                f"{video.name} has {row} frames, the shot {shot.name} needs {int(rows[-1]) + 1}.",
-                "Add the shot again: the footage has changed.",
-            )
+        for done, image in enumerate(images):
+            stream.write(cut(image, crop, kind).data)
+            if done % 16 == 0:
+                on_progress(done)
     on_progress(shot.frames)
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _read_front(training_set: TrainingSet, shot: ShotFacts) -> Generator[U8]:
+    """Pictures of a shot's rows."""
+    rows = training_set.read_rows(shot).rows
+    reader, row, done = read_frames(training_set.open_shot_footage(shot)), 0, 0
+    try:
+        for frame in reader:
+            while done < len(rows) and rows[done] == row:  # rows ascend; one may stand for two times
+                done += 1
+                yield frame.image
+            row += 1
+            if done == len(rows):
+                return
+    finally:
+        reader.close()
+    raise FacecapError(
+        f"{training_set.resolve_video(shot).name} has {row} frames, the shot {shot.name} needs {int(rows[-1]) + 1}.",
+        "Add the shot again: the footage has changed.",
+    )
+
+
+def _read_side(training_set: TrainingSet, shot: ShotFacts) -> Generator[U8]:
+    """Pictures of a shot's second camera, those nearest in time to its rows: as a solve pairs them."""
+    times = training_set.read_rows(shot).time_s
+    usual = usual_step_s(times) or _SLOWEST_STEP_S
+    camera = SecondCamera(training_set.open_shot_footage(shot, side=True))
+    try:
+        for time_s in times.tolist():
+            image = camera.picture_at(time_s)
+            if abs(camera.time_s - time_s) > max(usual, _SLOWEST_STEP_S):
+                video = training_set.resolve_video(shot, side=True)
+                raise FacecapError(
+                    f"{video.name} has no picture at {time_s:.2f} s, where the shot {shot.name} has one.",
+                    "Add the shot again with a --start and --end for which both cameras have footage.",
+                )
+            yield image
+    finally:
+        camera.close()
 
 
 def hash_footage(training_set: TrainingSet, shot: ShotFacts, *, side: bool = False) -> str:
@@ -116,7 +152,8 @@ def _make_picture_path(training_set: TrainingSet, shot: ShotFacts, kind: Picture
     crop = training_set.side_crop if side else training_set.crop
     content = hash_footage(training_set, shot, side=side)
     facts = [crop, kind.height, kind.width, kind.colour, content, shot.start, shot.end, shot.fps]
-    facts.append(hashlib.sha256(training_set.read_rows(shot).rows.tobytes()).hexdigest())
+    rows = training_set.read_rows(shot)
+    facts.append(hashlib.sha256((rows.time_s if side else rows.rows).tobytes()).hexdigest())
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     colour = "rgb" if kind.colour else "grey"
     return training_set.folder / "pictures" / f"{shot.name}-{kind.width}x{kind.height}-{colour}-{key}.npy"

@@ -85,9 +85,8 @@ def read_shot_frames(
     pictures, vertices = [], []
     crop = training_set.crop
     for i, shot in enumerate(shots):
-        both = shot.side_video is not None and training_set.side_crop is not None
         front = prepare_pictures(training_set, shot, kind, lambda n, done=done: on_progress(done + n, total))
-        if both:
+        if shot.side_video is not None:
             aside = prepare_pictures(training_set, shot, kind, lambda _: None, side=True)
             pictures.append(_TwoCameras(front, aside))
         else:
@@ -117,6 +116,7 @@ def split_frames(
         on_progress: told ("pictures", frames done, frames in all); it may raise to cancel.
     """
     check_kept_frames(training_set)
+    check_cameras(training_set)
     splits = training_set.split_shots()
     done = sum(shot.frames for shot in splits.train)
     total = done + sum(shot.frames for shot in splits.validation)
@@ -170,6 +170,17 @@ def read_judges(
         label = f"{'Rendered' if drawn else 'Recorded'} {'test' if is_test else 'validation'} shots"
         judges.append(Judge(label, drawn, is_test, frames))
     return judges
+
+
+def check_cameras(training_set: TrainingSet) -> None:
+    """Raises FacecapError where some shots have footage of a second camera, and others none."""
+    alone = [shot.name for shot in training_set.shots if shot.side_video is None]
+    if alone and len(alone) < len(training_set.shots):
+        raise FacecapError(
+            f"Some shots of the set were seen from the side, too, but not {', '.join(alone[:3])}"
+            f"{' and others' if len(alone) > 3 else ''}.",
+            "Add these again with --side-video (rendered ones with --side), or keep one-camera shots in another set.",
+        )
 
 
 class _TwoCameras:

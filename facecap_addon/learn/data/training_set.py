@@ -79,6 +79,7 @@ class ShotRows:
         face: (F, 3, 2) float32, right eye, left eye and nose in parts of the picture's width and height; NaN if unseen.
         box: (F, 4) float32, left, top, right, bottom of the face from the brows down, in the same; NaN if unseen.
         points: (F, 68, 2) float32, see `extract_ibug_points`, in the same; NaN if unseen; (F, 0, 2) in older sets.
+        side_box: (F, 4) float32, as `box`, in the second camera's picture at that time; NaN if unseen or unknown.
     """
 
     rows: NDArray[np.int64]
@@ -87,10 +88,13 @@ class ShotRows:
     face: NDArray[np.float32]
     box: NDArray[np.float32]
     points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))
+    side_box: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def __post_init__(self) -> None:
         if not len(self.points):
             object.__setattr__(self, "points", np.zeros((len(self.rows), 0, 2), np.float32))
+        if not len(self.side_box):
+            object.__setattr__(self, "side_box", np.full((len(self.rows), 4), np.nan, np.float32))
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class TrainingSet:
     Attributes:
         folder: where it is.  rig: the character.  shots: in the order they were added.
         crop: left, top, width, height in parts of the picture, or None before there are shots.
-        side_crop: the same for second cameras.  crop_is_own: whether someone drew the crop.
+        side_crop: the same for second cameras.  crop_is_own, side_crop_is_own: whether someone drew them.
     """
 
     folder: Path
@@ -118,6 +122,7 @@ class TrainingSet:
     crop: Box | None = None
     side_crop: Box | None = None
     crop_is_own: bool = False
+    side_crop_is_own: bool = False
 
     def find_shot(self, name: str) -> ShotFacts:
         """A shot by name. Raises FacecapError if there is none."""
@@ -139,6 +144,7 @@ class TrainingSet:
                     data["face"].astype(np.float32),
                     data["box"].astype(np.float32),
                     data["points"].astype(np.float32) if "points" in data else np.zeros((0, 0, 2), np.float32),
+                    data["side_box"].astype(np.float32) if "side_box" in data else np.zeros((0, 4), np.float32),
                 )
         except UNREADABLE as error:
             raise FacecapError(f"The shot {shot.name} of the training set is damaged.", "Add it again.") from error
@@ -162,8 +168,10 @@ class TrainingSet:
         return Path(name) if Path(name).is_absolute() else self.folder / name
 
     def open_shot_footage(self, shot: ShotFacts, *, side: bool = False) -> Footage:
-        """The footage of a shot, opened and trimmed; side: of its second camera."""
-        return open_footage(self.resolve_video(shot, side=side), start=shot.start, end=shot.end, fps=shot.fps)
+        """The footage of a shot, opened and trimmed; side: of its second camera, whole: its frames may be others."""
+        if side:
+            return open_footage(self.resolve_video(shot, side=True), fps=shot.fps)
+        return open_footage(self.resolve_video(shot), start=shot.start, end=shot.end, fps=shot.fps)
 
     def split_shots(self) -> Splits:
         """The shots as they are named to be used, the others for validation and test, the latest first.
@@ -215,7 +223,8 @@ def open_set(folder: Path) -> TrainingSet:
             raise FacecapError(f"{folder.name} was made by another version of FaceCap.", "Make it again.")
         shots = tuple(_read_shot(one) for one in facts["shots"])
         crop, side = _read_box(facts["crop"]), _read_box(facts["side_crop"])
-        return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, crop, side, bool(facts["crop_is_own"]))
+        own, side_own = bool(facts["crop_is_own"]), bool(facts.get("side_crop_is_own", False))
+        return TrainingSet(folder, load_rig(folder / "rig.npz"), shots, crop, side, own, side_own)
     except FileNotFoundError as error:
         raise FacecapError(f"{folder} is no training set.", "Make one with `facecap dataset`.") from error
     except UNREADABLE as error:
@@ -234,6 +243,7 @@ def save_set(training_set: TrainingSet) -> None:
         "crop": training_set.crop,
         "side_crop": training_set.side_crop,
         "crop_is_own": training_set.crop_is_own,
+        "side_crop_is_own": training_set.side_crop_is_own,
     }
     with atomic_path(folder / "set.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import FacecapError
 from ...takes.take import usual_step_s
+from .frames import check_cameras
 from .overlaps import find_shared_frames
 from .training_set import ShotRows, TrainingSet
 
@@ -23,6 +25,10 @@ def check_set(training_set: TrainingSet) -> list[str]:
         lacking_s = (_FEW - total) * _measure_first_step_s(training_set)
         notes.append(f"Too little footage ({total} frames): add at least {max(1, round(lacking_s))} seconds.")
     notes += _check_splits(training_set)
+    try:
+        check_cameras(training_set)
+    except FacecapError as error:
+        notes.append(f"{error.what} {error.way_out}")
     for number, shot in enumerate(training_set.shots):
         rows = training_set.read_rows(shot)
         unseen = int((~np.isfinite(rows.box).all(1)).sum())

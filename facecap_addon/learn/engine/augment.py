@@ -64,6 +64,13 @@ def augment(pictures: Tensor, limits: Augmentation, strength: float, generator: 
     return augment_with_transform(pictures, limits, strength, generator)[0]
 
 
+def augment_cameras(
+    pictures: Tensor, cameras: int, limits: Augmentation, strength: float, generator: torch.Generator
+) -> Tensor:
+    """As `augment`, of pictures (B, cameras × C, H, W): what one camera sees varies for itself, as real ones do."""
+    return torch.cat([augment(part, limits, strength, generator) for part in pictures.chunk(cameras, 1)], 1)
+
+
 def augment_with_transform(
     pictures: Tensor, limits: Augmentation, strength: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:

@@ -34,7 +34,8 @@ class Network:
         name: as it is typed.  label, summary: what it gives, in the panel.
         trainer: module, relative to this folder, and name of its `Train`.
         colour, square: the picture it sees; else grey, and upright.
-        uses_stills: whether it learns from images sorted by expression, too; then it needs no footage.
+        uses_labelled_images: whether it learns from images sorted by expression, too; then it needs no footage.
+        two_cameras: whether it learns from footage of a second camera, too.
         settings: those that only it, or it and few others, have a use for.
     """
 
@@ -45,6 +46,7 @@ class Network:
     colour: bool = False
     square: bool = False
     uses_labelled_images: bool = False
+    two_cameras: bool = False
     settings: tuple[str, ...] = ()
 
     @property
@@ -60,12 +62,12 @@ NETWORKS: dict[str, Network] = {
     for network in (
         Network(
             "laine", "Vertices", "Every vertex of the face; the most detail", _MESHES,
-            settings=("affine", "stabilise"),
+            two_cameras=True, settings=("affine", "stabilise"),
         ),
         Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES, settings=("stabilise",)),
         Network(
             "pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES,
-            colour=True, settings=("affine", "stabilise"),
+            colour=True, two_cameras=True, settings=("affine", "stabilise"),
         ),
         Network(
             "meng", "Shape Keys", "Shape keys over time, from expressions learned first", _SEQUENCES,

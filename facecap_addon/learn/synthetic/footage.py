@@ -91,13 +91,15 @@ def render_footage(
                 yield (np.clip(noisy, 0, 1) * 255).round().astype(np.uint8)
 
 
-def project_landmarks(mesh: RenderMesh, weights: F64, head: F64) -> tuple[F64, tuple[int, int]]:
+def project_landmarks(
+    mesh: RenderMesh, weights: F64, head: F64, *, yaw_rad: float = 0.0
+) -> tuple[F64, tuple[int, int]]:
     """(F, L, 2) px of the pictures that `render_footage` gives for the same arguments, and their (width, height)."""
     out = np.empty((len(weights), len(mesh.landmark_vertices), 2))
     used, corner = np.unique(mesh.landmark_vertices, return_inverse=True)
     for first in range(0, len(weights), 64):
         part = slice(first, first + 64)
-        seen = _project(camera_points(mesh, _place_head(mesh, weights[part], head[part], 0.0), used)).numpy()
+        seen = _project(camera_points(mesh, _place_head(mesh, weights[part], head[part], yaw_rad), used)).numpy()
         out[part] = np.einsum("lc,flcd->fld", mesh.landmark_shares, seen[:, corner.reshape(-1, 3)])
     return out, (WIDTH, HEIGHT)
 

@@ -76,8 +76,8 @@ def plan_mesh(
         network: "laine", "dense" or "pointwise".  on_progress: told (stage, done, total); it may raise to cancel.
     """
     train_frames, validation_frames = split_frames(training_set, preset.picture, on_progress)
-    one_camera = training_set.side_crop is None and network != "dense"
-    both = find_mirror(training_set.rig) if options.mirror and one_camera else None
+    cameras = train_frames.pictures[0][0].shape[0] // preset.picture.channels
+    both = find_mirror(training_set.rig) if options.mirror and cameras == 1 and network != "dense" else None
     targets = MeshTargets(training_set, train_frames, stabilise=options.stabilise, mirror=both)
     basis = targets.fit_basis(train_frames)
     whitening = fit_whitening(train_frames)
@@ -94,7 +94,7 @@ def plan_mesh(
         basis,
         preset.maps,
         (preset.picture.height, preset.picture.width),
-        cameras=train_frames.pictures[0][0].shape[0] // preset.picture.channels,
+        cameras=cameras,
         colours=preset.picture.channels,
         first_kernel=1 if network == "pointwise" else 3,
         fixed=options.affine,
@@ -111,6 +111,7 @@ def plan_mesh(
         options.affine,
         device,
         cutmix=mixing,
+        cameras=cameras,
     )
     return MeshPlan(task, basis)
 

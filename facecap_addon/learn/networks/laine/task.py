@@ -18,7 +18,7 @@ from ....solvers.whitening import Whitening
 from ...data.cutmix import CutMix, pair_indices
 from ...data.frames import Frames
 from ...data.pca import PcaBasis, fit_pca
-from ...engine.augment import Augmentation, augment, flip_coins, mirror_pictures
+from ...engine.augment import Augmentation, augment_cameras, flip_coins, mirror_pictures
 from ...engine.losses import affine_invariant_mse_cm2, mse_cm2, rmse_mm
 from ...engine.mesh_preview import MeshPreview
 from ...engine.mesh_targets import MeshTargets
@@ -42,7 +42,7 @@ class MeshTask:
         network: (B, C, H, W) whitened pictures to (B, 3 M) m.
         train_frames, validation_frames: with their pictures.  targets: of these.  whitening: of pictures.
         limits: of augmentation.  affine: whether the loss forgives affine transformations.  device: torch's.
-        cutmix: of faces, where those of different frames are joined.
+        cutmix: of faces, where those of different frames are joined.  cameras: how many look on.
     """
 
     network: nn.Module
@@ -56,6 +56,7 @@ class MeshTask:
     device: str = "cpu"
     monitor: str = "rmse_mm"
     cutmix: CutMix | None = None
+    cameras: int = 1
 
     @property
     def items(self) -> int:
@@ -77,7 +78,7 @@ class MeshTask:
         if self.targets.mirror is not None:
             which = flip_coins(len(pictures), generator)
             pictures, targets = mirror_pictures(pictures, which), self.targets.mirror_targets(targets, which)
-        seen = augment(pictures, self.limits, strength, generator)
+        seen = augment_cameras(pictures, self.cameras, self.limits, strength, generator)
         found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
         wanted = self.targets.to_positions(targets)
         return affine_invariant_mse_cm2(found, wanted) if self.affine else mse_cm2(found, wanted)
