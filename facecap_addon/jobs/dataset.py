@@ -17,7 +17,7 @@ from ..learn.data.crops import propose_crop, propose_whole
 from ..learn.data.labelled_images import find_labelled_images
 from ..learn.data.training_set import TrainingSet, open_set, save_set
 from ..learn.data.validation import check_set
-from ..solvers.crop import Box
+from ..solvers.crop import Box, is_same_shape
 from ..takes.npz import load_take
 from .dataset_shots import add_cache, add_curves, add_renders, add_take
 from .runtime.blender_process import BlenderHook, ask_blender, await_blender
@@ -96,6 +96,13 @@ def describe(training_set: TrainingSet) -> list[str]:
         lines.append("Crop: " + ",".join(f"{value:.4f}" for value in training_set.crop))
     if training_set.side_crop is not None:
         lines.append("Crop from the side: " + ",".join(f"{value:.4f}" for value in training_set.side_crop))
+    for shot in training_set.shots[1:]:
+        size, first = training_set.measure_size(shot), training_set.measure_size(training_set.shots[0])
+        if not is_same_shape(size, first):
+            lines.append(
+                f"{shot.name} is {size[0]}×{size[1]}, {training_set.shots[0].name} {first[0]}×{first[1]}: it is seen "
+                "about the face, as large as there."
+            )
     return lines
 
 
@@ -106,8 +113,10 @@ def choose_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
     if training_set.crop_is_own or not training_set.shots:
         return training_set
     first = training_set.shots[0]
-    size = open_footage(training_set.resolve_video(first), fps=first.fps).size_px
-    boxes = np.concatenate([training_set.read_rows(shot).box for shot in training_set.shots])
+    size = training_set.measure_size(first)
+    # Shots of another shape get the rectangle that shows their face alike, see `frame_shot`.
+    alike = [shot for shot in training_set.shots if is_same_shape(training_set.measure_size(shot), size)]
+    boxes = np.concatenate([training_set.read_rows(shot).box for shot in alike])
     return replace(training_set, crop=propose_crop(boxes, size))
 
 
@@ -118,8 +127,9 @@ def choose_side_crop(training_set: TrainingSet, text: str | None) -> TrainingSet
     both = [shot for shot in training_set.shots if shot.side_video is not None]
     if training_set.side_crop_is_own or not both:
         return training_set
-    size = open_footage(training_set.resolve_video(both[0], side=True), fps=both[0].fps).size_px
-    boxes = np.concatenate([training_set.read_rows(shot).side_box for shot in both])
+    size = training_set.measure_size(both[0], side=True)
+    alike = [shot for shot in both if is_same_shape(training_set.measure_size(shot, side=True), size)]
+    boxes = np.concatenate([training_set.read_rows(shot).side_box for shot in alike])
     seen = np.isfinite(boxes).all(1).any()
     return replace(training_set, side_crop=propose_crop(boxes, size) if seen else propose_whole(size))
 

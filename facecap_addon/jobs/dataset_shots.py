@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ from .steps.results.outputs import OutputFiles
 from .steps.results.provenance import settings_of
 
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
+DRAWN_SIZE = (240, 320)
+"""Of `learn.synthetic.footage`, which needs PyTorch."""
 
 
 def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps[TrainingSet]:
@@ -59,7 +62,7 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     (face, box), points = extract_face_keypoints(*seen), extract_ibug_points(*seen)
     shot = ShotFacts(
         _choose_name(settings, path), video, solved.start, solved.end, solved.fps, len(rows), use=settings.use,
-        side_video=_resolve_side_video(settings), source=f"take {path.name}",
+        source=f"take {path.name}", **_describe_cameras(settings, footage),
     )  # fmt: skip
     yield Progress("add", 0, 1)
     check_name(settings, training_set, shot)
@@ -96,7 +99,7 @@ def add_curves(
     (face, box), points = extract_face_keypoints(*found), extract_ibug_points(*found)
     shot = ShotFacts(
         _choose_name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
-        side_video=_resolve_side_video(settings), source=f"curves {settings.curves.name}",
+        source=f"curves {settings.curves.name}", **_describe_cameras(settings, footage),
     )  # fmt: skip
     check_name(settings, training_set, shot)
     rows = ShotRows(keep, seen.time_s[keep], values[keep], face, box, points)
@@ -126,7 +129,7 @@ def add_cache(
     (face, box), points = extract_face_keypoints(*found), extract_ibug_points(*found)
     shot = ShotFacts(
         _choose_name(settings, video), name, settings.start, settings.end, settings.fps, len(keep), use=settings.use,
-        side_video=_resolve_side_video(settings), source=f"point cache {settings.cache.name}",
+        source=f"point cache {settings.cache.name}", **_describe_cameras(settings, footage),
     )  # fmt: skip
     check_name(settings, training_set, shot)
     none = np.zeros((len(keep), len(training_set.rig.channels)), np.float32)
@@ -189,7 +192,8 @@ def _describe_drawn(settings: DatasetSettings, seconds: float, seed: int) -> Sho
     name = f"drawn-{seed:04d}"
     return ShotFacts(
         name, f"footage/{name}.mp4", None, None, None, round(seconds * DRAWN_FPS), use=settings.use, source="drawn",
-        side_video=f"footage/{name}-side.mp4" if settings.side else None,
+        side_video=f"footage/{name}-side.mp4" if settings.side else None, size_px=DRAWN_SIZE,
+        side_size_px=DRAWN_SIZE if settings.side else None,
     )  # fmt: skip
 
 
@@ -301,8 +305,12 @@ def _select_range(settings: DatasetSettings, time_s: NDArray[np.float64], footag
     )
 
 
-def _resolve_side_video(settings: DatasetSettings) -> str | None:
-    return None if settings.side_video is None else str(settings.side_video.resolve())
+def _describe_cameras(settings: DatasetSettings, footage: Footage) -> dict[str, Any]:
+    """Facts of a shot about its pictures, and about the second camera."""
+    if settings.side_video is None:
+        return {"size_px": footage.size_px}
+    aside = open_footage(settings.side_video).size_px
+    return {"size_px": footage.size_px, "side_video": str(settings.side_video.resolve()), "side_size_px": aside}
 
 
 def _choose_name(settings: DatasetSettings, path: Path) -> str:

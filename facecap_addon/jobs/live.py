@@ -125,6 +125,7 @@ def run(
         if unknown:
             named = ", ".join(unknown[:_SHOWN_UNKNOWN]) + (", …" if len(unknown) > _SHOWN_UNKNOWN else "")
             notes.append(f"The character has no shape key for: {named}.")
+        notes += getattr(method, "notes", ())
         waits = choice.delay_ms(_USUAL_FPS)
         if waits:
             frames = f"{choice.waits} frame" + ("s" if choice.waits > 1 else "")

@@ -126,6 +126,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             with timer.stage("solve"):
                 seen = None if observations is None or rows is None else observations.part(rows)
                 found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen, landmarker)
+                warnings += found.notes
                 part = take_from(chosen, ranged, keys.rig, found, embedding, seen)
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None

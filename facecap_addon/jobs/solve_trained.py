@@ -35,11 +35,12 @@ from ..solvers.vertices_to_weights import WeightFitter
 from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .runtime.progress import Progress, Steps
+from .runtime.threaded_progress import run_threaded
 from .settings.solve import SolveSettings
 
 Vertices = Callable[[int], F32]
 REPORT_EVERY, CHUNK_FRAMES = 16, 256
-_SAME_SHARE = 0.02
+_SAME_SHARE, _LOOKED_AT = 0.02, 60
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Expressions:
         distance_mm: (F,) how far the keys' face is from these.  moving: (M,) which vertices they are.
         not_learned: channels of the character that the solver does not know.
         shows_face: (F,) bool, which frames show a face; None where landmarks say it.
+        notes: what there is to say about how the footage was seen.
     """
 
     time_s: NDArray[np.float64]
@@ -62,6 +64,7 @@ class Expressions:
     moving: NDArray[np.int32]
     not_learned: tuple[str, ...]
     shows_face: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
     def vertices_of(self, rig: BlendshapeRig) -> Vertices | None:
         """What gives all vertices (V, 3) m of a row, where the solver gives vertices."""
@@ -143,11 +146,16 @@ def solve_expressions(
     total = footage.expected_frame_count
     yield Progress("solve", 0, total)
     second = _open_second_camera(settings, bundle)
-    faces, gate = None, FaceGate(landmarker) if observations is None else None
+    faces, boxes, gate = None, None, FaceGate(landmarker) if observations is None else None
     if observations is not None:
-        faces = fill_gaps(
-            extract_face_keypoints(observations.landmarks_px, observations.image_size, observations.scheme)[0]
-        )
+        points, boxes = extract_face_keypoints(observations.landmarks_px, observations.image_size, observations.scheme)
+        faces = fill_gaps(points)
+    elif not solver.sees_whole(footage.size_px):
+        boxes = yield from run_threaded("solve", lambda _: _look_for_face(footage, landmarker))
+        if not len(boxes):
+            raise no_face_in(settings.video, total)
+    side_size = None if settings.side_video is None else open_footage(settings.side_video).size_px
+    notes = (*solver.notes, solver.fit_to(footage.size_px, boxes, side_size))
     times, indices, weights, distances, shown = [], [], [], [], []
     moving = bundle.moving
     fitter = WeightFitter(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
@@ -177,7 +185,8 @@ def solve_expressions(
         try:
             for frame in reader:
                 beside = None if second is None else second.picture_at(frame.time_s)
-                chunk.append(solver.solve(frame.image, beside, None if faces is None else faces[len(times)]))
+                face = None if faces is None else faces[len(times)]
+                chunk.append(solver.solve(frame.image, beside, face, frame.time_s))
                 times.append(frame.time_s)
                 indices.append(frame.index)
                 shown.append(gate is None or gate.shows_face(frame))
@@ -207,7 +216,26 @@ def solve_expressions(
         moving,
         _find_unlearned(bundle, rig),
         None if gate is None else np.array(shown),
+        tuple(note for note in notes if note),
     )
+
+
+def _look_for_face(footage: Footage, landmarker: Landmarker) -> F32:
+    """(N, 4) boxes of the face in the first frames that show one, see `extract_face_keypoints`; (0, 4) without any."""
+    gate, found = FaceGate(landmarker), []
+    reader = read_frames(footage)
+    try:
+        for frame in reader:
+            seen = gate.look(frame)
+            if seen is not None:
+                found.append(seen.landmarks_px)
+            if len(found) == _LOOKED_AT:
+                break
+    finally:
+        reader.close()
+    if not found:
+        return np.zeros((0, 4), np.float32)
+    return extract_face_keypoints(np.stack(found), footage.size_px, landmarker.scheme)[1]
 
 
 def take_from(

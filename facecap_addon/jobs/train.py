@@ -107,11 +107,12 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     landmarker = open_landmarker(threads=settings.threads) if with_images else None
     folder = get_training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
+    preset = get_preset(settings.preset, network.name)
     run = TrainingRun(
         settings, folder, out, compute_training_key(settings, training_set), on_progress, device_of(settings.device),
-        process_group, find_box=None if landmarker is None else _make_find_box(landmarker),
+        process_group, find_box=None if landmarker is None else _make_find_box(landmarker, preset.picture.aspect),
     )  # fmt: skip
-    lines = network.train(run, training_set, get_preset(settings.preset, network.name))
+    lines = network.train(run, training_set, preset)
     process_group.leave()
     return TrainResult(out, folder / "progress.png", tuple(lines))
 
@@ -124,8 +125,8 @@ def describe_useless_settings(settings: TrainSettings) -> tuple[str, ...]:
     return (f"{', '.join(flags)}: without effect, {settings.network} has no use for it.",) if flags else ()
 
 
-def _make_find_box(landmarker: Landmarker) -> FindBox:
-    """What finds the crop of a labelled image."""
+def _make_find_box(landmarker: Landmarker, aspect: float) -> FindBox:
+    """What finds the crop of a labelled image, of a width by height in pixels."""
 
     def find(picture: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
         faces = landmarker.find_faces(picture)
@@ -133,7 +134,7 @@ def _make_find_box(landmarker: Landmarker) -> FindBox:
             return None
         found = landmarker.landmarks_in_regions(picture, [landmarker.region_of_face(faces[0])])[0].landmarks_px
         size = (picture.shape[1], picture.shape[0])
-        return propose_crop(extract_face_keypoints(found[None], size, landmarker.scheme)[1], size)
+        return propose_crop(extract_face_keypoints(found[None], size, landmarker.scheme)[1], size, aspect)
 
     return find
 
@@ -153,6 +154,8 @@ def compute_training_key(settings: TrainSettings, training_set: TrainingSet) -> 
             files.append(folder / "shots" / f"{shot.name}.vertices.npy")
         for side in (False, True) if shot.side_video else (False,):
             facts[f"footage of {shot.name}, {side}"] = hash_footage(training_set, shot, side=side)
+    if NETWORKS[settings.network].square or training_set.crop_is_own:
+        facts["crop"] = "not squeezed"  # before, it was where its shape was not the picture's
     if settings.labelled_images is not None:  # their folders say what they show
         facts["names of stills"] = [
             str(p.relative_to(settings.labelled_images)) for p in find_labelled_images(settings.labelled_images).paths

@@ -139,10 +139,11 @@ def _solve_rows(
     wanted = {int(row): place for place, row in enumerate(rows)}
     out = np.empty((len(rows), len(moving), 3), np.float32)
     solver.start_shot()
+    solver.fit_to(training_set.measure_size(shot), training_set.read_rows(shot).box)
     reader = read_frames(training_set.open_shot_footage(shot))
     try:
         for row, frame in enumerate(reader):
-            found = solver.solve(frame.image, None, faces[min(row, len(faces) - 1)])
+            found = solver.solve(frame.image, None, faces[min(row, len(faces) - 1)], frame.time_s)
             if row in wanted:
                 out[wanted[row]] = solver.to_full_mesh(rig, found)[moving]
             if row % REPORT_EVERY == 0:

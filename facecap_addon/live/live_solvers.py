@@ -23,6 +23,7 @@ from ..landmarks.tracking.prefetch import Upcoming
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..solvers.face_keypoints import extract_face_keypoints
 from ..solvers.solver import TrainedSolver
 from ..takes.live_link import eye_gaze, head_rotation, look_gaze
 from .live_frame import LiveFace
@@ -30,6 +31,8 @@ from .sources.capture_thread import Captured, LivePacket, LivePicture
 from .sources.packets import WIRE_CHANNELS, FacePacket
 
 _AWAY_M = 0.6
+_LEARNED_FRAMES = 30
+"""Frames in which it is seen where the face is, for a crop that then stays."""
 
 
 class Method(Protocol):
@@ -84,7 +87,8 @@ def _nothing() -> Generator[LivePicture, None, None]:
 class SolverMethod:
     """A trained solver of weights; the head's pose from its landmarks, where it finds some, gaze from keys of looking.
 
-    Where a picture shows no face there is none, whatever the network makes of the wall.
+    Where a picture shows no face there is none, whatever the network makes of the wall. Pictures of another shape than
+    those learned from are seen about the face, where it was in the first second.
 
     Args:
         solver: open.  rig: the character.  embedding: its landmarks, for the head's pose, or None.
@@ -107,6 +111,7 @@ class SolverMethod:
                 "Train one with --network dfcn: it is made for live capture.",
             )
         self._solver, self._rig, self._size, self._gate = solver, rig, size_px, gate
+        self.notes: tuple[str, ...] = ()
         self._focal = focal_px or FOCAL_WIDTHS * max(size_px)
         self.columns, self.unknown = match_channels(solver.facts.channels, rig.channels)
         self._points: tuple[F32, F32] | None = None
@@ -115,15 +120,23 @@ class SolverMethod:
             chosen = list(range(IBUG_68.count)) if embedding.scheme == IBUG_68.scheme else list(MEDIAPIPE_OF_IBUG)
             self._used = np.array([i for i in range(IBUG_68.count) if i not in IBUG_68.outline])
             self._points = neutral[chosen][self._used], deltas[:, chosen][:, self._used]
+        self._follows, self._boxes = not solver.sees_whole(size_px), np.zeros((0, 4), np.float32)
+        if gate is None or not self._follows:
+            self.notes = tuple(filter(None, (solver.fit_to(size_px),)))
+        else:
+            self.notes = (
+                f"The pictures have another shape than those that {solver.facts.name} learned from: it is seen in the "
+                "first second where the face is.",
+            )
         solver.start_shot()
         self.known = 1.0
 
     def step(self, captured: Captured) -> LiveFace | None:
         assert isinstance(captured, LivePicture)
-        if self._gate is not None and not self._gate.shows_face(captured):
+        if self._gate is not None and not self._shows_face(self._gate, captured):
             self._solver.start_shot()
             return None
-        found = self._solver.solve(captured.image)
+        found = self._solver.solve(captured.image, time_s=captured.time_s)
         weights = np.zeros(len(self._rig.channels), np.float32)
         weights[self.columns[0]] = found[self.columns[1]]
         weights = np.clip(weights, self._rig.ranges[:, 0], self._rig.ranges[:, 1])
@@ -139,6 +152,16 @@ class SolverMethod:
                 place = shift[0].astype(np.float32)
         gaze = look_gaze(self._solver.facts.channels, found[None])[0].astype(np.float32)
         return LiveFace(captured.time_s, weights, turn, place, gaze, 1.0)
+
+    def _shows_face(self, gate: FaceGate, captured: LivePicture) -> bool:
+        """Whether a picture shows a face; where its shape asks for that, the crop is placed about it."""
+        seen = gate.look(captured)
+        if seen is not None and self._follows and len(self._boxes) < _LEARNED_FRAMES:
+            size = (captured.image.shape[1], captured.image.shape[0])
+            box = extract_face_keypoints(seen.landmarks_px[None], size, gate.scheme)[1]
+            self._boxes = np.concatenate([self._boxes, box])
+            self._solver.fit_to(size, self._boxes)
+        return seen is not None
 
     def set_neutral(self) -> bool:
         return False

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from .crop import Box, PictureKind
+from .crop import Box, Framing, PictureKind, Size
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes
@@ -33,7 +33,8 @@ ENDING = ".facecap"
 KINDS = ("mesh", "weights")
 NETWORKS = ("mesh", "mesh.int8", "embedding", "embedding.int8", "sequence", "face", "face.int8")
 _PROBES = "probes"
-_MOST_BYTES, _MOST_VERTICES, _MOST_SIDE, _MOST_PROBES = 2 << 30, 2_000_000, 2048, 16
+_MOST_BYTES, _MOST_VERTICES, _MOST_SIDE, _MOST_PROBES, _MOST_PIXELS = 2 << 30, 2_000_000, 2048, 16, 1 << 20
+_MOST_FPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class SolverFacts:
         report: errors on validation shots and how it was trained, JSON-able.
         aligned_eyes: (3, 2) px of the picture, where right eye, left eye and nose are brought before the network looks
             (Laine et al. appendix B), or None.
+        framing: what the footage learned looked like; None in solvers of older versions.
     """
 
     name: str
@@ -62,6 +64,7 @@ class SolverFacts:
     vertices: int
     report: dict[str, Any]
     aligned_eyes: tuple[tuple[float, float], ...] | None = None
+    framing: Framing | None = None
 
     @property
     def cameras(self) -> int:
@@ -198,7 +201,27 @@ def _read_facts(given: dict[str, Any]) -> SolverFacts:
         vertices=int(given["vertices"]),
         report=dict(given["report"]),
         aligned_eyes=_read_aligned_eyes(given.get("steady" if given["format"] == 1 else "aligned_eyes")),
+        framing=_read_framing(given.get("framing")),
     )
+
+
+def _read_framing(given: Any) -> Framing | None:
+    if given is None:
+        return None
+    rate, face = float(given["rate_fps"]), tuple(float(v) for v in given["face"])
+    if not (
+        0 < rate < 10_000 and len(face) == 4 and np.isfinite(face).all() and face[0] < face[2] and face[1] < face[3]
+    ):
+        raise ValueError("absurd framing")
+    side = given["side_size_px"]
+    return Framing(_read_size(given["size_px"]), rate, face, None if side is None else _read_size(side))
+
+
+def _read_size(given: Any) -> Size:
+    width, height = (int(value) for value in given)
+    if not (0 < width < _MOST_PIXELS and 0 < height < _MOST_PIXELS):
+        raise ValueError("absurd size")
+    return width, height
 
 
 def _read_aligned_eyes(given: Any) -> tuple[tuple[float, float], ...] | None:

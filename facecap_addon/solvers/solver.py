@@ -13,8 +13,9 @@ from ..errors import FacecapError
 from ..landmarks.layout import IBUG_68
 from ..rig.blendshapes import BlendshapeRig
 from .bundle import SolverBundle
-from .crop import cut
+from .crop import Box, Size, cut, is_same_shape, place_crop
 from .eye_alignment import align_eyes, fit_eye_alignment
+from .frame_rate import SequenceClock
 from .probes import (
     INT8_SUFFIX,
     answers_agree,
@@ -32,6 +33,7 @@ class TrainedSolver:
     Attributes:
         landmarks: (68, 2) float32, iBUG's mark-up in parts of the picture of the frame solved last, where the solver
             finds landmarks; else None.
+        crop_box: left, top, width, height of what it sees, in parts of the pictures; see `fit_to`.
         notes: what there is to say about how it runs here, for people.
 
     Args:
@@ -44,10 +46,14 @@ class TrainedSolver:
 
     def __init__(self, bundle: SolverBundle, *, threads: int = 1, precision: str = "fp32") -> None:
         self.bundle, self.facts = bundle, bundle.facts
+        self.crop_box: Box = bundle.facts.crop
+        self._fitted_to: Size | None = None if bundle.facts.framing is None else bundle.facts.framing.size_px
         self._table = self.facts.whitening.make_table()
         self.notes: tuple[str, ...] = ()
         self._channels = self.facts.picture.channels * self.facts.cameras
         self._state: tuple[F32, F32] | None = None
+        self._answer = np.zeros(len(bundle.facts.channels), np.float32)
+        self._clock = SequenceClock(None if bundle.facts.framing is None else bundle.facts.framing.rate_fps)
         size = (1, self._channels, self.facts.picture.height, self.facts.picture.width)
         self.landmarks: F32 | None = None
         self._sequence: Any = None
@@ -132,22 +138,72 @@ class TrainedSolver:
     def start_shot(self) -> None:
         """Forget the frames before: the next one begins a shot."""
         self._state = None
+        self._clock.restart()
+
+    def sees_whole(self, size: Size) -> bool:
+        """Whether pictures of a size (width, height) px are seen as those that were learned from, without `fit_to`."""
+        return self.facts.framing is None or is_same_shape(size, self.facts.framing.size_px)
+
+    def fit_to(self, size: Size, boxes: NDArray[np.floating] | None = None, side_size: Size | None = None) -> str:
+        """Make ready for pictures of a size; what there is to say about it, or "".
+
+        Where they have another shape than those learned from, the crop is placed about the face as it lay there.
+
+        Args:
+            size: (width, height) px.  boxes: (F, 4) of the face in parts of the pictures, NaN where there is none.
+            side_size: of the second camera's pictures.
+        Raises:
+            FacecapError: the shape is another and no face says where to look, or it is the second camera's.
+        """
+        framing = self.facts.framing
+        if framing is None:
+            return (
+                f"The solver {self.facts.name} is of an older version and does not know the shape of the pictures that "
+                "it learned from: faces are seen rightly where this footage has the same. Train it again to have that "
+                "looked after."
+            )
+        if side_size is not None and framing.side_size_px and not is_same_shape(side_size, framing.side_size_px):
+            raise self._make_shape_error("second camera's pictures", side_size, framing.side_size_px)
+        if is_same_shape(size, framing.size_px):
+            self.crop_box, self._fitted_to = self.facts.crop, size
+            return ""
+        crop = self.facts.crop
+        aspect = crop[2] * framing.size_px[0] / (crop[3] * framing.size_px[1])
+        placed = None if boxes is None else place_crop(framing.face, aspect, boxes, size)
+        if placed is None:
+            raise self._make_shape_error("pictures", size, framing.size_px)
+        self.crop_box, self._fitted_to = placed, size
+        return (
+            f"The pictures are {size[0]}×{size[1]}, the solver {self.facts.name} learned from "
+            f"{framing.size_px[0]}×{framing.size_px[1]}: its crop is placed about the face as it lay there."
+        )
+
+    def _make_shape_error(self, what: str, size: Size, wanted: Size) -> FacecapError:
+        return FacecapError(
+            f"The {what} are {size[0]}×{size[1]}, the solver {self.facts.name} learned from "
+            f"{wanted[0]}×{wanted[1]}, and no face says where to look: faces would be squeezed.",
+            f"Give pictures of the same shape: film in {wanted[0]}×{wanted[1]}, or crop the footage to it.",
+        )
 
     def solve(
         self,
         picture: NDArray[np.uint8],
         side: NDArray[np.uint8] | None = None,
         face: NDArray[np.floating] | None = None,
+        time_s: float | None = None,
     ) -> F32:
         """What a frame gives.
 
         Args:
             picture: (H, W, 3) uint8 RGB, the footage's frame.  side: of the second camera, where the solver wants one.
             face: (3, 2) right eye, left eye and nose in parts of the picture, where the solver wants them.
+            time_s: of the frame; where it is given, solvers that learned motion follow it at the rate they learned it.
         Returns:
             (M, 3) float32 m, the moving vertices; or (K,) float32 weights.
+        Raises:
+            FacecapError: the picture has another shape than those learned from, and not that of `fit_to`.
         """
-        return self.solve_crop(self.crop(picture, side, face))
+        return self.solve_crop(self.crop(picture, side, face), time_s)
 
     def crop(
         self,
@@ -156,12 +212,15 @@ class TrainedSolver:
         face: NDArray[np.floating] | None = None,
     ) -> NDArray[np.uint8]:
         """(C, H, W) uint8: what of a frame the network sees; arguments as `solve`."""
-        front = cut(picture, self.facts.crop, self.facts.picture)
+        size = (picture.shape[1], picture.shape[0])
+        if self._fitted_to is not None and not is_same_shape(size, self._fitted_to):
+            raise self._make_shape_error("pictures", size, self._fitted_to)
+        front = cut(picture, self.crop_box, self.facts.picture)
         if self.facts.aligned_eyes is not None:
             if face is None:
                 raise FacecapError("This solver needs landmarks to hold the picture still.", "Solve without --no-head.")
-            size = (self.facts.picture.width, self.facts.picture.height)
-            at = (np.asarray(face) - self.facts.crop[:2]) / self.facts.crop[2:] * size - 0.5
+            seen = (self.facts.picture.width, self.facts.picture.height)
+            at = (np.asarray(face) - self.crop_box[:2]) / self.crop_box[2:] * seen - 0.5
             front = align_eyes(
                 front[None], fit_eye_alignment(at[None].astype(np.float32), np.array(self.facts.aligned_eyes))
             )[0]
@@ -181,18 +240,33 @@ class TrainedSolver:
         out[self.bundle.moving] = found
         return out
 
-    def solve_crop(self, crop: NDArray[np.uint8]) -> F32:
+    def solve_crop(self, crop: NDArray[np.uint8], time_s: float | None = None) -> F32:
         """As `solve`, from a crop (C, H, W) uint8."""
         seen = self._table[crop][None]
         if self.facts.kind == "mesh":
             return self._run(self._network, seen)[0].reshape(-1, 3)
-        return self._run_face(seen) if self._sequence is None else self._run_step(self._run(self._network, seen)[0])[0]
+        if self._sequence is None:
+            return self._run_face(seen)
+        embedding = self._run(self._network, seen)[0]
+        if time_s is None:
+            return self._run_step(embedding)[0]
+        steps = self._clock.step(time_s, embedding)
+        if steps.restart:
+            self._state = None
+        for one in steps.ticks:
+            self._answer = self._run_step(one)[0]
+        if steps.beside is None:
+            return self._answer
+        kept = self._state
+        ahead = self._run_step(steps.beside)[0]
+        self._state = kept
+        return self._answer + np.float32(steps.share) * (ahead - self._answer)
 
     def _run_face(self, seen: F32) -> F32:
         weights, landmarks = self._run(self._network, seen)
         self._check(weights, len(self.facts.channels))
         self._check(landmarks, 2 * IBUG_68.count)
-        crop = np.array(self.facts.crop, np.float32)
+        crop = np.array(self.crop_box, np.float32)
         self.landmarks = landmarks.reshape(-1, 2) * crop[2:] + crop[:2]
         return weights[0]
 

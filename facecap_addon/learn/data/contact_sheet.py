@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...footage.read import read_frames
 from ...images.draw import draw_polyline, draw_text
 from ...solvers.crop import PictureKind, cut
+from .crops import frame_shot
 from .training_set import ShotFacts, TrainingSet
 
 _KIND = PictureKind(160, 120, colour=True)
@@ -37,7 +38,7 @@ def _draw_strip(training_set: TrainingSet, shot: ShotFacts, kept_for: str | None
     chosen = np.unique(np.linspace(0, shot.frames - 1, min(_COLUMNS, shot.frames)).astype(int))
     wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
     out = np.full((_LABEL_PX + _KIND.height + _CURVE_PX, _COLUMNS * _KIND.width, 3), _PAPER, np.uint8)
-    crop = training_set.crop or (0.0, 0.0, 1.0, 1.0)
+    crop = (0.0, 0.0, 1.0, 1.0) if training_set.crop is None else frame_shot(training_set, shot, _KIND)
     reader = read_frames(training_set.open_shot_footage(shot))
     try:
         for row, frame in enumerate(reader):

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import U8
+from ...arrays import F32, U8
 from ...atomic_file import atomic_path
 from ...errors import UNREADABLE, FacecapError
 from ...footage.content import content_key
 from ...footage.read import read_frames
 from ...footage.second_camera import SecondCamera
-from ...solvers.crop import Box, PictureKind, cut
+from ...solvers.crop import Box, Framing, PictureKind, cut, is_same_shape, place_crop, widen_to_aspect
 from ...takes.take import usual_step_s
 from .training_set import ShotFacts, TrainingSet
 
@@ -61,6 +61,72 @@ def propose_whole(image_size: tuple[int, int], aspect: float = ASPECT) -> Box:
     return (1 - wide) / 2, (1 - high) / 2, wide, high
 
 
+def frame_shot(training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, *, side: bool = False) -> Box:
+    """What a network sees of a shot: the set's crop, as wide by its height as the network's picture.
+
+    In shots of another shape than the first one's the rectangle lies about the face as it does there, so that faces
+    are neither squeezed nor of another size.
+
+    Args:
+        side: of the second camera, whose crop is its own.
+    Returns:
+        left, top, width, height in parts of the shot's picture.
+    Raises:
+        FacecapError: the set has no crop yet, its footage is gone, or no face is seen in a shot of another shape.
+    """
+    crop = training_set.side_crop if side else training_set.crop
+    if crop is None:
+        raise FacecapError("The training set has no crop rectangle.", "Check it with `facecap dataset`.")
+    size, first = training_set.measure_size(shot, side=side), training_set.find_first(side=side)
+    if shot == first or is_same_shape(size, wanted := training_set.measure_size(first, side=side)):
+        return widen_to_aspect(crop, size, kind.aspect)
+    face = _find_usual_face(training_set, widen_to_aspect(crop, wanted, kind.aspect), side=side)
+    boxes = _read_boxes(training_set, shot, side=side)
+    placed = None if face is None else place_crop(face, kind.aspect, boxes, size)
+    if placed is None:
+        raise FacecapError(
+            f"The pictures of {shot.name} have another shape than the set's, and no face in them says where to look.",
+            f"Crop the footage to {wanted[0]}×{wanted[1]}, or leave the shot out.",
+        )
+    return placed
+
+
+def frame_side(training_set: TrainingSet, kind: PictureKind) -> Box | None:
+    """What a network sees of second cameras, in parts of the first such shot's picture; None where there is none."""
+    if all(shot.side_video is None for shot in training_set.shots):
+        return None
+    return frame_shot(training_set, training_set.find_first(side=True), kind, side=True)
+
+
+def describe_framing(training_set: TrainingSet, kind: PictureKind) -> Framing:
+    """What a solver says of the footage it learned from. Raises FacecapError where that shows no face."""
+    first = training_set.find_first()
+    face = _find_usual_face(training_set, frame_shot(training_set, first, kind))
+    if face is None:
+        raise FacecapError("No frame of the training set shows a face.", "Look at its contact sheet.")
+    aside = any(shot.side_video is not None for shot in training_set.shots)
+    side = training_set.measure_size(training_set.find_first(side=True), side=True) if aside else None
+    return Framing(training_set.measure_size(first), training_set.find_rate(), face, side)
+
+
+def _find_usual_face(training_set: TrainingSet, crop: Box, *, side: bool = False) -> Box | None:
+    """Where the face usually is in shots of the first one's shape, in parts of a crop of them; None without a face."""
+    wanted = training_set.measure_size(training_set.find_first(side=side), side=side)
+    shots = [shot for shot in training_set.shots if not side or shot.side_video is not None]
+    same = [shot for shot in shots if is_same_shape(training_set.measure_size(shot, side=side), wanted)]
+    boxes = np.concatenate([_read_boxes(training_set, shot, side=side) for shot in same]).astype(np.float64)
+    boxes = boxes[np.isfinite(boxes).all(1)]
+    if not len(boxes):
+        return None
+    left, top, right, bottom = ((np.median(boxes, axis=0) - [*crop[:2]] * 2) / [*crop[2:], *crop[2:]]).tolist()
+    return left, top, right, bottom
+
+
+def _read_boxes(training_set: TrainingSet, shot: ShotFacts, *, side: bool) -> F32:
+    rows = training_set.read_rows(shot)
+    return rows.side_box if side else rows.box
+
+
 def prepare_pictures(
     training_set: TrainingSet,
     shot: ShotFacts,
@@ -76,7 +142,9 @@ def prepare_pictures(
     Raises:
         FacecapError: the footage is gone, or shorter than the shot.
     """
-    path = _make_picture_path(training_set, shot, kind, side=side)
+    content = hash_footage(training_set, shot, side=side)
+    crop = frame_shot(training_set, shot, kind, side=side)
+    path = _make_picture_path(training_set, shot, kind, crop, content, side=side)
     shape = (shot.frames, kind.channels, kind.height, kind.width)
     if path.is_file():
         try:
@@ -86,9 +154,6 @@ def prepare_pictures(
                 return kept
         except UNREADABLE:
             path.unlink(missing_ok=True)
-    crop = training_set.side_crop if side else training_set.crop
-    if crop is None:
-        raise FacecapError("The training set has no crop rectangle.", "Check it with `facecap dataset`.")
     images = _read_side(training_set, shot) if side else _read_front(training_set, shot)
     with atomic_path(path) as temporary, temporary.open("wb") as stream, closing(images):
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -148,9 +213,9 @@ def hash_footage(training_set: TrainingSet, shot: ShotFacts, *, side: bool = Fal
         raise FacecapError(f"The footage {video} of the shot {shot.name} is gone.", "Put it back.") from error
 
 
-def _make_picture_path(training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, *, side: bool) -> Path:
-    crop = training_set.side_crop if side else training_set.crop
-    content = hash_footage(training_set, shot, side=side)
+def _make_picture_path(
+    training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, crop: Box, content: str, *, side: bool
+) -> Path:
     facts = [crop, kind.height, kind.width, kind.colour, content, shot.start, shot.end, shot.fps]
     rows = training_set.read_rows(shot)
     facts.append(hashlib.sha256((rows.time_s if side else rows.rows).tobytes()).hexdigest())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,11 @@ from ...arrays import F32, Rows
 from ...errors import FacecapError
 from ...solvers.crop import PictureKind
 from ...solvers.whitening import Whitening
-from .crops import prepare_pictures
+from .crops import frame_shot, prepare_pictures
 from .overlaps import check_kept_frames, find_kept_frames
 from .training_set import ShotFacts, TrainingSet
 
-_WHITENING_FRAMES, _EXAMPLES = 400, 200
+_WHITENING_FRAMES, _EXAMPLES, _SAME_RATE = 400, 200, 0.1
 _GAP_STEPS = 1.75
 """Frames of a shot further apart than so many of its usual steps do not follow each other."""
 
@@ -83,7 +83,6 @@ def read_shot_frames(
     total, done = sum(shot.frames for shot in shots), 0
     parts: list[tuple[Rows, Rows, F32, F32, NDArray[np.float64], F32]] = []
     pictures, vertices = [], []
-    crop = training_set.crop
     for i, shot in enumerate(shots):
         front = prepare_pictures(training_set, shot, kind, lambda n, done=done: on_progress(done + n, total))
         if shot.side_video is not None:
@@ -95,7 +94,7 @@ def read_shot_frames(
         rows = training_set.read_rows(shot)
         kept = find_kept_frames(training_set, shot) if kept_only else True
         seen = np.flatnonzero(np.isfinite(rows.box).all(1) & kept)
-        assert crop is not None
+        crop = frame_shot(training_set, shot, kind)
         face, points = (((at[seen] - crop[:2]) / crop[2:]).astype(np.float32) for at in (rows.face, rows.points))
         parts.append((np.full(len(seen), i), seen, rows.weights[seen], face, rows.time_s[seen], points))
         done += shot.frames
@@ -181,6 +180,44 @@ def check_cameras(training_set: TrainingSet) -> None:
             f"{' and others' if len(alone) > 3 else ''}.",
             "Add these again with --side-video (rendered ones with --side), or keep one-camera shots in another set.",
         )
+
+
+def split_into_phases(training_set: TrainingSet, frames: Frames) -> Frames:
+    """Frames whose rows follow each other at the set's slowest rate, for networks that learn motion.
+
+    A shot that is twice as fast becomes two, of its even and of its odd frames: nothing of it is lost.
+
+    Raises:
+        FacecapError: a shot's rate is no multiple of the slowest one.
+    """
+    slowest = training_set.find_rate()
+    parts: list[tuple[int, int, int]] = []  # shot, step, phase
+    for number, shot in enumerate(frames.shots):
+        ratio = training_set.measure_rate(shot) / slowest
+        step = max(1, round(ratio))
+        if abs(ratio / step - 1) > _SAME_RATE:
+            raise FacecapError(
+                f"{shot.name} has {slowest * ratio:.4g} frames per second and another shot {slowest:.4g}; this network "
+                "learns motion from frame to frame, which has to last as long in all.",
+                "Convert the footage to one rate, or train dfcn or laine, which look at one frame at a time.",
+            )
+        parts += [(number, step, phase) for phase in range(step)]
+    if len(parts) == len(frames.shots):
+        return frames
+    rows = [np.flatnonzero((frames.shot == number) & (frames.row % step == phase)) for number, step, phase in parts]
+    every = np.concatenate(rows)
+    return replace(
+        frames,
+        shots=tuple(frames.shots[number] for number, _, _ in parts),
+        shot=np.concatenate([np.full(len(some), i) for i, some in enumerate(rows)]),
+        row=np.concatenate([frames.row[some] // part[1] for some, part in zip(rows, parts, strict=True)]),
+        pictures=[frames.pictures[number][phase::step] for number, step, phase in parts],
+        vertices=[None if (v := frames.vertices[number]) is None else v[phase::step] for number, step, phase in parts],
+        weights=frames.weights[every],
+        face=frames.face[every],
+        time_s=frames.time_s[every],
+        points=frames.points[every],
+    )
 
 
 class _TwoCameras:

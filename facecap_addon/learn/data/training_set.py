@@ -26,7 +26,7 @@ from ...atomic_file import atomic_path
 from ...errors import UNREADABLE, FacecapError
 from ...footage.footage import Footage, open_footage
 from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
-from ...solvers.crop import Box
+from ...solvers.crop import Box, Size
 
 FORMAT = 3
 """1 calls shots for validation "held"; 2 knows no test, and does not say what faces a performance was drawn from."""
@@ -34,7 +34,7 @@ VALIDATION_SHARE, TEST_SHARE = 0.1, 0.1
 """Of the frames of a kind, at least: what is kept for validation and for test, where nobody says which shots."""
 LEARNED_SHARE = 0.5
 """Where less than this would be left to learn from, nothing is kept for a test of its own."""
-_LONGEST_NAME = 64
+_LONGEST_NAME, _USUAL_FPS = 64, 30.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -49,6 +49,8 @@ class ShotFacts:
         use: "train", "validation", "test" or "auto".  has_vertices: whether its target is a point cache.
         source: where the target comes from, for people.
         poses: of a drawn performance, whose share of the recorded faces it is made of, named like `use`; None: of all.
+        size_px, side_size_px: width and height of the cameras' pictures; None in sets of older versions.
+        rate_fps: frames per second; None in sets of older versions.
     """
 
     name: str
@@ -62,6 +64,9 @@ class ShotFacts:
     has_vertices: bool = False
     source: str = ""
     poses: str | None = None
+    size_px: Size | None = None
+    side_size_px: Size | None = None
+    rate_fps: float | None = None
 
     @property
     def is_drawn(self) -> bool:
@@ -96,6 +101,12 @@ class ShotRows:
         if not len(self.side_box):
             object.__setattr__(self, "side_box", np.full((len(self.rows), 4), np.nan, np.float32))
 
+    def measure_rate(self) -> float | None:
+        """Frames of the footage per second; None where one row says nothing about it."""
+        frames, seconds = np.diff(self.rows), np.diff(self.time_s)
+        good = (frames > 0) & (seconds > 0)
+        return float(np.median(frames[good] / seconds[good])) if good.any() else None
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -112,7 +123,8 @@ class TrainingSet:
 
     Attributes:
         folder: where it is.  rig: the character.  shots: in the order they were added.
-        crop: left, top, width, height in parts of the picture, or None before there are shots.
+        crop: left, top, width, height in parts of the first shot's pictures, or None before there are shots; what a
+            network sees of each shot is in `frame_shot`.
         side_crop: the same for second cameras.  crop_is_own, side_crop_is_own: whether someone drew them.
     """
 
@@ -166,6 +178,23 @@ class TrainingSet:
         name = shot.side_video if side else shot.video
         assert name is not None
         return Path(name) if Path(name).is_absolute() else self.folder / name
+
+    def measure_size(self, shot: ShotFacts, *, side: bool = False) -> Size:
+        """(width, height) px of a shot's pictures; side: of its second camera's."""
+        known = shot.side_size_px if side else shot.size_px
+        return known or self.open_shot_footage(shot, side=side).size_px
+
+    def measure_rate(self, shot: ShotFacts) -> float:
+        """Frames per second of a shot."""
+        return shot.rate_fps or self.read_rows(shot).measure_rate() or _USUAL_FPS
+
+    def find_rate(self) -> float:
+        """Frames per second of the slowest shot: that of networks that learn motion from frame to frame."""
+        return min(self.measure_rate(shot) for shot in self.shots)
+
+    def find_first(self, *, side: bool = False) -> ShotFacts:
+        """The shot whose pictures the crop is drawn in; side: that of second cameras."""
+        return next(shot for shot in self.shots if not side or shot.side_video is not None)
 
     def open_shot_footage(self, shot: ShotFacts, *, side: bool = False) -> Footage:
         """The footage of a shot, opened and trimmed; side: of its second camera, whole: its frames may be others."""
@@ -261,7 +290,8 @@ def add_shot(
     Raises:
         FacecapError: the name cannot be a file's, targets are not finite, or do not fit the frames or the character.
     """
-    shot = replace(shot, name=find_free_name(training_set, shot))
+    rate = shot.rate_fps or rows.measure_rate()
+    shot = replace(shot, name=find_free_name(training_set, shot), rate_fps=rate)
     _check(training_set, shot, rows, vertices)
     folder = training_set.folder / "shots"
     if vertices is not None:  # first: what it refuses leaves the set as it was
@@ -323,7 +353,17 @@ def _read_shot(facts: Mapping[str, Any]) -> ShotFacts:
         shot = replace(shot, use="validation")
     if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "validation", "test", "auto"):
         raise ValueError(f"bad shot {shot.name!r}")
-    return replace(shot, frames=int(shot.frames))
+    size, side = _read_size(shot.size_px), _read_size(shot.side_size_px)
+    return replace(shot, frames=int(shot.frames), size_px=size, side_size_px=side)
+
+
+def _read_size(values: Any) -> Size | None:
+    if values is None:
+        return None
+    width, height = (int(value) for value in values)
+    if not (width > 0 and height > 0):
+        raise ValueError("bad size")
+    return width, height
 
 
 def _read_box(values: Any) -> Box | None:

@@ -367,7 +367,13 @@ class Look:
     def start_shot(self) -> None:
         pass
 
-    def solve(self, image: np.ndarray) -> np.ndarray:
+    def sees_whole(self, size: tuple[int, int]) -> bool:
+        return True
+
+    def fit_to(self, size: tuple[int, int]) -> str:
+        return ""
+
+    def solve(self, image: np.ndarray, *, time_s: float) -> np.ndarray:
         return np.float32([0.1, 0.5, 0.5, 0.25, 0.25])
 
 

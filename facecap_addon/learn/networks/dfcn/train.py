@@ -12,6 +12,7 @@ from ....errors import FacecapError
 from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
+from ...data.crops import describe_framing, frame_shot
 from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
@@ -127,7 +128,7 @@ def make_face_bundle(
     facts = SolverFacts(
         name,
         "weights",
-        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        frame_shot(training_set, training_set.shots[0], preset.picture),
         None,
         preset.picture,
         task.whitening.mean,
@@ -135,6 +136,7 @@ def make_face_bundle(
         training_set.rig.channels,
         training_set.rig.vertex_count,
         {**report, "parity": difference},
+        framing=describe_framing(training_set, preset.picture),
     )
     networks = {"face": model}
     if int8:

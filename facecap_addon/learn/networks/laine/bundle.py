@@ -12,6 +12,7 @@ from torch import nn
 from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
+from ...data.crops import describe_framing, frame_shot, frame_side
 from ...data.cutmix import make_cutmix
 from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
@@ -133,8 +134,8 @@ def make_mesh_bundle(
     facts = SolverFacts(
         name,
         "mesh",
-        training_set.crop or (0.0, 0.0, 1.0, 1.0),
-        training_set.side_crop if len(example[0]) > preset.picture.channels else None,
+        frame_shot(training_set, training_set.shots[0], preset.picture),
+        frame_side(training_set, preset.picture) if len(example[0]) > preset.picture.channels else None,
         preset.picture,
         task.whitening.mean,
         task.whitening.deviation,
@@ -142,6 +143,7 @@ def make_mesh_bundle(
         training_set.rig.vertex_count,
         {**report, "parity_mm": difference * 1000, "explained": plan.basis.explained},
         aligned_eyes=tuple((float(x), float(y)) for x, y in task.place) if isinstance(task, DenseTask) else None,
+        framing=describe_framing(training_set, preset.picture),
     )
     networks = {"mesh": model}
     if int8:

@@ -17,8 +17,16 @@ from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
 from ....solvers.whitening import Whitening
+from ...data.crops import describe_framing, frame_shot
 from ...data.cutmix import make_cutmix
-from ...data.frames import Frames, fit_whitening, read_judges, sample_calibration_pictures, split_frames
+from ...data.frames import (
+    Frames,
+    fit_whitening,
+    read_judges,
+    sample_calibration_pictures,
+    split_frames,
+    split_into_phases,
+)
 from ...data.labelled_images import find_labelled_images, select_validation_images
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
@@ -45,6 +53,9 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         FacecapError: the set's targets are point caches: there are no weights to learn.
     """
     train_frames, validation_frames = split_frames(training_set, preset.picture, run.on_progress)
+    train_frames = split_into_phases(training_set, train_frames)
+    if validation_frames is not None:
+        validation_frames = split_into_phases(training_set, validation_frames)
     mirror = find_mirror(training_set.rig) if run.settings.mirror else None
     targets = MeshTargets(training_set, train_frames, mirror=mirror)
     if not targets.from_weights:
@@ -88,9 +99,10 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     lines += describe_training(epochs)
     report = run.make_report(epochs)
     for judge in read_judges(training_set, preset.picture, run.on_progress):
-        found, wanted = task.predict(judge.frames), judge.frames.weights
+        frames = split_into_phases(training_set, judge.frames)
+        found, wanted = task.predict(frames), frames.weights
         rmse = measure_weights_rmse_mm(targets, found, wanted)
-        jitter, true_jitter = (float(measure_jitter_mm(targets, w, judge.frames).mean()) for w in (found, wanted))
+        jitter, true_jitter = (float(measure_jitter_mm(targets, w, frames).mean()) for w in (found, wanted))
         report |= judge.name_figures({"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}, report)
         lines.append(
             f"{judge.label}: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
@@ -236,7 +248,7 @@ def _make_bundle(
     facts = SolverFacts(
         name,
         "weights",
-        training_set.crop or (0.0, 0.0, 1.0, 1.0),
+        frame_shot(training_set, training_set.shots[0], preset.picture),
         None,
         preset.picture,
         whitening.mean,
@@ -244,6 +256,7 @@ def _make_bundle(
         training_set.rig.channels,
         training_set.rig.vertex_count,
         {**report, "parity": max(differences)},
+        framing=describe_framing(training_set, preset.picture),
     )
     networks = {"embedding": looking, "sequence": following}
     bundle = SolverBundle(facts, networks, np.zeros(0, np.int32), training_set.rig.neutral.astype(np.float32))
