@@ -84,11 +84,14 @@ def fill_in() -> None:
     area.tag_redraw()
 
 
-def press_solve() -> None:
+def press_solve() -> float | None:
+    if session().job is not None:  # the footage is still being looked at
+        return 0.1
     with bpy.context.temp_override(**view3d()):
         seen["pressed"] = sorted(bpy.ops.facecap.solve("INVOKE_DEFAULT"))
     state["began_s"] = state["tick_s"] = time.monotonic()
     bpy.app.timers.register(watch, first_interval=0.05)
+    return None
 
 
 def watch() -> float | None:
@@ -174,11 +177,15 @@ def action_name() -> str:
 
 
 def guarded(step, *, last: bool = False):
-    """The step as a timer: what it raises is written down, and after the last one Blender quits."""
+    """The step as a timer: what it raises is written down, and after the last one Blender quits.
 
-    def run() -> None:
+    A step that answers with seconds is called again then.
+    """
+
+    def run() -> float | None:
+        again_s = None
         try:
-            step()
+            again_s = step()
         except Exception:
             seen["error"] = traceback.format_exc()
         if last or "error" in seen:
@@ -186,6 +193,7 @@ def guarded(step, *, last: bool = False):
             reply.write_text(json.dumps(seen, indent=1), encoding="utf-8")
             if not REQUEST.get("stay"):
                 os._exit(0)  # quit_blender would ask whether to save
+        return again_s
 
     return run
 
