@@ -41,12 +41,18 @@ def second_difference(time_s: F64) -> F64:
 
 
 def solve_in_time(
-    matrix: F64, gradient: F64, difference: F64, smooth: F64, values: F64, free: NDArray[np.bool_]
+    matrix: F64,
+    gradient: F64,
+    difference: F64,
+    smooth: F64,
+    values: F64,
+    free: NDArray[np.bool_],
+    coupling: F64 | None = None,
 ) -> F64:
     """One Newton step of all frames under per-frame terms and second-difference smoothing, some variables fixed.
 
     Minimises sum_f (1/2 s^T A_f s + g_f^T s) + 1/2 sum smooth |difference (values + s)|^2 over s, with s = 0 where not
-    free.
+    free; and sum_f s_{f+1}^T C_f s_f, where frames are coupled with their neighbours.
 
     Args:
         matrix: (F, N, N) float64, positive definite on the free variables.
@@ -55,6 +61,7 @@ def solve_in_time(
         smooth: (N,) or (F - 2, N) float64, weight of the squared second difference of each variable.
         values: (F, N) float64, current values of the variables (differences are taken of values + step).
         free: (F, N) bool.
+        coupling: (F - 1, N, N) float64, C above: rows are the later frame's variables.  None: nothing.
     Returns:
         (F, N) float64, the step.
     Raises:
@@ -67,6 +74,9 @@ def solve_in_time(
     for d in range(size):
         index = np.arange(size - d)
         bands[d, :, : size - d] = matrix[:, index + d, index]
+    if coupling is not None:
+        later, earlier = np.indices((size, size))
+        bands[size + later - earlier, :-1, earlier] += coupling[:, later, earlier].transpose(1, 2, 0)
     diagonal, one, two = _coupling(difference, smooth, (frames, size))
     bands[0] += diagonal
     bands[size] += one

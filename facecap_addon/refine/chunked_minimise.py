@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from ..arrays import F32, F64, Arrays, Rows
+from ..arrays import F32, F64, Arrays, Bools, Rows
 from ..render.renderer import Appearance
 from .chunk_store import ChunkStore
 from .energies.contact import Contact
@@ -22,7 +22,7 @@ from .energies.landmark_weights import LandmarkWeights
 from .failure import measure_landmark_error
 from .levenberg_marquardt import minimise
 from .networks.crop_ensemble import CropEnsemble
-from .parallel import cores, run_parallel
+from .parallel import run_parallel
 from .render_mesh import RenderMesh
 from .schedule import Pass, free_unknowns
 from .shots import Shot, cut_plates, detect_landmarks
@@ -41,7 +41,8 @@ class RefineContext:
         mesh: the character.  shots: cameras.  ensemble: the network.  landmark_weights: of landmarks.
         expected: (F, K) weights.  precision: (K, K) of them.  contact: lips and lids that touch in F frames.
         regions: (K,) of the keys, see `schedule.key_regions`.
-        jaw_joint: whether the jaw's bone moves.  device: torch's.  store: finished chunks.
+        jaw_joint: whether the jaw's bone moves.  device: torch's.  workers: chunks worked on at once.
+        store: finished chunks.
         bias_mm: (L, 3) per camera: what the network always sees differently; None: nothing.
         darkens_folds: whether renders hold ambient occlusion.
     """
@@ -56,6 +57,7 @@ class RefineContext:
     regions: NDArray[np.str_]
     jaw_joint: bool
     device: str
+    workers: int
     store: ChunkStore
     bias_mm: list[F64] | None = None
     darkens_folds: bool = True
@@ -108,7 +110,7 @@ def minimise_in_chunks(
     """
     energy, error = (np.full(len(state.weights), np.inf) for _ in range(2))
     waiting = np.ones(len(rows), bool)
-    size, workers = CHUNK_FRAMES, cores() if context.device == "cpu" else 1
+    size, workers = CHUNK_FRAMES, context.workers
     reading = Lock()
 
     def take_over(chunk: Rows, found: Arrays) -> None:
@@ -180,7 +182,7 @@ def _minimise_chunk(
     assert compared is not None
     error = np.full(len(rows), np.nan)
     if part.finds_failures:  # by what the network still sees differently, whatever the stages looked at
-        error = measure_landmark_error(energy.compare(now, EnergyWeights()))
+        error = measure_landmark_error(energy.compare(now, EnergyWeights()).landmark_mm, _seen_by(energy))
     first = np.array([0])
     render = energy.part(first).renders(now.part(first), 0)
     found = {
@@ -207,28 +209,34 @@ def measure_disagreement(
     """What the network sees of renders of some rows (N,) of a state, and how it differs from the footage."""
     away: dict[int, F64] = {}
     crops: dict[int, F64] = {}
+    seen: dict[int, Bools] = {}
     chunks = [rows[first : first + CHUNK_FRAMES] for first in range(0, len(rows), CHUNK_FRAMES)]
     reading = Lock()
 
-    def work(chunk: Rows, poll: Callable[[], None]) -> tuple[F64, F64]:
+    def work(chunk: Rows, poll: Callable[[], None]) -> tuple[F64, F64, Bools]:
         energy = _open_energy(context, chunk, state.part(chunk), appearance, cache, reading, poll)
-        return energy.compare(state.part(chunk), EnergyWeights()).landmark_mm, np.stack(
-            [plate.image_from_fine for plate in energy.plates], axis=1
-        )
+        crop = np.stack([plate.image_from_fine for plate in energy.plates], axis=1)
+        return energy.compare(state.part(chunk), EnergyWeights()).landmark_mm, crop, _seen_by(energy)
 
     def report() -> None:
         on_done(len(away))
 
     with threadpool_limits(1, user_api="blas"):
-        for chunk, (found, crop) in run_parallel(work, chunks, report, cores() if context.device == "cpu" else 1):
-            away.update(zip(chunk.tolist(), found, strict=True))
-            crops.update(zip(chunk.tolist(), crop, strict=True))
+        for chunk, found in run_parallel(work, chunks, report, context.workers):
+            for kept, values in zip((away, crops, seen), found, strict=True):
+                kept.update(zip(chunk.tolist(), values, strict=True))
     order = rows.tolist()
     return Disagreement(
         np.stack([away[row] for row in order]),
         state.rotation[rows],
         np.stack([crops[row] for row in order], axis=1),
+        np.stack([seen[row] for row in order]),
     )
+
+
+def _seen_by(energy: DeepEnergy) -> Bools:
+    """(N, C) whether each camera shows the face."""
+    return np.stack([plate.seen for plate in energy.plates], axis=1)
 
 
 def _open_energy(

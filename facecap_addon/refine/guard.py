@@ -9,6 +9,7 @@ Keys of mouth and jaw move the same lips and the same chin: one of them without 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +93,11 @@ def _spans(
     found = []
     for seen in (before, after):
         between = seen.away_mm[:, :, a[chosen]] - seen.away_mm[:, :, b[chosen]]
-        between = between - np.median(between, axis=0)
+        hidden = ~seen.seen[:, :, None, None]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a camera that never shows the face has no median
+            usual = np.nanmedian(np.where(hidden, np.nan, between), axis=0)
+        between = np.where(hidden, 0.0, between - usual)
         weighed = between * np.sqrt(trusted.span_weight[chosen])[:, None]
         found.append(weighed.reshape(len(between), -1))
     return found[0], found[1]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F64, Rows
+from ..arrays import F64, Bools, Rows
 from ..errors import FacecapError
 from ..fit.energies.expression_prior import load_prior
 from ..fit.energies.weight_priors import channel_priors
 from ..landmarks.layout import layout_of
 from ..render.renderer import Appearance
-from ..takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take
+from ..takes.take import STATUS_INFILLED, STATUS_SOLVED, Take
 from .chunk_store import ChunkStore
 from .chunked_minimise import PassCache, RefineContext, measure_disagreement, minimise_in_chunks
 from .energies.appearance import estimate_appearance, observe_surface, own_appearance
@@ -22,16 +22,18 @@ from .energies.contact import contact_of
 from .energies.expected_weights import expected_weights
 from .energies.landmark_bias import Disagreement, estimate_bias, measure_unlikeness
 from .energies.landmark_weights import weights_of
-from .failure import find_failed
+from .failure import find_failed, measure_landmark_error
 from .finished_solve import FinishedSolve
 from .flow.face_motion import measure_face_motion
-from .flow.infill import gaps_of, infill
+from .flow.infill import infill
 from .flow.optical_flow import FootageFlow, OpticalFlow
 from .flow.surface_points import ViewedPoints, sample_surface_points
 from .flow.temporal import refine_in_time, smooth_corrections
+from .gaps import Gaps, find_seen_aside, note_frames, plan_gaps, start_between
 from .guard import take_what_helped
 from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule
+from .parallel import cores
 from .render_mesh import RenderMesh, build_render_mesh
 from .schedule import Pass, key_regions, moves_slowly, pass_again, passes_of
 from .settings import DeepSettings
@@ -79,11 +81,18 @@ class PictureModels:
 
     Attributes:
         network: finds landmarks.  flow: finds the motion between frames.  device: torch's, where the network computes.
+        threads: of the processor's cores; None: all.
     """
 
     network: LandmarkModule
     flow: OpticalFlow
     device: str = "cpu"
+    threads: int | None = None
+
+    @property
+    def workers(self) -> int:
+        """How many pieces of work go on at once; a card works on one after the other."""
+        return min(self.threads or cores(), cores()) if self.device == "cpu" else 1
 
 
 class Refinement:
@@ -119,13 +128,18 @@ class Refinement:
         self.mesh = _hold_unobserved(build_render_mesh(rig, embedding, device), take.not_observed)
         # Cameras stand around the character as it is; here it is drawn life size.
         self.shots = [replace(shot, view=shot.view.scale(1 / self.mesh.scale)) for shot in shots]
-        self.flow = models.flow
+        self.flow, self.workers = models.flow, models.workers
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
-        self.start = state_of(take, self.mesh)
+        solved = take.status == STATUS_SOLVED
+        self.seen_aside = find_seen_aside(self.shots, solved)
+        self.start = start_between(state_of(take, self.mesh), solved, take.time_s)
         self.viewed = ViewedPoints(self.mesh, sample_surface_points(self.mesh), self.shots[0].view)
-        trained = load_prior() if layout_of(network.scheme).count == 478 and settings.prior > 0 else None
+        measured = load_prior() if layout_of(network.scheme).count == 478 else None
+        trained = measured if settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
+        self.usual_precision = channel_priors(take.channels, measured, 1.0, 1.0).precision
         expected = expected_weights(take, solve.observations, rig.ranges, trained, self.priors)
+        expected[self.seen_aside] = self.start.weights[self.seen_aside]
         ensemble = CropEnsemble(network, settings.looks, device)
         landmark_weights, precision = weights_of(network.scheme), self.priors.precision
         self.context = RefineContext(
@@ -139,17 +153,17 @@ class Refinement:
             key_regions(self.mesh),
             settings.jaw_joint,
             device,
+            self.workers,
             store,
         )
         self._cache, self._short_of_memory, self._notes = PassCache(), False, list[str]()
-        self.by_picture = settings.picture > 0
+        # The paper's stages move all keys by the network, and estimate skin and light for its sake.
+        self.by_picture = settings.picture > 0 or settings.schedule == "paper"
 
     def run(self) -> RefineResult:
-        good = (
-            self._rows_in_range()
-            & (self.take.status == STATUS_SOLVED)
-            & ~parse_rows(self.settings.infill_frames, self.take)
-        )
+        solved = self.take.status == STATUS_SOLVED
+        named = parse_rows(self.settings.infill_frames, self.take) & self._rows_in_range()
+        good = self._rows_in_range() & (solved | self.seen_aside) & ~named
         rows = np.flatnonzero(good)
         if not len(rows):
             raise FacecapError("There is no solved frame to refine in this range.", "Solve it first.")
@@ -157,6 +171,10 @@ class Refinement:
         if self.settings.schedule == "refine":
             self._find_likeness()
         appearance = self._find_appearance(state)
+        if self.settings.schedule == "paper":  # what its stages move is built up; the rest is the solve's
+            state.weights[:, np.isin(self.context.regions, ("jaw", "mouth"))] = 0.0
+            state.weights[:] = np.clip(state.weights, self.mesh.low, self.mesh.high)
+            state.jaw[:] = 0.0
         *before, face = passes_of(self.settings, len(self.shots), by_picture=self.by_picture)
         for part in before:
             self._minimise(part, rows, state, appearance)
@@ -164,14 +182,16 @@ class Refinement:
             if part.updates_appearance:  # colours are read off the footage more sharply where the face lies right
                 appearance = self._find_appearance(state)
         energy, error = self._minimise(face, rows, state, appearance)
+        begun = self._look_at(rows, self.start, appearance, "check")
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = find_failed(
             error[rows],
+            measure_landmark_error(begun.away_mm, begun.seen),
             energy[rows],
             state.part(rows),
             self.start.part(rows),
             self.context.expected[rows],
-            self.priors.precision,
+            self.usual_precision,
         )
         if bad[rows].all():
             raise FacecapError(
@@ -179,7 +199,8 @@ class Refinement:
                 "Look at the solve this starts from, and at the character's landmarks.",
             )
         state.put(bad, self.start.part(bad))
-        infilled = self._infill(state, good & ~bad)
+        gaps = self._plan_gaps(named, good & ~bad)
+        infilled = self._infill(state, gaps, good & ~bad)
         state = self._refine_in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none" and self.by_picture:
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
@@ -188,8 +209,12 @@ class Refinement:
             lost = good & ~bad & ~np.isfinite(energy)
             state.put(lost, before.part(lost))
         if not self.by_picture:
-            self._keep_better(state, good & ~bad, appearance)
-        return self._make_result(state, good, bad, infilled, error)
+            self._keep_better(state, good & ~bad, appearance, begun.part(~bad[rows]))
+        aside = self.seen_aside & good & ~bad
+        self._notes += note_frames(bad, infilled, aside, gaps.left)
+        if self._short_of_memory:
+            self._notes.append("Memory was short: fewer frames were worked on at once, which takes longer.")
+        return self._make_result(state, good & ~bad, infilled, bad, np.where(good, error, np.nan))
 
     def _find_likeness(self) -> None:
         """Whether the character has the actor's face, and if not, what the network always sees differently of both."""
@@ -228,10 +253,16 @@ class Refinement:
 
         return measure_disagreement(self.context, rows, state, appearance, self._cache, report)
 
-    def _keep_better(self, state: DeepState, refined: NDArray[np.bool_], appearance: list[Appearance]) -> None:
-        """Give regions that the network does not see better than at the start their start again, in place."""
+    def _keep_better(
+        self, state: DeepState, refined: Bools, appearance: list[Appearance], before: Disagreement
+    ) -> None:
+        """Give regions that the network does not see better than at the start their start again, in place.
+
+        Args:
+            before: of the refined rows, at the start.
+        """
         rows = np.flatnonzero(refined)
-        before, after = (self._look_at(rows, of, appearance, "check") for of in (self.start, state))
+        after = self._look_at(rows, state, appearance, "check")
         guarded = take_what_helped(
             *(before, after, self.start.part(rows), state.part(rows), self.context.landmark_weights),
             *(self.context.ensemble.network.scheme, self.context.regions, self.take.time_s[rows]),
@@ -277,83 +308,72 @@ class Refinement:
         self._short_of_memory |= ended.short_of_memory
         return ended.energy, ended.error_mm
 
-    def _infill(self, state: DeepState, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Solve gaps by flow, in place; returns (F,) which frames."""
-        filled = np.zeros(len(good), bool)
-        if not self.settings.infill:
-            return filled
-        wanted = self._rows_in_range() & ~good
-        present = good | (~self._rows_in_range() & (self.take.status == STATUS_SOLVED))
-        gaps = [gap for gap in gaps_of(~present) if wanted[gap[0] : gap[1] + 1].all()]
-        time_s, shot = self.take.time_s, self.shots[0]
-        total = sum(last - first + 1 for first, last in gaps)
-        done = 0
-        for first, last in gaps:
-            if time_s[last + 1] - time_s[first - 1] > self.settings.longest_gap_s:
-                continue
-            pictures = {row: shot.picture(row) for row in range(first - 1, last + 2)}
+    def _plan_gaps(self, named: Bools, refined: Bools) -> Gaps:
+        """Which frames flow solves: those that are named and, if that is wished for, all without a result."""
+        inside = self._rows_in_range()
+        present = refined | (~inside & (self.take.status == STATUS_SOLVED))
+        wanted = inside & ~present if self.settings.infill else named
+        return plan_gaps(wanted, present, inside, self.take.time_s, self.settings.longest_gap_s)
 
-            def report(done: int = done) -> None:
+    def _infill(self, state: DeepState, gaps: Gaps, refined: Bools) -> Bools:
+        """Solve gaps by flow, in place; returns (F,) which frames."""
+        filled = np.zeros(len(refined), bool)
+        present = refined | (~self._rows_in_range() & (self.take.status == STATUS_SOLVED))
+        total = sum(last - first + 1 for first, last in gaps.filled)
+        priors, footage = self.priors, FootageFlow(self.flow, self.shots[0].picture)
+        for gap in gaps.filled:
+
+            def report(done: int = int(filled.sum())) -> None:
                 self.callbacks.progress("infill", done, total)
 
-            footage, priors = FootageFlow(self.flow, pictures.__getitem__), self.priors
-            found = infill(self.viewed, footage, state, (first, last), time_s, priors.precision, priors.smooth, report)
-            rows = np.arange(first, last + 1)
+            rows = slice(gap[0], gap[1] + 1)
+            found = infill(
+                *(self.viewed, footage, state, gap, self.take.time_s, priors.precision, priors.smooth),
+                good=present | filled,
+                on_frame=report,
+            )
             state.put(rows, found)
             filled[rows] = True
-            done += len(rows)
         return filled
 
     def _refine_in_time(self, state: DeepState, good: NDArray[np.bool_]) -> DeepState:
         """Temporal refinement of the rows of the range."""
         inside = good & self._rows_in_range()
-        if self.settings.temporal == "none" or inside.sum() < 3:
+        smoothness = self.settings.smoothness
+        if smoothness == 0 or self.settings.temporal == "none" or inside.sum() < 3:
             return state
         if not self.by_picture and self.settings.temporal in ("hybrid", "averaging"):
             slow = moves_slowly(self.context.regions)
-            return smooth_corrections(self.mesh, self.start, state, inside, self.take.time_s, slow)
+            return smooth_corrections(self.mesh, self.start, state, inside, self.take.time_s, slow, smoothness)
         count = int(inside.sum())
 
         def report(done: int) -> None:
             self.callbacks.progress("flow", done, count)
 
         footage = FootageFlow(self.flow, self.shots[0].picture)
-        motion = measure_face_motion(self.viewed, footage, state, inside, self.store, report)
+        shown = inside & ~self.seen_aside  # where the first camera shows no face it shows no motion of it either
+        motion = measure_face_motion(self.viewed, footage, state, shown, self.store, report)
         return refine_in_time(
             self.viewed,
             state,
             motion,
             inside,
             self.take.time_s,
-            self.priors.precision * 25,
+            self.usual_precision * 25,
             method=self.settings.temporal,
+            smoothness=smoothness,
+            workers=self.workers,
             on_frame=lambda row: self.callbacks.progress("time", row, self.take.frame_count),
         )
 
     def _make_result(
-        self, state: DeepState, good: NDArray[np.bool_], bad: NDArray[np.bool_], infilled: NDArray[np.bool_], error: F64
+        self, state: DeepState, refined: Bools, infilled: Bools, bad: Bools, error_mm: F64
     ) -> RefineResult:
-        changed = (good & ~bad) | infilled
-        take = with_state(self.take, state, changed, self.mesh)
+        take = with_state(self.take, state, refined | infilled, self.mesh)
         status = take.status.copy()
-        status[infilled] = STATUS_INFILLED
-        by_hand = parse_rows(self.settings.infill_frames, self.take) & self._rows_in_range()
-        status[by_hand & ~infilled] = STATUS_MISSING
-        notes = list(self._notes)
-        left = bad & ~infilled
-        if bad.any():
-            where = ", ".join(str(row) for row in np.flatnonzero(bad)[:10])
-            how = "were solved by optical flow" if not left.any() else "keep the solve they started from"
-            notes.append(
-                f"{int(bad.sum())} frames could not be refined ({where}{', …' if bad.sum() > 10 else ''}) and {how}."
-            )
-        if infilled.any():
-            notes.append(f"{int(infilled.sum())} frames were solved by optical flow from their neighbours.")
-        if self._short_of_memory:
-            notes.append("Memory was short: fewer frames were worked on at once, which takes longer.")
-        seen = np.where(good, error, np.nan)
+        status[infilled | (refined & self.seen_aside)] = STATUS_INFILLED
         provenance = {**take.provenance, "method": "deep energies"}
-        return RefineResult(replace(take, status=status, provenance=provenance), notes, bad, seen)
+        return RefineResult(replace(take, status=status, provenance=provenance), self._notes, bad, error_mm)
 
 
 def _hold_unobserved(mesh: RenderMesh, not_observed: tuple[str, ...]) -> RenderMesh:

@@ -5,7 +5,7 @@
       + 1/2 s Σ w ρ(Δ N(F*) - Δ N(F))²              spans: nose to mouth, eyes to brows    (as in the fit)
       + 1/2 c Σ ρ(B F* - B F)²                      the picture, band-passed by B
       + 1/2 (w - m)ᵀ P (w - m) + 1/2 λ |w|²         what is expected of weights            (section 8.2)
-      + 1/2 |p - p₀|² / σ²                          pose and jaw near their start          (section 5)
+      + 1/2 |p - p₀|² / σ²                          pose near its start, jaw near rest     (section 5)
       + 1/2 Σ k max(gap, 0)²                        lips and lids that are seen to touch   (`contact`)
 
 Landmark residuals are in millimetres at the face, minus what is always there (`landmark_bias`). ρ is Geman and
@@ -77,7 +77,8 @@ class Expected:
 
     Attributes:
         weights: (N, K).  precision: (K, K).
-        start: pose and jaw are held near this state.  pose_precision: (6,), jaw_precision: (6,): per rad² and m².
+        start: the pose is held near this state's.  pose_precision: (6,) per rad² and m².
+        jaw_precision: (6,), the same, of the jaw joint about its rest, wherever a stage finds it.
         contact: lips and lids that are seen to touch, or None.
     """
 
@@ -331,12 +332,12 @@ class DeepEnergy:
     def _expectation(self, state: DeepState, parts: EnergyWeights) -> F64:
         off = state.weights - self.expected.weights
         away = measure_offsets(state, self.expected.start, self.mesh)
-        pose, jaw = away[:, :6], away[:, 6 + off.shape[1] :]
+        pose = away[:, :6]
         out = 0.5 * (off * (off @ self.expected.precision)).sum(1) + 0.5 * parts.ridge * (state.weights**2).sum(1)
         out += 0.5 * (pose**2 @ self.expected.pose_precision)
         if self.expected.contact is not None:
             out += contact_energy(self.mesh, self.expected.contact, state)
-        return out + 0.5 * (jaw**2 @ self.expected.jaw_precision) if self.mesh.jaw is not None else out
+        return out + 0.5 * (state.jaw**2 @ self.expected.jaw_precision) if self.mesh.jaw is not None else out
 
     def _add_expectation(self, matrix: F64, gradient: F64, state: DeepState, parts: EnergyWeights) -> None:
         keys = len(self.mesh.channels)
@@ -349,12 +350,12 @@ class DeepEnergy:
             squares, pull = contact_equations(self.mesh, expected.contact, state)
             matrix += squares
             gradient += pull
-        priors = [(np.arange(6), expected.pose_precision)]
+        priors = [(np.arange(6), away[:, :6], expected.pose_precision)]
         if self.mesh.jaw is not None:
-            priors.append((np.arange(6 + keys, 12 + keys), expected.jaw_precision))
-        for at, precision in priors:
+            priors.append((np.arange(6 + keys, 12 + keys), state.jaw, expected.jaw_precision))
+        for at, off, precision in priors:
             matrix[:, at, at] += precision
-            gradient[:, at] += away[:, at] * precision
+            gradient[:, at] += off * precision
 
 
 def _pixel_weight(parts: EnergyWeights) -> float:

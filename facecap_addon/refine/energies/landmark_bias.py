@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import F64
+from ...arrays import F64, Bools
 from ..views import View
 
 _ROUNDS = 6
@@ -29,11 +29,19 @@ class Disagreement:
         away_mm: (N, C, L, 2) float64, mm at the face along the axes of each camera's crop.
         rotation: (N, 3, 3), the first camera's space from head space.
         image_from_crop: (C, N, 2, 3), as `Plates.image_from_fine`.
+        seen: (N, C), whether a camera shows the face; where it does not, `away_mm` says nothing.
     """
 
     away_mm: F64
     rotation: F64
     image_from_crop: F64
+    seen: Bools
+
+    def part(self, frames: Bools) -> Disagreement:
+        """That of some of the frames, (N,) bool."""
+        return Disagreement(
+            self.away_mm[frames], self.rotation[frames], self.image_from_crop[:, frames], self.seen[frames]
+        )
 
 
 def project_bias(bias_mm: F64, rotation: F64, view: View, image_from_crop: F64) -> F64:

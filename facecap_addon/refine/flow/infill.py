@@ -7,14 +7,16 @@ the footage between every two neighbours, both good frames included.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
-from ...arrays import F64
-from ...fit.banded import second_difference
+from ...arrays import F64, U8, Bools
+from ...fit.banded import second_difference, solve_in_time
 from ...fit.levenberg_marquardt import relative_turns
 from ..state import DeepState
 from .flow_tracking import (
@@ -35,13 +37,19 @@ _FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3
 _TURN_RAD, _SHIFT_M, _WEAKER = 0.3, 0.05, 0.1
 # Landmarks jump more from frame to frame than heads do: without them motion is smoother by this factor.
 _SMOOTHER = 4.0
+# Flow takes 4 MB a pair, pictures 6 MB and more: so many are kept, however long a gap is.
+_KEPT_PAIRS, _KEPT_PICTURES = 64, 32
+
+
+def runs_of(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last row of every run of rows (F,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(int)))
+    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def gaps_of(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and last row of every run of bad frames that has a good frame on both sides."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], bad, [False]]).astype(int)))
-    runs = [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return [(first, last) for first, last in runs if first > 0 and last < len(bad) - 1]
+    return [(first, last) for first, last in runs_of(bad) if first > 0 and last < len(bad) - 1]
 
 
 def interpolate_gap(state: DeepState, before: int, after: int, time_s: F64) -> DeepState:
@@ -70,6 +78,8 @@ def infill(
     time_s: F64,
     precision: F64,
     smooth: F64,
+    *,
+    good: Bools | None = None,
     on_frame: Callable[[], None] | None = None,
 ) -> DeepState:
     """Solve the frames of a gap.
@@ -80,6 +90,7 @@ def infill(
         time_s: (F,).  precision: (K, K), how far weights may be from interpolation.
         smooth: (6 + K,) weight of the squared second difference in time of each unknown, the frames on both sides
             of the gap included: what flow does not show goes on as it moved.
+        good: (F,) frames that hold a result; None: all around the gap.
         on_frame: called before each frame; it may raise to cancel.
     Returns:
         The state of the gap's frames.
@@ -92,27 +103,46 @@ def infill(
     forward = _sweep(chain, state, before, guess, held_precision, ahead, on_frame)
     backward = _sweep(chain, state, after, guess, held_precision, back, on_frame)
     found = _blend(forward, backward)
-    ends = [state.part(np.array([row])) for row in (before, after)]
-    bend = _Bend(state, before, after, time_s, smooth)
+    first, last = (
+        row if 0 <= row < len(time_s) and (good is None or good[row]) else end
+        for row, end in ((before - 1, before), (after + 1, after))
+    )
+    around = _Around(
+        state.part(slice(first, gap[0])), state.part(slice(after, last + 1)), time_s[first : last + 1], smooth
+    )
     for _ in range(ROUNDS):
-        found = _solve_jointly(chain, ends, found, guess, held_precision, bend, on_frame)
+        found = _solve_jointly(chain, around, found, guess, held_precision, on_frame)
     return found
 
 
 class _Chain:
-    """The frames of a gap and the flow between neighbours, found when first asked for."""
+    """The frames of a gap and the flow between neighbours: that of the last ones asked for is kept."""
 
     def __init__(self, viewed: ViewedPoints, footage: FootageFlow, before: int) -> None:
         self.viewed, self.before, self._footage = viewed, before, footage
-        self._pairs: dict[tuple[int, int], FacePair] = {}
+        self._pairs: OrderedDict[tuple[int, int], FacePair] = OrderedDict()
+        self._pictures: OrderedDict[int, U8] = OrderedDict()
+        self._read = FootageFlow(footage.flow, self._picture)
 
     def targets(self, source: int, target: int, state: DeepState) -> Targets:
         """Where the points of a solved frame (one-frame state) are seen in its neighbour, as the footage flows."""
         places, _ = self.viewed.project(state)
         if (source, target) not in self._pairs:
-            self._pairs[source, target] = self._footage.pair(source, target, places[0])
+            self._pairs[source, target] = self._read.pair(source, target, places[0])
+            if len(self._pairs) > _KEPT_PAIRS:
+                self._pairs.popitem(last=False)
         motion, comes_back = self._pairs[source, target].at(places[0])
         return Targets(places[0] + motion, flow_confidence(comes_back, self.viewed.find_visible(state)))
+
+    def _picture(self, row: int) -> U8:
+        """A row's picture; going back in a video, some rows before it are read at once, as it is coded forward."""
+        if row not in self._pictures:
+            back = bool(self._pictures) and row < min(self._pictures)
+            for at in range(max(self.before, row - _KEPT_PICTURES + 2) if back else row, row + 1):
+                self._pictures[at] = self._footage.picture(at)
+            while len(self._pictures) > _KEPT_PICTURES:
+                self._pictures.popitem(last=False)
+        return self._pictures[row]
 
 
 def _sweep(
@@ -159,78 +189,87 @@ def _concatenate(parts: Sequence[DeepState]) -> DeepState:
     return DeepState(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-class _Bend:
-    """Second differences in time of a gap's unknowns and of the good frames on both sides."""
+@dataclass(frozen=True)
+class _Around:
+    """What a gap lies between.
 
-    def __init__(self, state: DeepState, before: int, after: int, time_s: F64, smooth: F64) -> None:
-        first, last = max(before - 1, 0), min(after + 1, len(time_s) - 1)
-        self._ends = state.part(np.arange(first, before + 1)), state.part(np.arange(after, last + 1))
-        rows = second_difference(time_s[first : last + 1])
-        self._table = np.zeros((len(rows), last - first + 1))
-        for i, row in enumerate(rows):
-            self._table[i, i : i + 3] = row
-        self._gap = slice(before + 1 - first, after - first)
-        self._smooth = _SMOOTHER * smooth
+    Attributes:
+        before, after: the good frame beside the gap and, where there is one, the next one, in order of time.
+        time_s: of these, with the gap's between them.  smooth: (6 + K,), see `infill`.
+    """
 
-    def add(self, matrix: F64, gradient: F64, found: DeepState) -> None:
-        """Add to the normal equations of all frames of the gap, frame after frame."""
-        whole = _concatenate([self._ends[0], found, self._ends[1]])
-        values = np.concatenate([relative_turns(whole.rotation), whole.translation, whole.weights], 1)
-        inner = self._table[:, self._gap]
-        count, many = inner.shape[1], values.shape[1]
-        size = len(gradient) // count
-        pull = inner.T @ (self._table @ values) * self._smooth
-        stiff = inner.T @ inner
-        for u in range(many):
-            at = np.arange(count) * size + u
-            matrix[np.ix_(at, at)] += self._smooth[u] * stiff
-            gradient[at] += pull[:, u]
+    before: DeepState
+    after: DeepState
+    time_s: F64
+    smooth: F64
 
 
 def _solve_jointly(
     chain: _Chain,
-    ends: list[DeepState],
+    around: _Around,
     found: DeepState,
     guess: DeepState,
     precision: F64,
-    bend: _Bend,
     on_frame: Callable[[], None] | None,
 ) -> DeepState:
-    """Gauss-Newton over all frames of the gap: block-tridiagonal, as a frame meets its two neighbours only."""
+    """Gauss-Newton over all frames of the gap, banded: a frame meets its neighbours, and bends with two of them."""
     viewed, mesh = chain.viewed, chain.viewed.mesh
     count, size = len(found.weights), mesh.unknowns
+    begins = len(around.before.weights)
     motions = []  # of each neighbouring pair: displacement and confidence, at the present places
     for i in range(count + 1):
         if on_frame is not None:
             on_frame()
-        source = ends[0] if i == 0 else found.part(np.array([i - 1]))
+        source = around.before.part(slice(-1, None)) if i == 0 else found.part(np.array([i - 1]))
         row = chain.before + i
         targets = chain.targets(row, row + 1, source)
         motions.append((targets.places - viewed.project(source)[0][0], targets.confidence))
+    difference, smooth = second_difference(around.time_s), np.zeros(size)
+    smooth[: len(around.smooth)] = _SMOOTHER * around.smooth
+    depth = viewed.project(_concatenate([around.before, around.after]))[1]
+    mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
+    free = np.zeros((len(around.time_s), size), bool)
+    free[begins : begins + count] = True
     for _ in range(_JOINT_ITERATIONS):
-        everyone = _concatenate([ends[0], found, ends[1]])
-        places, depth = viewed.project(everyone)
-        mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
-        by_unknown = [viewed.differentiate(found.part(np.array([i]))) * mm for i in range(count)]
-        matrix, gradient = np.zeros((count * size, count * size)), np.zeros(count * size)
-        off = measure_offsets(found, guess, mesh)
-        for i in range(count):
-            at = slice(i * size, (i + 1) * size)
-            matrix[at, at] += precision
-            gradient[at] += precision @ off[i]
-        bend.add(matrix, gradient, found)
+        everyone = _concatenate([around.before, found, around.after])
+        matrix, coupling = np.zeros((len(free), size, size)), np.zeros((len(free) - 1, size, size))
+        gradient = np.zeros((len(free), size))
+        inner = slice(begins, begins + count)
+        matrix[inner] = precision + 1e-9 * np.eye(size)
+        gradient[inner] = measure_offsets(found, guess, mesh) @ precision
+        last = _see(viewed, everyone, begins - 1, mm)
         for i, (motion, confidence) in enumerate(motions):
-            away = (places[i + 1] - places[i] - motion) * mm
+            at = begins + i
+            here = _see(viewed, everyone, at, mm)
+            away = (here.places - last.places - motion) * mm
             weight = (confidence * robust_weights(away))[:, None, None]
-            neighbours = [(j, sign) for j, sign in ((i - 1, -1.0), (i, 1.0)) if 0 <= j < count]
-            for j, sign in neighbours:
-                a = slice(j * size, (j + 1) * size)
-                gradient[a] += sign * ((by_unknown[j] * weight).reshape(-1, size).T @ away.reshape(-1))
-                for k, other in neighbours:
-                    b = slice(k * size, (k + 1) * size)
-                    matrix[a, b] += (
-                        sign * other * (by_unknown[j] * weight).reshape(-1, size).T @ by_unknown[k].reshape(-1, size)
-                    )
-        step = np.linalg.solve(matrix + 1e-9 * np.eye(len(matrix)), -gradient).reshape(count, size)
-        found = found.with_step(step, mesh)
+            ahead, behind = (here.by_unknown * weight).reshape(-1, size), (last.by_unknown * weight).reshape(-1, size)
+            onward, back = here.by_unknown.reshape(-1, size), last.by_unknown.reshape(-1, size)
+            gradient[at] += ahead.T @ away.reshape(-1)
+            gradient[at - 1] -= behind.T @ away.reshape(-1)
+            matrix[at] += ahead.T @ onward
+            matrix[at - 1] += behind.T @ back
+            coupling[at - 1] -= ahead.T @ back
+            last = here
+        values = np.concatenate([relative_turns(everyone.rotation), everyone.translation, everyone.weights], 1)
+        values = np.concatenate([values, np.zeros((len(values), size - values.shape[1]))], 1)
+        step = solve_in_time(matrix, gradient, difference, smooth, values, free, coupling)
+        found = found.with_step(step[inner], mesh)
     return found
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One frame's surface points.
+
+    Attributes:
+        places: (P, 2) px.  by_unknown: (P, 2, U) mm, at the face.
+    """
+
+    places: F64
+    by_unknown: F64
+
+
+def _see(viewed: ViewedPoints, state: DeepState, frame: int, mm: float) -> _Seen:
+    one = state.part(np.array([frame]))
+    return _Seen(viewed.project(one)[0][0], viewed.differentiate(one) * mm)

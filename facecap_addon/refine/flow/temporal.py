@@ -27,7 +27,6 @@ from .surface_points import ViewedPoints
 
 METHODS = ("hybrid", "plate flow", "self flow", "averaging", "none")
 _STEPS = 2
-_MIDDLE = 0.5
 # How far a step may take a frame from where it is.
 _TURN_RAD, _SHIFT_M = 0.01, 0.002
 _LONGEST_STEP_S = 0.25
@@ -60,6 +59,8 @@ def refine_in_time(
     precision: F64,
     *,
     method: str = "hybrid",
+    smoothness: float = 1.0,
+    workers: int | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> DeepState:
     """Make frames consistent with their neighbours.
@@ -68,16 +69,17 @@ def refine_in_time(
         viewed: by the camera of the footage.  state: of all F frames.  motion: of the footage.
         good: (F,) bool, frames that hold a result.  time_s: (F,).
         precision: (K, K), how far a step may take the weights.  method: one of METHODS.
+        smoothness: how much neighbours count, 1 as measured, 0 not at all.  workers: see `run_parallel`.
         on_frame: called with frames done; it may raise to cancel.
     """
     joined = _find_joined(good, time_s)
-    if method == "none" or len(time_s) < 3:
+    if method == "none" or smoothness == 0 or len(time_s) < 3:
         return state
     if method in ("averaging", "hybrid"):
-        state = average_neighbours(state, joined)
+        state = average_neighbours(state, joined, smoothness)
     if method == "averaging":
         return state
-    held_precision = pose_precision(viewed.mesh, precision, _TURN_RAD, _SHIFT_M)
+    held_precision = pose_precision(viewed.mesh, precision, _TURN_RAD, _SHIFT_M) / smoothness
     for _ in range(_STEPS):
         places = _project_in_parts(viewed, state)
         after = state.part(slice(None))
@@ -91,7 +93,7 @@ def refine_in_time(
             return fit_to_targets(viewed, one, targets, StatePrior(one, held_precision), _ITERATIONS)
 
         with threadpool_limits(1, user_api="blas"):
-            for done, (row, found) in enumerate(run_parallel(stepped, rows.tolist())):
+            for done, (row, found) in enumerate(run_parallel(stepped, rows.tolist(), workers=workers)):
                 if on_frame is not None:
                     on_frame(done)
                 after.put(np.array([row]), found)
@@ -99,12 +101,17 @@ def refine_in_time(
     return state
 
 
-def average_neighbours(state: DeepState, joined: NDArray[np.bool_]) -> DeepState:
-    """Every joined frame as the mean of three, itself counting half; rotations by Markley's mean."""
+def average_neighbours(state: DeepState, joined: NDArray[np.bool_], smoothness: float = 1.0) -> DeepState:
+    """Every joined frame as the mean of three, itself counting half; rotations by Markley's mean.
+
+    Args:
+        smoothness: how much the other two count, 1 as said, 0 not at all, at most as much as the frame itself.
+    """
     out = state.part(slice(None))
     rows = np.flatnonzero(joined)
     triple = np.stack([rows - 1, rows, rows + 1])
-    shares = np.array([(1 - _MIDDLE) / 2, _MIDDLE, (1 - _MIDDLE) / 2])
+    middle = max(1 / (1 + smoothness), 1 / 3)
+    shares = np.array([(1 - middle) / 2, middle, (1 - middle) / 2])
     out.rotation[rows] = average_rotations(state.rotation[triple], shares)
     for name in ("translation", "weights", "jaw"):
         getattr(out, name)[rows] = np.einsum("s,sfk->fk", shares, getattr(state, name)[triple])
@@ -112,7 +119,13 @@ def average_neighbours(state: DeepState, joined: NDArray[np.bool_]) -> DeepState
 
 
 def smooth_corrections(
-    mesh: RenderMesh, start: DeepState, state: DeepState, good: NDArray[np.bool_], time_s: F64, slow: NDArray[np.bool_]
+    mesh: RenderMesh,
+    start: DeepState,
+    state: DeepState,
+    good: NDArray[np.bool_],
+    time_s: F64,
+    slow: NDArray[np.bool_],
+    smoothness: float = 1.0,
 ) -> DeepState:
     """The state with what it differs by from its start smoothed in time, head and brows more than lips and lids.
 
@@ -122,12 +135,16 @@ def smooth_corrections(
     Args:
         start, state: of all F frames.  good: (F,) bool, frames that hold a result.  time_s: (F,).
         slow: (K,) bool, keys that move slowly, see `schedule.moves_slowly`.
+        smoothness: as a factor on the weight of bends, as in a solve: its fourth root lengthens the mean.
     """
+    if smoothness == 0:
+        return state
     rows = np.flatnonzero(good)
     step = measure_offsets(state.part(rows), start.part(rows), mesh)
     sigma_s = np.full(step.shape[1], _FAST_S)
     sigma_s[:6] = _HEAD_S
     sigma_s[6 : 6 + len(slow)][slow] = _SLOW_S
+    sigma_s *= smoothness**0.25
     mean = np.empty_like(step)
     for one in np.unique(sigma_s):
         mean[:, sigma_s == one] = mean_in_time(step[:, sigma_s == one], time_s[rows], one)

@@ -114,6 +114,15 @@ def test_banded_solve_equals_dense_solve_with_held_variables():
     expected = np.zeros(frames * size)
     expected[inside] = np.linalg.solve(dense[np.ix_(inside, inside)], -total[inside])
     np.testing.assert_allclose(step.ravel(), expected, atol=1e-10)
+    # Frames that are coupled with their neighbours, too, as optical flow couples them.
+    coupling = 0.1 * random.normal(size=(frames - 1, size, size))
+    for f in range(frames - 1):
+        here, later = slice(f * size, (f + 1) * size), slice((f + 1) * size, (f + 2) * size)
+        dense[later, here] += coupling[f]
+        dense[here, later] += coupling[f].T
+    expected[inside] = np.linalg.solve(dense[np.ix_(inside, inside)], -total[inside])
+    step = solve_in_time(matrix, gradient, difference, smooth, values, free, coupling)
+    np.testing.assert_allclose(step.ravel(), expected, atol=1e-10)
 
 
 def test_a_shut_eye_wants_the_characters_own_shut_eye(problem):

@@ -69,7 +69,8 @@ def test_what_is_always_different_is_found_however_the_head_turns_and_whatever_i
     away[np.flatnonzero(talks)[:, None], np.array(LAYOUT.lips_inner_lower)] += (
         8.0  # an open mouth that the start has not found
     )
-    found = estimate_bias(Disagreement(away[:, None], rotation, crop[None]), deep_scene.view(), 0, np.ones(40, bool))
+    seen = np.ones((40, 1), bool)
+    found = estimate_bias(Disagreement(away[:, None], rotation, crop[None], seen), deep_scene.view(), 0, seen[:, 0])
     off = project_bias(found - bias, rotation, deep_scene.view(), crop)
     assert np.abs(off).max() < 0.6
     assert np.sqrt((off**2).mean()) < 0.1
@@ -140,7 +141,8 @@ def disagreements(left: dict[str, np.ndarray]) -> tuple[Disagreement, Disagreeme
         before[here] = random.normal(0, 1.0, before[here].shape)
         after[here] = share[:, None, None, None] * before[here]
     turn, crop = turned_heads(count)
-    return Disagreement(before, turn, crop[None]), Disagreement(after, turn, crop[None])
+    seen = np.ones((count, 1), bool)
+    return Disagreement(before, turn, crop[None], seen), Disagreement(after, turn, crop[None], seen)
 
 
 def helped(left: dict[str, np.ndarray], time_s: np.ndarray) -> dict[str, np.ndarray]:
@@ -164,6 +166,25 @@ def test_of_what_went_too_far_as_much_is_taken_as_the_network_agrees_with_best()
     for left, best in ((1.5, 0.0), (-0.5, 2 / 3), (0.0, 1.0), (0.7, 1.0)):
         for region in MEMBERS:
             np.testing.assert_allclose(helped({region: np.full(30, left)}, np.arange(30) / 25)[region], best)
+
+
+def test_a_camera_that_shows_no_face_has_no_say_in_what_helped() -> None:
+    """What it holds of frames without a face is no difference to the footage, nor an agreement with it."""
+    count, time_s = 20, np.arange(20) / 25
+    found = []
+    for beside in (0.0, 50.0):
+        sides = []
+        for of in disagreements({"mouth": np.full(count, 0.2)}):
+            away = np.concatenate([of.away_mm, np.full_like(of.away_mm, beside)], axis=1)
+            away[10:, 1] = away[10:, 0]
+            seen = np.ones((count, 2), bool)
+            seen[:10, 1] = False
+            sides.append(replace(of, away_mm=away, seen=seen))
+        start, state = frames(count), frames(count)
+        regions = key_regions(render_mesh())
+        found.append(take_what_helped(*sides, start, state, weights_of(SCHEME), SCHEME, regions, time_s).share["mouth"])
+    np.testing.assert_allclose(found[0], found[1])
+    np.testing.assert_allclose(found[0], 1.0)
 
 
 def test_what_helped_for_a_while_is_faded_in_and_out_and_a_single_frame_does_not_switch() -> None:
@@ -242,3 +263,13 @@ def test_what_is_set_reaches_the_stages_that_move_keys(by_picture: bool) -> None
     passes = [*passes_of(settings, by_picture=by_picture), pass_again(settings)]
     moving = [stage.weights for one in passes for stage in one.stages if stage.keys != "none"]
     assert moving and all(weights.edges == 0.5 and weights.ridge == 3.0 and weights.looks for weights in moving)
+
+
+def test_the_papers_schedule_ends_with_the_papers_stages() -> None:
+    settings = DeepSettings(schedule="paper")
+    (only,) = passes_of(settings)
+    assert only.stages[-1].name == "jaw, mouth and head" and only.finds_failures
+    for stage in (*only.stages, *pass_again(settings).stages):
+        weights = stage.weights
+        assert weights.picture == 0 and weights.network > 0 and not weights.by_geometry and weights.robust_mm > 1000
+    assert [stage.pose for stage in pass_again(settings).stages] == ["none"]

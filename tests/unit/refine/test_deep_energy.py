@@ -18,7 +18,7 @@ from facecap_addon.refine.energies.appearance import estimate_appearance, observ
 from facecap_addon.refine.energies.deep_energy import DeepEnergy, EnergyWeights, Expected  # noqa: E402
 from facecap_addon.refine.energies.derivatives import differentiate_picture  # noqa: E402
 from facecap_addon.refine.energies.landmark_weights import weights_of  # noqa: E402
-from facecap_addon.refine.failure import find_failed  # noqa: E402
+from facecap_addon.refine.failure import find_failed, measure_landmark_error  # noqa: E402
 from facecap_addon.refine.jaw_joint import JawJoint, skin_jaw  # noqa: E402
 from facecap_addon.refine.levenberg_marquardt import minimise  # noqa: E402
 from facecap_addon.refine.networks.crop_ensemble import CropEnsemble  # noqa: E402
@@ -222,7 +222,8 @@ def test_nan_from_a_network_counts_as_a_failure(models: object) -> None:
     assert not np.isfinite(compared.energy[0])
     keys = len(render_mesh().channels)
     bad = find_failed(
-        np.array([np.nan, 0.4]), np.array([np.inf, 3.0]), frames(2), frames(2), frames(2).weights, np.eye(keys)
+        *(np.array([np.nan, 0.4]), np.array([0.4, 0.4]), np.array([np.inf, 3.0])),
+        *(frames(2), frames(2), frames(2).weights, np.eye(keys)),
     )
     assert bad.tolist() == [True, False]
 
@@ -234,5 +235,45 @@ def test_implausible_frames_are_found() -> None:
     ended.translation[2, 2] += 0.3
     ended.weights[3] = 1.0
     error = np.array([0.5, 0.5, 0.5, 0.5, 6.0, 0.6])
-    bad = find_failed(error, np.ones(6), ended, states, states.weights, np.eye(keys) / 0.2**2)
+    bad = find_failed(error, np.full(6, np.nan), np.ones(6), ended, states, states.weights, np.eye(keys) / 0.2**2)
     assert bad.tolist() == [False, True, True, True, True, False]
+
+
+def test_a_bad_clip_fails_by_what_is_bad_and_not_by_what_is_usual_in_it() -> None:
+    states, keys = frames(5), len(render_mesh().channels)
+    rest = (np.ones(5), states, states, states.weights, np.eye(keys))
+    error = np.array([3.0, 3.2, 7.0, 3.3, 3.1])
+    # By its median of 3.2 mm, 9.6 would pass; and what was refined away from its start is no refinement.
+    begun = np.array([3.5, 3.5, 9.0, 2.0, np.nan])
+    assert find_failed(error, begun, *rest).tolist() == [False, False, True, True, False]
+    assert not find_failed(
+        0.5 * error[:2],
+        0.1 * error[:2],
+        *(part[:2] for part in rest[:1]),
+        *(s.part(slice(2)) for s in rest[1:3]),
+        states.weights[:2],
+        np.eye(keys),
+    ).any()
+
+
+def test_a_camera_without_a_face_does_not_make_the_error_smaller() -> None:
+    away = np.zeros((2, 2, 4, 2))
+    away[:, 0] = 3.0
+    found = measure_landmark_error(away, np.array([[True, False], [False, False]]))
+    np.testing.assert_allclose(found[0], np.sqrt(18.0))
+    assert np.isnan(found[1])
+
+
+def test_the_jaw_is_held_to_its_rest_and_does_not_drift_from_stage_to_stage(models: object) -> None:
+    head, start = with_jaw(), FRAME.part(slice(None))
+    start.jaw = np.array([[0.2, 0.0, 0.0, 0.001, 0.0, 0.0]])
+    energy = energy_of(FRAME, [deep_scene.view()])
+    energy.mesh = head
+    free = np.zeros(head.unknowns, bool)
+    free[-6:] = True
+    nothing = EnergyWeights(network=0.0)
+    now = start
+    for _ in range(2):
+        energy.expect(replace(energy.expected, start=now))
+        now = minimise(energy, now, nothing, free, 3).state
+    np.testing.assert_allclose(now.jaw, 0.0, atol=1e-3)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 torch = pytest.importorskip("torch")
 
+from facecap_addon.refine.flow import infill as infilling  # noqa: E402
 from facecap_addon.refine.flow.infill import gaps_of, infill, interpolate_gap  # noqa: E402
 from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow  # noqa: E402
 from facecap_addon.refine.flow.surface_points import ViewedPoints, sample_surface_points  # noqa: E402
@@ -16,9 +19,10 @@ from facecap_addon.refine.flow.temporal import (  # noqa: E402
     average_neighbours,
     average_rotations,
     refine_in_time,
+    smooth_corrections,
 )
 from facecap_addon.refine.state import DeepState, differentiate_vertices, head_points  # noqa: E402
-from tests.unit.deep_scene import frames, one, picture, render_mesh, view  # noqa: E402
+from tests.unit.deep_scene import SIZE, frames, one, picture, render_mesh, view  # noqa: E402
 
 
 def head_rmse_mm(found: DeepState, true: DeepState) -> float:
@@ -149,3 +153,58 @@ def test_averaging_leaves_the_ends_alone() -> None:
     np.testing.assert_allclose(
         found.weights[2], 0.25 * state.weights[1] + 0.5 * state.weights[2] + 0.25 * state.weights[3]
     )
+
+
+def test_the_memory_of_a_gap_does_not_grow_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute was 81 GiB of normal equations, besides every picture and every flow."""
+    monkeypatch.setattr(infilling, "_KEPT_PAIRS", 3)
+    monkeypatch.setattr(infilling, "_KEPT_PICTURES", 4)
+    state = frames(16)
+    viewed = ViewedPoints(render_mesh(), sample_surface_points(render_mesh(), 20), view())
+    asked: list[int] = []
+    drawn = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+    def read(row: int) -> np.ndarray:
+        asked.append(row)
+        return drawn
+
+    chain = infilling._Chain(viewed, FootageFlow(lambda first, _: np.zeros((*first.shape[:2], 2), np.float32), read), 1)
+    for row in [*range(1, 14), *range(13, 0, -1)]:
+        chain.targets(row, row + 1, one(state, row))
+        assert len(chain._pairs) <= 3 and len(chain._pictures) <= 4
+    # Going back, a video is read forward in pieces, not from its beginning for every frame.
+    jumps = sum(later < earlier for earlier, later in pairwise(asked))
+    assert len(asked) < 45 and jumps < 8, asked
+
+
+def test_a_frame_without_a_result_beyond_the_gap_has_no_say_in_it() -> None:
+    state, time_s = frames(9), np.arange(9) / 25
+    keys = np.eye(len(render_mesh().channels)) / 0.3**2
+    smooth = np.full(6 + len(keys), 50.0)
+    viewed = ViewedPoints(render_mesh(), sample_surface_points(render_mesh(), 60), view())
+    pictures = {row: picture(one(state, row)) for row in (3, 4, 5)}
+    good = np.ones(9, bool)
+    good[[2, 4]] = False
+    found = []
+    for weights_beyond in (0.0, 1.0):
+        state.weights[2] = weights_beyond
+        footage = FootageFlow(DisFlow(), pictures.__getitem__)
+        found.append(infill(viewed, footage, state, (4, 4), time_s, keys, smooth, good=good).weights)
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_smoothness_says_how_much_neighbours_count() -> None:
+    true, head = frames(12), render_mesh()
+    noisy = true.part(slice(None))
+    noisy.weights = np.clip(true.weights + np.random.default_rng(1).normal(0, 0.05, true.weights.shape), 0, 1)
+    good, time_s = np.ones(12, bool), np.arange(12) / 25
+    viewed = ViewedPoints(head, sample_surface_points(head, 20), view())
+    none = Motion(np.zeros((11, 20, 2), np.float32), np.zeros((11, 20), np.float32))
+    keys = np.eye(len(head.channels))
+    bends = []
+    for smoothness in (0.0, 0.3, 1.0, 3.0):
+        steady = refine_in_time(viewed, noisy, none, good, time_s, keys, method="averaging", smoothness=smoothness)
+        added = smooth_corrections(head, true, noisy, good, time_s, np.zeros(len(keys), bool), smoothness)
+        bends.append([np.abs(np.diff(found.weights, 2, axis=0)).mean() for found in (steady, added)])
+    np.testing.assert_allclose(bends[0], np.abs(np.diff(noisy.weights, 2, axis=0)).mean())
+    assert (np.diff(bends, axis=0) < 0).all(), bends
