@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ from .steps.results.result import SolveResult
 if TYPE_CHECKING:
     from ..refine.refine import RefineResult
 
-FORMAT = 3
+FORMAT = 4
 """Raise it when what finished parts hold, or how they are found, changes."""
 _SHOWN = 12
 
@@ -91,7 +92,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         source_files = OutputFiles(home_of(path), stem)
         files = OutputFiles(source_files.out, stem + ENDING)
         landmarker = open_landmarker(
-            solved_with.landmarker, threads=settings.threads, model_path=solved_with.landmark_model
+            solved_with.landmarker, threads=_threads_of(settings), model_path=solved_with.landmark_model
         )
         cache = open_landmark_cache(footage, landmarker, source_files.job)
     with timer.stage("landmarks"):
@@ -231,18 +232,20 @@ def _refine(
     from ..refine.shots import Shot
     from ..refine.views import first_view
     from ..render.device import device_of, use_threads
-    from .steps.refine_cameras import read_further_shots
+    from .steps.refine_cameras import check_first, read_further_shots
 
-    use_threads(settings.threads)
+    threads = _threads_of(settings)
+    use_threads(threads)
     device = device_of(settings.device)
     network = open_module(solved_with.landmarker, solved_with.landmark_model, device)
     flow = TorchFlow(settings.flow_model) if settings.flow_model is not None else DisFlow()
-    models, take = PictureModels(network, flow, device), solve.take
+    models, take = PictureModels(network, flow, device, threads), solve.take
     camera = centered_camera(*take.image_size, take.focal_px)
     pictures = FrameAccess(footage)
     shots = [Shot(first_view(camera), take.landmarks_px, pictures, landmarker.region_of_landmarks)]
     closing = [pictures]
     if settings.cameras is not None:
+        check_first(settings.cameras, camera)
         more, readers = read_further_shots(settings.cameras, take.time_s, landmarker, on_progress)
         shots += more
         closing += readers
@@ -250,11 +253,15 @@ def _refine(
     rows = (settings.start or 0, take.frame_count - 1 if settings.end is None else settings.end)
     callbacks = Callbacks(on_progress, shown.take_in)
     try:
-        with threadpool_limits(settings.threads, user_api="blas"):
+        with threadpool_limits(threads, user_api="blas"):
             return Refinement(solve, shots, models, chosen, callbacks, store, rows=rows).run()
     finally:
         for reader in closing:
             reader.close()
+
+
+def _threads_of(settings: RefineSettings) -> int:
+    return settings.threads or os.cpu_count() or 1
 
 
 def find_camera_videos(settings: RefineSettings) -> tuple[Path, ...]:

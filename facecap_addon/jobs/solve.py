@@ -178,7 +178,10 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     check_blend(failure, settings.blender)
     if settings.method == "deep":
         refined = None if base is None else np.searchsorted(take.time_s, part.time_s[[0, -1]] - TIME_TOLERANCE_S)
-        return (yield from _refine_further(settings, files, blender_hook, refined))
+        calm = None
+        if settings.neutral_frame is not None and observations is not None:
+            calm = find_row(take.time_s, observations, settings.neutral_frame)
+        return (yield from _refine_further(settings, files, blender_hook, refined, calm))
     return result
 
 
@@ -216,24 +219,34 @@ def _fit_landmarks(
 
 
 def _refine_further(
-    settings: SolveSettings, files: OutputFiles, hook: BlenderHook | None, rows: NDArray[np.intp] | None
+    settings: SolveSettings,
+    files: OutputFiles,
+    hook: BlenderHook | None,
+    rows: NDArray[np.intp] | None,
+    calm: int | None,
 ) -> Steps[SolveResult]:
     """Go on with deep energies from the landmark fit that was just written.
 
     Args:
-        rows: (2,) first and last row to refine; None: all.
+        rows: (2,) first and last row to refine; None: all.  calm: row of a calm face; None: found automatically.
     """
     same = {item.name: getattr(settings, item.name) for item in fields(OutputSettings)}
     first, last = (None, None) if rows is None else rows.tolist()
     deep = RefineSettings(
         folder=files.out,
         take=files.named("take.npz"),
-        reference_frame=settings.neutral_frame,
+        reference_frame=calm,
         start=first,
         end=last,
         **same,
     )
     return (yield from refine(deep, blender_hook=hook))
+
+
+def find_row(time_s: NDArray[np.float64], observations: Observations, frame: int) -> int:
+    """The row of a take (F,) that is nearest to a frame of the footage, counted before trimming."""
+    at_s = observations.time_s[np.argmin(np.abs(observations.frame_index - frame))]
+    return int(np.argmin(np.abs(time_s - at_s)))
 
 
 def _prepare(

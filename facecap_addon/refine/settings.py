@@ -67,7 +67,9 @@ class DeepSettings:
         max=10.0,
         label="Natural Motion",
     )
-    smoothness: float = setting(1.0, help="Smoothing over time while refining; 0 = none", min=0.0, max=10.0)
+    smoothness: float = setting(
+        1.0, help="Smoothing over time while refining, and in gaps; 0 = none", min=0.0, max=10.0
+    )
     albedo: str = setting(
         "own",
         help="Skin to render: own keeps the character's colours where it has any, estimated takes all from the footage",
@@ -95,7 +97,7 @@ class DeepSettings:
         label="Fill Gaps",
     )
     infill_frames: str = setting("", help="Frames to solve by optical flow whatever was found in them: 31-40,77")
-    longest_gap_s: float = setting(1.0, help="Gaps longer than this are left empty", unit="s", min=0.0, max=60.0)
+    longest_gap_s: float = setting(1.0, help="Gaps longer than this are left as they are", unit="s", min=0.0, max=60.0)
     temporal: str = setting(
         "hybrid",
         help="How jitter from frame to frame is removed",

@@ -66,8 +66,11 @@ def test_further_cameras_are_written_with_their_clips(tmp_path: Path) -> None:
     clip.frame_start = -4
     image = second.data.background_images.new()
     image.source, image.clip = "MOVIE_CLIP", clip
-    write_cameras(tmp_path / "cameras.json", first, [second], scene, start_frame=1)
-    facts = json.loads((tmp_path / "cameras.json").read_text())["cameras"][0]
+    write_cameras(tmp_path / "cameras.json", first, [second], scene, start_frame=1, size_px=(640, 480))
+    written = json.loads((tmp_path / "cameras.json").read_text())
+    facts = written["cameras"][0]
+    assert written["first"]["focal_px"] == pytest.approx(pinhole_of(first, scene, (640, 480)).focal_px)
+    assert facts["size_px"] == list(clip.size)
     assert facts["offset_s"] == pytest.approx(0.2)
     assert Path(facts["video"]) == (tmp_path / "left.mov").resolve()
     points = np.random.default_rng(2).uniform(-0.5, 0.5, (5, 3))
@@ -76,7 +79,7 @@ def test_further_cameras_are_written_with_their_clips(tmp_path: Path) -> None:
     seen, expected = (points @ matrix[:3, :3].T + matrix[:3, 3] for matrix in (across, direct))
     np.testing.assert_allclose(seen, expected, atol=1e-6)
     with pytest.raises(FacecapError, match="no movie clip"):
-        write_cameras(tmp_path / "cameras.json", second, [first], scene, start_frame=1)
+        write_cameras(tmp_path / "cameras.json", second, [first], scene, start_frame=1, size_px=(640, 480))
     second.data.type = "ORTHO"
     with pytest.raises(FacecapError, match="perspective"):
         pinhole_of(second, scene, (10, 10))

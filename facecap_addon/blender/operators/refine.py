@@ -74,7 +74,7 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
         if scene.camera is None:
             raise FacecapError("The scene has no camera.", "Make the camera of the solved footage the scene's camera.")
         request["cameras"] = folder / CAMERAS_NAME
-        write_cameras(request["cameras"], scene.camera, others, scene, settings.start_frame)
+        write_cameras(request["cameras"], scene.camera, others, scene, settings.start_frame, take.image_size)
     request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
     asked = from_json(RefineSettings, request)
     return ProcessRunner("refine", asked, python=python.executable, sys_path=python.sys_path)

@@ -51,12 +51,19 @@ def camera_from_world(camera: bpy.types.Object) -> NDArray[np.float64]:
 
 
 def write_cameras(
-    path: Path, first: bpy.types.Object, others: list[bpy.types.Object], scene: bpy.types.Scene, start_frame: int
+    path: Path,
+    first: bpy.types.Object,
+    others: list[bpy.types.Object],
+    scene: bpy.types.Scene,
+    start_frame: int,
+    size_px: tuple[int, int],
 ) -> None:
     """Write the cameras that filmed the same performance as the first one.
 
     Each has its movie clip as a background image; the clip's start frame says when it begins.
 
+    Args:
+        size_px: (width, height) of the first camera's picture, as it was solved.
     Raises:
         FacecapError: a camera has no clip, or is not a perspective one.
     """
@@ -75,13 +82,22 @@ def write_cameras(
                 "video": str(Path(bpy.path.abspath(clip.filepath)).resolve()),
                 "offset_s": (start_frame - clip.frame_start) / scene_rate(scene),
                 "from_first": (camera_from_world(camera) @ from_world).tolist(),
-                "focal_px": pinhole.focal_px,
-                "center_px": list(pinhole.center_px),
-                "pixel_aspect": pinhole.pixel_aspect,
+                "size_px": list(size),
+                **_lens_of(pinhole),
             }
         )
+    facts = {"first": _lens_of(pinhole_of(first, scene, size_px)), "cameras": cameras}
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps({"cameras": cameras}, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _lens_of(pinhole: PinholeCamera) -> dict[str, object]:
+    """A camera's lens, as `jobs/steps/refine_cameras.py` reads it."""
+    return {
+        "focal_px": pinhole.focal_px,
+        "center_px": list(pinhole.center_px),
+        "pixel_aspect": pinhole.pixel_aspect,
+    }
 
 
 def clip_of(camera: bpy.types.Object) -> bpy.types.MovieClip | None:

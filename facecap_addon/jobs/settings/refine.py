@@ -29,4 +29,6 @@ class RefineSettings(DeepSettings, OutputSettings):
     )
     flow_model: Path | None = setting(None, help="TorchScript network for optical flow; if not given: OpenCV's DIS")
     device: str = device_setting()
-    threads: int = setting(2, help="Processor threads", min=1, max=64)
+    threads: int | None = setting(
+        None, help="Processor threads, and frames worked on at once; if not given: one per core", min=1, max=64
+    )
