@@ -47,6 +47,7 @@ DRAWN_SIZE = (240, 320)
 def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps[TrainingSet]:
     """A solved take, or a range of it, with the footage it was solved from."""
     take = load_take(path)
+    _refuse_jaw(take, path)
     solved = settings_of(take, path)
     if take.provenance.get("upside_down"):
         raise _make_upside_down_error(solved.video)
@@ -78,6 +79,7 @@ def add_curves(
     curves = (
         load_take(settings.curves) if settings.curves.suffix.lower() == ".npz" else read_live_link_csv(settings.curves)
     )
+    _refuse_jaw(curves, settings.curves)
     notes += notes_of(curves)
     weights, known_any = _match_channels(curves, training_set)
     if not known_any:
@@ -104,6 +106,15 @@ def add_curves(
     check_name(settings, training_set, shot)
     rows = ShotRows(keep, seen.time_s[keep], values[keep], face, box, points)
     return add_shot(training_set, shot, (yield from _see_from_side(settings, training_set, shot, rows)))
+
+
+def _refuse_jaw(take: Take, path: Path) -> None:
+    """A target of weights is another face where the take moves a jaw bone, too."""
+    if take.jaw.any():
+        raise FacecapError(
+            f"{path.name} moves the character's jaw bone, which shape keys alone do not show.",
+            "Add the point cache that refining writes with --point-cache, or refine without --jaw-joint.",
+        )
 
 
 def add_cache(
