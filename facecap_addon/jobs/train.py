@@ -74,6 +74,10 @@ def run(settings: TrainSettings, *, blender_hook: BlenderHook | None = None) -> 
             f"The set has footage of two cameras, and {settings.network} sees one.",
             "Train laine or pointwise on it, or make a set of one camera.",
         )
+    if settings.mining == "graded" and settings.labelled_images is not None and settings.network == "meng":
+        raise FacecapError(
+            "Labelled images do not say how far faces differ.", "Leave out --mining graded, or --labelled-images."
+        )
     out = settings.out or settings.folder / f"{settings.network}-{settings.preset}.facecap"
     if out.suffix != ".facecap":
         raise FacecapError(f"A solver's file ends in .facecap, not {out.suffix or 'nothing'}.", "Name another --out.")
@@ -108,9 +112,10 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     folder = get_training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     preset = get_preset(settings.preset, network.name)
+    key = compute_training_key(settings, training_set, "" if landmarker is None else landmarker.model_version)
     run = TrainingRun(
-        settings, folder, out, compute_training_key(settings, training_set), on_progress, device_of(settings.device),
-        process_group, find_box=None if landmarker is None else _make_find_box(landmarker, preset.picture.aspect),
+        settings, folder, out, key, on_progress, device_of(settings.device), process_group,
+        find_box=None if landmarker is None else _make_find_box(landmarker, preset.picture.aspect),
     )  # fmt: skip
     lines = network.train(run, training_set, preset)
     process_group.leave()
@@ -139,9 +144,12 @@ def _make_find_box(landmarker: Landmarker, aspect: float) -> FindBox:
     return find
 
 
-def compute_training_key(settings: TrainSettings, training_set: TrainingSet) -> str:
+def compute_training_key(settings: TrainSettings, training_set: TrainingSet, landmarks: str = "") -> str:
     """Changes with the content of everything that is learned from: character, shots, their point caches and footage,
     labelled images, and with the settings that change what is learned.
+
+    Args:
+        landmarks: version of the network that finds the faces in labelled images, where there are any.
     """
     # Under their first names, and so below: a training that an older version began goes on.
     given = to_json(settings, former_names=True)
@@ -161,6 +169,7 @@ def compute_training_key(settings: TrainSettings, training_set: TrainingSet) -> 
             str(p.relative_to(settings.labelled_images)) for p in find_labelled_images(settings.labelled_images).paths
         ]
         files += find_labelled_images(settings.labelled_images).paths
+        facts["landmarks"] = landmarks
     facts["format"] = FORMAT
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for path in files:

@@ -55,13 +55,14 @@ class TrainSettings:
     )
     mining: str = setting(
         "semi-hard",
-        help="meng: how the images to compare are chosen",
+        help="meng: how the images to compare are chosen; graded, without labelled images: by how far faces differ",
         tooltip="How the images to compare are chosen",
-        choices=("semi-hard", "random"),
+        choices=("semi-hard", "random", "graded"),
         label="Comparisons",
         choice_labels={
             "semi-hard": ("Semi-Hard", "Those that are told apart only just"),
             "random": ("Random", "Any of them"),
+            "graded": ("Graded", "By how far faces differ; for footage, not for labelled images"),
         },
     )
     outlier: float | None = setting(

@@ -67,6 +67,8 @@ def test_a_training_on_other_data_is_another_training(training_set: TrainingSet,
     first = key(training_set, labelled_images=images)
     cv2.imwrite(str(images / "calm" / "p_1.png"), np.full((8, 8, 3), 9, np.uint8))
     second = key(training_set, labelled_images=images)
+    given = TrainSettings(folder=training_set.folder, labelled_images=images)
+    assert compute_training_key(given, open_set(training_set.folder), "other landmarks") != second
     (images / "glad").rename(images / "sad")
     assert len({first, second, key(training_set, labelled_images=images)}) == 3
 

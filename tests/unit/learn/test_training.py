@@ -266,6 +266,16 @@ def test_sequences_are_learned_and_solved_frame_by_frame(
     assert afresh < 1e-5 and afresh < 0.01 * np.abs(first - second).max()
 
 
+def test_an_embedding_is_graded_by_how_far_faces_differ(training_set: TrainingSet, tmp_path: Path) -> None:
+    preset = replace(PRESET, picture=PictureKind(32, 32, colour=True))
+    asked = run(tmp_path, tmp_path / "a.facecap", network="meng", mining="graded", epochs=3)
+    lines = train_sequences(asked, training_set, preset)
+    [found] = [line for line in lines if line.startswith("Distances in the embedding follow those of faces by")]
+    log = (tmp_path / "run" / "embedding" / "log.jsonl").read_text().splitlines()
+    unlike = [json.loads(line)["validation"]["unlike"] for line in log]
+    assert min(unlike) < 0.3 and f"by {1 - min(unlike):.2f} " in found
+
+
 def test_nothing_to_learn_is_said(training_set: TrainingSet, tmp_path: Path) -> None:
     still = TrainingSet(tmp_path, rig(), crop=(0.0, 0.0, 1.0, 1.0), crop_is_own=True)
     shot = training_set.shots[0]

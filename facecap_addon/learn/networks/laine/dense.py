@@ -24,8 +24,9 @@ class DenseNetwork(nn.Module):
     def __init__(self, pictures: PcaBasis, basis: PcaBasis, widths: tuple[int, int] = WIDTHS) -> None:
         super().__init__()
         size = np.maximum(np.linalg.norm(pictures.components, axis=1), 1e-12)
-        # Coefficients of about unit size: a component of length one standard deviation, divided by its variance.
-        self.register_buffer("directions", torch.from_numpy((pictures.components.T / size**2).astype(np.float32)))
+        # Coefficients of one scale, of unit size on average: what varies little must not count as much as the rest.
+        usual = np.sqrt(np.mean(size**2))
+        self.register_buffer("directions", torch.from_numpy((pictures.components.T / size / usual).astype(np.float32)))
         self.register_buffer("mean", torch.from_numpy(pictures.mean))
         self.fc1 = nn.Linear(len(pictures.components), widths[0])
         self.fc2 = nn.Linear(*widths)

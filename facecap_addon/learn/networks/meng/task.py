@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ....arrays import Rows
+from ....arrays import F32, Rows
 from ....rig.blendshapes import BlendshapeRig
 from ....solvers.whitening import Whitening
 from ...data.cutmix import CutMix, pair_indices
@@ -26,13 +26,17 @@ from ..laine.task import draw_sheet
 from .lstm import LENGTH, WeightLstm
 
 _SHOWN, _INFERENCE_BATCH = 8, 50
+_WARM_UP = (0, 10, 20, 40)
+"""Frames before a stretch that the memory has seen when it begins."""
 
 
 class WindowBatch(NamedTuple):
-    """Inputs and weights (B, T, …) of stretches of frames."""
+    """Inputs and weights (B, T, …) of stretches of frames; inputs (B, W, …) before them, where known (B,)."""
 
     inputs: NDArray[np.generic]
     weights: NDArray[np.float32]
+    before: NDArray[np.float32] | None = None
+    remembered: NDArray[np.bool_] | None = None
 
 
 @dataclass
@@ -54,12 +58,7 @@ class WeightsTask:
 
     def __post_init__(self) -> None:
         self._starts = self.train_frames.find_starts(LENGTH)
-        # Mean squared distance of vertices is a quadratic form of the weights' difference: |D d|² = |R d|², R a root
-        # of Dᵀ D. It is the same loss for a hundredth of the work.
-        deltas = self.targets.deltas.double()
-        values, vectors = torch.linalg.eigh(deltas @ deltas.T)
-        root = vectors * values.clamp(min=0).sqrt() * CM / deltas.shape[1] ** 0.5
-        self._root = root.float().to(self.device)
+        self._root = (CM / 1000 * torch.from_numpy(make_face_root(self.targets))).to(self.device)
 
     @property
     def items(self) -> int:
@@ -105,6 +104,17 @@ class WeightsTask:
         return draw_sheet(frames.read_pictures(which), drawn)
 
 
+def make_face_root(targets: MeshTargets) -> F32:
+    """(K, K) that makes of a difference of weights one whose squared length is the mean square of coordinates, mm².
+
+    Mean squared distance of vertices is a quadratic form of the weights' difference: |D d|² = |R d|², R a root of Dᵀ D.
+    It is the same loss for a hundredth of the work.
+    """
+    deltas = 1000 * targets.deltas.double()
+    values, vectors = torch.linalg.eigh(deltas @ deltas.T)
+    return (vectors * values.clamp(min=0).sqrt() / deltas.shape[1] ** 0.5).float().numpy()
+
+
 @dataclass
 class SequenceTask(WeightsTask):
     """An LSTM from embeddings to weights.
@@ -123,6 +133,9 @@ class SequenceTask(WeightsTask):
         super().__post_init__()
         # Of frames that come back in each epoch, once.
         known = [frames for frames in (self.train_frames, self.validation_frames) if frames is not None]
+        followed = np.concatenate([[False], self.train_frames.find_followed()])
+        at = np.arange(len(followed))
+        self._followed = at - np.maximum.accumulate(np.where(followed, 0, at))  # how many frames lead to each
         self._embeddings = [(frames, self.embed_frames(frames, np.arange(frames.count))) for frames in known]
 
     @property
@@ -130,30 +143,46 @@ class SequenceTask(WeightsTask):
         return len(self._starts) * (1 if self.mirrored_embeddings is None else 2)
 
     def load_batch(self, items: Rows) -> WindowBatch:
-        count = len(self._starts)
-        rows, embeddings = self.get_window_rows(items % count), self._embeddings[0][1]
-        if self.mirrored_embeddings is None or self.targets.mirror is None:
-            return WindowBatch(embeddings[rows], self.train_frames.weights[rows])
-        which = (items >= count)[:, None, None]
-        weights = self.train_frames.weights[rows]
-        return WindowBatch(
-            np.where(which, self.mirrored_embeddings[rows], embeddings[rows]),
-            np.where(which, weights[..., self.targets.mirror.channels], weights),
-        )
+        count, weights = len(self._starts), self.train_frames.weights
+        warm = int(np.random.default_rng(items).choice(_WARM_UP))
+        rows = self.get_window_rows(items % count)
+        remembered = self._followed[rows[:, 0]] >= warm
+        earlier = np.maximum(rows[:, :1] - warm + np.arange(warm), 0)
+        mirrored = (items >= count)[:, None, None]
+
+        def look(at: Rows) -> NDArray[np.float32]:
+            found = self._embeddings[0][1][at]
+            return (
+                found if self.mirrored_embeddings is None else np.where(mirrored, self.mirrored_embeddings[at], found)
+            )
+
+        wanted = weights[rows]
+        if self.targets.mirror is not None:
+            wanted = np.where(mirrored, wanted[..., self.targets.mirror.channels], wanted)
+        return WindowBatch(look(rows), wanted, look(earlier), remembered)
 
     def compute_loss(
         self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator
     ) -> Tensor:
         del strength
         given = torch.from_numpy(np.asarray(batch.inputs, np.float32)).to(self.device)
-        # What noise there is between two looks at the same face, so that the LSTM learns to smooth it.
-        noisy = given + 0.01 * torch.randn(given.shape, generator=generator).to(given)
-        return self.compute_distance(network(noisy)[0], torch.from_numpy(batch.weights).to(self.device))
+        assert batch.before is not None and batch.remembered is not None
+        state = None
+        if batch.before.shape[1]:  # as at work: what came before is remembered, though not learned from
+            with torch.no_grad():
+                _, *before = network(torch.from_numpy(batch.before).to(self.device))
+            known = torch.from_numpy(batch.remembered).to(self.device)[None, :, None]
+            state = tuple(one * known for one in before)
+        return self.compute_distance(network(given, state)[0], torch.from_numpy(batch.weights).to(self.device))
 
     def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         known = next((found[rows] for one, found in self._embeddings if one is frames), None)
         given = self.embed_frames(frames, rows) if known is None else known
         return self.network(torch.from_numpy(given)[None].to(self.device))[0][0].float().cpu().numpy()
+
+
+FEATURES = 160
+"""What the paper's fully connected layer (table 3) gives the LSTM."""
 
 
 class TowerLstm(nn.Module):

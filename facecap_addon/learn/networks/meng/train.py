@@ -37,8 +37,18 @@ from ...export.onnx_export import check_parity, measure_parity, quantise, to_onn
 from ..presets import Preset
 from .embedding_task import EmbeddingTask, crop_labelled_images, embed
 from .facenet import EMBEDDING, FaceNet
+from .graded_task import GradedTask
 from .lstm import HIDDEN, WeightLstm
-from .task import JointTask, SequenceTask, TowerLstm, WeightsTask, measure_jitter_mm, measure_weights_rmse_mm
+from .task import (
+    FEATURES,
+    JointTask,
+    SequenceTask,
+    TowerLstm,
+    WeightsTask,
+    make_face_root,
+    measure_jitter_mm,
+    measure_weights_rmse_mm,
+)
 
 CLASSES = 23
 """Expressions that the paper tells apart; so many are found in the footage where there are no labelled images."""
@@ -67,7 +77,7 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     lines: list[str] = []
     task: WeightsTask
     if run.settings.network == "meng":
-        embedding, lines = _train_embedding(run, preset, train_frames, validation_frames, whitening)
+        embedding, lines = _train_embedding(run, preset, train_frames, validation_frames, whitening, targets)
 
         def embed_frames(frames: Frames, rows: Rows, *, mirrored: bool = False) -> NDArray[np.float32]:
             def pictures(part: Rows) -> NDArray[np.uint8]:
@@ -85,7 +95,7 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         )  # fmt: skip
         options = replace(options, batch=64)
     else:
-        network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), EMBEDDING, HIDDEN)
+        network = TowerLstm(mean, preset.maps, (preset.picture.height, preset.picture.width), FEATURES, HIDDEN)
         task = JointTask(
             network, train_frames, validation_frames, targets, training_set.rig, run.device,
             whitening=whitening, limits=fit_augmentation(train_frames.face),
@@ -166,11 +176,23 @@ def _train_embedding(
     train_frames: Frames,
     validation_frames: Frames | None,
     whitening: Whitening,
+    targets: MeshTargets,
 ) -> tuple[FaceNet, list[str]]:
     """The embedding network, trained on labelled images, or on the footage's own expressions."""
     settings = run.settings
     network = FaceNet(preset.width, preset.picture.height)
     lines: list[str] = []
+    if settings.labelled_images is None and settings.mining == "graded":
+        graded = GradedTask(
+            network, train_frames, validation_frames, make_face_root(targets), whitening,
+            fit_augmentation(train_frames.face), run.device,
+        )  # fmt: skip
+        options = replace(run.make_options(preset.embedding_batch), batch=preset.embedding_batch)
+        run.train(graded, preset.embedding_schedule, options, "embed", "embed", within="embedding", key="embed")
+        alike = graded.evaluate()
+        if alike:
+            lines.append(f"Distances in the embedding follow those of faces by {1 - alike['unlike']:.2f} (validation).")
+        return network.eval(), lines
     if settings.labelled_images is not None:
         assert run.find_box is not None
         pictures, images, lines = crop_labelled_images(
@@ -238,7 +260,7 @@ def _make_bundle(
     picture = {"picture": torch.zeros(1, 3, preset.picture.height, preset.picture.width)}
     looking = to_onnx(embedding, picture, ("embedding",))
     state = torch.zeros(1, 1, lstm.lstm.hidden_size)
-    step = {"embedding": torch.randn(1, 1, EMBEDDING), "hidden": state, "cell": state.clone()}
+    step = {"embedding": torch.randn(1, 1, lstm.lstm.input_size), "hidden": state, "cell": state.clone()}
     following = to_onnx(lstm, step, ("weights", "hidden_after", "cell_after"))
     differences = [
         measure_parity(embedding, looking, {"picture": torch.randn_like(picture["picture"])}),
