@@ -54,11 +54,11 @@ def main() -> None:
         def d(weights: NDArray) -> float:
             return float(np.nanmean(measure_jitter(weights, deltas)))
 
-        for kind in ("hybrid", "one-euro", "median"):
+        for kind in ("hybrid", "kalman-sg", "one-euro", "median"):
             choice = FilterChoice(kind)
-            live = make_online_filter(choice)
+            live, filtered = make_online_filter(choice), apply_filter(choice, take.time_s, raw)
             results = {
-                "take": keep_closed(take.channels, raw, apply_filter(choice, take.time_s, raw), solved, None),
+                "take": filtered if kind == "kalman-sg" else keep_closed(take.channels, raw, filtered, solved, None),
                 "live": np.stack([live.step(float(t), row)[1] for t, row in zip(take.time_s, raw, strict=True)]),
             }
             for name, found in results.items():

@@ -38,7 +38,15 @@ from .runtime.threaded_progress import run_threaded
 from .settings.output import OutputSettings
 from .settings.refine import RefineSettings
 from .settings.solve import SolveSettings
-from .solve_trained import Vertices, choose_keys_to_solve, is_trained, no_face_in, solve_expressions, take_from
+from .solve_trained import (
+    Vertices,
+    choose_keys_to_solve,
+    is_trained,
+    no_face_in,
+    observe_with_solver,
+    solve_expressions,
+    take_from,
+)
 from .steps.actor import read_actor
 from .steps.character import CharacterSource, character_source, read_character, response_of
 from .steps.content_hash import content_key
@@ -89,12 +97,12 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         origin = Origin(str(settings.video.resolve()), content_key(footage.paths, {}))
         files, note = _prepare(settings, footage, source, origin)
         # A range goes into the take that is there: with the take's neutral, camera and frames around it.
-        base, own = find_base(settings, ranged, files.named("take.npz"), origin)
+        base, alone = find_base(settings, ranged, files.named("take.npz"), origin)
         footage, chosen = ranged, settings
         if base is not None:
             footage, chosen = base.footage, settings_as_filmed(base)
             ranged = replace(ranged, upside_down=footage.upside_down)
-    warnings = [*ranged.notes, *filter(None, (note, own))]
+    warnings = [*ranged.notes, *filter(None, (note, alone))]
 
     # Before the landmarks, which take longer: a character that cannot be solved or keyed is refused at once.
     with timer.stage("character"):
@@ -127,7 +135,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 seen = None if observations is None or rows is None else observations.part(rows)
                 found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen, landmarker)
                 warnings += found.notes
-                part = take_from(chosen, ranged, keys.rig, found, embedding, seen)
+                own = None if seen is not None else observe_with_solver(found, embedding, ranged)
+                part = take_from(chosen, ranged, keys.rig, found, *((embedding, seen) if own is None else own))
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..footage.read import read_frames
 from ..footage.second_camera import SecondCamera
 from ..geometry.camera import focal_px_from_lens
 from ..geometry.quaternions import wxyz_of
-from ..landmarks.layout import layout_of
+from ..landmarks.layout import IBUG_68, MEDIAPIPE_OF_IBUG, layout_of
 from ..landmarks.observations import Observations
 from ..landmarks.protocol import Landmarker
 from ..landmarks.tracking.face_gate import FaceGate
@@ -32,6 +32,7 @@ from ..solvers.bundle import SolverBundle, load_bundle
 from ..solvers.face_keypoints import extract_face_keypoints, fill_gaps
 from ..solvers.solver import TrainedSolver
 from ..solvers.vertices_to_weights import WeightFitter
+from ..takes.filters.take_filter import SOLVER_LANDMARKS
 from ..takes.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .runtime.progress import Progress, Steps
@@ -53,6 +54,7 @@ class Expressions:
         distance_mm: (F,) how far the keys' face is from these.  moving: (M,) which vertices they are.
         not_learned: channels of the character that the solver does not know.
         shows_face: (F,) bool, which frames show a face; None where landmarks say it.
+        landmarks_px: (F, 68, 2) of iBUG's mark-up, where the solver finds landmarks; else None.
         notes: what there is to say about how the footage was seen.
     """
 
@@ -64,6 +66,7 @@ class Expressions:
     moving: NDArray[np.int32]
     not_learned: tuple[str, ...]
     shows_face: NDArray[np.bool_] | None = None
+    landmarks_px: F32 | None = None
     notes: tuple[str, ...] = ()
 
     def vertices_of(self, rig: BlendshapeRig) -> Vertices | None:
@@ -156,7 +159,7 @@ def solve_expressions(
             raise no_face_in(settings.video, total)
     side_size = None if settings.side_video is None else open_footage(settings.side_video).size_px
     notes = (*solver.notes, solver.fit_to(footage.size_px, boxes, side_size))
-    times, indices, weights, distances, shown = [], [], [], [], []
+    times, indices, weights, distances, shown, landmarks = [], [], [], [], [], []
     moving = bundle.moving
     fitter = WeightFitter(rig.neutral[moving], rig.deltas[:, moving], rig.ranges) if len(moving) else None
     columns, _ = match_channels(bundle.facts.channels, rig.channels)
@@ -187,6 +190,8 @@ def solve_expressions(
                 beside = None if second is None else second.picture_at(frame.time_s)
                 face = None if faces is None else faces[len(times)]
                 chunk.append(solver.solve(frame.image, beside, face, frame.time_s))
+                if solver.landmarks is not None:
+                    landmarks.append(solver.landmarks * footage.size_px - 0.5)
                 times.append(frame.time_s)
                 indices.append(frame.index)
                 shown.append(gate is None or gate.shows_face(frame))
@@ -216,6 +221,7 @@ def solve_expressions(
         moving,
         _find_unlearned(bundle, rig),
         None if gate is None else np.array(shown),
+        np.stack(landmarks).astype(np.float32) if landmarks else None,
         tuple(note for note in notes if note),
     )
 
@@ -236,6 +242,33 @@ def _look_for_face(footage: Footage, landmarker: Landmarker) -> F32:
     if not found:
         return np.zeros((0, 4), np.float32)
     return extract_face_keypoints(np.stack(found), footage.size_px, landmarker.scheme)[1]
+
+
+def observe_with_solver(
+    found: Expressions, embedding: LandmarkEmbedding, footage: Footage
+) -> tuple[LandmarkEmbedding, Observations] | None:
+    """The landmarks that a solver found, and where they lie on the character; None where it found none.
+
+    They stand for those of a landmark network: for the head's pose, confidence, what is drawn over the footage.
+    """
+    if found.landmarks_px is None or found.shows_face is None:
+        return None
+    chosen = np.arange(IBUG_68.count) if embedding.scheme == IBUG_68.scheme else np.array(MEDIAPIPE_OF_IBUG)
+    points = replace(
+        embedding,
+        scheme=IBUG_68.scheme,
+        triangle=embedding.triangle[chosen],
+        barycentric=embedding.barycentric[chosen],
+        valid=embedding.valid[chosen],
+    )
+    shown = found.shows_face.astype(np.float32)
+    pixels = np.where(found.shows_face[:, None, None], found.landmarks_px, np.nan).astype(np.float32)
+    trust = np.repeat(shown[:, None], IBUG_68.count, axis=1)
+    seen = Observations(
+        *(found.time_s, found.frame_index, pixels, np.zeros_like(trust), shown, trust, IBUG_68.scheme),
+        *(footage.size_px, SOLVER_LANDMARKS),
+    )
+    return points, seen
 
 
 def take_from(
@@ -291,6 +324,7 @@ def take_from(
         usual = np.median(missed_mm[known], axis=0) if known.any() else 0.0
         away = np.linalg.norm(np.nan_to_num(missed_mm - usual), axis=2).astype(np.float64)
         confidence = region_confidence(away, observations.confidence[:, terms.used], observations.presence, terms)
+    is_own = observations is not None and observations.model_version == SOLVER_LANDMARKS
     shown = (status == STATUS_SOLVED)[:, None]
     weights = np.where(shown, found.weights, 0).astype(np.float32)
     quaternion = wxyz_of(Rotation.from_matrix(rotation))
@@ -309,7 +343,7 @@ def take_from(
         image_size=footage.size_px,
         focal_px=float(focal_px),
         not_observed=found.not_learned,
-        provenance={"method": "trained solver"},
+        provenance={"method": "trained solver", **({"landmarks": SOLVER_LANDMARKS} if is_own else {})},
     )
 
 

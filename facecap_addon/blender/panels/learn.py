@@ -54,9 +54,9 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
         column = layout.column()
         own = NETWORKS[learn.network].settings
         for name in ("patience", "mirror", "cutmix", *own, "compare", "int8", "precision", "device"):
-            if name not in own or name in ("affine", "stabilise", "mining"):
+            if name not in own or name in ("affine", "stabilise", "mining", "distil"):
                 column.prop(learn, name)
-        if "emphasis" in own:
+        if "distil" in own and learn.distil:
             column.prop(learn, "emphasis")
             draw_optional(layout, learn, "outlier", "Outlier Limit")
             draw_optional(layout, learn, "gap", "Lead")

@@ -237,7 +237,8 @@ class FACECAP_PT_filter_advanced(FacecapPanel, bpy.types.Panel):
         column = with_names(layout).column()
         chosen = settings_in(context).filter
         column.prop(chosen, "filter")
-        names = {"hybrid": ("cutoff_hz", "radius", "order"), "one-euro": ("cutoff_hz",), "median": ("radius",)}
+        polynomial = ("cutoff_hz", "radius", "order")
+        names = {"hybrid": polynomial, "kalman-sg": polynomial, "one-euro": ("cutoff_hz",), "median": ("radius",)}
         for name in names.get(chosen.filter, ()):
             column.prop(chosen, name)
 

@@ -17,6 +17,7 @@ class FACECAP_PG_learn(bpy.types.PropertyGroup):
     """One property for every field of TrainSettings that is a matter of choice."""
 
     network: str
+    distil: bool
     preset: str
     folder: str = StringProperty(
         name="Training Set",

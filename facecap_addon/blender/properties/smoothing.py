@@ -15,7 +15,7 @@ _MIDDLE_HZ, _FACTOR = 4.0, 3.0
 """The cut-off at 0.5, and by what it is multiplied at 0 and divided at 1."""
 
 
-SLIDING = ("hybrid", "one-euro")
+SLIDING = ("hybrid", "kalman-sg", "one-euro")
 """Filters that have a cut-off, so that the slider is theirs."""
 
 

@@ -18,11 +18,13 @@ class CurveFilterSettings:
 
     filter: str = setting(
         "hybrid",
-        help="Filter: hybrid (Kalman, then Savitzky-Golay; keeps fast motion such as blinks), one-euro, median or none",
+        help="Filter: hybrid (Kalman, then Savitzky-Golay; keeps fast motion such as blinks), kalman-sg (these two and "
+        "nothing else, as in FACEGOOD's paper), one-euro, median or none",
         tooltip="How the curves are smoothed",
         choices=FILTERS,
         choice_labels={
             "hybrid": ("Adaptive", "Smooths what is slow, keeps fast motion such as blinks"),
+            "kalman-sg": ("Plain", "Kalman, then Savitzky-Golay and nothing else; blunts blinks"),
             "one-euro": ("One Euro", "Smooths less the faster the face moves"),
             "median": ("Median", "Removes single bad frames"),
             "none": ("None", "No smoothing"),

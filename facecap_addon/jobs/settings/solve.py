@@ -67,7 +67,14 @@ class SolveSettings(FitSettings, OutputSettings):
         },
     )
     side_video: Path | None = setting(None, help="Networks trained with two cameras: footage of the one to the side")
-    head: bool = setting(True, help="Networks trained on this actor: also solve the head's pose", label="Head Pose")
+    head: bool = setting(
+        True,
+        help="Networks trained on this actor: also ask the landmark network, for the head's pose; off: faster, and the "
+        "pose is that of the landmarks that a network finds itself (dfcn), or none",
+        tooltip="Ask the landmark network for the head's pose, too; off: faster, the pose is that of a live network's "
+        "own landmarks, or none",
+        label="Head Pose",
+    )
     landmarker: str = setting("mediapipe-478", help="Landmark network to use: mediapipe-478 or heatmap-68")
     landmark_model: Path | None = setting(None, help="Network file, for landmark networks of your own (heatmap-68)")
     threads: int = setting(1, help="Processor threads", min=1, max=64)

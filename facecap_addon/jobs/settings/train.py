@@ -65,10 +65,18 @@ class TrainSettings:
             "graded": ("Graded", "By how far faces differ; for footage, not for labelled images"),
         },
     )
+    distil: bool = setting(
+        False,
+        help="dfcn: train a large network first, that finds wrong labels and teaches the small one",
+        tooltip="Train a large network first, that finds wrong labels and teaches the small one",
+        label="Distill",
+    )
     outlier: float | None = setting(
         None,
-        help="dfcn: distance from the large network beyond which a label counts as wrong; if not given: estimated",
-        tooltip="Distance from the large network beyond which a label counts as wrong; off: estimated",
+        help="dfcn: distance of a whole label from the large network beyond which it counts as wrong; if not given: "
+        "each key and landmark is judged by what the large network is usually off in it",
+        tooltip="Distance of a whole label from the large network beyond which it counts as wrong; off: each key is "
+        "judged by itself",
         min=0.0,
         label="Outlier Limit",
     )

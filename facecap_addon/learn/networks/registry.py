@@ -76,7 +76,7 @@ NETWORKS: dict[str, Network] = {
         Network("vgg-lstm", "Shape Keys, Simple", "Shape keys over time, all learned at once", _SEQUENCES, colour=True),
         Network(
             "dfcn", "Live", "Shape keys and landmarks, fast enough for live capture", (".dfcn.train", "train_faces"),
-            square=True, settings=("emphasis", "outlier", "gap"),
+            square=True, settings=("distil", "emphasis", "outlier", "gap"),
         ),
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ from scipy.ndimage import median_filter
 
 from ...arrays import F64
 from .hybrid import OnlineHybrid, smooth_hybrid
+from .kalman_sg import OnlineKalmanSg, smooth_kalman_sg
 from .one_euro import OneEuro
 from .options import FilterChoice
 
@@ -37,6 +38,8 @@ def apply_filter(choice: FilterChoice, time_s: F64, values: F64) -> F64:
         return apply_filter(choice, times, means)[moment]
     if choice.kind == "hybrid":
         return smooth_hybrid(time_s, values, choice.cutoff_hz, choice.radius, choice.order)
+    if choice.kind == "kalman-sg":
+        return smooth_kalman_sg(time_s, values, choice.cutoff_hz, choice.radius, choice.order)
     if choice.kind == "median":
         return median_filter(values.astype(np.float64), size=(2 * choice.radius + 1, 1), mode="nearest")
     online = OneEuro(choice.cutoff_hz)
@@ -48,6 +51,8 @@ def make_online_filter(choice: FilterChoice) -> OnlineFilter:
     """A filter for live curves."""
     if choice.kind == "hybrid":
         return OnlineHybrid(choice.cutoff_hz, choice.radius, choice.order, choice.delay)
+    if choice.kind == "kalman-sg":
+        return OnlineKalmanSg(choice.cutoff_hz, choice.radius, choice.order, choice.delay)
     if choice.kind == "median":
         return _Median(choice.waits)
     return _Simple(choice)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...errors import FacecapError
 
-FILTERS = ("hybrid", "one-euro", "median", "none")
+FILTERS = ("hybrid", "kalman-sg", "one-euro", "median", "none")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class FilterChoice:
         """
         if self.kind == "median":
             return 1
-        return min(self.delay, self.radius) if self.kind == "hybrid" else 0
+        return min(self.delay, self.radius) if self.kind in ("hybrid", "kalman-sg") else 0
 
     def delay_ms(self, fps: float) -> float:
         """How late a live value is because of the filter, at a frame rate."""

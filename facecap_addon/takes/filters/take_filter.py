@@ -20,6 +20,8 @@ GapsOf = Callable[[NDArray[np.floating]], F64]
 """(F, 3) gaps of lips, right and left lids, metres, of weights (F, K); 0 is closed."""
 
 CLOSED_M = 0.0008
+SOLVER_LANDMARKS = "trained solver"
+"""What a take's provenance says of landmarks that a trained solver found itself."""
 TENFOLD = 10.0
 """Metres tenfold are of the size of weights: one smallest noise serves both."""
 _PARTS = (
@@ -50,21 +52,28 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
     weights, gaze = take.weights.astype(np.float64), take.gaze_rad.reshape(take.frame_count, -1).astype(np.float64)
     jaw, place = take.jaw.astype(np.float64), take.head_translation_m.astype(np.float64)
     rotation = take.head_rotation_wxyz.astype(np.float64)
-    out = [weights.copy(), gaze, jaw, place]
+    # Landmarks that a network measured stay as they were seen; a solver's own are curves as its weights are.
+    own = take.provenance.get("landmarks") == SOLVER_LANDMARKS
+    seen = take.landmarks_px.reshape(take.frame_count, -1)[:, : None if own else 0].astype(np.float64)
+    per_part = TENFOLD / max(1, *take.image_size)
+    out = [weights.copy(), gaze, jaw, place, seen]
     for first, last in find_runs(take.solved):
         rows = slice(first, last + 1)
         time_s = take.time_s[rows]
         turned, mean = _split_off_mean(rotation[rows])
-        parts = [(weights[rows], 1.0), (gaze[rows], 1.0), (jaw[rows], TENFOLD), (place[rows], TENFOLD), (turned, 1.0)]
+        parts = [(weights[rows], 1.0), (gaze[rows], 1.0), (jaw[rows], TENFOLD), (place[rows], TENFOLD)]
+        parts += [(seen[rows], per_part), (turned, 1.0)]
         joined = np.concatenate([values * scale for values, scale in parts], 1)
         smooth = apply_filter(choice, time_s, joined)
         ends = np.cumsum([values.shape[1] for values, _ in parts])
-        found = [piece / scale for piece, (_, scale) in zip(np.split(smooth, ends[:-1], 1), parts, strict=True)]
-        for target, values in zip(out, found, strict=False):
+        pieces = [piece / scale for piece, (_, scale) in zip(np.split(smooth, ends[:-1], 1), parts, strict=True)]
+        for target, values in zip(out, pieces, strict=False):
             target[rows] = values
-        rotation[rows] = wxyz_of(mean * Rotation.from_rotvec(found[4]))
+        rotation[rows] = wxyz_of(mean * Rotation.from_rotvec(pieces[-1]))
     low, high = weights.min(0, initial=0.0), weights.max(0, initial=1.0)
-    weights = keep_closed(take.channels, weights, np.clip(out[0], low, high), take.solved, gaps_of)
+    found = np.clip(out[0], low, high)
+    # The paper's filter is left as the paper has it.
+    weights = found if choice.kind == "kalman-sg" else keep_closed(take.channels, weights, found, take.solved, gaps_of)
     edits = [*_edits_of(take), {"edit": "filter", **asdict(choice)}]
     return replace(
         take,
@@ -73,6 +82,7 @@ def filter_take(take: Take, choice: FilterChoice, *, gaps_of: GapsOf | None = No
         jaw=out[2].astype(np.float32),
         head_translation_m=out[3].astype(np.float32),
         head_rotation_wxyz=rotation.astype(np.float32),
+        landmarks_px=seen.reshape(take.landmarks_px.shape).astype(np.float32) if own else take.landmarks_px,
         provenance={**take.provenance, "edits": edits},
     )
 

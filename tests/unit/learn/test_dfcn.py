@@ -27,7 +27,10 @@ from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402
 from facecap_addon.learn.networks.dfcn.distillation import (  # noqa: E402
     Distillation,
     distillation_loss,
-    estimate_distillation,
+    estimate_gap,
+    estimate_outlier,
+    estimate_tolerance,
+    find_suspicious,
     measure_distances,
 )
 from facecap_addon.learn.networks.dfcn.inception_resnet import InceptionResNet  # noqa: E402
@@ -36,8 +39,10 @@ from facecap_addon.learn.networks.dfcn.task import POINTS, FaceTask  # noqa: E40
 from facecap_addon.learn.networks.dfcn.train import train_faces  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import Tower  # noqa: E402
 from facecap_addon.learn.networks.presets import FaceSizes, Preset  # noqa: E402
+from facecap_addon.learn.synthetic.motion import make_shot_curves  # noqa: E402
 from facecap_addon.live.live_solvers import SolverMethod  # noqa: E402
 from facecap_addon.live.sources.open_source import LivePicture  # noqa: E402
+from facecap_addon.rig.channels import ARKIT_CHANNELS  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
@@ -74,23 +79,71 @@ def test_the_loss_is_that_of_equations_11_and_12() -> None:
     label = torch.tensor([[9.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
     teacher = torch.tensor([[2.0, 0.0], [0.5, 0.0], [0.5, 0.0]])
     distillation = Distillation(outlier=3.0, emphasis=2.0, gap=0.01)
+    wrong = torch.from_numpy(distillation.find_outliers(label.numpy(), teacher.numpy()))
+    assert wrong.tolist() == [[True, True], [False, False], [False, False]]
     # A wrong label: the teacher counts. A student behind the teacher: twice its error. One ahead of it: its error.
     expected = (4.0 + 2.0 * 1.0 + 0.01) / 3
-    assert float(distillation_loss(student, label, teacher, distillation)) == pytest.approx(expected, rel=1e-6)
+    assert float(distillation_loss(student, label, teacher, wrong, distillation)) == pytest.approx(expected, rel=1e-6)
     # Within b of the teacher is not good enough.
-    wide = Distillation(outlier=3.0, emphasis=2.0, gap=0.3)
-    assert float(distillation_loss(student[2:], label[2:], teacher[2:], wide)) == pytest.approx(0.02, rel=1e-5)
+    wide, right = Distillation(outlier=3.0, emphasis=2.0, gap=0.3), wrong[2:]
+    loss = distillation_loss(student[2:], label[2:], teacher[2:], right, wide)
+    assert float(loss) == pytest.approx(0.02, rel=1e-5)
 
 
-def test_the_threshold_is_estimated_from_residuals() -> None:
+def test_of_a_label_with_one_wrong_number_the_others_are_learned() -> None:
+    student, label, teacher = torch.tensor([[0.2, 0.5]]), torch.tensor([[1.0, 0.4]]), torch.tensor([[0.1, 0.3]])
+    wrong = torch.tensor([[True, False]])
+    found = distillation_loss(student, label, teacher, wrong, Distillation(emphasis=2.0))
+    assert float(found) == pytest.approx(0.1**2 + 0.1**2, rel=1e-5)  # as near to the label as the teacher
+    found = distillation_loss(student, label, teacher, wrong, Distillation(emphasis=2.0, gap=0.01))
+    assert float(found) == pytest.approx(0.1**2 + 2 * 0.1**2, rel=1e-5)
+
+
+def test_the_papers_threshold_is_estimated_from_residuals() -> None:
     random = np.random.default_rng(0)
     right = np.abs(random.normal(0, 0.02, (900, 40)))
     wrong = np.abs(random.normal(0, 0.3, (100, 40)))
     apart = np.linalg.norm(np.concatenate([right, wrong]), axis=1)
-    distillation = estimate_distillation(apart)
-    assert (apart[:900] < distillation.outlier).all()
-    assert (apart[900:] > distillation.outlier).all()
-    assert np.isinf(estimate_distillation(apart[:5]).outlier)
+    outlier = estimate_outlier(apart)
+    assert (apart[:900] < outlier).all()
+    assert (apart[900:] > outlier).all()
+    assert np.isinf(estimate_outlier(apart[:5]))
+    assert estimate_gap(apart) == pytest.approx(0.1 * np.median(apart) ** 2)
+
+
+def test_wrong_labels_of_fifty_keys_are_found() -> None:
+    """Another frame's weights, and one key that is wrong by its whole range, among what a teacher is off anyway."""
+    random = np.random.default_rng(4)
+    ranges = np.tile(np.float32([0, 1]), (len(ARKIT_CHANNELS), 1))
+    shots = [make_shot_curves(ARKIT_CHANNELS, ranges, 12, 30, seed) for seed in range(4)]
+    true = np.concatenate(shots).astype(np.float32)
+    frames, keys = true.shape
+    # Of a network: little where nothing moves, a share of what does, and now and then much more.
+    teacher = true + (0.015 + 0.1 * true) * random.laplace(size=true.shape)
+    points = random.normal(0.5, 0.1, (frames, 136)).astype(np.float32)
+    said_points = points + random.normal(0, 0.004, points.shape)
+    labels = true.copy()
+    other = random.choice(frames, 60, replace=False)
+    labels[other] = true[(other + frames // 2) % frames]
+    one = random.choice(np.setdiff1d(np.arange(frames), other), 60, replace=False)
+    key = random.integers(0, keys, 60)
+    labels[one, key] = np.abs(np.round(true[one, key]) - 1)
+    far = np.abs(labels[one, key] - true[one, key]) > 0.7
+
+    scale = keys**-0.5
+    wanted, given = (
+        np.concatenate([w * scale, p * 0.34], 1).astype(np.float32)
+        for w, p in ((labels, points), (teacher, said_points))
+    )
+    tolerance = estimate_tolerance(wanted, given, keys, scale)
+    found, suspicious = tolerance.find_outliers(wanted, given), find_suspicious(tolerance.rate(wanted, given)[:, :keys])
+    assert suspicious[other].mean() > 0.95
+    assert found[one, key][far].mean() > 0.95 and suspicious[one][far].mean() > 0.95
+    right = np.setdiff1d(np.arange(frames), np.concatenate([other, one]))
+    assert found[right].mean() < 0.01 and suspicious[right].mean() < 0.05
+    # The distance of the whole face, which is the paper's, shows next to none of the single keys.
+    apart = measure_distances(wanted, given)
+    assert (apart[one] > estimate_outlier(apart)).mean() < 0.1
 
 
 def test_landmarks_move_with_the_picture() -> None:
@@ -189,14 +242,18 @@ def test_wrong_labels_are_found_and_do_not_mislead_the_student(
     teacher_outputs = np.stack(
         [teacher.predict(train_frames, rows), teacher.predict(train_frames, rows, mirrored=True)]
     )
-    apart = measure_distances(teacher.make_labels(train_frames, rows), teacher_outputs[0])
-    distillation = estimate_distillation(apart)
-    named = apart > distillation.outlier
+    labels, keys = teacher.make_labels(train_frames, rows), len(training_set.rig.channels)
+    apart = measure_distances(labels, teacher_outputs[0])
+    distillation = Distillation(gap=estimate_gap(apart))
+    outliers = estimate_tolerance(labels, teacher_outputs[0], keys, keys**-0.5).find_outliers(
+        labels, teacher_outputs[0]
+    )
+    named = outliers[:, :keys].any(1)
     assert named[wrong].mean() >= 0.95
     assert named[~wrong].mean() <= 0.01
     plain = trained("plain", (8, 12, 16)).evaluate()["rmse_mm"]
     distilled = trained(
-        "distilled", (8, 12, 16), teacher_outputs=teacher_outputs, distillation=distillation
+        "distilled", (8, 12, 16), teacher_outputs=teacher_outputs, wrong=outliers, distillation=distillation
     ).evaluate()["rmse_mm"]
     assert distilled < 0.8 * plain
 
@@ -205,12 +262,12 @@ def test_teacher_and_student_train_export_and_solve(spoilt: tuple[TrainingSet, n
     training_set = replace(spoilt[0], shots=spoilt[0].shots[1:])  # as many as it takes
     settings = SimpleNamespace(
         network="dfcn", preset="preview", epochs=None, batch=None, seed=0, patience=0, precision="fp32", mirror=True,
-        checkpoint_minutes=60.0, tensorboard=False, int8=True, outlier=0.9, emphasis=1.5, gap=0.0,
+        checkpoint_minutes=60.0, tensorboard=False, int8=True, distil=True, outlier=None, emphasis=1.5, gap=0.0,
     )  # fmt: skip
     out = tmp_path / "student.facecap"
     run = TrainingRun(settings, tmp_path / "training", out, "key", lambda *_: None, "cpu", ProcessGroup())
     lines = train_faces(run, training_set, replace(PRESET, schedule=Schedule(2, 1, 1, 4e-3)))
-    assert any("labels look wrong (further than 0.9" in line for line in lines)
+    assert any("labels look wrong to the teacher" in line for line in lines)
     bundle = load_bundle(out)
     check_character(bundle, training_set.rig)
     assert {"face", "face.int8"} <= set(bundle.networks)

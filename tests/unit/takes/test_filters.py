@@ -234,3 +234,37 @@ def test_the_live_median_is_is_as_late_as_it_says_and_keeps_a_blink(delay: int) 
     assert np.interp(1.0, of_s[10:], found[10:]) > 0.95
     assert choice.delay_ms(fps) == pytest.approx(1000 * float(np.median(time_s - of_s)))
     assert choice.delay_ms(fps) > 0
+
+
+def test_the_papers_filter_is_kalman_then_savitzky_golay_and_nothing_else() -> None:
+    time_s = np.arange(120) / 30
+    noise = np.random.default_rng(5).normal(scale=0.02, size=(120, 1))
+    shut = blinks(time_s, at=(1.0, 2.5))[:, None]
+    choice = FilterChoice("kalman-sg", cutoff_hz=4.0, radius=3, order=2)
+    # The Kalman filter written out, for one curve: nearly constant velocity, u = 0 (equations 3 and 4).
+    dt, q = 1 / 30, (2 * np.pi * 4.0) ** 4
+    g = np.array([[1, dt], [0, 1]])
+    noise_of_motion = q * np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]])
+    raw = shut + noise
+    x, p = np.array([raw[0, 0], 0.0]), np.array([[1 / dt, 0.0], [0.0, 1e4 / dt]])
+    followed = [x[0]]
+    for z in raw[1:, 0]:
+        x, p = g @ x, g @ p @ g.T + noise_of_motion
+        gain = p[:, 0] / (p[0, 0] + 1 / dt)
+        x, p = x + gain * (z - x[0]), p - np.outer(gain, p[0])
+        followed.append(x[0])
+    wanted = savgol_filter(np.array(followed), 7, 2)
+    found = apply_filter(choice, time_s, raw)[:, 0]
+    np.testing.assert_allclose(found[3:-3], wanted[3:-3], atol=1e-9)
+    # Live, waiting for the whole window, it is the same.
+    live = make_online_filter(FilterChoice("kalman-sg", 4.0, 3, 2, delay=3))
+    given = [live.step(float(t), row) for t, row in zip(time_s, raw, strict=True)]
+    np.testing.assert_allclose([t for t, _ in given][3:], time_s[:-3])
+    np.testing.assert_allclose([v[0] for _, v in given][6:], wanted[3:-3], atol=1e-9)
+    assert FilterChoice("kalman-sg", delay=2).waits == 2
+    # Nothing leads shut lids back, as it does with the others.
+    take, closed = take_of(time_s, ("eyeBlinkLeft",), shut), shut[:, 0] > 0.75
+    plain, ours = (
+        (shut - filter_take(take, FilterChoice(kind)).weights)[closed].max() for kind in ("kalman-sg", "hybrid")
+    )
+    assert plain > 0.1 and ours < 0.01

@@ -46,11 +46,13 @@ def compute_scales(channels: int) -> tuple[float, float]:
 
 
 class FaceBatch(NamedTuple):
-    """Pictures (B, C, H, W) uint8, their labels, and what a teacher says of them and of their mirror images."""
+    """Pictures (B, C, H, W) uint8, their labels, what a teacher says of them and of their mirror images, and which
+    numbers of the labels are outliers."""
 
     pictures: NDArray[np.uint8]
     labels: F32
     teacher: F32 | None
+    wrong: NDArray[np.bool_] | None
 
 
 @dataclass
@@ -62,6 +64,7 @@ class FaceTask:
         train_frames, validation_frames: with their pictures.  targets: vertices of weights.
         limits: of augmentation.  device: torch's.
         teacher_outputs: (2, N, K + 136) what the teacher says of the pictures and of their mirror images, or None.
+        wrong: (N, K + 136) bool, which numbers of the labels are outliers, where there is a teacher.
         distillation: how to learn from it, where there is a teacher.
     """
 
@@ -74,6 +77,7 @@ class FaceTask:
     limits: Augmentation
     device: str = "cpu"
     teacher_outputs: F32 | None = None
+    wrong: NDArray[np.bool_] | None = None
     distillation: Distillation | None = None
     monitor: str = "rmse_mm"
 
@@ -88,9 +92,9 @@ class FaceTask:
 
     def load_batch(self, items: Rows) -> FaceBatch:
         teacher_outputs = None if self.teacher_outputs is None else self.teacher_outputs[:, items].transpose(1, 0, 2)
-        return FaceBatch(
-            self.train_frames.read_pictures(items), self.make_labels(self.train_frames, items), teacher_outputs
-        )
+        labels = self.make_labels(self.train_frames, items)
+        wrong = None if self.wrong is None else self.wrong[items]
+        return FaceBatch(self.train_frames.read_pictures(items), labels, teacher_outputs, wrong)
 
     def compute_loss(self, network: nn.Module, batch: FaceBatch, strength: float, generator: torch.Generator) -> Tensor:
         pictures = torch.from_numpy(batch.pictures).to(self.device).float() / 255
@@ -102,12 +106,13 @@ class FaceTask:
         pictures, moved = augment_with_transform(pictures, self.limits, strength, generator)
         found = network(self.whitening(pictures).contiguous(memory_format=torch.channels_last)).float()
         wanted = Labels(labels.weights, transform_points(labels.points, moved)).concatenate()
-        if batch.teacher is None or self.distillation is None:
+        if batch.teacher is None or batch.wrong is None or self.distillation is None:
             return (found - wanted).square().sum(1).mean()
         said = torch.from_numpy(batch.teacher).to(self.device)
         told = self.split(torch.where(which.to(said.device)[:, None], said[:, 1], said[:, 0]))
         teacher_outputs = Labels(told.weights, transform_points(told.points, moved)).concatenate()
-        return distillation_loss(found, wanted, teacher_outputs, self.distillation)
+        wrong = self._mirror_flags(torch.from_numpy(batch.wrong).to(self.device), which)
+        return distillation_loss(found, wanted, teacher_outputs, wrong, self.distillation)
 
     def mirror_labels(self, labels: Labels, which: Tensor) -> Labels:
         """Labels of which those of `which` (B,) are of the face in a mirror."""
@@ -115,6 +120,15 @@ class FaceTask:
         other = torch.stack([1 - other[..., 0], other[..., 1]], -1)
         points = torch.where(which.to(other.device)[:, None, None], other, labels.points)
         return Labels(self.targets.mirror_targets(labels.weights, which), points)
+
+    def _mirror_flags(self, flags: Tensor, which: Tensor) -> Tensor:
+        """(B, K + 136) bool of which those of `which` (B,) are of the face in a mirror."""
+        if self.targets.mirror is None:
+            return flags
+        channels = len(self.targets.mirror.channels)
+        points = flags[:, channels:].unflatten(1, (-1, 2))[:, torch.from_numpy(IBUG_68.mirror)].flatten(1)
+        other = torch.cat([flags[:, torch.from_numpy(self.targets.mirror.channels)], points], 1)
+        return torch.where(which.to(flags.device)[:, None], other, flags)
 
     def predict(self, frames: Frames, rows: Rows, *, mirrored: bool = False) -> F32:
         """(B, K + 136) of some frames, or of their mirror images."""
@@ -129,14 +143,14 @@ class FaceTask:
         return np.concatenate(out)
 
     def evaluate(self) -> dict[str, float]:
-        if self.validation_frames is None:
-            return {}
-        rows = np.arange(self.validation_frames.count)
-        found = self.predict(self.validation_frames, rows)
-        weights, points = self.split(torch.from_numpy(found))
-        apart = points.numpy() - self.validation_frames.points
+        return {} if self.validation_frames is None else self.measure_errors(self.validation_frames)
+
+    def measure_errors(self, frames: Frames) -> dict[str, float]:
+        """How far the network is from the labels of some frames."""
+        weights, points = self.split(torch.from_numpy(self.predict(frames, np.arange(frames.count))))
+        apart = points.numpy() - frames.points
         return {
-            "rmse_mm": measure_weights_rmse_mm(self.targets, weights.numpy(), self.validation_frames.weights),
+            "rmse_mm": measure_weights_rmse_mm(self.targets, weights.numpy(), frames.weights),
             "landmarks_percent": 100 * float(np.sqrt((apart**2).sum(-1).mean())),
         }
 

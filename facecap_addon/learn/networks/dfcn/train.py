@@ -1,4 +1,4 @@
-"""FACEGOOD's training, from the set to the bundle: the teacher, what it says, then the student."""
+"""FACEGOOD's training, from the set to the bundle: the student alone, or a teacher, what it says, then the student."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ....errors import FacecapError
@@ -13,7 +14,7 @@ from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
 from ...data.crops import describe_framing, frame_shot
-from ...data.frames import Frames, fit_whitening, sample_calibration_pictures, split_frames
+from ...data.frames import Frames, fit_whitening, read_judges, sample_calibration_pictures, split_frames
 from ...data.mirror import find_mirror
 from ...data.training_set import TrainingSet
 from ...engine.augment import fit_augmentation
@@ -22,16 +23,16 @@ from ...engine.training_run import TrainingRun, describe_training
 from ...export.onnx_export import check_parity, measure_parity, quantise, to_onnx
 from ..meng.task import measure_weights_rmse_mm
 from ..presets import Preset
-from .distillation import Distillation, estimate_distillation, measure_distances
+from .distillation import Distillation, estimate_gap, estimate_tolerance, find_suspicious, measure_distances
 from .inception_resnet import InceptionResNet
 from .mobilenet import MobileNet
 from .task import POINTS, FaceTask, compute_scales
 
-_EVALUATED_FRAMES, _NAMED = 400, 12
+_EVALUATED_FRAMES, _NAMED, _NAMED_KEYS, _NAMED_SHARE = 400, 12, 4, 0.1
 
 
 def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
-    """Train both and export the student; returns what there is to say.
+    """Train the student, with a teacher where that is asked for, and export it; returns what there is to say.
 
     Raises:
         FacecapError: targets are point caches, a second camera, or a set that knows no landmarks.
@@ -62,56 +63,93 @@ def train_faces(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> 
 
     outputs = train_frames.weights.shape[1] + 2 * POINTS
     options = replace(run.make_options(preset.batch), micro_batch=sizes.micro_batch)
-    teacher = make_task(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
-    _begin_at_mean(teacher)
-    epochs = run.train(teacher, preset.schedule, options, "teach", "teacher", within="teacher", key="teach")
-    lines = [f"Teacher: {line}" for line in describe_training(epochs)]
-    every = np.arange(train_frames.count)
-    teacher_outputs = np.stack([teacher.predict(train_frames, every, mirrored=side) for side in (False, True)])
-    apart = measure_distances(teacher.make_labels(train_frames, every), teacher_outputs[0])
-    distillation = estimate_distillation(apart, emphasis=settings.emphasis)
-    distillation = Distillation(
-        distillation.outlier if settings.outlier is None else settings.outlier, distillation.emphasis,
-        distillation.gap if settings.gap is None else settings.gap,
-    )  # fmt: skip
-    lines += describe_outliers(train_frames, apart, distillation)
+    lines: list[str] = []
+    facts: dict[str, object] = {}
+    teacher: FaceTask | None = None
     student = make_task(MobileNet(outputs, colours=colours, width=sizes.student_width))
-    student.teacher_outputs, student.distillation = teacher_outputs, distillation
-    _begin_at_mean(student)
+    begin_at_mean(student)
+    if settings.distil:
+        teacher = make_task(InceptionResNet(outputs, colours=colours, blocks=sizes.blocks, width=sizes.teacher_width))
+        begin_at_mean(teacher)
+        epochs = run.train(teacher, preset.schedule, options, "teach", "teacher", within="teacher", key="teach")
+        lines += [f"Teacher: {line}" for line in describe_training(epochs)]
+        said, facts = distil(student, teacher, settings.emphasis, settings.outlier, settings.gap)
+        lines += said
     if run.device == "cpu" and settings.precision == "auto":  # processors filter map by map no faster in 16 bits
         options = replace(options, precision="fp32")
     epochs = run.train(student, sizes.student_schedule or preset.schedule, options, "train", "student", key="train")
     if not run.process_group.is_main:
         return []
     lines += [f"Student: {line}" for line in describe_training(epochs)]
-    report = run.make_report(epochs) | {
-        "outlier": distillation.outlier,
-        "gap": distillation.gap,
-        "outliers": int((apart > distillation.outlier).sum()),
-    }
-    if validation_frames is not None:
-        found, before = student.evaluate(), teacher.evaluate()
-        report |= {**found, "teacher_rmse_mm": before["rmse_mm"]}
-        lines.append(
-            f"Validation shots: student {found['rmse_mm']:.2f} mm, teacher {before['rmse_mm']:.2f} mm; landmarks "
-            f"{found['landmarks_percent']:.2f} and {before['landmarks_percent']:.2f} percent of the picture."
-        )
+    report = run.make_report(epochs) | facts
+    for judge in read_judges(training_set, preset.picture, run.on_progress):
+        found = student.measure_errors(judge.frames)
+        line = f"{judge.label}: {found['rmse_mm']:.2f} mm, landmarks {found['landmarks_percent']:.2f} percent"
+        if teacher is not None:
+            errors = teacher.measure_errors(judge.frames)
+            found |= {"teacher_rmse_mm": errors["rmse_mm"]}
+            line += f"; teacher {errors['rmse_mm']:.2f} mm, {errors['landmarks_percent']:.2f} percent"
+        report |= judge.name_figures(found, report)
+        lines.append(f"{line} of the picture.")
     run.on_progress("export", 0, 1)
     bundle, more = make_face_bundle(training_set, student, preset, run.out.stem, report, int8=settings.int8)
     run.save(bundle)
     return [*lines, *more]
 
 
-def describe_outliers(frames: Frames, apart: np.ndarray, distillation: Distillation) -> list[str]:
-    """Which labels look wrong, so that someone can look at them."""
-    wrong = np.flatnonzero(apart > distillation.outlier)
-    lines = [
-        f"{len(wrong)} of {frames.count} labels look wrong (further than {distillation.outlier:.3g} from the teacher)."
-    ]
-    worst = wrong[np.argsort(-apart[wrong])][:_NAMED]
-    if len(worst):
-        named = ", ".join(f"{frames.shots[frames.shot[i]].name} at {frames.time_s[i]:.2f} s" for i in worst)
-        lines.append(f"The furthest: {named}.")
+def distil(
+    student: FaceTask, teacher: FaceTask, emphasis: float, outlier: float | None, gap: float | None
+) -> tuple[list[str], dict[str, object]]:
+    """Let a student learn from a trained teacher; returns what there is to say, and facts for the report.
+
+    Args:
+        outlier: the paper's μ, of the whole face; None: each number is judged by what the teacher is usually off in it.
+        gap: b; None: estimated.
+    """
+    frames = teacher.train_frames
+    every, keys = np.arange(frames.count), frames.weights.shape[1]
+    labels = teacher.make_labels(frames, every)
+    said = np.stack([teacher.predict(frames, every, mirrored=side) for side in (False, True)])
+    apart = measure_distances(labels, said[0])
+    distillation = Distillation(
+        float("inf") if outlier is None else outlier, emphasis, estimate_gap(apart) if gap is None else gap
+    )
+    if outlier is None:
+        tolerance = estimate_tolerance(labels, said[0], keys, compute_scales(keys)[0])
+        student.wrong, rated = tolerance.find_outliers(labels, said[0]), tolerance.rate(labels, said[0])[:, :keys]
+        suspicious = find_suspicious(rated)
+    else:
+        student.wrong = distillation.find_outliers(labels, said[0])
+        suspicious = student.wrong.any(1)
+    student.teacher_outputs, student.distillation = said, distillation
+    facts: dict[str, object] = {"gap": distillation.gap, "outliers": int(suspicious.sum())}
+    if outlier is not None:
+        facts["outlier"] = outlier
+    lines = describe_outliers(frames, teacher.rig.channels, student.wrong[:, :keys], suspicious)
+    return lines, facts
+
+
+def describe_outliers(
+    frames: Frames, channels: tuple[str, ...], wrong: NDArray[np.bool_], suspicious: NDArray[np.bool_]
+) -> list[str]:
+    """Which labels look wrong, so that someone can look at them.
+
+    Args:
+        wrong: (N, K) which of their keys are outliers.  suspicious: (N,) which are worth a look.
+    """
+    lines = [f"{int(suspicious.sum())} of {frames.count} labels look wrong to the teacher."]
+    for number, shot in enumerate(frames.shots):
+        of_shot = wrong[frames.shot == number]
+        share = of_shot.mean(0)
+        worst = np.argsort(-share)[:_NAMED_KEYS]
+        if len(of_shot) and share[worst[0]] > _NAMED_SHARE:
+            named = ", ".join(f"{channels[k]} in {share[k]:.0%}" for k in worst if share[k] > _NAMED_SHARE)
+            lines.append(f"{shot.name}: {named} of its frames.")
+    furthest = np.argsort(-wrong.sum(1), kind="stable")
+    furthest = furthest[suspicious[furthest]][:_NAMED]
+    if len(furthest):
+        named = ", ".join(f"{frames.shots[frames.shot[i]].name} at {frames.time_s[i]:.2f} s" for i in furthest)
+        lines.append(f"The most keys look wrong in: {named}.")
     return lines
 
 
@@ -168,7 +206,7 @@ class Unscaled(nn.Module):
         return found[:, : self.channels] / keys, found[:, self.channels :] / points
 
 
-def _begin_at_mean(task: FaceTask) -> None:
+def begin_at_mean(task: FaceTask) -> None:
     """Let the output layer begin at the mean of the labels."""
     output = task.network.output
     assert isinstance(output, nn.Linear)
