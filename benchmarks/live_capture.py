@@ -1,8 +1,9 @@
-"""Live capture for a minute: `python -m benchmarks.live_capture [--method SOLVER.facecap] [--seconds 60]`.
+"""Live capture for a minute: `python -m benchmarks.live_capture [--method SOLVER.facecap] [--seconds 60] [--fps 60]`.
 
-The sample take, forth and back at 30 frames per second and 1280×720, is played at its own rate into the live job, in a
-worker process as Blender starts it. Printed: frames dropped, latency from a frame's due time to the owner's having it,
-whether latency grows, and how far the recording is from the truth, beside the solve of the whole take.
+The sample take, forth and back at 1280×720, is played at its own rate into the live job, in a worker process as
+Blender starts it; at 60 frames per second each of its frames is shown twice. Printed: frames dropped, latency from a
+frame's due time to the owner's having it, whether latency grows, and how far the recording is from the truth, beside
+the solve of the whole take.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ from facecap_addon.takes.metrics import driven_rmse, moving_vertices
 from facecap_addon.takes.npz import load_take
 
 WORK = ROOT / ".cache" / "live"
-FPS, SIZE = 30, (1280, 720)
+TAKE_FPS, SIZE = 30, (1280, 720)
 
 
-def clip_of(seconds: float) -> tuple[Path, np.ndarray]:
+def clip_of(seconds: float, fps: int) -> tuple[Path, np.ndarray]:
     """The footage, made once, and (F,) which frame of the sample take each of its frames shows."""
     pictures = [frame.image for frame in read_frames(open_footage(CLIP))]
     there = np.arange(len(pictures))
-    rows = np.resize(np.concatenate([there, there[-2:0:-1]]), round(seconds * FPS))
-    path = WORK / f"take-{seconds:g}s.mp4"
+    rows = np.resize(np.concatenate([there, there[-2:0:-1]]), round(seconds * TAKE_FPS)).repeat(fps // TAKE_FPS)
+    path = WORK / f"take-{seconds:g}s-{fps}.mp4"
     if not path.is_file():
         WORK.mkdir(parents=True, exist_ok=True)
         big = []
@@ -49,7 +50,7 @@ def clip_of(seconds: float) -> tuple[Path, np.ndarray]:
             left, cut = (SIZE[0] - width) // 2, (wide.shape[1] - width) // 2
             frame[:, left : left + width] = wide[:, cut : cut + width]
             big.append(frame)
-        list(write_video(path, ((i / FPS, big[row]) for i, row in enumerate(rows)), quality=14))
+        list(write_video(path, ((i / fps, big[row]) for i, row in enumerate(rows)), quality=14))
     return path, rows
 
 
@@ -57,8 +58,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--method", default="landmarks")
+    parser.add_argument("--fps", type=int, default=TAKE_FPS, choices=(TAKE_FPS, 2 * TAKE_FPS))
     options = parser.parse_args()
-    video, rows = clip_of(options.seconds)
+    video, rows = clip_of(options.seconds, options.fps)
     settings = LiveSettings(source=str(video), method=options.method, out=WORK, record=True)
     runner = ProcessRunner("live", settings)
     faces: list[tuple[float, float]] = []
@@ -75,12 +77,13 @@ def main() -> None:
     thirds = [float(np.median(part)) for part in np.array_split(late, 3)]
     take, truth, rig = load_take(Path(runner.result.result["takes"][-1])), load_take(TRUTH), sample_rig()
     first = float(times[0])
-    shown = rows[np.clip(np.round((take.time_s + first) * FPS).astype(int), 0, len(rows) - 1)]
+    shown = rows[np.clip(np.round((take.time_s + first) * options.fps).astype(int), 0, len(rows) - 1)]
     moving = moving_vertices(rig.deltas, MOVING_M)
     columns = [truth.channels.index(c) for c in take.channels]
     error = driven_rmse(take.weights, truth.weights[shown][:, columns], rig.deltas, moving)[take.solved]
     lines = [
-        f"python -m benchmarks.live_capture --seconds {options.seconds:g} --method {Path(options.method).name}",
+        f"python -m benchmarks.live_capture --seconds {options.seconds:g} --method {Path(options.method).name} "
+        f"--fps {options.fps}",
         processor(),
         f"{facts['captured']:.0f} frames in {facts['seconds']:.1f} s, dropped {facts['dropped']:.0f} "
         f"({facts['dropped'] / facts['captured']:.2%})",
@@ -93,6 +96,7 @@ def main() -> None:
     print("\n".join(lines))
     RESULTS.mkdir(exist_ok=True)
     name = "live_landmarks" if options.method == "landmarks" else "live_student"
+    name += "" if options.fps == TAKE_FPS else f"_{options.fps}"
     (RESULTS / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
