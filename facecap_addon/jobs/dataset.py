@@ -58,7 +58,7 @@ def run(settings: DatasetSettings, *, blender_hook: BlenderHook | None = None) -
     yield Progress("open", 0, 1)
     if settings.labelled_images is not None:
         return _describe_labelled_images(settings)
-    training_set = yield from _open(settings, blender_hook)
+    training_set = (yield from _open(settings, blender_hook)).complete()
     before, notes = training_set.shots, list[str]()
     if settings.take is not None:
         training_set = yield from add_take(settings, training_set, settings.take)

@@ -188,6 +188,16 @@ class TrainingSet:
         """Frames per second of a shot."""
         return shot.rate_fps or self.read_rows(shot).measure_rate() or _USUAL_FPS
 
+    def complete(self) -> TrainingSet:
+        """The set with what older versions did not keep of its shots: sizes of pictures, and frame rates."""
+
+        def full(shot: ShotFacts) -> ShotFacts:
+            side = None if shot.side_video is None else self.measure_size(shot, side=True)
+            rate = self.measure_rate(shot)
+            return replace(shot, size_px=self.measure_size(shot), side_size_px=side, rate_fps=rate)
+
+        return replace(self, shots=tuple(full(shot) for shot in self.shots))
+
     def find_rate(self) -> float:
         """Frames per second of the slowest shot: that of networks that learn motion from frame to frame."""
         return min(self.measure_rate(shot) for shot in self.shots)

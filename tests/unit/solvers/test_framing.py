@@ -280,6 +280,7 @@ def test_shots_of_two_shapes_show_the_same_face_to_the_network(tmp_path: Path) -
     old = replace(made, shots=tuple(replace(shot, size_px=None, rate_fps=None) for shot in made.shots))
     assert frame_shot(old, old.shots[1], KIND) == pytest.approx(frame_shot(made, made.shots[1], KIND))
     assert describe_framing(old, KIND) == framing
+    assert old.complete().shots == made.shots
 
 
 def test_a_faster_shot_is_learned_in_steps_of_the_slower_one(tmp_path: Path) -> None:
