@@ -40,7 +40,7 @@ VALUES = {
     "learn.network": ["laine", "dense", "pointwise", "meng", "vgg-lstm", "dfcn"],
     "learn.preset": ["full", "preview"],
     "live.kind": ["camera", "video", "phone"],
-    "filter.filter": ["hybrid", "one-euro", "median", "none"],
+    "filter.filter": ["hybrid", "one-euro", "median", "none", "kalman-sg"],
     "generate.motion": ["auto", "keys", "points"],
     "retarget.kernel": ["gaussian", "gaussian-printed", "thin-plate", "multiquadric"],
     "bake.mode": ["new", "mix"],

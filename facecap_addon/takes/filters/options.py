@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...errors import FacecapError
 
-FILTERS = ("hybrid", "kalman-sg", "one-euro", "median", "none")
+FILTERS = ("hybrid", "one-euro", "median", "none", "kalman-sg")
 
 
 @dataclass(frozen=True)
