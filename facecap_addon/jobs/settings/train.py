@@ -62,7 +62,7 @@ class TrainSettings:
         choice_labels={
             "semi-hard": ("Semi-Hard", "Those that are told apart only just"),
             "random": ("Random", "Any of them"),
-            "graded": ("Graded", "By how far faces differ; for footage, not for labelled images"),
+            "graded": ("Graded", "By how far faces differ; for footage, not for labeled images"),
         },
     )
     distil: bool = setting(
