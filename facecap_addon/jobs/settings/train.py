@@ -54,12 +54,14 @@ class TrainSettings:
         None, help="meng: folder of images sorted by expression", former_name="stills"
     )
     mining: str = setting(
-        "semi-hard",
-        help="meng: how the images to compare are chosen; graded, without labelled images: by how far faces differ",
+        "auto",
+        help="meng: how the images to compare are chosen; graded: by how far faces differ, of footage only; auto: "
+        "graded, or semi-hard with labelled images",
         tooltip="How the images to compare are chosen",
-        choices=("semi-hard", "random", "graded"),
+        choices=("auto", "semi-hard", "random", "graded"),
         label="Comparisons",
         choice_labels={
+            "auto": ("Automatic", "Graded; semi-hard with labelled images"),
             "semi-hard": ("Semi-Hard", "Those that are told apart only just"),
             "random": ("Random", "Any of them"),
             "graded": ("Graded", "By how far faces differ; for footage, not for labeled images"),

@@ -182,7 +182,7 @@ def _train_embedding(
     settings = run.settings
     network = FaceNet(preset.width, preset.picture.height)
     lines: list[str] = []
-    if settings.labelled_images is None and settings.mining == "graded":
+    if settings.labelled_images is None and settings.mining in ("auto", "graded"):
         graded = GradedTask(
             network, train_frames, validation_frames, make_face_root(targets), whitening,
             fit_augmentation(train_frames.face), run.device,
@@ -202,9 +202,8 @@ def _train_embedding(
     else:
         pictures, labels, classes, apart = find_expressions(train_frames, validation_frames, settings.seed)
         lines = [f"Without labelled images, {len(classes)} expressions were found in the footage itself."]
-    task = EmbeddingTask(
-        network, pictures, labels, classes, apart, whitening, Augmentation(), settings.mining, run.device
-    )
+    mining = "random" if settings.mining == "random" else "semi-hard"
+    task = EmbeddingTask(network, pictures, labels, classes, apart, whitening, Augmentation(), mining, run.device)
     options = replace(run.make_options(preset.embedding_batch), batch=preset.embedding_batch)
     epochs = run.train(task, preset.embedding_schedule, options, "embed", "embed", within="embedding", key="embed")
     if epochs and "between" in epochs[-1].validation:
