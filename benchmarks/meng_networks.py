@@ -1,9 +1,9 @@
 """Meng and Wen's four networks on the same shots: `python -m benchmarks.meng_networks [--seconds 180] [--epochs N]`.
 
-Their embedding with LSTM (learned from labelled images by class, and from the footage by how far faces differ), the 1×1
-variant, the 1×1 variant with LSTM trained together, and Laine et al.'s network, each in its preview size. Printed and
-kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on test shots, how far D is from the true one, in
-all frames and in transitions as in the paper's figures 15 to 18, how far apart classes lie in the embedding, and the
+Their embedding with LSTM (learned from labelled images, and from the footage by how far faces differ and by class), the
+1×1 variant, the 1×1 variant with LSTM trained together, and Laine et al.'s network, each in its preview size. Printed
+and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on test shots, how far D is from the true one,
+in all frames and in transitions as in the paper's figures 15 to 18, how far apart classes lie in the embedding, and the
 loss curves in one figure (the paper's figure 9).
 """
 
@@ -27,7 +27,8 @@ from facecap_addon.learn.engine.plots import draw_curves
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.solver import TrainedSolver
 
-NETWORKS = ("meng", "meng-graded", "vgg-lstm", "pointwise", "laine")
+NETWORKS = ("meng", "meng-graded", "meng-classes", "vgg-lstm", "pointwise", "laine")
+MINING = {"meng-graded": "graded", "meng-classes": "semi-hard"}
 MOVING_M = 5e-4
 TRANSITIONS = {
     "mouth opens": "jawOpen",
@@ -77,22 +78,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--networks", help=f"some of {','.join(NETWORKS)}: printed, not kept")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     folder = actor_set(options.seconds, threads=options.threads)
-    images = draw_labelled_images(SET / "labelled_images")
     training_set = open_set(folder)
     shots = training_set.choose_judges()
     moving = np.flatnonzero(np.linalg.norm(training_set.rig.deltas, axis=2).max(0) > MOVING_M)
     lines = [f"python -m benchmarks.meng_networks --seconds {options.seconds:g} --epochs {options.epochs}"]
     losses: dict[str, list[float]] = {}
-    for network in NETWORKS:
+    chosen = options.networks.split(",") if options.networks else NETWORKS
+    images = draw_labelled_images(SET / "labelled_images") if "meng" in chosen else None
+    for network in chosen:
         out = folder / f"{network}-{options.epochs}.facecap"
         settings = TrainSettings(
             folder=folder,
             out=out,
-            network=network.removesuffix("-graded"),
-            mining="graded" if network.endswith("-graded") else "semi-hard",
+            network="meng" if network in MINING else network,
+            mining=MINING.get(network, "auto"),
             preset="preview",
             epochs=options.epochs,
             compare=False,
@@ -111,6 +114,8 @@ def main() -> None:
         lines.append(f"{network}: vertices that move, test RMSE {rmse:.2f} mm")
         lines += [f"{network}: {line}" for line in describe_motion(found, wanted, frames, training_set.rig.channels)]
         print("\n".join(line for line in lines if line.startswith(f"{network}: ")), flush=True)
+    if options.networks:
+        return
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "meng_networks.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     figure = draw_curves(losses, "training loss, cm2, by epoch (Meng and Wen, figure 9)")
