@@ -19,8 +19,8 @@ from facecap_addon.learn.networks.meng.embedding_task import (  # noqa: E402
     measure_distances,
 )
 from facecap_addon.learn.networks.meng.graded_task import graded_triplet_loss  # noqa: E402
-from facecap_addon.learn.networks.meng.lstm import LENGTH, WeightLstm  # noqa: E402
-from facecap_addon.learn.networks.meng.task import SequenceTask, WeightsTask, measure_jitter_mm  # noqa: E402
+from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
+from facecap_addon.learn.networks.meng.task import WeightsTask, measure_jitter_mm  # noqa: E402
 from facecap_addon.solvers.whitening import Whitening  # noqa: E402
 from tests.unit.learn.test_training_set import shot  # noqa: E402
 
@@ -140,36 +140,3 @@ def test_graded_triplets_are_what_they_say() -> None:
     # An embedding that orders all by their distances, far enough apart, has nothing to learn.
     line = torch.tensor([[0.0], [1.0], [2.0], [4.0]])
     assert float(graded_triplet_loss(line, torch.cdist(line, line), 0.2)) == 0.0
-
-
-def test_stretches_begin_with_the_memory_of_what_came_before() -> None:
-    """An LSTM that counts: its state says how many frames it has seen."""
-    frames = make_frames([np.arange(60) / 30, np.arange(14) / 30])
-    channels = 1
-    frames = replace(frames, weights=np.zeros((74, channels), np.float32))
-    counted: list[np.ndarray] = []
-
-    class Counting(torch.nn.Module):
-        def forward(self, given, state=None):
-            before = torch.zeros(1, len(given), 1) if state is None else state[0]
-            if given.shape[1] == LENGTH:
-                counted.append(np.stack([before[0, :, 0].numpy(), given[:, 0, 0].numpy()], 1))
-            after = before + given.shape[1]
-            return torch.zeros(*given.shape[:2], channels, requires_grad=True), after, after
-
-    targets = SimpleNamespace(mirror=None, deltas=torch.ones(channels, 3))
-    place = np.arange(74, dtype=np.float32)[:, None]
-    task = SequenceTask(
-        Counting(),
-        frames,
-        None,
-        targets,
-        None,
-        embed_frames=lambda _, at: place[at],  # type: ignore[arg-type]
-    )
-    for seed in range(30):
-        items = np.random.default_rng(seed).permutation(task.items)[:16]
-        task.compute_loss(task.network, task.load_batch(items), 1.0, torch.Generator().manual_seed(0))
-    seen = np.concatenate(counted)
-    led = np.where(seen[:, 1] < 60, seen[:, 1], seen[:, 1] - 60)  # how far into its shot a stretch begins
-    assert (seen[:, 0] <= led).all() and {0.0, 10.0, 40.0} <= set(seen[:, 0].tolist())

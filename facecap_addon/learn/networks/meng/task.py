@@ -26,17 +26,13 @@ from ..laine.task import draw_sheet
 from .lstm import LENGTH, WeightLstm
 
 _SHOWN, _INFERENCE_BATCH = 8, 50
-_WARM_UP = (0, 10, 20, 40)
-"""Frames before a stretch that the memory has seen when it begins."""
 
 
 class WindowBatch(NamedTuple):
-    """Inputs and weights (B, T, …) of stretches of frames; inputs (B, W, …) before them, where known (B,)."""
+    """Inputs and weights (B, T, …) of stretches of frames."""
 
     inputs: NDArray[np.generic]
     weights: NDArray[np.float32]
-    before: NDArray[np.float32] | None = None
-    remembered: NDArray[np.bool_] | None = None
 
 
 @dataclass
@@ -133,9 +129,6 @@ class SequenceTask(WeightsTask):
         super().__post_init__()
         # Of frames that come back in each epoch, once.
         known = [frames for frames in (self.train_frames, self.validation_frames) if frames is not None]
-        followed = np.concatenate([[False], self.train_frames.find_followed()])
-        at = np.arange(len(followed))
-        self._followed = at - np.maximum.accumulate(np.where(followed, 0, at))  # how many frames lead to each
         self._embeddings = [(frames, self.embed_frames(frames, np.arange(frames.count))) for frames in known]
 
     @property
@@ -143,37 +136,23 @@ class SequenceTask(WeightsTask):
         return len(self._starts) * (1 if self.mirrored_embeddings is None else 2)
 
     def load_batch(self, items: Rows) -> WindowBatch:
-        count, weights = len(self._starts), self.train_frames.weights
-        warm = int(np.random.default_rng(items).choice(_WARM_UP))
+        count = len(self._starts)
         rows = self.get_window_rows(items % count)
-        remembered = self._followed[rows[:, 0]] >= warm
-        earlier = np.maximum(rows[:, :1] - warm + np.arange(warm), 0)
-        mirrored = (items >= count)[:, None, None]
-
-        def look(at: Rows) -> NDArray[np.float32]:
-            found = self._embeddings[0][1][at]
-            return (
-                found if self.mirrored_embeddings is None else np.where(mirrored, self.mirrored_embeddings[at], found)
-            )
-
-        wanted = weights[rows]
-        if self.targets.mirror is not None:
-            wanted = np.where(mirrored, wanted[..., self.targets.mirror.channels], wanted)
-        return WindowBatch(look(rows), wanted, look(earlier), remembered)
+        found, weights = self._embeddings[0][1][rows], self.train_frames.weights[rows]
+        if self.mirrored_embeddings is None or self.targets.mirror is None:
+            return WindowBatch(found, weights)
+        which = (items >= count)[:, None, None]
+        return WindowBatch(
+            np.where(which, self.mirrored_embeddings[rows], found),
+            np.where(which, weights[..., self.targets.mirror.channels], weights),
+        )
 
     def compute_loss(
         self, network: nn.Module, batch: WindowBatch, strength: float, generator: torch.Generator
     ) -> Tensor:
-        del strength
+        del strength, generator
         given = torch.from_numpy(np.asarray(batch.inputs, np.float32)).to(self.device)
-        assert batch.before is not None and batch.remembered is not None
-        state = None
-        if batch.before.shape[1]:  # as at work: what came before is remembered, though not learned from
-            with torch.no_grad():
-                _, *before = network(torch.from_numpy(batch.before).to(self.device))
-            known = torch.from_numpy(batch.remembered).to(self.device)[None, :, None]
-            state = tuple(one * known for one in before)
-        return self.compute_distance(network(given, state)[0], torch.from_numpy(batch.weights).to(self.device))
+        return self.compute_distance(network(given)[0], torch.from_numpy(batch.weights).to(self.device))
 
     def predict_shot(self, frames: Frames, rows: Rows) -> NDArray[np.float32]:
         known = next((found[rows] for one, found in self._embeddings if one is frames), None)
