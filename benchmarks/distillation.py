@@ -45,7 +45,8 @@ EMPHASIS = 1.5
 LATE_FRAMES, STUCK_AT, OPENED_BY = 4, 0.4, 0.35
 EVERY = 2
 """Of so many frames one is used: neighbours teach little."""
-TEACHER, STUDENT = Schedule(18, 6, 2, 1e-3), Schedule(30, 10, 2, 4e-3)
+TEACHER, STUDENT, AS_LONG = Schedule(18, 6, 2, 1e-3), Schedule(30, 10, 2, 4e-3), Schedule(90, 30, 2, 4e-3)
+"""The last takes as long as the first two together."""
 
 
 def drawn_set() -> TrainingSet:
@@ -139,7 +140,7 @@ def main() -> None:
     spoilt, wrong = spoil(clean, footage.learned.shot, rig.channels, mirror.channels)
     lines = ["python -m benchmarks.distillation", processor()]
     teacher = footage.make_task("teacher", spoilt)
-    errors = {"teacher, spoilt labels": train_task(teacher, TEACHER, "spoilt-teacher")}
+    errors = {"teacher": train_task(teacher, TEACHER, "spoilt-teacher")}
     for name, judge in (("the whole face", distil_whole), ("each number", distil_each)):
         student = footage.make_task("student", spoilt)
         judge(student, teacher)
@@ -148,8 +149,11 @@ def main() -> None:
         print(lines[-1], flush=True)
         if student.wrong.any():
             errors[f"student distilled, by {name}"] = train_task(student, STUDENT, f"spoilt-{name.replace(' ', '-')}")
-    for name, weights in (("spoilt", spoilt), ("clean", clean)) if options.clean else (("spoilt", spoilt),):
-        errors[f"plain student, {name} labels"] = train_task(footage.make_task("student", weights), STUDENT, name)
+    errors["plain student"] = train_task(footage.make_task("student", spoilt), STUDENT, "spoilt")
+    longer = footage.make_task("student", spoilt)
+    errors["plain student, as long as teacher and student"] = train_task(longer, AS_LONG, "spoilt-long")
+    if options.clean:
+        errors["plain student, clean labels"] = train_task(footage.make_task("student", clean), STUDENT, "clean")
     lines += [
         f"{name}: {error['rmse_mm']:.3f} mm, landmarks {error['landmarks_percent']:.2f} percent of the picture"
         for name, error in errors.items()
