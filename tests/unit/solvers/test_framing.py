@@ -26,6 +26,7 @@ from facecap_addon.learn.data.training_set import (  # noqa: E402
     save_set,
 )
 from facecap_addon.learn.export.onnx_export import to_onnx  # noqa: E402
+from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
 from facecap_addon.live.live_solvers import SolverMethod  # noqa: E402
 from facecap_addon.live.sources.capture_thread import LivePicture  # noqa: E402
 from facecap_addon.solvers.bundle import SolverBundle, SolverFacts, load_bundle, save_bundle  # noqa: E402
@@ -228,6 +229,42 @@ def test_a_network_that_learned_motion_gives_the_same_at_any_frame_rate(rate: fl
     ticks = np.abs(time_s * 30 - np.round(time_s * 30)) < 1e-6
     if rate in (60.0, 15.0):
         np.testing.assert_allclose(found[ticks & late], true[ticks & late], atol=0.02)
+
+
+class Brightness(torch.nn.Module):
+    """A picture's brightness, eight times."""
+
+    def forward(self, picture):  # type: ignore[no-untyped-def]
+        return picture.mean((1, 2, 3))[:, None].expand(-1, 8) * 1.0
+
+
+def test_a_solver_with_a_memory_gives_the_same_for_faster_footage(bundle: SolverBundle) -> None:
+    torch.manual_seed(2)
+    lstm = WeightLstm(8, torch.zeros(2), hidden=16)
+    for part in lstm.lstm.parameters():  # slow enough for the rate to matter
+        part.data.mul_(2)
+    state = torch.zeros(1, 1, 16)
+    step = {"embedding": torch.zeros(1, 1, 8), "hidden": state, "cell": state.clone()}
+    networks = {
+        "embedding": to_onnx(Brightness(), {"picture": torch.zeros(1, 1, 32, 32)}, ("embedding",)),
+        "sequence": to_onnx(lstm, step, ("weights", "hidden_after", "cell_after")),
+    }
+    facts = replace(bundle.facts, framing=replace(framing_of(bundle), size_px=(8, 8), rate_fps=30.0))
+
+    def solve(fps: float, *, knows_rate: bool) -> NDArray[np.float32]:
+        solver = TrainedSolver(replace(bundle, facts=facts, networks=networks))
+        times = np.arange(round(2 * fps)) / fps
+        pictures = [np.full((8, 8, 3), round(128 + 100 * np.sin(9 * t)), np.uint8) for t in times]
+        return np.stack(
+            [solver.solve(one, time_s=float(t) if knows_rate else None) for one, t in zip(pictures, times, strict=True)]
+        )
+
+    wanted, found, before = solve(30, knows_rate=True), solve(60, knows_rate=True), solve(60, knows_rate=False)
+    np.testing.assert_allclose(solve(30, knows_rate=False), wanted, atol=1e-6)
+    # Every other frame is a step with the same memory; the others lie between.
+    np.testing.assert_allclose(found[::2], wanted, atol=1e-5)
+    apart = np.abs(before[::2] - wanted)[10:].max()
+    assert apart > 20 * 1e-5 and np.abs(found[1:-1:2] - (found[:-2:2] + found[2::2]) / 2)[10:].max() < apart
 
 
 def test_at_the_learned_rate_every_frame_is_a_step_whatever_its_stamp() -> None:
