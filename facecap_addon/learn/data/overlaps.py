@@ -17,11 +17,10 @@ _SAME_S = 0.002
 
 def find_shared_frames(training_set: TrainingSet, shot: ShotFacts, others: Iterable[ShotFacts]) -> NDArray[np.bool_]:
     """(F,) which frames of a shot are, in the same footage at the same time, also in one of some other shots."""
-    times = _read_times(training_set, shot)
-    shared = np.zeros(len(times), bool)
-    for other in others:
-        if other.name == shot.name or not _show_same_footage(training_set, shot, other):
-            continue
+    shared = np.zeros(shot.frames, bool)
+    same = [one for one in others if one.name != shot.name and _show_same_footage(training_set, shot, one)]
+    times = _read_times(training_set, shot) if same else np.zeros(0)
+    for other in same:
         known = np.sort(_read_times(training_set, other))
         after = np.searchsorted(known, times)
         for near in (np.clip(after - 1, 0, len(known) - 1), np.clip(after, 0, len(known) - 1)):
@@ -37,8 +36,12 @@ def find_kept_frames(training_set: TrainingSet, shot: ShotFacts) -> NDArray[np.b
 
 
 def check_kept_frames(training_set: TrainingSet) -> None:
-    """Raises FacecapError where all that is kept for validation, or for test, is learned from in other shots."""
+    """Raises FacecapError where nothing is left to learn from, or to judge by what other shots do not hold."""
     splits = training_set.split_shots()
+    if not splits.train:
+        raise FacecapError(
+            "All shots of the training set are kept for validation or test.", "Add one to learn from: --use train."
+        )
     for use, shots in (("validation", splits.validation), ("test", splits.test)):
         if shots and not any(find_kept_frames(training_set, shot).any() for shot in shots):
             raise FacecapError(

@@ -12,7 +12,7 @@ import pytest
 from facecap_addon.errors import FacecapError
 from facecap_addon.learn.data.crops import propose_crop
 from facecap_addon.learn.data.labelled_images import find_labelled_images, select_validation_images
-from facecap_addon.learn.data.overlaps import check_kept_frames, find_kept_frames
+from facecap_addon.learn.data.overlaps import check_kept_frames, find_kept_frames, find_shared_frames
 from facecap_addon.learn.data.resample import find_nearest_rows, resample_targets
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set
 from facecap_addon.learn.data.validation import check_set, measure_target_lag_s
@@ -136,6 +136,16 @@ def test_frames_that_are_learned_from_are_not_judged_by(tmp_path: Path) -> None:
     assert "--start" in error.value.way_out
     other = replace(made, shots=tuple(replace(s, video="x.mp4") if s.name == "again" else s for s in made.shots))
     check_kept_frames(other)
+    with pytest.raises(FacecapError, match="kept for validation or test"):
+        check_kept_frames(replace(made, shots=(end,)))
+
+
+def test_pictures_of_a_sequence_are_the_same_at_whatever_rate(tmp_path: Path) -> None:
+    made = TrainingSet(tmp_path, rig())
+    for name, fps, first in (("film", 24.0, 0), ("slow", 12.0, 20)):
+        taken = replace(rows(30), time_s=(first + np.arange(30)) / fps)
+        made = add_shot(made, replace(shot(name, 30), video="pictures", fps=fps), taken)
+    assert find_shared_frames(made, made.shots[1], made.shots).tolist() == [True] * 10 + [False] * 20
 
 
 def test_point_caches_come_back_and_other_meshes_are_refused(tmp_path: Path) -> None:
