@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import bpy
 import numpy as np
 import pytest
 
 from facecap_addon.blender import session
+from facecap_addon.blender.panels.learn import FACECAP_PT_learn_options
 from facecap_addon.learn.data.training_set import open_set
 from tests.blender.test_operators import needs_models, open_sample_head
 
@@ -52,6 +54,20 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         bpy.ops.facecap.draw_set()
     with pytest.raises(RuntimeError, match="no training set yet"):
         bpy.ops.facecap.check_set()
+
+
+def test_the_panel_offers_what_the_network_has_a_use_for() -> None:
+    learn = bpy.context.scene.facecap.learn
+    special = {"affine", "stabilise", "mining"}
+
+    def offered(network: str) -> set[str]:
+        learn.network = network
+        layout = MagicMock()
+        FACECAP_PT_learn_options.draw_section(MagicMock(), layout, bpy.context)
+        return {args[1] for name, args, _ in layout.mock_calls if name.endswith("prop")} & special
+
+    found = {network: offered(network) for network in ("laine", "dense", "meng", "dfcn")}
+    assert found == {"laine": {"affine", "stabilise"}, "dense": {"stabilise"}, "meng": {"mining"}, "dfcn": set()}
 
 
 def test_what_older_files_call_otherwise_is_taken_over(tmp_path: Path) -> None:

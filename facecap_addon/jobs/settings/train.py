@@ -61,10 +61,10 @@ class TrainSettings:
         choices=("auto", "semi-hard", "random", "graded"),
         label="Comparisons",
         choice_labels={
-            "auto": ("Automatic", "Graded; semi-hard with labelled images"),
+            "auto": ("Automatic", "Graded for footage, semi-hard for sorted images"),
             "semi-hard": ("Semi-Hard", "Those that are told apart only just"),
             "random": ("Random", "Any of them"),
-            "graded": ("Graded", "By how far faces differ; for footage, not for labeled images"),
+            "graded": ("Graded", "By how far faces differ, for footage only"),
         },
     )
     distil: bool = setting(
