@@ -32,7 +32,7 @@ FORMAT = 3
 """1 calls shots for validation "held"; 2 knows no test, and does not say what faces a performance was drawn from."""
 VALIDATION_SHARE, TEST_SHARE = 0.1, 0.1
 """Of the frames of a kind, at least: what is kept for validation and for test, where nobody says which shots."""
-LEARNED_SHARE = 0.5
+LEARNED_SHARE = 0.6
 """Where less than this would be left to learn from, nothing is kept for a test of its own."""
 _LONGEST_NAME, _USUAL_FPS = 64, 30.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -247,7 +247,7 @@ def _split_kind(shots: list[ShotFacts]) -> dict[str, str]:
 
     for use, share in (("validation", VALIDATION_SHARE), ("test", TEST_SHARE)):
         while free and count(use) < share * total:
-            if use == "test" and count("train", "auto") - free[-1].frames < LEARNED_SHARE * total:
+            if use == "test" and count("train", "auto") - free[-1].frames < LEARNED_SHARE * total - 1e-6:
                 break
             uses[free.pop().name] = use
     return uses | {s.name: "train" for s in free}

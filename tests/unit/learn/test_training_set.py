@@ -51,7 +51,7 @@ def shot(name: str, frames: int, **facts: object) -> ShotFacts:
     return ShotFacts(name, f"{name}.mp4", None, None, None, frames, **facts)  # type: ignore[arg-type]
 
 
-def filled(folder: Path, frames: tuple[int, ...] = (100, 100, 100, 40)) -> TrainingSet:
+def filled(folder: Path, frames: tuple[int, ...] = (100, 100, 100, 100, 50)) -> TrainingSet:
     made = TrainingSet(folder, rig())
     for i, count in enumerate(frames):
         made = add_shot(made, shot(f"s{i}", count), rows(count))
@@ -74,13 +74,13 @@ def names(training_set: TrainingSet) -> tuple[list[str], list[str], list[str]]:
 
 def test_whole_shots_are_kept_and_one_is_always_left_to_learn_from(tmp_path: Path) -> None:
     made = filled(tmp_path)
-    assert names(made) == (["s0", "s1"], ["s3"], ["s2"])
+    assert names(made) == (["s0", "s1", "s2"], ["s4"], ["s3"])
     named = replace(made, shots=tuple(replace(s, use="test" if s.name == "s0" else "auto") for s in made.shots))
-    assert names(named) == (["s1", "s2"], ["s3"], ["s0"])
+    assert names(named) == (["s1", "s2", "s3"], ["s4"], ["s0"])
     assert names(replace(made, shots=made.shots[:1])) == (["s0"], [], [])
-    # Of few shots none is kept for a test of its own: more would be kept than learned from.
+    # Of few shots none is kept for a test of its own: too little would be left to learn from.
     assert names(replace(made, shots=made.shots[:2])) == (["s0"], ["s1"], [])
-    assert names(replace(made, shots=made.shots[:3])) == (["s0", "s1"], ["s2"], [])
+    assert names(replace(made, shots=made.shots[:4])) == (["s0", "s1", "s2"], ["s3"], [])
     assert any(
         "too few recorded shots to keep some for a test" in note for note in check_set(filled(tmp_path, (9,) * 3))
     )
