@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..landmarks.layout import layout_of
 from ..landmarks.probes import check_session
 from ..solvers.onnx_check import check_onnx
 from .edits import settle
+from .identity import FaceSpace
 from .sequence import LandmarkSequence, to_displacements
 from .style import draw_style
 
@@ -36,6 +38,7 @@ class Generator:
         name: of the expression.  scheme: layout of its landmarks.  rest: (L, 3) float32 m, mean neutral it knows.
         fps, frames: of what it was trained on.  styles: (N, S) float32, those of the sequences learned.
         facts: how it was made.  session: onnxruntime's.
+        faces: neutral faces that it can tell apart; None: one from before they were learned, which moves all alike.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Generator:
     styles: F32
     facts: dict[str, Any]
     session: onnxruntime.InferenceSession
+    faces: FaceSpace | None = None
 
 
 def find_shipped(expression: str) -> Path:
@@ -77,9 +81,11 @@ def load_generator(path: Path) -> Generator:
         count = layout_of(str(facts["scheme"])).count
         rest = np.array(facts["rest_m"], np.float32).reshape(count, 3)
         styles = np.array(facts["styles"], np.float32)
+        faces = _read_faces(facts, rest)
         fps, frames = float(facts["fps"]), int(facts["frames"])
         width = {item.name: item.shape for item in session.get_inputs()}["step"][2]
         fits = width == 3 * count and 2 <= frames <= _MOST_FRAMES and 1 <= fps <= 1000
+        fits = fits and (faces is None or bool(np.isfinite(faces.components).all()))
         fits = fits and styles.ndim == 2 and 0 < styles.size <= _MOST_STYLES
         if not fits or not (np.isfinite(rest).all() and np.isfinite(styles).all()):
             raise ValueError("its parts do not fit together")
@@ -89,8 +95,14 @@ def load_generator(path: Path) -> Generator:
         # onnxruntime's exceptions have no base class of their own
         raise FacecapError(f"{path.name} cannot be run ({error}).", "Train it again.") from error
     check_session(path, session, f"The generator {path.name}", WRONG_HERE)
-    kept = {k: v for k, v in facts.items() if k not in ("rest_m", "styles")}
-    return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, styles, kept, session)
+    kept = {k: v for k, v in facts.items() if k not in ("rest_m", "styles", "faces_mm")}
+    return Generator(str(facts["name"]), str(facts["scheme"]), rest, fps, frames, styles, kept, session, faces)
+
+
+def _read_faces(facts: dict[str, Any], rest: F32) -> FaceSpace | None:
+    if "faces_mm" not in facts:
+        return None
+    return FaceSpace(rest, np.array(facts["faces_mm"], np.float32).reshape(-1, *rest.shape) * np.float32(1e-3))
 
 
 def generate_sequence(
@@ -101,17 +113,23 @@ def generate_sequence(
     Args:
         seed: another one shows it another way.
         variation: how far from the mean of the ways learned, see `draw_style`; 0: always the same, as in the paper.
-        rest: (L, 3) float m, head space: the neutral it is for; None: the generator's own.
+        rest: (L, 3) float m, head space, any size: the neutral face that shows it; None: the mean of those learned.
+    Returns:
+        A sequence of the face that comes nearest to `rest` among those the generator knows, at their mean size.
     """
     random = np.random.default_rng([seed, 17])
     style = np.zeros(generator.styles.shape[1], np.float32)  # the empty one
     if variation > 0:
         style = draw_style(generator.styles, random, variation)
-    steps = run_freely(generator, style, generator.frames)
+    neutral, identity = generator.rest, None
+    if generator.faces is not None and rest is not None:
+        identity = generator.faces.measure(rest)
+        neutral = generator.faces.restore(identity)
+    steps = run_freely(generator, style, generator.frames, identity)
     facts = {"generator": generator.name, "seed": str(seed), "variation": f"{variation:g}"}
     return LandmarkSequence(
         generator.scheme,
-        generator.rest if rest is None else np.asarray(rest, np.float32),
+        neutral,
         settle(to_displacements(steps), generator.fps),
         generator.fps,
         generator.name,
@@ -119,17 +137,42 @@ def generate_sequence(
     )
 
 
-def run_freely(generator: Generator, style: F32, frames: int) -> F32:
-    """(F, 3L) float32 mm: steps that follow from a style (S,), the first of them zero."""
+def run_freely(generator: Generator, style: F32, frames: int, identity: F32 | None = None) -> F32:
+    """(F, 3L) float32 mm: steps that follow from a style (S,) and a face (K,), the first of them zero."""
+    run = StepByStep(generator, style, identity)
     out = np.zeros((frames, 3 * len(generator.rest)), np.float32)
-    shapes = {item.name: item.shape for item in generator.session.get_inputs()}
-    memory: dict[str, Any] = {name: np.zeros(shapes[name], np.float32) for name in ("h", "c")}
-    step: Any = np.zeros((1, 1, out.shape[1]), np.float32)
     for frame in range(1, frames):
-        first = np.array([1.0 if frame == 1 else 0.0], np.float32)
-        step, memory["h"], memory["c"] = generator.session.run(
-            None, {"step": step, **memory, "style": style[None], "first": first}
-        )
-        step = np.clip(step, -_WILD_MM, _WILD_MM)
-        out[frame] = step[0, 0]
+        out[frame] = run.follow(out[frame - 1])
     return out
+
+
+class StepByStep:
+    """A generator that hears one step after the other, its own or another's, and says what follows.
+
+    Args:
+        style: (S,) that it begins from.  identity: (K,) face, see `FaceSpace`; None: the mean one.
+    """
+
+    def __init__(self, generator: Generator, style: F32, identity: F32 | None = None) -> None:
+        self._session = generator.session
+        inputs = self._session.get_inputs()
+        self._given: dict[str, Any] = {item.name: np.zeros(item.shape, np.float32) for item in inputs}
+        self._given["style"] = style[None]
+        if identity is not None and "identity" in self._given:  # older networks know none
+            self._given["identity"] = identity[None]
+        self._given["first"] = np.ones(1, np.float32)
+        self._kept = [item.name.removesuffix("_after") for item in self._session.get_outputs()[1:]]
+
+    def follow(self, step: F32) -> F32:
+        """(3L,) mm: the step that follows one (3L,) mm."""
+        self._given["step"] = step[None, None]
+        after, *kept = self._session.run(None, self._given)
+        self._given.update(zip(self._kept, kept, strict=True))
+        self._given["first"] = np.zeros(1, np.float32)
+        return np.clip(np.asarray(after)[0, 0], -_WILD_MM, _WILD_MM)
+
+    def branch(self) -> StepByStep:
+        """Another one that has heard the same so far."""
+        other = copy(self)
+        other._given = dict(self._given)
+        return other

@@ -18,6 +18,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.take import REGIONS, STATUS_SOLVED, Take
+from .idle import IdleMotion, add_idle_motion
 from .sequence import LandmarkSequence
 
 _RIDGE = 3e-4
@@ -81,8 +82,14 @@ def solve_weights(face: F64, deltas: F64, ranges: NDArray[np.floating], present:
     return out, np.sqrt((left**2).mean(axis=1) * 3)
 
 
-def make_take(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Take:
-    """A sequence as a take of a character with shape keys, ready to be baked."""
+def make_take(
+    sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkEmbedding, idle: IdleMotion | None = None
+) -> Take:
+    """A sequence as a take of a character with shape keys, ready to be baked.
+
+    Args:
+        idle: blinks, gaze and breathing to add; None: none.
+    """
     neutral, deltas = landmark_geometry(rig, embedding)
     twins = mediapipe_of(sequence.scheme)
     placed = place_on_character(sequence, neutral[twins])
@@ -93,7 +100,7 @@ def make_take(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: Landmar
     count = sequence.frame_count
     quaternion = wxyz_of(Rotation.from_matrix(FRONT @ placed.rotation))
     translation = placed.shift @ FRONT.T + (0.0, 0.0, _AWAY_M)
-    return Take(
+    take = Take(
         time_s=sequence.time_s,
         channels=rig.channels,
         weights=weights.astype(np.float32),
@@ -116,3 +123,4 @@ def make_take(sequence: LandmarkSequence, rig: BlendshapeRig, embedding: Landmar
             "head_from_rig": np.asarray(embedding.head_from_rig, np.float64).ravel().tolist(),
         },
     )
+    return take if idle is None else add_idle_motion(take, rig.ranges, idle)

@@ -12,7 +12,8 @@ _MIXED, _EVENNESS = 3, 0.5
 def draw_style(styles: F32, random: np.random.Generator, variation: float = 1.0) -> F32:
     """A new style among those learned.
 
-    It is mixed of three of them, mostly of one: between faces that were learned lie faces, beyond them grimaces.
+    It is mixed of three of them, mostly of one. A mixture lies nearer to the mean than what it is made of; it is taken
+    as far out again as makes new styles vary as much as those learned.
 
     Args:
         styles: (N, S) float32, those learned.
@@ -21,6 +22,6 @@ def draw_style(styles: F32, random: np.random.Generator, variation: float = 1.0)
         (S,) float32.
     """
     chosen = styles[random.integers(len(styles), size=_MIXED)]
-    mixed = random.dirichlet(np.full(_MIXED, _EVENNESS)) @ chosen
+    shares = random.dirichlet(np.full(_MIXED, _EVENNESS))
     mean = styles.mean(axis=0)
-    return (mean + variation * (mixed - mean)).astype(np.float32)
+    return (mean + variation * (shares @ chosen - mean) / np.sqrt((shares**2).sum())).astype(np.float32)

@@ -18,6 +18,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from .emotions import CHANNELS_OF_UNIT, EMOTIONS, Emotion
+from .proportions import Shaper, draw_gains, draw_proportions
 from .sequence import FPS, FRAMES, LandmarkSequence
 
 _START_S = (0.12, 0.4)
@@ -58,45 +59,24 @@ def make_actor(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "
 
 
 def randomise_identity(actor: Actor, random: np.random.Generator) -> Actor:
-    """The same face in other proportions: longer, wider, larger here and smaller there, livelier or stiffer."""
-    middle = actor.rest.mean(axis=0)
-    spread = np.ptp(actor.rest, axis=0) / 2
-    stretch = np.diag(np.clip(random.normal(1.0, 0.06, 3), 0.85, 1.15)) * np.clip(random.normal(1.0, 0.04), 0.9, 1.1)
-    bend = random.normal(0.0, 0.025, (3, 6))
-    bend[0, [0, 1, 2, 4]] = 0.0  # what would make left and right differ
-    bend[1:, [3, 5]] = 0.0
-    unit = (actor.rest - middle) / spread
-    x, y, z = unit.T
-    quadratic = np.stack([x * x, y * y, z * z, x * y, y * z, x * z], 1)
-    rest = middle + (actor.rest - middle) @ stretch.T + spread * (quadratic @ bend.T)
-    zero = np.zeros_like(x)
-    slopes = np.stack(
-        [
-            np.stack([2 * x, zero, zero], 1),
-            np.stack([zero, 2 * y, zero], 1),
-            np.stack([zero, zero, 2 * z], 1),
-            np.stack([y, x, zero], 1),
-            np.stack([zero, z, y], 1),
-            np.stack([z, zero, x], 1),
-        ],
-        1,
-    )
-    jacobian = stretch + np.einsum("ik,lkj->lij", bend, slopes) * (spread[:, None] / spread)
-    gains = np.clip(random.normal(1.0, 0.12, len(actor.channels)), 0.6, 1.4)
-    deltas = np.einsum("lij,klj->kli", jacobian, actor.deltas) * gains[:, None, None]
-    return Actor(actor.scheme, rest, deltas, actor.channels)
+    """The same face in other proportions, which moves as such a face does, see `proportions`."""
+    proportions = draw_proportions(random)
+    shaper = Shaper(actor.rest, actor.scheme)
+    deltas = np.einsum("lij,klj->kli", shaper.differentiate(actor.rest, proportions), actor.deltas)
+    gains = draw_gains(actor.channels, proportions, random)
+    return Actor(actor.scheme, shaper.move(actor.rest, proportions), deltas * gains[:, None, None], actor.channels)
 
 
-def synthesise(actor: Actor, expression: str, seed: int) -> LandmarkSequence:
+def synthesise(actor: Actor, expression: str, seed: int, performance: int = 0) -> LandmarkSequence:
     """One sequence of one expression on a face of its own.
 
     Args:
         actor: the face whose proportions are varied.  expression: one of EXPRESSIONS.  seed: subject; the same subject
-            has the same face in every expression.
+            has the same face in every expression.  performance: the same subject shows it once more, otherwise.
     """
     someone = randomise_identity(actor, np.random.default_rng([seed, 3]))
     emotion = EMOTIONS[expression]
-    random = np.random.default_rng([seed, 5, list(EMOTIONS).index(expression)])
+    random = np.random.default_rng([seed, 5, list(EMOTIONS).index(expression), performance])
     time_s = np.arange(FRAMES) / FPS
     weights, envelope = _draw_weights(someone.channels, emotion, time_s, random)
     face = np.tensordot(weights, someone.deltas, axes=1)

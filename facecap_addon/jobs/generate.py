@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..generate.edits import concatenate, retime, scale_intensity
 from ..generate.emotions import EXPRESSIONS
-from ..generate.generator import find_shipped, generate_sequence, load_generator
+from ..generate.generator import Generator, find_shipped, generate_sequence, load_generator
+from ..generate.idle import IdleMotion
 from ..generate.plot import draw_strip
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
 from ..generate.solve_weights import make_take
 from ..images.encode import write_image
 from ..json_types import Facts
+from ..landmarks.layout import mediapipe_of
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
+from ..rig.embedding import landmark_geometry
 from ..settings_schema import to_json
 from ..takes.names import make_stem
 from ..takes.npz import save_take
@@ -70,11 +74,9 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
         FacecapError: an expression is not known, a generator is damaged, or the character cannot be read.
     """
     yield Progress("open", 0, 1)
-    sequence = yield from run_threaded("generate", lambda on_progress: make_sequence(settings, on_progress))
+    generators = open_generators(settings)
     out = settings.out
     out.mkdir(parents=True, exist_ok=True)
-    lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s"]
-
     characters = characters_in(out)
     landmarker = open_landmarker(threads=settings.threads)
     character = yield from find_character(
@@ -86,7 +88,11 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
         bare=True,
     )
     source, rig = character.source, character.rig
-    lines += character.notes
+    face = landmark_geometry(rig, character.embedding)[0] if settings.scale else None
+    sequence = yield from run_threaded(
+        "generate", lambda on_progress: make_sequence(settings, generators, face, on_progress)
+    )
+    lines = [f"{sequence.name}: {sequence.frame_count} frames, {sequence.time_s[-1]:.1f} s", *character.notes]
     stem = make_stem(out, f"{sequence.name}-{settings.seed}", _make_key(settings, sequence, rig), _WRITTEN, lines)
     landmarks, picture = out / f"{stem}{ENDING}", out / f"{stem}.png"
     save_sequence(landmarks, sequence)
@@ -100,7 +106,8 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
             raise FacecapError(
                 "This character has no shape keys to animate.", "Generate a point cache, or make its keys first."
             )
-        take = yield from run_threaded("keys", lambda _: make_take(sequence, rig, character.embedding))
+        idle = IdleMotion(settings.seed, settings.blinks, settings.gaze, settings.breathing)
+        take = yield from run_threaded("keys", lambda _: make_take(sequence, rig, character.embedding, idle))
         take_path = out / f"{stem}.take.npz"
         save_take(take_path, add_id(take))
         write_live_link(OutputFiles(out, stem), take)
@@ -134,8 +141,11 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
     return GenerateResult(landmarks, picture, take_path, points, blend, tuple(lines))
 
 
-def make_sequence(settings: GenerateSettings, on_progress: Callable[[int, int], None]) -> LandmarkSequence:
-    """The landmarks of what is asked for, on the generator's own mean face."""
+def open_generators(settings: GenerateSettings) -> list[Generator]:
+    """The generators of what is asked for, one after the other.
+
+    Raises FacecapError if an expression is not known, or a generator is missing or damaged.
+    """
     names = [name.strip() for name in settings.expressions.split(",") if name.strip()]
     unknown = [name for name in names if name not in EXPRESSIONS]
     if unknown or not names:
@@ -145,13 +155,30 @@ def make_sequence(settings: GenerateSettings, on_progress: Callable[[int, int], 
         )
     folder = settings.generators
     paths = {name: find_shipped(name) if folder is None else folder / f"{name}.onnx" for name in names}
-    generators = {name: load_generator(path) for name, path in paths.items()}
+    opened = {name: load_generator(path) for name, path in paths.items()}
+    return [opened[name] for name in names]
+
+
+def make_sequence(
+    settings: GenerateSettings,
+    generators: list[Generator],
+    face: NDArray[np.floating] | None,
+    on_progress: Callable[[int, int], None],
+) -> LandmarkSequence:
+    """The landmarks of what is asked for, as a face like the character's shows it.
+
+    Args:
+        face: (478, 3) m, head space: mesh landmarks of the character's neutral face; None: the mean face shows it.
+    """
     parts: list[LandmarkSequence] = []
-    for number, name in enumerate(names * settings.repeat):
-        sequence = generate_sequence(generators[name], seed=settings.seed + number, variation=settings.variation)
+    told = generators * settings.repeat
+    for number, generator in enumerate(told):
+        rest = None if face is None else face[mediapipe_of(generator.scheme)]
+        seed = settings.seed + number
+        sequence = generate_sequence(generator, seed=seed, variation=settings.variation, rest=rest)
         sequence = scale_intensity(sequence, settings.intensity)
         parts.append(sequence if settings.duration_s is None else retime(sequence, settings.duration_s))
-        on_progress(number + 1, len(names) * settings.repeat)
+        on_progress(number + 1, len(told))
     return concatenate(parts, settings.overlap_s)
 
 

@@ -15,7 +15,9 @@ from ..errors import FacecapError
 from ..generate.bu4dfe import read_bnd_folder
 from ..generate.from_take import make_take_sequence
 from ..generate.sequence import ENDING, LandmarkSequence, load_sequence, prepare_sequence
+from ..generate.statistics import measure_extrapolation
 from ..generate.synthesis import make_actor, synthesise_set
+from ..generate.window import cut_to_window
 from ..landmarks.probes import save_probe
 from ..landmarks.registry import open_landmarker
 from ..settings_schema import to_json
@@ -65,42 +67,67 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
         source = character_source(settings.source)
         theirs, _ = yield from read_rig(source, blender=settings.blender, hook=blender_hook, folder=settings.out)
 
+    notes: list[str] = []
+
     def read_sequences(_: object) -> list[LandmarkSequence]:
         if settings.data is None:
             return synthesise_set(actor, settings.expression, settings.subjects)
-        own = [load_sequence(path) for path in sorted(settings.data.glob(f"*{ENDING}"))]
-        takes = [load_take(path) for path in sorted(settings.data.glob("*.take.npz"))]
+        paths = sorted(settings.data.glob(f"*{ENDING}"))
+        own = [(path.name, load_sequence(path)) for path in paths]
+        takes = [(path.name, load_take(path)) for path in sorted(settings.data.glob("*.take.npz"))]
         if takes:
             placed = embedding_of(theirs, landmarker, settings.out)
-            own += [make_take_sequence(take, theirs, placed) for take in takes]
-        if own:
-            return [prepare_sequence(sequence) for sequence in own]
-        return read_bnd_folder(settings.data, settings.expression, actor.rest)
+            own += [(name, make_take_sequence(take, theirs, placed)) for name, take in takes]
+        found = [(name, prepare_sequence(sequence)) for name, sequence in own] or [
+            (f"{sequence.facts['subject']}/{sequence.name}", sequence)
+            for sequence in read_bnd_folder(settings.data, settings.expression, actor.rest)
+        ]
+        cut: list[LandmarkSequence] = []
+        for name, sequence in found:
+            kept, said = cut_to_window(sequence, name)
+            cut.append(kept)
+            notes.extend(said)
+        return cut
 
     found = yield from run_threaded("data", read_sequences)
-    kept_back = min(settings.validation_subjects, len(found) - 2)
+    for note in notes:
+        yield Progress("data", 1, 1, note)
+    splits = split_subjects(found, settings.validation_subjects, settings.test_subjects)
+    result = yield from run_threaded_stages(lambda on_progress: _train(settings, splits, on_progress))
+    return replace(result, lines=(*notes, *result.lines))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Sequences of different subjects: to learn from, to choose the checkpoint by, and to measure on."""
+
+    train: list[LandmarkSequence]
+    validation: list[LandmarkSequence]
+    test: list[LandmarkSequence]
+
+
+def split_subjects(found: list[LandmarkSequence], validation: int, test: int) -> Splits:
+    """Subjects in three parts; where there are few, those kept back are fewer.
+
+    Raises FacecapError if there are too few to learn from.
+    """
     if len(found) < 3:
         raise FacecapError(f"There are {len(found)} sequences; three are the least to learn from.", "Add more.")
-    # Subjects are kept for validation, never parts of a sequence; the last ones, so that more data keeps the split.
-    train_sequences, validation_sequences = found[: len(found) - kept_back], found[len(found) - kept_back :]
-    return (
-        yield from run_threaded_stages(
-            lambda on_progress: _train(settings, train_sequences, validation_sequences, on_progress)
-        )
-    )
+    # At least two remain to learn from; of what can be kept back, both parts have their share.
+    spare = len(found) - 2
+    if validation + test > spare:
+        validation, test = min(validation, (spare + 1) // 2), min(test, spare // 2)
+    learned = len(found) - validation - test
+    return Splits(found[:learned], found[learned : learned + validation], found[learned + validation :])
 
 
-def _train(
-    settings: TrainGeneratorSettings,
-    train_sequences: list[LandmarkSequence],
-    validation_sequences: list[LandmarkSequence],
-    on_progress: OnProgress,
-) -> TrainGeneratorResult:
+def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProgress) -> TrainGeneratorResult:
     # Here, after check_torch: what needs PyTorch.
     from ..generate.training import (
+        CLIP,
         FREE_BATCH,
-        FREE_CLIP,
         FREE_SCHEDULE,
+        PAPER_SCHEDULE,
         PASSES,
         SCHEDULE,
         FreeRunTask,
@@ -116,45 +143,55 @@ def _train(
     use_threads(settings.threads)
     seed_torch(settings.seed)
     device = device_of(settings.device)
-    passes, seconds_free = min(PASSES, settings.epochs), 0.0
-    task = NextStepTask(train_sequences, validation_sequences, passes, device)
+    as_paper = settings.free_epochs == 0
+    schedule = PAPER_SCHEDULE if as_paper else SCHEDULE
+    wanted = schedule.epochs if settings.epochs is None else settings.epochs
+    passes, seconds_free = min(PASSES, wanted), 0.0
+    task = NextStepTask(splits.train, splits.validation, passes, device, as_paper=as_paper)
     folder = settings.out / f".{settings.expression}.training"
     folder.mkdir(parents=True, exist_ok=True)
-    counts = f"{len(train_sequences)} sequences, {len(validation_sequences)} for validation"
+    counts = f"{len(splits.train)} sequences, {len(splits.validation)} for validation, {len(splits.test)} for the test"
     title = f"{settings.expression}: {counts}, {passes} passes an epoch"
     logger = TrainingLogger(folder, title, tensorboard=settings.tensorboard)
     precision = settings.precision
     if precision == "auto":
         precision = "bf16" if device == "cuda" else "fp32"
-    options = Options(settings.batch, settings.seed, 300.0, -(-settings.patience // passes), precision)
-    schedule = replace(SCHEDULE, epochs=max(1, settings.epochs // passes))
+    options = Options(
+        settings.batch,
+        settings.seed,
+        300.0,
+        -(-settings.patience // passes),
+        precision,
+        clip=0.0 if as_paper else CLIP,
+    )
+    rounds = max(1, wanted // passes)
+    key = _key(settings, splits.train)
     try:
         epochs = train(
             task,
-            schedule,
+            replace(schedule, epochs=rounds, decay_epochs=rounds // 2),
             options,
             folder,
             lambda done, total, _: on_progress("train", done, total),
             lambda so_far: logger.log_epochs(task, so_far),
             device=device,
-            key=_key(settings, train_sequences),
+            key=key,
         )
-        if settings.free_epochs:
+        if not as_paper:
             task = FreeRunTask(
-                train_sequences, validation_sequences, 1, device, monitor="end_mm", initial_network=task.network
+                splits.train, splits.validation, 1, device, monitor="energy_distance", initial_network=task.network
             )
             free = folder / "free"
             free.mkdir(exist_ok=True)
-            last = min(FREE_SCHEDULE.decay_epochs, max(1, settings.free_epochs // 2))
             freely = train(
                 task,
-                replace(FREE_SCHEDULE, epochs=settings.free_epochs, decay_epochs=last),
-                replace(options, batch=FREE_BATCH, patience=0, clip=FREE_CLIP),
+                replace(FREE_SCHEDULE, epochs=settings.free_epochs, decay_epochs=settings.free_epochs // 2),
+                replace(options, batch=FREE_BATCH, patience=0),
                 free,
                 lambda done, total, _: on_progress("free", done, total),
                 lambda so_far: logger.log_epochs(task, epochs + so_far),
                 device=device,
-                key=_key(settings, train_sequences),
+                key=key,
             )
             seconds_free = sum(epoch.seconds for epoch in freely)
     finally:
@@ -162,11 +199,17 @@ def _train(
     on_progress("export", 0, 1)
     seconds = sum(epoch.seconds for epoch in epochs)
     errors = task.evaluate()
+    # Chosen on the validation subjects, measured on those that chose nothing.
+    test_error = task.measure_error(splits.test) if splits.test else float("nan")
     facts: dict[str, Any] = {
         "data": "authored by code" if settings.data is None else "the user's own",
-        "sequences": len(train_sequences),
+        "sequences": len(splits.train),
+        "validation_sequences": len(splits.validation),
+        "test_sequences": len(splits.test),
         "epochs": len(epochs) * passes,
-        "relative_error": round(errors.get("relative_error", float("nan")), 6) if errors else None,
+        "free_epochs": settings.free_epochs,
+        "relative_error": round(errors["relative_error"], 6) if errors else None,
+        "test_error": round(test_error, 6) if splits.test else None,
     }
     model, difference = export_generator(task, settings.expression, facts)
     target = settings.out / f"{settings.expression}.onnx"
@@ -179,15 +222,19 @@ def _train(
     picture = settings.out / f"{settings.expression}.png"
     with atomic_path(picture) as temporary:
         temporary.write_bytes((folder / PICTURE).read_bytes())
+    runs = f"{settings.free_epochs} of free runs in {seconds_free / 60:.1f} min"
     lines = [
-        f"{len(epochs) * passes} epochs over {len(train_sequences)} sequences in {seconds / 60:.1f} min, and "
-        f"{settings.free_epochs} of free runs in {seconds_free / 60:.1f} min.",
+        f"{len(epochs) * passes} epochs over {len(splits.train)} sequences in {seconds / 60:.1f} min, "
+        + ("as the paper has it." if as_paper else f"and {runs}."),
         f"The file's network differs from the trained one by at most {difference:.2g} mm a step.",
         str(target),
     ]
-    if errors:
+    if splits.test:
+        extrapolated = measure_extrapolation(task.read_steps(splits.test))
         lines.insert(
-            1, f"Validation subjects: squared error 1/{1 / errors['relative_error']:.0f} of predicting no motion."
+            1,
+            f"Test subjects: squared error of the next step 1/{1 / test_error:.0f} of predicting no motion; "
+            f"extrapolation, straight: 1/{1 / extrapolated[0]:.0f}, curved: 1/{1 / extrapolated[1]:.0f}.",
         )
     return TrainGeneratorResult(target, picture, tuple(lines))
 

@@ -32,7 +32,7 @@ from .live_link_rows import performance_of
 from .spreadsheet import read_spreadsheet
 from .take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
-_YAW_PER_LOOK, _PITCH_PER_LOOK = 0.60, 0.56
+YAW_PER_LOOK, PITCH_PER_LOOK = 0.60, 0.56
 
 # Yaw, pitch and roll of the file from ARKit's right-handed ones.
 _SIGNS = np.array([-1.0, 1.0, -1.0])
@@ -227,8 +227,8 @@ def look_gaze(channels: tuple[str, ...], weights: NDArray[np.floating]) -> NDArr
 
     gaze = np.zeros((len(weights), 2, 2))
     for eye, (side, to_her_left, to_her_right) in enumerate((("Right", "In", "Out"), ("Left", "Out", "In"))):
-        gaze[:, eye, 0] = _YAW_PER_LOOK * (look(to_her_left, side) - look(to_her_right, side))
-        gaze[:, eye, 1] = _PITCH_PER_LOOK * (look("Up", side) - look("Down", side))
+        gaze[:, eye, 0] = YAW_PER_LOOK * (look(to_her_left, side) - look(to_her_right, side))
+        gaze[:, eye, 1] = PITCH_PER_LOOK * (look("Up", side) - look("Down", side))
     return gaze
 
 

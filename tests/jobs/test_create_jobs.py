@@ -79,6 +79,14 @@ def test_an_expression_becomes_keys_of_the_sample_head(models: Path, tmp_path: P
     smile = [take.channels.index(f"mouthSmile{side}") for side in ("Left", "Right")]
     assert take.frame_count == 135 and take.weights[:, smile].max(axis=0).min() > 0.3
     assert np.abs(take.weights[[0, -1]]).max() < 0.08
+    lids = [take.channels.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+    assert take.weights[:, lids].max() > 0.8 and take.gaze_rad.any()
+    still = GenerateSettings(
+        expressions="happiness", out=tmp_path, seed=4, blend=False, blinks=False, gaze=False, breathing=False
+    )
+    calm = load_take(Path(str(run("generate", still)["take"])))
+    assert calm.weights[:, lids].max() < 0.6 and not calm.gaze_rad.any()
+    np.testing.assert_array_equal(calm.weights[:, smile], take.weights[:, smile])
     assert Path(str(facts["landmarks"])).is_file() and Path(str(facts["picture"])).is_file()
     assert (tmp_path / "happiness-4.livelink.csv").is_file()
     assert not half_written(tmp_path)
@@ -278,9 +286,17 @@ def test_a_generator_is_trained_by_command_and_used(models: Path, tmp_path: Path
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
     settings = TrainGeneratorSettings(
-        expression="anger", out=tmp_path / "mine", subjects=6, validation_subjects=2, epochs=4, free_epochs=2
+        expression="anger",
+        out=tmp_path / "mine",
+        subjects=6,
+        validation_subjects=2,
+        test_subjects=2,
+        epochs=4,
+        free_epochs=2,
     )
     facts = run("train-generator", settings)
+    assert any("2 sequences in" in line for line in facts["lines"])  # type: ignore[attr-defined]
+    assert any("Test subjects: squared error" in line for line in facts["lines"])  # type: ignore[attr-defined]
     assert Path(str(facts["generator"])).is_file() and Path(str(facts["picture"])).is_file()
     assert (tmp_path / "mine" / "anger.log.jsonl").read_text().count("\n") == 3
     # What was finished is not done again, and ends the same.
@@ -302,9 +318,27 @@ def test_a_generator_learns_from_takes(models: Path, tmp_path: Path) -> None:
         run("generate", GenerateSettings(expressions="happiness", out=tmp_path, seed=seed, blend=False))
         (tmp_path / f"happiness-{seed}.take.npz").rename(takes / f"{seed}.take.npz")
     settings = TrainGeneratorSettings(
-        expression="happiness", data=takes, out=tmp_path / "mine", validation_subjects=1, epochs=2, free_epochs=0
+        expression="happiness",
+        data=takes,
+        out=tmp_path / "mine",
+        validation_subjects=1,
+        test_subjects=0,
+        epochs=2,
+        free_epochs=0,
     )
     facts = run("train-generator", settings)
     assert any("over 3 sequences" in line for line in facts["lines"])  # type: ignore[attr-defined]
+    # One that is longer than the window is cut, which is said; one that begins in the middle of a smile and stays there
+    # is refused.
+    whole = load_take(takes / "0.take.npz")
+    twice = replace(whole, time_s=whole.time_s * 2.0)
+    save_take(takes / "0.take.npz", twice)
+    lines = run("train-generator", replace(settings, out=tmp_path / "cut"))["lines"]
+    assert any("0.take.npz is longer than 5.4 s" in line for line in lines)  # type: ignore[attr-defined]
+    apex = np.full(len(whole.time_s), whole.weights.sum(axis=1).argmax())
+    smiling = replace(whole, weights=whole.weights[apex], jaw=whole.jaw[apex] if len(whole.jaw) else whole.jaw)
+    save_take(takes / "0.take.npz", smiling)
+    with pytest.raises(FacecapError, match=r"0\.take\.npz is never neutral"):
+        run("train-generator", replace(settings, out=tmp_path / "refused"))
     with pytest.raises(FacecapError, match=r"no \.bnd sequences"):
         run("train-generator", replace(settings, data=tmp_path / "mine", out=tmp_path / "other"))

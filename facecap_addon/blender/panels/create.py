@@ -49,7 +49,7 @@ class FACECAP_PT_generate_advanced(FacecapPanel, bpy.types.Panel):
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column = while_idle(layout).column()
-        for name in ("variation", "motion", "as_strip"):
+        for name in ("variation", "motion", "blinks", "gaze", "breathing", "as_strip"):
             column.prop(settings_in(context).generate, name)
 
 

@@ -55,6 +55,9 @@ class GenerateSettings(WarpSettings):
         None,
         help="Bone that the head's motion is keyed on, as BONE or ARMATURE:BONE; if not given: found, else the object",
     )
+    blinks: bool = setting(True, help="Shape keys: blink now and then", label="Blinks")
+    gaze: bool = setting(True, help="Shape keys: let the eyes rest on one thing after the other", label="Gaze")
+    breathing: bool = setting(True, help="Shape keys: let the head move a little as it breathes", label="Breathing")
     scale: bool = setting(True, help="Scale the motion to the character's proportions, region by region")
     each_frame: bool = setting(False, help="Point cache: solve the warp anew in each frame, as the paper does")
     blend: bool = setting(True, help="Write a copy of the character's .blend that shows it")
@@ -75,13 +78,23 @@ class TrainGeneratorSettings:
     )
     source: str | None = setting(None, help="Character that the takes were solved on; if not given: the sample head")
     blender: Path | None = setting(None, help="Blender program to open a .blend character with")
-    subjects: int = setting(101, help="Synthetic subjects", min=3, max=10_000)
+    subjects: int = setting(160, help="Synthetic subjects", min=3, max=10_000)
     validation_subjects: int = setting(
-        20, help="Subjects kept back for validation", min=0, max=5_000, former_name="held"
+        20, help="Subjects kept back for validation, which choose the checkpoint", min=0, max=5_000, former_name="held"
     )
-    epochs: int = setting(10_000, help="How often to go through the sequences", min=1, max=1_000_000)
+    test_subjects: int = setting(
+        20, help="Subjects kept back for the test, which gives the figures and chooses nothing", min=0, max=5_000
+    )
+    epochs: int | None = setting(
+        None,
+        help="How often to go through the sequences; if not given: 40, or 10,000 with --free-epochs 0, as the paper",
+        min=1,
+        max=1_000_000,
+    )
     free_epochs: int = setting(
-        150, help="Then so many epochs of free runs, which keep the network from drifting; 0: as the paper", min=0
+        40,
+        help="Then so many epochs of free runs, which keep the network from drifting; 0: the paper's training",
+        min=0,
     )
     batch: int = setting(5, help="Sequences per step", min=1, max=1000)
     seed: int = setting(0, help="Another number gives other random choices", min=0, max=1_000_000)

@@ -22,15 +22,12 @@ from facecap_addon.generate.sequence import (
     to_steps,
 )
 from facecap_addon.generate.solve_weights import make_take
-from facecap_addon.generate.synthesis import make_actor, randomise_identity, synthesise, synthesise_set
+from facecap_addon.generate.statistics import measure_extrapolation
+from facecap_addon.generate.synthesis import randomise_identity, synthesise, synthesise_set
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from facecap_addon.rig.embedding import landmark_geometry
+from tests.unit.generate.actors import actor
 from tests.unit.sample import sample
-
-
-def actor():
-    found = sample()
-    return make_actor(found.rig, found.embedding)
 
 
 def furthest_mm(displacements: np.ndarray) -> float:
@@ -263,11 +260,12 @@ def test_weights_of_a_character_are_found_again() -> None:
 
 
 def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
-    """A minute of the training that the shipped generators had hours of: the same code, ten times fewer sequences."""
+    """A minute of the training that the shipped generators had longer of: the same code, ten times fewer sequences."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")
+    from facecap_addon.generate.lstm import STYLE
     from facecap_addon.generate.training import (
-        FREE_CLIP,
+        CLIP,
         FREE_SCHEDULE,
         SCHEDULE,
         FreeRunTask,
@@ -277,32 +275,36 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     )
     from facecap_addon.learn.engine.trainer import Options, train
 
+    def ignore(*_: object) -> None:
+        pass
+
     torch.set_num_threads(1)
     seed_torch(0)
-    some = synthesise_set(actor(), "surprise", 12)
-    task = NextStepTask(some[:10], some[10:], passes=8)
-    options = Options(5, 0, 1e9)
+    some = synthesise_set(actor(), "surprise", 20)
+    task = NextStepTask(some[:16], some[16:], passes=6)
+    options = Options(5, 0, 1e9, clip=CLIP)
     for name in ("forced", "free"):
         (tmp_path / name).mkdir()
-    train(task, replace(SCHEDULE, epochs=5), options, tmp_path / "forced", lambda *_: None, lambda _: None)
+    schedule = replace(SCHEDULE, epochs=4, decay_epochs=2)
+    train(task, schedule, options, tmp_path / "forced", ignore, ignore)
     before = task.evaluate()
-    assert before["relative_error"] < 0.2  # five times below predicting no motion
-    free = FreeRunTask(some[:10], some[10:], 1, monitor="end_mm", initial_network=task.network)
-    clipped = replace(options, batch=10, clip=FREE_CLIP)
+    straight, curved = measure_extrapolation(task.read_steps(some[16:]))
+    assert before["relative_error"] < 0.8 * min(straight, curved)
+    free = FreeRunTask(some[:16], some[16:], 1, monitor="energy_distance", initial_network=task.network)
     train(
         free,
-        replace(FREE_SCHEDULE, epochs=20, decay_epochs=8),
-        clipped,
+        replace(FREE_SCHEDULE, epochs=8, decay_epochs=4),
+        replace(options, batch=16),
         tmp_path / "free",
-        lambda *_: None,
-        lambda _: None,
+        ignore,
+        ignore,
     )
     after = free.evaluate()
-    assert after["end_mm"] < before["end_mm"]
+    assert after["energy_distance"] < before["energy_distance"]
     model, difference = export_generator(free, "surprise", {"data": "a test's"})
     assert difference < 1e-3
     path = tmp_path / "surprise.onnx"
     path.write_bytes(model)
     mine = load_generator(path)
-    assert mine.facts["data"] == "a test's" and mine.styles.shape == (10, 8)
+    assert mine.facts["data"] == "a test's" and mine.styles.shape == (16, STYLE) and mine.faces is not None
     assert furthest_mm(generate_sequence(mine, seed=1).displacements[-1]) < 2.0
