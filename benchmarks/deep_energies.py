@@ -1,4 +1,4 @@
-"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only take|ict] [--without-time]`.
+"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only take|ict] [--methods NAME…]`.
 
 Both clips were rendered by Cycles, not by our own renderer: `sample_scenes/take_01.mp4`, and `renders/ict_rom.mp4` of
 the development data. The camera is known. The landmark fit and the take refined from it are compared with the truth:
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,15 @@ from sample_scenes.studio import CAMERA_FROM_WORLD
 
 F64 = NDArray[np.float64]
 NEAR_M, MOVING_M = 0.005, 0.0005
+
+
+METHODS = {
+    "default": DeepSettings(),
+    "without time": DeepSettings(temporal="none", reestimate=False),
+    # Bao et al.: jaw and mouth from rest, squares of what the network sees and λ alone, no pixels, no other prior.
+    "paper": DeepSettings(schedule="paper", picture=0.0, prior=0.0, temporal="plate flow"),
+    "paper, our prior": DeepSettings(schedule="paper"),
+}
 
 
 @dataclass(frozen=True)
@@ -261,7 +270,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("take", "ict"))
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--frames", type=int, default=100_000, help="how many, from the first")
-    parser.add_argument("--without-time", action="store_true", help="also without temporal refinement")
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=["default"])
     options = parser.parse_args()
     names = (options.only,) if options.only else ("take", "ict")
     for name in names:
@@ -271,10 +280,8 @@ def main() -> None:
         rows = np.arange(options.first, last + 1)
         print(f"{scene.name}, frames {options.first} to {last}")
         show("landmark fit", errors_of(scene, fit, rows))
-        runs = [("deep", DeepSettings())]
-        if options.without_time:
-            runs.append(("without time", replace(DeepSettings(), temporal="none", reestimate=False)))
-        for label, settings in runs:
+        for label in options.methods:
+            settings = METHODS[label]
             began = time.perf_counter()
             refined = refine(scene, fit, settings, (options.first, last))
             seconds = (time.perf_counter() - began) / len(rows)

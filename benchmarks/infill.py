@@ -1,11 +1,13 @@
-"""Gaps filled by optical flow against interpolation: `python -m benchmarks.infill`.
+"""Gaps filled by optical flow against interpolation: `python -m benchmarks.infill [--places N] [--lengths N…]`.
 
 Gaps of 3 and of 10 frames are cut into the sample take at many places. The frames around them are true, so that what is
-measured is the filling. RMSE of the face's vertices in the camera's space.
+measured is the filling, or as the landmark fit has them. The flow of the footage is compared with the motion of the
+surface, or with the flow of renders as Bao et al. do. RMSE of the face's vertices in the camera's space.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import numpy as np
@@ -17,15 +19,18 @@ from facecap_addon.fit.energies.weight_priors import channel_priors
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import FrameAccess
+from facecap_addon.refine.energies.appearance import estimate_appearance, observe_surface
 from facecap_addon.refine.flow.infill import infill, interpolate_gap
 from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow
+from facecap_addon.refine.flow.rendered_flow import RenderedFlow
 from facecap_addon.refine.flow.surface_points import SurfacePoints, ViewedPoints, sample_surface_points
 from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 from facecap_addon.refine.state import DeepState, head_points
 from facecap_addon.refine.take_state import state_of
-from facecap_addon.refine.views import first_view
+from facecap_addon.refine.views import View, first_view
+from facecap_addon.render.renderer import Appearance
 
-LENGTHS, PLACES = (3, 10), 10
+REFERENCE_FRAMES = 8
 
 
 def true_state(scene: Scene, mesh: RenderMesh) -> DeepState:
@@ -44,42 +49,54 @@ def locate_points(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepSt
     return at @ state.rotation.transpose(0, 2, 1) + state.translation[:, None]
 
 
+def appearance_of(mesh: RenderMesh, state: DeepState, view: View, pictures: FrameAccess) -> Appearance:
+    """Skin and light, as refining finds them."""
+    rows = np.linspace(0, len(state.weights) - 1, REFERENCE_FRAMES).astype(np.intp)
+    sightings = [observe_surface(mesh, state.part(np.array([row])), view, pictures(int(row))) for row in rows]
+    return estimate_appearance(mesh, sightings, own_colors=True)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--places", type=int, default=10)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[3, 10])
+    options = parser.parse_args()
     scene = take_scene()
     take = landmark_fit(scene)
     mesh = build_render_mesh(scene.rig, scene.embedding)
     surface_points = sample_surface_points(mesh)
     priors = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0)
     view = first_view(centered_camera(*take.image_size, scene.focal_px))
+    viewed = ViewedPoints(mesh, surface_points, view)
     true, solved = true_state(scene, mesh), state_of(take, mesh)
     pictures = FrameAccess(open_footage(scene.clip))
-    for length in LENGTHS:
-        firsts = np.linspace(12, take.frame_count - length - 8, PLACES).astype(int)
+    renders = RenderedFlow(DisFlow(), viewed, appearance_of(mesh, solved, view, pictures))
+    for length in options.lengths:
+        firsts = np.linspace(12, take.frame_count - length - 8, options.places).astype(int)
         for name, around in (("true neighbours", true), ("solved neighbours", solved)):
-            squares: list[tuple[float, float]] = []
-            began = time.perf_counter()
+            squares: dict[str, list[float]] = {"surface": [], "renders": [], "line": []}
+            seconds = {"surface": 0.0, "renders": 0.0}
             for first in firsts.tolist():
                 rows = np.arange(first, first + length)
-                gap = {row: pictures(row) for row in range(first - 1, first + length + 1)}
                 span = (first, first + length - 1)
-                footage = FootageFlow(DisFlow(), gap.__getitem__)
-                viewed = ViewedPoints(mesh, surface_points, view)
-                found = infill(viewed, footage, around, span, take.time_s, priors.precision, priors.smooth)
-                between = interpolate_gap(around, first - 1, first + length, take.time_s)
                 target = locate_points(mesh, surface_points, true.part(rows))
-                squares.append(
-                    tuple(
-                        float(((locate_points(mesh, surface_points, s) - target) ** 2).sum(-1).mean())
-                        for s in (found, between)
-                    )  # type: ignore[arg-type]
-                )
-            flow, line = np.sqrt(np.mean(squares, axis=0)) * 1000
-            seconds = (time.perf_counter() - began) / (PLACES * length)
-            print(
-                f"{length:2d} frames, {name:18s}: flow {flow:.2f} mm, interpolation {line:.2f} mm, "
-                f"{100 * (1 - flow / line):.0f} % lower; {seconds:.2f} s a frame",
-                flush=True,
-            )
+                found = {"line": interpolate_gap(around, first - 1, first + length, take.time_s)}
+                for way, compared in (("surface", None), ("renders", renders)):
+                    began = time.perf_counter()
+                    footage = FootageFlow(DisFlow(), pictures)
+                    found[way] = infill(
+                        *(viewed, footage, around, span, take.time_s, priors.precision, priors.smooth), renders=compared
+                    )
+                    seconds[way] += time.perf_counter() - began
+                for way, state in found.items():
+                    away = locate_points(mesh, surface_points, state) - target
+                    squares[way].append(float((away**2).sum(-1).mean()))
+            error = {way: 1000 * float(np.sqrt(np.mean(found))) for way, found in squares.items()}
+            print(f"{length:2d} frames, {name:18s}: interpolation {error['line']:.2f} mm", end="")
+            for way, label in (("surface", "flow and surface"), ("renders", "flow and flow of renders")):
+                per_frame = seconds[way] / (options.places * length)
+                print(f", {label} {error[way]:.2f} mm ({per_frame:.2f} s a frame)", end="")
+            print(flush=True)
 
 
 if __name__ == "__main__":

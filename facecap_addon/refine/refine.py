@@ -25,7 +25,7 @@ from .energies.landmark_weights import weights_of
 from .failure import find_failed, measure_landmark_error
 from .finished_solve import FinishedSolve
 from .flow.face_motion import measure_face_motion
-from .flow.infill import infill
+from .flow.infill import FurtherFlow, infill
 from .flow.optical_flow import FootageFlow, OpticalFlow
 from .flow.surface_points import ViewedPoints, sample_surface_points
 from .flow.temporal import refine_in_time, smooth_corrections
@@ -133,7 +133,8 @@ class Refinement:
         solved = take.status == STATUS_SOLVED
         self.seen_aside = find_seen_aside(self.shots, solved)
         self.start = start_between(state_of(take, self.mesh), solved, take.time_s)
-        self.viewed = ViewedPoints(self.mesh, sample_surface_points(self.mesh), self.shots[0].view)
+        points = sample_surface_points(self.mesh)
+        self.viewed, *self.viewed_aside = (ViewedPoints(self.mesh, points, shot.view) for shot in self.shots)
         measured = load_prior() if layout_of(network.scheme).count == 478 else None
         trained = measured if settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
@@ -321,6 +322,10 @@ class Refinement:
         present = refined | (~self._rows_in_range() & (self.take.status == STATUS_SOLVED))
         total = sum(last - first + 1 for first, last in gaps.filled)
         priors, footage = self.priors, FootageFlow(self.flow, self.shots[0].picture)
+        further = [
+            FurtherFlow(viewed, FootageFlow(self.flow, shot.picture), shot.seen)
+            for viewed, shot in zip(self.viewed_aside, self.shots[1:], strict=True)
+        ]
         for gap in gaps.filled:
 
             def report(done: int = int(filled.sum())) -> None:
@@ -330,6 +335,7 @@ class Refinement:
             found = infill(
                 *(self.viewed, footage, state, gap, self.take.time_s, priors.precision, priors.smooth),
                 good=present | filled,
+                further=further,
                 on_frame=report,
             )
             state.put(rows, found)
@@ -350,9 +356,14 @@ class Refinement:
         def report(done: int) -> None:
             self.callbacks.progress("flow", done, count)
 
-        footage = FootageFlow(self.flow, self.shots[0].picture)
-        shown = inside & ~self.seen_aside  # where the first camera shows no face it shows no motion of it either
-        motion = measure_face_motion(self.viewed, footage, state, shown, self.store, report)
+        # Where a camera shows no face it shows no motion of it either.
+        shown = [inside & ~self.seen_aside, *(inside & shot.seen for shot in self.shots[1:])]
+        motion, *aside = (
+            measure_face_motion(viewed, FootageFlow(self.flow, shot.picture), state, seen, self.store, report, camera)
+            for camera, (viewed, shot, seen) in enumerate(
+                zip((self.viewed, *self.viewed_aside), self.shots, shown, strict=True)
+            )
+        )
         return refine_in_time(
             self.viewed,
             state,
@@ -363,6 +374,7 @@ class Refinement:
             method=self.settings.temporal,
             smoothness=smoothness,
             workers=self.workers,
+            further=list(zip(self.viewed_aside, aside, strict=True)),
             on_frame=lambda row: self.callbacks.progress("time", row, self.take.frame_count),
         )
 

@@ -26,12 +26,14 @@ def measure_face_motion(
     good: NDArray[np.bool_],
     store: ChunkStore,
     on_frame: Callable[[int], None] | None = None,
+    camera: int = 0,
 ) -> Motion:
     """The motion of every surface point from each good frame to the next one, if that is good too.
 
     Args:
         viewed: by the camera of the footage.  state: of all F frames.  good: (F,) bool.
         store: finished parts.  on_frame: called with frames done; it may raise to cancel.
+        camera: its number, for the parts' names.
     """
     pairs = np.flatnonzero(good[:-1] & good[1:])
     count = len(viewed.points.vertices)
@@ -39,7 +41,8 @@ def measure_face_motion(
     for first in range(0, len(pairs), _PART):
         rows = pairs[first : first + _PART]
         # Where surface points lie changes from pass to pass, and with it what the flow says at them.
-        name = f"flow-{int(rows[0]):07d}-{_places_key(state.part(rows))}"
+        by = f"-{camera}" if camera else ""
+        name = f"flow{by}-{int(rows[0]):07d}-{_places_key(state.part(rows))}"
         found = store.load(name)
         if found is not None and "trust" in found:  # as older versions call it
             found["confidence"] = found.pop("trust")

@@ -22,9 +22,10 @@ class Targets:
     """Where surface points of one frame should be seen.
 
     Attributes:
-        places: (P, 2) px.  confidence: (P,) 0..1.
+        viewed: the points, by a camera.  places: (P, 2) px.  confidence: (P,) 0..1.
     """
 
+    viewed: ViewedPoints
     places: F64
     confidence: F64
 
@@ -48,35 +49,37 @@ def flow_confidence(comes_back_px: F64, seen: NDArray[np.bool_]) -> F64:
 
 
 def fit_to_targets(
-    viewed: ViewedPoints, state: DeepState, targets: list[Targets], prior: StatePrior, iterations: int
+    mesh: RenderMesh, state: DeepState, targets: list[Targets], prior: StatePrior, iterations: int
 ) -> DeepState:
     """One frame's unknowns such that its surface points are seen at their targets: robust Gauss-Newton.
 
     Args:
-        state: of one frame, the start.  targets: one set per neighbour.  prior: what else holds it.
+        state: of one frame, the start.  targets: one set per neighbour and camera.  prior: what else holds it.
     """
     for _ in range(iterations):
-        matrix, gradient = flow_equations(viewed, state, targets)
-        off = measure_offsets(state, prior.state, viewed.mesh)[0]
+        matrix, gradient = flow_equations(state, targets, mesh.unknowns)
+        off = measure_offsets(state, prior.state, mesh)[0]
         matrix += prior.precision
         gradient += prior.precision @ off
-        state = state.with_step(solve_bounded_step(matrix, gradient, state, viewed.mesh)[None], viewed.mesh)
+        state = state.with_step(solve_bounded_step(matrix, gradient, state, mesh)[None], mesh)
     return state
 
 
-def flow_equations(viewed: ViewedPoints, state: DeepState, targets: list[Targets]) -> tuple[F64, F64]:
+def flow_equations(state: DeepState, targets: list[Targets], unknowns: int) -> tuple[F64, F64]:
     """JᵀWJ (U, U) and JᵀWr (U,) of one frame's surface points against their targets, in millimetres at the face."""
-    places, depth = viewed.project(state)
-    by_unknown = viewed.differentiate(state)
-    mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
-    unknowns = by_unknown.shape[2]
     matrix, gradient = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
-    for target in targets:
-        away = (places[0] - target.places) * mm
-        weight = target.confidence * robust_weights(away)
-        weighted = (by_unknown * mm * weight[:, None, None]).reshape(-1, unknowns)
-        matrix += weighted.T @ (by_unknown * mm).reshape(-1, unknowns)
-        gradient += weighted.T @ away.reshape(-1)
+    for viewed in {id(target.viewed): target.viewed for target in targets}.values():
+        places, depth = viewed.project(state)
+        mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
+        by_unknown = viewed.differentiate(state) * mm
+        for target in targets:
+            if target.viewed is not viewed:
+                continue
+            away = (places[0] - target.places) * mm
+            weight = target.confidence * robust_weights(away)
+            weighted = (by_unknown * weight[:, None, None]).reshape(-1, unknowns)
+            matrix += weighted.T @ by_unknown.reshape(-1, unknowns)
+            gradient += weighted.T @ away.reshape(-1)
     return matrix, gradient
 
 

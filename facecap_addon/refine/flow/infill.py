@@ -29,6 +29,7 @@ from .flow_tracking import (
     robust_weights,
 )
 from .optical_flow import FacePair, FootageFlow
+from .rendered_flow import RenderedFlow
 from .surface_points import ViewedPoints
 
 ROUNDS = 2
@@ -39,6 +40,20 @@ _TURN_RAD, _SHIFT_M, _WEAKER = 0.3, 0.05, 0.1
 _SMOOTHER = 4.0
 # Flow takes 4 MB a pair, pictures 6 MB and more: so many are kept, however long a gap is.
 _KEPT_PAIRS, _KEPT_PICTURES = 64, 32
+
+
+@dataclass(frozen=True)
+class FurtherFlow:
+    """What a further camera shows of the frames of a gap.
+
+    Attributes:
+        viewed: the first camera's surface points, by this one.  footage: its own.
+        seen: (F,) bool, rows in which it shows the face.
+    """
+
+    viewed: ViewedPoints
+    footage: FootageFlow
+    seen: Bools
 
 
 def runs_of(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -80,6 +95,8 @@ def infill(
     smooth: F64,
     *,
     good: Bools | None = None,
+    renders: RenderedFlow | None = None,
+    further: Sequence[FurtherFlow] = (),
     on_frame: Callable[[], None] | None = None,
 ) -> DeepState:
     """Solve the frames of a gap.
@@ -91,6 +108,8 @@ def infill(
         smooth: (6 + K,) weight of the squared second difference in time of each unknown, the frames on both sides
             of the gap included: what flow does not show goes on as it moved.
         good: (F,) frames that hold a result; None: all around the gap.
+        further: what other cameras show of the same frames.
+        renders: whose flow is compared with the footage's; None: the surface's motion itself is.
         on_frame: called before each frame; it may raise to cancel.
     Returns:
         The state of the gap's frames.
@@ -98,7 +117,7 @@ def infill(
     before, after = gap[0] - 1, gap[1] + 1
     guess = interpolate_gap(state, before, after, time_s)
     held_precision = pose_precision(viewed.mesh, precision * _WEAKER, _TURN_RAD, _SHIFT_M)
-    chain = _Chain(viewed, footage, before)
+    chain = _Chains(_Chain(viewed, footage, before), [(_Chain(f.viewed, f.footage, before), f.seen) for f in further])
     ahead, back = range(before + 1, after), range(after - 1, before, -1)
     forward = _sweep(chain, state, before, guess, held_precision, ahead, on_frame)
     backward = _sweep(chain, state, after, guess, held_precision, back, on_frame)
@@ -111,7 +130,7 @@ def infill(
         state.part(slice(first, gap[0])), state.part(slice(after, last + 1)), time_s[first : last + 1], smooth
     )
     for _ in range(ROUNDS):
-        found = _solve_jointly(chain, around, found, guess, held_precision, on_frame)
+        found = _solve_jointly(chain, around, found, guess, held_precision, renders, on_frame)
     return found
 
 
@@ -132,7 +151,7 @@ class _Chain:
             if len(self._pairs) > _KEPT_PAIRS:
                 self._pairs.popitem(last=False)
         motion, comes_back = self._pairs[source, target].at(places[0])
-        return Targets(places[0] + motion, flow_confidence(comes_back, self.viewed.find_visible(state)))
+        return Targets(self.viewed, places[0] + motion, flow_confidence(comes_back, self.viewed.find_visible(state)))
 
     def _picture(self, row: int) -> U8:
         """A row's picture; going back in a video, some rows before it are read at once, as it is coded forward."""
@@ -145,8 +164,21 @@ class _Chain:
         return self._pictures[row]
 
 
+@dataclass(frozen=True)
+class _Chains:
+    """What all cameras show of a gap: the first one, and the further ones where they see the face, (F,) bool."""
+
+    first: _Chain
+    further: list[tuple[_Chain, Bools]]
+
+    def targets(self, source: int, target: int, state: DeepState) -> list[Targets]:
+        """As `_Chain.targets`, of each camera that shows the face in both frames."""
+        chains = [self.first, *(chain for chain, seen in self.further if seen[source] and seen[target])]
+        return [chain.targets(source, target, state) for chain in chains]
+
+
 def _sweep(
-    chain: _Chain,
+    chain: _Chains,
     state: DeepState,
     anchor: int,
     guess: DeepState,
@@ -159,9 +191,9 @@ def _sweep(
     for row in rows:
         if on_frame is not None:
             on_frame()
-        prior = StatePrior(guess.part(np.array([row - chain.before - 1])), precision)
+        prior = StatePrior(guess.part(np.array([row - chain.first.before - 1])), precision)
         targets = chain.targets(last, row, present)
-        present = fit_to_targets(chain.viewed, present, [targets], prior, _FIRST_ITERATIONS)
+        present = fit_to_targets(chain.first.viewed.mesh, present, targets, prior, _FIRST_ITERATIONS)
         out.append(present)
         last = row
     return out
@@ -205,29 +237,34 @@ class _Around:
 
 
 def _solve_jointly(
-    chain: _Chain,
+    chain: _Chains,
     around: _Around,
     found: DeepState,
     guess: DeepState,
     precision: F64,
+    renders: RenderedFlow | None,
     on_frame: Callable[[], None] | None,
 ) -> DeepState:
     """Gauss-Newton over all frames of the gap, banded: a frame meets its neighbours, and bends with two of them."""
-    viewed, mesh = chain.viewed, chain.viewed.mesh
+    mesh = chain.first.viewed.mesh
     count, size = len(found.weights), mesh.unknowns
     begins = len(around.before.weights)
-    motions = []  # of each neighbouring pair: displacement and confidence, at the present places
+    motions: list[list[_Moved]] = []  # of each neighbouring pair, at the present places
     for i in range(count + 1):
         if on_frame is not None:
             on_frame()
         source = around.before.part(slice(-1, None)) if i == 0 else found.part(np.array([i - 1]))
-        row = chain.before + i
-        targets = chain.targets(row, row + 1, source)
-        motions.append((targets.places - viewed.project(source)[0][0], targets.confidence))
+        row = chain.first.before + i
+        moved = [
+            _Moved(t.viewed, t.places - t.viewed.project(source)[0][0], t.confidence)
+            for t in chain.targets(row, row + 1, source)
+        ]
+        if renders is not None:
+            here = around.after.part(slice(0, 1)) if i == count else found.part(np.array([i]))
+            moved[0].displacement[:] -= renders.measure_error(source, here)
+        motions.append(moved)
     difference, smooth = second_difference(around.time_s), np.zeros(size)
     smooth[: len(around.smooth)] = _SMOOTHER * around.smooth
-    depth = viewed.project(_concatenate([around.before, around.after]))[1]
-    mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
     free = np.zeros((len(around.time_s), size), bool)
     free[begins : begins + count] = True
     for _ in range(_JOINT_ITERATIONS):
@@ -237,20 +274,21 @@ def _solve_jointly(
         inner = slice(begins, begins + count)
         matrix[inner] = precision + 1e-9 * np.eye(size)
         gradient[inner] = measure_offsets(found, guess, mesh) @ precision
-        last = _see(viewed, everyone, begins - 1, mm)
-        for i, (motion, confidence) in enumerate(motions):
-            at = begins + i
-            here = _see(viewed, everyone, at, mm)
-            away = (here.places - last.places - motion) * mm
-            weight = (confidence * robust_weights(away))[:, None, None]
-            ahead, behind = (here.by_unknown * weight).reshape(-1, size), (last.by_unknown * weight).reshape(-1, size)
-            onward, back = here.by_unknown.reshape(-1, size), last.by_unknown.reshape(-1, size)
-            gradient[at] += ahead.T @ away.reshape(-1)
-            gradient[at - 1] -= behind.T @ away.reshape(-1)
-            matrix[at] += ahead.T @ onward
-            matrix[at - 1] += behind.T @ back
-            coupling[at - 1] -= ahead.T @ back
-            last = here
+        seen: dict[int, _Seen] = {}  # of each camera, in the frame before
+        for at, moved in enumerate(motions, begins):
+            before, seen = seen, {}
+            for one in moved:
+                last = before.get(id(one.viewed)) or _see(one.viewed, everyone, at - 1)
+                here = seen[id(one.viewed)] = _see(one.viewed, everyone, at)
+                away = (here.places - last.places - one.displacement) * here.mm
+                weight = (one.confidence * robust_weights(away))[:, None, None]
+                onward, back = (of.by_unknown.reshape(-1, size) * here.mm for of in (here, last))
+                ahead, behind = ((of.by_unknown * (here.mm * weight)).reshape(-1, size) for of in (here, last))
+                gradient[at] += ahead.T @ away.reshape(-1)
+                gradient[at - 1] -= behind.T @ away.reshape(-1)
+                matrix[at] += ahead.T @ onward
+                matrix[at - 1] += behind.T @ back
+                coupling[at - 1] -= ahead.T @ back
         values = np.concatenate([relative_turns(everyone.rotation), everyone.translation, everyone.weights], 1)
         values = np.concatenate([values, np.zeros((len(values), size - values.shape[1]))], 1)
         step = solve_in_time(matrix, gradient, difference, smooth, values, free, coupling)
@@ -259,17 +297,33 @@ def _solve_jointly(
 
 
 @dataclass(frozen=True)
+class _Moved:
+    """How surface points move in a camera's footage from one frame to the next.
+
+    Attributes:
+        viewed: the points.  displacement: (P, 2) px.  confidence: (P,) 0..1.
+    """
+
+    viewed: ViewedPoints
+    displacement: F64
+    confidence: F64
+
+
+@dataclass(frozen=True)
 class _Seen:
     """One frame's surface points.
 
     Attributes:
-        places: (P, 2) px.  by_unknown: (P, 2, U) mm, at the face.
+        places: (P, 2) px.  mm: millimetres at the face per px.  by_unknown: (P, 2, U) px.
     """
 
     places: F64
+    mm: float
     by_unknown: F64
 
 
-def _see(viewed: ViewedPoints, state: DeepState, frame: int, mm: float) -> _Seen:
+def _see(viewed: ViewedPoints, state: DeepState, frame: int) -> _Seen:
     one = state.part(np.array([frame]))
-    return _Seen(viewed.project(one)[0][0], viewed.differentiate(one) * mm)
+    places, depth = viewed.project(one)
+    mm = float(np.median(depth)) / viewed.view.camera.focal_px * 1000
+    return _Seen(places[0], mm, viewed.differentiate(one))

@@ -86,8 +86,8 @@ class FacePair:
             (P, 2) px; (P,) how far it comes back to where it was, px: large where something appears or disappears.
         """
         place = (places_px - self._map[:, 2]) @ self._inverse.T
-        out = _sample(self._forward, place)
-        back = _sample(self._backward, place + out)
+        out = sample_flow(self._forward, place)
+        back = sample_flow(self._backward, place + out)
         scale = float(np.sqrt(abs(np.linalg.det(self._map[:, :2]))))
         return out @ self._map[:, :2].T, np.linalg.norm(out + back, axis=1) * scale
 
@@ -115,7 +115,8 @@ def face_square(places_px: F64) -> Region:
     return Region((float(middle[0]), float(middle[1])), float((high - low).max()) * _WIDER, 0.0)
 
 
-def _sample(field: F32, places: F64) -> F64:
+def sample_flow(field: F32, places: F64) -> F64:
+    """(P, 2) a flow field (H, W, 2) at places (P, 2) px."""
     at = np.clip(np.nan_to_num(places), -1e4, 1e4).astype(np.float32)[None]
     found = cv2.remap(field, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return found[0].astype(np.float64)

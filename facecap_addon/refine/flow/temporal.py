@@ -10,7 +10,7 @@ A step of any of them takes every frame from its neighbours' values before the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,7 @@ def refine_in_time(
     method: str = "hybrid",
     smoothness: float = 1.0,
     workers: int | None = None,
+    further: Sequence[tuple[ViewedPoints, Motion]] = (),
     on_frame: Callable[[int], None] | None = None,
 ) -> DeepState:
     """Make frames consistent with their neighbours.
@@ -70,6 +71,7 @@ def refine_in_time(
         good: (F,) bool, frames that hold a result.  time_s: (F,).
         precision: (K, K), how far a step may take the weights.  method: one of METHODS.
         smoothness: how much neighbours count, 1 as measured, 0 not at all.  workers: see `run_parallel`.
+        further: the same points by further cameras, and their motion there.
         on_frame: called with frames done; it may raise to cancel.
     """
     joined = _find_joined(good, time_s)
@@ -81,16 +83,15 @@ def refine_in_time(
         return state
     held_precision = pose_precision(viewed.mesh, precision, _TURN_RAD, _SHIFT_M) / smoothness
     for _ in range(_STEPS):
-        places = _project_in_parts(viewed, state)
+        sources = [(by, moved, _project_in_parts(by, state)) for by, moved in ((viewed, motion), *further)]
         after = state.part(slice(None))
         rows = np.flatnonzero(joined)
 
-        def stepped(row: int, _poll: object, state: DeepState = state, places: F64 = places) -> DeepState:
+        def stepped(row: int, _poll: object, state: DeepState = state, sources: list[_Source] = sources) -> DeepState:
             one = state.part(np.array([row]))
-            targets = (
-                _make_self_targets(places, row) if method == "self flow" else _make_footage_targets(places, motion, row)
-            )
-            return fit_to_targets(viewed, one, targets, StatePrior(one, held_precision), _ITERATIONS)
+            make = _make_self_targets if method == "self flow" else _make_footage_targets
+            targets = [target for source in sources for target in make(*source, row)]
+            return fit_to_targets(viewed.mesh, one, targets, StatePrior(one, held_precision), _ITERATIONS)
 
         with threadpool_limits(1, user_api="blas"):
             for done, (row, found) in enumerate(run_parallel(stepped, rows.tolist(), workers=workers)):
@@ -202,13 +203,16 @@ def _find_joined(good: NDArray[np.bool_], time_s: F64) -> NDArray[np.bool_]:
     return out
 
 
-def _make_footage_targets(places: F64, motion: Motion, row: int) -> list[Targets]:
+_Source = tuple[ViewedPoints, Motion, F64]
+
+
+def _make_footage_targets(viewed: ViewedPoints, motion: Motion, places: F64, row: int) -> list[Targets]:
     before, after = motion.displacement[row - 1], motion.displacement[row]
     return [
-        Targets(places[row - 1] + before, motion.confidence[row - 1].astype(np.float64)),
-        Targets(places[row + 1] - after, motion.confidence[row].astype(np.float64)),
+        Targets(viewed, places[row - 1] + before, motion.confidence[row - 1].astype(np.float64)),
+        Targets(viewed, places[row + 1] - after, motion.confidence[row].astype(np.float64)),
     ]
 
 
-def _make_self_targets(places: F64, row: int) -> list[Targets]:
-    return [Targets(0.5 * (places[row - 1] + places[row + 1]), np.full(places.shape[1], 2.0))]
+def _make_self_targets(viewed: ViewedPoints, _motion: Motion, places: F64, row: int) -> list[Targets]:
+    return [Targets(viewed, 0.5 * (places[row - 1] + places[row + 1]), np.full(places.shape[1], 2.0))]

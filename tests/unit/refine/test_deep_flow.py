@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 torch = pytest.importorskip("torch")
 
 from facecap_addon.refine.flow import infill as infilling  # noqa: E402
-from facecap_addon.refine.flow.infill import gaps_of, infill, interpolate_gap  # noqa: E402
+from facecap_addon.refine.flow.infill import FurtherFlow, gaps_of, infill, interpolate_gap  # noqa: E402
 from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow  # noqa: E402
+from facecap_addon.refine.flow.rendered_flow import RenderedFlow  # noqa: E402
 from facecap_addon.refine.flow.surface_points import ViewedPoints, sample_surface_points  # noqa: E402
 from facecap_addon.refine.flow.temporal import (  # noqa: E402
     Motion,
@@ -22,7 +23,9 @@ from facecap_addon.refine.flow.temporal import (  # noqa: E402
     smooth_corrections,
 )
 from facecap_addon.refine.state import DeepState, differentiate_vertices, head_points  # noqa: E402
-from tests.unit.deep_scene import SIZE, frames, one, picture, render_mesh, view  # noqa: E402
+from facecap_addon.render.renderer import Appearance  # noqa: E402
+from tests.unit.deep_scene import SIZE, frames, light, one, picture, render_mesh, view  # noqa: E402
+from tests.unit.refine.test_deep_energy import aside  # noqa: E402
 
 
 def head_rmse_mm(found: DeepState, true: DeepState) -> float:
@@ -208,3 +211,75 @@ def test_smoothness_says_how_much_neighbours_count() -> None:
         bends.append([np.abs(np.diff(found.weights, 2, axis=0)).mean() for found in (steady, added)])
     np.testing.assert_allclose(bends[0], np.abs(np.diff(noisy.weights, 2, axis=0)).mean())
     assert (np.diff(bends, axis=0) < 0).all(), bends
+
+
+def test_what_flow_gets_wrong_on_renders_is_found() -> None:
+    """A flow that always sees a third too little: what is wrong is a third of the surface's motion."""
+    state, head = frames(12), render_mesh()
+    viewed = ViewedPoints(head, sample_surface_points(head, 200), view())
+    first, second = one(state, 4), one(state, 5)
+    motion = viewed.project(second)[0][0] - viewed.project(first)[0][0]
+    dis = DisFlow()
+    look = Appearance(head.colors, light())
+    visible = viewed.find_visible(first)
+    wrong = RenderedFlow(lambda a, b: 2 / 3 * dis(a, b), viewed, look).measure_error(first, second)
+    right = RenderedFlow(dis, viewed, look).measure_error(first, second)
+    size = np.median(np.linalg.norm(motion, axis=1)[visible])
+    assert np.median(np.linalg.norm(right, axis=1)[visible]) < 0.2 * size
+    known = (np.abs(right) > 0).all(1) & (np.abs(wrong) > 0).all(1) & visible
+    assert known.mean() > 0.5
+    np.testing.assert_allclose(wrong[known], (2 / 3 * (right + motion) - motion)[known], atol=1e-3)
+
+
+def leaning() -> DeepState:
+    """A head that comes a centimetre nearer for a moment: depth, which one camera hardly sees."""
+    state = frames(9).part(slice(2, 7))
+    state.rotation[:], state.translation[:], state.weights[:] = (
+        state.rotation[2],
+        state.translation[2],
+        state.weights[2],
+    )
+    state.translation[:, 2] -= 0.01 * np.array([0.0, 0.5, 1.0, 0.5, 0.0])
+    return state
+
+
+def test_a_further_camera_fills_a_gap_with_the_depth_that_the_first_hardly_sees() -> None:
+    state, time_s, side = leaning(), np.arange(5) / 25, aside()
+    keys = np.eye(len(render_mesh().channels)) / 0.05**2
+    smooth = np.concatenate([np.full(3, 2e4), np.full(3, 2e3), np.full(len(keys), 12.0)])
+    points = sample_surface_points(render_mesh(), 200)
+    pictures = [{row: picture(one(state, row), camera) for row in range(5)} for camera in (view(), side)]
+    away_mm = []
+    for further in (
+        [],
+        [
+            FurtherFlow(
+                ViewedPoints(render_mesh(), points, side),
+                FootageFlow(DisFlow(), pictures[1].__getitem__),
+                np.ones(5, bool),
+            )
+        ],
+    ):
+        viewed = ViewedPoints(render_mesh(), points, view())
+        footage = FootageFlow(DisFlow(), pictures[0].__getitem__)
+        found = infill(viewed, footage, state, (1, 3), time_s, keys, smooth, further=further)
+        away_mm.append(1000 * float(np.abs(found.translation[:, 2] - state.translation[1:4, 2]).max()))
+    assert away_mm[1] < 0.5 * away_mm[0], away_mm
+    assert away_mm[1] < 2.5, away_mm
+
+
+def test_between_neighbours_a_further_camera_tells_what_the_first_does_not_show() -> None:
+    """The head comes nearer for a moment; averaging blurs that, and the flow of a camera aside brings it back."""
+    true, head = leaning(), render_mesh()
+    points = sample_surface_points(head, 100)
+    by = [ViewedPoints(head, points, camera) for camera in (view(), aside())]
+    seen = [np.diff(viewed.project(true)[0], axis=0).astype(np.float32) for viewed in by]
+    hidden, shown = (
+        Motion(of, np.full(of.shape[:2], share, np.float32)) for of, share in zip(seen, (0, 1), strict=True)
+    )
+    keys, off_mm = np.eye(len(head.channels)) / 0.01**2, []
+    for further in ([], [(by[1], shown)]):
+        found = refine_in_time(by[0], true, hidden, np.ones(5, bool), np.arange(5) / 25, keys, further=further)
+        off_mm.append(1000 * float(np.abs(found.translation[:, 2] - true.translation[:, 2]).sum()))
+    assert off_mm[0] > 2.0
+    assert off_mm[1] < 0.7 * off_mm[0], off_mm
