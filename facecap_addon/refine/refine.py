@@ -27,6 +27,7 @@ from .finished_solve import FinishedSolve
 from .flow.face_motion import measure_face_motion
 from .flow.infill import FurtherFlow, infill
 from .flow.optical_flow import FootageFlow, OpticalFlow
+from .flow.rendered_flow import RenderedFlow
 from .flow.surface_points import ViewedPoints, sample_surface_points
 from .flow.temporal import refine_in_time, smooth_corrections
 from .gaps import Gaps, find_seen_aside, note_frames, plan_gaps, start_between
@@ -201,7 +202,7 @@ class Refinement:
             )
         state.put(bad, self.start.part(bad))
         gaps = self._plan_gaps(named, good & ~bad)
-        infilled = self._infill(state, gaps, good & ~bad)
+        infilled = self._infill(state, gaps, good & ~bad, appearance[0])
         state = self._refine_in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none" and self.by_picture:
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
@@ -249,10 +250,10 @@ class Refinement:
         return [self._estimate_appearance(shot, state) for shot in self.shots]
 
     def _look_at(self, rows: Rows, state: DeepState, appearance: list[Appearance], stage: str) -> Disagreement:
-        def report(done: int) -> None:
-            self.callbacks.progress(stage, done, len(rows))
-
-        return measure_disagreement(self.context, rows, state, appearance, self._cache, report)
+        return measure_disagreement(
+            *(self.context, rows, state, appearance, self._cache),
+            lambda done: self.callbacks.progress(stage, done, len(rows)),
+        )
 
     def _keep_better(
         self, state: DeepState, refined: Bools, appearance: list[Appearance], before: Disagreement
@@ -316,8 +317,10 @@ class Refinement:
         wanted = inside & ~present if self.settings.infill else named
         return plan_gaps(wanted, present, inside, self.take.time_s, self.settings.longest_gap_s)
 
-    def _infill(self, state: DeepState, gaps: Gaps, refined: Bools) -> Bools:
+    def _infill(self, state: DeepState, gaps: Gaps, refined: Bools, look: Appearance) -> Bools:
         """Solve gaps by flow, in place; returns (F,) which frames."""
+        # Another face's renders move in another way: what flow gets wrong on them says nothing of the footage.
+        renders = RenderedFlow(self.flow, self.viewed, look) if self.by_picture else None
         filled = np.zeros(len(refined), bool)
         present = refined | (~self._rows_in_range() & (self.take.status == STATUS_SOLVED))
         total = sum(last - first + 1 for first, last in gaps.filled)
@@ -335,6 +338,7 @@ class Refinement:
             found = infill(
                 *(self.viewed, footage, state, gap, self.take.time_s, priors.precision, priors.smooth),
                 good=present | filled,
+                renders=renders,
                 further=further,
                 on_frame=report,
             )

@@ -101,7 +101,7 @@ def test_finished_parts_of_a_refinement() -> None:
     footage: Any = SimpleNamespace(pair=never)
     flow = measure_face_motion(viewed, footage, state, np.ones(2, bool), store)
     assert flow.confidence.item() == 0.75 and (flow.displacement == 3).all()
-    context: Any = SimpleNamespace(device="cpu", store=store)
+    context: Any = SimpleNamespace(device="cpu", workers=1, store=store)
     cache = PassCache()
     found = minimise_in_chunks(context, Pass("face", ()), np.arange(2), state, [], cache, lambda _: None, never)
     assert found.energy.tolist() == [1, 2] and (state.weights == 0.25).all() and (state.translation == 0.5).all()
