@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -330,17 +331,14 @@ class Refinement:
             for viewed, shot in zip(self.viewed_aside, self.shots[1:], strict=True)
         ]
         for gap in gaps.filled:
-
-            def report(done: int = int(filled.sum())) -> None:
-                self.callbacks.progress("infill", done, total)
-
+            done = int(filled.sum())
             rows = slice(gap[0], gap[1] + 1)
             found = infill(
                 *(self.viewed, footage, state, gap, self.take.time_s, priors.precision, priors.smooth),
                 good=present | filled,
                 renders=renders,
                 further=further,
-                on_frame=report,
+                on_frame=partial(self.callbacks.progress, "infill", done, total),
             )
             state.put(rows, found)
             filled[rows] = True
