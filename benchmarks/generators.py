@@ -12,7 +12,8 @@ nearest face for each scaled to it, and the network without variation. p is that
 distance of their statistics: sets of one kind have any p from 0 to 1 alike.
 
 Identity: on each of some test faces, the mean apex of runs on it against the mean apex of several performances of it:
-told that face; told another one, and told none, both scaled to it region by region, as all were before.
+told that face; told another one, and told none, both scaled to it region by region, as all were before; and of a twin:
+the same proportions, but a character of their own, which no neutral face shows.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from facecap_addon.generate.sequence import LandmarkSequence, to_displacements, 
 from facecap_addon.generate.solve_weights import place_on_character
 from facecap_addon.generate.statistics import FEATURES, compare_features, measure_features
 from facecap_addon.generate.style import draw_style
-from facecap_addon.generate.synthesis import Actor, make_actor, synthesise, synthesise_set
+from facecap_addon.generate.synthesis import Actor, make_actor, perform, randomise_identity, synthesise, synthesise_set
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.retarget.rigid_alignment import remove_head_motion, select_on_bone
 from facecap_addon.rig.blendshapes import load_rig
@@ -175,11 +176,14 @@ def run_free(
 
 def tell_faces_apart(generator: Generator, faces: FaceSpace, actor: Actor, expression: str) -> list[str]:
     """Whether a face moves as that face does."""
-    wanted, rests = [], []
+    wanted, rests, twins = [], [], []
     for seed in range(FIRST_TEST, FIRST_TEST + HEADS):
         shown = [fit_sequence(synthesise(actor, expression, seed, k), faces) for k in range(PERFORMANCES)]
         wanted.append(mean_apex(shown))
         rests.append(shown[0].rest)
+        random = np.random.default_rng([seed, 31])
+        twin = randomise_identity(actor, np.random.default_rng([seed, 3]), random)
+        twins.append([fit_sequence(perform(twin, expression, random), faces) for _ in range(PERFORMANCES)])
 
     def show(known: np.ndarray | None, on: np.ndarray) -> np.ndarray:
         runs = [generate_sequence(generator, seed=seed, rest=known) for seed in range(SEEDS)]
@@ -189,6 +193,7 @@ def tell_faces_apart(generator: Generator, faces: FaceSpace, actor: Actor, expre
         "told its face": [show(rest, rest) for rest in rests],
         "told another": [show(rests[k - 1], rest) for k, rest in enumerate(rests)],
         "told none": [show(None, rest) for rest in rests],
+        "a twin": [mean_apex(twin) for twin in twins],
     }
     errors = {
         name: np.array([np.sqrt(((a - b) ** 2).sum(axis=1).mean()) for a, b in zip(shown, wanted, strict=True)])

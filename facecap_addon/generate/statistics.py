@@ -128,8 +128,8 @@ def compare_features(first: F64, second: F64, *, permutations: int = 499, seed: 
     random = np.random.default_rng(seed)
     shuffled = [_measure_energy(apart, random.permutation(order), len(a)) for _ in range(permutations)]
     p = (1 + sum(one >= found - 1e-12 for one in shuffled)) / (1 + permutations)
-    neighbours = min(_NEIGHBOURS, len(b) - 1)
-    radii = np.sort(apart[len(a) :, len(a) :], axis=1)[:, neighbours]
+    neighbours = max(min(_NEIGHBOURS, len(b) - 1), 1)
+    radii = np.sort(apart[len(a) :, len(a) :], axis=1)[:, min(neighbours, len(b) - 1)]
     inside = apart[: len(a), len(a) :] <= radii
     return Comparison(
         distance=found,

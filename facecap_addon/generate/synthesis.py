@@ -6,7 +6,7 @@ so to the user. Sequences begin and end in neutral, as most of BU-4DFE's do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -58,13 +58,32 @@ def make_actor(rig: BlendshapeRig, embedding: LandmarkEmbedding, scheme: str = "
     )
 
 
-def randomise_identity(actor: Actor, random: np.random.Generator) -> Actor:
-    """The same face in other proportions, which moves as such a face does, see `proportions`."""
+def randomise_identity(
+    actor: Actor, random: np.random.Generator, character: np.random.Generator | None = None
+) -> Actor:
+    """The same face in other proportions, which moves as such a face does, see `proportions`.
+
+    Args:
+        character: of what proportions do not decide; None: `random` goes on.
+    """
     proportions = draw_proportions(random)
     shaper = Shaper(actor.rest, actor.scheme)
     deltas = np.einsum("lij,klj->kli", shaper.differentiate(actor.rest, proportions), actor.deltas)
-    gains = draw_gains(actor.channels, proportions, random)
+    gains = draw_gains(actor.channels, proportions, character or random)
     return Actor(actor.scheme, shaper.move(actor.rest, proportions), deltas * gains[:, None, None], actor.channels)
+
+
+def perform(someone: Actor, expression: str, random: np.random.Generator) -> LandmarkSequence:
+    """One sequence of one expression on a given face."""
+    emotion = EMOTIONS[expression]
+    time_s = np.arange(FRAMES) / FPS
+    weights, envelope = _draw_weights(someone.channels, emotion, time_s, random)
+    face = np.tensordot(weights, someone.deltas, axes=1)
+    displacements = _add_head_motion(someone.rest, face, emotion, envelope, time_s, random)
+    facts = {"authored": "from action units", "expression": expression}
+    return LandmarkSequence(
+        someone.scheme, someone.rest.astype(np.float32), displacements.astype(np.float32), FPS, expression, facts
+    )
 
 
 def synthesise(actor: Actor, expression: str, seed: int, performance: int = 0) -> LandmarkSequence:
@@ -75,16 +94,9 @@ def synthesise(actor: Actor, expression: str, seed: int, performance: int = 0) -
             has the same face in every expression.  performance: the same subject shows it once more, otherwise.
     """
     someone = randomise_identity(actor, np.random.default_rng([seed, 3]))
-    emotion = EMOTIONS[expression]
     random = np.random.default_rng([seed, 5, list(EMOTIONS).index(expression), performance])
-    time_s = np.arange(FRAMES) / FPS
-    weights, envelope = _draw_weights(someone.channels, emotion, time_s, random)
-    face = np.tensordot(weights, someone.deltas, axes=1)
-    displacements = _add_head_motion(someone.rest, face, emotion, envelope, time_s, random)
-    facts = {"authored": "from action units", "subject": str(seed), "expression": expression}
-    return LandmarkSequence(
-        actor.scheme, someone.rest.astype(np.float32), displacements.astype(np.float32), FPS, expression, facts
-    )
+    made = perform(someone, expression, random)
+    return replace(made, facts={**made.facts, "subject": str(seed)})
 
 
 def _draw_weights(

@@ -21,7 +21,7 @@ def test_the_papers_training_has_no_noise_no_styles_and_begins_empty(tmp_path: P
     seed_torch(0)
     task = NextStepTask(synthesise_set(actor(), "surprise", 18)[:16], [], passes=1, as_paper=True)
     batch = task.load_batch(np.arange(5))
-    losses = [float(task.compute_loss(task.network, batch, 1.0, torch.Generator().manual_seed(k))) for k in (0, 1)]
+    losses = [task.compute_loss(task.network, batch, 1.0, torch.Generator().manual_seed(k)).item() for k in (0, 1)]
     assert losses[0] == losses[1]  # nothing is left to chance
 
     # Σ ‖y_t − x_{t+1}‖² of a plain LSTM from an empty memory, whose first input is the neutral face.
