@@ -169,7 +169,7 @@ def run_free(
     ]
     ends = [1000 * np.linalg.norm(end, axis=1).max() for end in raw]
     lines.append(
-        f"    {seconds:.3f} s a run; they end {np.median(ends):.1f} (≤ {max(ends):.1f}) mm from neutral, untold"
+        f"    {seconds:.3f} s a run; they end {np.median(ends):.1f} (≤ {max(ends):.1f}) mm from neutral, not led"
     )
     return lines
 
