@@ -50,7 +50,13 @@ def add_idle_motion(take: Take, ranges: NDArray[np.floating], idle: IdleMotion) 
     if idle.gaze:
         gaze = draw_gaze(take.time_s, looking)
         weights = _look(out, ranges, gaze)
-        out = replace(out, weights=weights, gaze_rad=np.repeat(gaze[:, None], 2, axis=1).astype(np.float32))
+        moved = {channel for k, channel in enumerate(take.channels) if weights[:, k].any()}
+        out = replace(
+            out,
+            weights=weights,
+            gaze_rad=np.repeat(gaze[:, None], 2, axis=1).astype(np.float32),
+            not_observed=tuple(channel for channel in take.not_observed if channel not in moved),
+        )
     if idle.breathing:
         breath = draw_breathing(take.time_s, breathing)
         lift = Rotation.from_rotvec(-_BREATH_PITCH_RAD * breath[:, None] * (1.0, 0.0, 0.0)).as_matrix()

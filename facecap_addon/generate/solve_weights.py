@@ -95,7 +95,8 @@ def make_take(
     placed = place_on_character(sequence, neutral[twins])
     keys = deltas[:, twins].astype(np.float64)
     # Nobody says where these eyes look, or shows a tongue: lids that move must not be explained by gaze.
-    keys[[k for k, channel in enumerate(rig.channels) if (arkit_name(channel) or "").startswith(_UNSEEN)]] = 0.0
+    unseen = tuple(channel for channel in rig.channels if (arkit_name(channel) or "").startswith(_UNSEEN))
+    keys[[rig.channels.index(channel) for channel in unseen]] = 0.0
     weights, left = solve_weights(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins])
     count = sequence.frame_count
     quaternion = wxyz_of(Rotation.from_matrix(FRONT @ placed.rotation))
@@ -114,6 +115,7 @@ def make_take(
         residual_px=np.full(count, np.nan, np.float32),
         image_size=(1280, 720),
         focal_px=1200.0,
+        not_observed=unseen,
         provenance={
             "source": sequence.name,
             "generated": sequence.facts,

@@ -215,6 +215,27 @@ def test_the_generate_button_keys_the_character(tmp_path: Path) -> None:
 
 @needs_models
 @pytest.mark.usefixtures("models")
+def test_an_expression_mixed_into_an_action_leaves_the_eyes_as_they_were_keyed(tmp_path: Path) -> None:
+    head = open_sample_head(tmp_path)
+    settings = bpy.context.scene.facecap
+    settings.character, settings.bake.mode = head, "mix"
+    blocks = head.data.shape_keys.key_blocks
+    for name in ("eyeLookOutLeft", "eyeLookInRight"):
+        for frame, value in ((1, 0.1), (60, 0.8), (120, 0.3)):
+            blocks[name].value = value
+            blocks[name].keyframe_insert("value", frame=frame)
+    bpy.context.scene.frame_set(33)
+    keyed = blocks["eyeLookOutLeft"].value
+    settings.generate.expression = "happiness"
+    assert bpy.ops.facecap.generate() == {"FINISHED"}
+    bpy.context.scene.frame_set(60)
+    assert blocks["mouthSmileLeft"].value > 0.1
+    bpy.context.scene.frame_set(33)
+    assert blocks["eyeLookOutLeft"].value == blocks["eyeLookInRight"].value == pytest.approx(keyed, abs=1e-6)
+
+
+@needs_models
+@pytest.mark.usefixtures("models")
 def test_a_bare_head_gets_keys_and_follows_by_button(tmp_path: Path) -> None:
     head = open_sample_head(tmp_path)
     wanted = extract_rig(head)

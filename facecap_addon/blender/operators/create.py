@@ -69,6 +69,8 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
         request: dict[str, Any] = values_of(chosen, GenerateSettings)
         request |= {"expressions": ",".join(expressions_of(chosen)), "out": str(out)}
         request |= {"character": str(exported(character, out)), "blend": False}
+        if settings_in(context).bake.mode == "mix":  # an expression is added to what is there: the eyes stay hers
+            request |= {"blinks": False, "gaze": False}
         return worker_job(context, "generate", from_json(GenerateSettings, request), character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:

@@ -94,3 +94,15 @@ def test_each_can_be_left_out() -> None:
         assert still == (part == "breathing")
     none = add_idle_motion(quiet, sample().rig.ranges, IdleMotion(1, False, False, False))
     np.testing.assert_array_equal(none.weights, quiet.weights)
+
+
+def test_keys_of_looking_are_keyed_only_where_eyes_move() -> None:
+    looking = tuple(name for name in sample().rig.channels if name.startswith(("eyeLook", "tongue")))
+    unseen = replace(quiet_take(), not_observed=looking)
+    still = add_idle_motion(unseen, sample().rig.ranges, IdleMotion(gaze=False))
+    assert still.not_observed == looking
+    alive = add_idle_motion(unseen, sample().rig.ranges, IdleMotion())
+    assert [name for name in alive.not_observed if name.startswith("eyeLook")] == [
+        name for name in looking if name.startswith("eyeLook") and not alive.weights[:, column(name)].any()
+    ]
+    assert "tongueOut" in alive.not_observed
