@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from .style import draw_style
 
 MODELS = Path(__file__).resolve().parent / "models"
 _MOST_BYTES = 64 << 20
-_MOST_STYLES, _MOST_FRAMES = 1_000_000, 10_000
+_MOST_STYLES, _MOST_FRAMES, _MOST_INPUT = 1_000_000, 10_000, 1_000_000
 _WILD_MM = 30.0
 """No face moves that far from one frame to the next: a step beyond it has run away and is held there."""
 
@@ -83,10 +84,12 @@ def load_generator(path: Path) -> Generator:
         styles = np.array(facts["styles"], np.float32)
         faces = _read_faces(facts, rest)
         fps, frames = float(facts["fps"]), int(facts["frames"])
-        width = {item.name: item.shape for item in session.get_inputs()}["step"][2]
-        fits = width == 3 * count and 2 <= frames <= _MOST_FRAMES and 1 <= fps <= 1000
-        fits = fits and (faces is None or bool(np.isfinite(faces.components).all()))
-        fits = fits and styles.ndim == 2 and 0 < styles.size <= _MOST_STYLES
+        shapes = {item.name: item.shape for item in session.get_inputs()}
+        fits = shapes["step"][2] == 3 * count and 2 <= frames <= _MOST_FRAMES and 1 <= fps <= 1000
+        fits = fits and max(math.prod(shape) for shape in shapes.values()) <= _MOST_INPUT
+        fits = fits and styles.ndim == 2 and 0 < styles.size <= _MOST_STYLES and styles.shape[1] == shapes["style"][1]
+        if faces is not None:
+            fits = fits and len(faces.components) == shapes["identity"][1] and np.isfinite(faces.components).all()
         if not fits or not (np.isfinite(rest).all() and np.isfinite(styles).all()):
             raise ValueError("its parts do not fit together")
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..arrays import F64
+from ..geometry.easing import smoothstep
 from ..geometry.quaternions import FRONT, rotation_of, wxyz_of
 from ..rig.channels import arkit_name
 from ..takes.live_link import PITCH_PER_LOOK, YAW_PER_LOOK
@@ -76,8 +77,8 @@ def draw_blinks(time_s: F64, random: np.random.Generator) -> F64:
     at = time_s[0] + _EDGE_S + random.uniform(0.0, _BLINK_EVERY_S)
     while at + _CLOSING_S + _SHUT_S + _OPENING_S < time_s[-1] - _EDGE_S / 2:
         since = time_s - at
-        closing = _ease(since / _CLOSING_S)
-        opening = _ease((since - _CLOSING_S - _SHUT_S) / _OPENING_S)
+        closing = smoothstep(since / _CLOSING_S)
+        opening = smoothstep((since - _CLOSING_S - _SHUT_S) / _OPENING_S)
         out = np.maximum(out, closing - opening)
         at += _BLINK_APART_S + random.exponential(_BLINK_EVERY_S)
     return out
@@ -103,7 +104,7 @@ def draw_breathing(time_s: F64, random: np.random.Generator) -> F64:
     phase = count * (time_s - time_s[0]) / max(length, 1e-9)
     depth = random.uniform(0.8, 1.2, count + 1)[np.minimum(phase.astype(int), count)]
     phase = phase % 1.0
-    return depth * (_ease(phase / _BREATHING_IN) - _ease((phase - _BREATHING_IN) / (1.0 - _BREATHING_IN)))
+    return depth * (smoothstep(phase / _BREATHING_IN) - smoothstep((phase - _BREATHING_IN) / (1.0 - _BREATHING_IN)))
 
 
 def _blink(take: Take, ranges: NDArray[np.floating], shut: F64) -> NDArray[np.float32]:
@@ -128,8 +129,3 @@ def _look(take: Take, ranges: NDArray[np.floating], gaze: F64) -> NDArray[np.flo
         if way in ways and way != arkit_name(channel):
             out[:, k] = np.maximum(out[:, k], np.clip(ways[way], 0.0, max(float(ranges[k][1]), 0.0)))
     return out
-
-
-def _ease(share: F64) -> F64:
-    s = np.clip(share, 0.0, 1.0)
-    return s * s * (3.0 - 2.0 * s)

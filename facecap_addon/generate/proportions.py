@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import F64
+from ..geometry.easing import smoothstep
 from ..landmarks.layout import layout_of
 
 _STRETCH, _SIZE, _BEND = 0.06, 0.04, 0.025
@@ -96,8 +97,7 @@ class Shaper:
         level = (points[:, 2] - self._brow_z) / self._spread[2]
         out[:, 2] += _BROWS * proportions.brows * self._spread[2] * np.exp(-(level**2) / (2 * 0.2**2))
         length = self._mouth[2] - self._chin_z
-        down = np.clip((self._mouth[2] - points[:, 2]) / length, 0.0, 1.0)
-        out[:, 2] -= _JAW * proportions.jaw * length * down * down * (3.0 - 2.0 * down)
+        out[:, 2] -= _JAW * proportions.jaw * length * smoothstep((self._mouth[2] - points[:, 2]) / length)
         return out
 
     def differentiate(self, points: NDArray[np.floating], proportions: Proportions) -> F64:

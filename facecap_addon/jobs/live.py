@@ -121,11 +121,11 @@ def run(
     source = open_source(settings.source, wishes)
     try:
         method = make(source)
-        unknown = getattr(method, "unknown", ())
-        if unknown:
-            named = ", ".join(unknown[:_SHOWN_UNKNOWN]) + (", …" if len(unknown) > _SHOWN_UNKNOWN else "")
+        if method.unknown:
+            named = ", ".join(method.unknown[:_SHOWN_UNKNOWN])
+            named += ", …" if len(method.unknown) > _SHOWN_UNKNOWN else ""
             notes.append(f"The character has no shape key for: {named}.")
-        notes += getattr(method, "notes", ())
+        notes += method.notes
         waits = choice.delay_ms(_USUAL_FPS)
         if waits:
             frames = f"{choice.waits} frame" + ("s" if choice.waits > 1 else "")

@@ -40,7 +40,11 @@ class Method(Protocol):
 
     Attributes:
         known: 0..1, how far the performer is known; below 1 there are no faces yet.
+        unknown: channels that it gives and the character has no key for.  notes: what there is to say, for people.
     """
+
+    unknown: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def known(self) -> float: ...
@@ -56,6 +60,9 @@ class Method(Protocol):
 
 class LandmarkMethod:
     """The landmark fit, causal."""
+
+    unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __init__(self, landmarker: Landmarker, fit: LiveFit) -> None:
         self._landmarker, self._fit = landmarker, fit
@@ -169,6 +176,8 @@ class SolverMethod:
 
 class PacketMethod:
     """What a phone has solved already."""
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, rig: BlendshapeRig) -> None:
         self._rig, self.known = rig, 1.0

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import F64, Bools
-from .flow.infill import gaps_of, interpolate_gap, runs_of
+from ..takes.take import find_runs
+from .flow.infill import gaps_of, interpolate_gap
 from .shots import Shot
 from .state import DeepState
 
@@ -36,7 +37,7 @@ def plan_gaps(wanted: Bools, present: Bools, inside: Bools, time_s: F64, longest
     """
     closed = set(gaps_of(~present))
     gaps, left = Gaps([], {}), np.zeros(len(wanted), bool)
-    for first, last in runs_of(~present):
+    for first, last in find_runs(~present):
         rows = slice(first, last + 1)
         if not wanted[rows].any():
             continue
@@ -95,6 +96,6 @@ def note_frames(bad: Bools, infilled: Bools, seen_aside: Bools, left: dict[str, 
 
 def name_rows(rows: Bools) -> str:
     """Rows in words: "31-40, 77"."""
-    runs = runs_of(rows)
+    runs = find_runs(rows)
     named = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:_NAMED_IN_NOTES])
     return named + (", …" if len(runs) > _NAMED_IN_NOTES else "")

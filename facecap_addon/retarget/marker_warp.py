@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FacecapError
+from ..geometry.easing import smoothstep
 from .farthest_points import pick_farthest_points
 from .geodesic import edge_graph, measure_distance
 from .rbf import SPACINGS, fit_rbf, measure_influence, merge_points, spacing
@@ -49,8 +50,7 @@ def make_marker_warp(
     said = [f"{len(points) - len(used)} points lie where others do and were merged"] if len(used) < len(points) else []
     reach = reach_m if reach_m is not None else spread
     away = measure_distance(edge_graph(places, triangles), nearest, limit=1.3 * reach)
-    share = np.clip((reach - np.minimum(away, reach)) / ((1.0 - _FULL) * reach), 0.0, 1.0)
-    fade = share * share * (3 - 2 * share)
+    fade = smoothstep((reach - np.minimum(away, reach)) / ((1.0 - _FULL) * reach))
     anchors = pick_farthest_points(places, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
     centres = np.concatenate([points[used], places[anchors]])
     # By the points' own distances: anchors stand closer to each other, and few points would pull narrow cones.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F32, F64, Rows
 from ..errors import FacecapError
+from ..geometry.easing import smoothstep
 from ..landmarks.layout import Layout, layout_of, mediapipe_of
 from ..rig.embedding import LandmarkEmbedding
 from ..rig.surface import loose_parts, place_points
@@ -268,8 +269,8 @@ def _skin(
     reach = options.reach * eye_distance
     full = min(_FULL * eye_distance, 0.5 * reach)
     away = measure_distance(graph, corners.ravel(), limit=1.3 * reach)
-    share = np.clip((reach - np.minimum(away, reach)) / (reach - full), 0.0, 1.0)
-    fade = smooth_values(graph, share * share * (3 - 2 * share), rounds=2) * (away < reach)
+    falling = smoothstep((reach - np.minimum(away, reach)) / (reach - full))
+    fade = smooth_values(graph, falling, rounds=2) * (away < reach)
     fade[away <= full] = 1.0
     anchors = pick_farthest_points(place, np.flatnonzero((away >= reach) & np.isfinite(away)), _ANCHORS)
     lifted = np.concatenate([place, lift], axis=1)

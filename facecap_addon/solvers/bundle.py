@@ -47,7 +47,7 @@ class SolverFacts:
         crop, side_crop: rectangles of the cameras, see `crop`.  picture: what the network sees.
         mean, deviation: whitening of pictures in 0..1.
         channels: of the character it was trained on.  vertices: of that character.
-        report: errors on validation shots and how it was trained, JSON-able.
+        report: errors on shots kept back, and how it was trained, JSON-able.
         aligned_eyes: (3, 2) px of the picture, where right eye, left eye and nose are brought before the network looks
             (Laine et al. appendix B), or None.
         framing: what the footage learned looked like; None in solvers of older versions.
@@ -209,9 +209,9 @@ def _read_framing(given: Any) -> Framing | None:
     if given is None:
         return None
     rate, face = float(given["rate_fps"]), tuple(float(v) for v in given["face"])
-    if not (
-        0 < rate < 10_000 and len(face) == 4 and np.isfinite(face).all() and face[0] < face[2] and face[1] < face[3]
-    ):
+    if len(face) != 4 or not np.isfinite(face).all() or not (face[0] < face[2] and face[1] < face[3]):
+        raise ValueError("absurd framing")
+    if not 0 < rate < _MOST_FPS:
         raise ValueError("absurd framing")
     side = given["side_size_px"]
     return Framing(_read_size(given["size_px"]), rate, face, None if side is None else _read_size(side))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..errors import FacecapError
+from ..geometry.easing import smoothstep
 from .take import STATUS_MISSING, Take
 from .versions import ID, MADE
 
@@ -130,7 +131,7 @@ def _measure_fade(base: Take, part: Take, blend_s: float) -> F64:
         share = np.minimum(share, (part.time_s - first + step) / (length + step))
     if (seen > last + _SAME_TIME_S).any():
         share = np.minimum(share, (last - part.time_s + step) / (length + step))
-    return np.asarray(share * share * (3 - 2 * share), np.float64)
+    return smoothstep(share)
 
 
 def _align_gaze(base: Take, part: Take, at_base: NDArray[np.intp], at_part: NDArray[np.intp]) -> Take:

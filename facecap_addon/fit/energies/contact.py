@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
+from ...geometry.easing import smoothstep
 from ...rig.channels import arkit_name
 from ...rig.embedding import OUTER_EYE_CORNERS_M
 from .landmark_terms import LID_GROUPS, LIPS, OTHER_GAPS, LandmarkTerms
@@ -42,8 +43,8 @@ def measure_closedness(terms: LandmarkTerms, landmarks_px: F64) -> F64:
     closed = np.exp(-((gap_mm / _LIPS_MM) ** 2))
     for group in np.intersect1d(LID_GROUPS, terms.gap_group):
         members = terms.gap_group == group
-        part = np.clip((_OPEN_MM - gap_mm[:, members].mean(1)) / (_OPEN_MM - _SHUT_MM), 0.0, 1.0)
-        closed[:, members] = (part * part * (3 - 2 * part))[:, None]
+        shut = smoothstep((_OPEN_MM - gap_mm[:, members].mean(1)) / (_OPEN_MM - _SHUT_MM))
+        closed[:, members] = shut[:, None]
     return closed
 
 

@@ -119,7 +119,7 @@ class TrainSettings:
     )
     compare: bool = setting(
         True,
-        help="Compare with a fast solve on the validation shots when the training is done",
+        help="Compare with a fast solve on the shots kept back when the training is done",
         label="Compare at the End",
     )
     device: str = device_setting()

@@ -14,6 +14,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ...arrays import F32, F64
 from ...fit.energies.expression_prior import poses_for_response
+from ...geometry.easing import smoothstep
 from ...rig.channels import arkit_name, region_of
 
 _MOUTH = ("mouth", "jaw", "tongue")
@@ -119,8 +120,7 @@ def _make_range_of_motion(
     order = np.concatenate([random.permutation(keys) for _ in range(1 + int(time_s[-1] / each) // len(keys))])
     for place, k in enumerate(order):
         middle = (place + 0.5) * each
-        bump = np.clip(1.3 - np.abs(time_s - middle) / (0.5 * each) * 1.3, 0, 1)
-        bump = bump * bump * (3 - 2 * bump)
+        bump = smoothstep(1.3 - np.abs(time_s - middle) / (0.5 * each) * 1.3)
         both_sides = [k, *_find_mirror_channel(channels, k)] if random.random() < 0.5 else [k]
         for one in both_sides:
             out[:, one] = np.maximum(out[:, one], bump)

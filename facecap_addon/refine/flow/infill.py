@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from ...arrays import F64, U8, Bools
 from ...fit.banded import second_difference, solve_in_time
 from ...fit.levenberg_marquardt import relative_turns
+from ...takes.take import find_runs
 from ..state import DeepState
 from .flow_tracking import (
     StatePrior,
@@ -56,15 +57,9 @@ class FurtherFlow:
     seen: Bools
 
 
-def runs_of(rows: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last row of every run of rows (F,)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(int)))
-    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
 def gaps_of(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and last row of every run of bad frames that has a good frame on both sides."""
-    return [(first, last) for first, last in runs_of(bad) if first > 0 and last < len(bad) - 1]
+    return [(first, last) for first, last in find_runs(bad) if first > 0 and last < len(bad) - 1]
 
 
 def interpolate_gap(state: DeepState, before: int, after: int, time_s: F64) -> DeepState:

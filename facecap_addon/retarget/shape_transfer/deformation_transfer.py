@@ -16,6 +16,7 @@ from scipy.sparse import coo_array, csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
 from ...arrays import F32, F64, Rows
+from ...geometry.easing import smoothstep
 from ...geometry.weld import welded
 from ...landmarks.layout import layout_of
 from ...rig.blendshapes import BlendshapeRig
@@ -176,8 +177,7 @@ def transfer_keys(transfer: Transfer, rig: BlendshapeRig, rig_from_head: F64) ->
 def _measure_fade(head: Head) -> F64:
     """(N,) for the skin: 1 on the face, falling to 0 where neck and skull are."""
     away = np.minimum(head.away[head.parts.skin], 1e3)
-    share = np.clip(1.0 - (away - _REACH * head.eye_distance) / (_BAND * head.eye_distance), 0.0, 1.0)
-    return share * share * (3 - 2 * share)
+    return smoothstep(1.0 - (away - _REACH * head.eye_distance) / (_BAND * head.eye_distance))
 
 
 def _build_neighbour_mean(corners: NDArray[np.intp], count: int) -> csr_array:

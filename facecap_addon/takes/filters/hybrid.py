@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import F64
+from ...geometry.easing import smoothstep
 from .kalman import State, begin, correct, predict, smooth
 from .savitzky_golay import fit_weights, savitzky_golay
 
@@ -121,9 +122,7 @@ class OnlineHybrid:
 
 def _rate_motion(residual: F64, noise: F64, frames: int) -> F64:
     """0 where a mean residual of some frames is noise, 1 where it is motion, smoothly between."""
-    share = (np.abs(residual) / (noise / np.sqrt(frames)) - _NOISE) / (_MOTION - _NOISE)
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share)
+    return smoothstep((np.abs(residual) / (noise / np.sqrt(frames)) - _NOISE) / (_MOTION - _NOISE))
 
 
 def _average_three(values: F64) -> F64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -235,6 +236,19 @@ def test_hostile_generators_are_refused(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(b'"fps": 25.0', b'"fps": 2e99'))
     with pytest.raises(FacecapError, match="no generator"):
         load_generator(path)
+
+
+@pytest.mark.parametrize("part", ["styles", "faces_mm"])
+def test_what_a_generators_network_does_not_take_is_refused(tmp_path: Path, part: str) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(find_shipped("anger"))
+    entry = next(entry for entry in model.metadata_props if entry.key == "facecap")
+    facts = json.loads(entry.value)
+    facts[part] = {"styles": [style[:-1] for style in facts["styles"]], "faces_mm": facts["faces_mm"][:249]}[part]
+    entry.value = json.dumps(facts)
+    (tmp_path / "anger.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(FacecapError, match="do not fit together"):
+        load_generator(tmp_path / "anger.onnx")
 
 
 def test_weights_of_a_character_are_found_again() -> None:
