@@ -58,7 +58,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 
 def test_the_panel_offers_what_the_network_has_a_use_for() -> None:
     learn = bpy.context.scene.facecap.learn
-    special = {"affine", "stabilise", "mining"}
+    special = {"affine", "stabilise", "mining", "distil"}
 
     def offered(network: str) -> set[str]:
         learn.network = network
@@ -67,7 +67,7 @@ def test_the_panel_offers_what_the_network_has_a_use_for() -> None:
         return {args[1] for name, args, _ in layout.mock_calls if name.endswith("prop")} & special
 
     found = {network: offered(network) for network in ("laine", "dense", "meng", "dfcn")}
-    assert found == {"laine": {"affine", "stabilise"}, "dense": {"stabilise"}, "meng": {"mining"}, "dfcn": set()}
+    assert found == {"laine": {"affine", "stabilise"}, "dense": {"stabilise"}, "meng": {"mining"}, "dfcn": {"distil"}}
 
 
 def test_what_older_files_call_otherwise_is_taken_over(tmp_path: Path) -> None:

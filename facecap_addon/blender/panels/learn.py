@@ -53,9 +53,9 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
         draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()
         own = NETWORKS[learn.network].settings
-        for name in ("patience", "mirror", "cutmix", *own, "compare", "int8", "precision", "device"):
-            if name not in own or name in ("affine", "stabilise", "mining", "distil"):
-                column.prop(learn, name)
+        chosen = (name for name in ("affine", "stabilise", "mining", "distil") if name in own)
+        for name in ("patience", "mirror", "cutmix", *chosen, "compare", "int8", "precision", "device"):
+            column.prop(learn, name)
         if "distil" in own and learn.distil:
             column.prop(learn, "emphasis")
             draw_optional(layout, learn, "outlier", "Outlier Limit")

@@ -274,7 +274,7 @@ def test_weights_of_a_character_are_found_again() -> None:
 
 
 def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
-    """A minute of the training that the shipped generators had longer of: the same code, ten times fewer sequences."""
+    """Seconds of the training that the shipped generators had minutes of: the same code, fewer sequences."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")
     from facecap_addon.generate.lstm import STYLE
@@ -295,7 +295,7 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     seed_torch(0)
     some = synthesise_set(actor(), "surprise", 20)
-    task = NextStepTask(some[:16], some[16:], passes=6)
+    task = NextStepTask(some[:16], some[16:], passes=4)
     options = Options(5, 0, 1e9, clip=CLIP)
     for name in ("forced", "free"):
         (tmp_path / name).mkdir()
@@ -307,14 +307,14 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     free = FreeRunTask(some[:16], some[16:], 1, monitor="energy_distance", initial_network=task.network)
     train(
         free,
-        replace(FREE_SCHEDULE, epochs=8, decay_epochs=4),
+        replace(FREE_SCHEDULE, epochs=4, decay_epochs=2),
         replace(options, batch=16),
         tmp_path / "free",
         ignore,
         ignore,
     )
     after = free.evaluate()
-    assert after["energy_distance"] < before["energy_distance"]
+    assert after["energy_distance"] < 0.5 * before["energy_distance"]
     model, difference = export_generator(free, "surprise", {"data": "a test's"})
     assert difference < 1e-3
     path = tmp_path / "surprise.onnx"
