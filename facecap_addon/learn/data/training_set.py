@@ -364,7 +364,10 @@ def _read_shot(facts: Mapping[str, Any]) -> ShotFacts:
     if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "validation", "test", "auto"):
         raise ValueError(f"bad shot {shot.name!r}")
     size, side = _read_size(shot.size_px), _read_size(shot.side_size_px)
-    return replace(shot, frames=int(shot.frames), size_px=size, side_size_px=side)
+    rate = None if shot.rate_fps is None else float(shot.rate_fps)
+    if rate is not None and not 0 < rate < np.inf:
+        raise ValueError("bad rate")
+    return replace(shot, frames=int(shot.frames), size_px=size, side_size_px=side, rate_fps=rate)
 
 
 def _read_size(values: Any) -> Size | None:

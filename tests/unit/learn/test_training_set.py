@@ -169,12 +169,16 @@ def test_names_that_are_no_files_names_are_refused(tmp_path: Path, name: str) ->
         add_shot(TrainingSet(tmp_path, rig()), shot(name, 5), rows(5))
 
 
-def test_a_damaged_set_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "facts_of_shot",
+    [{"name": "../../etc"}, {"rate_fps": float("nan")}, {"rate_fps": 0.0}, {"size_px": [0, 480]}, {"size_px": "wide"}],
+)
+def test_a_damaged_set_says_so(tmp_path: Path, facts_of_shot: dict[str, object]) -> None:
     with pytest.raises(FacecapError, match="no training set"):
         open_set(tmp_path)
     filled(tmp_path)
     facts = json.loads((tmp_path / "set.json").read_text())
-    facts["shots"][0]["name"] = "../../etc"
+    facts["shots"][0] |= facts_of_shot
     (tmp_path / "set.json").write_text(json.dumps(facts))
     with pytest.raises(FacecapError, match="damaged"):
         open_set(tmp_path)
