@@ -20,10 +20,11 @@ class Gaps:
     """What becomes of frames that optical flow should solve.
 
     Attributes:
-        filled: first and last row of each gap that it solves.
+        present: (F,) bool, rows that hold a result already.  filled: first and last row of each gap that it solves.
         left: why others are left, in words, and which, (F,) bool.
     """
 
+    present: Bools
     filled: list[tuple[int, int]]
     left: dict[str, Bools]
 
@@ -36,7 +37,7 @@ def plan_gaps(wanted: Bools, present: Bools, inside: Bools, time_s: F64, longest
         inside: (F,) rows that may change.  time_s: (F,).  longest_s: from the frame before a gap to the frame after it.
     """
     closed = set(gaps_of(~present))
-    gaps, left = Gaps([], {}), np.zeros(len(wanted), bool)
+    gaps, left = Gaps(present, [], {}), np.zeros(len(wanted), bool)
     for first, last in find_runs(~present):
         rows = slice(first, last + 1)
         if not wanted[rows].any():

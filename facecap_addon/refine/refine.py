@@ -203,7 +203,7 @@ class Refinement:
             )
         state.put(bad, self.start.part(bad))
         gaps = self._plan_gaps(named, good & ~bad)
-        infilled = self._infill(state, gaps, good & ~bad, appearance[0])
+        infilled = self._infill(state, gaps, appearance[0])
         state = self._refine_in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none" and self.by_picture:
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
@@ -318,12 +318,11 @@ class Refinement:
         wanted = inside & ~present if self.settings.infill else named
         return plan_gaps(wanted, present, inside, self.take.time_s, self.settings.longest_gap_s)
 
-    def _infill(self, state: DeepState, gaps: Gaps, refined: Bools, look: Appearance) -> Bools:
+    def _infill(self, state: DeepState, gaps: Gaps, look: Appearance) -> Bools:
         """Solve gaps by flow, in place; returns (F,) which frames."""
         # Another face's renders move in another way: what flow gets wrong on them says nothing of the footage.
         renders = RenderedFlow(self.flow, self.viewed, look) if self.by_picture else None
-        filled = np.zeros(len(refined), bool)
-        present = refined | (~self._rows_in_range() & (self.take.status == STATUS_SOLVED))
+        filled = np.zeros(self.take.frame_count, bool)
         total = sum(last - first + 1 for first, last in gaps.filled)
         priors, footage = self.priors, FootageFlow(self.flow, self.shots[0].picture)
         further = [
@@ -335,7 +334,7 @@ class Refinement:
             rows = slice(gap[0], gap[1] + 1)
             found = infill(
                 *(self.viewed, footage, state, gap, self.take.time_s, priors.precision, priors.smooth),
-                good=present | filled,
+                good=gaps.present | filled,
                 renders=renders,
                 further=further,
                 on_frame=partial(self.callbacks.progress, "infill", done, total),
