@@ -112,7 +112,8 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
         frames = split_into_phases(training_set, judge.frames)
         found, wanted = task.predict(frames), frames.weights
         rmse = measure_weights_rmse_mm(targets, found, wanted)
-        jitter, true_jitter = (float(measure_jitter_mm(targets, w, frames).mean()) for w in (found, wanted))
+        moved = [measure_jitter_mm(targets, weights, frames) for weights in (found, wanted)]
+        jitter, true_jitter = (float(each.mean()) if len(each) else 0.0 for each in moved)
         report |= judge.name_figures({"rmse_mm": rmse, "jitter_mm": jitter, "true_jitter_mm": true_jitter}, report)
         lines.append(
             f"{judge.label}: {rmse:.2f} mm, jitter {jitter:.3f} mm a frame (the target's is {true_jitter:.3f})."
