@@ -26,12 +26,12 @@ from .energies.landmark_weights import weights_of
 from .failure import find_failed, measure_landmark_error
 from .finished_solve import FinishedSolve
 from .flow.face_motion import measure_face_motion
+from .flow.gaps import Gaps, find_seen_aside, note_frames, plan_gaps, start_between
 from .flow.infill import FurtherFlow, infill
 from .flow.optical_flow import FootageFlow, OpticalFlow
 from .flow.rendered_flow import RenderedFlow
 from .flow.surface_points import ViewedPoints, sample_surface_points
 from .flow.temporal import refine_in_time, smooth_corrections
-from .gaps import Gaps, find_seen_aside, note_frames, plan_gaps, start_between
 from .guard import take_what_helped
 from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from facecap_addon.refine.gaps import find_seen_aside, name_rows, note_frames, plan_gaps, start_between
+from facecap_addon.refine.flow.gaps import find_seen_aside, name_rows, note_frames, plan_gaps, start_between
 from facecap_addon.refine.shots import Shot
 from tests.unit.deep_scene import frames, view
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import F64, Bools
-from ..takes.take import find_runs
-from .flow.infill import gaps_of, interpolate_gap
-from .shots import Shot
-from .state import DeepState
+from ...arrays import F64, Bools
+from ...takes.take import find_runs
+from ..shots import Shot
+from ..state import DeepState
+from .infill import gaps_of, interpolate_gap
 
 _NAMED_IN_NOTES = 10
 
