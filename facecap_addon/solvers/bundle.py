@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import UNREADABLE, FacecapError
-from .crop import Box, Framing, PictureKind, Size
+from .crop import Box, Framing, PictureKind, read_size
 from .onnx_check import check_onnx
 from .probes import FORMAT as PROBES_FORMAT
 from .probes import SolverProbes
@@ -33,7 +33,7 @@ ENDING = ".facecap"
 KINDS = ("mesh", "weights")
 NETWORKS = ("mesh", "mesh.int8", "embedding", "embedding.int8", "sequence", "face", "face.int8")
 _PROBES = "probes"
-_MOST_BYTES, _MOST_VERTICES, _MOST_SIDE, _MOST_PROBES, _MOST_PIXELS = 2 << 30, 2_000_000, 2048, 16, 1 << 20
+_MOST_BYTES, _MOST_VERTICES, _MOST_SIDE, _MOST_PROBES = 2 << 30, 2_000_000, 2048, 16
 _MOST_FPS = 10_000
 
 
@@ -214,14 +214,7 @@ def _read_framing(given: Any) -> Framing | None:
     if not 0 < rate < _MOST_FPS:
         raise ValueError("absurd framing")
     side = given["side_size_px"]
-    return Framing(_read_size(given["size_px"]), rate, face, None if side is None else _read_size(side))
-
-
-def _read_size(given: Any) -> Size:
-    width, height = (int(value) for value in given)
-    if not (0 < width < _MOST_PIXELS and 0 < height < _MOST_PIXELS):
-        raise ValueError("absurd size")
-    return width, height
+    return Framing(read_size(given["size_px"]), rate, face, None if side is None else read_size(side))
 
 
 def _read_aligned_eyes(given: Any) -> tuple[tuple[float, float], ...] | None:

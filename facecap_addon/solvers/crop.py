@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from ..images.resample import resize_part
 Box = tuple[float, float, float, float]
 Size = tuple[int, int]
 _SAME_ASPECT = 0.02
+_MOST_PIXELS = 1 << 20
 _FEWEST_PX = 1e-6
 
 
@@ -51,6 +53,14 @@ class Framing:
     rate_fps: float
     face: Box
     side_size_px: Size | None = None
+
+
+def read_size(values: Any) -> Size:
+    """(width, height) px as a JSON file gives them. Raises ValueError or TypeError where they are none."""
+    width, height = (int(value) for value in values)
+    if not (0 < width < _MOST_PIXELS and 0 < height < _MOST_PIXELS):
+        raise ValueError("absurd size")
+    return width, height
 
 
 def is_same_shape(one: Size, other: Size) -> bool:

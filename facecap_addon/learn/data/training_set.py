@@ -26,7 +26,7 @@ from ...atomic_file import atomic_path
 from ...errors import UNREADABLE, FacecapError
 from ...footage.footage import Footage, open_footage
 from ...rig.blendshapes import BlendshapeRig, load_rig, save_rig
-from ...solvers.crop import Box, Size
+from ...solvers.crop import Box, Size, read_size
 
 FORMAT = 3
 """1 calls shots for validation "held"; 2 knows no test, and does not say what faces a performance was drawn from."""
@@ -363,20 +363,11 @@ def _read_shot(facts: Mapping[str, Any]) -> ShotFacts:
         shot = replace(shot, use="validation")
     if not _NAME.fullmatch(shot.name) or shot.use not in ("train", "validation", "test", "auto"):
         raise ValueError(f"bad shot {shot.name!r}")
-    size, side = _read_size(shot.size_px), _read_size(shot.side_size_px)
+    size, side = (None if given is None else read_size(given) for given in (shot.size_px, shot.side_size_px))
     rate = None if shot.rate_fps is None else float(shot.rate_fps)
     if rate is not None and not 0 < rate < np.inf:
         raise ValueError("bad rate")
     return replace(shot, frames=int(shot.frames), size_px=size, side_size_px=side, rate_fps=rate)
-
-
-def _read_size(values: Any) -> Size | None:
-    if values is None:
-        return None
-    width, height = (int(value) for value in values)
-    if not (width > 0 and height > 0):
-        raise ValueError("bad size")
-    return width, height
 
 
 def _read_box(values: Any) -> Box | None:
