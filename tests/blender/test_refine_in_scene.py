@@ -85,6 +85,23 @@ def test_further_cameras_are_written_with_their_clips(tmp_path: Path) -> None:
         pinhole_of(second, scene, (10, 10))
 
 
+@pytest.mark.parametrize(("model", "name"), [("POLYNOMIAL", "k2"), ("DIVISION", "division_k1"), ("BROWN", "brown_p1")])
+def test_a_clip_whose_lens_distorts_is_refused(tmp_path: Path, model: str, name: str) -> None:
+    """Its tracking settings say so; refining took it for a pinhole's."""
+    scene, first, second = bpy.context.scene, add_camera("First", (0, -2, 0)), add_camera()
+    clip = bpy.data.movieclips.load(str(write_video(tmp_path / "left.mov", frames=4, rate=25)))
+    image = second.data.background_images.new()
+    image.source, image.clip = "MOVIE_CLIP", clip
+    lens = clip.tracking.camera
+    lens.distortion_model = model
+    setattr(lens, name, 0.05)
+    with pytest.raises(FacecapError, match="lens distortion") as refused:
+        write_cameras(tmp_path / "cameras.json", first, [second], scene, start_frame=1, size_px=(640, 480))
+    assert "Undistort" in refused.value.way_out
+    lens.distortion_model = "NUKE"  # whose coefficients are 0
+    write_cameras(tmp_path / "cameras.json", first, [second], scene, start_frame=1, size_px=(640, 480))
+
+
 def test_the_timeline_chooses_rows() -> None:
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = 25, 1.0

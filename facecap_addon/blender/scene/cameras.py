@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import bpy
@@ -17,6 +18,8 @@ from .head.character import metres_per_unit
 from .objects import camera_of
 
 _CV_FROM_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
+# What a clip's tracking settings call the coefficients of each of their models begins so.
+_COEFFICIENTS = {"POLYNOMIAL": ("k",), "DIVISION": ("division_",), "NUKE": ("nuke_",), "BROWN": ("brown_",)}
 
 
 def pinhole_of(camera: bpy.types.Object, scene: bpy.types.Scene, size_px: tuple[int, int]) -> PinholeCamera:
@@ -65,8 +68,10 @@ def write_cameras(
     Args:
         size_px: (width, height) of the first camera's picture, as it was solved.
     Raises:
-        FacecapError: a camera has no clip, or is not a perspective one.
+        FacecapError: a camera has no clip, is not a perspective one, or its clip's lens distorts.
     """
+    for camera in (first, *others):
+        _refuse_distortion(camera)
     from_world = np.linalg.inv(camera_from_world(first))
     cameras = []
     for camera in others:
@@ -89,6 +94,20 @@ def write_cameras(
     facts = {"first": _lens_of(pinhole_of(first, scene, size_px)), "cameras": cameras}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _refuse_distortion(camera: bpy.types.Object) -> None:
+    """Raise FacecapError where the clip behind a camera is tracked with a lens that distorts."""
+    clip = clip_of(camera)
+    lens = clip.tracking.camera if clip is not None and clip.tracking is not None else None
+    if lens is None:
+        return
+    names = [p.identifier for p in lens.bl_rna.properties if p.type == "FLOAT" and re.search(r"[kp]\d$", p.identifier)]
+    if any(getattr(lens, name) for name in names if name.startswith(_COEFFICIENTS[lens.distortion_model])):
+        raise FacecapError(
+            f"The clip of the camera “{camera.name}” has lens distortion, which refining knows nothing of.",
+            "Undistort the footage first (the compositor's Movie Distortion node), and solve and refine with that.",
+        )
 
 
 def _lens_of(pinhole: PinholeCamera) -> dict[str, object]:

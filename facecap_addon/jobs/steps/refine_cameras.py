@@ -7,11 +7,13 @@
 `from_first` takes points from the first camera's space to this one's, metres (x right, y down, z forward). `offset_s`
 is the time in this video at which the first one begins. `size_px` is the picture's that the numbers are for, where it
 is not the video's own in square pixels. `first` may be left out; where it is given, it must be the solve's camera.
+Lens distortion (`distortion`, coefficients such as `k1`) that is not 0 is refused: renders are a pinhole's.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 MOST_CAMERAS = 16
 # Cameras that differ by no more than this part of their focal length or their picture are the same.
 _SAME = 0.01
+# What tools that calibrate cameras call distortion: OpenCV's, Blender's and other people's names.
+_DISTORTION = re.compile(r"dist(ort\w*|_?coeff\w*)|(\w+_)?[kp][1-6]")
 
 
 def read_further_shots(
@@ -124,6 +128,11 @@ def read_view(path: Path, facts: dict[str, Any], size_px: tuple[int, int]) -> tu
 
 def _read_pinhole(path: Path, facts: dict[str, Any], size_px: tuple[int, int]) -> PinholeCamera:
     """A camera's lens, for a picture of some size."""
+    if any(_DISTORTION.fullmatch(name) and _is_not_zero(value) for name, value in facts.items()):
+        raise FacecapError(
+            f"{path.name}: a camera's lens distorts, and refining compares pictures as a pinhole sees them.",
+            "Undistort that camera's footage first, with the same calibration, and leave the distortion out.",
+        )
     try:
         width, height = (int(v) for v in facts.get("size_px", size_px))
         x, y = (float(v) for v in facts.get("center_px", ((width - 1) / 2, (height - 1) / 2)))
@@ -134,6 +143,13 @@ def _read_pinhole(path: Path, facts: dict[str, Any], size_px: tuple[int, int]) -
     if not sane or not np.isfinite(camera.center_px).all():
         raise FacecapError(f"{path.name}: a camera's lens is none.", "Write it again from the panel.")
     return scale_camera(camera, *size_px)
+
+
+def _is_not_zero(value: object) -> bool:
+    """Whether a coefficient, or any of several, is another number than 0; names of models are none."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return any(map(_is_not_zero, value)) if isinstance(value, list) else isinstance(value, (int, float)) and value != 0
 
 
 def _incomplete(path: Path, error: Exception) -> FacecapError:

@@ -52,6 +52,32 @@ def test_a_camera_that_is_none_is_refused(changed: dict[str, object]) -> None:
         read_view(Path("cameras.json"), camera(**changed), SIZE)
 
 
+@pytest.mark.parametrize(
+    "distortion",
+    [
+        {"distortion": [-0.2, 0.03, 0.0, 0.0, 0.0]},
+        {"distortion": {"model": "POLYNOMIAL", "k1": -0.2}},
+        {"dist_coeffs": [[0.1, 0.0]]},
+        {"k1": -0.2, "k2": 0.03},
+        {"brown_p1": 0.01},
+    ],
+)
+def test_a_lens_that_distorts_is_refused_with_the_way_out(tmp_path: Path, distortion: dict[str, object]) -> None:
+    """It was read as if it did not, and the face would have been some pixels from where it is."""
+    with pytest.raises(FacecapError, match="distorts") as refused:
+        read_view(Path("cameras.json"), camera(**distortion), SIZE)
+    assert "Undistort" in refused.value.way_out
+    path = tmp_path / "cameras.json"
+    path.write_text(json.dumps({"first": {"focal_px": 800.0, **distortion}, "cameras": [camera()]}))
+    with pytest.raises(FacecapError, match="distorts"):
+        check_first(path, centered_camera(*SIZE, 800.0))
+
+
+def test_a_lens_whose_distortion_is_none_is_read() -> None:
+    straight = {"distortion": [0.0, 0, 0, 0.0], "k1": 0.0, "distortion_model": "POLYNOMIAL"}
+    assert read_view(Path("cameras.json"), camera(**straight), SIZE)[0] == centered_camera(*SIZE, 800.0)
+
+
 def test_a_lens_is_for_the_picture_in_square_pixels() -> None:
     """A clip of 320 × 480 pixels that are twice as wide as high is read as 640 × 480."""
     plain, _ = read_view(Path("cameras.json"), camera(), SIZE)
