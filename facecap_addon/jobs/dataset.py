@@ -97,10 +97,10 @@ def describe(training_set: TrainingSet) -> list[str]:
     if training_set.side_crop is not None:
         lines.append("Crop from the side: " + ",".join(f"{value:.4f}" for value in training_set.side_crop))
     for shot in training_set.shots[1:]:
-        size, first = training_set.measure_size(shot), training_set.measure_size(training_set.shots[0])
-        if not is_same_shape(size, first):
+        size, usual = shot.size_px, training_set.shots[0].size_px
+        if size is not None and usual is not None and not is_same_shape(size, usual):
             lines.append(
-                f"{shot.name} is {size[0]}×{size[1]}, {training_set.shots[0].name} {first[0]}×{first[1]}: it is seen "
+                f"{shot.name} is {size[0]}×{size[1]}, {training_set.shots[0].name} {usual[0]}×{usual[1]}: it is seen "
                 "about the face, as large as there."
             )
     return lines
@@ -112,10 +112,11 @@ def choose_crop(training_set: TrainingSet, text: str | None) -> TrainingSet:
         return replace(training_set, crop=_parse_box(text), crop_is_own=True)
     if training_set.crop_is_own or not training_set.shots:
         return training_set
-    first = training_set.shots[0]
-    size = training_set.measure_size(first)
+    size = training_set.shots[0].size_px
+    if size is None:  # a set of an older version, whose footage is gone: the crop is what it was
+        return training_set
     # Shots of another shape get the rectangle that shows their face alike, see `frame_shot`.
-    alike = [shot for shot in training_set.shots if is_same_shape(training_set.measure_size(shot), size)]
+    alike = [shot for shot in training_set.shots if shot.size_px is not None and is_same_shape(shot.size_px, size)]
     boxes = np.concatenate([training_set.read_rows(shot).box for shot in alike])
     return replace(training_set, crop=propose_crop(boxes, size))
 
@@ -127,8 +128,10 @@ def choose_side_crop(training_set: TrainingSet, text: str | None) -> TrainingSet
     both = [shot for shot in training_set.shots if shot.side_video is not None]
     if training_set.side_crop_is_own or not both:
         return training_set
-    size = training_set.measure_size(both[0], side=True)
-    alike = [shot for shot in both if is_same_shape(training_set.measure_size(shot, side=True), size)]
+    size = both[0].side_size_px
+    if size is None:
+        return training_set
+    alike = [shot for shot in both if shot.side_size_px is not None and is_same_shape(shot.side_size_px, size)]
     boxes = np.concatenate([training_set.read_rows(shot).side_box for shot in alike])
     seen = np.isfinite(boxes).all(1).any()
     return replace(training_set, side_crop=propose_crop(boxes, size) if seen else propose_whole(size))

@@ -22,7 +22,7 @@ from ..landmarks.tracking.upright import stand_upright
 from ..learn.data.cache_targets import check_likeness, find_sample_times, to_scene_axes
 from ..learn.data.resample import find_nearest_rows, resample_targets
 from ..learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, find_free_name
-from ..learn.synthetic.motion import make_head_curves, make_shot_curves
+from ..learn.synthetic.motion import PICTURE_SIZE, make_head_curves, make_shot_curves
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding
 from ..solvers.face_keypoints import extract_face_keypoints, extract_ibug_points
@@ -40,8 +40,6 @@ from .steps.results.outputs import OutputFiles
 from .steps.results.provenance import settings_of
 
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
-DRAWN_SIZE = (240, 320)
-"""Of `learn.synthetic.footage`, which needs PyTorch."""
 
 
 def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps[TrainingSet]:
@@ -203,8 +201,8 @@ def _describe_drawn(settings: DatasetSettings, seconds: float, seed: int) -> Sho
     name = f"drawn-{seed:04d}"
     return ShotFacts(
         name, f"footage/{name}.mp4", None, None, None, round(seconds * DRAWN_FPS), use=settings.use, source="drawn",
-        side_video=f"footage/{name}-side.mp4" if settings.side else None, size_px=DRAWN_SIZE,
-        side_size_px=DRAWN_SIZE if settings.side else None,
+        side_video=f"footage/{name}-side.mp4" if settings.side else None, size_px=PICTURE_SIZE,
+        side_size_px=PICTURE_SIZE if settings.side else None,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,25 @@ def test_a_drawn_set_knows_its_truth(drawn: Path) -> None:
     assert (drawn / "sheet.png").is_file()
 
 
+def test_a_shot_can_be_added_beside_one_whose_footage_is_gone(drawn: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(drawn, folder)
+    (folder / "footage" / "drawn-0000.mp4").unlink()
+    facts = json.loads((folder / "set.json").read_text())
+    for shot in facts["shots"]:  # as in a set of an older version
+        shot.update(size_px=None, side_size_px=None, rate_fps=None)
+    (folder / "set.json").write_text(json.dumps(facts))
+    lines = run("dataset", DatasetSettings(folder=folder, video=CLIP, curves=CURVES, end="1s"))["lines"]
+    assert any(line.startswith("drawn-0000: ") and "Put the footage back" in line for line in lines)
+    grown = open_set(folder)
+    assert [shot.name for shot in grown.shots] == ["drawn-0000", "drawn-0001", "take_01-start-1s"]
+    assert [shot.size_px for shot in grown.shots] == [None, (240, 320), open_footage(CLIP).size_px]
+    assert grown.crop == open_set(drawn).crop and (folder / "sheet.png").is_file()
+    (folder / "shots" / "drawn-0001.npz").write_bytes((folder / "shots" / "drawn-0000.npz").read_bytes())
+    with pytest.raises(FacecapError, match="do not fit its frames"):
+        grown.read_rows(grown.shots[1])
+
+
 def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Path) -> None:
     video = drawn / "footage" / "drawn-0001.mp4"
     settings = SolveSettings(video=video, out=tmp_path, method=str(solver), blend=False, point_cache="pc2", report=True)
@@ -73,7 +93,7 @@ def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Pa
     take = load_take(Path(facts["take"]))
     assert take.frame_count == 30 and take.solved.all()
     truth = open_set(drawn)
-    rows = truth.read_rows(truth.find_shot("drawn-0001"))
+    rows = truth.read_rows(next(shot for shot in truth.shots if shot.name == "drawn-0001"))
     cache = read_point_cache(tmp_path / "drawn-0001.pc2")
     wanted = truth.rig.vertices_at(rows.weights)
     moving = np.linalg.norm(truth.rig.deltas, axis=2).max(0) > 5e-4

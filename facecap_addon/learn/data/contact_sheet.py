@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import FacecapError
 from ...footage.read import read_frames
 from ...images.draw import draw_polyline, draw_text
 from ...solvers.crop import PictureKind, cut
@@ -38,19 +39,23 @@ def _draw_strip(training_set: TrainingSet, shot: ShotFacts, kept_for: str | None
     chosen = np.unique(np.linspace(0, shot.frames - 1, min(_COLUMNS, shot.frames)).astype(int))
     wanted = {int(rows.rows[i]): place for place, i in enumerate(chosen)}
     out = np.full((_LABEL_PX + _KIND.height + _CURVE_PX, _COLUMNS * _KIND.width, 3), _PAPER, np.uint8)
-    crop = (0.0, 0.0, 1.0, 1.0) if training_set.crop is None else frame_shot(training_set, shot, _KIND)
-    reader = read_frames(training_set.open_shot_footage(shot))
-    try:
-        for row, frame in enumerate(reader):
-            if row in wanted:
-                x = wanted[row] * _KIND.width
-                picture = cut(frame.image, crop, _KIND).transpose(1, 2, 0)
-                out[_LABEL_PX : _LABEL_PX + _KIND.height, x : x + _KIND.width] = picture
-            if row >= max(wanted):
-                break
-    finally:
-        reader.close()
     words = f"{shot.name}  {shot.frames} frames  {kept_for or 'training'}  {shot.source}"
+    try:
+        crop = (0.0, 0.0, 1.0, 1.0) if training_set.crop is None else frame_shot(training_set, shot, _KIND)
+        reader = read_frames(training_set.open_shot_footage(shot))
+    except FacecapError as error:  # the other shots are shown all the same
+        draw_text(out, (4, _LABEL_PX + _KIND.height // 2), error.what, _TEXT_PX, _KEPT)
+    else:
+        try:
+            for row, frame in enumerate(reader):
+                if row in wanted:
+                    x = wanted[row] * _KIND.width
+                    picture = cut(frame.image, crop, _KIND).transpose(1, 2, 0)
+                    out[_LABEL_PX : _LABEL_PX + _KIND.height, x : x + _KIND.width] = picture
+                if row >= max(wanted):
+                    break
+        finally:
+            reader.close()
     draw_text(out, (4, 14), words, _TEXT_PX, _KEPT if kept_for else _INK)
     _draw_curve(out[-_CURVE_PX:], _measure_activity(training_set, shot, rows.weights))
     return out

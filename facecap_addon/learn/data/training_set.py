@@ -136,20 +136,12 @@ class TrainingSet:
     crop_is_own: bool = False
     side_crop_is_own: bool = False
 
-    def find_shot(self, name: str) -> ShotFacts:
-        """A shot by name. Raises FacecapError if there is none."""
-        for shot in self.shots:
-            if shot.name == name:
-                return shot
-        known = ", ".join(shot.name for shot in self.shots)
-        raise FacecapError(f"The training set has no shot {name!r}.", f"It has: {known}.")
-
     def read_rows(self, shot: ShotFacts) -> ShotRows:
-        """Read a shot's rows. Raises FacecapError if the file is missing or damaged."""
+        """Read a shot's rows. Raises FacecapError if the file is missing or damaged, or is another shot's."""
         path = self.folder / "shots" / f"{shot.name}.npz"
         try:
             with np.load(path, allow_pickle=False) as data:
-                return ShotRows(
+                found = ShotRows(
                     data["rows"].astype(np.int64),
                     data["time_s"].astype(np.float64),
                     data["weights"].astype(np.float32),
@@ -160,6 +152,10 @@ class TrainingSet:
                 )
         except UNREADABLE as error:
             raise FacecapError(f"The shot {shot.name} of the training set is damaged.", "Add it again.") from error
+        lengths = {len(values) for values in vars(found).values()}
+        if lengths != {shot.frames} or found.weights.shape != (shot.frames, len(self.rig.channels)):
+            raise FacecapError(f"The targets of the shot {shot.name} do not fit its frames.", "Add it again.")
+        return found
 
     def read_vertices(self, shot: ShotFacts) -> NDArray[np.float32] | None:
         """(F, V, 3) float32 m, mapped from disk, where a point cache is the target; else None."""
@@ -189,12 +185,18 @@ class TrainingSet:
         return shot.rate_fps or self.read_rows(shot).measure_rate() or _USUAL_FPS
 
     def complete(self) -> TrainingSet:
-        """The set with what older versions did not keep of its shots: sizes of pictures, and frame rates."""
+        """The set with what older versions did not keep of its shots: sizes of pictures, and frame rates.
+
+        Shots whose footage cannot be opened any more stay as they are.
+        """
 
         def full(shot: ShotFacts) -> ShotFacts:
-            side = None if shot.side_video is None else self.measure_size(shot, side=True)
-            rate = self.measure_rate(shot)
-            return replace(shot, size_px=self.measure_size(shot), side_size_px=side, rate_fps=rate)
+            shot = replace(shot, rate_fps=self.measure_rate(shot))
+            try:
+                side = None if shot.side_video is None else self.measure_size(shot, side=True)
+                return replace(shot, size_px=self.measure_size(shot), side_size_px=side)
+            except FacecapError:
+                return shot
 
         return replace(self, shots=tuple(full(shot) for shot in self.shots))
 

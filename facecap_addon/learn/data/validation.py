@@ -31,6 +31,10 @@ def check_set(training_set: TrainingSet) -> list[str]:
         notes.append(f"{error.what} {error.way_out}")
     for number, shot in enumerate(training_set.shots):
         rows = training_set.read_rows(shot)
+        try:
+            training_set.open_shot_footage(shot)
+        except FacecapError as error:
+            notes.append(f"{shot.name}: {error.what} Put the footage back where it was, or add the shot again.")
         unseen = int((~np.isfinite(rows.box).all(1)).sum())
         if unseen:
             notes.append(f"{shot.name}: no face is seen in {unseen} of {shot.frames} frames; they are not used.")

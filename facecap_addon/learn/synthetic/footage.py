@@ -16,8 +16,10 @@ from ...refine.state import DeepState, camera_points
 from ...render.ambient_occlusion import measure_ambient_occlusion
 from ...render.renderer import Appearance, render
 from ...render.shading import vertex_normals
+from .motion import PICTURE_SIZE
 
-HEIGHT, WIDTH, FOCAL_PX, DISTANCE_M = 320, 240, 620.0, 0.62
+FOCAL_PX, DISTANCE_M = 620.0, 0.62
+WIDTH, HEIGHT = PICTURE_SIZE
 _BATCH = 8
 
 

@@ -17,6 +17,8 @@ from ...fit.energies.expression_prior import poses_for_response
 from ...geometry.easing import smoothstep
 from ...rig.channels import arkit_name, region_of
 
+PICTURE_SIZE = (240, 320)
+"""Width and height, px, of what is rendered (`footage`, which needs PyTorch; who describes it first need not)."""
 _MOUTH = ("mouth", "jaw", "tongue")
 _LEFT_OUT = ("tongue",)
 _HOLD_SHARE = 0.2

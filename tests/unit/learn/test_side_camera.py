@@ -41,7 +41,7 @@ def make_set(folder: Path, *, side_fps: float = 60.0, side_s: float = 1.0) -> Tr
     box = np.tile(np.float32([0.5, 0.2, 0.7, 0.6]), (FRAMES, 1))
     box[5:9] = np.nan
     found = replace(rows(FRAMES), time_s=(6 + np.arange(FRAMES)) / FPS, side_box=box)
-    return choose_side_crop(add_shot(made, facts, found), None)
+    return choose_side_crop(add_shot(made, facts, found).complete(), None)
 
 
 @pytest.mark.parametrize("side_fps", [60.0, 24.0])

@@ -127,7 +127,7 @@ def test_frames_that_are_learned_from_are_not_judged_by(tmp_path: Path) -> None:
     assert not any("are also in" in note for note in check_set(made))
     add("middle", 25.0, 300, use="train")
     assert [note for note in check_set(made) if "are also in" in note] == ["middle: 150 frames are also in end."]
-    end = made.find_shot("end")
+    end = next(shot for shot in made.shots if shot.name == "end")
     assert find_kept_frames(made, end).tolist() == [True] * 150 + [False] * 150
     check_kept_frames(made)
     add("again", 18.0, 300, use="train")
