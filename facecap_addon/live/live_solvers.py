@@ -162,8 +162,10 @@ class SolverMethod:
 
     def _shows_face(self, gate: FaceGate, captured: LivePicture) -> bool:
         """Whether a picture shows a face; where its shape asks for that, the crop is placed about it."""
+        if not self._follows or len(self._boxes) >= _LEARNED_FRAMES:
+            return gate.shows_face(captured)
         seen = gate.look(captured)
-        if seen is not None and self._follows and len(self._boxes) < _LEARNED_FRAMES:
+        if seen is not None:
             size = (captured.image.shape[1], captured.image.shape[0])
             box = extract_face_keypoints(seen.landmarks_px[None], size, gate.scheme)[1]
             self._boxes = np.concatenate([self._boxes, box])

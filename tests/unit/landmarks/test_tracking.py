@@ -20,6 +20,7 @@ from facecap_addon.landmarks.layout import MEDIAPIPE_478 as FACE
 from facecap_addon.landmarks.protocol import Landmarker
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.single_image import find_landmarks_in_image
+from facecap_addon.landmarks.tracking.face_gate import FaceGate
 from facecap_addon.landmarks.tracking.observe import FrameObservation, assemble, describe_selection, observe
 from tests.patience import PATIENCE_S
 
@@ -263,6 +264,36 @@ def test_a_face_that_enters_late_is_found_when_it_is_there(landmarker: Landmarke
     assert len(presence) == 169 and (presence > 0).sum() == 72
     # In one piece: it is not lost in between.
     assert np.abs(np.diff((presence > 0).astype(int))).sum() <= 2
+
+
+class Counted:
+    """A landmarker, and how often it was asked."""
+
+    def __init__(self, landmarker: Landmarker) -> None:
+        self._landmarker, self.asked = landmarker, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._landmarker, name)
+
+    def landmarks_in_regions(self, *args: object, **options: object) -> object:
+        self.asked += 1
+        return self._landmarker.landmarks_in_regions(*args, **options)  # type: ignore[arg-type]
+
+
+def test_who_only_asks_whether_there_is_a_face_hardly_needs_the_network(landmarker: Landmarker, carphone: Path) -> None:
+    talking = [frame.image for frame, _ in zip(read(carphone), range(60), strict=False)]
+    wall = np.full_like(talking[0], 90)
+    sweater = np.roll(talking[0], 90, axis=0).astype(np.uint8)  # what is below the face, in its place
+    shown = [*talking[:25], wall, *talking[25:40], *[sweater] * 2, wall, *talking[40:60]]
+    counted = Counted(landmarker)
+    gate = FaceGate(counted)  # pyright: ignore[reportArgumentType]
+    found = [gate.shows_face(frame) for frame in clip(shown)]
+    assert found[25] is False and found[43] is False
+    assert all(found[:25]) and all(found[26:41]) and all(found[44:])
+    always = Counted(landmarker)
+    every = FaceGate(always)  # pyright: ignore[reportArgumentType]
+    assert found == [every.look(frame) is not None for frame in clip(shown)]
+    assert counted.asked < always.asked / 2
 
 
 class Brightness:
