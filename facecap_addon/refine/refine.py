@@ -25,13 +25,10 @@ from .energies.landmark_bias import Disagreement, estimate_bias, measure_unliken
 from .energies.landmark_weights import weights_of
 from .failure import find_failed, measure_landmark_error
 from .finished_solve import FinishedSolve
-from .flow.face_motion import measure_face_motion
 from .flow.gaps import Gaps, find_seen_aside, note_frames, plan_gaps, start_between
-from .flow.infill import FurtherFlow, infill
-from .flow.optical_flow import FootageFlow, OpticalFlow
-from .flow.rendered_flow import RenderedFlow
-from .flow.surface_points import ViewedPoints, sample_surface_points
-from .flow.temporal import refine_in_time, smooth_corrections
+from .flow.optical_flow import OpticalFlow
+from .flow.take_motion import TakeMotion
+from .flow.temporal import smooth_corrections
 from .guard import take_what_helped
 from .networks.crop_ensemble import CropEnsemble
 from .networks.landmark_module import LandmarkModule
@@ -130,16 +127,15 @@ class Refinement:
         self.mesh = _hold_unobserved(build_render_mesh(rig, embedding, device), take.not_observed)
         # Cameras stand around the character as it is; here it is drawn life size.
         self.shots = [replace(shot, view=shot.view.scale(1 / self.mesh.scale)) for shot in shots]
-        self.flow, self.workers = models.flow, models.workers
+        self.workers = models.workers
         self.first, self.last = rows if rows is not None else (0, take.frame_count - 1)
         solved = take.status == STATUS_SOLVED
         self.seen_aside = find_seen_aside(self.shots, solved)
         self.start = start_between(state_of(take, self.mesh), solved, take.time_s)
-        points = sample_surface_points(self.mesh)
-        self.viewed, *self.viewed_aside = (ViewedPoints(self.mesh, points, shot.view) for shot in self.shots)
         measured = load_prior() if layout_of(network.scheme).count == 478 else None
         trained = measured if settings.prior > 0 else None
         self.priors = channel_priors(take.channels, trained, settings.prior, settings.smoothness)
+        self.motion = TakeMotion(self.mesh, self.shots, models.flow, take.time_s, self.priors, self.workers, store)
         self.usual_precision = channel_priors(take.channels, measured, 1.0, 1.0).precision
         expected = expected_weights(take, solve.observations, rig.ranges, trained, self.priors)
         expected[self.seen_aside] = self.start.weights[self.seen_aside]
@@ -203,7 +199,9 @@ class Refinement:
             )
         state.put(bad, self.start.part(bad))
         gaps = self._plan_gaps(named, good & ~bad)
-        infilled = self._infill(state, gaps, appearance[0])
+        # Another face's renders move in another way: what flow gets wrong on them says nothing of the footage.
+        look = appearance[0] if self.by_picture else None
+        infilled = self.motion.fill(state, gaps, look, partial(self.callbacks.progress, "infill"))
         state = self._refine_in_time(state, (good & ~bad) | infilled)
         if self.settings.reestimate and self.settings.temporal != "none" and self.by_picture:
             again, part = np.flatnonzero(good & ~bad), pass_again(self.settings)
@@ -318,31 +316,6 @@ class Refinement:
         wanted = inside & ~present if self.settings.infill else named
         return plan_gaps(wanted, present, inside, self.take.time_s, self.settings.longest_gap_s)
 
-    def _infill(self, state: DeepState, gaps: Gaps, look: Appearance) -> Bools:
-        """Solve gaps by flow, in place; returns (F,) which frames."""
-        # Another face's renders move in another way: what flow gets wrong on them says nothing of the footage.
-        renders = RenderedFlow(self.flow, self.viewed, look) if self.by_picture else None
-        filled = np.zeros(self.take.frame_count, bool)
-        total = sum(last - first + 1 for first, last in gaps.filled)
-        priors, footage = self.priors, FootageFlow(self.flow, self.shots[0].picture)
-        further = [
-            FurtherFlow(viewed, FootageFlow(self.flow, shot.picture), shot.seen)
-            for viewed, shot in zip(self.viewed_aside, self.shots[1:], strict=True)
-        ]
-        for gap in gaps.filled:
-            done = int(filled.sum())
-            rows = slice(gap[0], gap[1] + 1)
-            found = infill(
-                *(self.viewed, footage, state, gap, self.take.time_s, priors.precision, priors.smooth),
-                good=gaps.present | filled,
-                renders=renders,
-                further=further,
-                on_frame=partial(self.callbacks.progress, "infill", done, total),
-            )
-            state.put(rows, found)
-            filled[rows] = True
-        return filled
-
     def _refine_in_time(self, state: DeepState, good: NDArray[np.bool_]) -> DeepState:
         """Temporal refinement of the rows of the range."""
         inside = good & self._rows_in_range()
@@ -352,31 +325,14 @@ class Refinement:
         if not self.by_picture and self.settings.temporal in ("hybrid", "averaging"):
             slow = moves_slowly(self.context.regions)
             return smooth_corrections(self.mesh, self.start, state, inside, self.take.time_s, slow, smoothness)
-        count = int(inside.sum())
-
-        def report(done: int) -> None:
-            self.callbacks.progress("flow", done, count)
-
-        # Where a camera shows no face it shows no motion of it either.
-        shown = [inside & ~self.seen_aside, *(inside & shot.seen for shot in self.shots[1:])]
-        motion, *aside = (
-            measure_face_motion(viewed, FootageFlow(self.flow, shot.picture), state, seen, self.store, report, camera)
-            for camera, (viewed, shot, seen) in enumerate(
-                zip((self.viewed, *self.viewed_aside), self.shots, shown, strict=True)
-            )
-        )
-        return refine_in_time(
-            self.viewed,
+        return self.motion.refine_in_time(
             state,
-            motion,
             inside,
-            self.take.time_s,
+            inside & ~self.seen_aside,
             self.usual_precision * 25,
-            method=self.settings.temporal,
-            smoothness=smoothness,
-            workers=self.workers,
-            further=list(zip(self.viewed_aside, aside, strict=True)),
-            on_frame=lambda row: self.callbacks.progress("time", row, self.take.frame_count),
+            self.settings.temporal,
+            smoothness,
+            self.callbacks.progress,
         )
 
     def _make_result(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,12 +34,9 @@ from .contact import Contact, contact_energy, contact_equations
 from .derivatives import differentiate_landmarks, differentiate_network, differentiate_picture
 from .landmark_bias import project_bias
 from .landmark_weights import LandmarkWeights
+from .picture_bands import ROBUST_PIXEL, band_pass, band_pass_derivatives, compared_pixels, weigh_pixels
 
 ROBUST_MM = 4.0
-# Residuals of the band-passed picture: usual, and how many neighbouring pixels count as one.
-_PIXEL_ERROR, _PIXEL_CORRELATION = 0.03, 100.0
-_ROBUST_PIXEL = 3 * (4 * _PIXEL_ERROR) ** 2
-_WIDEST_PX = 31
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ class DeepEnergy:
         self.bias_mm = bias_mm
         self.ambient_occlusion: Tensor | None = None
         self._masks = [
-            [_comparison_mask(plate.target[n], ensemble.size) for n in range(len(plate.seen))] for plate in plates
+            [compared_pixels(plate.target[n], ensemble.size) for n in range(len(plate.seen))] for plate in plates
         ]
 
     def part(self, frames: NDArray[np.intp]) -> DeepEnergy:
@@ -206,10 +202,10 @@ class DeepEnergy:
             if parts.picture > 0:
                 difference = pool_pixels(fine - plates.fine, FINER).cpu().numpy()
                 for n in range(count):
-                    band = _band_pass(difference[n], parts.blur_px)[self._masks[c][n]] * np.float32(plates.seen[n])
+                    band = band_pass(difference[n], parts.blur_px)[self._masks[c][n]] * np.float32(plates.seen[n])
                     picture[n].append(band)
                     squared = (band**2).sum(-1, dtype=np.float64)
-                    energy[n] += 0.5 * _pixel_weight(parts) * (squared / (1 + squared / _ROBUST_PIXEL)).sum()
+                    energy[n] += 0.5 * weigh_pixels(parts.picture) * (squared / (1 + squared / ROBUST_PIXEL)).sum()
         energy[~np.isfinite(energy)] = np.inf
         return Comparison(energy, landmarks, picture)
 
@@ -271,9 +267,9 @@ class DeepEnergy:
         parts: EnergyWeights,
     ) -> None:
         """Add the picture's term of one frame; moved (S, S, 3, D), band (Q, 3)."""
-        j = _band_pass_derivatives(moved, parts.blur_px, self._masks[view][frame])
+        j = band_pass_derivatives(moved, parts.blur_px, self._masks[view][frame])
         squared = (band**2).sum(-1, keepdims=True)
-        w = _pixel_weight(parts) / (1 + squared / _ROBUST_PIXEL) ** 2
+        w = weigh_pixels(parts.picture) / (1 + squared / ROBUST_PIXEL) ** 2
         weighted = (j * w[..., None]).reshape(-1, j.shape[-1])
         matrix[block] += (weighted.T @ j.reshape(-1, j.shape[-1])).astype(np.float64)
         gradient[block[1][0]] += (weighted.T @ band.reshape(-1)).astype(np.float64)
@@ -356,39 +352,3 @@ class DeepEnergy:
         for at, off, precision in priors:
             matrix[:, at, at] += precision
             gradient[:, at] += off * precision
-
-
-def _pixel_weight(parts: EnergyWeights) -> float:
-    return parts.picture / (_PIXEL_ERROR**2 * _PIXEL_CORRELATION)
-
-
-def _comparison_mask(target: Tensor, size: int) -> NDArray[np.bool_]:
-    """(S, S) bool: pixels of a crop that the picture's term compares, well inside the outline of the landmarks."""
-    mask = np.zeros((size, size), np.uint8)
-    points = target.cpu().numpy()
-    if np.isfinite(points).all():
-        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), (1,))
-    return cv2.erode(mask, np.ones((5, 5), np.uint8)) > 0
-
-
-def _band_pass(picture: F32, blur_px: float) -> F32:
-    """A picture (S, S, C) without its finest detail and without what varies slowly, as light does."""
-    fine = cv2.GaussianBlur(picture, (0, 0), blur_px)
-    return np.asarray(fine - cv2.blur(picture, (_WIDEST_PX, _WIDEST_PX)), np.float32).reshape(picture.shape)
-
-
-def _band_pass_derivatives(moved: F32, blur_px: float, mask: NDArray[np.bool_]) -> F32:
-    """(Q, 3, D): derivatives of a picture (S, S, 3, D), band-passed, at the compared pixels."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return np.zeros((0, *moved.shape[2:]), np.float32)
-    reach = _WIDEST_PX // 2 + 1
-    window = (
-        slice(max(rows[0] - reach, 0), rows[-1] + reach + 1),
-        slice(max(columns[0] - reach, 0), columns[-1] + reach + 1),
-    )
-    inside, inner = moved[window], mask[window]
-    flat = inside.reshape(*inside.shape[:2], -1)
-    pieces = range(0, flat.shape[2], 96)
-    found = [_band_pass(np.ascontiguousarray(flat[..., first : first + 96]), blur_px)[inner] for first in pieces]
-    return np.concatenate(found, axis=1).reshape(-1, *moved.shape[2:])
