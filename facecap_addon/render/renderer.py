@@ -9,20 +9,8 @@ from torch import Tensor
 
 from . import shade_cpu
 from .antialias import Topology, antialias
-from .fragments import Fragments, barycentrics, interpolate, rasterise, to_picture
-from .shading import encode_srgb, irradiance, sample_texture, vertex_normals
-
-
-@dataclass(frozen=True)
-class Texture:
-    """Albedo as a picture on the surface.
-
-    Attributes:
-        picture: (H, W, 3) linear.  uv: (V, 2), Blender's.
-    """
-
-    picture: Tensor
-    uv: Tensor
+from .fragments import barycentrics, interpolate, rasterise, to_picture
+from .shading import encode_srgb, irradiance, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -30,22 +18,22 @@ class Appearance:
     """What a surface is made of, and the light on it.
 
     Attributes:
-        albedo: (V, 3) linear, or a Texture.
+        albedo: (V, 3) linear.
         light: (9, 3) spherical-harmonics coefficients in camera space, see `shading.harmonics`.
         occlusion: (N, V) or None: share of the light that reaches each vertex, see `ambient_occlusion`.
     """
 
-    albedo: Tensor | Texture
+    albedo: Tensor
     light: Tensor
     occlusion: Tensor | None = None
 
 
 def vertex_light(points: Tensor, topology: Topology, appearance: Appearance) -> Tensor:
-    """(N, V, 3) light that each vertex reflects, albedo included where it is per vertex; points (N, V, 3) m."""
+    """(N, V, 3) light that each vertex reflects; points (N, V, 3) m."""
     light = irradiance(vertex_normals(points, topology.triangles), appearance.light)
     if appearance.occlusion is not None:
         light = light * appearance.occlusion[..., None]
-    return light if isinstance(appearance.albedo, Texture) else light * appearance.albedo
+    return light * appearance.albedo
 
 
 def render(
@@ -72,15 +60,12 @@ def render(
     height, width = size[0] * supersample, size[1] * supersample
     fragments = rasterise(points_px, depth_m, topology.triangles, height, width)
     light = vertex_light(points, topology, appearance)
-    if not isinstance(appearance.albedo, Texture) and shade_cpu.can_compile(points_px, light):
+    if shade_cpu.can_compile(points_px, light):
         picture = background.expand(len(points_px), height, width, 3).to(light.dtype).contiguous().clone()
         shade_cpu.shade(picture, light, points_px, depth_m, fragments)
     else:
         weights = barycentrics(points_px, depth_m, fragments)
-        linear = interpolate(light, weights, fragments)
-        if isinstance(appearance.albedo, Texture):
-            linear = linear * sample_texture(appearance.albedo.picture, _uv(appearance.albedo, weights, fragments))
-        picture = to_picture(encode_srgb(linear), fragments, background)
+        picture = to_picture(encode_srgb(interpolate(light, weights, fragments)), fragments, background)
     return pool_pixels(antialias(picture, points_px, depth_m, fragments, topology), supersample)
 
 
@@ -89,11 +74,6 @@ def pool_pixels(picture: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return picture
     return functional.avg_pool2d(picture.permute(0, 3, 1, 2), factor).permute(0, 2, 3, 1)
-
-
-def _uv(texture: Texture, weights: Tensor, fragments: Fragments) -> Tensor:
-    frames = fragments.shape[0]
-    return interpolate(texture.uv[None].expand(frames, -1, -1), weights, fragments)
 
 
 def background_of(picture: Tensor, border_px: int = 6) -> Tensor:

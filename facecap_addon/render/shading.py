@@ -82,18 +82,3 @@ def encode_srgb(linear: Tensor) -> Tensor:
 def decode_srgb(srgb: Tensor) -> Tensor:
     """Linear light from sRGB in 0..1."""
     return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-
-
-def sample_texture(texture: Tensor, uv: Tensor) -> Tensor:
-    """Look colours up in a texture, bilinearly; differentiable in both.
-
-    Args:
-        texture: (H, W, C), row 0 at v = 1 as pictures are stored.  uv: (P, 2) in 0..1, Blender's: v goes up.
-    Returns:
-        (P, C); beyond the border the border is repeated.
-    """
-    grid = torch.stack([uv[:, 0] * 2 - 1, 1 - uv[:, 1] * 2], 1)[None, None]
-    found = torch.nn.functional.grid_sample(
-        texture.permute(2, 0, 1)[None], grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return found[0, :, 0].T

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import torch
@@ -83,7 +82,7 @@ def _differentiate_light(normals: F32, mesh: RenderMesh, appearance: Appearance,
         free = torch.from_numpy(normals).requires_grad_()
         light = harmonics(free) @ appearance.light
         rows = [torch.autograd.grad(light[:, c].sum(), free, retain_graph=c < 2)[0] for c in range(3)]
-    factor = cast(Tensor, appearance.albedo)[index]
+    factor = appearance.albedo[index]
     if appearance.occlusion is not None:
         factor = factor * appearance.occlusion[0, index, None]
     return (torch.stack(rows, 1) * factor[..., None]).numpy()

@@ -15,7 +15,7 @@ from facecap_addon.render.ambient_occlusion import measure_ambient_occlusion  # 
 from facecap_addon.render.antialias import topology_of  # noqa: E402
 from facecap_addon.render.camera import project  # noqa: E402
 from facecap_addon.render.forward_mode import differentiate_normals, render_with_derivatives  # noqa: E402
-from facecap_addon.render.renderer import Appearance, Texture, render, vertex_light  # noqa: E402
+from facecap_addon.render.renderer import Appearance, render, vertex_light  # noqa: E402
 from facecap_addon.render.shading import harmonics, vertex_normals  # noqa: E402
 
 SIZE = 40
@@ -117,33 +117,27 @@ def scene(dtype: torch.dtype = torch.float64) -> dict[str, torch.Tensor]:
         "shift": torch.tensor([[0.1, -0.05, 4.0]], dtype=dtype),
         "camera": torch.tensor([60.0, 61.0, 19.3, 19.6], dtype=dtype),
         "albedo": 0.3 + 0.5 * some(len(VERTICES), 3),
-        "texture": 0.3 + 0.5 * some(8, 8, 3),
         "light": light,
         "background": torch.tensor([0.1, 0.2, 0.6], dtype=dtype),
     }
 
 
-UV = torch.rand(len(VERTICES), 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-
-
-def draw(values: dict[str, torch.Tensor], textured: bool = False) -> torch.Tensor:
+def draw(values: dict[str, torch.Tensor]) -> torch.Tensor:
     """(1, H, W, 3) the sphere as the scene says."""
     points = values["points"] @ rotation_matrices(values["turn"]).transpose(1, 2) + values["shift"][:, None]
     places, depth = project(points, values["camera"])
-    albedo = Texture(values["texture"], UV.to(points.dtype)) if textured else values["albedo"]
-    look = Appearance(albedo, values["light"])
+    look = Appearance(values["albedo"], values["light"])
     return render(points, places, depth, TOPOLOGY, look, values["background"], (SIZE, SIZE))
 
 
-@pytest.mark.parametrize("name", ["points", "turn", "shift", "camera", "albedo", "texture", "light", "background"])
+@pytest.mark.parametrize("name", ["points", "turn", "shift", "camera", "albedo", "light", "background"])
 def test_derivatives_agree_with_finite_differences(name: str) -> None:
     """Along random directions, outlines included: the sphere ends inside the picture, on another colour."""
-    textured = name == "texture"
     values = scene()
     weights = torch.rand(1, SIZE, SIZE, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
 
     def score(moved: torch.Tensor) -> torch.Tensor:
-        return (draw(values | {name: moved}, textured) * weights).sum()
+        return (draw(values | {name: moved}) * weights).sum()
 
     at = values[name].clone().requires_grad_()
     gradient = torch.autograd.grad(score(at), at)[0]
