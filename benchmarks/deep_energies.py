@@ -1,9 +1,11 @@
-"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only take|ict] [--methods NAME…]`.
+"""Deep energies against rendered truth: `python -m benchmarks.deep_energies [--only NAME…] [--methods NAME…]`.
 
-Both clips were rendered by Cycles, not by our own renderer: `sample_scenes/take_01.mp4`, and `renders/ict_rom.mp4` of
-the development data. The camera is known. The landmark fit and the take refined from it are compared with the truth:
-vertex RMSE of the skin around lips and lids and of all skin that moves (eyeballs, teeth and tongue do not count), head
-rotation and translation, seconds per frame.
+The clips were rendered by Cycles, not by our own renderer: `sample_scenes/take_01.mp4`, `renders/ict_rom.mp4` of the
+development data and, with `--only second`, the person of `benchmarks.render_truth` that is kept apart. The camera is
+known, or found from the footage (`--unknown-camera`). The landmark fit and the take refined from it are compared with
+the truth: vertex RMSE of the skin around lips and lids and of all skin that moves (eyeballs, teeth and tongue do not
+count), head rotation and translation, seconds per frame. `--only across` moves the sample head by the second person's
+clip: its weights, put on that person by name, are compared. Real clips: `benchmarks.refined`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,18 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from benchmarks.ground_truth import ROOT, SKIN, embedding_of, load_truth, observe_clip, response_of
+from benchmarks.ground_truth import (
+    ROOT,
+    SKIN,
+    Truth,
+    accuracy_of,
+    driven,
+    embedding_of,
+    load_truth,
+    observe_clip,
+    read_truth,
+    response_of,
+)
 from benchmarks.sample_head import sample_rig
 from benchmarks.sample_take import CLIP, TRUTH
 from facecap_addon.fit.settings import FitSettings
@@ -42,7 +55,8 @@ from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import LandmarkEmbedding, find_head_space
 from facecap_addon.rig.network_response import NetworkResponse
 from facecap_addon.rig.surface import place_points
-from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.merge import rows_of
+from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
 from sample_scenes.head.arrays import build_head_arrays
 from sample_scenes.head.landmarks import load_landmarks
@@ -128,17 +142,31 @@ def take_scene() -> Scene:
 
 def ict_scene(data: Path) -> Scene:
     """The ICT head under recorded curves."""
-    truth = load_truth(data)
-    with np.load(data / "renders" / "ict_rom_truth.npz", allow_pickle=False) as arrays:
+    return _scene_of(load_truth(data), data / "renders" / "ict_rom_truth.npz", "ict_actor")
+
+
+def second_scene(path: Path, data: Path) -> Scene:
+    """The person of `benchmarks.render_truth`."""
+    return _scene_of(second_truth(path, data), path, "second_person")
+
+
+def second_truth(path: Path, data: Path) -> Truth:
+    """What is true of that person's clip, which lies beside its truth."""
+    return read_truth(path, path.with_suffix(".mp4"), data)
+
+
+def _scene_of(truth: Truth, path: Path, name: str) -> Scene:
+    """The actor's own head, whose cameras stand in the file of its truth; embedding and response are kept by name."""
+    with np.load(path, allow_pickle=False) as arrays:
         blender = np.linalg.inv(arrays["world_from_camera"]) @ arrays["world_from_head"]
     skin = np.zeros(truth.rig.vertex_count, bool)
     skin[:SKIN] = True
     return Scene(
-        "ict_rom",
+        truth.clip.stem,
         truth.clip,
         truth.rig,
-        embedding_of(truth.rig, "ict_actor"),
-        response_of(truth.rig, "ict_actor"),
+        embedding_of(truth.rig, name),
+        response_of(truth.rig, name),
         observe_clip(truth.clip),
         truth.rig_weights,
         np.diag([1.0, -1.0, -1.0, 1.0]) @ blender,
@@ -147,9 +175,9 @@ def ict_scene(data: Path) -> Scene:
     )
 
 
-def landmark_fit(scene: Scene) -> Take:
-    """The scene solved by the landmark fit with the known camera."""
-    settings = FitSettings(focal_px=scene.focal_px)
+def landmark_fit(scene: Scene, *, known_camera: bool = True) -> Take:
+    """The scene solved by the landmark fit, with the known camera or one that it finds itself."""
+    settings = FitSettings(focal_px=scene.focal_px if known_camera else None)
     return solve_take(scene.observations, scene.rig, scene.embedding, settings, response=scene.response)
 
 
@@ -174,7 +202,7 @@ def refine(
     progress: Callable[[str, int, int], None] = lambda *_: None,
     extra: list[Shot] | None = None,
 ) -> RefineResult:
-    """Refine a take of the scene with the known camera."""
+    """Refine a take of the scene with the camera that it was solved with."""
     solve = FinishedSolve(take, scene.observations, scene.rig, scene.embedding)
     return refine_solve(scene.clip, solve, settings, rows, progress, extra)
 
@@ -267,18 +295,30 @@ def show(label: str, errors: Errors) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--only", choices=("take", "ict"))
+    parser.add_argument("--second", type=Path, default=ROOT / "build" / "second_rom.npz")
+    parser.add_argument("--only", nargs="+", choices=("take", "ict", "second", "across"), default=["take", "ict"])
+    parser.add_argument("--unknown-camera", action="store_true", help="the landmark fit finds the focal length")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--frames", type=int, default=100_000, help="how many, from the first")
+    parser.add_argument("--save", type=Path, help="folder for the refined takes")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=["default"])
     options = parser.parse_args()
-    names = (options.only,) if options.only else ("take", "ict")
-    for name in names:
-        scene = take_scene() if name == "take" else ict_scene(options.data)
-        fit = landmark_fit(scene)
+    scenes = {
+        "take": take_scene,
+        "ict": lambda: ict_scene(options.data),
+        "second": lambda: second_scene(options.second, options.data),
+    }
+    for name in options.only:
+        if name == "across":
+            measure_across(second_truth(options.second, options.data), options)
+            continue
+        scene = scenes[name]()
+        fit = landmark_fit(scene, known_camera=not options.unknown_camera)
         last = min(options.first + options.frames, fit.frame_count) - 1
         rows = np.arange(options.first, last + 1)
-        print(f"{scene.name}, frames {options.first} to {last}")
+        print(
+            f"{scene.name}, frames {options.first} to {last}, focal length {fit.focal_px / scene.focal_px:.2f} of true"
+        )
         show("landmark fit", errors_of(scene, fit, rows))
         for label in options.methods:
             settings = METHODS[label]
@@ -286,7 +326,33 @@ def main() -> None:
             refined = refine(scene, fit, settings, (options.first, last))
             seconds = (time.perf_counter() - began) / len(rows)
             show(label, errors_of(scene, refined.take, rows))
-            print(f"    {seconds:.2f} s a frame; {' '.join(refined.notes)}")
+            print(f"    {seconds:.2f} s a frame; {' '.join(refined.notes)}", flush=True)
+            if options.save is not None:
+                save_take(options.save / f"{scene.name}.{label.replace(' ', '_')}.take.npz", refined.take)
+
+
+def measure_across(truth: Truth, options: argparse.Namespace) -> None:
+    """The sample head moved by another person, whose own keys take its weights by name."""
+    rig, observations = sample_rig(), observe_clip(truth.clip)
+    embedding = embedding_of(rig, "sample_head")
+    settings = FitSettings(focal_px=None if options.unknown_camera else truth.focal_px)
+    fit = solve_take(observations, rig, embedding, settings, response=response_of(rig, "sample_head"))
+    last = min(options.first + options.frames, fit.frame_count) - 1
+    rows = np.arange(options.first, last + 1)
+    part = replace(truth, weights=truth.weights[rows], rig_weights=truth.rig_weights[rows])
+    print(f"{truth.clip.stem} on the sample head, frames {options.first} to {last}")
+
+    def show_accuracy(label: str, take: Take) -> None:
+        chosen = rows_of(take, np.isin(np.arange(take.frame_count), rows))
+        found = accuracy_of(chosen, driven(truth.rig_names, chosen.channels, chosen.weights), part)
+        print(f"  {label:14s} all {found.rmse_mm:.2f} mm, correlation of keys {found.correlation:.3f}", flush=True)
+
+    show_accuracy("landmark fit", fit)
+    for label in options.methods:
+        solve = FinishedSolve(fit, observations, rig, embedding)
+        refined = refine_solve(truth.clip, solve, METHODS[label], (options.first, last))
+        show_accuracy(label, refined.take)
+        print(f"    {' '.join(refined.notes)}", flush=True)
 
 
 if __name__ == "__main__":

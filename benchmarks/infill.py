@@ -1,14 +1,17 @@
-"""Gaps filled by optical flow against interpolation: `python -m benchmarks.infill [--places N] [--lengths N…]`.
+"""Gaps filled by optical flow against interpolation: `python -m benchmarks.infill [--places N] [--refined TAKE] …`.
 
-Gaps of 3 and of 10 frames are cut into the sample take at many places. The frames around them are true, so that what is
-measured is the filling, or as the landmark fit has them. The flow of the footage is compared with the motion of the
-surface, or with the flow of renders as Bao et al. do. RMSE of the face's vertices in the camera's space.
+Gaps of 3, 6 and 10 frames are cut into the sample take at many places. The frames around them are true, so that what
+is measured is the filling, or as the landmark fit or, with `--refined`, a refined take has them. The flow of footage
+is compared with the motion of the surface or with the flow of renders as Bao et al. do. RMSE of the face's surface
+points in the camera's space.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -29,6 +32,7 @@ from facecap_addon.refine.state import DeepState, head_points
 from facecap_addon.refine.take_state import state_of
 from facecap_addon.refine.views import View, first_view
 from facecap_addon.render.renderer import Appearance
+from facecap_addon.takes.npz import load_take
 
 REFERENCE_FRAMES = 8
 
@@ -56,10 +60,42 @@ def appearance_of(mesh: RenderMesh, state: DeepState, view: View, pictures: Fram
     return estimate_appearance(mesh, sightings, own_colors=True)
 
 
+@dataclass(frozen=True)
+class Filled:
+    """What gaps of one length came to: squared errors of each, m².
+
+    Attributes:
+        whole: of the surface points' places.  across: across the line of sight alone.
+        own: of their motion from the frame before a gap to the frame after it: what the filling adds to the error that
+            its neighbours have already, which is taken to change linearly between them.
+    """
+
+    whole: list[float] = field(default_factory=list)
+    across: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
+
+    def add(self, away: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+        """Errors (N, P, 3) m of a gap's frames, and (P, 3) of the frames before and after it."""
+        share = ((np.arange(len(away)) + 1) / (len(away) + 1))[:, None, None]
+        for kept, error in (
+            (self.whole, away),
+            (self.across, away[..., :2]),
+            (self.own, away - before * (1 - share) - after * share),
+        ):
+            kept.append(float((error**2).sum(-1).mean()))
+
+    def __str__(self) -> str:
+        whole, across, own = (1000 * float(np.sqrt(np.mean(of))) for of in (self.whole, self.across, self.own))
+        return f"{whole:5.2f} mm (across {across:.2f}, filling alone {own:.2f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--places", type=int, default=10)
-    parser.add_argument("--lengths", type=int, nargs="+", default=[3, 10])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[3, 6, 10])
+    parser.add_argument(
+        "--refined", type=Path, help="the whole clip refined, as benchmarks.deep_energies --save keeps it"
+    )
     options = parser.parse_args()
     scene = take_scene()
     take = landmark_fit(scene)
@@ -68,35 +104,38 @@ def main() -> None:
     priors = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0)
     view = first_view(centered_camera(*take.image_size, scene.focal_px))
     viewed = ViewedPoints(mesh, surface_points, view)
-    true, solved = true_state(scene, mesh), state_of(take, mesh)
+    true = true_state(scene, mesh)
+    arounds = {"true": true, "fitted": state_of(take, mesh)}
+    if options.refined is not None:
+        arounds["refined"] = state_of(load_take(options.refined), mesh)
     pictures = FrameAccess(open_footage(scene.clip))
-    renders = RenderedFlow(DisFlow(), viewed, appearance_of(mesh, solved, view, pictures))
-    for length in options.lengths:
-        firsts = np.linspace(12, take.frame_count - length - 8, options.places).astype(int)
-        for name, around in (("true neighbours", true), ("solved neighbours", solved)):
-            squares: dict[str, list[float]] = {"surface": [], "renders": [], "line": []}
-            seconds = {"surface": 0.0, "renders": 0.0}
+    places = locate_points(mesh, surface_points, true)
+    for name, around in arounds.items():
+        away = locate_points(mesh, surface_points, around) - places
+        renders = RenderedFlow(DisFlow(), viewed, appearance_of(mesh, around, view, pictures))
+        for length in options.lengths:
+            begin, end = options.between or (8, take.frame_count - 7)
+            firsts = np.linspace(begin + 4, end - length - 1, options.places).astype(int)
+            filled = {way: Filled() for way in ("interpolation", "flow and surface", "flow and flow of renders")}
+            seconds = dict.fromkeys(filled, 0.0)
             for first in firsts.tolist():
-                rows = np.arange(first, first + length)
-                span = (first, first + length - 1)
-                target = locate_points(mesh, surface_points, true.part(rows))
-                found = {"line": interpolate_gap(around, first - 1, first + length, take.time_s)}
-                for way, compared in (("surface", None), ("renders", renders)):
+                before, after = first - 1, first + length
+                for way, kept in filled.items():
                     began = time.perf_counter()
-                    footage = FootageFlow(DisFlow(), pictures)
-                    found[way] = infill(
-                        *(viewed, footage, around, span, take.time_s, priors.precision, priors.smooth), renders=compared
-                    )
+                    if way == "interpolation":
+                        found = interpolate_gap(around, before, after, take.time_s)
+                    else:
+                        found = infill(
+                            *(viewed, FootageFlow(DisFlow(), pictures), around, (first, after - 1), take.time_s),
+                            *(priors.precision, priors.smooth),
+                            renders=renders if "renders" in way else None,
+                        )
                     seconds[way] += time.perf_counter() - began
-                for way, state in found.items():
-                    away = locate_points(mesh, surface_points, state) - target
-                    squares[way].append(float((away**2).sum(-1).mean()))
-            error = {way: 1000 * float(np.sqrt(np.mean(found))) for way, found in squares.items()}
-            print(f"{length:2d} frames, {name:18s}: interpolation {error['line']:.2f} mm", end="")
-            for way, label in (("surface", "flow and surface"), ("renders", "flow and flow of renders")):
-                per_frame = seconds[way] / (options.places * length)
-                print(f", {label} {error[way]:.2f} mm ({per_frame:.2f} s a frame)", end="")
-            print(flush=True)
+                    error = locate_points(mesh, surface_points, found) - places[first:after]
+                    kept.add(error, away[before], away[after])
+            print(f"{length} frames between {name} neighbours")
+            for way, kept in filled.items():
+                print(f"  {way:25s} {kept}, {seconds[way] / (options.places * length):.2f} s a frame", flush=True)
 
 
 if __name__ == "__main__":
