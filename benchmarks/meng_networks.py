@@ -1,34 +1,49 @@
-"""Meng and Wen's four networks on the same shots: `python -m benchmarks.meng_networks [--seconds 180] [--epochs N]`.
+"""Meng and Wen's networks and their baselines on the same shots, each trained for as long:
 
-Their embedding with LSTM (learned from labelled images, and from the footage by how far faces differ and by class), the
-1×1 variant, the 1×1 variant with LSTM trained together, and Laine et al.'s network, each in its preview size. Printed
-and kept in `benchmarks/results/`: vertex RMSE and jitter D (equation 5) on test shots, how far D is from the true one,
-in all frames and in transitions as in the paper's figures 15 to 18, how far apart classes lie in the embedding, and the
-loss curves in one figure (the paper's figure 9).
+    python -m benchmarks.meng_networks [--seconds 72] [--minutes 4] [--networks meng,laine]
+
+Each network learns in its preview size, and in as many epochs as fit into so many minutes of one processor core (an
+epoch is measured first; what other programs do meanwhile does not count). "-paper" is as Meng and Wen have their
+baselines: pictures as they are, not whitened, and a linear layer of 160 before that of the principal components.
+Beside them stand the landmark fit, the frame of the training footage that looks most alike, the mean pose, and the
+face of the frame before. Printed and kept in `benchmarks/results/`: vertex RMSE on test shots; motion D (equation 5),
+and how far it is from the true one, over all frames and in transitions as in the paper's figures 15 to 18; these
+figures and the losses by minutes (figure 9) as a picture.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.ground_truth import embedding_of, observe_clip, response_of
 from benchmarks.labelled_images import draw_labelled_images
-from benchmarks.learned_actor import RESULTS, SET, actor_set, finished
+from benchmarks.learned_actor import RESULTS, SET, actor_set
+from benchmarks.meng_figures import Transition, draw_losses, draw_transitions, write_figure
+from facecap_addon.arrays import F32
+from facecap_addon.fit.settings import FitSettings
+from facecap_addon.fit.solve import solve_take
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import run as train
-from facecap_addon.learn.data.frames import Frames, read_shot_frames
+from facecap_addon.learn.data.frames import Frames, read_shot_frames, split_frames
 from facecap_addon.learn.data.training_set import TrainingSet, open_set
-from facecap_addon.learn.engine.plots import draw_curves
+from facecap_addon.learn.engine.distributed import ProcessGroup
+from facecap_addon.learn.engine.training_run import TrainingRun
+from facecap_addon.learn.networks.presets import Preset, get_preset
+from facecap_addon.learn.networks.registry import NETWORKS
+from facecap_addon.render.device import use_threads
 from facecap_addon.solvers.bundle import load_bundle
+from facecap_addon.solvers.crop import PictureKind
 from facecap_addon.solvers.solver import TrainedSolver
 
-NETWORKS = ("meng", "meng-graded", "meng-classes", "vgg-lstm", "pointwise", "laine")
-MINING = {"meng-graded": "graded", "meng-classes": "semi-hard"}
+NARROW = 160
 MOVING_M = 5e-4
 TRANSITIONS = {
     "mouth opens": "jawOpen",
@@ -38,17 +53,160 @@ TRANSITIONS = {
 }
 _FRAMES, _RISE = 5, 0.35
 """The paper shows five frames of a transition; so much a key rises over them."""
+_MEASURED_EPOCHS = 2
+_THUMBNAIL = PictureKind(40, 30)
 
 
-def positions(solver: TrainedSolver, training_set: TrainingSet, frames: Frames, moving: NDArray) -> NDArray:
-    """(N, M, 3) m of the vertices that move, frame by frame, the state kept within shots."""
-    out = np.empty((frames.count, len(moving), 3), np.float32)
+@dataclass(frozen=True)
+class Variant:
+    """A network as it is compared.
+
+    Attributes:
+        network: see `NETWORKS`.  mining: see `TrainSettings`.  with_images: whether it learns from sorted images.
+        whitened, narrow: see `Preset`.
+    """
+
+    network: str
+    mining: str = "auto"
+    with_images: bool = False
+    whitened: bool = True
+    narrow: int = 0
+
+    def get_preset(self) -> Preset:
+        """Its sizes."""
+        return replace(get_preset("preview", self.network), whitened=self.whitened, narrow=self.narrow)
+
+
+VARIANTS = {
+    "meng": Variant("meng"),
+    "vgg-lstm": Variant("vgg-lstm"),
+    "pointwise": Variant("pointwise"),
+    "laine": Variant("laine"),
+    "vgg-lstm-paper": Variant("vgg-lstm", whitened=False),
+    "pointwise-paper": Variant("pointwise", whitened=False, narrow=NARROW),
+    "laine-paper": Variant("laine", narrow=NARROW),
+    "meng-images": Variant("meng", with_images=True),
+    "meng-classes": Variant("meng", mining="semi-hard"),
+}
+USUAL = tuple(VARIANTS)[:7]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a network came to.
+
+    Attributes:
+        minutes: of one core.  losses: of the last stage, by epoch.  began: minutes before it.  lines: what it says.
+    """
+
+    minutes: float
+    losses: list[float]
+    began: float
+    lines: list[str]
+
+
+def train_for(variant: Variant, training_set: TrainingSet, out: Path, minutes: float) -> Trained:
+    """Train for so many minutes of one core, in as many epochs as fit."""
+    measured = train_epochs(variant, training_set, out.with_stem(f"{out.stem}-measured"), _MEASURED_EPOCHS)
+    epochs = max(3, round(minutes / (measured.minutes / _MEASURED_EPOCHS)))
+    return train_epochs(variant, training_set, out, epochs)
+
+
+def train_epochs(variant: Variant, training_set: TrainingSet, out: Path, epochs: int) -> Trained:
+    """Train from the beginning; time is the processor's, from the first step of each stage to its last."""
+    folder = out.parent / f".{out.stem}.training"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    spans: dict[str, list[float]] = {}
+
+    def note_time(stage: str, done: int, total: int) -> None:
+        if stage in ("embed", "train"):
+            spans.setdefault(stage, [time.process_time()]).append(time.process_time())
+            del spans[stage][1:-1]
+
+    images = draw_labelled_images(SET / "labelled_images") if variant.with_images else None
+    settings = TrainSettings(
+        folder=training_set.folder, network=variant.network, mining=variant.mining, preset="preview", epochs=epochs,
+        tensorboard=False, labelled_images=images,
+    )  # fmt: skip
+    run = TrainingRun(settings, folder, out, "", note_time, "cpu", ProcessGroup())
+    lines = NETWORKS[variant.network].train(run, training_set, variant.get_preset())
+    log = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    minutes = {stage: (last - first) / 60 for stage, (first, last) in spans.items()}
+    return Trained(
+        sum(minutes.values()), [json.loads(line)["loss"] for line in log], minutes.get("embed", 0.0),
+        [f"{epochs} epochs in {sum(minutes.values()):.1f} min of a core", *lines],
+    )  # fmt: skip
+
+
+def say_nothing(*_: object) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The test shots: frames as the benchmark names them, and true positions (N, M, 3) m of the vertices that move."""
+
+    training_set: TrainingSet
+    frames: Frames
+    moving: NDArray[np.intp]
+    wanted: F32
+
+    def place(self, weights: F32) -> F32:
+        """(N, M, 3) m of weights (N, K)."""
+        return self.training_set.rig.vertices_at(weights)[:, self.moving].astype(np.float32)
+
+
+def open_judges(training_set: TrainingSet) -> Judges:
+    """Frames of the test shots, small and grey: what is the same for all networks."""
+    frames = read_shot_frames(
+        training_set, training_set.choose_judges(), _THUMBNAIL, say_nothing, kept_only=True
+    )  # fmt: skip
+    moving = np.flatnonzero(np.linalg.norm(training_set.rig.deltas, axis=2).max(0) > MOVING_M)
+    return Judges(
+        training_set, frames, moving, training_set.rig.vertices_at(frames.weights)[:, moving].astype(np.float32)
+    )
+
+
+def solve_with(out: Path, judges: Judges, threads: int) -> F32:
+    """(N, M, 3) m that a solver gives, frame by frame, the state kept within shots."""
+    bundle = load_bundle(out)
+    solver = TrainedSolver(bundle, threads=threads)
+    frames = read_shot_frames(
+        judges.training_set, judges.frames.shots, bundle.facts.picture, say_nothing, kept_only=True
+    )
+    found = np.empty_like(judges.wanted)
     for i in range(frames.count):
         if i == 0 or frames.shot[i] != frames.shot[i - 1]:
             solver.start_shot()
-        found = solver.solve_crop(frames.read_pictures(np.array([i]))[0])
-        out[i] = solver.to_full_mesh(training_set.rig, found)[moving]
-    return out
+        found[i] = solver.to_full_mesh(
+            judges.training_set.rig, solver.solve_crop(frames.read_pictures(np.array([i]))[0])
+        )[judges.moving]
+    return found
+
+
+def find_simple(judges: Judges) -> Iterator[tuple[str, F32]]:
+    """What needs no network of its own: name and (N, M, 3) m."""
+    rig, frames = judges.training_set.rig, judges.frames
+    fitted = []
+    for number, shot in enumerate(frames.shots):
+        seen = observe_clip(
+            judges.training_set.resolve_video(shot), fresh=True
+        )  # shots of other sets have its name, too
+        take = solve_take(
+            seen, rig, embedding_of(rig, "sample_head"), FitSettings(match="weights"),
+            response=response_of(rig, "sample_head"),
+        )  # fmt: skip
+        fitted.append(take.weights[frames.row[frames.shot == number]])
+    yield "landmark fit", judges.place(np.concatenate(fitted))
+    learned = split_frames(judges.training_set, _THUMBNAIL, say_nothing)[0]
+    pictures = [one.read_pictures(np.arange(one.count)).reshape(one.count, -1) for one in (learned, frames)]
+    known, given = (p.astype(np.float32) for p in pictures)
+    nearest = ((known**2).sum(1) - 2 * given @ known.T).argmin(1)
+    yield "most alike", judges.place(learned.weights[nearest])
+    yield "mean pose", judges.place(np.tile(learned.weights.mean(0), (frames.count, 1)))
+    before = np.maximum(np.arange(frames.count) - 1, 0)
+    yield "frame before (true)", judges.wanted[before]
 
 
 def measure_motion_mm(points: NDArray) -> NDArray:
@@ -56,17 +214,25 @@ def measure_motion_mm(points: NDArray) -> NDArray:
     return 1000 * np.linalg.norm(np.diff(points, axis=0), axis=2).mean(1)
 
 
-def describe_motion(found: NDArray, wanted: NDArray, frames: Frames, channels: tuple[str, ...]) -> list[str]:
-    """D and how far it is from the true one, over all frames and in transitions of a key."""
-    inside = frames.find_followed()
-    given, true = measure_motion_mm(found), measure_motion_mm(wanted)
-    parts = {"all": inside}
+def find_transitions(judges: Judges) -> dict[str, list[int]]:
+    """First frames of five over which a key rises, by the transition's name."""
+    channels, frames = judges.training_set.rig.channels, judges.frames
+    found = {}
     for name, channel in TRANSITIONS.items():
-        if channel in channels:
-            key = frames.weights[:, channels.index(channel)]
-            starts = [i for i in frames.find_starts(_FRAMES + 1) if key[i + _FRAMES] - key[i] > _RISE]
-            parts[name] = np.isin(np.arange(len(inside)), [i + k for i in starts for k in range(_FRAMES)])
-    return [
+        key = frames.weights[:, channels.index(channel)]
+        found[name] = [int(i) for i in frames.find_starts(_FRAMES + 1) if key[i + _FRAMES] - key[i] > _RISE]
+    return found
+
+
+def describe(found: F32, judges: Judges) -> list[str]:
+    """Errors, and D and how far it is from the true one, over all frames and in transitions of a key."""
+    inside = judges.frames.find_followed()
+    given, true = measure_motion_mm(found), measure_motion_mm(judges.wanted)
+    parts = {"all": inside}
+    for name, starts in find_transitions(judges).items():
+        parts[name] = np.isin(np.arange(len(inside)), [i + k for i in starts for k in range(_FRAMES)])
+    rmse = 1000 * float(np.sqrt(((found - judges.wanted) ** 2).sum(-1).mean()))
+    return [f"test RMSE of vertices that move {rmse:.2f} mm"] + [
         f"{name} ({part.sum()} frames): D {given[part].mean():.3f} mm a frame (true {true[part].mean():.3f}), "
         f"|D - true| {np.abs(given - true)[part].mean():.3f}"
         for name, part in parts.items()
@@ -74,54 +240,58 @@ def describe_motion(found: NDArray, wanted: NDArray, frames: Frames, channels: t
     ]
 
 
+def choose_examples(judges: Judges) -> list[Transition]:
+    """The strongest rise of each transition, with some frames before and after."""
+    channels, frames = judges.training_set.rig.channels, judges.frames
+    out = []
+    for name, starts in find_transitions(judges).items():
+        if starts:
+            key = frames.weights[:, channels.index(TRANSITIONS[name])]
+            best = max(starts, key=lambda i: key[i + _FRAMES] - key[i])
+            out.append(Transition(name, max(best - 3, 0), min(best + _FRAMES + 3, frames.count - 1)))
+    return out
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--networks", help=f"some of {','.join(NETWORKS)}: printed, not kept")
-    parser.add_argument("--threads", type=int, default=2)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--seconds", type=float, default=72.0)
+    parser.add_argument("--minutes", type=float, default=4.0, help="of one core, for each network")
+    parser.add_argument("--networks", help=f"some of {','.join(VARIANTS)}: printed, not kept")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    use_threads(options.threads)
     folder = actor_set(options.seconds, threads=options.threads)
     training_set = open_set(folder)
-    shots = training_set.choose_judges()
-    moving = np.flatnonzero(np.linalg.norm(training_set.rig.deltas, axis=2).max(0) > MOVING_M)
-    lines = [f"python -m benchmarks.meng_networks --seconds {options.seconds:g} --epochs {options.epochs}"]
-    losses: dict[str, list[float]] = {}
-    chosen = options.networks.split(",") if options.networks else NETWORKS
-    images = draw_labelled_images(SET / "labelled_images") if "meng" in chosen else None
-    for network in chosen:
-        out = folder / f"{network}-{options.epochs}.facecap"
-        settings = TrainSettings(
-            folder=folder,
-            out=out,
-            network="meng" if network in MINING else network,
-            mining=MINING.get(network, "auto"),
-            preset="preview",
-            epochs=options.epochs,
-            compare=False,
-            threads=options.threads,
-            labelled_images=images if network == "meng" else None,
+    judges = open_judges(training_set)
+    lines = [f"python -m benchmarks.meng_networks --seconds {options.seconds:g} --minutes {options.minutes:g}"]
+    motion = {"true": measure_motion_mm(judges.wanted)}
+    losses: dict[str, tuple[NDArray, list[float]]] = {}
+
+    def note(name: str, said: list[str]) -> None:
+        lines.extend(f"{name}: {line}" for line in said)
+        print("\n".join(lines[-len(said) :]), flush=True)
+
+    for name in options.networks.split(",") if options.networks else USUAL:
+        out = folder / f"{name}-{options.minutes:g}min.facecap"
+        trained = train_for(VARIANTS[name], training_set, out, options.minutes)
+        found = solve_with(out, judges, options.threads)
+        note(name, [*trained.lines, *describe(found, judges)])
+        motion[name] = measure_motion_mm(found)
+        count = len(trained.losses)
+        losses[name] = (
+            trained.began + (trained.minutes - trained.began) * np.arange(1, count + 1) / count,
+            trained.losses,
         )
-        result = finished(train(settings))
-        log = (out.parent / f".{out.stem}.training" / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        losses[network] = [json.loads(line)["loss"] for line in log]
-        bundle = load_bundle(out)
-        frames = read_shot_frames(training_set, shots, bundle.facts.picture, lambda *_: None, kept_only=True)
-        found = positions(TrainedSolver(bundle, threads=options.threads), training_set, frames, moving)
-        wanted = training_set.rig.vertices_at(frames.weights)[:, moving]
-        rmse = 1000 * float(np.sqrt(((found - wanted) ** 2).sum(-1).mean()))
-        lines += [f"{network}: {line}" for line in result.lines]  # type: ignore[attr-defined]
-        lines.append(f"{network}: vertices that move, test RMSE {rmse:.2f} mm")
-        lines += [f"{network}: {line}" for line in describe_motion(found, wanted, frames, training_set.rig.channels)]
-        print("\n".join(line for line in lines if line.startswith(f"{network}: ")), flush=True)
+    for name, found in find_simple(judges):
+        note(name, describe(found, judges))
+        if name == "landmark fit":
+            motion[name] = measure_motion_mm(found)
     if options.networks:
         return
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "meng_networks.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    figure = draw_curves(losses, "training loss, cm2, by epoch (Meng and Wen, figure 9)")
-    cv2.imwrite(str(RESULTS / "meng_losses.png"), cv2.cvtColor(figure, cv2.COLOR_RGB2BGR))
-    picture = Path(folder / f".meng-{options.epochs}.training" / "embedding" / "progress.png")
-    (RESULTS / "meng_embedding.png").write_bytes(picture.read_bytes())
+    figure = np.concatenate([draw_transitions(choose_examples(judges), motion), draw_losses(losses)])
+    write_figure(RESULTS / "meng_networks.png", figure)
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def main() -> None:
         observations = observe_clip(clip, pixels=not options.landmarks_only)
         if options.take:
             take = load_take(options.take[k])
-            observations = _rows_of(observations, take)
+            observations = rows_of(observations, take)
         else:
             take = solve_take(observations, rig, head.embedding, FitSettings(match=options.match), response=response)
         results.append(judge(clip.stem, clip, observations, take, head, dlib=dlib, sheets=options.sheets))
@@ -238,7 +238,7 @@ def main() -> None:
         options.json.write_text(_json_of(results))
 
 
-def _rows_of(observations: Observations, take: Take) -> Observations:
+def rows_of(observations: Observations, take: Take) -> Observations:
     """The observations of a take's frames: a take may be of a part of the clip."""
     rows = np.searchsorted(observations.time_s, take.time_s - 5e-4)
     return observations.part(rows)

@@ -230,8 +230,10 @@ class _TwoCameras:
         return np.concatenate([self._front[row], self._aside[row]])
 
 
-def fit_whitening(frames: Frames) -> Whitening:
-    """Mean and deviation over all pixels of frames spread over the training set."""
+def fit_whitening(frames: Frames, *, whitened: bool = True) -> Whitening:
+    """Mean and deviation over all pixels of frames spread over the set; unless whitened, what changes nothing."""
+    if not whitened:
+        return Whitening(0.0, 1.0)
     some = np.unique(np.linspace(0, frames.count - 1, min(_WHITENING_FRAMES, frames.count)).astype(np.intp))
     sums = np.zeros(2)
     pixels = 0

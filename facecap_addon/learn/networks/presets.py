@@ -39,6 +39,8 @@ class Preset:
         schedule: rates and epochs.  batch: items per step.
         embedding_schedule, embedding_batch: of the first stage of Meng and Wen.
         faces: of teacher and student.
+        whitened: whether pictures are.  narrow: numbers that a linear layer leaves before that of the principal
+            components; 0: there is none.  Meng and Wen have it otherwise in both (section 3.2, table 3).
     """
 
     picture: PictureKind
@@ -51,6 +53,8 @@ class Preset:
     embedding_schedule: Schedule
     embedding_batch: int
     faces: FaceSizes = FaceSizes()
+    whitened: bool = True
+    narrow: int = 0
 
 
 _FULL = Preset(

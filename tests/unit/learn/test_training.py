@@ -24,12 +24,14 @@ from facecap_addon.learn.engine.schedule import Schedule  # noqa: E402
 from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402
 from facecap_addon.learn.networks.laine.bundle import plan_mesh  # noqa: E402
+from facecap_addon.learn.networks.laine.convolutional import LaineNetwork  # noqa: E402
 from facecap_addon.learn.networks.laine.train import train_meshes  # noqa: E402
 from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E402
 from facecap_addon.learn.networks.presets import Preset  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
+from facecap_addon.solvers.whitening import Whitening  # noqa: E402
 from tests.unit.learn.test_training_set import rig  # noqa: E402
 
 PRESET = Preset(
@@ -264,6 +266,20 @@ def test_sequences_are_learned_and_solved_frame_by_frame(
     # What it would remember is much larger than what another order of adding up makes.
     afresh = np.abs(solver.solve(picture(np.array([0.5, 0.5]))) - first).max()
     assert afresh < 1e-5 and afresh < 0.01 * np.abs(first - second).max()
+
+
+def test_a_narrow_layer_and_pictures_as_they_are(training_set: TrainingSet) -> None:
+    """Meng and Wen's baselines, as the benchmark has them: so many numbers pass before the principal components."""
+    plain, paper = (
+        plan_mesh(training_set, "laine", preset, nothing)
+        for preset in (PRESET, replace(PRESET, whitened=False, narrow=1))
+    )
+    assert paper.task.whitening == Whitening(0.0, 1.0) != plain.task.whitening
+    pictures = torch.rand(12, 1, 32, 24)
+    for plan, rank in ((plain, 2), (paper, 1)):
+        assert isinstance(plan.task.network, LaineNetwork)
+        found = plan.task.network.eval().predict_coefficients(pictures).detach()
+        assert torch.linalg.matrix_rank(found - found.mean(0), rtol=1e-4) == rank
 
 
 def test_an_embedding_is_graded_by_how_far_faces_differ(training_set: TrainingSet, tmp_path: Path) -> None:

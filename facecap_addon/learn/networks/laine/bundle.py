@@ -81,7 +81,7 @@ def plan_mesh(
     both = find_mirror(training_set.rig) if options.mirror and cameras == 1 and network != "dense" else None
     targets = MeshTargets(training_set, train_frames, stabilise=options.stabilise, mirror=both)
     basis = targets.fit_basis(train_frames)
-    whitening = fit_whitening(train_frames)
+    whitening = fit_whitening(train_frames, whitened=preset.whitened)
     torch.manual_seed(seed)
     limits, rig = fit_augmentation(train_frames.face), training_set.rig
     if network == "dense":
@@ -99,6 +99,7 @@ def plan_mesh(
         colours=preset.picture.channels,
         first_kernel=1 if network == "pointwise" else 3,
         fixed=options.affine,
+        narrow=preset.narrow,
     )
     mixing = make_cutmix(rig.channels, train_frames) if options.cutmix and targets.from_weights else None
     task = MeshTask(

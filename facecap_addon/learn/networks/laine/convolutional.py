@@ -73,6 +73,7 @@ class LaineNetwork(nn.Module):
         maps: feature maps of the six pairs; a quarter of them for a preview.
         size: height and width of the picture.  cameras: one or two.
         colours, first_kernel: see `Tower`.
+        narrow: numbers that a linear layer of its own leaves before the bottleneck (Meng and Wen's table 3); 0: none.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class LaineNetwork(nn.Module):
         colours: int = 1,
         first_kernel: int = 3,
         fixed: bool = False,
+        narrow: int = 0,
     ) -> None:
         super().__init__()
         self.colours = colours
@@ -92,16 +94,16 @@ class LaineNetwork(nn.Module):
         tower = self.towers[0]
         assert isinstance(tower, Tower)
         components = torch.from_numpy(basis.components)
-        self.bottleneck = nn.Linear(cameras * tower.count_features(size), len(components))
-        nn.init.kaiming_normal_(self.bottleneck.weight, nonlinearity="linear")
-        nn.init.zeros_(self.bottleneck.bias)
+        features = cameras * tower.count_features(size)
+        self.narrow = make_linear_layer(features, narrow) if narrow else nn.Identity()
+        self.bottleneck = make_linear_layer(narrow or features, len(components))
         self.output = make_output_layer(basis, fixed=fixed)
 
     def predict_coefficients(self, pictures: Tensor) -> Tensor:
         """(B, M) in standard deviations of the principal components."""
         parts = pictures.split(self.colours, dim=1)
         features = torch.cat([tower(part) for tower, part in zip(self.towers, parts, strict=True)], 1)
-        return self.bottleneck(functional.dropout(features, DROPOUT, self.training))
+        return self.bottleneck(self.narrow(functional.dropout(features, DROPOUT, self.training)))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, N) m from whitened pictures (B, cameras × colours, H, W)."""
@@ -112,6 +114,14 @@ def apply_in_fp32(layer: nn.Linear, values: Tensor) -> Tensor:
     """A layer in 32 bits whatever the precision around it: 16 bits hold a head's coordinates to millimetres."""
     with torch.autocast(values.device.type, enabled=False):
         return layer(values.float())
+
+
+def make_linear_layer(inputs: int, outputs: int) -> nn.Linear:
+    """A layer that nothing rectifies, begun as He et al. 2015 have it."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def make_output_layer(basis: PcaBasis, *, fixed: bool = False) -> nn.Linear:

@@ -70,7 +70,7 @@ def train_sequences(run: TrainingRun, training_set: TrainingSet, preset: Preset)
     targets = MeshTargets(training_set, train_frames, mirror=mirror)
     if not targets.from_weights:
         raise FacecapError("This network learns weights, and the set has point caches.", "Train laine on it.")
-    whitening = fit_whitening(train_frames)
+    whitening = fit_whitening(train_frames, whitened=preset.whitened)
     torch.manual_seed(run.settings.seed)
     mean = torch.from_numpy(train_frames.weights.mean(0))
     options = run.make_options(preset.batch)
