@@ -180,6 +180,7 @@ def add_renders(settings: DatasetSettings, training_set: TrainingSet, seconds: f
             return _draw(settings, into, embedding, each, seed, poses, lambda n: on_progress(done + n, total))
 
         rows = yield from run_threaded("draw", draw)
+        rows = yield from _look_at_face(settings, training_set, shot, rows)
         done += len(rows.rows)
         training_set = add_shot(training_set, replace(shot, frames=len(rows.rows)), rows)
     return training_set
@@ -243,6 +244,19 @@ def _draw(
         return rows
     landmarks, size = project_landmarks(mesh, weights, head, yaw_rad=SIDE_YAW_RAD)
     return replace(rows, side_box=extract_face_keypoints(landmarks, size, embedding.scheme)[1])
+
+
+def _look_at_face(
+    settings: DatasetSettings, training_set: TrainingSet, shot: ShotFacts, rows: ShotRows
+) -> Steps[ShotRows]:
+    """Rows of a rendered shot with eyes and nose where the landmark network sees them, as it will in a solve.
+
+    It sees them a few pixels from where they are, and networks that hold the picture still by them learn with that.
+    """
+    seen = yield from _observe(settings, training_set, training_set.open_shot_footage(shot))
+    face = extract_face_keypoints(seen.landmarks_px, seen.image_size, seen.scheme)[0]
+    found = (seen.presence >= PRESENCE_THRESHOLD)[:, None, None]
+    return replace(rows, face=np.where(found, face, rows.face).astype(np.float32))
 
 
 def _observe(settings: DatasetSettings, training_set: TrainingSet, footage: Footage) -> Steps[Observations]:

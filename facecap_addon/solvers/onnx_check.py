@@ -12,7 +12,8 @@ from ..errors import FacecapError
 
 ALLOWED = frozenset(
     {
-        *("Add", "Cast", "Clip", "Concat", "Constant", "Conv", "Div", "Flatten", "Gather", "Gemm", "Identity", "LSTM"),
+        *("Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Div", "Flatten"),
+        *("Gather", "Gemm", "Identity", "LSTM", "Pad"),
         *(
             "MatMul",
             "MaxPool",

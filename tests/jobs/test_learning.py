@@ -19,7 +19,10 @@ from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.jobs.settings.train import TrainSettings
+from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.landmarks.tracking.observe import observe
 from facecap_addon.learn.data.training_set import open_set
+from facecap_addon.solvers.face_keypoints import extract_face_keypoints
 from facecap_addon.takes.npz import load_take
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.jobs.solving import facecap, half_written, run, steps_of
@@ -84,6 +87,17 @@ def test_a_shot_can_be_added_beside_one_whose_footage_is_gone(drawn: Path, tmp_p
     (folder / "shots" / "drawn-0001.npz").write_bytes((folder / "shots" / "drawn-0000.npz").read_bytes())
     with pytest.raises(FacecapError, match="do not fit its frames"):
         grown.read_rows(grown.shots[1])
+
+
+def test_eyes_and_nose_of_renders_are_where_a_solve_will_see_them(drawn: Path) -> None:
+    training_set, landmarker = open_set(drawn), open_landmarker()
+    shot = training_set.shots[0]
+    footage = training_set.open_shot_footage(shot)
+    seen = list(observe(read_frames(footage), landmarker))
+    landmarks = np.stack([frame.landmarks_px for frame in seen])
+    face = extract_face_keypoints(landmarks, footage.size_px, landmarker.scheme)[0]
+    # A twentieth of a pixel: batches of frames may be looked at in other sizes.
+    np.testing.assert_allclose(training_set.read_rows(shot).face, face, atol=0.05 / 320)
 
 
 def test_a_trained_solver_solves_footage(solver: Path, drawn: Path, tmp_path: Path) -> None:

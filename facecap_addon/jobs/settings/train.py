@@ -20,8 +20,8 @@ class TrainSettings:
     )
     network: str = setting(
         "laine",
-        help="What to train: laine, dense and pointwise give vertices; meng and vgg-lstm give shape keys over time; "
-        "dfcn gives shape keys and landmarks, fast enough for live capture; see docs/learn.md",
+        help="What to train: laine, dense, pointwise and ridge give vertices, ridge in minutes; meng and vgg-lstm give "
+        "shape keys over time; dfcn gives shape keys and landmarks, fast enough for live capture; see docs/learn.md",
         tooltip="What the network gives",
         choices=tuple(NETWORKS),
         choice_labels={name: (network.label, network.summary) for name, network in NETWORKS.items()},

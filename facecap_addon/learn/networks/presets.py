@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ...landmarks.backends.mediapipe import CROP_SIZE as MESH_CROP
 from ...solvers.crop import PictureKind
 from ..engine.schedule import Schedule
 from .laine.convolutional import HEIGHT, MAPS, WIDTH
@@ -82,7 +83,7 @@ def get_preset(name: str, network: str) -> Preset:
     preset = {"full": _FULL, "preview": _PREVIEW}[name]
     chosen = NETWORKS[network]
     if chosen.square:
-        side = SIZE if name == "full" else SIZE // 2
+        side = MESH_CROP if network == "ridge" else SIZE if name == "full" else SIZE // 2
         preset = replace(preset, picture=PictureKind(side, side))
     if (network, name) in _SCHEDULES:
         schedule, batch = _SCHEDULES[network, name]

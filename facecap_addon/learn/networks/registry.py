@@ -56,6 +56,7 @@ class Network:
         return getattr(importlib.import_module(module, __package__), name)
 
 
+_RIDGE = (".ridge.train", "train_ridge")
 _MESHES, _SEQUENCES = (".laine.train", "train_meshes"), (".meng.train", "train_sequences")
 NETWORKS: dict[str, Network] = {
     network.name: network
@@ -65,6 +66,10 @@ NETWORKS: dict[str, Network] = {
             two_cameras=True, settings=("affine", "stabilise"),
         ),
         Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES, settings=("stabilise",)),
+        Network(
+            "ridge", "Vertices, Quick", "Every vertex, in minutes, from little footage", _RIDGE,
+            colour=True, square=True, settings=("stabilise",),
+        ),
         Network(
             "pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES,
             colour=True, two_cameras=True, settings=("affine", "stabilise"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,8 @@ from facecap_addon.learn.networks.laine.convolutional import LaineNetwork  # noq
 from facecap_addon.learn.networks.laine.train import train_meshes  # noqa: E402
 from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E402
 from facecap_addon.learn.networks.presets import Preset  # noqa: E402
+from facecap_addon.learn.networks.ridge.solution import PENALTIES, Scaling, solve_ridge  # noqa: E402
+from facecap_addon.learn.networks.ridge.train import train_ridge  # noqa: E402
 from facecap_addon.solvers.bundle import load_bundle  # noqa: E402
 from facecap_addon.solvers.crop import PictureKind  # noqa: E402
 from facecap_addon.solvers.solver import TrainedSolver  # noqa: E402
@@ -244,6 +247,58 @@ def test_the_other_mesh_networks_learn_too(training_set: TrainingSet, tmp_path: 
     train_meshes(run(tmp_path, out, network=network, epochs=130 if network == "dense" else 14), training_set, preset)
     report = load_bundle(out).facts.report
     assert report["mean_pose_mm"] > 1.5 * report["rmse_mm"]
+
+
+def test_ridge_learns_from_a_few_seconds_without_an_epoch(
+    models: Path, training_set: TrainingSet, tmp_path: Path
+) -> None:
+    del models
+    out = tmp_path / "ridge.facecap"
+    (tmp_path / "run").mkdir()
+    preset = replace(PRESET, picture=PictureKind(96, 96, colour=True))
+    lines = train_ridge(run(tmp_path, out, network="ridge"), training_set, preset)
+    bundle = load_bundle(out)
+    assert bundle.facts.report["mean_pose_mm"] > 4 * bundle.facts.report["rmse_mm"]
+    assert bundle.picture[:4] == b"\x89PNG" and any(line.startswith("Learned in") for line in lines)
+    weights = np.array([0.7, 0.25])
+    face = np.array([[0.4, 0.4], [0.6, 0.4], [0.5, 0.6]], np.float32)
+    found = TrainedSolver(bundle).solve(picture(weights), face=face)
+    wanted = training_set.rig.vertices_at(weights)[bundle.moving]
+    assert np.sqrt(((found - wanted) ** 2).sum(1).mean()) * 1000 < 0.4 * bundle.facts.report["mean_pose_mm"]
+
+
+def test_a_ridge_regression_is_the_same_whichever_matrix_it_is_solved_by() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(12, 3))
+    seen = random.normal(size=(40, 11)).astype(np.float32) + 3
+    scaling = Scaling(seen)
+    rows = scaling.apply(seen)
+    targets = (rows @ truth + random.normal(0, 0.01, (40, 3))).astype(np.float32)
+
+    def solve(
+        count: int, measure: Callable[[NDArray[np.float64]], float] | None = None
+    ) -> tuple[NDArray[np.float64], float, float]:
+        parts = [(rows[i : i + 7], targets[i : i + 7]) for i in range(0, count, 7)]  # of 7 or 35 rows
+        return solve_ridge(lambda: parts, count, 12, measure, nothing)
+
+    wide, penalty, _ = solve(7)  # fewer rows than unknowns
+    known = rows[:7].astype(np.float64)
+    expected = np.linalg.solve(known.T @ known + 7 * penalty * np.eye(12), known.T @ targets[:7])
+    np.testing.assert_allclose(wide, expected, rtol=1e-3, atol=1e-4)
+
+    def measure(found: NDArray[np.float64]) -> float:
+        return float(np.abs(found - truth).max())
+
+    def solve_error(penalty: float) -> float:
+        known = rows[:35].astype(np.float64)
+        found = np.linalg.solve(known.T @ known + 35 * penalty * np.eye(12), known.T @ targets[:35])
+        return measure(found)
+
+    solution, best, error = solve(35, measure)
+    tried = [solve_error(one) for one in PENALTIES]
+    assert best == PENALTIES[int(np.argmin(tried))] and error == pytest.approx(min(tried), rel=1e-3)
+    weight, bias = scaling.unfold(solution)
+    np.testing.assert_allclose(seen @ weight + bias, rows @ solution, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", ["meng", "vgg-lstm"])

@@ -6,7 +6,7 @@ from ...data.frames import read_judges
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ..presets import Preset
-from .bundle import MeshOptions, make_mesh_bundle, plan_mesh
+from .bundle import MeshOptions, MeshPlan, make_mesh_bundle, plan_mesh
 
 
 def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
@@ -29,12 +29,23 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
     if not run.process_group.is_main:
         return []
     lines += describe_training(epochs)
-    report = run.make_report(epochs)
+    return [*lines, *judge_and_save(run, training_set, preset, plan, run.make_report(epochs))]
+
+
+def judge_and_save(
+    run: TrainingRun, training_set: TrainingSet, preset: Preset, plan: MeshPlan, report: dict[str, object]
+) -> list[str]:
+    """Say how good the network is, and write the solver; returns what there is to say.
+
+    Args:
+        report: what the solver tells of its training; figures are added.
+    """
+    task, lines = plan.task, list[str]()
     for judge in read_judges(training_set, preset.picture, run.on_progress):
         found, mean = task.measure_error_mm(judge.frames), task.measure_mean_pose_mm(judge.frames)
         report |= judge.name_figures({"rmse_mm": found, "mean_pose_mm": mean}, report)
         lines.append(f"{judge.label}: {found:.2f} mm; the mean pose has {mean:.2f} mm ({mean / found:.1f} times).")
     run.on_progress("export", 0, 1)
-    bundle, more = make_mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=settings.int8)
+    bundle, more = make_mesh_bundle(training_set, plan, preset, run.out.stem, report, int8=run.settings.int8)
     run.save(bundle)
     return [*lines, *more]
