@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -111,14 +112,10 @@ def fit_map(run: TrainingRun, plan: MeshPlan) -> str:
                 done += len(rows)
                 yield scaling.apply(seen), wanted
 
-    measure = None
+    measure: Callable[[F64], float] | None = None
     if task.validation_frames is not None:
         held, true = read_all(task.validation_frames, spread(task.validation_frames, _JUDGED))
-        held = scaling.apply(held)
-
-        def measure(solution: F64) -> float:
-            return float(np.sqrt((np.square(held @ solution - true) * size).sum(1).mean()))
-
+        measure = partial(_measure_error, scaling.apply(held), true, size)
     width = network.map.in_features + 1
     solution, penalty, _ = solve_ridge(blocks, total, width, measure, lambda n, all_: run.on_progress("train", n, all_))
     weight, bias = scaling.unfold(solution)
@@ -127,3 +124,12 @@ def fit_map(run: TrainingRun, plan: MeshPlan) -> str:
         network.map.bias.copy_(torch.from_numpy(bias))
     run.on_progress("train", total, total)
     return f"{total} pictures, penalty {penalty:g}."
+
+
+def _measure_error(seen: F32, components: F32, size: F64, solution: F64) -> float:
+    """Root mean square distance, m, summed over coordinates, of what a solution makes of what is seen.
+
+    Args:
+        components: (N, M) true.  size: (M,) squared length of each component.
+    """
+    return float(np.sqrt((np.square(seen @ solution - components) * size).sum(1).mean()))
