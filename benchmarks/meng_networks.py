@@ -256,7 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=72.0)
     parser.add_argument("--minutes", type=float, default=4.0, help="of one core, for each network")
-    parser.add_argument("--networks", help=f"some of {','.join(VARIANTS)}: printed, not kept")
+    parser.add_argument("--networks", help=f"some of {','.join(VARIANTS)}, or none: printed, not kept")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     use_threads(options.threads)
@@ -271,7 +271,8 @@ def main() -> None:
         lines.extend(f"{name}: {line}" for line in said)
         print("\n".join(lines[-len(said) :]), flush=True)
 
-    for name in options.networks.split(",") if options.networks else USUAL:
+    chosen = USUAL if options.networks is None else () if options.networks == "none" else options.networks.split(",")
+    for name in chosen:
         out = folder / f"{name}-{options.minutes:g}min.facecap"
         trained = train_for(VARIANTS[name], training_set, out, options.minutes)
         found = solve_with(out, judges, options.threads)
@@ -286,7 +287,7 @@ def main() -> None:
         note(name, describe(found, judges))
         if name == "landmark fit":
             motion[name] = measure_motion_mm(found)
-    if options.networks:
+    if options.networks is not None:
         return
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "meng_networks.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
