@@ -51,7 +51,11 @@ def actor_set(seconds: float, *, side: bool = False, threads: int = 2) -> Path:
 def jaw_forward(folder: Path, out: Path) -> str:
     """How far the forward key of what a solver gives follows the true one on test shots: their correlation."""
     bundle, training_set = load_bundle(out), open_set(folder)
-    if bundle.facts.kind != "mesh" or "jawForward" not in training_set.rig.channels:
+    if (
+        bundle.facts.kind != "mesh"
+        or bundle.facts.aligned_eyes is not None
+        or "jawForward" not in training_set.rig.channels
+    ):
         return ""
     shots, picture = training_set.choose_judges(), bundle.facts.picture
     frames = read_shot_frames(training_set, shots, picture, lambda *_: None, kept_only=True)
@@ -108,7 +112,9 @@ def main() -> None:
         name += f"_{options.seconds:g}s_{options.epochs}"
     (RESULTS / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     shutil.copy(result.picture, RESULTS / f"{name}.png")  # type: ignore[attr-defined]
-    shutil.copy(result.picture.parent / "log.jsonl", RESULTS / f"{name}.jsonl")  # type: ignore[attr-defined]
+    log = result.picture.parent / "log.jsonl"  # type: ignore[attr-defined]
+    if log.is_file():
+        shutil.copy(log, RESULTS / f"{name}.jsonl")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
 from ..fit.actor.identity import check_scheme
+from ..fit.contact_pass import ContactPass
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
 from ..footage.footage import Footage, open_footage
@@ -133,7 +134,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         if trained:
             with timer.stage("solve"):
                 seen = None if observations is None or rows is None else observations.part(rows)
-                found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen, landmarker)
+                contact = ContactPass(keys.rig, embedding) if settings.contact else None
+                found = yield from solve_expressions(chosen, ranged, keys.rig, files.job, seen, landmarker, contact)
                 warnings += found.notes
                 own = None if seen is not None else observe_with_solver(found, embedding, ranged)
                 part = take_from(chosen, ranged, keys.rig, found, *((embedding, seen) if own is None else own))

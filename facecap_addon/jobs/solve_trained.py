@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from ..arrays import F32
 from ..errors import FacecapError, NoFaceError
 from ..fit.confidence import region_confidence
+from ..fit.contact_pass import ContactPass
 from ..fit.energies.landmark_terms import terms_for
 from ..fit.pose_known_shape import FOCAL_WIDTHS, head_poses, measure_misses
 from ..footage.footage import Footage, open_footage
@@ -133,12 +134,13 @@ def solve_expressions(
     folder: Path,
     observations: Observations | None,
     landmarker: Landmarker,
+    contact: ContactPass | None = None,
 ) -> Steps[Expressions]:
     """Run the solver over the footage; memory stays flat, vertices go to a file in `folder`.
 
     Args:
         observations: the footage's landmarks; None: which frames show a face is seen here.
-        landmarker: an open backend, to see that.
+        landmarker: an open backend, to see that.  contact: closes lips and lids that nearly touch; None: left as found.
     Raises:
         NoFaceError: without observations, and no frame shows a face.
         FacecapError: the solver is damaged, belongs to another mesh, or wants a second camera.
@@ -177,11 +179,16 @@ def solve_expressions(
             if fitter is None:
                 out = np.zeros((len(found), len(rig.channels)), np.float32)
                 out[:, columns[0]] = found[:, columns[1]]
-                weights.append(np.clip(out, rig.ranges[:, 0], rig.ranges[:, 1]))
+                out = np.clip(out, rig.ranges[:, 0], rig.ranges[:, 1])
+                weights.append(out if contact is None else contact.close(out))
                 distances.append(np.zeros(len(found)))
                 return
-            stream.write(np.ascontiguousarray(found, "<f4").data)
             fitted, distance = fitter.fit(found)
+            if contact is not None:
+                closed = contact.close(fitted)
+                found += np.tensordot(closed - fitted, rig.deltas[:, moving], axes=1)
+                fitted = closed
+            stream.write(np.ascontiguousarray(found, "<f4").data)
             weights.append(fitted)
             distances.append(distance)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from ...arrays import F64
 from ...geometry.easing import smoothstep
 from ...rig.channels import arkit_name
 from ...rig.embedding import OUTER_EYE_CORNERS_M
-from .landmark_terms import LID_GROUPS, LIPS, OTHER_GAPS, LandmarkTerms
+from .landmark_terms import LID_GROUPS, LIPS, OTHER_GAPS, LandmarkTerms, terms_for
 
 # A gap seen closed counts this much more.
 CONTACT = 20.0
@@ -20,6 +20,8 @@ _LIPS_MM = 1.2
 # Mean gap of an eye's lids that the network reports: shut up to the first, open from the second. It sees the edges of
 # shut lids two millimetres apart, on rendered faces as in footage.
 _SHUT_MM, _OPEN_MM = 2.0, 2.8
+# How far apart the landmarks of touching lips lie at most.
+_TOUCHING_MM = 0.5
 # A key shuts an eye if it leaves no more than this of the gap, as the network sees it.
 _SHUT_SHARE = 0.65
 
@@ -73,6 +75,45 @@ def shut_lids(
         else:
             shut[members] = change[best, members]
     return replace(terms, gap_group=groups), shut.T
+
+
+@dataclass(frozen=True)
+class ClosingGaps:
+    """Gaps of a character's face that can close: between lips, and between lids that a key shuts.
+
+    Attributes:
+        terms: of the scheme, in which lids that no key shuts are none any more.
+        chosen: (G,) int, which of its gaps these are.  group: (G,) int, LIPS or one of LID_GROUPS.
+        upper, lower: (G,) int, landmarks of the scheme on both sides.
+        most_mm: (G,) float64, height in head space up to which a gap counts as closed.
+    """
+
+    terms: LandmarkTerms
+    chosen: NDArray[np.intp]
+    group: NDArray[np.intp]
+    upper: NDArray[np.intp]
+    lower: NDArray[np.intp]
+    most_mm: F64
+
+
+def find_closing_gaps(
+    scheme: str, landmarks: NDArray[np.floating], deltas: NDArray[np.floating], high: NDArray[np.floating]
+) -> ClosingGaps:
+    """The gaps that can close, and how far apart their landmarks lie then: they lie beside the rims.
+
+    Args:
+        landmarks: (L, 3) m, all of the scheme's at neutral, head space, life size.  deltas: (K, L, 3) m, likewise.
+        high: (K,) largest weights.
+    """
+    terms = terms_for(scheme)
+    rest, moved = (part.astype(np.float32) for part in (landmarks[terms.used], deltas[:, terms.used]))
+    terms, shut = shut_lids(terms, rest, moved, high)
+    upper, lower = terms.used[terms.gap_upper], terms.used[terms.gap_lower]
+    rest_mm = 1000.0 * (landmarks[upper] - landmarks[lower])[:, 2]
+    lips = terms.gap_group == LIPS
+    most_mm = np.where(lips, np.minimum(rest_mm, _TOUCHING_MM), rest_mm + 1000.0 * shut[2])
+    chosen = np.flatnonzero(lips | (np.abs(shut).sum(0) > 0))
+    return ClosingGaps(terms, chosen, terms.gap_group[chosen], upper[chosen], lower[chosen], most_mm[chosen])
 
 
 def seal_lips(

@@ -75,6 +75,11 @@ class SolveSettings(FitSettings, OutputSettings):
         "own landmarks, or none",
         label="Head Pose",
     )
+    contact: bool = setting(
+        True,
+        help="Networks trained on this actor: close lips and lids that nearly touch",
+        label="Close Lips and Lids",
+    )
     landmarker: str = setting("mediapipe-478", help="Landmark network to use: mediapipe-478 or heatmap-68")
     landmark_model: Path | None = setting(None, help="Network file, for landmark networks of your own (heatmap-68)")
     threads: int = setting(1, help="Processor threads", min=1, max=64)

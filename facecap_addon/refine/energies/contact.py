@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F64
-from ...fit.energies.contact import measure_closedness, shut_lids
-from ...fit.energies.landmark_terms import LIPS, SPANS, terms_for
+from ...fit.energies.contact import find_closing_gaps, measure_closedness
 from ...fit.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
 from ..render_mesh import RenderMesh
 from ..state import DeepState, differentiate_vertices, head_points
 
-# How closely a gap that is surely seen closed is closed, and how far apart touching lips' landmarks may lie at most.
-_ERROR_MM, _TOUCHING_MM = 0.3, 0.5
+# How closely a gap that is surely seen closed is closed.
+_ERROR_MM = 0.3
 # The network calls lips closed that are two millimetres apart; where the picture opens them this far, it is believed.
 _ROBUST_MM = 0.5
 
@@ -48,18 +47,11 @@ def contact_of(mesh: RenderMesh, observations: Observations, rows: NDArray[np.in
     Args:
         observations: of the take's camera.  rows: (N,) of these; without landmarks nothing is said.
     """
-    terms = terms_for(observations.scheme)
     deltas = np.einsum("lc,lcdk->kld", mesh.landmark_shares, mesh.deltas.cpu().numpy()[mesh.landmark_vertices])
-    rest = mesh.landmarks.astype(np.float32)[terms.used]
-    terms, shut = shut_lids(terms, rest, deltas[:, terms.used], mesh.high)
-    upper, lower = terms.used[terms.gap_upper], terms.used[terms.gap_lower]
-    rest_mm = 1000.0 * (mesh.landmarks[upper] - mesh.landmarks[lower])[:, 2]
-    lips = terms.gap_group == LIPS
-    most_mm = np.where(lips, np.minimum(rest_mm, _TOUCHING_MM), rest_mm + 1000.0 * shut[2])
-    seen = measure_closedness(terms, observations.landmarks_px[np.ix_(rows, terms.used)].astype(np.float64))
-    seen *= lips | (np.abs(shut).sum(0) > 0)
-    closing = terms.gap_group != SPANS
-    return Contact(upper[closing], lower[closing], most_mm[closing], np.nan_to_num(seen[:, closing]) / _ERROR_MM**2)
+    gaps = find_closing_gaps(observations.scheme, mesh.landmarks, deltas, mesh.high)
+    used = observations.landmarks_px[np.ix_(rows, gaps.terms.used)].astype(np.float64)
+    seen = measure_closedness(gaps.terms, used)[:, gaps.chosen]
+    return Contact(gaps.upper, gaps.lower, gaps.most_mm, np.nan_to_num(seen) / _ERROR_MM**2)
 
 
 def open_mm(mesh: RenderMesh, contact: Contact, state: DeepState) -> F64:
