@@ -1,6 +1,6 @@
 """Do lips and lids that touch touch in what a solver gives? `python -m benchmarks.contact_pass [--network ridge]`.
 
-The solver that `benchmarks.learned_actor` trained on three minutes, on its validation and test shots: the drawn keys say
+The solver that `benchmarks.learned_actor` trained on three minutes, on its validation and test shots: drawn keys say
 which of the gaps between lips and lids are closed. Printed, and kept in `benchmarks/results/contact_pass_NETWORK.txt`,
 before the pass and after: how wide gaps are that are truly closed, and how many by more than 0.3 mm; how many that are
 truly open by more than 1.5 mm are closed; vertex RMSE of the whole face.
@@ -68,8 +68,9 @@ def main() -> None:
                 shut, opened = (truly[:, members] < CLOSED_MM), (truly[:, members] > OPEN_MM)
                 gap = np.maximum(gaps[:, members], 0)
                 parts.append(
-                    f"{what}: {gap[shut].mean():.2f} mm where closed, {(gap[shut] > SLIT_MM).mean():.1%} of {shut.sum()} "
-                    f"more than {SLIT_MM} mm, {(gap[opened] < SLIT_MM).mean():.2%} of {opened.sum()} open ones closed"
+                    f"{what}: {gap[shut].mean():.2f} mm where closed, {(gap[shut] > SLIT_MM).mean():.1%} of "
+                    f"{shut.sum()} more than {SLIT_MM} mm, {(gap[opened] < SLIT_MM).mean():.2%} of {opened.sum()} open "
+                    "ones closed"
                 )
             error = 1000 * float(np.sqrt(((rig.vertices_at(weights)[:, moving] - wanted) ** 2).sum(-1).mean()))
             lines.append(f"{name} shots, {label}: {'; '.join(parts)}; whole face {error:.2f} mm")
