@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import F32
+from ..arrays import F32, U8
 from ..errors import FacecapError
 from ..fit.settings import FitSettings
 from ..fit.solve import solve_take
@@ -17,6 +17,7 @@ from ..landmarks.protocol import PRESENCE_THRESHOLD
 from ..landmarks.registry import open_landmarker
 from ..learn.data.overlaps import find_kept_frames
 from ..learn.data.training_set import ShotFacts, TrainingSet
+from ..rig.blendshapes import BlendshapeRig
 from ..rig.duplicate_keys import find_distinct_keys
 from ..solvers.bundle import load_bundle
 from ..solvers.face_keypoints import extract_face_keypoints, fill_gaps
@@ -50,10 +51,12 @@ class Comparison:
 
     Attributes:
         lines: what there is to say.  shots: empty where the two could not be compared.
+        error_map: (H, W, 3) uint8, heads coloured by how far either is off, vertex by vertex; None likewise.
     """
 
     lines: tuple[str, ...]
     shots: tuple[ShotErrors, ...] = ()
+    error_map: U8 | None = None
 
 
 def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Steps[Comparison]:
@@ -79,6 +82,7 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
     left, solved_as_target = MOST_FRAMES, False
     shots: list[ShotErrors] = []
+    squared = np.zeros((2, len(moving)))
     judges, tested = training_set.choose_judges(), training_set.split_shots().test
     for shot in judges:
         if left <= 0:
@@ -102,7 +106,9 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
         found = yield from _solve_rows(solver, training_set, shot, rows, faces, moving)
         wanted = _read_targets(training_set, shot, rows, moving)
         fitted = keys.rig.vertices_at(take.weights[rows])[:, moving]
-        errors = [1000 * np.sqrt(((given - wanted) ** 2).sum(-1).mean(1)) for given in (found, fitted)]
+        away = [np.square(1000 * (given.astype(np.float64) - wanted)).sum(-1) for given in (found, fitted)]
+        squared += [part.sum(0) for part in away]
+        errors = [np.sqrt(part.mean(1)) for part in away]
         if len(rows):
             shots.append(ShotErrors(shot.name, seen.time_s[rows], errors[0], errors[1]))
         left -= len(rows)
@@ -118,7 +124,17 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
     lines = [f"{name}, vertices that move: network {network:.2f} mm, fast solve {fit:.2f} mm; it {better}."]
     if solved_as_target:
         lines.append("Some targets are solves themselves: for these, this only says how closely they are followed.")
-    return Comparison(tuple(lines), tuple(shots))
+    return Comparison(
+        tuple(lines), tuple(shots), _draw_errors(rig, moving, squared / sum(len(s.time_s) for s in shots))
+    )
+
+
+def _draw_errors(rig: BlendshapeRig, moving: NDArray[np.intp], squared: NDArray[np.float64]) -> U8:
+    """The map of (2, M) mean squared distances, mm², of network and fast solve."""
+    from ..learn.engine.error_map import draw_error_maps  # needs PyTorch, as what was compared
+
+    network, fit = np.sqrt(squared)
+    return draw_error_maps(rig, moving, {"network": network, "fast solve": fit})
 
 
 def compute_rms(values: NDArray[np.floating]) -> float:

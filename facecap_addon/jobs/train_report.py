@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..atomic_file import atomic_path
+from ..images.encode import encode_png
 from ..reports.report_style import STYLE
 from ..reports.svg_plots import data_uri, draw_line_path, x_positions
 from .train_evaluation import Comparison, ShotErrors, compute_rms
@@ -37,6 +38,13 @@ def write_train_report(path: Path, title: str, lines: Sequence[str], picture: Pa
             f'<span style="color:{_COLORS[1]}">fast solve</span></p>',
             *(_draw_plot(shot) for shot in comparison.shots),
         ]
+    if comparison.error_map is not None:
+        uri = data_uri("image/png", encode_png(comparison.error_map))
+        parts.append(
+            "<h2>Where they are off</h2>"
+            '<p class="soft">Root-mean-square distance of each vertex on the same shots.</p>'
+            f'<img alt="heads colored by their error" style="max-width:100%" src="{uri}">'
+        )
     if picture.is_file():
         uri = data_uri("image/png", picture.read_bytes())
         parts.append(f'<h2>How it went</h2><img alt="loss, error and frames" style="width:100%" src="{uri}">')

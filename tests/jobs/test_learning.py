@@ -54,6 +54,7 @@ def solver(drawn: Path) -> Path:
     assert any("differs from the trained one by at most" in line for line in facts["lines"])
     # Two epochs teach next to nothing, and that is said plainly.
     assert any("is NOT better than a fast solve" in line for line in facts["lines"])
+    assert "heads colored by their error" in Path(facts["report"]).read_text(encoding="utf-8")
     return out
 
 

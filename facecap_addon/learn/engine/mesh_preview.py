@@ -14,14 +14,20 @@ _GREY, _PAPER = 0.55, 0.96
 
 
 class MeshPreview:
-    """Draws a character's face from the front, in plain grey.
+    """Draws a character's face from the front, in plain grey, or in colours that say something.
 
     Args:
         rig: it looks along -y, z up, as Blender's characters do.  moving: (M,) vertices that the pictures frame.
-        size: height and width, px.
+        size: height and width, px.  colors: (V, 3) linear albedo; grey without it.
     """
 
-    def __init__(self, rig: BlendshapeRig, moving: NDArray[np.intp], size: tuple[int, int] = (160, 120)) -> None:
+    def __init__(
+        self,
+        rig: BlendshapeRig,
+        moving: NDArray[np.intp],
+        size: tuple[int, int] = (160, 120),
+        colors: NDArray[np.float32] | None = None,
+    ) -> None:
         self._rig, self._moving, self._size = rig, moving, size
         low, high = rig.neutral[moving].min(0), rig.neutral[moving].max(0)
         margin = 0.15 * float((high - low).max())
@@ -31,7 +37,8 @@ class MeshPreview:
         self._topology = topology_of(rig.triangles[near[rig.triangles].all(1)].astype(np.int32), rig.neutral, "cpu")
         light = torch.zeros(9, 3)
         light[0], light[1], light[2] = 2.4, -0.8, -0.6
-        self._look = Appearance(torch.full((rig.vertex_count, 3), _GREY), light)
+        albedo = torch.full((rig.vertex_count, 3), _GREY) if colors is None else torch.from_numpy(colors)
+        self._look = Appearance(albedo, light)
 
     def draw(self, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
         """(B, H, W, 3) uint8 of moving vertices (B, 3 M) m; the rest stays at neutral."""

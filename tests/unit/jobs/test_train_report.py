@@ -42,5 +42,8 @@ def test_the_report_says_plainly_which_is_better(tmp_path: Path) -> None:
     assert any(tag == "img" and str(facts["src"]).startswith("data:image/png") for tag, facts in page.tags)
     # Nothing is fetched from anywhere.
     assert not any(str(facts.get("src", "data:")).startswith("http") for _, facts in page.tags)
+    off = np.zeros((8, 8, 3), np.uint8)
+    write_train_report(tmp_path / "z.html", "mapped", [], tmp_path / "none.png", Comparison((), shots, off))
+    assert 'alt="heads colored by their error"' in (tmp_path / "z.html").read_text(encoding="utf-8")
     write_train_report(tmp_path / "y.html", "bare", [], tmp_path / "none.png", Comparison(()))
     assert "<img" not in (tmp_path / "y.html").read_text(encoding="utf-8")
