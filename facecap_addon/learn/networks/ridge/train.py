@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from ....images.encode import write_image
 from ....solvers.whitening import Whitening
 from ...data.frames import Frames, split_frames
 from ...data.mirror import find_mirror
+from ...data.pca import PcaBasis
 from ...data.training_set import TrainingSet
 from ...engine.augment import Augmentation, augment, fit_augmentation, mirror_pictures
 from ...engine.logger import PICTURE
@@ -69,53 +71,78 @@ def plan_ridge(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> M
     return MeshPlan(task, basis)
 
 
+@dataclass(frozen=True)
+class View:
+    """How frames are looked at.
+
+    Attributes:
+        mirror: in a mirror, with the targets of that face.  jitter: a little moved, turned and lit in another way.
+    """
+
+    mirror: bool = False
+    jitter: bool = False
+
+
+def find_views(plan: MeshPlan) -> list[View]:
+    """Those that are learned from."""
+    sides = (False, True) if plan.task.targets.mirror is not None else (False,)
+    return [View(mirror, jitter) for jitter in (False, True) for mirror in sides]
+
+
+def read_view(plan: MeshPlan, frames: Frames, rows: Rows, view: View, generator: torch.Generator) -> tuple[F32, F32]:
+    """(B, D) what the network's layers see of some frames, and (B, M) their components.
+
+    Args:
+        generator: of jitter, on the CPU.
+    """
+    task, network, basis = plan.task, plan.task.network, plan.basis
+    assert isinstance(network, RidgeNetwork)
+    pictures = torch.from_numpy(task.load_pictures(frames, rows)).to(task.device).float() / 255
+    wanted = torch.from_numpy(task.targets.read(frames, rows)).to(task.device)
+    if view.mirror:
+        every = torch.ones(len(rows)) > 0
+        pictures, wanted = mirror_pictures(pictures, every), task.targets.mirror_targets(wanted, every)
+    if view.jitter:
+        pictures = augment(pictures, _JITTER, 1.0, generator)
+    with torch.no_grad():
+        seen = network.see(pictures).cpu().numpy()
+        away = task.targets.to_positions(wanted).cpu().numpy() - basis.mean
+    return seen, (away @ basis.components.T / measure_components(basis)).astype(np.float32)
+
+
+def measure_components(basis: PcaBasis) -> F64:
+    """(M,) squared length of each component."""
+    return np.square(basis.components.astype(np.float64)).sum(1)
+
+
 def fit_map(run: TrainingRun, plan: MeshPlan) -> str:
     """Let the network's map learn; returns what there is to say."""
     task, network = plan.task, plan.task.network
     assert isinstance(network, RidgeNetwork)
-    frames, mirrored = task.train_frames, task.targets.mirror is not None
-    size = np.square(plan.basis.components.astype(np.float64)).sum(1)
-    views = [(mirror, jitter) for jitter in (False, True) for mirror in (False, True)[: 1 + mirrored]]
+    frames, views, generator = task.train_frames, find_views(plan), torch.Generator().manual_seed(run.settings.seed)
     total = frames.count * len(views)
-    generator = torch.Generator().manual_seed(run.settings.seed)
 
-    def read(of: Frames, rows: Rows, *, mirror: bool = False, jitter: bool = False) -> tuple[F32, F32]:
-        """What the layers see of some frames, and their components."""
-        pictures = torch.from_numpy(task.load_pictures(of, rows)).to(run.device).float() / 255
-        wanted = torch.from_numpy(task.targets.read(of, rows)).to(run.device)
-        if mirror:
-            every = torch.ones(len(rows)) > 0
-            pictures, wanted = mirror_pictures(pictures, every), task.targets.mirror_targets(wanted, every)
-        if jitter:
-            pictures = augment(pictures, _JITTER, 1.0, generator)
-        with torch.no_grad():
-            seen = network.see(pictures).cpu().numpy()
-            away = task.targets.to_positions(wanted).cpu().numpy() - plan.basis.mean
-        return seen, (away @ plan.basis.components.T / size).astype(np.float32)
+    def read_some(of: Frames, most: int) -> tuple[F32, F32]:
+        rows = np.unique(np.linspace(0, of.count - 1, min(most, of.count)).astype(np.intp))
+        parts = [read_view(plan, of, rows[i : i + _BATCH], View(), generator) for i in range(0, len(rows), _BATCH)]
+        return np.concatenate([seen for seen, _ in parts]), np.concatenate([wanted for _, wanted in parts])
 
-    def spread(of: Frames, most: int) -> Rows:
-        return np.unique(np.linspace(0, of.count - 1, min(most, of.count)).astype(np.intp))
-
-    def read_all(of: Frames, rows: Rows) -> tuple[F32, F32]:
-        parts = [read(of, rows[i : i + _BATCH]) for i in range(0, len(rows), _BATCH)]
-        return np.concatenate([a for a, _ in parts]), np.concatenate([y for _, y in parts])
-
-    scaling = Scaling(read_all(frames, spread(frames, _SCALED))[0])
+    scaling = Scaling(read_some(frames, _SCALED)[0])
 
     def blocks() -> Iterator[tuple[F32, F32]]:
         done = 0
-        for mirror, jitter in views:
+        for view in views:
             for first in range(0, frames.count, _BATCH):
                 run.on_progress("train", done, total)
                 rows = np.arange(first, min(first + _BATCH, frames.count))
-                seen, wanted = read(frames, rows, mirror=mirror, jitter=jitter)
+                seen, wanted = read_view(plan, frames, rows, view, generator)
                 done += len(rows)
                 yield scaling.apply(seen), wanted
 
     measure: Callable[[F64], float] | None = None
     if task.validation_frames is not None:
-        held, true = read_all(task.validation_frames, spread(task.validation_frames, _JUDGED))
-        measure = partial(_measure_error, scaling.apply(held), true, size)
+        held, true = read_some(task.validation_frames, _JUDGED)
+        measure = partial(measure_error, scaling.apply(held), true, measure_components(plan.basis))
     width = network.map.in_features + 1
     solution, penalty, _ = solve_ridge(blocks, total, width, measure, lambda n, all_: run.on_progress("train", n, all_))
     weight, bias = scaling.unfold(solution)
@@ -126,7 +153,7 @@ def fit_map(run: TrainingRun, plan: MeshPlan) -> str:
     return f"{total} pictures, penalty {penalty:g}."
 
 
-def _measure_error(seen: F32, components: F32, size: F64, solution: F64) -> float:
+def measure_error(seen: F32, components: F32, size: F64, solution: F64) -> float:
     """Root mean square distance, m, summed over coordinates, of what a solution makes of what is seen.
 
     Args:
