@@ -84,17 +84,17 @@ class Footage:
     """What all networks share: frames with clean labels, and how they are seen.
 
     Attributes:
-        training_set: the footage.  learned, judged: frames with clean labels.  threads: for torch.
+        training_set: the footage.  train_frames, judged: frames with clean labels.  threads: for torch.
     """
 
     training_set: TrainingSet
-    learned: Frames
+    train_frames: Frames
     judged: Frames
 
     def make_task(self, kind: str, weights: NDArray[np.float32], seed: int = 0) -> FaceTask:
         """A network of preview's size, before its training on labels (N, K)."""
         preset, rig = get_preset("preview", "dfcn"), self.training_set.rig
-        frames = replace(self.learned, weights=weights)
+        frames = replace(self.train_frames, weights=weights)
         torch.manual_seed(seed)
         outputs, sizes = len(rig.channels) + 2 * POINTS, preset.faces
         network = (
@@ -129,14 +129,14 @@ def main() -> None:
     use_threads(1)
     training_set = drawn_set()
     preset = get_preset("preview", "dfcn")
-    learned, judged = split_frames(training_set, preset.picture, lambda *_: None)
+    train_frames, judged = split_frames(training_set, preset.picture, lambda *_: None)
     assert judged is not None
-    footage = Footage(training_set, thin_out(learned), thin_out(judged))
+    footage = Footage(training_set, thin_out(train_frames), thin_out(judged))
     rig = training_set.rig
     mirror = find_mirror(rig)
     assert mirror is not None
-    clean = footage.learned.weights
-    spoilt, wrong = spoil(clean, footage.learned.shot, rig.channels, mirror.channels)
+    clean = footage.train_frames.weights
+    spoilt, wrong = spoil(clean, footage.train_frames.shot, rig.channels, mirror.channels)
     lines = ["python -m benchmarks.distillation", processor()]
     teacher = footage.make_task("teacher", spoilt)
     errors = {"teacher": train_task(teacher, TEACHER, "spoilt-teacher")}

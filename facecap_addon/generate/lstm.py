@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HIDDEN, LAYERS, STYLE = 128, 3, 16
+HIDDEN, LAYERS, STYLE = 128, 3, 48
 _MOMENTUM = 0.9
 _NEUTRAL_GAIN = 0.1
 _CLOCK, _CLOCK_FRAMES = 18, 8.0
 """Time is heard as overlapping moments, so many of them, so far apart."""
+_RANK = 96
+_EVENNESS = 0.6
+"""How far small directions are brought up to large ones: 0 not at all, 1 all the way."""
 
 Memory = tuple[Tensor, Tensor]
 
@@ -34,10 +37,12 @@ class Basis:
 class Predictor(nn.Module):
     """The next step from the steps so far, beginning from a style and a neutral face.
 
-    The network hears steps along some directions, and says the next one: o = dense(h), the paper's
-    answer. Where what it heard was not what it had said, by e = x − o before, what it missed goes on as it went:
-    y = o + a e + b (e − e before), with a and b learned too. Feeding on itself it misses nothing, and y is o; after
-    steps of someone else it is as good as an extrapolation at least.
+    The network hears steps along some directions, and says the next one: o = dense(h) + P (A k * B t), the paper's
+    answer and a bilinear one, of what is known of the sequence (its style and face, k) and of the time t. Without that,
+    what is small and belongs to one style, as a smile that is a little lopsided, is not learned in minutes. Where what
+    it heard was not what it had said, by e = x − o before, what it missed goes on as it went: y = o + a e + b (e − e
+    before), with a and b learned too. Feeding on itself it misses nothing, and y is o; after steps of someone else it
+    is as good as an extrapolation at least.
 
     The neutral face, as `FaceSpace` measures it, and the style, a few numbers, set the memory that a sequence begins
     with; they and the time are heard at every step. The empty style is the mean one.
@@ -64,7 +69,10 @@ class Predictor(nn.Module):
             return
         self.register_buffer("directions", basis.steps)
         # Small directions are heard and told louder, else they would be lost beside those of the head.
-        self.register_buffer("gains", (basis.spreads / basis.spreads[0]).clamp(min=1e-3).sqrt())
+        self.register_buffer("gains", weigh_directions(basis.spreads))
+        self.of_known, self.of_time = nn.Linear(known, _RANK), nn.Linear(_CLOCK, _RANK, bias=False)
+        self.planned = nn.Linear(_RANK, count, bias=False)
+        nn.init.zeros_(self.planned.weight)
         self.start = nn.Linear(known, 2 * LAYERS * HIDDEN, bias=False)
         nn.init.normal_(self.start.weight, std=0.1)
         self.momentum = nn.Parameter(torch.tensor([1.0, _MOMENTUM]))
@@ -112,7 +120,7 @@ class Predictor(nn.Module):
         beside = torch.cat([known, known.new_zeros(len(known), _CLOCK)], dim=1)[:, None]
         beside = beside + torch.cat([known.new_zeros(count, known.shape[1]), clock], dim=1)
         out, (h, c) = self.lstm(torch.cat([heard, beside], dim=2), (memory[0], memory[1]))
-        told = (self.gains * self.dense(out)) @ self.directions
+        told = (self.gains * (self.dense(out) + self._plan(known, clock))) @ self.directions
         errors = steps - torch.cat([said, told[:, :-1]], dim=1)
         change = errors - torch.cat([missed, errors[:, :-1]], dim=1)
         after = told + self.momentum[0] * errors + self.momentum[1] * change
@@ -145,12 +153,17 @@ class Predictor(nn.Module):
             return torch.stack(steps, dim=1)
         known = torch.cat([style, identity], dim=1)
         clock = _tell_time(torch.arange(frames, device=style.device))[:, None].expand(-1, len(style), -1)
+        plan = self._plan(known, clock[:, 0])
         for frame in range(frames - 1):
             heard = torch.cat([step / self.gains, known, clock[frame]], dim=1)
-            step = self.gains * self.dense(self._advance(heard, h, c))
+            step = self.gains * (self.dense(self._advance(heard, h, c)) + plan[:, frame])
             steps.append(step)
         # Feeding on itself it misses nothing, and leaves its directions nowhere.
         return torch.stack(steps, dim=1) @ self.directions
+
+    def _plan(self, known: Tensor, clock: Tensor) -> Tensor:
+        """(B, F, D): the bilinear part of the answer, of what is known (B, S + K) and moments (F, _CLOCK)."""
+        return self.planned(self.of_known(known)[:, None] * self.of_time(clock))
 
     def _advance(self, heard: Tensor, h: list[Tensor], c: list[Tensor]) -> Tensor:
         """One step (B, H) of all layers, whose memories are replaced; as `nn.LSTM`, without its cost for each call."""
@@ -162,6 +175,11 @@ class Predictor(nn.Module):
             c[layer] = torch.sigmoid(keep) * c[layer] + torch.sigmoid(take) * torch.tanh(new)
             heard = h[layer] = torch.sigmoid(show) * torch.tanh(c[layer])
         return heard
+
+
+def weigh_directions(spreads: Tensor) -> Tensor:
+    """(D,) how far one unit goes along each direction, of how far steps go, mm, (D,)."""
+    return (spreads / spreads[0]).clamp(min=1e-3) ** _EVENNESS
 
 
 def _tell_time(frames: Tensor) -> Tensor:

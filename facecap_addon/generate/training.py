@@ -21,17 +21,17 @@ from ..learn.export.onnx_export import check_parity, measure_parity, to_onnx
 from ..solvers.probes import open_network
 from .edits import settle
 from .identity import fit_sequence, learn_faces
-from .lstm import HIDDEN, LAYERS, STYLE, Basis, OneStep, Predictor
+from .lstm import HIDDEN, LAYERS, STYLE, Basis, OneStep, Predictor, weigh_directions
 from .plot import draw_strip
 from .sequence import FPS, LandmarkSequence, to_displacements, to_steps
 from .statistics import compare_features, measure_features
 from .style import draw_style
 
 PAPER_SCHEDULE = Schedule(epochs=10_000, rate=1e-3, constant_lr=True)
-SCHEDULE = Schedule(epochs=40, rate=2e-3)
-FREE_SCHEDULE = Schedule(epochs=40, augmentation_epochs=0, rate=1e-3)
+SCHEDULE = Schedule(epochs=160, rate=5e-3, inverse_sqrt=False)
+FREE_SCHEDULE = Schedule(epochs=24, augmentation_epochs=0, rate=1e-3, inverse_sqrt=False)
 STATE = ("said", "missed", "frame", "h", "c")
-FREE_BATCH = 24
+PAPER_BATCH, BATCH, FREE_BATCH = 5, 10, 24
 CLIP = 5.0
 PASSES = 10
 """Times through the set between two evaluations."""
@@ -87,7 +87,8 @@ class NextStepTask:
             torch.from_numpy((sizes[:kept] / np.sqrt(len(flat))).astype(np.float32)),
             torch.from_numpy(1000 * self.faces.components.reshape(-1, width)),
         )
-        places = np.cumsum(self._steps @ axes[:kept].T.astype(np.float32), axis=1).reshape(count, -1).astype(np.float64)
+        steps = self._steps @ axes[:kept].T.astype(np.float32) / weigh_directions(basis.spreads).numpy()
+        places = np.cumsum(steps, axis=1).reshape(count, -1).astype(np.float64)
         # Half of a style is where landmarks go, half what one notices: how strong, how fast, how even.
         noticed = measure_features([fit_sequence(s, self.faces) for s in self.train_sequences])
         both = [_standardise(noticed, axis=0), np.sqrt(noticed.shape[1]) * _standardise(places)]

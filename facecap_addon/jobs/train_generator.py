@@ -29,6 +29,8 @@ from .runtime.threaded_progress import OnProgress, run_threaded, run_threaded_st
 from .settings.generate import TrainGeneratorSettings
 from .steps.character import character_source, embedding_of, read_rig
 
+_NETWORK = "bilinear"
+"""What an older version's training, of a network without that part, cannot go on as."""
 _FREE = ("out", "threads", "tensorboard", "device", "precision", "blender")
 
 
@@ -98,7 +100,7 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
 
 
 @dataclass(frozen=True)
-class Splits:
+class SubjectSplits:
     """Sequences of different subjects: to learn from, to choose the checkpoint by, and to measure on."""
 
     train: list[LandmarkSequence]
@@ -106,7 +108,7 @@ class Splits:
     test: list[LandmarkSequence]
 
 
-def split_subjects(found: list[LandmarkSequence], validation: int, test: int) -> Splits:
+def split_subjects(found: list[LandmarkSequence], validation: int, test: int) -> SubjectSplits:
     """Subjects in three parts; where there are few, those kept back are fewer.
 
     Raises FacecapError if there are too few to learn from.
@@ -117,16 +119,18 @@ def split_subjects(found: list[LandmarkSequence], validation: int, test: int) ->
     spare = len(found) - 2
     if validation + test > spare:
         validation, test = min(validation, (spare + 1) // 2), min(test, spare // 2)
-    learned = len(found) - validation - test
-    return Splits(found[:learned], found[learned : learned + validation], found[learned + validation :])
+    train = len(found) - validation - test
+    return SubjectSplits(found[:train], found[train : train + validation], found[train + validation :])
 
 
-def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProgress) -> TrainGeneratorResult:
+def _train(settings: TrainGeneratorSettings, splits: SubjectSplits, on_progress: OnProgress) -> TrainGeneratorResult:
     # Here, after check_torch: what needs PyTorch.
     from ..generate.training import (
+        BATCH,
         CLIP,
         FREE_BATCH,
         FREE_SCHEDULE,
+        PAPER_BATCH,
         PAPER_SCHEDULE,
         PASSES,
         SCHEDULE,
@@ -147,6 +151,7 @@ def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProg
     schedule = PAPER_SCHEDULE if as_paper else SCHEDULE
     wanted = schedule.epochs if settings.epochs is None else settings.epochs
     passes, seconds_free = min(PASSES, wanted), 0.0
+    batch = settings.batch or (PAPER_BATCH if as_paper else BATCH)
     task = NextStepTask(splits.train, splits.validation, passes, device, as_paper=as_paper)
     folder = settings.out / f".{settings.expression}.training"
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +162,7 @@ def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProg
     if precision == "auto":
         precision = "bf16" if device == "cuda" else "fp32"
     options = Options(
-        settings.batch,
+        batch,
         settings.seed,
         300.0,
         -(-settings.patience // passes),
@@ -169,7 +174,7 @@ def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProg
     try:
         epochs = train(
             task,
-            replace(schedule, epochs=rounds, decay_epochs=rounds // 2),
+            replace(schedule, epochs=rounds, decay_epochs=rounds),
             options,
             folder,
             lambda done, total, _: on_progress("train", done, total),
@@ -185,7 +190,7 @@ def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProg
             free.mkdir(exist_ok=True)
             freely = train(
                 task,
-                replace(FREE_SCHEDULE, epochs=settings.free_epochs, decay_epochs=settings.free_epochs // 2),
+                replace(FREE_SCHEDULE, epochs=settings.free_epochs, decay_epochs=settings.free_epochs),
                 replace(options, batch=FREE_BATCH, patience=0),
                 free,
                 lambda done, total, _: on_progress("free", done, total),
@@ -241,10 +246,10 @@ def _train(settings: TrainGeneratorSettings, splits: Splits, on_progress: OnProg
 
 def _key(settings: TrainGeneratorSettings, train_sequences: list[LandmarkSequence]) -> str:
     """Changes with everything that changes what is learned."""
-    # Under their first names: a training that an older version began goes on.
+    # Under their first names: a training goes on after one was changed.
     given = to_json(settings, former_names=True)
     facts = {name: value for name, value in given.items() if name not in _FREE}
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_NETWORK, facts], sort_keys=True).encode())
     for sequence in train_sequences:
         digest.update(np.ascontiguousarray(sequence.displacements).data)
     return digest.hexdigest()[:24]

@@ -43,8 +43,8 @@ def main() -> None:
     parser.add_argument("--unseen", type=Path, nargs="*", default=[])
     options = parser.parse_args()
     data = load(options.sets)
-    held = np.isin(data.person % 10, (7, 8))
-    x, y, has = differences(data, ~held)
+    is_test = np.isin(data.person % 10, (7, 8))
+    x, y, has = differences(data, ~is_test)
     basis = np.linalg.svd(x[:: max(1, len(x) // 4000)], full_matrices=False)[2][:COMPONENTS].T
     x = np.concatenate([x @ basis, np.ones((len(x), 1), np.float32)], axis=1)
     penalty = np.eye(x.shape[1]) * PENALTY * x[:, :-1].var(0).mean() * len(x) / 100
@@ -56,7 +56,7 @@ def main() -> None:
         mean = np.concatenate([given @ basis, np.ones((len(given), 1), np.float32)], axis=1) @ solution
         report(name, (mean.astype(np.float32), np.full_like(true, 0.2), true, own))
 
-    judge("held out", data, held)
+    judge("held out", data, is_test)
     for path in options.unseen:
         other = load([path])
         judge(f"{path.stem}, unseen", other, np.ones(len(other.person), bool))

@@ -252,14 +252,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = load(options.sets)
-    held = np.isin(data.person % 10, (7, 8))
+    is_test = np.isin(data.person % 10, (7, 8))
     options.out.mkdir(parents=True, exist_ok=True)
     if options.trained is not None:
         trunk, head = load_trained(options.trained)
     else:
-        trunk, head = train(data, ~held, options.steps, options.rate)
+        trunk, head = train(data, ~is_test, options.steps, options.rate)
         torch.save({"trunk": trunk.state_dict(), "head": head.state_dict()}, options.out / "appearance.pt")
-    judged = [(f"held out of {p.stem}", data, held & (data.rig == n)) for n, p in enumerate(options.sets)]
+    judged = [(f"held out of {p.stem}", data, is_test & (data.rig == n)) for n, p in enumerate(options.sets)]
     for path in options.unseen:
         other = load([path])
         judged.append((f"{path.stem}, unseen", other, np.ones(len(other.person), bool)))

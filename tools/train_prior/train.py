@@ -96,17 +96,17 @@ def main() -> None:
     keep = np.isin(data["person"], list(neutral))
     own = np.stack([neutral[p] for p in data["person"][keep]])
     shape, turn, weights, has = shape[keep], turn[keep], data["weights"][keep], data["has"][keep]
-    held = np.isin(data["person"][keep] % 10, (7, 8))
+    is_test = np.isin(data["person"][keep] % 10, (7, 8))
     faces = np.stack(list(neutral.values()))
     mean = faces.mean(0)
     basis = np.linalg.svd(faces - mean, full_matrices=False)[2][:BASIS].T
     displacement = shape - own
-    gram = weights[~held].T @ weights[~held]
-    response = np.linalg.solve(gram + 2.0 * np.eye(52), weights[~held].T @ displacement[~held])
+    gram = weights[~is_test].T @ weights[~is_test]
+    response = np.linalg.solve(gram + 2.0 * np.eye(52), weights[~is_test].T @ displacement[~is_test])
     print("linear response explains", 1 - (displacement - weights @ response).var() / displacement.var())
 
     identity = (own - mean) @ basis
-    noise = (displacement - weights @ response)[~held].std(0)
+    noise = (displacement - weights @ response)[~is_test].std(0)
     net = nn.Sequential(
         nn.Linear(shape.shape[1] + BASIS + 3, WIDTH),
         nn.ReLU(),
@@ -117,7 +117,7 @@ def main() -> None:
         nn.Linear(WIDTH, 52),
     )
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-3)
-    train, test = np.flatnonzero(~held), np.flatnonzero(held)
+    train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     batch = 512
     steps = EPOCHS * (len(train) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)

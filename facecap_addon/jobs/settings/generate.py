@@ -87,16 +87,18 @@ class TrainGeneratorSettings:
     )
     epochs: int | None = setting(
         None,
-        help="How often to go through the sequences; if not given: 40, or 10,000 with --free-epochs 0, as the paper",
+        help="How often to go through the sequences; if not given: 160, or 10,000 with --free-epochs 0, as the paper",
         min=1,
         max=1_000_000,
     )
     free_epochs: int = setting(
-        40,
+        24,
         help="Then so many epochs of free runs, which keep the network from drifting; 0: the paper's training",
         min=0,
     )
-    batch: int = setting(5, help="Sequences per step", min=1, max=1000)
+    batch: int | None = setting(
+        None, help="Sequences per step; if not given: 10, or 5 with --free-epochs 0, as the paper", min=1, max=1000
+    )
     seed: int = setting(0, help="Another number gives other random choices", min=0, max=1_000_000)
     patience: int = setting(
         0,

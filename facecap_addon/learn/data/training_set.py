@@ -231,8 +231,8 @@ class TrainingSet:
         splits = self.split_shots()
         found: list[ShotFacts] = []
         for drawn in (False, True):
-            held = ([s for s in part if s.is_drawn == drawn] for part in (splits.test, splits.validation))
-            found += next((part for part in held if part), [])
+            parts = ([s for s in part if s.is_drawn == drawn] for part in (splits.test, splits.validation))
+            found += next((part for part in parts if part), [])
         return tuple(found)
 
 

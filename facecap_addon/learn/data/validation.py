@@ -57,8 +57,8 @@ def _check_splits(training_set: TrainingSet) -> list[str]:
     """What cannot be judged, or is judged too kindly."""
     splits, notes = training_set.split_shots(), list[str]()
     for drawn, kind in ((False, "recorded"), (True, "rendered")):
-        learned, validation, test = ([s for s in part if s.is_drawn == drawn] for part in vars(splits).values())
-        if learned and not validation and not test:
+        train, validation, test = ([s for s in part if s.is_drawn == drawn] for part in vars(splits).values())
+        if train and not validation and not test:
             notes.append(
                 f"There is only one {kind} shot to learn from, so none can be kept back to judge by: add another one."
             )
@@ -67,7 +67,7 @@ def _check_splits(training_set: TrainingSet) -> list[str]:
                 f"There are too few {kind} shots to keep some for a test: figures are those of the shots that choose "
                 "the checkpoint, and too kind. Add more, or one with --use test."
             )
-        if any(s.poses is None for s in (*validation, *test)) and drawn and learned:
+        if any(s.poses is None for s in (*validation, *test)) and drawn and train:
             notes.append(
                 "Rendered shots of an older version make the same faces in training and validation: render them again."
             )

@@ -21,6 +21,7 @@ class Schedule:
     Attributes:
         epochs: in all.  decay_epochs: over which the rate goes to zero.  augmentation_epochs: over which it rises.
         rate: of Adam, as its paper recommends, at the end of the first epoch.
+        inverse_sqrt: the rate falls with time; else it stays until it goes to zero.
         constant_lr: the rate stays the same throughout, as Seo and Luo have it.
     """
 
@@ -28,6 +29,7 @@ class Schedule:
     decay_epochs: int = 30
     augmentation_epochs: int = 5
     rate: float = 1e-3
+    inverse_sqrt: bool = True
     constant_lr: bool = False
 
 
@@ -37,7 +39,8 @@ def compute_learning_rate(schedule: Schedule, epoch: float) -> float:
         return schedule.rate
     if epoch < 1:
         return schedule.rate * _FIRST_SHARE ** (1 - epoch)
-    return schedule.rate / sqrt(epoch) * _compute_decay(schedule, epoch)
+    fallen = schedule.rate / sqrt(epoch) if schedule.inverse_sqrt else schedule.rate
+    return fallen * _compute_decay(schedule, epoch)
 
 
 def compute_beta1(schedule: Schedule, epoch: float) -> float:
