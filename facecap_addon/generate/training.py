@@ -44,6 +44,8 @@ _STYLE_PACE = 5.0
 """Styles are learned this much faster than weights: each is seen once in a pass."""
 _JUDGED_STYLES = 4
 _DIRECTIONS, _LEAST_DIRECTION = 48, 1e-4
+_LARGE = 1 << 14
+"""Weights are stored in 16 bits from so many on: the memory's, which are most of them."""
 
 
 @dataclass
@@ -354,7 +356,7 @@ def _store_in_half(model: bytes) -> bytes:
     casts = []
     for item in list(graph.initializer):
         values = numpy_helper.to_array(item)
-        if values.dtype != np.float32 or values.size < 1024:
+        if values.dtype != np.float32 or values.size < _LARGE:
             continue
         small = numpy_helper.from_array(values.astype(np.float16), f"{item.name}.half")
         graph.initializer.remove(item)
