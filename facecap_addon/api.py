@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .jobs.dataset import DatasetResult
     from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
-    from .jobs.live import LiveResult
+    from .jobs.live_capture import LiveResult
     from .jobs.registry import Outcome
     from .jobs.retarget import RetargetResult
     from .jobs.runtime.progress import Progress

@@ -113,7 +113,7 @@ def test_a_video_is_captured_and_recorded_as_it_plays(tmp_path: Path) -> None:
         try:
             event = next(steps)
         except StopIteration as stop:
-            result: live.LiveResult = stop.value
+            result = stop.value
             break
         if isinstance(event, FaceEvent) and event.weights:
             faces.append(event)
