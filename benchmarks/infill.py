@@ -93,9 +93,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--places", type=int, default=10)
     parser.add_argument("--lengths", type=int, nargs="+", default=[3, 6, 10])
-    parser.add_argument(
-        "--refined", type=Path, help="the whole clip refined, as benchmarks.deep_energies --save keeps it"
-    )
+    parser.add_argument("--between", type=int, nargs=2, help="frames that gaps are cut between; if not given: the clip")
+    parser.add_argument("--refined", type=Path, help="a take with these refined: benchmarks.deep_energies --save")
     options = parser.parse_args()
     scene = take_scene()
     take = landmark_fit(scene)
@@ -108,6 +107,7 @@ def main() -> None:
     arounds = {"true": true, "fitted": state_of(take, mesh)}
     if options.refined is not None:
         arounds["refined"] = state_of(load_take(options.refined), mesh)
+    begin, end = options.between or (10, take.frame_count - 6)
     pictures = FrameAccess(open_footage(scene.clip))
     places = locate_points(mesh, surface_points, true)
     for name, around in arounds.items():
