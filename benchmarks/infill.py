@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from benchmarks.deep_energies import Scene, landmark_fit, take_scene
+from facecap_addon.arrays import U8
 from facecap_addon.fit.energies.expression_prior import load_prior
 from facecap_addon.fit.energies.weight_priors import channel_priors
 from facecap_addon.footage.footage import open_footage
@@ -53,7 +55,7 @@ def locate_points(mesh: RenderMesh, surface_points: SurfacePoints, state: DeepSt
     return at @ state.rotation.transpose(0, 2, 1) + state.translation[:, None]
 
 
-def appearance_of(mesh: RenderMesh, state: DeepState, view: View, pictures: FrameAccess) -> Appearance:
+def appearance_of(mesh: RenderMesh, state: DeepState, view: View, pictures: Callable[[int], U8]) -> Appearance:
     """Skin and light, as refining finds them."""
     rows = np.linspace(0, len(state.weights) - 1, REFERENCE_FRAMES).astype(np.intp)
     sightings = [observe_surface(mesh, state.part(np.array([row])), view, pictures(int(row))) for row in rows]

@@ -128,6 +128,7 @@ def main() -> None:
     centre = np.array([middle[0], neutral[:, 1].min() + 0.09, middle[2]])
     world = np.stack([head_matrix(one, np.zeros(3)) for one in turn])
     world[:, :3, 3] -= np.einsum("fij,j->fi", world[:, :3, :3], centre)
+    bpy.context.view_layer.update()  # else the camera stands at the origin still
     with atomic_path(options.out.with_suffix(".npz")) as temporary:
         np.savez_compressed(
             temporary, time_s=time_s, channels=np.array(ARKIT_CHANNELS), weights=weights,

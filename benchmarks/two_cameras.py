@@ -8,6 +8,8 @@ in depth, and how far the face's skin is from its true place.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +72,16 @@ def pair_scene(clip: Path, first: int, count: int) -> Scene:
     )
 
 
+@contextmanager
+def side_shot(clip: Path, view: View) -> Iterator[Shot]:
+    """The second camera's footage, for a refinement."""
+    pictures = FrameAccess(open_footage(clip))
+    try:
+        yield Shot(view, observe_clip(clip).landmarks_px, pictures, open_landmarker().region_of_landmarks)
+    finally:
+        pictures.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--first", type=int, default=60)
@@ -80,18 +92,13 @@ def main() -> None:
     scene = pair_scene(front, options.first, options.frames)
     fit = landmark_fit(scene)
     rows = np.arange(fit.frame_count)
-    pictures = FrameAccess(open_footage(side))
-    landmarks = observe_clip(side).landmarks_px
-    further = Shot(view, landmarks, pictures, open_landmarker().region_of_landmarks)
     last = options.first + options.frames - 1
     print(f"frames {options.first} to {last}, second camera {options.angle:.0f}° to the side")
     show("landmark fit", errors_of(scene, fit, rows))
     one = errors_of(scene, refine(scene, fit, DeepSettings()).take, rows)
     show("one camera", one)
-    try:
+    with side_shot(side, view) as further:
         two = errors_of(scene, refine(scene, fit, DeepSettings(), extra=[further]).take, rows)
-    finally:
-        pictures.close()
     show("two cameras", two)
     _ratio(one, two)
 
