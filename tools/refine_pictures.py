@@ -76,7 +76,8 @@ class Stage:
         placed, places, depth = project_to_crop(points, self.view, matrix)
         folds = measure_ambient_occlusion(points[0], vertex_normals(points, triangles)[0], triangles)[None]
         lit, background = replace(self.look, occlusion=folds), background_of(torch.from_numpy(plate[None]))
-        return render(placed, places, depth, self.mesh.topology, lit, background, (side, side), 2)[0].numpy()
+        with torch.no_grad():  # compiled, where nobody wants derivatives
+            return render(placed, places, depth, self.mesh.topology, lit, background, (side, side), 2)[0].numpy()
 
 
 def open_stage(scene: Scene, take: Take) -> Stage:
