@@ -57,10 +57,10 @@ def main() -> None:
         return np.concatenate([seen for seen, _ in parts]), np.concatenate([wanted for _, wanted in parts])
 
     began = time.perf_counter()
-    learned = [look(plan.task.train_frames, view) for view in find_views(plan)]
+    train = [look(plan.task.train_frames, view) for view in find_views(plan)]
     minutes = (time.perf_counter() - began) / 60
     assert plan.task.validation_frames is not None
-    held = look(plan.task.validation_frames, View())
+    validation = look(plan.task.validation_frames, View())
     [judge] = read_judges(training_set, preset.picture, run.on_progress)
     tested, moving = look(judge.frames, View()), len(plan.task.targets.moving)
     mean_mm = plan.task.measure_mean_pose_mm(judge.frames)
@@ -70,15 +70,15 @@ def main() -> None:
     for seconds in SECONDS:
         began = time.perf_counter()
         rows = np.flatnonzero(plan.task.train_frames.shot < round(seconds / 12))
-        scaling = Scaling(learned[0][0][rows[:: max(1, len(rows) // 400)]])
+        scaling = Scaling(train[0][0][rows[:: max(1, len(rows) // 400)]])
         parts = np.array_split(rows, max(1, len(rows) // 256))
         solution, penalty, _ = solve_ridge(
             lambda scaling=scaling, parts=parts: (
-                (scaling.apply(seen[part]), wanted[part]) for seen, wanted in learned for part in parts
+                (scaling.apply(seen[part]), wanted[part]) for seen, wanted in train for part in parts
             ),
-            len(learned) * len(rows),
+            len(train) * len(rows),
             network.map.in_features + 1,
-            lambda found, scaling=scaling: measure_error(scaling.apply(held[0]), held[1], size, found),
+            lambda found, scaling=scaling: measure_error(scaling.apply(validation[0]), validation[1], size, found),
             lambda *_: None,
         )
         error_mm = 1000 * measure_error(scaling.apply(tested[0]), tested[1], size, solution) / np.sqrt(moving)

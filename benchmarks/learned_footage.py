@@ -6,7 +6,7 @@ Neither renderer drew these clips, and no true weights are known. The landmark f
 from; the network trained on that, and the landmark fit, each solve other seconds (or another clip) of the same actor.
 Both are judged as in `benchmarks.seen`: does the head show what the footage shows? Printed beside it: how far the
 network's face is from the fit's, and motion D (Meng and Wen's equation 5) of the quarter of the frames in which the
-footage moves least.
+footage moves least. Kept in `benchmarks/results/`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.dlib_judge import has_dlib
 from benchmarks.ground_truth import ROOT, embedding_of, observe_clip
-from benchmarks.learned_actor import finished
+from benchmarks.learned_actor import RESULTS, finished
 from benchmarks.sample_head import sample_rig
 from benchmarks.seen import Head, Seen, judge, rows_of
 from facecap_addon.jobs.dataset import run as add_to_set
@@ -37,7 +37,7 @@ from facecap_addon.takes.take import Take
 
 WORK = ROOT / ".cache" / "learned_footage"
 _CLIPS = ROOT.parent / "shared" / "data" / "clips"
-_STILL_SHARE, _STILL_STEPS = 0.25, 3
+_STILL_SHARE, _STILL_STEPS, _BETWEEN_S = 0.25, 3, 0.1
 MOVING_M = 5e-4
 
 
@@ -46,12 +46,12 @@ class Actor:
     """Footage of one actor.
 
     Attributes:
-        learned: clips that are learned from, up to `until` s where that is given.
-        apart: the clip that judges, from `until` s on where that is given.
+        train: clips that are learned from, up to `until` s where that is given.
+        apart: the clip that judges, from a little after `until` on where that is given.
     """
 
     name: str
-    learned: tuple[str, ...]
+    train: tuple[str, ...]
     apart: str
     until: float | None = None
 
@@ -79,8 +79,8 @@ def train_on(actor: Actor, network: str, epochs: int | None, folder: Path) -> Pa
     """The solver that learned from the actor's landmark fits."""
     training_set = folder / "set"
     shutil.rmtree(training_set, ignore_errors=True)
-    for k, clip in enumerate(actor.learned):
-        take = solve_clip(clip, folder / f"learned{k}", "landmarks", end=actor.until)
+    for k, clip in enumerate(actor.train):
+        take = solve_clip(clip, folder / f"train{k}", "landmarks", end=actor.until)
         finished(add_to_set(DatasetSettings(folder=training_set, take=take, use="train", threads=1)))
     out = training_set / f"{network}.facecap"
     settings = TrainSettings(
@@ -120,24 +120,32 @@ def main() -> None:
     rig = sample_rig()
     head = Head(rig, embedding_of(rig, "sample_head"))
     moving = np.flatnonzero(np.linalg.norm(rig.deltas, axis=2).max(0) > MOVING_M)
+    lines = [f"python -m benchmarks.learned_footage --network {options.network}"]
+    if options.epochs:
+        lines[0] += f" --epochs {options.epochs}"
+
+    def note(line: str) -> None:
+        lines.append(line)
+        print(line, flush=True)
+
     for actor in (actor for actor in ACTORS if actor.name in options.actors.split(",")):
         folder = WORK / f"{actor.name}-{options.network}"
         solver = train_on(actor, options.network, options.epochs, folder)
         clip = _CLIPS / actor.apart
         placed = []
         for name, method in (("landmark fit", "landmarks"), (options.network, str(solver))):
-            take = load_take(solve_clip(actor.apart, folder / "apart", method, start=actor.until))
+            take = load_take(
+                solve_clip(actor.apart, folder / "apart", method, start=actor.until and actor.until + _BETWEEN_S)
+            )
             seen = rows_of(observe_clip(clip), take)
             found = judge(actor.name, clip, seen, take, head, dlib=has_dlib(), sheets=ROOT / "build" / "footage" / name)
             placed.append(rig.vertices_at(take.weights)[:, moving])
-            print(f"{actor.name}: {describe(name, found, take, placed[-1], find_still_steps(seen))}", flush=True)
-        learned = load_take(next((folder / "learned0").glob("*.take.npz"))).weights
-        rest = rig.vertices_at(learned.mean(0, keepdims=True))[:, moving]
+            note(f"{actor.name}: {describe(name, found, take, placed[-1], find_still_steps(seen))}")
+        fitted = load_take(next((folder / "train0").glob("*.take.npz"))).weights
+        rest = rig.vertices_at(fitted.mean(0, keepdims=True))[:, moving]
         apart, moved = (1000 * np.sqrt(((placed[0] - other) ** 2).sum(-1).mean()) for other in (placed[1], rest))
-        print(
-            f"{actor.name}: {options.network} lies {apart:.2f} mm from the fit, the mean face {moved:.2f} mm",
-            flush=True,
-        )
+        note(f"{actor.name}: {options.network} lies {apart:.2f} mm from the fit, the mean face {moved:.2f} mm")
+    (RESULTS / f"learned_footage_{options.network}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

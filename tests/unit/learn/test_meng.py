@@ -18,7 +18,7 @@ from facecap_addon.learn.networks.meng.embedding_task import (  # noqa: E402
     measure_distance_matrix,
     measure_distances,
 )
-from facecap_addon.learn.networks.meng.graded_task import graded_triplet_loss  # noqa: E402
+from facecap_addon.learn.networks.meng.graded_task import GradedTask, graded_triplet_loss  # noqa: E402
 from facecap_addon.learn.networks.meng.lstm import WeightLstm  # noqa: E402
 from facecap_addon.learn.networks.meng.task import WeightsTask, measure_jitter_mm  # noqa: E402
 from facecap_addon.solvers.whitening import Whitening  # noqa: E402
@@ -140,3 +140,17 @@ def test_graded_triplets_are_what_they_say() -> None:
     # An embedding that orders all by their distances, far enough apart, has nothing to learn.
     line = torch.tensor([[0.0], [1.0], [2.0], [4.0]])
     assert float(graded_triplet_loss(line, torch.cdist(line, line), 0.2)) == 0.0
+
+
+@pytest.mark.parametrize(("frames", "said"), [(1, set()), (2, set()), (6, {"unlike"})])
+def test_where_hardly_a_frame_is_kept_for_validation_nothing_is_said_of_it(frames: int, said: set[str]) -> None:
+    def frames_of(count: int) -> Frames:
+        made = make_frames([np.arange(count) / 30])
+        pictures = [RANDOM.integers(0, 255, (count, 1, 8, 8)).astype(np.uint8)]
+        return replace(made, pictures=pictures, weights=RANDOM.random((count, 2)).astype(np.float32))
+
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    still = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0)
+    task = GradedTask(network, frames_of(8), frames_of(frames), np.eye(2, dtype=np.float32), Whitening(0.5, 0.2), still)
+    found = task.evaluate()
+    assert set(found) == said and np.isfinite(list(found.values())).all()

@@ -22,6 +22,8 @@ from ...engine.augment import Augmentation, augment
 from .embedding_task import MARGIN, embed
 
 _EVALUATED, _SHOWN, _CELL_PX = 600, 80, 4
+_LEAST = 3
+"""Frames with fewer distances between them have none to compare."""
 
 
 class GradedBatch(NamedTuple):
@@ -68,7 +70,8 @@ class GradedTask:
         return graded_triplet_loss(found, torch.cdist(faces, faces) / self._usual_mm, MARGIN)
 
     def evaluate(self) -> dict[str, float]:
-        return {} if self.validation_frames is None else {"unlike": 1 - self._correlate(self.validation_frames)}
+        frames = self.validation_frames
+        return {} if frames is None or frames.count < _LEAST else {"unlike": 1 - self._correlate(frames)}
 
     def _correlate(self, frames: Frames) -> float:
         found, true = self._measure(frames, _EVALUATED)

@@ -141,8 +141,8 @@ def fit_map(run: TrainingRun, plan: MeshPlan) -> str:
 
     measure: Callable[[F64], float] | None = None
     if task.validation_frames is not None:
-        held, true = read_some(task.validation_frames, _JUDGED)
-        measure = partial(measure_error, scaling.apply(held), true, measure_components(plan.basis))
+        seen, true = read_some(task.validation_frames, _JUDGED)
+        measure = partial(measure_error, scaling.apply(seen), true, measure_components(plan.basis))
     width = network.map.in_features + 1
     solution, penalty, _ = solve_ridge(blocks, total, width, measure, lambda n, all_: run.on_progress("train", n, all_))
     weight, bias = scaling.unfold(solution)
