@@ -8,7 +8,7 @@ baselines: pictures as they are, not whitened, and a linear layer of 160 before 
 Beside them stand the landmark fit, the frame of the training footage that looks most alike, the mean pose, and the
 face of the frame before. Printed and kept in `benchmarks/results/`: vertex RMSE on test shots; motion D (equation 5),
 and how far it is from the true one, over all frames and in transitions as in the paper's figures 15 to 18; these
-figures and the losses by minutes (figure 9) as a picture.
+figures and the losses by minutes (figure 9) as the guide's picture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.ground_truth import embedding_of, observe_clip, response_of
 from benchmarks.labelled_images import draw_labelled_images
-from benchmarks.learned_actor import RESULTS, SET, actor_set
+from benchmarks.learned_actor import RESULTS, ROOT, SET, actor_set
 from benchmarks.meng_figures import Transition, draw_losses, draw_transitions, write_figure
 from facecap_addon.arrays import F32
 from facecap_addon.fit.settings import FitSettings
@@ -292,7 +292,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "meng_networks.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     figure = np.concatenate([draw_transitions(choose_examples(judges), motion), draw_losses(losses)])
-    write_figure(RESULTS / "meng_networks.png", figure)
+    write_figure(ROOT / "docs" / "images" / "learn-meng.png", figure)
 
 
 if __name__ == "__main__":
