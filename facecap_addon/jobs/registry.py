@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .dataset import DatasetResult
     from .filter import FilterResult
     from .generate import GenerateResult
-    from .live import LiveResult
+    from .live_capture import LiveResult
     from .retarget import RetargetResult
     from .runtime.events import FaceEvent
     from .runtime.progress import Progress
