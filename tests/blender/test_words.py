@@ -37,7 +37,7 @@ VALUES = {
     "refine.schedule": ["refine", "paper"],
     "refine.temporal": ["hybrid", "plate flow", "self flow", "averaging", "none"],
     "refine.albedo": ["own", "estimated"],
-    "learn.network": ["laine", "dense", "pointwise", "meng", "vgg-lstm", "dfcn"],
+    "learn.network": ["laine", "dense", "pointwise", "meng", "vgg-lstm", "dfcn", "ridge"],
     "learn.preset": ["full", "preview"],
     "live.kind": ["camera", "video", "phone"],
     "filter.filter": ["hybrid", "one-euro", "median", "none", "kalman-sg"],

@@ -67,10 +67,6 @@ NETWORKS: dict[str, Network] = {
         ),
         Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES, settings=("stabilise",)),
         Network(
-            "ridge", "Vertices, Quick", "Every vertex, in minutes, from little footage", _RIDGE,
-            colour=True, square=True, settings=("stabilise",),
-        ),
-        Network(
             "pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES,
             colour=True, two_cameras=True, settings=("affine", "stabilise"),
         ),
@@ -83,9 +79,13 @@ NETWORKS: dict[str, Network] = {
             "dfcn", "Live", "Shape keys and landmarks, fast enough for live capture", (".dfcn.train", "train_faces"),
             square=True, settings=("distil", "emphasis", "outlier", "gap"),
         ),
+        Network(
+            "ridge", "Vertices, Quick", "Every vertex, in minutes, from little footage", _RIDGE,
+            colour=True, square=True, settings=("stabilise",),
+        ),
     )
 }  # fmt: skip
-"""By name, in the order they are offered."""
+"""By name, in the order they are offered. Saved scenes keep the place in this order: new ones come last."""
 
 
 def find_useless_settings(network: str) -> frozenset[str]:
