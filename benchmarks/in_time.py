@@ -17,21 +17,18 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from benchmarks.deep_energies import NothingKept, landmark_fit, take_scene
-from benchmarks.infill import appearance_of, locate_points, true_state
+from benchmarks.infill import appearance_of, locate_points, true_state, view_points
 from facecap_addon.fit.energies.expression_prior import load_prior
 from facecap_addon.fit.energies.weight_priors import channel_priors
 from facecap_addon.footage.footage import open_footage
-from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.refine.flow.face_motion import measure_face_motion
 from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow
 from facecap_addon.refine.flow.rendered_flow import RenderedFlow
-from facecap_addon.refine.flow.surface_points import ViewedPoints, sample_surface_points
 from facecap_addon.refine.flow.temporal import Motion, average_neighbours, refine_in_time
-from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
+from facecap_addon.refine.render_mesh import RenderMesh
 from facecap_addon.refine.state import DeepState
 from facecap_addon.refine.take_state import state_of
-from facecap_addon.refine.views import first_view
 from facecap_addon.takes.npz import load_take
 
 
@@ -52,11 +49,9 @@ def main() -> None:
     options = parser.parse_args()
     scene = take_scene()
     take = landmark_fit(scene)
-    mesh = build_render_mesh(scene.rig, scene.embedding)
-    points = sample_surface_points(mesh)
+    viewed = view_points(scene, take)
+    mesh, points, view = viewed.mesh, viewed.points, viewed.view
     precision = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0).precision * 25
-    view = first_view(centered_camera(*take.image_size, scene.focal_px))
-    viewed = ViewedPoints(mesh, points, view)
     true = true_state(scene, mesh)
     starts = {"true, noisy": add_noise(true, mesh), "landmark fit": state_of(take, mesh)}
     if options.take is not None:

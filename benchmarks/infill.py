@@ -35,6 +35,7 @@ from facecap_addon.refine.take_state import state_of
 from facecap_addon.refine.views import View, first_view
 from facecap_addon.render.renderer import Appearance
 from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.take import Take
 
 REFERENCE_FRAMES = 8
 
@@ -91,6 +92,13 @@ class Filled:
         return f"{whole:5.2f} mm (across {across:.2f}, filling alone {own:.2f})"
 
 
+def view_points(scene: Scene, take: Take) -> ViewedPoints:
+    """Points of the face's surface, as the footage's camera sees them."""
+    mesh = build_render_mesh(scene.rig, scene.embedding)
+    view = first_view(centered_camera(*take.image_size, scene.focal_px))
+    return ViewedPoints(mesh, sample_surface_points(mesh), view)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--places", type=int, default=10)
@@ -100,16 +108,13 @@ def main() -> None:
     options = parser.parse_args()
     scene = take_scene()
     take = landmark_fit(scene)
-    mesh = build_render_mesh(scene.rig, scene.embedding)
-    surface_points = sample_surface_points(mesh)
+    viewed = view_points(scene, take)
+    mesh, surface_points, view = viewed.mesh, viewed.points, viewed.view
     priors = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0)
-    view = first_view(centered_camera(*take.image_size, scene.focal_px))
-    viewed = ViewedPoints(mesh, surface_points, view)
     true = true_state(scene, mesh)
     arounds = {"true": true, "fitted": state_of(take, mesh)}
     if options.refined is not None:
         arounds["refined"] = state_of(load_take(options.refined), mesh)
-    begin, end = options.between or (10, take.frame_count - 6)
     pictures = FrameAccess(open_footage(scene.clip))
     places = locate_points(mesh, surface_points, true)
     for name, around in arounds.items():
