@@ -125,8 +125,9 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
 def describe_useless_settings(settings: TrainSettings) -> tuple[str, ...]:
     """What was asked for that the network has no use for, in a sentence; none if all is of use."""
     useless = find_useless_settings(settings.network)
-    asked = [one for one in fields_of(TrainSettings) if one.name in useless]
-    flags = [one.flag for one in asked if getattr(settings, one.name) != one.default]
+    given = ((one, getattr(settings, one.name)) for one in fields_of(TrainSettings) if one.name in useless)
+    asked = ((one, value) for one, value in given if value != one.default)
+    flags = [one.flag.replace("--", "--no-") if value is False else one.flag for one, value in asked]
     return (f"{', '.join(flags)}: without effect, {settings.network} has no use for it.",) if flags else ()
 
 

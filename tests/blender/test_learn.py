@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
-from facecap_addon.blender.panels.learn import FACECAP_PT_learn_options
+from facecap_addon.blender.operators.learn import training_asked, training_picture
+from facecap_addon.blender.panels.learn import FACECAP_PT_learn, FACECAP_PT_learn_options
+from facecap_addon.jobs.train import describe_useless_settings
 from facecap_addon.learn.data.training_set import open_set
 from tests.blender.test_operators import needs_models, open_sample_head
 
@@ -58,16 +60,49 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 
 def test_the_panel_offers_what_the_network_has_a_use_for() -> None:
     learn = bpy.context.scene.facecap.learn
-    special = {"affine", "stabilise", "mining", "distil"}
 
     def offered(network: str) -> set[str]:
         learn.network = network
         layout = MagicMock()
-        FACECAP_PT_learn_options.draw_section(MagicMock(), layout, bpy.context)
-        return {args[1] for name, args, _ in layout.mock_calls if name.endswith("prop")} & special
+        for panel in (FACECAP_PT_learn, FACECAP_PT_learn_options):
+            panel.draw_section(MagicMock(), layout, bpy.context)
+        return {args[1] for name, args, _ in layout.mock_calls if name.endswith("prop")}
 
-    found = {network: offered(network) for network in ("laine", "dense", "meng", "dfcn")}
-    assert found == {"laine": {"affine", "stabilise"}, "dense": {"stabilise"}, "meng": {"mining"}, "dfcn": {"distil"}}
+    found = {network: offered(network) for network in ("laine", "dense", "meng", "vgg-lstm", "dfcn", "ridge")}
+    every = set.intersection(*found.values())
+    assert every >= {"network", "compare", "int8", "device"}
+    stepwise = {"preset", "use_epochs", "epochs", "patience", "precision"}
+    assert {network: names - every for network, names in found.items()} == {
+        "laine": stepwise | {"mirror", "cutmix", "affine", "stabilise"},
+        "dense": stepwise | {"stabilise"},
+        "meng": stepwise | {"mirror", "labelled_images", "mining"},
+        "vgg-lstm": stepwise | {"mirror", "cutmix"},
+        "dfcn": stepwise | {"mirror", "distil"},
+        "ridge": {"mirror", "stabilise"},
+    }
+
+
+def test_what_the_panel_does_not_offer_is_not_asked_for() -> None:
+    learn = bpy.context.scene.facecap.learn
+    learn.preset, learn.patience, learn.cutmix, learn.stabilise = "preview", 7, False, True
+    learn.network = "laine"
+    asked = training_asked(bpy.context)
+    assert (asked.preset, asked.patience, asked.cutmix, asked.stabilise) == ("preview", 7, False, True)
+    assert training_picture(bpy.context).parent.name == ".laine-preview.training"
+    learn.network = "ridge"
+    assert describe_useless_settings(training_asked(bpy.context)) == ()
+    assert training_asked(bpy.context).stabilise
+    assert training_picture(bpy.context).parent.name == ".ridge-full.training"
+
+
+def test_sorted_images_go_along_where_the_network_learns_from_them(tmp_path: Path) -> None:
+    learn = bpy.context.scene.facecap.learn
+    learn.network = "meng"
+    assert training_asked(bpy.context).labelled_images is None
+    learn.labelled_images = str(tmp_path)
+    assert training_asked(bpy.context).labelled_images == tmp_path
+    learn.network = "vgg-lstm"
+    assert training_asked(bpy.context).labelled_images is None
 
 
 def test_what_older_files_call_otherwise_is_taken_over(tmp_path: Path) -> None:

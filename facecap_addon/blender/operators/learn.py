@@ -10,6 +10,7 @@ import bpy
 from ...errors import FacecapError
 from ...jobs.settings.dataset import DatasetSettings
 from ...jobs.settings.train import TrainSettings
+from ...learn.networks.registry import find_useless_settings
 from ...settings_schema import from_json
 from .. import session
 from ..paths import work_folder
@@ -100,10 +101,7 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
         folder = set_folder(context)
         if not (folder / "set.json").is_file():
             raise FacecapError("There is no training set yet.", "Add takes to it first.")
-        request: dict[str, Any] = values_of(settings_in(context).learn, TrainSettings) | {"folder": str(folder)}
-        if settings_in(context).learn.labelled_images:
-            request["labelled_images"] = bpy.path.abspath(settings_in(context).learn.labelled_images)
-        return worker_job(context, "train", from_json(TrainSettings, request), settings_in(context).character)
+        return worker_job(context, "train", training_asked(context), settings_in(context).character)
 
     def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
         session.outcome = session.Outcome(True, lines_of(facts))
@@ -125,10 +123,20 @@ def set_folder(context: bpy.types.Context) -> Path:
     return Path(bpy.path.abspath(given)) if given else work_folder("training set")
 
 
+def training_asked(context: bpy.types.Context) -> TrainSettings:
+    """The training that the scene asks for, without what the panel does not offer for its network."""
+    learn = settings_in(context).learn
+    request: dict[str, Any] = values_of(learn, TrainSettings) | {"folder": str(set_folder(context))}
+    if learn.labelled_images:
+        request["labelled_images"] = bpy.path.abspath(learn.labelled_images)
+    useless = find_useless_settings(learn.network)
+    return from_json(TrainSettings, {name: value for name, value in request.items() if name not in useless})
+
+
 def training_picture(context: bpy.types.Context) -> Path:
     """The picture that a training of the scene's set keeps up to date."""
-    learn = settings_in(context).learn
-    return set_folder(context) / f".{learn.network}-{learn.preset}.training" / "progress.png"
+    asked = training_asked(context)
+    return asked.folder / f".{asked.network}-{asked.preset}.training" / "progress.png"
 
 
 CLASSES = (FACECAP_OT_add_to_set, FACECAP_OT_draw_set, FACECAP_OT_check_set, FACECAP_OT_train)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import bpy
 
-from ...learn.networks.registry import NETWORKS
+from ...learn.networks.registry import find_useless_settings
 from ..present import settings_in
 from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_torch, while_idle
+
+OFFERED = (
+    "patience", "mirror", "cutmix", "affine", "stabilise", "mining", "distil", "compare", "int8", "precision", "device",
+)  # fmt: skip
+"""Under *Advanced*, those of them that the network has a use for."""
 
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
@@ -33,9 +38,10 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
         layout.operator("facecap.draw_set", icon="USER")
         column = layout.column()
         column.prop(learn, "network")
-        if NETWORKS[learn.network].uses_labelled_images:
-            column.prop(learn, "labelled_images")
-        column.prop(learn, "preset")
+        useless = find_useless_settings(learn.network)
+        for name in ("labelled_images", "preset"):
+            if name not in useless:
+                column.prop(learn, name)
         draw_button(layout, "facecap.train", "OUTLINER_OB_LIGHTPROBE")
         draw_torch(layout, context)
         names = ("add_to_set", "draw_set", "check_set", "train")
@@ -50,13 +56,14 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         while_idle(layout)
         learn = settings_in(context).learn
-        draw_optional(layout, learn, "epochs", "Epochs")
+        useless = find_useless_settings(learn.network)
+        if "epochs" not in useless:
+            draw_optional(layout, learn, "epochs", "Epochs")
         column = layout.column()
-        own = NETWORKS[learn.network].settings
-        chosen = (name for name in ("affine", "stabilise", "mining", "distil") if name in own)
-        for name in ("patience", "mirror", "cutmix", *chosen, "compare", "int8", "precision", "device"):
-            column.prop(learn, name)
-        if "distil" in own and learn.distil:
+        for name in OFFERED:
+            if name not in useless:
+                column.prop(learn, name)
+        if "distil" not in useless and learn.distil:
             column.prop(learn, "emphasis")
             draw_optional(layout, learn, "outlier", "Outlier Limit")
             draw_optional(layout, learn, "gap", "Lead")

@@ -47,7 +47,9 @@ def values_of(group: bpy.types.PropertyGroup, settings_type: type) -> dict[str, 
     """The values a property group holds for the settings it was derived from; absent ones are left out."""
     values: dict[str, Any] = {}
     for item in fields_of(settings_type):
-        if item.name in group.bl_rna.properties and (not item.optional or getattr(group, f"use_{item.name}")):
+        # A group's own property of an optional field has no box beside it: who declared it reads it.
+        given = not item.optional or getattr(group, f"use_{item.name}", False)
+        if item.name in group.bl_rna.properties and given:
             values[item.name] = getattr(group, item.name)
             if item.or_file and values[item.name] == FILE_CHOICE:
                 values[item.name] = bpy.path.abspath(getattr(group, f"{item.name}_file"))

@@ -36,7 +36,7 @@ class Network:
         colour, square: the picture it sees; else grey, and upright.
         uses_labelled_images: whether it learns from images sorted by expression, too; then it needs no footage.
         two_cameras: whether it learns from footage of a second camera, too.
-        settings: those that only it, or it and few others, have a use for.
+        settings: those that it has a use for, of those that not every network has.
     """
 
     name: str
@@ -57,31 +57,40 @@ class Network:
 
 
 _RIDGE = (".ridge.train", "train_ridge")
+_STEPWISE = ("preset", "epochs", "batch", "patience", "precision", "checkpoint_minutes", "tensorboard")
+"""Of networks that learn step by step: all but `ridge`, which solves one system of equations."""
 _MESHES, _SEQUENCES = (".laine.train", "train_meshes"), (".meng.train", "train_sequences")
 NETWORKS: dict[str, Network] = {
     network.name: network
     for network in (
         Network(
             "laine", "Vertices", "Every vertex of the face; the most detail", _MESHES,
-            two_cameras=True, settings=("affine", "stabilise"),
+            two_cameras=True, settings=(*_STEPWISE, "mirror", "cutmix", "affine", "stabilise"),
         ),
-        Network("dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES, settings=("stabilise",)),
+        Network(
+            "dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES,
+            settings=(*_STEPWISE, "stabilise"),
+        ),
         Network(
             "pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES,
-            colour=True, two_cameras=True, settings=("affine", "stabilise"),
+            colour=True, two_cameras=True, settings=(*_STEPWISE, "mirror", "cutmix", "affine", "stabilise"),
         ),
         Network(
             "meng", "Shape Keys", "Shape keys over time, from expressions learned first", _SEQUENCES,
-            colour=True, square=True, uses_labelled_images=True, settings=("labelled_images", "mining"),
+            colour=True, square=True, uses_labelled_images=True,
+            settings=(*_STEPWISE, "mirror", "labelled_images", "mining"),
         ),
-        Network("vgg-lstm", "Shape Keys, Simple", "Shape keys over time, all learned at once", _SEQUENCES, colour=True),
+        Network(
+            "vgg-lstm", "Shape Keys, Simple", "Shape keys over time, all learned at once", _SEQUENCES,
+            colour=True, settings=(*_STEPWISE, "mirror", "cutmix"),
+        ),
         Network(
             "dfcn", "Live", "Shape keys and landmarks, fast enough for live capture", (".dfcn.train", "train_faces"),
-            square=True, settings=("distil", "emphasis", "outlier", "gap"),
+            square=True, settings=(*_STEPWISE, "mirror", "distil", "emphasis", "outlier", "gap"),
         ),
         Network(
             "ridge", "Vertices, Quick", "Every vertex, in minutes, from little footage", _RIDGE,
-            colour=True, square=True, settings=("stabilise",),
+            colour=True, square=True, settings=("mirror", "stabilise"),
         ),
     )
 }  # fmt: skip

@@ -47,6 +47,10 @@ def test_settings_that_a_network_has_no_use_for_are_named() -> None:
     assert said("dense", affine=True).startswith("--affine: ")
     assert said("laine", labelled_images=ROOT).startswith("--labelled-images: ")
     assert all(said(name) == "" for name in NETWORKS)
+    assert said("ridge", preset="preview", epochs=3, patience=2, cutmix=False, stabilise=True) == (
+        "--preset, --epochs, --patience, --no-cutmix: without effect, ridge has no use for it."
+    )
+    assert said("dense", epochs=3, mirror=False).startswith("--no-mirror: ")
 
 
 def test_settings_are_read_without_torch() -> None:
