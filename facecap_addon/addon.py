@@ -33,6 +33,8 @@ MODULES = (
     "overlay.live_picture",
     "panels.sidebar",
     "panels.actor",
+    "panels.result",
+    "panels.refine",
     "panels.learn",
     "panels.live",
     "panels.create",

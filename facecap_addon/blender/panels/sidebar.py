@@ -1,4 +1,4 @@
-"""The FaceCap tab: footage, character, solve, bake, result, from top to bottom."""
+"""The FaceCap tab: footage, character, solve, from top to bottom."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
 from ..present import scene_in, settings_in
 from ..properties.derive import FILE_CHOICE
-from ..properties.smoothing import SLIDING
 from ..scene.objects import key_blocks_of
-from ..takes import label_of, lines_about
-from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_torch, while_idle, with_names
+from .base import FacecapPanel, draw_optional, draw_outcome, while_idle, with_names
 from .create import draw_bare
 from .text import wrapped
 
@@ -145,147 +143,6 @@ class FACECAP_PT_solve_advanced(FacecapPanel, bpy.types.Panel):
             column.prop(settings_in(context).solve, name)
 
 
-class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
-    bl_label = "Refine"
-    bl_order = 3
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(settings_in(context).result.take)
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        layout.active = session.job is None
-        draw_button(layout, "facecap.refine", "SHADING_RENDERED")
-        draw_torch(layout, context)
-        draw_outcome(layout, context, "facecap.refine")
-        with_names(layout)
-        refine = settings_in(context).refine
-        column = layout.column()
-        for name in ("use_timeline", "infill", "infill_frames", "camera_collection"):
-            column.prop(refine, name)
-
-
-class FACECAP_PT_refine_options(FacecapPanel, bpy.types.Panel):
-    bl_label = "Advanced"
-    bl_parent_id = "FACECAP_PT_refine"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        with_names(layout)
-        refine = settings_in(context).refine
-        column = layout.column()
-        for name in ("temporal", "reestimate", "schedule", "albedo", "looks", "network", "picture", "prior"):
-            column.prop(refine, name)
-        draw_optional(layout, refine, "reference_frame", "Calm Frame")
-        column = layout.column()
-        for name in ("jaw_joint", "device"):
-            column.prop(refine, name)
-
-
-class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
-    bl_label = "Bake"
-    bl_order = 4
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        with_names(layout)
-        settings = settings_in(context)
-        bake = settings.bake
-        column = layout.column()
-        column.prop(bake, "mode", text="")
-        if bake.mode == "mix":
-            column.prop(bake, "influence", slider=True)
-        column.prop(bake, "gain")
-        column.prop(bake, "whole_frames")
-        column = layout.column()
-        column.prop(bake, "head")
-        if bake.head == "bone":
-            column.prop(bake, "armature")
-            armature = bake.armature or (settings.character.find_armature() if settings.character else None)
-            if armature is not None:
-                column.prop_search(bake, "bone", armature.pose, "bones")
-        if bake.head != "none":
-            column.prop(bake, "head_location")
-        row = layout.row()
-        row.operator("facecap.bake", text="Bake Again", icon="ACTION")
-        row = layout.row(align=True)
-        row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
-        row.operator("facecap.export_points", text="Export...", icon="EXPORT")
-        names = ("bake", "filter", "bake_points", "export_points")
-        draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
-
-
-class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
-    bl_label = "Filter"
-    bl_parent_id = "FACECAP_PT_bake"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        with_names(layout)
-        chosen = settings_in(context).filter
-        if chosen.filter in SLIDING:
-            layout.prop(chosen, "smoothing", slider=True)
-        layout.operator("facecap.filter", icon="SMOOTHCURVE")
-
-
-class FACECAP_PT_filter_advanced(FacecapPanel, bpy.types.Panel):
-    bl_label = "Advanced"
-    bl_parent_id = "FACECAP_PT_filter"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        column = with_names(layout).column()
-        chosen = settings_in(context).filter
-        column.prop(chosen, "filter")
-        polynomial = ("cutoff_hz", "radius", "order")
-        names = {"hybrid": polynomial, "kalman-sg": polynomial, "one-euro": ("cutoff_hz",), "median": ("radius",)}
-        for name in names.get(chosen.filter, ()):
-            column.prop(chosen, name)
-
-
-class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
-    bl_label = "Result"
-    bl_order = 5
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(settings_in(context).result.take)
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        result = settings_in(context).result
-        row = layout.row()
-        row.enabled = len(settings_in(context).takes) > 1
-        row.operator_menu_enum("facecap.choose_take", "take", text=label_of(result), icon="ACTION")
-        column = layout.column(align=True)
-        for line in lines_about(result):
-            wrapped(column, context, line, icon="BLANK1")
-        if result.frames_solved:
-            done = result.kind if result.kind in ("generated", "recorded") else "solved"
-            column.label(text=f"{result.frames_solved} frames {done}", icon="CHECKMARK")
-        if result.frames_missing:
-            column.label(text=f"{result.frames_missing} frames without a face", icon="ERROR")
-        if result.residual_px > 0.0:
-            from ...takes.average_error import AverageError
-
-            error = AverageError(result.residual_px, result.error_of_eyes)
-            column.label(text=f"Average error {error.text}", icon="BLANK1")
-        if result.fps >= 1.0:
-            column.label(text=f"Speed {result.fps:.0f} frames per second", icon="BLANK1")
-        outcome = session.outcome
-        if outcome is not None and outcome.ok and outcome.take == result.take:
-            for line in outcome.lines:
-                wrapped(column, context, line, icon="BLANK1")
-        for warning in result.warnings.splitlines():
-            wrapped(column, context, warning, icon="INFO")
-        hidden = result.not_observed.splitlines()
-        if hidden:
-            wrapped(column, context, f"Not visible in the video, no keys: {', '.join(hidden)}", icon="HIDE_ON")
-        row = layout.row(align=True)
-        row.operator("facecap.open_report", icon="URL")
-        row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
-        draw_outcome(layout, context, "facecap.open_report", "facecap.open_folder")
-
-
 def _keys_text(names: list[str]) -> str:
     from ...rig.channels import arkit_name
 
@@ -301,10 +158,4 @@ CLASSES = (
     FACECAP_PT_solve,
     FACECAP_PT_solve_options,
     FACECAP_PT_solve_advanced,
-    FACECAP_PT_refine,
-    FACECAP_PT_refine_options,
-    FACECAP_PT_bake,
-    FACECAP_PT_filter,
-    FACECAP_PT_filter_advanced,
-    FACECAP_PT_result,
 )
