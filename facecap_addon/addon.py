@@ -34,6 +34,7 @@ MODULES = (
     "panels.sidebar",
     "panels.actor",
     "panels.result",
+    "panels.more",
     "panels.refine",
     "panels.learn",
     "panels.live",

@@ -26,8 +26,9 @@ class FACECAP_AP_preferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "python")
         layout.operator("facecap.check_installation", icon="CHECKMARK")
-        for line in session.installation_report:
-            layout.label(text=line)
+        for number, line in enumerate(session.installation_report):  # the verdict comes first
+            icon = "BLANK1" if number else "INFO"
+            layout.label(text=line, icon=icon)
 
 
 CLASSES = (FACECAP_AP_preferences,)

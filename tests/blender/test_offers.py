@@ -98,7 +98,7 @@ def test_a_failure_is_an_error_to_scripts_and_no_window_to_who_pressed(tmp_path:
 
 
 def test_what_was_done_is_said_where_it_was_asked_for() -> None:
-    """A take's outcome is in Result; what makes no take has no other place."""
+    """Of a take, the first line; Result says the rest. After undo the scene has another take, and nothing is said."""
     session.outcome = session.Outcome(True, ["52 shape keys added", "eyeBlinkLeft off by 1 mm"], of="facecap.make_keys")
     bpy.context.scene.facecap.character = make_face()
     layout = MagicMock()
@@ -107,9 +107,13 @@ def test_what_was_done_is_said_where_it_was_asked_for() -> None:
     layout = MagicMock()
     draw_outcome(layout, bpy.context, "facecap.live")
     assert not labels_of(layout)
-    session.outcome = session.Outcome(True, ["51 keys"], take="a.take.npz", of="facecap.live")
+    session.outcome = session.Outcome(True, ["51 keys", "Locked: jawOpen"], take="a.take.npz", of="facecap.live")
     draw_outcome(layout, bpy.context, "facecap.live")
     assert not labels_of(layout)
+    bpy.context.scene.facecap.result.take = "a.take.npz"
+    draw_outcome(layout, bpy.context, "facecap.live")
+    assert labels_of(layout) == "51 keys"
+    layout = MagicMock()
     session.outcome = session.Outcome(False, ["No camera."], take="a.take.npz", of="facecap.live")
     draw_outcome(layout, bpy.context, "facecap.live")
     assert labels_of(layout) == "No camera."

@@ -33,7 +33,7 @@ class FACECAP_OT_check_installation(FacecapOperator, bpy.types.Operator):
         report, complete = describe(probe(worker_python()))
         session.installation_report = report
         forget()
-        self.report({"INFO"} if complete else {"ERROR"}, report[-1])
+        self.report({"INFO"} if complete else {"ERROR"}, report[0])
         return {"FINISHED"}
 
 
@@ -61,16 +61,16 @@ def probe(python: WorkerPython) -> list[dict[str, Any]]:
 
 
 def describe(checks: list[dict[str, Any]]) -> tuple[list[str], bool]:
-    """Lines for people, the verdict last, and whether a solve can run. Blender is here, so that check is left out."""
+    """Lines for people, the verdict first, and whether a solve can run. Blender is here, so that check is left out."""
     shown = [check for check in checks if check["name"] != "Blender"]
     lines = [f"{check['name']}: {check['detail']}" for check in shown]
     lacking = [check for check in shown if check["needed"] and not check["ok"]]
     if lacking:
         names = ", ".join(check["name"] for check in lacking)
-        lines.append(f"Solving needs {names}: install FaceCap from the zip made for this system")
+        verdict = f"Solving needs {names}: install FaceCap from the zip made for this system"
     else:
-        lines.append("Everything that solving needs is in place")
-    return lines, not lacking
+        verdict = "Everything that solving needs is in place"
+    return [verdict, *lines], not lacking
 
 
 CLASSES = (FACECAP_OT_check_installation,)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .. import session
+from ..present import settings_in
 from ..torch_there import what_torch_lacks
 from .text import wrapped
 
@@ -55,12 +56,17 @@ def draw_button(layout: bpy.types.UILayout, operator: str, icon: IconItems) -> N
 
 
 def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *names: str) -> None:
-    """How the latest thing ended that was asked of one of this section's operators; a take's outcome is in Result."""
+    """How the latest thing ended that this section's operators were asked; of a take's, Result says the rest."""
     outcome = session.outcome
-    if outcome is None or outcome.of not in names or (outcome.ok and outcome.take):
+    if outcome is None or outcome.of not in names:
         return
+    lines = outcome.lines
+    if outcome.ok and outcome.take:
+        if outcome.take != settings_in(context).result.take:  # undone
+            return
+        lines = lines[:1]
     column = layout.column(align=True)
-    for number, line in enumerate(outcome.lines):
+    for number, line in enumerate(lines):
         wrapped(column, context, line, icon="BLANK1" if number else "CHECKMARK" if outcome.ok else "ERROR")
 
 

@@ -21,7 +21,8 @@ def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
     bl_label = "Generate"
-    bl_order = 8
+    bl_parent_id = "FACECAP_PT_more"
+    bl_order = 3
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -55,7 +56,8 @@ class FACECAP_PT_generate_advanced(FacecapPanel, bpy.types.Panel):
 
 class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
     bl_label = "Other Meshes"
-    bl_order = 9
+    bl_parent_id = "FACECAP_PT_more"
+    bl_order = 4
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

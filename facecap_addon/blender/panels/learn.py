@@ -16,7 +16,8 @@ OFFERED = (
 
 class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
     bl_label = "Train on This Actor"
-    bl_order = 6
+    bl_parent_id = "FACECAP_PT_more"
+    bl_order = 1
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -16,7 +16,8 @@ from .text import wrapped
 
 class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
     bl_label = "Live"
-    bl_order = 7
+    bl_parent_id = "FACECAP_PT_more"
+    bl_order = 2
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -26,7 +27,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         while_idle(layout)
         live = settings_in(context).live
         column = layout.column()
-        column.row().prop(live, "kind", expand=True)
+        column.prop(live, "kind")
         if live.kind == "camera":
             column.prop(live, "camera")
             column.prop(live, "camera_size", text="Size")

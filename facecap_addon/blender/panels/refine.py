@@ -11,7 +11,8 @@ from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_t
 
 class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
     bl_label = "Refine"
-    bl_order = 3
+    bl_parent_id = "FACECAP_PT_more"
+    bl_order = 0
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod

@@ -12,76 +12,15 @@ from .base import FacecapPanel, draw_outcome, with_names
 from .text import wrapped
 
 
-class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
-    bl_label = "Bake"
-    bl_order = 4
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        with_names(layout)
-        settings = settings_in(context)
-        bake = settings.bake
-        column = layout.column()
-        column.prop(bake, "mode", text="")
-        if bake.mode == "mix":
-            column.prop(bake, "influence", slider=True)
-        column.prop(bake, "gain")
-        column.prop(bake, "whole_frames")
-        column = layout.column()
-        column.prop(bake, "head")
-        if bake.head == "bone":
-            column.prop(bake, "armature")
-            armature = bake.armature or (settings.character.find_armature() if settings.character else None)
-            if armature is not None:
-                column.prop_search(bake, "bone", armature.pose, "bones")
-        if bake.head != "none":
-            column.prop(bake, "head_location")
-        row = layout.row()
-        row.operator("facecap.bake", text="Bake Again", icon="ACTION")
-        row = layout.row(align=True)
-        row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
-        row.operator("facecap.export_points", text="Export...", icon="EXPORT")
-        names = ("bake", "filter", "bake_points", "export_points")
-        draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
-
-
-class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
-    bl_label = "Filter"
-    bl_parent_id = "FACECAP_PT_bake"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        with_names(layout)
-        chosen = settings_in(context).filter
-        if chosen.filter in SLIDING:
-            layout.prop(chosen, "smoothing", slider=True)
-        layout.operator("facecap.filter", icon="SMOOTHCURVE")
-
-
-class FACECAP_PT_filter_advanced(FacecapPanel, bpy.types.Panel):
-    bl_label = "Advanced"
-    bl_parent_id = "FACECAP_PT_filter"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        column = with_names(layout).column()
-        chosen = settings_in(context).filter
-        column.prop(chosen, "filter")
-        polynomial = ("cutoff_hz", "radius", "order")
-        names = {"hybrid": polynomial, "kalman-sg": polynomial, "one-euro": ("cutoff_hz",), "median": ("radius",)}
-        for name in names.get(chosen.filter, ()):
-            column.prop(chosen, name)
-
-
 class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
     bl_label = "Result"
-    bl_order = 5
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(settings_in(context).result.take)
+    bl_order = 3
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         result = settings_in(context).result
+        if not result.take:
+            wrapped(layout, context, "No take yet: Solve makes one, and bakes it onto the character", icon="INFO")
+            return
         row = layout.row()
         row.enabled = len(settings_in(context).takes) > 1
         row.operator_menu_enum("facecap.choose_take", "take", text=label_of(result), icon="ACTION")
@@ -115,4 +54,68 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         draw_outcome(layout, context, "facecap.open_report", "facecap.open_folder")
 
 
-CLASSES = (FACECAP_PT_bake, FACECAP_PT_filter, FACECAP_PT_filter_advanced, FACECAP_PT_result)
+class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
+    bl_label = "Bake"
+    bl_parent_id = "FACECAP_PT_result"
+    bl_order = 4
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        with_names(layout)
+        settings = settings_in(context)
+        bake = settings.bake
+        column = layout.column()
+        column.prop(bake, "mode", text="")
+        if bake.mode == "mix":
+            column.prop(bake, "influence", slider=True)
+        column.prop(bake, "gain")
+        column.prop(bake, "whole_frames")
+        column = layout.column()
+        column.prop(bake, "head")
+        if bake.head == "bone":
+            column.prop(bake, "armature")
+            armature = bake.armature or (settings.character.find_armature() if settings.character else None)
+            if armature is not None:
+                column.prop_search(bake, "bone", armature.pose, "bones")
+        if bake.head != "none":
+            column.prop(bake, "head_location")
+        row = layout.row()
+        row.operator("facecap.bake", text="Bake Again", icon="ACTION")
+        row = layout.row(align=True)
+        row.operator("facecap.bake_points", text="Point Cache", icon="MOD_MESHDEFORM")
+        row.operator("facecap.export_points", text="Export...", icon="EXPORT")
+        names = ("bake", "bake_points", "export_points")
+        draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
+
+
+class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
+    bl_label = "Filter"
+    bl_parent_id = "FACECAP_PT_result"
+    bl_order = 5
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        with_names(layout)
+        chosen = settings_in(context).filter
+        if chosen.filter in SLIDING:
+            layout.prop(chosen, "smoothing", slider=True)
+        layout.operator("facecap.filter", icon="SMOOTHCURVE")
+        draw_outcome(layout, context, "facecap.filter")
+
+
+class FACECAP_PT_filter_advanced(FacecapPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "FACECAP_PT_filter"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        column = with_names(layout).column()
+        chosen = settings_in(context).filter
+        column.prop(chosen, "filter")
+        polynomial = ("cutoff_hz", "radius", "order")
+        names = {"hybrid": polynomial, "kalman-sg": polynomial, "one-euro": ("cutoff_hz",), "median": ("radius",)}
+        for name in names.get(chosen.filter, ()):
+            column.prop(chosen, name)
+
+
+CLASSES = (FACECAP_PT_result, FACECAP_PT_bake, FACECAP_PT_filter, FACECAP_PT_filter_advanced)

@@ -39,12 +39,11 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         column = with_names(layout.column())
         if is_sequence(settings.video):
             draw_optional(column, settings.solve, "fps", "Frame Rate")
-        row = column.row(heading="Trim", align=True)
-        row.prop(settings, "use_trim", text="")
-        part = row.row(align=True)
-        part.active = settings.use_trim
-        part.prop(settings, "trim_start", text="")
-        part.prop(settings, "trim_end", text="")
+        column.prop(settings, "use_trim")
+        if settings.use_trim:
+            part = column.column(align=True)
+            part.prop(settings, "trim_start")
+            part.prop(settings, "trim_end")
         if settings.use_trim and settings.result.take:
             column.prop(settings.solve, "merge", text="Merge into Take")
         column.prop(settings, "start_frame")
