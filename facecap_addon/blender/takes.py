@@ -118,6 +118,7 @@ def lines_about(entry: FACECAP_PG_take) -> list[str]:
 def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
     """What a scene remembers of a take."""
     from ..takes.average_error import average_error
+    from ..takes.calmest import calmest_time_s
     from ..takes.merge import solved_range
     from ..takes.versions import MADE
 
@@ -142,6 +143,7 @@ def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
         "residual_px": 0.0 if error is None else error.px,
         "error_of_eyes": 0.0 if error is None else error.of_eyes,
         "not_observed": "\n".join(take.not_observed),
+        "calmest_s": calmest_time_s(take),
         "actor": "" if take.actor is None else json.dumps(take.actor.facts()["scales"]),
     }
 

@@ -79,7 +79,7 @@ class FACECAP_OT_match_scene(FacecapOperator, bpy.types.Operator):
         settings = settings_in(context)
         footage_path(context)
         footage = opened_footage(scene_in(context))
-        settings.facts = _facts(footage)
+        _describe(settings, footage)
         _match(scene_in(context), footage)
         from ..scene.camera_setup import PLATE
 
@@ -112,7 +112,7 @@ def sequence_rate(settings: FACECAP_PG_scene, video: str = "") -> float | None:
 def refresh_facts(settings: FACECAP_PG_scene) -> None:
     """Show the footage's facts anew, after its rate was changed."""
     if is_sequence(settings.video) and not settings.facts.startswith("! "):
-        settings.facts = _facts(opened_footage(scene_with(settings)))
+        _describe(settings, opened_footage(scene_with(settings)))
 
 
 def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> None:
@@ -137,6 +137,7 @@ def look_into(settings: FACECAP_PG_scene) -> None:
     """Show what the scene's footage is, or what is wrong with it, and trim to all of it."""
     settings.use_trim = False
     settings.facts = ""
+    settings.footage_fps = 0.0
     if not settings.video:
         return
     try:
@@ -148,7 +149,12 @@ def look_into(settings: FACECAP_PG_scene) -> None:
         settings.facts = f"! FaceCap's installation is incomplete ({error.name}). See its preferences."
         return
     settings.trim_start, settings.trim_end = 0, max(0, footage.frame_count - 1)
-    settings.facts = _facts(footage)
+    _describe(settings, footage)
+
+
+def _describe(settings: FACECAP_PG_scene, footage) -> None:
+    """Keep what the footage is."""
+    settings.facts, settings.footage_fps = _facts(footage), float(footage.frame_rate)
 
 
 def _facts(footage) -> str:
@@ -170,4 +176,24 @@ def _match(scene: bpy.types.Scene, footage) -> None:
     scene_footage.match_scene(scene, footage.frame_rate, last_s, start_frame=start)
 
 
-CLASSES = (FACECAP_OT_import_footage, FACECAP_OT_match_scene)
+class FACECAP_OT_use_current_frame(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.use_current_frame"
+    bl_label = "Use Current Frame"
+    bl_description = "Measure everything from the face of the present frame: choose one where it is relaxed"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not settings_in(context).video:
+            cls.poll_message_set("No footage was chosen: import a video of a face first")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        solve = settings_in(context).solve
+        solve.use_neutral_frame = True
+        solve.neutral_scene_frame = scene_in(context).frame_current
+        return {"FINISHED"}
+
+
+CLASSES = (FACECAP_OT_import_footage, FACECAP_OT_match_scene, FACECAP_OT_use_current_frame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ...errors import FacecapError
@@ -11,10 +13,14 @@ from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
 from ..present import scene_in, settings_in
 from ..properties.derive import FILE_CHOICE
+from ..properties.scene_frames import scene_frame_at
 from ..scene.objects import key_blocks_of
 from .base import FacecapPanel, draw_optional, draw_outcome, while_idle, with_names
 from .create import draw_bare
 from .text import wrapped
+
+if TYPE_CHECKING:
+    from ..properties.settings import FACECAP_PG_scene
 
 
 class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
@@ -42,8 +48,8 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         column.prop(settings, "use_trim")
         if settings.use_trim:
             part = column.column(align=True)
-            part.prop(settings, "trim_start")
-            part.prop(settings, "trim_end")
+            part.prop(settings, "trim_first")
+            part.prop(settings, "trim_last")
         if settings.use_trim and settings.result.take:
             column.prop(settings.solve, "merge", text="Merge into Take")
         column.prop(settings, "start_frame")
@@ -121,8 +127,8 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         while_idle(layout)
         solve = settings_in(context).solve
-        for name, heading in (("neutral_frame", "Neutral Frame"), ("lens_mm", "Lens (mm)")):
-            draw_optional(layout, solve, name, heading)
+        _draw_neutral(layout, settings_in(context))
+        draw_optional(layout, solve, "lens_mm", "Lens (mm)")
         column = layout.column()
         column.prop(solve, "method")
         if solve.method == FILE_CHOICE:
@@ -140,6 +146,21 @@ class FACECAP_PT_solve_advanced(FacecapPanel, bpy.types.Panel):
         column = while_idle(layout).column()
         for name in ("prior", "adapt", "gaze"):
             column.prop(settings_in(context).solve, name)
+
+
+def _draw_neutral(layout: bpy.types.UILayout, settings: FACECAP_PG_scene) -> None:
+    """Which frame is the neutral one: as chosen, else where the face was found to be calmest."""
+    column = layout.column(align=True)
+    row = column.row(heading="Neutral Frame", align=True)
+    row.prop(settings.solve, "use_neutral_frame", text="")
+    value = row.row(align=True)
+    if settings.solve.use_neutral_frame:
+        value.prop(settings.solve, "neutral_scene_frame", text="")
+    elif settings.result.calmest_s >= 0.0:
+        value.label(text=f"Found: {scene_frame_at(settings, settings.result.calmest_s)}")
+    else:
+        value.label(text="Automatic")
+    column.operator("facecap.use_current_frame", icon="EYEDROPPER")
 
 
 def _keys_text(names: list[str]) -> str:

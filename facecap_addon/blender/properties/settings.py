@@ -11,6 +11,7 @@ from .declare import (
     PATH_OPTIONS,
     BoolProperty,
     CollectionProperty,
+    FloatProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -18,6 +19,7 @@ from .declare import (
 )
 from .learn import FACECAP_PG_learn
 from .live import FACECAP_PG_live
+from .scene_frames import scene_frame_property
 from .solve import FACECAP_PG_refine, FACECAP_PG_solve
 from .take import FACECAP_PG_take
 
@@ -57,6 +59,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         update=_video_changed,
     )
     facts: str = StringProperty()
+    footage_fps: float = FloatProperty()
     start_frame: int = IntProperty(
         name="Start at Frame",
         description="Scene frame at which the footage starts",
@@ -65,12 +68,10 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         max=100000,
     )
     use_trim: bool = BoolProperty(name="Trim", description="Solve only a part of the footage")
-    trim_start: int = IntProperty(
-        name="Start", description="First frame of the footage to solve, counted from 0", default=0, min=0
-    )
-    trim_end: int = IntProperty(
-        name="End", description="Last frame of the footage to solve, counted from 0", default=249, min=0
-    )
+    trim_start: int = IntProperty(default=0, min=0)
+    trim_end: int = IntProperty(default=249, min=0)
+    trim_first: int = scene_frame_property("trim_start", "Start", "Scene frame at which the part to solve starts")
+    trim_last: int = scene_frame_property("trim_end", "End", "Scene frame at which the part to solve ends")
     character: bpy.types.Object | None = PointerProperty(
         name="Character",
         type=bpy.types.Object,

@@ -9,6 +9,7 @@ from ...jobs.settings.solve import SolveSettings
 from ..present import scene_with, settings_of
 from .declare import PATH_OPTIONS, BoolProperty, PointerProperty, StringProperty, with_properties
 from .derive import annotations_of
+from .scene_frames import scene_frame_property
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
 _BAKED = ("head_pose", "head_bone", "whole_frames")  # the Bake section says these
@@ -34,6 +35,13 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
     match: str
     use_fps: bool
     fps: float
+    use_neutral_frame: bool
+    neutral_frame: int
+    neutral_scene_frame: int = scene_frame_property(
+        "neutral_frame",
+        "Neutral Frame",
+        "Scene frame with a relaxed face, which everything is measured from; off: found automatically",
+    )
     actor_file: str = StringProperty(
         name="File",
         description="File of who performs, saved or calibrated before; empty: found in the footage",

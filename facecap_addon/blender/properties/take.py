@@ -29,6 +29,7 @@ class FACECAP_PG_take(bpy.types.PropertyGroup):
     not_observed: str = StringProperty()
     warnings: str = StringProperty()
     actor: str = StringProperty()
+    calmest_s: float = FloatProperty(default=-1.0)
 
 
 CLASSES = (FACECAP_PG_take,)

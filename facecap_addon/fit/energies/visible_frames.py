@@ -131,7 +131,7 @@ def find_named_neutral(
     nearest = int(np.argmin(np.abs(frames - neutral_frame)))
     if abs(int(frames[nearest]) - neutral_frame) > _NEAR_FRAMES:
         raise FacecapError(
-            f"The neutral frame {neutral_frame} shows no face or lies outside the solved range.",
+            f"The neutral frame {neutral_frame} of the footage shows no face or lies outside the solved range.",
             "Name a frame with a relaxed face inside the range, or leave it to FaceCap.",
         )
     return np.array([nearest], np.intp)
