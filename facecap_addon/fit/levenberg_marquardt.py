@@ -46,6 +46,7 @@ class Terms:
         low, high: (K,) float64, bounds.
         time_s: (F,) float64.
         smooth: (6 + K,) float64, weight of the squared second difference.
+        held: (F,) bool, frames on which the head stays where it is.
     """
 
     observed: F64
@@ -65,6 +66,7 @@ class Terms:
     high: F64
     time_s: F64
     smooth: F64
+    held: NDArray[np.bool_]
 
     def part(self, frames: Frames) -> Terms:
         """Terms of some frames."""
@@ -77,6 +79,7 @@ class Terms:
             seen_mean=self.seen_mean[frames],
             seen_precision=self.seen_precision[frames],
             time_s=self.time_s[frames],
+            held=self.held[frames],
         )
 
 
@@ -237,11 +240,11 @@ def _for_chunks(frames: int, work: Callable[[slice], None]) -> None:
 
 
 def _free(gradient: F64, state: State, terms: Terms) -> NDArray[np.bool_]:
-    """(F, 6 + K) variables that may move: all but weights that press against a bound."""
+    """(F, 6 + K) variables that may move: all but weights that press against a bound, and heads that are held."""
     pull = gradient[:, POSE:]
     outward = ((state.weights <= terms.low) & (pull > 0)) | ((state.weights >= terms.high) & (pull < 0))
     outward |= terms.low == terms.high
-    return np.concatenate([np.ones((len(outward), POSE), bool), ~outward], axis=1)
+    return np.concatenate([np.repeat(~terms.held[:, None], POSE, axis=1), ~outward], axis=1)
 
 
 def _values(state: State) -> F64:

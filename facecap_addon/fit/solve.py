@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,8 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
+from ..takes.corrections import Correction, add_corrections, hold_poses
+from ..takes.merge import BLEND_S
 from ..takes.region_scale import RegionScale
 from ..takes.take import Take
 from .actor.channel_gains import apply_gains
@@ -23,6 +25,7 @@ from .actor.identity import calibrate_with, check_scheme, describe_actor, face_o
 from .actor.proportions import compare_sizes, proportions_of
 from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .calibrate import Calibration, calibration_frames, first_state
+from .corrections import move_landmarks, use_landmarks, use_poses
 from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
 from .energies.contact import seal_lips, shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
@@ -56,6 +59,7 @@ def solve_take(
     response: NetworkResponse | None = None,
     rows: NDArray[np.bool_] | None = None,
     actor: Actor | None = None,
+    corrections: Sequence[Correction] = (),
     on_progress: OnProgress | None = None,
 ) -> Take:
     """Fit head pose and shape-key weights to observed landmarks, all frames together.
@@ -68,6 +72,8 @@ def solve_take(
         rows: (F,) bool, the frames to solve; all of them say how this actor looks at rest and how far the camera is.
             Absent: all.
         actor: who performs, where she is known from before; absent: the frames say.
+        corrections: landmarks and weights of some frames that are known better; the camera and the actor's constants
+            are found without them, so that frames they do not reach stay as they are.
         on_progress: called with (frames done, frames in all); it may raise CancelledError.
     Returns:
         A Take of F frames; frames without a face, and those not asked for, are STATUS_MISSING with zero weights.
@@ -116,13 +122,26 @@ def solve_take(
         )
         wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
         state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
+        moved = move_landmarks(observations, corrections)
+        if corrections:
+            corrected, held = energy, np.zeros(len(wanted), bool)
+            if moved is not None:
+                neutral = expectation.neutral if expectation is not None else None
+                corrected, held = use_landmarks(energy, moved, rig.channels, trained, neutral)
+            gains = actor.gains if settings.adapt else {}
+            corrected, posed = use_poses(corrected, corrections, state.weights, rig.channels, gains)
+            energy = replace(corrected, held=held | posed)
+            _solve_again(calibration, terms, energy, energy.held & wanted, state)
         shown = _choose_frames(np.flatnonzero(wanted))
         some = energy.terms(shown, calibration.focal_px)
         settled = share_settled(calibration.geometry, state.part(shown), some, priors.variance)
     inferred = tuple(c for c, s in zip(rig.channels, settled, strict=True) if s < SEEN and c not in not_observed)
+    if moved is not None:
+        seen = replace(seen, observations=moved.observations)
     take = take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
     weights = apply_gains(take.weights, rig.channels, actor.gains, rig.ranges) if settings.adapt else take.weights
-    return replace(take, actor=actor, weights=weights, inferred=inferred)
+    take = replace(take, actor=actor, weights=weights, inferred=inferred, landmarks_px=observations.landmarks_px)
+    return add_corrections(hold_poses(take, corrections, rig.ranges), corrections) if corrections else take
 
 
 def _choose_frames(wanted: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -250,11 +269,13 @@ def _solve_stretches(
     energy: Energy,
     wanted: NDArray[np.bool_],
     on_progress: OnProgress | None,
+    begun: State | None = None,
 ) -> State:
     """Solve overlapping stretches of frames; memory does not grow with the footage.
 
     Args:
         wanted: (N,) bool, frames whose state is asked for; the others' is anything.
+        begun: where to start from; None: from the rigid landmarks.
     """
     total, channels = energy.mean.shape
     out = State(np.tile(np.eye(3), (total, 1, 1)), np.zeros((total, 3)), np.zeros((total, channels)))
@@ -265,7 +286,10 @@ def _solve_stretches(
             continue
         window = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, total))
         terms = energy.terms(window, calibration.focal_px)
-        state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)
+        if begun is None:
+            state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)
+        else:
+            state = begun.part(window)
         poll = (lambda done=start: on_progress(done, total)) if on_progress is not None else None
         state, found = minimise_frames(calibration.geometry, state, terms, FRAME_ITERATIONS, poll)
         state = minimise(calibration.geometry, state, terms, TIME_ITERATIONS, start=found, on_iteration=poll)
@@ -274,3 +298,19 @@ def _solve_stretches(
     if on_progress is not None:
         on_progress(total, total)
     return out
+
+
+def _solve_again(
+    calibration: Calibration, landmark_terms: LandmarkTerms, energy: Energy, changed: NDArray[np.bool_], state: State
+) -> None:
+    """Solve frames (N,) whose energy changed, and their nearest, starting from a state that is changed in place."""
+    if not changed.any():
+        return
+    time_s = energy.seen.time_s
+    at_s = time_s[changed]
+    after = np.searchsorted(at_s, time_s)
+    away = np.minimum(
+        np.abs(at_s[np.minimum(after, len(at_s) - 1)] - time_s), np.abs(time_s - at_s[np.maximum(after - 1, 0)])
+    )
+    near = away <= BLEND_S
+    state.put(near, _solve_stretches(calibration, landmark_terms, energy, near, None, state).part(near))

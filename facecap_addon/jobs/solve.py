@@ -25,6 +25,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..takes.actor import Actor
+from ..takes.corrections import Correction, hold_poses
 from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin
@@ -54,7 +55,14 @@ from .steps.content_hash import content_key
 from .steps.footage_and_head import compare_footage_and_head
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
-from .steps.results.into_take import find_base, find_rows, merge_into, settings_as_filmed
+from .steps.results.into_take import (
+    find_base,
+    find_rows,
+    merge_into,
+    near_spans,
+    read_corrections,
+    settings_as_filmed,
+)
 from .steps.results.outputs import (
     Account,
     OutputFiles,
@@ -97,8 +105,14 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         ranged = stand_upright(footage, landmarker)
         origin = Origin(str(settings.video.resolve()), content_key(footage.paths, {}))
         files, note = _prepare(settings, footage, source, origin)
+        settings, corrected = read_corrections(settings, files.named("take.npz"))
+        if corrected.spans:
+            ranged = replace(
+                open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps),
+                upside_down=ranged.upside_down,
+            )
         # A range goes into the take that is there: with the take's neutral, camera and frames around it.
-        base, alone = find_base(settings, ranged, files.named("take.npz"), origin)
+        base, alone = find_base(settings, ranged, files.named("take.npz"), origin, always=bool(corrected.spans))
         footage, chosen = ranged, settings
         if base is not None:
             footage, chosen = base.footage, settings_as_filmed(base)
@@ -122,7 +136,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             yield from find_landmarks(footage, landmarker, cache)
             observations = cache.observations()
         warnings += [*cache.facts().notes, *_note_other_faces(cache)]
-        rows = find_rows(ranged, observations)
+        rows = find_rows(ranged, observations) & near_spans(observations.time_s, corrected.spans)
         if not (observations.presence[rows] >= PRESENCE_THRESHOLD).any():
             raise no_face_in(settings.video, int(rows.sum()))
 
@@ -139,19 +153,20 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 warnings += found.notes
                 own = None if seen is not None else observe_with_solver(found, embedding, ranged)
                 part = take_from(chosen, ranged, keys.rig, found, *((embedding, seen) if own is None else own))
+                part = hold_poses(part, corrected.corrections, keys.rig.ranges)
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None
         else:
             assert observations is not None and rows is not None
             whole = yield from _fit_landmarks(
                 *(_fit_settings(chosen, footage), observations, keys.rig, embedding, landmarker, files, timer, rows),
-                actor,
+                *(actor, corrected.corrections),
             )
             part = rows_of(whole, rows)
         part = scatter_take(part, keys)
         part = add_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
-        take = add_id(part if base is None else merge_into(base, part, settings, origin, given, warnings))
+        take = add_id(part if base is None else merge_into(base, part, settings, origin, given, warnings, corrected))
         with timer.stage("files"):
             yield Progress("files", 0, 1)
             before = write_take(files, take, settings)
@@ -206,6 +221,7 @@ def _fit_landmarks(
     timer: StageTimer,
     rows: NDArray[np.bool_],
     actor: Actor | None,
+    corrections: tuple[Correction, ...],
 ) -> Steps[Take]:
     """The landmark fit of some rows, (F,) bool; the others are missing."""
     with timer.stage("character"):
@@ -223,6 +239,7 @@ def _fit_landmarks(
                     response=response,
                     rows=asked,
                     actor=actor,
+                    corrections=corrections,
                     on_progress=on_progress,
                 ),
             )

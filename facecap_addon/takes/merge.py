@@ -15,7 +15,7 @@ from .versions import ID, MADE
 
 BLEND_S = 0.16
 """How long a crossfade at the ends of a range lasts, at most; a quarter of a short range."""
-REFERENCE, RANGE = "reference_pose", "solved_range_s"
+REFERENCE, RANGE, SPANS = "reference_pose", "solved_range_s", "solved_spans_s"
 _SAME_TIME_S = 1e-4
 _FADED = ("weights", "head_translation_m", "gaze_rad", "confidence", "jaw")
 
@@ -105,6 +105,15 @@ def solved_range(take: Take) -> tuple[float, float] | None:
     """First and last time, s, of the range that was last solved into a take; None for one that was solved whole."""
     known = take.provenance.get(RANGE)
     return (float(known[0]), float(known[1])) if isinstance(known, list | tuple) and len(known) == 2 else None
+
+
+def solved_spans(take: Take) -> list[tuple[float, float]]:
+    """First and last times, s, of the stretches that were last solved into a take; all of one that was solved whole."""
+    known = take.provenance.get(SPANS)
+    if isinstance(known, list | tuple):
+        return [(float(first), float(last)) for first, last in known]
+    one = solved_range(take)
+    return [one or (float(take.time_s[0]), float(take.time_s[-1]))]
 
 
 def _unite_times(one: F64, other: F64) -> F64:

@@ -50,6 +50,7 @@ class Energy:
         priors: of the character's channels, error modes of the network included.
         mean: (N, K + B) float64, expected weights.  low, high: (K + B,) float64.
         pixels: (N, K + B), weights as pixels show them.
+        held: (N,) bool, frames on which the head stays where it is.
     """
 
     seen: VisibleFrames
@@ -58,6 +59,7 @@ class Energy:
     low: F64
     high: F64
     pixels: WeightObservation
+    held: NDArray[np.bool_]
 
     def terms(self, frames: slice | NDArray[np.intp], focal_px: float = 1.0) -> Terms:
         """Terms of some frames; `observed` is in pixels from the principal point unless the focal length is given."""
@@ -79,6 +81,7 @@ class Energy:
             low=self.low,
             high=self.high,
             time_s=self.seen.time_s[frames],
+            held=self.held[frames],
             smooth=self.priors.smooth,
         )
 
@@ -126,4 +129,5 @@ def energy_of(
         WeightObservation(
             np.pad(pixels.mean, ((0, 0), (0, error_modes))), np.pad(pixels.precision, ((0, 0), (0, error_modes)))
         ),
+        np.zeros(len(mean), bool),
     )

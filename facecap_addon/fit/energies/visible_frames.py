@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import F64
+from ...arrays import F32, F64
 from ...errors import FacecapError, NoFaceError
 from ...landmarks.observations import Observations
 from ...landmarks.protocol import PRESENCE_THRESHOLD
@@ -32,6 +32,7 @@ class VisibleFrames:
         time_s: (N,) float64.
         ahead: (2,) float64, `nose` of a head that looks where it mostly does; None: the median of these frames.
         view_bias: what the network sees of the character only because it is turned; None: nothing is known of it.
+        trust: (F, L) float32, factor on the confidence in each landmark of all frames; None: 1.
     """
 
     observations: Observations
@@ -41,6 +42,7 @@ class VisibleFrames:
     time_s: F64
     ahead: F64 | None = None
     view_bias: ViewBias | None = None
+    trust: F32 | None = None
 
     def landmarks(self, frames: slice | NDArray[np.intp]) -> tuple[F64, F64, F64]:
         """Used landmarks of some of the seen frames, and how far they are trusted.
@@ -55,6 +57,8 @@ class VisibleFrames:
         width, height = self.observations.image_size
         landmarks_px = self.observations.landmarks_px[at].astype(np.float64)
         confidence = self.observations.confidence[at].astype(np.float64) * self.valid[terms.used]
+        if self.trust is not None:
+            confidence *= self.trust[at]
         gaps = np.minimum(confidence[:, terms.gap_upper], confidence[:, terms.gap_lower]) * terms.gap_weight
         closed = measure_closedness(terms, landmarks_px)
         weight = np.concatenate([confidence * terms.weight, gaps * (1 + CONTACT * closed)], axis=1)

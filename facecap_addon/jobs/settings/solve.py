@@ -32,6 +32,11 @@ class SolveSettings(FitSettings, OutputSettings):
         label="Merge into Take",
     )
     into: Path | None = setting(None, help="Take that a solved range goes into; if not given: the clip's in the folder")
+    corrections: Path | None = setting(
+        None,
+        help="What frames should look like, a .corrections.json: hard targets; without a start and an end only the "
+        "frames around those that changed are solved, and merged into the take",
+    )
     neutral_frame: int | None = setting(
         None,
         help="Frame of the footage with a relaxed face; if not given: found automatically",

@@ -35,6 +35,7 @@ def _terms(frames: int) -> Terms:
         high=np.ones(count),
         time_s=np.arange(frames) / 25,
         smooth=priors.smooth,
+        held=np.zeros(frames, bool),
     )
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ....arrays import F64
 from ....errors import FacecapError
 from ....footage.footage import Footage, open_footage
 from ....footage.position import Position, parse_position
 from ....landmarks.observations import Observations
 from ....settings_schema import to_json
-from ....takes.merge import merge_takes
+from ....takes.corrections import (
+    Correction,
+    active,
+    add_corrections,
+    changed_spans,
+    corrections_of,
+    load_corrections,
+)
+from ....takes.merge import RANGE, SPANS, merge_takes, rows_of
 from ....takes.names import Origin
 from ....takes.npz import load_take
 from ....takes.take import Take
@@ -40,11 +50,77 @@ class Base:
     footage: Footage
 
 
-def find_base(settings: SolveSettings, footage: Footage, named: Path, origin: Origin) -> tuple[Base | None, str]:
+@dataclass(frozen=True)
+class Corrected:
+    """What a solve is to make of corrections.
+
+    Attributes:
+        corrections: all there are.
+        spans: (first, last) times, s, of what is solved for them; empty: all that is asked.
+    """
+
+    corrections: tuple[Correction, ...] = ()
+    spans: tuple[tuple[float, float], ...] = ()
+
+    def pieces_of(self, part: Take) -> list[Take]:
+        """What was solved, one span after the other."""
+        if not self.spans:
+            return [part]
+        rows = [near_spans(part.time_s, (span,)) for span in self.spans]
+        return [rows_of(part, each) for each in rows if each.any()]
+
+
+def near_spans(time_s: F64, spans: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """(F,) bool: which times lie in a span; all where there is none."""
+    inside = [(time_s >= first) & (time_s <= last) for first, last in spans]
+    return np.any(inside, axis=0) if inside else np.ones(len(time_s), bool)
+
+
+def read_corrections(settings: SolveSettings, named: Path) -> tuple[SolveSettings, Corrected]:
+    """The corrections of a solve; where it is asked for no range, what they change of the take that is there.
+
+    Args:
+        named: the folder's take of the same footage.
+    Returns:
+        the settings, with the range of what changes; the corrections.
+    Raises:
+        FacecapError: they cannot be read, are in the take already, or the method cannot heed them.
+    """
+    if settings.corrections is None:
+        return settings, Corrected()
+    corrections = load_corrections(settings.corrections)
+    if settings.method == "deep":
+        raise FacecapError(
+            "Refining does not know corrections.", "Solve around them with the method “landmarks”, after refining."
+        )
+    if settings.method != "landmarks" and any(len(one.landmarks) for one in active(corrections)):
+        raise FacecapError(
+            "A trained network does not look at corrected landmarks.",
+            "Correct poses instead, or solve around them with the method “landmarks”.",
+        )
+    path = settings.into or named
+    whole = settings.start is not None or settings.end is not None or not settings.merge
+    if whole or (settings.into is None and not path.is_file()):
+        return settings, Corrected(corrections)
+    take = load_take(path)
+    first, last = float(take.time_s[0]), float(take.time_s[-1])
+    changed = changed_spans(corrections_of(take), corrections)
+    spans = tuple((max(a, first), min(b, last)) for a, b in changed if b >= first and a <= last)
+    if not spans:
+        raise FacecapError(
+            "The take has these corrections already.", "Correct another frame, or solve the whole clip again."
+        )
+    return replace(settings, start=f"{spans[0][0]:.4f}s", end=f"{spans[-1][1]:.4f}s"), Corrected(corrections, spans)
+
+
+def find_base(
+    settings: SolveSettings, footage: Footage, named: Path, origin: Origin, *, always: bool = False
+) -> tuple[Base | None, str]:
     """The take that a solve's range goes into, if it goes into one.
 
     Args:
         footage: the range.  named: the folder's take of the same footage.  origin: of the footage.
+        always: whether a range that covers all of the take goes into it, too.
     Returns:
         the take, or None; and why the range is a take of its own where one might expect otherwise ("" else).
     Raises:
@@ -65,6 +141,8 @@ def find_base(settings: SolveSettings, footage: Footage, named: Path, origin: Or
             raise
         return None, f"The range was solved as a take of its own. {error.what}"
     whole = _join_ranges(before, settings, footage)
+    if whole is None and always:
+        whole = before.start, before.end
     if whole is None:
         return None, ""
     if not whole:
@@ -86,18 +164,35 @@ def settings_as_filmed(base: Base) -> SolveSettings:
 
 
 def merge_into(
-    base: Base, part: Take, settings: SolveSettings, origin: Origin, given_px: float | None, warnings: list[str]
+    base: Base,
+    part: Take,
+    settings: SolveSettings,
+    origin: Origin,
+    given_px: float | None,
+    warnings: list[str],
+    corrected: Corrected,
 ) -> Take:
     """The take with the range in it; the warnings say so.
 
     Args:
         settings: of the range.  given_px: focal length that was asked for; a take has one.
+        corrected: of the range.
     """
-    take = merge_takes(base.take, part)
-    first, last = part.time_s[[0, -1]]
+    pieces, take, known = corrected.pieces_of(part), base.take, list(corrections_of(base.take))
+    for piece in pieces:
+        take = merge_takes(take, piece)
+        first, last = piece.time_s[[0, -1]]
+        known = [one for one in known if not first <= one.time_s <= last]
+        known += [one for one in corrected.corrections if first <= one.time_s <= last]
+    first, last = pieces[0].time_s[0], pieces[-1].time_s[-1]
     made, focal_px = base.take.provenance.get(MADE), base.take.focal_px
     warnings.append(
-        f"The range from {first:.2f} to {last:.2f} s was solved anew and merged into the clip's take"
+        (
+            f"What is around corrected frames, between {first:.2f} and {last:.2f} s, was solved anew"
+            if corrected.spans
+            else f"The range from {first:.2f} to {last:.2f} s was solved anew"
+        )
+        + " and merged into the clip's take"
         + (f" of {made}." if made else ".")
     )
     if given_px and focal_px > 0 and abs(given_px - focal_px) > _SAME_FOCAL * given_px:
@@ -109,8 +204,11 @@ def merge_into(
         "range_settings": to_json(settings),
         CLIP: {"path": origin.path, "key": origin.key},
         "versions": versions(),
+        SPANS: [[float(piece.time_s[0]), float(piece.time_s[-1])] for piece in pieces],
+        RANGE: [float(first), float(last)],
     }
-    return replace(take, provenance={**take.provenance, **facts})
+    take = replace(take, provenance={**take.provenance, **facts})
+    return add_corrections(take, known) if known or corrections_of(base.take) else take
 
 
 def find_rows(footage: Footage, observations: Observations) -> NDArray[np.bool_]:

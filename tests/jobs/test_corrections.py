@@ -1,0 +1,60 @@
+"""Corrections in the solve job: what is near is solved anew and merged, the rest stays to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon.errors import FacecapError
+from facecap_addon.takes.corrections import Correction, corrections_of, save_corrections
+from facecap_addon.takes.merge import solved_spans
+from facecap_addon.takes.npz import load_take
+from tests.jobs.solving import quick, run
+
+FPS = 25.0
+
+
+def solve(video: Path, out: Path, **more: object) -> dict:
+    return run("solve", quick(video, out, **more))
+
+
+def test_only_what_is_near_is_solved_anew_and_a_deleted_correction_is_taken_back(
+    face_clip: Path, tmp_path: Path
+) -> None:
+    out, path = tmp_path / "out", tmp_path / "face.corrections.json"
+    solve(face_clip, out)
+    whole = load_take(out / "face.take.npz")
+    corrections = [
+        Correction(8 / FPS, pose={"jawOpen": 0.9}, reach_s=0.08),
+        Correction(30 / FPS, pose={"mouthPucker": 0.8}, reach_s=0.08),
+    ]
+    save_corrections(path, corrections)
+    result = solve(face_clip, out, corrections=path)
+    now = load_take(out / "face.take.npz")
+    assert now.frame_count == 40 and result["summary"]["landmarks_reused"]
+    assert now.weights[8, now.channels.index("jawOpen")] == pytest.approx(0.9, abs=0.02)
+    assert now.weights[30, now.channels.index("mouthPucker")] == pytest.approx(0.8, abs=0.02)
+    far = np.r_[0:2, 15:24, 37:40]
+    for name in ("weights", "head_rotation_wxyz", "head_translation_m", "gaze_rad", "landmarks_px"):
+        np.testing.assert_array_equal(getattr(now, name)[far], getattr(whole, name)[far], err_msg=name)
+    assert len(corrections_of(now)) == 2 and len(solved_spans(now)) == 2
+    np.testing.assert_array_equal(load_take(Path(result["before"])).weights, whole.weights)
+
+    with pytest.raises(FacecapError, match="already"):
+        solve(face_clip, out, corrections=path)
+    save_corrections(path, corrections[1:])
+    solve(face_clip, out, corrections=path)
+    back = load_take(out / "face.take.npz")
+    assert np.abs(back.weights[:15] - whole.weights[:15]).max() < 0.1
+    np.testing.assert_array_equal(back.weights[15:], now.weights[15:])
+    assert [one.time_s for one in corrections_of(back)] == [pytest.approx(30 / FPS)]
+
+
+def test_refining_says_that_it_knows_no_corrections(face_clip: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "face.corrections.json"
+    save_corrections(path, [Correction(0.2, pose={"jawOpen": 0.9})])
+    with pytest.raises(FacecapError, match="Refining"):
+        solve(face_clip, tmp_path / "out", corrections=path, method="deep")

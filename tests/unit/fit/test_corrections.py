@@ -1,0 +1,149 @@
+"""Corrected frames are hit, their neighbours follow, and nothing far away changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from facecap_addon.errors import FacecapError
+from facecap_addon.fit.settings import FitSettings
+from facecap_addon.fit.solve import solve_take
+from facecap_addon.landmarks.layout import MEDIAPIPE_478
+from facecap_addon.landmarks.observations import Observations
+from facecap_addon.takes.actor import ChannelGain
+from facecap_addon.takes.corrections import Correction, corrections_of
+from facecap_addon.takes.take import Take
+from tests.unit.sample import FOCAL_PX, SIZE, sample, seen
+
+SETTINGS = FitSettings(focal_px=FOCAL_PX)
+FRAMES, AT, FPS = 90, 45, 30.0
+SMILES = ("mouthSmileLeft", "mouthSmileRight")
+LIPS = sorted(
+    {
+        *(*MEDIAPIPE_478.lips_outer_upper, *MEDIAPIPE_478.lips_outer_lower),
+        *(*MEDIAPIPE_478.lips_inner_upper, *MEDIAPIPE_478.lips_inner_lower),
+    }
+)
+
+
+def truth() -> np.ndarray:
+    """(F, K) weights of a face that smiles and opens its mouth."""
+    channels = sample().rig.channels
+    weights = np.zeros((FRAMES, len(channels)))
+    wave = 0.5 * (1 - np.cos(np.linspace(0, 4 * np.pi, FRAMES)))
+    for name in SMILES:
+        weights[:, channels.index(name)] = 0.7 * wave
+    weights[:, channels.index("jawOpen")] = 0.3 * np.roll(wave, 11)
+    return weights
+
+
+def film(weights: np.ndarray) -> Observations:
+    """Landmarks of weights (F, K) on a head that turns a little."""
+    time = np.linspace(0, 2 * np.pi, len(weights))
+    turn = 0.08 * np.stack([np.sin(time), np.cos(time), 0 * time], axis=1)
+    shift = np.tile([0.0, 0.0, 0.6], (len(weights), 1))
+    return seen(sample().response.rest, sample().response.deltas, weights, turn, shift, FPS)
+
+
+def spoilt(first: int = AT - 6, last: int = AT + 6) -> Observations:
+    """The film with lips that some frames show 8 px to the right."""
+    observations = film(truth())
+    observations.landmarks_px[np.ix_(range(first, last + 1), LIPS)] += np.array([8.0, 5.0], np.float32)
+    return observations
+
+
+def solve(observations: Observations, *corrections: Correction) -> Take:
+    found = sample()
+    return solve_take(
+        *(observations, found.rig, found.embedding, SETTINGS), response=found.response, corrections=corrections
+    )
+
+
+@lru_cache(maxsize=2)
+def plain(*, good: bool) -> Take:
+    return solve(film(truth()) if good else spoilt())
+
+
+def lips_error_px(take: Take, frame: int, wanted_px: np.ndarray) -> float:
+    """Root-mean-square distance of the head's lips, as a network would see them, from where they are wanted (N, 2)."""
+    response, one = sample().response, slice(frame, frame + 1)
+    weights = take.weights[one].astype(np.float64)
+    rotation = Rotation.from_quat(take.head_rotation_wxyz[frame, [1, 2, 3, 0]]).as_matrix()
+    rest = np.zeros_like(response.rest)
+    assert take.actor is not None
+    rest[take.actor.landmarks] = take.actor.offsets_m
+    head = (response.rest + rest + np.tensordot(weights, response.deltas, axes=1))[0]
+    camera = head @ rotation.T + take.head_translation_m[frame]
+    px = camera[:, :2] / camera[:, 2:] * take.focal_px + (np.array(SIZE) - 1) / 2
+    return float(np.sqrt(((px[LIPS] - wanted_px) ** 2).sum(1).mean()))
+
+
+def back(reach_s: float = 0.4) -> Correction:
+    """What puts the spoilt lips of a frame right."""
+    offsets = np.tile([-8.0, -5.0], (len(LIPS), 1))
+    return Correction(AT / FPS, np.array(LIPS), offsets, reach_s=reach_s, scheme="mediapipe-478")
+
+
+def test_a_corrected_pose_is_hit_and_only_what_is_near_changes() -> None:
+    before = plain(good=True)
+    pose = {"mouthSmileLeft": 0.95, "jawOpen": 0.05, "tongueOut": 0.4}
+    after = solve(film(truth()), Correction(AT / FPS, pose=pose, reach_s=0.3))
+    for name, weight in pose.items():
+        assert abs(after.weights[AT, after.channels.index(name)] - weight) < 0.02, name
+    k = after.channels.index("mouthSmileLeft")
+    change = (after.weights - before.weights)[:, k]
+    whole = change[AT]
+    inside = change[AT - 9 : AT + 10] / whole
+    assert np.abs(np.diff(inside)).max() < 0.35  # no frame jumps
+    assert (np.diff(inside[:10]) > -0.05).all() and (np.diff(inside[9:]) < 0.05).all()
+    far = np.abs(np.arange(FRAMES) - AT) > 0.3 * FPS + 0.16 * FPS + 1
+    np.testing.assert_array_equal(after.weights[far], before.weights[far])
+    np.testing.assert_array_equal(after.head_rotation_wxyz[far], before.head_rotation_wxyz[far])
+    assert [one.pose for one in corrections_of(after)] == [pose]
+
+
+def test_corrected_landmarks_are_hit_and_bring_their_neighbours_nearer_the_truth() -> None:
+    wrong, clean = plain(good=False), film(truth())
+    after = solve(spoilt(), back())
+    wanted = clean.landmarks_px[AT, LIPS].astype(np.float64)
+    assert lips_error_px(wrong, AT, wanted) > 2.0
+    assert lips_error_px(after, AT, wanted) < 0.5
+    columns = [after.channels.index(name) for name in (*SMILES, "jawOpen", "mouthLeft", "mouthRight")]
+    for frames in (slice(AT - 4, AT + 5), slice(AT, AT + 1)):
+        errors = [
+            np.abs(take.weights[frames][:, columns] - truth()[frames][:, columns]).mean() for take in (wrong, after)
+        ]
+        assert errors[1] < 0.6 * errors[0]
+    far = np.abs(np.arange(FRAMES) - AT) > 0.4 * FPS + 0.16 * FPS + 1
+    np.testing.assert_array_equal(after.weights[far], wrong.weights[far])
+    np.testing.assert_array_equal(after.landmarks_px, spoilt().landmarks_px)  # what was seen stays on record
+
+
+def test_what_is_muted_is_as_if_it_were_not_there() -> None:
+    muted = Correction(AT / FPS, pose={"jawOpen": 1.0}, muted=True)
+    np.testing.assert_array_equal(solve(film(truth()), muted).weights, plain(good=True).weights)
+
+
+def test_a_pose_is_what_weights_end_as_whatever_the_actors_gain() -> None:
+    found = sample()
+    actor = plain(good=True).actor
+    assert actor is not None
+    actor = replace(actor, gains={"mouthSmileLeft": ChannelGain(1.5)})
+    pose = Correction(AT / FPS, pose={"mouthSmileLeft": 0.5})
+    take = solve_take(
+        *(film(truth()), found.rig, found.embedding, SETTINGS),
+        response=found.response,
+        actor=actor,
+        corrections=[pose],
+    )
+    assert take.weights[AT, take.channels.index("mouthSmileLeft")] == pytest.approx(0.5, abs=0.02)
+
+
+def test_corrections_of_other_landmarks_are_refused() -> None:
+    other = Correction(AT / FPS, np.array([3]), np.ones((1, 2)), scheme="ibug-68")
+    with pytest.raises(FacecapError, match="ibug-68"):
+        solve(film(truth()), other)
