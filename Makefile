@@ -77,9 +77,10 @@ format: $(DEV)
 
 docs: $(READY)
 	$(PY) -m pip install -qq -r requirements-docs.txt
+	$(PY) -m tools.reference_page
 	$(PY) -m mkdocs build --strict --quiet
 
-build: models
+build: models docs
 	$(PY) -m tools.build_extension
 
 bench: models

@@ -29,6 +29,7 @@ MODULES = (
     "operators.create",
     "operators.result",
     "operators.installation",
+    "help.manual",
     "overlay.landmarks",
     "overlay.live_picture",
     "panels.sidebar",

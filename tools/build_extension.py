@@ -2,7 +2,8 @@
 
 For each platform, one zip with the wheels of every Python that Blender has there lands in dist/, and beside it one per
 line of Blender (`tools/blender_lines.py`) with those of its Python alone. What goes in is put together in
-build/extension/ first, so that nothing else of the working folder can slip in. Needs the bpy package (for Blender's
+build/extension/ first, so that nothing else of the working folder can slip in. The manual goes in where `make docs` has
+built it. Needs the bpy package (for Blender's
 extension tool), the built landmark models and the sample head's cache.
 """
 
@@ -28,6 +29,7 @@ from .fetch_wheels import PIP_PLATFORMS, PYTHONS, LockedWheel, read_lock, this_p
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 STAGE = ROOT / "build" / "extension"
+MANUAL = ROOT / "build" / "docs"
 
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md")
 NAMES = tuple(line.name for line in LINES)
@@ -93,6 +95,8 @@ def stage(platform: str, line: BlenderLine | None) -> None:
     (STAGE / "sample_scenes").mkdir()
     shutil.copy2(ROOT / "sample_scenes" / "head.blend", STAGE / "sample_scenes" / "head.blend")
     shutil.copytree(ROOT / "sample_scenes" / "cache", STAGE / "sample_scenes" / "cache", ignore=unwanted)
+    if MANUAL.is_dir():
+        shutil.copytree(MANUAL, STAGE / "manual", ignore=shutil.ignore_patterns("sitemap.xml*", "404.html"))
     (STAGE / "wheels").mkdir()
     wheels = [wheel for wheel in read_lock() if wheel.platform == platform]
     if line:

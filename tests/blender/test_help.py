@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import bpy
 import pytest
 
+from facecap_addon.blender.help import manual
+from facecap_addon.blender.help.manual import page_url
+from facecap_addon.blender.help.subjects import panel_classes, subjects
 from facecap_addon.blender.operators.solve import shown_part
+from tools import reference_page
 
 from .face_video import write_face_video
 
@@ -49,3 +57,36 @@ def test_the_neutral_frame_and_the_trim_count_as_the_timeline_does(tmp_path: Pat
 def test_there_is_no_current_frame_without_footage() -> None:
     with pytest.raises(RuntimeError, match="import a video"):
         bpy.ops.facecap.use_current_frame()
+
+
+def test_f1_finds_a_place_in_the_manual_for_every_operator_and_setting() -> None:
+    from bl_operators.wm import WM_OT_doc_view_manual  # Blender's own, which looks addresses up
+
+    reference_page.PAGE.write_text(reference_page.page(subjects()), encoding="utf-8")
+    written = reference_page.PAGE.read_text(encoding="utf-8")
+    every = list(subjects())
+    assert len(every) > 150 and len({subject.anchor for subject in every}) == len(every)
+    for subject in every:
+        url = WM_OT_doc_view_manual._lookup_rna_url(subject.rna_id, verbose=False)
+        address, _, anchor = url.partition("#")
+        assert Path(url2pathname(urlparse(address).path)).stem == "reference", subject.rna_id
+        assert f'<a id="{anchor}"></a>**{subject.label}**' in written, subject.rna_id
+    later = WM_OT_doc_view_manual._lookup_rna_url("bpy.ops.facecap.made_tomorrow", verbose=False)
+    assert Path(url2pathname(urlparse(later).path)).stem == "panel"
+
+
+def test_the_manual_covers_everything_that_the_panel_shows() -> None:
+    """Read from the panels' own source: each setting that is drawn is among the subjects."""
+    anchors = {subject.anchor.rpartition(".")[2] for subject in subjects()}
+    drawn = set()
+    for panel in panel_classes():
+        drawn |= set(re.findall(r'\.prop\(\w+, "(\w+)"', inspect.getsource(panel)))
+    assert len(drawn) > 30 and drawn <= anchors
+
+
+def test_manual_pages_that_are_opened_by_name_exist() -> None:
+    docs = Path(reference_page.DOCS)
+    for page in (manual.START, manual.TROUBLE, "panel"):
+        assert (docs / f"{page}.md").is_file()
+        assert page_url(page).rpartition("/")[2].startswith(page.rpartition("/")[2])
+    assert page_url("nothing-of-this-name").endswith("README.md")
