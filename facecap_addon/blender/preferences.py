@@ -25,7 +25,9 @@ class FACECAP_AP_preferences(bpy.types.AddonPreferences):
             return
         layout.use_property_split = True
         layout.prop(self, "python")
-        layout.operator("facecap.check_installation", icon="CHECKMARK")
+        row = layout.row(align=True)
+        row.operator("facecap.check_installation", icon="CHECKMARK")
+        row.operator("facecap.report_problem", icon="TEXT")
         for number, line in enumerate(session.installation_report):  # the verdict comes first
             icon = "BLANK1" if number else "INFO"
             layout.label(text=line, icon=icon)

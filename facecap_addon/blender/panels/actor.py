@@ -24,6 +24,8 @@ class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
         settings = settings_in(context)
         solve, found = settings.solve, found_scales(settings.result)
         layout.prop(solve, "actor_file")
+        if not found and not solve.actor_file:
+            wrapped(layout, context, "Solve first, to see how large hers are against the character's", icon="INFO")
         column = layout.column(align=True)
         if found:
             row = column.row()

@@ -70,6 +70,17 @@ def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *names:
         wrapped(column, context, line, icon="BLANK1" if number else "CHECKMARK" if outcome.ok else "ERROR")
 
 
+def draw_next(
+    layout: bpy.types.UILayout, context: bpy.types.Context, *, character: bool = False, take: bool = False
+) -> None:
+    """What has to be done first, where a section wants a character or a take and there is none."""
+    settings = settings_in(context)
+    if character and settings.character is None:
+        wrapped(layout, context, "First choose a character, above", icon="INFO")
+    elif take and not settings.result.take:
+        wrapped(layout, context, "First solve, above: this works on a take", icon="INFO")
+
+
 def draw_torch(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What a section that needs PyTorch lacks."""
     lacking = what_torch_lacks()

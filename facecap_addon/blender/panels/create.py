@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, while_idle, with_names
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, while_idle, with_names
 
 
 def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -40,6 +40,7 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
         for name in ("head", "loop"):
             column.prop(chosen, name)
         draw_button(layout, "facecap.generate", "FORCE_TURBULENCE")
+        draw_next(layout, context, character=True)
         draw_outcome(layout, context, "facecap.generate")
 
 
@@ -66,6 +67,7 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
         column = layout.column()
         for name in ("head", "scale"):
             column.prop(chosen, name)
+        draw_next(layout, context, take=True)
         layout.operator("facecap.retarget", icon="MOD_MESHDEFORM")
         layout.operator("facecap.follow_empties", icon="EMPTY_AXIS")
         draw_outcome(layout, context, "facecap.retarget", "facecap.follow_empties")

@@ -6,7 +6,7 @@ import bpy
 
 from ...learn.networks.registry import find_useless_settings
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_torch, while_idle
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, draw_torch, while_idle
 
 OFFERED = (
     "patience", "mirror", "cutmix", "affine", "stabilise", "mining", "distil", "compare", "int8", "precision", "device",
@@ -30,6 +30,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
             sides = column.column(align=True)
             for index, side in enumerate(("Left", "Top", "Width", "Height")):
                 sides.prop(learn, "crop", index=index, text=side)
+        draw_next(layout, context, take=True)
         row = layout.row(align=True)
         row.operator("facecap.add_to_set", icon="ADD")
         row.operator("facecap.check_set", icon="VIEWZOOM")

@@ -10,7 +10,7 @@ from ..overlay.live_picture import headline
 from ..present import settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.smoothing import SLIDING
-from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, while_idle
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, while_idle
 from .text import wrapped
 
 
@@ -54,6 +54,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         address.active = live.use_send
         address.prop(live, "send", text="")
         draw_button(layout, "facecap.live", "RADIOBUT_ON")
+        draw_next(layout, context, character=True)
         draw_outcome(layout, context, "facecap.live")
 
 

@@ -6,7 +6,7 @@ import bpy
 
 from .. import session
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_optional, draw_outcome, draw_torch, with_names
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, draw_torch, with_names
 
 
 class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
@@ -15,12 +15,9 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
     bl_order = 0
     bl_options = {"DEFAULT_CLOSED"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(settings_in(context).result.take)
-
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.active = session.job is None
+        draw_next(layout, context, take=True)
         draw_button(layout, "facecap.refine", "SHADING_RENDERED")
         draw_torch(layout, context)
         draw_outcome(layout, context, "facecap.refine")

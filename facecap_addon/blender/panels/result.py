@@ -8,7 +8,7 @@ from .. import session
 from ..present import settings_in
 from ..properties.smoothing import SLIDING
 from ..takes import label_of, lines_about
-from .base import FacecapPanel, draw_outcome, with_names
+from .base import FacecapPanel, draw_next, draw_outcome, with_names
 from .text import wrapped
 
 
@@ -64,6 +64,8 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         with_names(layout)
         settings = settings_in(context)
         bake = settings.bake
+        if not settings.result.take:
+            wrapped(layout, context, "So a solve is baked when it is done", icon="INFO")
         column = layout.column()
         column.prop(bake, "mode", text="")
         if bake.mode == "mix":
@@ -97,6 +99,7 @@ class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         with_names(layout)
         chosen = settings_in(context).filter
+        draw_next(layout, context, take=True)
         if chosen.filter in SLIDING:
             layout.prop(chosen, "smoothing", slider=True)
         layout.operator("facecap.filter", icon="SMOOTHCURVE")

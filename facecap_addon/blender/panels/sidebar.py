@@ -33,6 +33,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
             row = layout.row()
             row.scale_y = 1.4
             row.operator("facecap.import_footage", text="Import Video...", icon="FILE_MOVIE")
+            wrapped(layout, context, "A video of one face, or one picture of an image sequence", icon="INFO")
             draw_outcome(layout, context, "facecap.import_footage")
             return
         layout.prop(settings, "video", text="")
@@ -72,6 +73,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             column = layout.column(align=True)
             column.operator("facecap.use_active", icon="RESTRICT_SELECT_OFF")
             column.operator("facecap.add_sample_head", icon="USER")
+            wrapped(layout, context, "The mesh whose face is to move; the sample head is there to try", icon="INFO")
             draw_outcome(layout, context, "facecap.use_active", "facecap.add_sample_head")
             return
         from ..scene.head.character import character_notes, checked_mesh

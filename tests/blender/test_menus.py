@@ -1,0 +1,96 @@
+"""Where Blender's users look: its menus, F3, its keymap; what a section says that has nothing yet."""
+
+from __future__ import annotations
+
+from unittest.mock import MagicMock
+
+import bpy
+import pytest
+
+from facecap_addon import addon
+from facecap_addon.blender.help import keymap, menus
+from facecap_addon.blender.help.subjects import operator_classes, panel_classes
+
+FIRST = {
+    "footage": "A video of one face",
+    "character": "sample head",
+    "solve": "No footage was chosen",
+    "result": "No take yet",
+    "actor": "Solve first",
+    "bake": "when it is done",
+    "filter": "First solve",
+    "refine": "First solve",
+    "learn": "First solve",
+    "live": "First choose a character",
+    "generate": "First choose a character",
+    "retarget": "First solve",
+}
+
+
+def drawn_by(menu: str) -> list[tuple[str, str]]:
+    """Operators and sub-menus that FaceCap adds to one of Blender's menus, with the text they have there."""
+    layout = MagicMock()
+    for name, draw in menus.IN_MENUS:
+        if name == menu:
+            draw(MagicMock(layout=layout), bpy.context)
+    calls = [*layout.operator.call_args_list, *layout.menu.call_args_list]
+    return [(call.args[0], call.kwargs.get("text", "")) for call in calls]
+
+
+def drawn_in(menu: type) -> set[str]:
+    """Operators that one of FaceCap's menus and those below it draw."""
+    layout = MagicMock()
+    menu.draw(MagicMock(layout=layout), bpy.context)
+    below = [getattr(bpy.types, call.args[0]) for call in layout.menu.call_args_list]
+    names = {call.args[0] for call in layout.operator.call_args_list}
+    return names.union(*(drawn_in(one) for one in below))
+
+
+def test_footage_and_faces_are_where_blender_users_look() -> None:
+    assert drawn_by("TOPBAR_MT_file_import") == [("facecap.import_footage", "Face Video (FaceCap)")]
+    assert drawn_by("VIEW3D_MT_object_animation") == [("FACECAP_MT_animation", "")]
+    assert drawn_by("TOPBAR_MT_help") == [("FACECAP_MT_help", "")]
+    assert {"facecap.solve", "facecap.bake", "facecap.open_report"} <= drawn_in(bpy.types.FACECAP_MT_animation)
+
+
+def test_f3_finds_every_operator_because_each_is_in_a_menu() -> None:
+    """But those of no use outside the panel."""
+    there = drawn_in(bpy.types.FACECAP_MT_animation) | drawn_in(bpy.types.FACECAP_MT_help) | set(menus.ELSEWHERE)
+    hidden = {cls.bl_idname for cls in operator_classes() if "INTERNAL" in getattr(cls, "bl_options", ())}
+    assert {cls.bl_idname for cls in operator_classes()} == there | hidden
+    assert all(hasattr(bpy.types, menu) for menu, _ in menus.IN_MENUS)
+
+
+def test_menus_and_keys_leave_with_the_add_on() -> None:
+    def ours() -> list[str]:
+        functions = [f for menu, _ in menus.IN_MENUS for f in getattr(bpy.types, menu)._dyn_ui_initialize()]
+        return [f.__name__ for f in functions if "facecap" in f.__module__]
+
+    assert len(ours()) == len(menus.IN_MENUS)
+    addon.unregister()
+    try:
+        assert not ours() and not hasattr(bpy.types, "FACECAP_MT_animation")
+    finally:
+        addon.register()
+    assert len(ours()) == len(menus.IN_MENUS)
+
+
+def test_every_key_runs_an_operator_that_is_there() -> None:
+    for key in keymap.KEYS:
+        module, _, name = key.operator.partition(".")
+        assert getattr(bpy.ops, module) and name in dir(getattr(bpy.ops, module)), key
+        if key.operator == "wm.call_menu":
+            assert hasattr(bpy.types, key.options["name"])
+    assert len({(key.keymap, key.key, key.ctrl, key.alt, key.shift) for key in keymap.KEYS}) == len(keymap.KEYS)
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_a_section_with_nothing_in_it_says_the_next_step(name: str) -> None:
+    panel = next(cls for cls in panel_classes() if cls.__name__ == f"FACECAP_PT_{name}")
+    assert not hasattr(panel, "poll") or panel.poll(bpy.context)
+    layout = MagicMock()
+    for nested in (layout.column, layout.row):
+        nested.return_value = layout
+    panel.draw_section(MagicMock(), layout, bpy.context)
+    said = " ".join(call.kwargs["text"] for call in layout.label.call_args_list if "text" in call.kwargs)
+    assert FIRST[name] in said
