@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solveh_banded
 
 from ...arrays import F64
 
 _START = 1e4
 """Variance of what is not known at the start, in measurements' variances."""
+_LEAST_STEP_S = 1e-5
 
 
 @dataclass
@@ -57,53 +59,43 @@ def correct(state: State, values: F64, dt_s: float) -> State:
     return State(mean, np.array([a - gain_value * a, b - gain_value * b, c - gain_velocity * b]))
 
 
-def smooth(time_s: F64, values: F64, cutoff_hz: F64 | float) -> F64:
+def smooth(time_s: F64, values: F64, cutoff_hz: float) -> F64:
     """Curves smoothed forth and back, without delay.
 
+    What filter and Rauch-Tung-Striebel smoother find frame by frame is the least of a sum of squares whose matrix has
+    seven bands, that of a beam on springs: it is solved at once for all curves.
+
     Args:
-        time_s: (F,) strictly ascending.  values: (F, D).  cutoff_hz: one, or (F, D): at which half is let through.
+        time_s: (F,) strictly ascending.  values: (F, D).  cutoff_hz: at which half is let through.
     Returns:
         (F, D).
     """
-    if len(values) < 3:
+    count = len(values)
+    if count < 3:
         return values.astype(np.float64)
-    step = np.diff(time_s)
-    share = intervals(time_s)
-    cutoff = np.asarray(cutoff_hz, np.float64)
-    cutoff = np.broadcast_to(cutoff, (len(values), 1) if cutoff.ndim == 0 else values.shape)
-    after = [begin(values[0].astype(np.float64), share[0])]
-    before: list[State] = []
-    for i in range(1, len(values)):
-        before.append(predict(after[-1], step[i - 1], cutoff[i]))
-        after.append(correct(before[-1], values[i], share[i]))
-    out = np.empty(values.shape)
-    mean = after[-1].mean
-    out[-1] = mean[0]
-    for i in range(len(values) - 2, -1, -1):
-        mean = after[i].mean + _times(_smoother_gain(after[i], before[i], step[i]), mean - before[i].mean)
-        out[i] = mean[0]
-    return out
+    share, step = intervals(time_s), np.maximum(np.diff(time_s), _LEAST_STEP_S)
+    density, unit = (2 * np.pi * cutoff_hz) ** 4, float(np.median(step))
+    # A frame's unknowns are its value and its velocity, the latter per usual step: so they are of one size.
+    stiff, turn, bend = 12 / step**3 / density, 6 / step**2 / density / unit, 4 / step / density / unit**2
+    bands = np.zeros((4, 2 * count))
+    bands[3, 0::2] = share
+    bands[3, 1] = share[0] / _START / unit**2
+    bands[3, 0:-2:2] += stiff
+    bands[3, 2::2] += stiff
+    bands[3, 1:-2:2] += bend
+    bands[3, 3::2] += bend
+    bands[2, 1:-2:2] += turn
+    bands[2, 3::2] -= turn
+    bands[2, 2::2] = -turn
+    bands[1, 2::2] = -stiff
+    bands[1, 3::2] = bend / 2
+    bands[0, 3::2] = turn
+    right = np.zeros((2 * count, values.shape[1]))
+    right[0::2] = share[:, None] * values
+    return solveh_banded(bands, right, overwrite_ab=True, overwrite_b=True, check_finite=False)[0::2]
 
 
 def intervals(time_s: F64) -> F64:
     """(F,) s: how much time each frame stands for."""
     step = np.diff(time_s)
     return 0.5 * (np.append(step, step[-1]) + np.insert(step, 0, step[0]))
-
-
-def _smoother_gain(after: State, before: State, dt_s: float) -> tuple[F64, F64, F64, F64]:
-    """P Fᵀ P'⁻¹, entries of a 2×2 matrix for each curve."""
-    a, b, c = after.covariance
-    cross = (a + dt_s * b, b, b + dt_s * c, c)  # P Fᵀ
-    x, y, z = before.covariance
-    scale = 1 / np.maximum(x * z - y * y, 1e-300)
-    return (
-        (cross[0] * z - cross[1] * y) * scale,
-        (cross[1] * x - cross[0] * y) * scale,
-        (cross[2] * z - cross[3] * y) * scale,
-        (cross[3] * x - cross[2] * y) * scale,
-    )
-
-
-def _times(matrix: tuple[F64, F64, F64, F64], vector: F64) -> F64:
-    return np.stack([matrix[0] * vector[0] + matrix[1] * vector[1], matrix[2] * vector[0] + matrix[3] * vector[1]])
