@@ -105,10 +105,15 @@ def setting(
 
 
 def fields_of(settings_type: type) -> tuple[SettingField, ...]:
-    """The fields of a settings dataclass in the order of their declaration (inherited ones first)."""
+    """The fields of a settings dataclass in the order of their declaration (inherited ones first).
+
+    Those that are not declared by `setting` are none of them.
+    """
     hints = typing.get_type_hints(settings_type)
     described: list[SettingField] = []
     for item in dataclasses.fields(settings_type):
+        if not item.metadata:
+            continue
         kind, optional = _kind_of(hints[item.name], item.name)
         required = item.default is dataclasses.MISSING
         described.append(

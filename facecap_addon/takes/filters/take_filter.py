@@ -99,12 +99,12 @@ def keep_closed(
     for closing in _find_closings(channels, raw, smooth, gaps_of):
         for first, last in find_runs(solved):
             rows = slice(first, last + 1)
-            share = _ramp(closing.frames[rows])[:, None]
+            share = ease_around(closing.frames[rows])[:, None]
             out[rows, closing.channels] += share * (raw - smooth)[rows, closing.channels]
     return out
 
 
-def _ramp(frames: NDArray[np.bool_]) -> F64:
+def ease_around(frames: NDArray[np.bool_]) -> F64:
     """(F,) 1 in some frames of a run, falling to 0 within a few on either side, not in one, and never past its ends."""
     share = frames.astype(np.float64)
     for step in range(1, min(_RAMP, len(frames) - 1) + 1):

@@ -1,0 +1,155 @@
+"""Lips and lids that the solve has closed stay closed when a take is edited, and do not pass through each other.
+
+With the character's gaps it is known what closes what; without them ARKit's names say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...arrays import F32, F64, I64, Bools
+from ...rig.channels import match_channels
+from ..filters.take_filter import CLOSED_M, ease_around
+from ..take import find_runs
+from .columns import Columns, Curves
+from .kinds import LidContact, LipSeal
+
+LIPS, RIGHT_LIDS, LEFT_LIDS = 0, 1, 2
+_CLOSED_MM = 1000 * CLOSED_M
+_OVERLAP_MM = 0.3
+"""Landmarks lie beside the rims: surfaces that overlap by less than this touch."""
+_ERROR_MM = 0.05
+_LEAST_SLOPE = 0.3
+"""Keys that change a group of gaps by less than this share of what the one that changes it most does have no part."""
+_ROUNDS = 3
+_SHUT, _MOUTH_SHUT = 0.75, 0.05
+_OPENERS = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel", "mouthShrug")
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """How far a character's lips and lids gape, which is linear in its weights.
+
+    Attributes:
+        channels: K names of keys.
+        rest_mm: (G,) float64, how far each gap is open at rest beyond closed; slope_mm: (G, K), what each key adds.
+        group: (G,) int, LIPS, RIGHT_LIDS or LEFT_LIDS.
+    """
+
+    channels: tuple[str, ...]
+    rest_mm: F64
+    slope_mm: F64
+    group: I64
+
+    def of_channels(self, channels: tuple[str, ...]) -> Gaps:
+        """The same for other channels; those that the character has no key for move nothing."""
+        (columns, keys), _ = match_channels(self.channels, channels)
+        slope = np.zeros((len(self.rest_mm), len(channels)))
+        slope[:, columns] = self.slope_mm[:, keys]
+        return Gaps(channels, self.rest_mm, slope, self.group)
+
+
+def keep_contact(edit: LipSeal | LidContact, curves: Curves, columns: Columns, chosen: Bools, gaps: Gaps | None) -> F32:
+    """(F, C) values with what the solve has closed closed again.
+
+    Args:
+        chosen: (C,) bool, columns that may move.
+        gaps: of the take's channels; None: judged by the weights alone.
+    """
+    groups = (LIPS,) if isinstance(edit, LipSeal) else (RIGHT_LIDS, LEFT_LIDS)
+    out = np.clip(curves.values, columns.low, columns.high)
+    free = chosen & columns.is_weight
+    if gaps is not None:
+        for group in groups:
+            out = _close_gaps(edit, curves, columns, free, gaps, group, out)
+    elif isinstance(edit, LipSeal):
+        out = _close_mouth(edit, curves, columns, free, out)
+    else:
+        out = _shut_eyes(edit, curves, columns, free, out)
+    return out
+
+
+def _close_gaps(
+    edit: LipSeal | LidContact,
+    curves: Curves,
+    columns: Columns,
+    free: Bools,
+    gaps: Gaps,
+    group: int,
+    values: F32,
+) -> F32:
+    """The least change of weights that brings a group's gaps to where the solve has them, or parts what overlaps."""
+    members, count = gaps.group == group, columns.count
+    slope, rest = gaps.slope_mm[members], gaps.rest_mm[members]
+    change = np.where(free[:count], np.abs(slope).mean(0), 0.0)
+    helps = change >= max(_LEAST_SLOPE * float(change.max(initial=0.0)), 1e-6)
+    if not members.any() or not helps.any():
+        return values
+    part = slope[:, helps]
+    step_of_gap = part.T @ np.linalg.inv(part @ part.T + _ERROR_MM**2 * np.eye(len(part)))
+    before = np.maximum(rest + curves.solve[:, :count].astype(np.float64) @ slope.T, 0.0)
+    share = edit.strength * _ease(before.mean(1) <= _CLOSED_MM, curves.solved)[:, None]
+    weights, at = values[:, :count].astype(np.float64), np.flatnonzero(helps)
+    open_mm = rest + weights @ slope.T
+    goal = open_mm + share * np.minimum(before - open_mm, 0.0)
+    if edit.part:
+        goal = np.where(open_mm < -_OVERLAP_MM, open_mm + edit.strength * (0.0 - open_mm), goal)
+    for _ in range(_ROUNDS):
+        missing = goal - open_mm
+        if np.abs(missing).max(initial=0.0) < _ERROR_MM:
+            break
+        moved = weights[:, at] + missing @ step_of_gap.T
+        weights[:, at] = np.clip(moved, columns.low[at], columns.high[at])
+        open_mm = rest + weights @ slope.T
+    out = values.copy()
+    out[:, at] = weights[:, at]
+    return out
+
+
+def _close_mouth(edit: LipSeal, curves: Curves, columns: Columns, free: Bools, values: F32) -> F32:
+    """Where `mouthClose` undoes `jawOpen` in the solve it does so again; what parts lips parts them no further."""
+    names = columns.names
+    if "jawOpen" not in names:
+        return values
+    out, jaw = values.copy(), names.index("jawOpen")
+    close = names.index("mouthClose") if "mouthClose" in names else None
+
+    def gap(of: F32) -> F32:
+        return of[:, jaw] - (0.0 if close is None else of[:, close])
+
+    share = edit.strength * _ease(gap(curves.solve) < _MOUTH_SHUT, curves.solved)
+    for k in np.flatnonzero(free):
+        if names[k].startswith(_OPENERS):
+            most = np.maximum(curves.solve[:, k], curves.solve[:, columns.other[k]])
+            out[:, k] -= share * np.maximum(out[:, k] - most, 0.0)
+    for k, towards in ((close, 1.0), (jaw, -1.0)):
+        if k is not None and free[k]:
+            excess = share * np.maximum(gap(out) - np.maximum(gap(curves.solve), 0.0), 0.0)
+            out[:, k] = np.clip(out[:, k] + towards * excess, columns.low[k], columns.high[k])
+    return out
+
+
+def _shut_eyes(edit: LidContact, curves: Curves, columns: Columns, free: Bools, values: F32) -> F32:
+    """A blink that is shut in the solve is as shut as there, and nothing widens the eye more than there."""
+    out, names = values.copy(), columns.names
+    for side in ("Right", "Left"):
+        if f"eyeBlink{side}" not in names:
+            continue
+        blink = names.index(f"eyeBlink{side}")
+        share = edit.strength * _ease(curves.solve[:, blink] >= _SHUT, curves.solved)
+        for name, direction in ((f"eyeBlink{side}", 1.0), (f"eyeWide{side}", -1.0)):
+            k = names.index(name) if name in names else None
+            if k is not None and free[k]:
+                missing = np.maximum(direction * (curves.solve[:, k] - out[:, k]), 0.0)
+                out[:, k] += direction * share * missing
+    return out
+
+
+def _ease(frames: Bools, solved: Bools) -> F32:
+    """(F,) 1 in some frames, easing within a few beside them, never over frames without a face."""
+    share = np.zeros(len(frames), np.float32)
+    for first, last in find_runs(solved):
+        share[first : last + 1] = ease_around(frames[first : last + 1])
+    return share
