@@ -262,4 +262,6 @@ def hold_poses(take: Take, corrections: Sequence[Correction], ranges: NDArray[np
         curve = weights[solved, k]
         curve = curve + (wanted - np.interp(at_s, time_s, curve)) @ fade(at_s, reach_s, time_s)
         weights[solved, k] = curve if ranges is None else np.clip(curve, *ranges[k])
-    return replace(take, weights=weights.astype(np.float32))
+    posed = {name for one in active(corrections) for name in one.pose}
+    shown = tuple(name for name in take.not_observed if name not in posed)
+    return replace(take, weights=weights.astype(np.float32), not_observed=shown)

@@ -63,7 +63,8 @@ def merge_takes(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:
         "merged_into": base.provenance.get(ID, ""),
     }
     actor = base.actor if base.actor is not None else part.actor
-    return replace(base, **arrays, provenance=provenance, actor=actor)  # pyright: ignore[reportArgumentType]
+    hidden = tuple(channel for channel in base.not_observed if channel in part.not_observed)
+    return replace(base, **arrays, provenance=provenance, actor=actor, not_observed=hidden)  # pyright: ignore[reportArgumentType]
 
 
 def rows_of(take: Take, rows: NDArray[np.bool_]) -> Take:

@@ -30,7 +30,7 @@ OLD = (
     "Reestimate",
     "Infill",
 )
-GROUPS = ("solve", "refine", "learn", "live", "filter", "keys", "generate", "retarget", "bake")
+GROUPS = ("solve", "refine", "learn", "live", "filter", "keys", "generate", "retarget", "bake", "corrections")
 VALUES = {
     "solve.method": ["landmarks", "deep", "FILE"],
     "solve.point_cache": ["none", "pc2", "mdd"],
@@ -44,6 +44,7 @@ VALUES = {
     "generate.motion": ["auto", "keys", "points"],
     "retarget.kernel": ["gaussian", "gaussian-printed", "thin-plate", "multiquadric"],
     "bake.mode": ["new", "mix"],
+    "corrections.grip": ["point", "lip_corner", "lip_edge", "lid_edge", "brow", "jaw"],
     "bake.head": ["auto", "object", "bone", "none"],
 }
 """What .blend files and presets hold: labels may change, these may not."""

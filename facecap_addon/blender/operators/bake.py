@@ -13,11 +13,14 @@ from .. import session
 from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.declare import EnumProperty, StringProperty, with_properties
 from ..properties.derive import choice_label, values_of
+from ..scene.objects import keys_of
 from ..takes import add_take, choose_take, home_folder, kept_path, label_of, lines_about, made_from, take_file
 from .base import FacecapOperator, OperatorReturn
 
 if TYPE_CHECKING:
     from ...takes.take import Take
+    from ..properties.settings import FACECAP_PG_scene
+    from ..scene.animation.bake import BakeSettings
     from ..scene.animation.curves import Animated
 
 _SAME_RATE = 1e-4
@@ -66,7 +69,7 @@ def bake_take(
     """
     from ...takes.merge import solved_range
     from ...takes.npz import load_take
-    from ..scene.animation.bake import BakeSettings, apply_take
+    from ..scene.animation.bake import apply_take
     from ..scene.footage import scene_rate
 
     settings = settings_of(scene)
@@ -76,20 +79,9 @@ def bake_take(
     if path is None:
         settings.result.not_observed = "\n".join(take.not_observed)
     bake = settings.bake
-    wanted = BakeSettings(
-        mode=bake.mode,
-        influence=bake.influence if bake.mode == "mix" else 1.0,
-        gain=bake.gain,
-        head=bake.head,
-        head_location=bake.head_location,
-        armature=bake.armature,
-        bone=bake.bone,
-        start_frame=settings.start_frame,
-        whole_frames=bake.whole_frames,
-        # What was keyed around a range that was solved anew stays as it is.
-        within_s=solved_range(take) if bake.mode == "mix" else None,
-    )
-    report = apply_take(character, take, wanted, scene=scene)
+    # What was keyed around a range that was solved anew stays as it is.
+    within_s = solved_range(take) if bake.mode == "mix" else None
+    report = apply_take(character, take, replace(chosen_bake(settings), within_s=within_s), scene=scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     lines = [f"{len(report.keyed)} shape keys keyed over {report.frames} frames"]
     if report.unknown:
@@ -103,6 +95,48 @@ def bake_take(
     if scene.use_preview_range and last > scene.frame_preview_end + 1:
         lines.append("The preview range plays only a part of the keys; Match Scene switches it off")
     return lines + report.remarks, report.animated
+
+
+def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
+    """How the panel asks for takes to be baked, whole."""
+    from ..scene.animation.bake import BakeSettings
+
+    bake = settings.bake
+    return BakeSettings(
+        mode=bake.mode,
+        influence=bake.influence if bake.mode == "mix" else 1.0,
+        gain=bake.gain,
+        head=bake.head,
+        head_location=bake.head_location,
+        armature=bake.armature,
+        bone=bake.bone,
+        start_frame=settings.start_frame,
+        whole_frames=bake.whole_frames,
+    )
+
+
+def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]:
+    """Key what was last solved into the scene's take on a character, in place of those keys; all others stay.
+
+    A character without keys gets the whole take. Returns what to tell the user; raises FacecapError.
+    """
+    from ...takes.merge import solved_spans
+    from ...takes.npz import load_take
+    from ..scene.animation.bake import apply_take
+    from ..scene.animation.curves import present_action
+
+    settings = settings_of(scene)
+    keys = keys_of(character)
+    if keys is None or present_action(keys) is None:
+        return bake_result(scene, character)
+    take = load_take(take_file(settings.result))
+    settings.result.not_observed = "\n".join(take.not_observed)
+    wanted = replace(chosen_bake(settings), mode="mix", influence=1.0)
+    reports = [apply_take(character, take, replace(wanted, within_s=span), scene=scene) for span in solved_spans(take)]
+    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    frames = sum(report.frames for report in reports)
+    remarks = dict.fromkeys(remark for report in reports for remark in report.remarks)
+    return [f"{len(reports[-1].keyed)} shape keys keyed anew over {frames} frames, all others kept", *remarks]
 
 
 def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]:

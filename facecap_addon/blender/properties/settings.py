@@ -6,6 +6,7 @@ import bpy
 
 from ..present import SETTINGS
 from .bake import FACECAP_PG_bake, FACECAP_PG_filter
+from .corrections import FACECAP_PG_corrections
 from .create import FACECAP_PG_generate, FACECAP_PG_keys, FACECAP_PG_retarget
 from .declare import (
     PATH_OPTIONS,
@@ -92,6 +93,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     generate: FACECAP_PG_generate = PointerProperty(type=FACECAP_PG_generate)
     retarget: FACECAP_PG_retarget = PointerProperty(type=FACECAP_PG_retarget)
     bake: FACECAP_PG_bake = PointerProperty(type=FACECAP_PG_bake)
+    corrections: FACECAP_PG_corrections = PointerProperty(type=FACECAP_PG_corrections)
     result: FACECAP_PG_take = PointerProperty(type=FACECAP_PG_take)
     takes: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_take] = CollectionProperty(type=FACECAP_PG_take)
 

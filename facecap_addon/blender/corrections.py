@@ -1,0 +1,168 @@
+"""The corrections of a scene, as the solve takes them, and the take's landmarks as they are corrected."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..errors import FacecapError
+from .present import settings_of
+from .scene.footage import scene_rate
+from .takes import take_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..landmarks.layout import Layout
+    from ..takes.corrections import Correction
+    from ..takes.take import Take
+    from .properties.corrections import FACECAP_PG_correction
+
+
+def corrections_in(scene: bpy.types.Scene) -> list[Correction]:
+    """All corrections of a scene, those that are muted included."""
+    return [correction_of(entry) for entry in settings_of(scene).corrections.frames]
+
+
+def correction_of(entry: FACECAP_PG_correction) -> Correction:
+    """A correction as the list has it. Raises FacecapError if its data is damaged."""
+    from ..errors import UNREADABLE
+    from ..takes.corrections import read_json
+
+    try:
+        (found,) = read_json(json.loads(entry.data))
+    except UNREADABLE as error:
+        raise FacecapError(f"A correction is damaged ({error}).", "Delete it and correct the frame again.") from error
+    return replace(found, time_s=entry.time_s, reach_s=entry.reach_s, muted=entry.muted)
+
+
+def put_correction(scene: bpy.types.Scene, correction: Correction) -> FACECAP_PG_correction:
+    """Add a correction to a scene's, in place of that of the same frame and kind, and choose it."""
+    from ..takes.corrections import write_json
+
+    listed = settings_of(scene).corrections
+    entry = find_entry(scene, correction.time_s, pose=bool(correction.pose))
+    if entry is None:
+        entry = listed.frames.add()
+    entry.data = json.dumps(write_json([correction]))
+    entry.time_s, entry.reach_s, entry.muted = correction.time_s, correction.reach_s, correction.muted
+    entry.summary = _summary_of(correction)
+    _sort(scene, correction.time_s, entry.data)
+    return listed.frames[listed.active]
+
+
+def find_entry(scene: bpy.types.Scene, time_s: float, *, pose: bool) -> FACECAP_PG_correction | None:
+    """The correction of a frame that holds a pose, or that moves landmarks."""
+    near = 0.25 / scene_rate(scene)
+    for entry in settings_of(scene).corrections.frames:
+        if abs(entry.time_s - time_s) <= near and bool(correction_of(entry).pose) == pose:
+            return entry
+    return None
+
+
+def take_of(scene: bpy.types.Scene) -> Take:
+    """The take that is corrected. Raises FacecapError if there is none."""
+    from ..takes.npz import load_take
+
+    return load_take(take_file(settings_of(scene).result))
+
+
+def row_of(scene: bpy.types.Scene, take: Take, frame: float) -> int:
+    """The row of a take that plays at a scene frame. Raises FacecapError where it does not play there."""
+    import numpy as np
+
+    from ..takes.take import usual_step_s
+
+    rate = scene_rate(scene)
+    time_s = (frame - settings_of(scene).start_frame) / rate
+    row = int(np.argmin(np.abs(take.time_s - time_s)))
+    if abs(take.time_s[row] - time_s) > 0.5 * (usual_step_s(take.time_s) or 0.04) + 0.5 / rate:
+        raise FacecapError(f"The take does not play at frame {frame:g}.", "Go to a frame of the take.")
+    return row
+
+
+def frame_of(scene: bpy.types.Scene, time_s: float) -> float:
+    """The scene frame, fractional, of a time of the footage."""
+    return settings_of(scene).start_frame + time_s * scene_rate(scene)
+
+
+def layout_in(take: Take) -> Layout:
+    """The landmark scheme of a take. Raises FacecapError if it holds no landmarks of a known one."""
+    from ..landmarks.layout import IBUG_68, MEDIAPIPE_478
+
+    count = take.landmarks_px.shape[1]
+    for layout in (MEDIAPIPE_478, IBUG_68):
+        if layout.count == count:
+            return layout
+    raise FacecapError("The take holds no landmarks.", "Choose a take that was solved from footage.")
+
+
+def landmarks_at(scene: bpy.types.Scene, take: Take, row: int) -> NDArray[np.float64]:
+    """(L, 2) px, the landmarks of a row with what was corrected on that very frame. Raises FacecapError without any."""
+    import numpy as np
+
+    points = take.landmarks_px[row].astype(np.float64)
+    if not len(points) or not np.isfinite(points).all():
+        raise FacecapError("No face was found on this frame.", "Correct a frame beside it.")
+    entry = find_entry(scene, float(take.time_s[row]), pose=False)
+    if entry is not None and not entry.muted:
+        correction = correction_of(entry)
+        points[correction.landmarks] += correction.offsets_px
+    return points
+
+
+def move_landmarks(
+    scene: bpy.types.Scene, take: Take, row: int, landmarks: NDArray[np.intp], offsets_px: NDArray[np.float64]
+) -> None:
+    """Move landmarks of a row, on top of what was corrected there before.
+
+    Args:
+        landmarks: (N,).  offsets_px: (N, 2) px in the picture.
+    """
+    import numpy as np
+
+    from ..takes.corrections import Correction
+
+    time_s = float(take.time_s[row])
+    before = find_entry(scene, time_s, pose=False)
+    moved = np.zeros((take.landmarks_px.shape[1], 2))
+    reach_s = settings_of(scene).corrections.reach_s
+    if before is not None and not before.muted:
+        known = correction_of(before)
+        moved[known.landmarks] = known.offsets_px
+        reach_s = before.reach_s
+    moved[landmarks] += offsets_px
+    left = np.flatnonzero(np.abs(moved).max(1) > 0)
+    if len(left):
+        scheme = layout_in(take).scheme
+        put_correction(scene, Correction(time_s, left, moved[left], reach_s=reach_s, scheme=scheme))
+
+
+def eye_distance(layout: Layout, points: NDArray[np.float64]) -> float:
+    """Distance of the outer corners of the eyes among landmarks (L, 2), px."""
+    import numpy as np
+
+    return float(np.linalg.norm(points[layout.upper_lid_right[0]] - points[layout.upper_lid_left[0]]))
+
+
+def _summary_of(correction: Correction) -> str:
+    if correction.pose:
+        names = sorted(correction.pose)
+        return names[0] if len(names) == 1 else f"{names[0]} + {len(names) - 1}"
+    return f"{len(correction.landmarks)} landmarks"
+
+
+def _sort(scene: bpy.types.Scene, time_s: float, data: str) -> None:
+    """Bring the list into the order of time, and choose the entry with that data."""
+    listed = settings_of(scene).corrections
+    times = [entry.time_s for entry in listed.frames]
+    for place in range(len(times)):
+        first = min(range(place, len(times)), key=lambda i: (times[i], i))
+        if first != place:
+            listed.frames.move(first, place)
+            times.insert(place, times.pop(first))
+    listed.active = next(i for i, entry in enumerate(listed.frames) if entry.data == data)

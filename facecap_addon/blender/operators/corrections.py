@@ -1,0 +1,260 @@
+"""Put a frame right: its landmarks, or its pose; solve again what is around; and go through the list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...errors import FacecapError
+from ...jobs.settings.solve import SolveSettings
+from ...jobs.steps.results.result import SolveResult
+from ...settings_schema import from_json
+from .. import session
+from ..corrections import (
+    corrections_in,
+    eye_distance,
+    find_entry,
+    frame_of,
+    landmarks_at,
+    layout_in,
+    move_landmarks,
+    put_correction,
+    row_of,
+    take_of,
+)
+from ..paths import job_folder
+from ..present import scene_in, settings_in, settings_of
+from ..properties.corrections import GRIPS
+from ..properties.declare import EnumProperty, FloatVectorProperty, IntProperty, with_properties
+from ..properties.derive import values_of
+from ..scene.objects import key_blocks_of, keys_of
+from .bake import bake_spans
+from .base import FacecapOperator, OperatorReturn
+from .footage import footage_path
+from .solve import (
+    FootageJobOperator,
+    character_with_keys,
+    object_of,
+    remember,
+    scene_of,
+    shown_part,
+    take_to_merge_into,
+    worker_job,
+    write_rig,
+)
+
+if TYPE_CHECKING:
+    from ...takes.take import Take
+
+_SAME_WEIGHT = 2e-3
+
+
+class TakeNeeded(FacecapOperator):
+    """Mixin: an operator on a take that was solved from footage."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not settings_in(context).result.take:
+            cls.poll_message_set("Solve first: corrections are of a take")
+            return False
+        return True
+
+
+@with_properties()
+class FACECAP_OT_move_landmarks(TakeNeeded, bpy.types.Operator):
+    bl_idname = "facecap.move_landmarks"
+    bl_label = "Move Landmarks"
+    bl_description = "Move landmarks of a frame to where they should have been seen; Correct Landmarks does it by hand"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    frame: int = IntProperty(name="Frame", description="Scene frame; -1 is the present one", default=-1)
+    grip: str = EnumProperty(name="Drag", items=GRIPS)
+    landmark: int = IntProperty(name="Landmark", description="Number of the landmark that is dragged", min=0)
+    offset: tuple[float, float] = FloatVectorProperty(
+        name="Offset", description="Pixels of the footage, to the right and down", size=2
+    )
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        import numpy as np
+
+        from ...landmarks.grips import drag, grip_with
+
+        scene = scene_in(context)
+        take = take_of(scene)
+        row = row_of(scene, take, scene.frame_current if self.frame == -1 else self.frame)
+        points, layout = landmarks_at(scene, take, row), layout_in(take)
+        try:
+            grip = grip_with(layout, self.grip.replace("_", " "), self.landmark)
+        except ValueError as error:
+            raise FacecapError(f"There is nothing to drag: {error}.", "Choose another landmark.") from error
+        radius = settings_of(scene).corrections.radius / 100 * eye_distance(layout, points)
+        moved, offsets = drag(points, grip, self.landmark, np.array(self.offset, np.float64), radius)
+        move_landmarks(scene, take, row, moved, offsets)
+        session.redraw(viewport=True)
+        return {"FINISHED"}
+
+
+class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
+    bl_idname = "facecap.keep_pose"
+    bl_label = "Keep This Pose"
+    bl_description = (
+        "Keep the shape keys that differ from the keys of this frame as a correction: Re-Solve Range reaches it exactly"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        from ...takes.corrections import Correction
+
+        scene, settings = scene_in(context), settings_in(context)
+        character = character_with_keys(settings)
+        take = take_of(scene)
+        row = row_of(scene, take, scene.frame_current_final)
+        pose = _changed_weights(character, take, scene.frame_current_final, settings.bake.gain)
+        time_s = float(take.time_s[row])
+        before = find_entry(scene, time_s, pose=True)
+        if before is not None:
+            from ..corrections import correction_of
+
+            pose = {**correction_of(before).pose, **pose}
+        if not pose:
+            raise FacecapError(
+                "No shape key differs from its keys on this frame.", "Set the shape keys as they should be, then keep."
+            )
+        put_correction(scene, Correction(time_s, pose=pose, reach_s=settings.corrections.reach_s))
+        names = ", ".join(sorted(pose)[:4]) + (" …" if len(pose) > 4 else "")
+        session.outcome = session.Outcome(True, [f"Kept {names} of frame {scene.frame_current}"])
+        return {"FINISHED"}
+
+
+def _changed_weights(character: bpy.types.Object, take: Take, frame: float, gain: float) -> dict[str, float]:
+    """Weights, as the take has them, of shape keys that were set otherwise than they are keyed."""
+    from ..scene.animation.curves import curves_of, present_action
+
+    keys = keys_of(character)
+    keyed: dict[str, float] = {}
+    if keys is not None and present_action(keys) is not None:
+        paths = {f'key_blocks["{bpy.utils.escape_identifier(b.name)}"].value': b.name for b in keys.key_blocks}
+        keyed = {paths[c.data_path]: c.evaluate(frame) for c in curves_of(keys) if c.data_path in paths}
+    found = {}
+    for block in key_blocks_of(character)[1:]:
+        was = min(max(keyed.get(block.name, 0.0), block.slider_min), block.slider_max)
+        if block.name in take.channels and abs(block.value - was) > _SAME_WEIGHT:
+            found[block.name] = block.value / gain if gain > 0 else block.value
+    return found
+
+
+class FACECAP_OT_solve_range(FootageJobOperator, bpy.types.Operator):
+    bl_idname = "facecap.solve_range"
+    bl_label = "Re-Solve Range"
+    bl_description = "Solve again around the corrected frames, which are reached exactly; all other keys stay"
+    bl_options = {"UNDO"}
+    needs_take = "Solve first: corrections are of a take"
+    kind = "solved"
+
+    def new_job(self, context: bpy.types.Context) -> session.Job:
+        return worker_job(context, "solve", range_settings(context), settings_in(context).character)
+
+    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
+        scene = scene_of(job)
+        remember(scene, SolveResult.from_json(facts), self.kind)
+        lines = bake_spans(scene, object_of(job))
+        session.outcome = session.Outcome(True, lines, settings_of(scene).result.take)
+        return {"FINISHED"}
+
+
+def range_settings(context: bpy.types.Context) -> SolveSettings:
+    """A solve of what corrections change in the scene's take; they are written for the worker. Raises FacecapError."""
+    from ...takes.corrections import ENDING, save_corrections
+    from ..scene.animation.action import check_animatable
+    from ..scene.head.character import extract_rig
+
+    scene = scene_in(context)
+    settings = settings_of(scene)
+    video, character = footage_path(context), character_with_keys(settings)
+    rig = extract_rig(character)
+    check_animatable(character)
+    into = take_to_merge_into(settings, video, rig)
+    if into is None:
+        raise FacecapError(
+            "The chosen take was not solved from this footage on this character.",
+            "Choose a take of it under Result, or solve the clip first.",
+        )
+    folder = job_folder(video)
+    path = folder / f"{video.stem}{ENDING}"
+    save_corrections(path, corrections_in(scene))
+    request: dict[str, Any] = values_of(settings.solve, SolveSettings)
+    if request.get("method") == "deep":
+        request["method"] = "landmarks"
+    if settings.solve.actor_file:
+        request["actor"] = bpy.path.abspath(settings.solve.actor_file)
+    request |= {"video": video, "out": folder, "character": write_rig(rig, folder, "character"), "blend": False}
+    request |= {"into": into, "merge": True, "corrections": path, "fps": shown_part(settings)["fps"]}
+    return from_json(SolveSettings, {n: str(v) if isinstance(v, Path) else v for n, v in request.items()})
+
+
+class CorrectionNeeded(FacecapOperator):
+    """Mixin: an operator on the correction that is chosen in the list."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        listed = settings_in(context).corrections
+        if not 0 <= listed.active < len(listed.frames):
+            cls.poll_message_set("There is no correction yet")
+            return False
+        return True
+
+
+class FACECAP_OT_delete_correction(CorrectionNeeded, bpy.types.Operator):
+    bl_idname = "facecap.delete_correction"
+    bl_label = "Delete Correction"
+    bl_description = "Delete the chosen correction; Re-Solve Range then brings back what the footage shows"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        listed = settings_in(context).corrections
+        listed.frames.remove(listed.active)
+        listed.active = max(0, min(listed.active, len(listed.frames) - 1))
+        session.redraw(viewport=True)
+        return {"FINISHED"}
+
+
+class FACECAP_OT_copy_correction(CorrectionNeeded, bpy.types.Operator):
+    bl_idname = "facecap.copy_correction"
+    bl_label = "Copy to Current Frame"
+    bl_description = "Correct the current frame in the same way"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        from dataclasses import replace
+
+        from ..corrections import correction_of
+
+        scene, listed = scene_in(context), settings_in(context).corrections
+        take = take_of(scene)
+        row = row_of(scene, take, scene.frame_current_final)
+        put_correction(scene, replace(correction_of(listed.frames[listed.active]), time_s=float(take.time_s[row])))
+        session.redraw(viewport=True)
+        return {"FINISHED"}
+
+
+class FACECAP_OT_go_to_correction(CorrectionNeeded, bpy.types.Operator):
+    bl_idname = "facecap.go_to_correction"
+    bl_label = "Go to Frame"
+    bl_description = "Go to the frame of the chosen correction"
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        scene, listed = scene_in(context), settings_in(context).corrections
+        scene.frame_set(round(frame_of(scene, listed.frames[listed.active].time_s)))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    FACECAP_OT_move_landmarks,
+    FACECAP_OT_keep_pose,
+    FACECAP_OT_solve_range,
+    FACECAP_OT_delete_correction,
+    FACECAP_OT_copy_correction,
+    FACECAP_OT_go_to_correction,
+)

@@ -1,0 +1,73 @@
+"""Corrections: frames that were put right by hand, and what is solved anew around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import session
+from ..corrections import frame_of
+from ..present import scene_in, settings_in
+from .base import FacecapPanel, draw_button, draw_outcome, with_names
+from .text import wrapped
+
+
+class FACECAP_UL_corrections(bpy.types.UIList):
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = 0,
+        flt_flag: int | None = 0,
+    ) -> None:
+        row = layout.row(align=True)
+        row.active = not item.muted
+        row.label(text=f"{frame_of(scene_in(context), item.time_s):.0f}", icon="KEYFRAME_HLT")
+        row.label(text=item.summary)
+        row.prop(item, "muted", text="", icon="HIDE_ON" if item.muted else "HIDE_OFF", emboss=False)
+
+
+class FACECAP_PT_corrections(FacecapPanel, bpy.types.Panel):
+    bl_label = "Corrections"
+    bl_parent_id = "FACECAP_PT_result"
+    bl_order = 1
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        settings = settings_in(context)
+        listed = settings.corrections
+        if not settings.result.take:
+            wrapped(layout, context, "After a solve, put wrong frames right here", icon="INFO")
+            return
+        column = with_names(layout.column())
+        column.prop(listed, "grip")
+        column.prop(listed, "radius")
+        column.prop(listed, "reach_s")
+        column = layout.column(align=True)
+        column.operator("facecap.correct_landmarks", icon="RESTRICT_SELECT_OFF")
+        column.operator("facecap.keep_pose", icon="SHAPEKEY_DATA")
+        if not listed.frames:
+            wrapped(layout, context, "Drag a landmark over the footage, or set shape keys and keep them", icon="INFO")
+        else:
+            row = layout.row()
+            row.template_list("FACECAP_UL_corrections", "", listed, "frames", listed, "active", rows=3)
+            side = row.column(align=True)
+            side.operator("facecap.delete_correction", text="", icon="REMOVE")
+            side.operator("facecap.copy_correction", text="", icon="COPYDOWN")
+            side.operator("facecap.go_to_correction", text="", icon="TIME")
+            if 0 <= listed.active < len(listed.frames):
+                with_names(layout.column()).prop(listed.frames[listed.active], "reach_s", text="Reach of This")
+        row = layout.column()
+        row.enabled = session.job is None
+        draw_button(row, "facecap.solve_range", "FILE_REFRESH")
+        names = ("correct_landmarks", "move_landmarks", "keep_pose", "solve_range", "copy_correction")
+        draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
+
+
+CLASSES = (FACECAP_UL_corrections, FACECAP_PT_corrections)
