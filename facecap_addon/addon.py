@@ -36,6 +36,7 @@ MODULES = (
     "help.manual",
     "help.menus",
     "help.keymap",
+    "help.presets",
     "overlay.landmarks",
     "overlay.live_picture",
     "panels.sidebar",

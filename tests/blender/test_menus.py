@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import bpy
 import pytest
 
 from facecap_addon import addon
-from facecap_addon.blender.help import keymap, menus
+from facecap_addon.blender.help import keymap, menus, presets
 from facecap_addon.blender.help.subjects import operator_classes, panel_classes
 
 FIRST = {
@@ -94,3 +97,40 @@ def test_a_section_with_nothing_in_it_says_the_next_step(name: str) -> None:
     panel.draw_section(MagicMock(), layout, bpy.context)
     said = " ".join(call.kwargs["text"] for call in layout.label.call_args_list if "text" in call.kwargs)
     assert FIRST[name] in said
+
+
+SHIPPED = sorted(presets.SHIPPED.glob("presets/facecap/*/*.py"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_preset_that_comes_along_sets_what_it_says(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    menu = f"FACECAP_PT_{path.parent.name}_presets"
+    assert str(path.parent) in bpy.utils.preset_paths(f"facecap/{path.parent.name}")
+    assert bpy.ops.script.execute_preset(filepath=str(path), menu_idname=menu) == {"FINISHED"}
+    group = getattr(bpy.context.scene.facecap, path.parent.name)
+    given = re.findall(r"^\w+\.(\w+) = (.+)$", text, flags=re.MULTILINE)
+    assert given
+    for name, value in given:
+        assert getattr(group, name) == pytest.approx(ast.literal_eval(value)), name
+
+
+@pytest.mark.parametrize("name", ["solve", "bake", "filter"])
+def test_a_preset_of_ones_own_brings_back_what_was_set(name: str) -> None:
+    group = getattr(bpy.context.scene.facecap, name)
+    changed = {"solve": ("smoothness", 3.25), "bake": ("gain", 1.75), "filter": ("cutoff_hz", 5.5)}[name]
+    setattr(group, *changed)
+    assert getattr(bpy.ops.facecap, f"add_{name}_preset")(name="Mine of Today") == {"FINISHED"}
+    made = Path(bpy.utils.preset_find("Mine_of_Today", f"facecap/{name}"))
+    try:
+        text = made.read_text(encoding="utf-8")
+        assert "_file" not in text and "neutral" not in text and "armature" not in text
+        bpy.ops.wm.read_homefile(use_empty=True)
+        group = getattr(bpy.context.scene.facecap, name)
+        assert getattr(group, changed[0]) != changed[1]
+        menu = f"FACECAP_PT_{name}_presets"
+        bpy.ops.script.execute_preset(filepath=str(made), menu_idname=menu)
+        assert getattr(group, changed[0]) == pytest.approx(changed[1])
+    finally:
+        getattr(bpy.ops.facecap, f"add_{name}_preset")(name="Mine of Today", remove_name=True)
+    assert not made.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import session
+from ..help.presets import FACECAP_PT_bake_presets, FACECAP_PT_filter_presets
 from ..present import settings_in
 from ..properties.smoothing import SLIDING
 from ..takes import label_of, lines_about
@@ -60,6 +61,10 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
     bl_order = 4
     bl_options = {"DEFAULT_CLOSED"}
 
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        if self.layout is not None:
+            FACECAP_PT_bake_presets.draw_panel_header(self.layout)
+
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         with_names(layout)
         settings = settings_in(context)
@@ -95,6 +100,10 @@ class FACECAP_PT_filter(FacecapPanel, bpy.types.Panel):
     bl_parent_id = "FACECAP_PT_result"
     bl_order = 5
     bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        if self.layout is not None:
+            FACECAP_PT_filter_presets.draw_panel_header(self.layout)
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         with_names(layout)

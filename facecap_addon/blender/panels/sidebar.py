@@ -8,6 +8,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
+from ..help.presets import FACECAP_PT_solve_presets
 from ..operators.footage import is_sequence
 from ..operators.solve import progress_text, what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
@@ -125,6 +126,10 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
     bl_label = "Options"
     bl_parent_id = "FACECAP_PT_solve"
     bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        if self.layout is not None:
+            FACECAP_PT_solve_presets.draw_panel_header(self.layout)
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         while_idle(layout)
