@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import FacecapError
-from .present import settings_of
+from .present import scene_with, settings_of
 
 if TYPE_CHECKING:
     from ..takes.take import Take
@@ -97,6 +97,40 @@ def label_of(entry: FACECAP_PG_take) -> str:
     return f"{entry.name} · {KINDS.get(entry.kind, entry.kind)}{when}"
 
 
+def action_name(settings: FACECAP_PG_scene, take: Take) -> str:
+    """A name for a take's action: that of the take on the list, with a number where others have the same.
+
+    "" for a take that is not on the list.
+    """
+    entry = next((one for one in settings.takes if one.identity and one.identity == take.provenance.get("id")), None)
+    if entry is None:
+        return ""
+    base = base_name(entry)
+    same = [one.identity for one in settings.takes if base_name(one) == base]
+    number = same.index(entry.identity)
+    return f"{base} {number + 1}" if number else base
+
+
+def base_name(entry: FACECAP_PG_take) -> str:
+    """What a take is called: the name it was given, or that of its clip and what was done to it."""
+    if entry.name != Path(entry.clip).name:
+        return entry.name
+    return Path(entry.name).stem + (f" {entry.kind}" if entry.kind in ("filtered", "refined") else "")
+
+
+def rename_action(entry: FACECAP_PG_take) -> None:
+    """Let the action of a take on the list, and what is said of it, go by the take's new name."""
+    from .scene.animation.own_action import rename_actions
+
+    settings = settings_of(scene_with(entry))
+    if entry.path_from_id() == settings.result.path_from_id():
+        return
+    if settings.result.take and _is_same(settings.result.take, entry.take):
+        settings.result.name = entry.name
+    if entry.identity:
+        rename_actions(entry.identity, base_name(entry))
+
+
 def still_baked(scene: bpy.types.Scene, path: object) -> list[str]:
     """A line that says which take is baked again, where it is not the one at a path that was just put on."""
     result = settings_of(scene).result
@@ -120,7 +154,7 @@ def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
     from ..takes.average_error import average_error
     from ..takes.calmest import calmest_time_s
     from ..takes.merge import solved_range
-    from ..takes.versions import MADE
+    from ..takes.versions import ID, MADE
 
     provenance = take.provenance
     source = str(provenance.get("source") or path.name.removesuffix(".take.npz"))
@@ -134,6 +168,7 @@ def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
         "name": name,
         "clip": source,
         "made": str(provenance.get(MADE, "")),
+        "identity": str(provenance.get(ID) or ""),
         "detail": detail,
         "frames": take.frame_count,
         "frames_solved": int(take.solved.sum()),

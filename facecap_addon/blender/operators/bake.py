@@ -14,7 +14,17 @@ from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.declare import EnumProperty, StringProperty, with_properties
 from ..properties.derive import choice_label, values_of
 from ..scene.objects import keys_of
-from ..takes import add_take, choose_take, home_folder, kept_path, label_of, lines_about, made_from, take_file
+from ..takes import (
+    action_name,
+    add_take,
+    choose_take,
+    home_folder,
+    kept_path,
+    label_of,
+    lines_about,
+    made_from,
+    take_file,
+)
 from .base import FacecapOperator, OperatorReturn
 
 if TYPE_CHECKING:
@@ -81,7 +91,8 @@ def bake_take(
     bake = settings.bake
     # What was keyed around a range that was solved anew stays as it is.
     within_s = solved_range(take) if bake.mode == "mix" else None
-    report = apply_take(character, take, replace(chosen_bake(settings), within_s=within_s), scene=scene)
+    wanted = replace(chosen_bake(settings), within_s=within_s, name=action_name(settings, take))
+    report = apply_take(character, take, wanted, scene=scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     lines = [f"{len(report.keyed)} shape keys keyed over {report.frames} frames"]
     if report.unknown:
@@ -112,6 +123,7 @@ def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
         bone=bake.bone,
         start_frame=settings.start_frame,
         whole_frames=bake.whole_frames,
+        keep=bake.keep_hand_keys,
     )
 
 

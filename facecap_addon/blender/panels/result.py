@@ -75,6 +75,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         column.prop(bake, "mode", text="")
         if bake.mode == "mix":
             column.prop(bake, "influence", slider=True)
+        column.prop(bake, "keep_hand_keys")
         column.prop(bake, "gain")
         column.prop(bake, "whole_frames")
         column = layout.column()

@@ -44,6 +44,12 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
         min=0,
         max=1,
     )
+    keep_hand_keys: bool = BoolProperty(
+        name="Keep Hand-Made Keys",
+        description="Leave keys that you made or changed as they are, and the take's keys out of the stretches around "
+        "them; off: they are replaced in the range, and New Action leaves their action alone",
+        default=True,
+    )
     gain: float = FloatProperty(
         name="Gain",
         description="Exaggerate or tone down the expression; values stay inside each key's range",

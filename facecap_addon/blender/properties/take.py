@@ -7,11 +7,20 @@ import bpy
 from .declare import FloatProperty, IntProperty, StringProperty, with_properties
 
 
+def _renamed(entry: FACECAP_PG_take, context: bpy.types.Context) -> None:
+    """The action of a take goes by its name, unless it was given another by hand."""
+    from ..takes import rename_action
+
+    rename_action(entry)
+
+
 @with_properties()
 class FACECAP_PG_take(bpy.types.PropertyGroup):
     """A take of the scene: its file, which stays, and what there is to say about it."""
 
+    name: str = StringProperty(name="Name", description="Name of the take, and of its action", update=_renamed)
     take: str = StringProperty()
+    identity: str = StringProperty()
     kind: str = StringProperty(default="solved")
     clip: str = StringProperty()
     made: str = StringProperty()

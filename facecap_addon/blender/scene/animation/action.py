@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from ....errors import FacecapError
 from ..head.character import is_editable
 from ..objects import keys_of, mesh_of
-from .curves import Animated, curves_of, new_action, present_action, write_keys
+from .curves import Animated, curves_of, present_action
+from .groups import group_name, sort_into_groups
+from .own_action import give_own_action
+from .written_keys import Record, lay_keys, name_of, record_of, remember, take_back
 
 
 @dataclass
@@ -48,6 +51,9 @@ def key_channels(
     name: str = "FaceCap",
     influence: float = 1.0,
     within: bpy.types.Action | None = None,
+    take: str = "",
+    keep: bool = False,
+    in_strips: bool = False,
 ) -> KeyingReport:
     """Key shape keys over time; drivers on them are muted: they would hide the keys.
 
@@ -58,6 +64,9 @@ def key_channels(
         weights: (F, K) values.
         mode: "new" puts the keys into an action of their own (what was there stays in the file); "mix" replaces the
             keys of the present action inside the range of `frames` and keeps all others.
+        take: id of the take that they are of; its own action is used again, and what FaceCap wrote there is replaced.
+        keep: keys made by hand stay inside the range, too; without it, "new" leaves an action that has some alone.
+        in_strips: its own action may be one that plays in a strip of the NLA.
         name: name of a new action.
         influence: 0 to 1, how far mixing goes from the present value to the new one.
         within: an action that shall hold these keys, too, where actions have slots; see `new_action`.
@@ -75,15 +84,21 @@ def key_channels(
             "Solve again with this mesh as the character.",
         )
     action = present_action(keys) if mode == "mix" else None
+    is_ours = action is not None and is_of_facecap(action)
     if action is None:
-        action = new_action(keys, name, within=within)
+        action = give_own_action(keys, name, take, within=within, keep=keep, in_strips=in_strips)
+        mode = "new"
     report = KeyingReport(action, unknown=[c for c in channels if c not in keys.key_blocks], animated=[keys])
     curves = curves_of(keys)
     present = {curve.data_path: curve for curve in curves}
+    record = record_of(keys)
+    written, groups = dict(record or {}), dict[str, list[bpy.types.FCurve]]()
+    stale = set(written) if mode == "new" else set[str]()
     for column in known:
         block = keys.key_blocks[channels[column]]
         path = block.path_from_id("value")
         curve = present.get(path)
+        stale.discard(f"{path}[0]")
         if curve is not None and curve.lock:
             report.locked.append(block.name)
             continue
@@ -91,11 +106,34 @@ def key_channels(
         if influence < 1.0:
             before = [block.value] * len(frames) if curve is None else [curve.evaluate(frame) for frame in frames]
             values = np.asarray(before) * (1.0 - influence) + values * influence
-        write_keys(curve or curves.new(path), frames, values)
+        curve = curve or curves.new(path)
+        written[name_of(curve)] = lay_keys(
+            curve, frames, values, record, whole=mode == "new", keep=keep or mode == "new", is_ours=is_ours
+        )
+        groups.setdefault(group_name(block.name), []).append(curve)
         report.keyed.append(block.name)
+    remove_stale(curves, stale, written)
+    sort_into_groups(keys, groups)
+    remember(keys, written)
     report.remarks += _remarks(obj, keys, report.keyed, present)
     keys.update_tag()
     return report
+
+
+def is_of_facecap(action: bpy.types.Action) -> bool:
+    """Whether FaceCap made an action, of whatever version."""
+    return any(name.startswith("facecap_") for name in action.keys())  # noqa: SIM118  a datablock, no dictionary
+
+
+def remove_stale(
+    curves: bpy.types.ActionFCurves | bpy.types.ActionChannelbagFCurves, stale: set[str], written: Record
+) -> None:
+    """Take back what an earlier bake of a take wrote into curves that this one does not."""
+    for curve in [curve for curve in curves if name_of(curve) in stale]:
+        if not take_back(curve, written[name_of(curve)]):
+            curves.remove(curve)
+    for name in stale:
+        del written[name]
 
 
 def check_animatable(obj: bpy.types.Object) -> bpy.types.Key:

@@ -14,6 +14,7 @@ from ....errors import FacecapError
 from ....takes.between import resample
 from ....takes.merge import reference_pose
 from ....takes.take import Take
+from ....takes.versions import ID
 from ...present import scene_in
 from ..footage import scene_rate
 from ..head.character import rest_axes
@@ -24,6 +25,7 @@ from ..objects import key_blocks_of, keys_of, owner_of
 from .action import KeyingReport, check_animatable, key_channels
 from .curves import SLOTTED, curves_of
 from .followed import head_follows, keys_that_stay
+from .groups import JAW
 from .head_pose import bases_of, camera_from_rig, check_movable, key_bases, world_motion
 
 _SAME_FRAME = 1e-3
@@ -44,6 +46,8 @@ class BakeSettings:
         start_frame: scene frame at which the footage starts.
         whole_frames: whether keys lie on whole scene frames only, resampled, instead of where each frame was filmed.
         within_s: first and last time of the part of the take to key; None: all of it.
+        keep: keys made by hand stay, inside the range, too.
+        name: of a new action; "" is the footage's.
     """
 
     mode: str = "new"
@@ -56,6 +60,8 @@ class BakeSettings:
     start_frame: float = 1.0
     whole_frames: bool = False
     within_s: tuple[float, float] | None = None
+    keep: bool = True
+    name: str = ""
 
 
 def apply_take(
@@ -96,7 +102,7 @@ def apply_take(
         translation = np.concatenate([take.head_translation_m[solved], rests[:, 4:]])
         poses = camera_from_rig(rotation, translation, head_from_rig(take))
         motion = world_motion(obj, poses, len(frames))[:-1]
-        action = _key_head(obj, carried, frames, motion, report, settings, f"{take_name(take)} head")
+        action = _key_head(obj, carried, frames, motion, report, settings, take)
         report.action = report.action or action
     _key_jaw(obj, take, solved, frames, report, settings, carried.target)
     report.frames = int(solved.sum())
@@ -137,8 +143,10 @@ def _key_faces(
             frames,
             gained(mesh, take, settings.gain)[solved][:, columns],
             mode=settings.mode,
-            name=take_name(take),
+            name=settings.name or take_name(take),
             influence=settings.influence,
+            take=identity_of(take),
+            keep=settings.keep,
             within=report.action if report is not None and settings.mode == "new" else None,
         )
         if report is None:
@@ -158,7 +166,7 @@ def _key_head(
     motion: list[Matrix],
     report: KeyingReport,
     settings: BakeSettings,
-    name: str,
+    take: Take,
 ) -> bpy.types.Action:
     """Key the head's motion on what carries the head, and on parts that nothing carries together with it."""
     target, within = carried.target, report.action if SLOTTED and settings.mode == "new" else None
@@ -177,8 +185,10 @@ def _key_head(
             basis,
             location=settings.head_location,
             mode=settings.mode,
-            name=name,
+            name=f"{settings.name or take_name(take)} head",
             within=within,
+            take=identity_of(take),
+            keep=settings.keep,
         )
         for thing, basis in zip((target, *carried.riders), bases, strict=True)
     ]
@@ -246,8 +256,11 @@ def _key_jaw(
         frames,
         bases,
         mode="mix" if present else "new",
-        name=f"{take_name(take)} jaw",
+        name=f"{settings.name or take_name(take)} jaw",
         within=report.action if SLOTTED and settings.mode == "new" else None,
+        take=identity_of(take),
+        keep=settings.keep,
+        group=JAW,
     )
     report.animated.append(owner_of(bone))
 
@@ -330,6 +343,11 @@ def take_name(take: Take) -> str:
     source = take.provenance.get("source") or take.provenance.get("video")
     stem = bpy.path.display_name_from_filepath(str(source)) if source else ""
     return stem or "FaceCap"
+
+
+def identity_of(take: Take) -> str:
+    """A take's id, by which its action is found again; "" of one that has none."""
+    return str(take.provenance.get(ID) or "")
 
 
 def _sign(action: bpy.types.Action, take: Take) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from ....errors import FacecapError
 Animated = bpy.types.Object | bpy.types.Key
 """What FaceCap keys."""
 SLOTTED = bpy.app.version >= (4, 4, 0)
-_LINEAR = 1  # interpolation of new keys
+LINEAR, BEZIER = 1, 2
+"""Interpolations of keys, as arrays of them hold them; new keys are linear."""
 _COPIED = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type", "amplitude", "back", "period")
 _FLOATS = {"amplitude", "back", "period"}
 _HANDLES = ("handle_left", "handle_right")
@@ -30,7 +33,7 @@ def new_action(datablock: Animated, name: str, *, within: bpy.types.Action | Non
         the action. An action that was there before is kept in the file, without a user.
     """
     animation = datablock.animation_data or datablock.animation_data_create()
-    _refuse_tweak_mode(datablock)
+    refuse_tweak_mode(datablock)
     previous = animation.action
     if previous is not None:
         previous.use_fake_user = True
@@ -49,7 +52,7 @@ def present_action(datablock: Animated) -> bpy.types.Action | None:
     animation = datablock.animation_data
     if animation is None or animation.action is None or (SLOTTED and animation.action_slot is None):
         return None
-    _refuse_tweak_mode(datablock)
+    refuse_tweak_mode(datablock)
     if animation.action.library is not None:
         raise FacecapError(
             f"The action “{animation.action.name}” is linked from a library and cannot be changed.",
@@ -67,58 +70,84 @@ def curves_of(datablock: Animated):
     action = None if animation is None else animation.action
     if animation is None or action is None:
         raise FacecapError(f"“{datablock.name}” has no action.", "Bake into a new action.")
-    if not SLOTTED:
-        return action.fcurves
+    return channelbag_of(datablock).fcurves if SLOTTED else action.fcurves
+
+
+def channelbag_of(datablock: Animated) -> bpy.types.ActionChannelbag:
+    """What holds a datablock's curves in its present slotted action; made if it is not there. Raises FacecapError."""
+    animation = datablock.animation_data
+    action = None if animation is None else animation.action
+    if animation is None or action is None:
+        raise FacecapError(f"“{datablock.name}” has no action.", "Bake into a new action.")
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
     if not isinstance(strip, bpy.types.ActionKeyframeStrip):
         raise FacecapError(f"The action “{action.name}” holds no keyframes.", "Bake into a new action.")
-    return strip.channelbag(animation.action_slot, ensure=True).fcurves
+    return strip.channelbag(animation.action_slot, ensure=True)
 
 
-def write_keys(curve: bpy.types.FCurve, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-    """Replace the keys of a curve inside the range of `frames`; keys outside stay as they are.
+def curves_in(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> Sequence[bpy.types.FCurve]:
+    """The f-curves of a slot of an action, of all of it where actions have no slots."""
+    if not SLOTTED or slot is None:
+        return list(action.fcurves)
+    found: list[bpy.types.FCurve] = []
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot) if isinstance(strip, bpy.types.ActionKeyframeStrip) else None
+            found += bag.fcurves if bag is not None else ()
+    return found
+
+
+def write_keys(
+    curve: bpy.types.FCurve,
+    frames: NDArray[np.float64],
+    values: NDArray[np.float64],
+    *,
+    kept: NDArray[np.bool_] | None = None,
+) -> None:
+    """Give a curve keys; those of its present ones that are kept stay as they are, with handles and interpolation.
 
     Args:
         curve: an f-curve, empty or not.
         frames: (F,) float64, ascending, scene frames, fractions allowed.
         values: (F,) float64.
+        kept: (N,), which of its present keys stay; None: none.
     """
     points = curve.keyframe_points
-    kept = _keys_outside(curve, float(frames[0]), float(frames[-1])) if len(points) else None
-    old = 0 if kept is None else len(kept["co"])
+    before = _read_keys(curve, kept) if kept is not None and kept.any() else None
+    old = 0 if before is None else len(before["co"])
     count = old + len(frames)
     co = np.empty((count, 2), np.float32)
     co[old:, 0], co[old:, 1] = frames, values
-    if kept is not None:
-        co[:old] = kept["co"]
+    if before is not None:
+        co[:old] = before["co"]
     order = np.argsort(co[:, 0], kind="stable") if old else slice(None)
     if len(points):
         points.clear()
     points.add(count)
     points.foreach_set("co", co[order].ravel())
-    if kept is None:
-        points.foreach_set("interpolation", np.full(count, _LINEAR, np.int32))
+    if before is None:
+        points.foreach_set("interpolation", np.full(count, LINEAR, np.int32))
         curve.update()
         return
-    fresh = {"interpolation": _LINEAR, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
+    fresh = {"interpolation": LINEAR, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
     fresh |= {"easing": 0, "type": 0, "amplitude": 0.0, "back": 0.0, "period": 0.0}
     for name in _COPIED:
-        if name != "interpolation" and (kept[name] == fresh[name]).all():
+        if name != "interpolation" and (before[name] == fresh[name]).all():
             continue  # what points.add gave them already
-        values_all = np.full(count, fresh[name], kept[name].dtype)
-        values_all[:old] = kept[name]
+        values_all = np.full(count, fresh[name], before[name].dtype)
+        values_all[:old] = before[name]
         points.foreach_set(name, values_all[order])
-    if any(np.isin(kept[f"{side}_type"], _FREE).any() for side in _HANDLES):
+    if any(np.isin(before[f"{side}_type"], _FREE).any() for side in _HANDLES):
         for side in _HANDLES:  # automatic handles are found by curve.update(), free ones are the user's
             handles = co.copy()
-            handles[:old] = kept[side]
+            handles[:old] = before[side]
             points.foreach_set(side, handles[order].ravel())
     curve.update()
 
 
-def _keys_outside(curve: bpy.types.FCurve, first: float, last: float) -> dict[str, NDArray[np.generic]]:
-    """The keys of a curve before `first` and after `last`, with handles and interpolation."""
+def _read_keys(curve: bpy.types.FCurve, which: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
+    """Some keys of a curve, with handles and interpolation."""
     points = curve.keyframe_points
     count = len(points)
     read: dict[str, NDArray[np.generic]] = {}
@@ -130,13 +159,10 @@ def _keys_outside(curve: bpy.types.FCurve, first: float, last: float) -> dict[st
         values = np.empty(count, np.float32 if name in _FLOATS else np.int32)
         points.foreach_get(name, values)
         read[name] = values
-    frames = read["co"][:, 0]
-    margin = 1e-3  # keys are float32: a key of the same take may differ in the last digit
-    outside = (frames < first - margin) | (frames > last + margin)  # pyright: ignore[reportOperatorIssue]  floats
-    return {name: values[outside] for name, values in read.items()}
+    return {name: values[which] for name, values in read.items()}
 
 
-def _refuse_tweak_mode(datablock: Animated) -> None:
+def refuse_tweak_mode(datablock: Animated) -> None:
     animation = datablock.animation_data
     if animation is not None and animation.use_tweak_mode:
         raise FacecapError(

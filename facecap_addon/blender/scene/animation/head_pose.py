@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from ....errors import FacecapError
 from ....geometry.poses import pose_matrices
 from ..head.character import metres_per_unit
-from ..head.rest import Target, mark_rest, rest_matrix, rest_pose, standing
+from ..head.rest import TRANSFORMS, Target, mark_rest, rest_matrix, rest_pose, standing
 from ..objects import owner_of
-from .curves import curves_of, new_action, present_action, write_keys
+from .action import is_of_facecap, remove_stale
+from .curves import curves_of, present_action
+from .groups import HEAD, sort_into_groups
+from .own_action import give_own_action
+from .written_keys import lay_keys, name_of, record_of, remember
 
 _BLENDER_FROM_CV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z with Y up
 
@@ -87,6 +91,10 @@ def key_bases(
     mode: str = "new",
     name: str = "FaceCap",
     within: bpy.types.Action | None = None,
+    take: str = "",
+    keep: bool = False,
+    in_strips: bool = False,
+    group: str = HEAD,
 ) -> bpy.types.Action:
     """Key an object's or a pose bone's own transforms (before its parents).
 
@@ -97,22 +105,34 @@ def key_bases(
         frames: (F,) ascending scene frames.
         bases: F own transforms.
         location: whether to key the location too, not only the rotation.
-        mode: "new" or "mix", as in `key_channels`.
+        mode, take, keep, in_strips: as in `key_channels`.
         within: the shape keys' action; where actions have slots, the keys go into it.
+        group: of the curves.
     """
     is_bone = isinstance(target, bpy.types.PoseBone)
     owner = owner_of(target)
     curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
     stood = standing(target)
     action = present_action(owner) if mode == "mix" else None
-    made = action is None
+    made, is_ours = action is None, action is not None and is_of_facecap(action)
     if action is None:
-        action = new_action(owner, name, within=within)
+        action = give_own_action(owner, name, take, within=within, keep=keep, in_strips=in_strips)
     prefix = target.path_from_id() + "." if is_bone else ""
     curves = curves_of(owner)
+    record = record_of(owner)
+    written = dict(record or {})
+    stale = {name for name in written if made and name.removeprefix(prefix).partition("[")[0] in TRANSFORMS}
+    laid: list[bpy.types.FCurve] = []
     for (path, index), values in curves_by_path.items():
         curve = curves.find(prefix + path, index=index) or curves.new(prefix + path, index=index)
-        write_keys(curve, np.asarray(frames, np.float64), values)
+        stale.discard(name_of(curve))
+        written[name_of(curve)] = lay_keys(
+            curve, np.asarray(frames, np.float64), values, record, whole=made, keep=keep or made, is_ours=is_ours
+        )
+        laid.append(curve)
+    remove_stale(curves, stale, written)
+    sort_into_groups(owner, {group: laid})
+    remember(owner, written)
     mark_rest(target, stood, action, made=made)
     owner.update_tag()
     return action
