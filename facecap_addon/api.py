@@ -22,6 +22,7 @@ from .errors import CancelledError, FacecapError, NoFaceError
 if TYPE_CHECKING:
     from .jobs.calibrate import CalibrateResult
     from .jobs.dataset import DatasetResult
+    from .jobs.edit import EditResult
     from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
     from .jobs.live_capture import LiveResult
@@ -43,6 +44,7 @@ __all__ = [
     "FacecapError",
     "NoFaceError",
     "calibrate",
+    "edit_take",
     "extend_dataset",
     "filter_take",
     "generate",
@@ -122,6 +124,19 @@ def filter_take(take: str | Path, *, on_progress: OnJobProgress | None = None, *
         FacecapError: it is no take.
     """
     return load_take(run_job("filter", {**settings, "take": take}, on_progress).take)
+
+
+def edit_take(
+    take: str | Path, stack: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue
+) -> Take:
+    """Put a stack of edits on a take; settings, and what a stack holds: docs/edits.md.
+
+    Args:
+        take: its file; it stays, the edited one lies beside it.  stack: a stack's file, or the name of a preset.
+    Raises:
+        FacecapError: it is no take or no stack, or an edit's numbers do not fit.
+    """
+    return load_take(run_job("edit", {**settings, "take": take, "stack": str(stack)}, on_progress).take)
 
 
 def retarget(
@@ -226,6 +241,10 @@ def run_job(
 def run_job(
     name: Literal["filter"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> FilterResult: ...
+@overload
+def run_job(
+    name: Literal["edit"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> EditResult: ...
 @overload
 def run_job(
     name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None

@@ -13,6 +13,7 @@ from ..geometry.easing import smoothstep
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..takes.edits.contacts import Gaps
 from .energies.contact import find_closing_gaps
 from .energies.landmark_terms import LIPS
 
@@ -23,6 +24,17 @@ _ERROR_MM, _RIDGE_MM = 0.05, 1.0
 _LEAST_SLOPE = 0.3
 """Keys that change a group of gaps by less than this share of what the one that changes it most does have no part."""
 _ROUNDS = 4
+
+
+def find_gaps(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Gaps:
+    """How far a character's lips and lids gape beyond closed ones, mm of a life-size head."""
+    neutral, deltas = (part / np.float32(embedding.rig_scale) for part in landmark_geometry(rig, embedding))
+    gaps = find_closing_gaps(embedding.scheme, neutral, deltas, rig.usual_ranges[:, 1])
+    seen = embedding.valid[gaps.upper] & embedding.valid[gaps.lower]
+    upper, lower = gaps.upper[seen], gaps.lower[seen]
+    rest_mm = 1000.0 * (neutral[upper] - neutral[lower])[:, 2].astype(np.float64)
+    slope_mm = 1000.0 * (deltas[:, upper] - deltas[:, lower])[..., 2].T.astype(np.float64)
+    return Gaps(rig.channels, rest_mm - gaps.most_mm[seen], slope_mm, gaps.group[seen])
 
 
 class ContactPass:
@@ -36,13 +48,8 @@ class ContactPass:
     """
 
     def __init__(self, rig: BlendshapeRig, embedding: LandmarkEmbedding) -> None:
-        neutral, deltas = (part / np.float32(embedding.rig_scale) for part in landmark_geometry(rig, embedding))
-        gaps = find_closing_gaps(embedding.scheme, neutral, deltas, rig.usual_ranges[:, 1])
-        seen = embedding.valid[gaps.upper] & embedding.valid[gaps.lower]
-        upper, lower = gaps.upper[seen], gaps.lower[seen]
-        self.groups, self._closed_mm = gaps.group[seen], gaps.most_mm[seen]
-        self._rest_mm = 1000.0 * (neutral[upper] - neutral[lower])[:, 2].astype(np.float64)
-        self._slope = 1000.0 * (deltas[:, upper] - deltas[:, lower])[..., 2].T.astype(np.float64)
+        gaps = find_gaps(rig, embedding)
+        self.groups, self._rest_mm, self._slope = gaps.group, gaps.rest_mm, gaps.slope_mm
         # A look takes lids along, and is none of their business.
         self._looks = np.array([(arkit_name(c) or "").startswith("eyeLook") for c in rig.channels])
         self._helps = {int(group): self._find_helpful_keys(self.groups == group) for group in np.unique(self.groups)}
@@ -58,7 +65,7 @@ class ContactPass:
 
     def measure_open_mm(self, weights: NDArray[np.floating]) -> F64:
         """(F, G) how far lips, then lids, are open beyond closed ones, mm of a life-size head; weights (F, K)."""
-        return self._rest_mm + np.asarray(weights, np.float64) @ self._slope.T - self._closed_mm
+        return self._rest_mm + np.asarray(weights, np.float64) @ self._slope.T
 
     def close(self, weights: NDArray[np.floating]) -> F32:
         """(F, K) float32 weights with what nearly touches closed; other frames are as they were."""

@@ -16,6 +16,7 @@ from ..json_types import Facts
 if TYPE_CHECKING:
     from .calibrate import CalibrateResult
     from .dataset import DatasetResult
+    from .edit import EditResult
     from .filter import FilterResult
     from .generate import GenerateResult
     from .live_capture import LiveResult
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .runtime.progress import Progress
     from .settings.calibrate import CalibrateSettings
     from .settings.dataset import DatasetSettings
+    from .settings.edit import EditSettings
     from .settings.filter import FilterSettings
     from .settings.generate import GenerateSettings, TrainGeneratorSettings
     from .settings.live import LiveSettings
@@ -71,6 +73,7 @@ CAPTIONS: Mapping[str, str] = {
     "export": "Writing the network",
     "compare": "Comparing with a fast solve",
     "filter": "Filtering",
+    "edit": "Editing",
     "live": "Waiting for a face",
     "generate": "Generating",
     "keys": "Making shape keys",
@@ -240,6 +243,16 @@ FILTER: Job[FilterSettings, FilterResult] = Job(
     "Smooth the curves of a finished take; the take stays, the filtered one is written beside it.",
     "live.md",
 )
+EDIT: Job[EditSettings, EditResult] = Job(
+    "edit",
+    ".edit",
+    (".settings.edit", "EditSettings"),
+    (("open", 10), ("character", 50), ("edit", 40)),
+    "take",
+    "edit a take by a stack of edits: gain, calibration, mirror, filter, lip seal, retime and more",
+    "Put a stack of edits on a finished take; the take stays, the edited one is written beside it.",
+    "edits.md",
+)
 LIVE: Job[LiveSettings, LiveResult] = Job(
     "live",
     ".live",
@@ -305,6 +318,7 @@ JOBS: tuple[AnyJob, ...] = (
     DATASET,
     TRAIN,
     FILTER,
+    EDIT,
     LIVE,
     RETARGET,
     SHAPE_KEYS,

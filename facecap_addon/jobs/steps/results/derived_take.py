@@ -1,0 +1,98 @@
+"""Takes that are made of others: the one stays, what comes of it is written beside it and says where it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ....atomic_file import atomic_path
+from ....json_types import Facts
+from ....reports.filter_plot import draw_before_and_after
+from ....settings_schema import to_json
+from ....takes.live_link import read_live_link_csv
+from ....takes.npz import load_take, save_take
+from ....takes.take import Take
+from ....takes.versions import ID, TAKE, add_id, home_of
+from .outputs import OutputFiles, write_live_link
+
+
+class DerivedTakeSettings(Protocol):
+    """What is said of a take that is made of another: that one's file, its own, and what is written beside it."""
+
+    @property
+    def take(self) -> Path: ...
+    @property
+    def out(self) -> Path | None: ...
+    @property
+    def live_link(self) -> bool: ...
+    @property
+    def plot(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class DerivedTake:
+    """A take that was made of another.
+
+    Attributes:
+        take: the file.  plot: curves before and after, or None.  lines: what there is to say.
+    """
+
+    take: Path
+    plot: Path | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> Facts:
+        """JSON-able facts."""
+        plot = None if self.plot is None else str(self.plot)
+        return {"take": str(self.take), "plot": plot, "lines": list(self.lines)}
+
+
+def read_take_or_csv(path: Path) -> Take:
+    """A take, or what a Live Link Face CSV holds. Raises FacecapError if it cannot be read."""
+    return read_live_link_csv(path) if path.suffix.lower() == ".csv" else load_take(path)
+
+
+def write_derived_take(
+    before: Take, after: Take, settings: DerivedTakeSettings, *, ending: str, made: str, plot: str, notes: list[str]
+) -> DerivedTake:
+    """Write a take that was made of another; one of that name which was there is kept.
+
+    Args:
+        ending: of its name, as ".filtered".  made: under what its provenance says from what it is, as "filtered".
+        plot: what the plot's name ends in.  notes: what else there is to say, first.
+    """
+    stem = settings.take.name.removesuffix(TAKE).removesuffix(".csv").removesuffix(".livelink")
+    out = settings.out or home_of(settings.take) / f"{stem}{ending}{TAKE}"
+    files = OutputFiles(out.parent, out.name.removesuffix(TAKE))
+    written = ("take.npz", "livelink.csv", plot)
+    earlier = files.keep(written)
+    # A take that was solved says so under "settings": what is made of it later needs that.
+    facts = {"from": settings.take.name, "id": before.provenance.get(ID, ""), "settings": to_json(settings)}
+    save_take(out, add_id(replace(after, provenance={**after.provenance, made: facts})))
+    if settings.live_link:
+        write_live_link(files, after)
+    drawn = None
+    if settings.plot:
+        drawn = files.named(plot)
+        with atomic_path(drawn) as temporary:
+            temporary.write_text(draw_before_and_after(before, after), encoding="utf-8")
+    files.keep(written)
+    lines = [*notes, _describe_change(before, after), str(out)]
+    if earlier is not None:
+        lines.append(f"The one that was there is kept: {earlier}")
+    return DerivedTake(out, drawn, tuple(lines))
+
+
+def _describe_change(before: Take, after: Take) -> str:
+    both = before.solved[1:] & before.solved[:-1]
+    steps = [0.0, 0.0]
+    if both.any():
+        steps = [float(np.abs(np.diff(take.weights, axis=0))[both].mean()) for take in (before, after)]
+    moved = np.abs(after.weights - before.weights)
+    return (
+        f"Change from frame to frame {steps[0]:.4f} before, {steps[1]:.4f} after; no key moved by more than "
+        f"{float(moved.max(initial=0.0)):.3f}."
+    )

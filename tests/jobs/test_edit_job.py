@@ -1,0 +1,69 @@
+"""Edits as a job: the take stays, the edited one lies beside it and says what was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facecap_addon import api
+from facecap_addon.errors import FacecapError
+from facecap_addon.jobs.cli.main import main
+from facecap_addon.takes.edits.kinds import Gain, LipSeal
+from facecap_addon.takes.edits.stack_file import write_stack
+from facecap_addon.takes.live_link import read_live_link_csv
+from facecap_addon.takes.npz import load_take, save_take
+from tests.unit.takes.edited import make_take, of
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    save_take(tmp_path / "talk.take.npz", make_take())
+    return tmp_path / "talk.take.npz"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    write_stack(tmp_path / "broad.edits.json", [Gain(region="mouth", factor=1.5), Gain(factor=3, on=False), LipSeal()])
+    return tmp_path / "broad.edits.json"
+
+
+def test_a_take_is_edited_and_stays(take: Path, stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solve = take.read_bytes()
+    assert main(["edit", str(take), "--stack", str(stack)]) == 0
+    assert take.read_bytes() == solve
+    assert "2 of 3 edits: Gain, Lip Seal" in capsys.readouterr().out
+    before, after = load_take(take), load_take(take.with_name("talk.edited.take.npz"))
+    np.testing.assert_allclose(of(after, "mouthSmileLeft"), 1.5 * of(before, "mouthSmileLeft"), rtol=1e-5)
+    assert after.provenance["edits"] == [
+        {"edit": "filter"},
+        {"edit": "gain", "region": "mouth", "factor": 1.5},
+        {"edit": "lip-seal"},
+    ]
+    assert after.provenance["edited"]["from"] == "talk.take.npz"
+    csv = read_live_link_csv(take.with_name("talk.edited.livelink.csv"))
+    np.testing.assert_allclose(of(csv, "mouthSmileLeft"), of(after, "mouthSmileLeft"), atol=1e-6)
+    assert "<svg" in take.with_name("talk.edited.edit.svg").read_text()
+
+
+def test_a_second_stack_keeps_what_the_first_made(take: Path, stack: Path) -> None:
+    first = api.edit_take(take, stack, plot=False, live_link=False)
+    second = api.edit_take(take, "Quiet Eyes", plot=False, live_link=False)
+    assert (first.weights != second.weights).any()
+    kept = [load_take(path) for path in take.parent.rglob("*edited*.take.npz")]
+    assert any((one.weights == first.weights).all() for one in kept)
+
+
+def test_without_a_character_keys_go_to_one(take: Path, stack: Path) -> None:
+    before = load_take(take)
+    write_stack(stack, [Gain(channels=("jawOpen",), factor=10)])
+    after = api.edit_take(take, stack, plot=False)
+    assert of(after, "jawOpen").max() == 1.0 and of(before, "jawOpen").max() < 0.5
+
+
+def test_what_is_no_stack_is_said(take: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", str(take), "--stack", "nowhere.json"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    with pytest.raises(FacecapError):
+        api.edit_take(take, take)
