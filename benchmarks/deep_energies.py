@@ -71,6 +71,7 @@ SECOND_M = 0.62
 METHODS = {
     "default": DeepSettings(),
     "without time": DeepSettings(temporal="none", reestimate=False),
+    "not again": DeepSettings(reestimate=False),
     # Bao et al.: jaw and mouth from rest, squares of what the network sees and λ alone, no pixels, no other prior.
     "paper": DeepSettings(schedule="paper", picture=0.0, prior=0.0, temporal="plate flow"),
     "paper, our prior": DeepSettings(schedule="paper"),
@@ -179,6 +180,11 @@ def _scene_of(truth: Truth, path: Path, name: str) -> Scene:
         truth.focal_px,
         skin,
     )
+
+
+def saved_as(scene: Scene, method: str) -> str:
+    """The name under which `--save` keeps a refined take."""
+    return f"{scene.name}.{method.replace(' ', '_')}.take.npz"
 
 
 def landmark_fit(scene: Scene, *, known_camera: bool = True) -> Take:
@@ -338,7 +344,7 @@ def main() -> None:
             show(label, errors_of(scene, refined.take, rows))
             print(f"    {seconds:.2f} s a frame; {' '.join(refined.notes)}", flush=True)
             if options.save is not None:
-                save_take(options.save / f"{scene.name}.{label.replace(' ', '_')}.take.npz", refined.take)
+                save_take(options.save / saved_as(scene, label), refined.take)
 
 
 def measure_across(truth: Truth, options: argparse.Namespace) -> None:

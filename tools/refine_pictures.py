@@ -1,8 +1,13 @@
-"""Pictures of docs/refine.md: `python -m tools.refine_pictures [faces] [gap] [depth] [--refined TAKE]`.
+"""Pictures of docs/refine.md: `python -m tools.refine_pictures [faces] [gap] [time] [again] [depth] [--takes FOLDER]`.
 
 faces  lips and lids: the footage, the landmark fit, the refined take, and where each differs
 gap    frames between refined ones: the footage, interpolation, optical flow, and where each differs
+time   single frames and four ways to make them consistent: where each differs, and the head's errors over time
+again  single frames, made consistent, and the expression estimated once more
 depth  where the head is along the line of sight, by one camera and by two, against the truth
+
+Refined takes are made now where the folder does not hold them: `benchmarks.deep_energies --only take --first 62
+--frames 16 --methods default "without time" "not again" --save FOLDER` does.
 """
 
 from __future__ import annotations
@@ -16,7 +21,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.deep_energies import Scene, landmark_fit, place_of_head, refine, take_scene
+from benchmarks.deep_energies import (
+    METHODS,
+    NothingKept,
+    Scene,
+    errors_of,
+    landmark_fit,
+    place_of_head,
+    refine,
+    saved_as,
+    show,
+    take_scene,
+)
 from benchmarks.infill import appearance_of, locate_points, true_state
 from benchmarks.two_cameras import pair_scene, rendered_pair, side_shot
 from facecap_addon.fit.energies.expression_prior import load_prior
@@ -25,14 +41,16 @@ from facecap_addon.footage.footage import open_footage
 from facecap_addon.geometry.camera import centered_camera
 from facecap_addon.jobs.steps.frame_access import FrameAccess
 from facecap_addon.landmarks.regions import Region, crop, image_from_crop
+from facecap_addon.refine.flow.face_motion import measure_face_motion
 from facecap_addon.refine.flow.infill import infill, interpolate_gap
 from facecap_addon.refine.flow.optical_flow import DisFlow, FootageFlow
 from facecap_addon.refine.flow.rendered_flow import RenderedFlow
 from facecap_addon.refine.flow.surface_points import ViewedPoints, sample_surface_points
+from facecap_addon.refine.flow.temporal import refine_in_time
 from facecap_addon.refine.render_mesh import RenderMesh, build_render_mesh
 from facecap_addon.refine.settings import DeepSettings
 from facecap_addon.refine.state import DeepState, camera_points
-from facecap_addon.refine.take_state import state_of
+from facecap_addon.refine.take_state import state_of, with_state
 from facecap_addon.refine.views import View, first_view, project_to_crop
 from facecap_addon.render.ambient_occlusion import measure_ambient_occlusion
 from facecap_addon.render.renderer import Appearance, background_of, render
@@ -46,6 +64,8 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 FIRST, LAST = 62, 77
 LIPS, LIDS = (61, 291, 0, 17), (33, 133, 159, 145)
 GAP_FRAMES = 6
+WAYS_IN_TIME = ("averaging", "self flow", "plate flow", "hybrid")
+COLOURS = ("#888", "#d2521e", "#2864c8", "#3c8c3c", "#8a4bb0")
 
 
 @dataclass(frozen=True)
@@ -60,15 +80,25 @@ class Stage:
 
     def column(self, row: int, states: list[DeepState], around: tuple[int, ...], side: int) -> F32:
         """The footage, and under it each state (of one frame) and its difference, about some landmarks."""
-        places = self.landmarks_px[row][list(around)]
-        middle = places.mean(0)
-        region = Region((float(middle[0]), float(middle[1])), float(np.ptp(places[:, 0])) * 2.0, 0.0)
-        plate = crop(self.pictures(row), region, side).astype(np.float32) / 255
+        region, plate = self.close_up(row, around, side)
         shown = [plate]
         for state in states:
             drawn = self._draw(state, region, plate, side)
-            shown += [drawn, np.clip(0.5 + 1.5 * (drawn - plate), 0, 1)]
+            shown += [drawn, show_difference(drawn, plate)]
         return np.concatenate(shown, axis=0)
+
+    def differences(self, row: int, states: list[DeepState], around: tuple[int, ...], side: int) -> F32:
+        """The footage, and under it the difference of each state, which shows more of little than the render does."""
+        region, plate = self.close_up(row, around, side)
+        shown = [show_difference(self._draw(state, region, plate, side), plate) for state in states]
+        return np.concatenate([plate, *shown], axis=0)
+
+    def close_up(self, row: int, around: tuple[int, ...], side: int) -> tuple[Region, F32]:
+        """A square of the footage about some landmarks, side x side."""
+        places = self.landmarks_px[row][list(around)]
+        middle = places.mean(0)
+        region = Region((float(middle[0]), float(middle[1])), float(np.ptp(places[:, 0])) * 2.0, 0.0)
+        return region, crop(self.pictures(row), region, side).astype(np.float32) / 255
 
     def _draw(self, state: DeepState, region: Region, plate: F32, side: int) -> F32:
         points, triangles = camera_points(self.mesh, state), self.mesh.topology.triangles
@@ -78,6 +108,11 @@ class Stage:
         lit, background = replace(self.look, occlusion=folds), background_of(torch.from_numpy(plate[None]))
         with torch.no_grad():  # compiled, where nobody wants derivatives
             return render(placed, places, depth, self.mesh.topology, lit, background, (side, side), 2)[0].numpy()
+
+
+def show_difference(drawn: F32, plate: F32) -> F32:
+    """Grey where a render is the footage."""
+    return np.clip(0.5 + 1.5 * (drawn - plate), 0, 1)
 
 
 def open_stage(scene: Scene, take: Take) -> Stage:
@@ -143,6 +178,41 @@ def picture_gap(stage: Stage, scene: Scene, refined: Take) -> None:
     print(f"gap: frames {first} to {after - 1}")
 
 
+def picture_in_time(stage: Stage, scene: Scene, single: Take) -> None:
+    """Frames refined each for itself, then made consistent in four ways, as in figures 14 to 17 of Bao et al."""
+    mesh, rows = stage.mesh, np.arange(FIRST, LAST + 1)
+    viewed, state = ViewedPoints(mesh, sample_surface_points(mesh), stage.view), state_of(single, mesh)
+    good = np.isin(np.arange(single.frame_count), rows)
+    motion = measure_face_motion(viewed, FootageFlow(DisFlow(), stage.pictures), state, good, NothingKept())
+    precision = channel_priors(scene.rig.channels, load_prior(), 1.0, 1.0).precision * 25
+    states = {"each frame alone": state}
+    for way in WAYS_IN_TIME:
+        states[way] = refine_in_time(viewed, state, motion, good, single.time_s, precision, method=way)
+    turned, placed = dict[str, NDArray[np.float64]](), dict[str, NDArray[np.float64]]()
+    for name, of in states.items():
+        take = with_state(single, of, good, mesh)
+        show(name, errors_of(scene, take, rows))
+        away, _, turn = place_of_head(scene, take, rows)
+        turned[name], placed[name] = np.degrees(turn), np.linalg.norm(away, axis=1)
+    columns = [
+        stage.differences(row, [of.part(np.array([row])) for of in states.values()], LIPS, 160)
+        for row in range(FIRST + 6, FIRST + 12)
+    ]
+    write_sheet(IMAGES / "refine-in-time.jpg", columns, 160, ("footage", *states))
+    panels = [("the head is turned so many degrees wrong", turned), ("and is so many mm off its place", placed)]
+    (IMAGES / "refine-in-time.svg").write_text(draw_panels(panels, single.time_s[rows]), encoding="utf-8")
+
+
+def picture_again(stage: Stage, takes: dict[str, Take]) -> None:
+    """What estimating the expression once more gives back, as in figure 18 of Bao et al."""
+    states = [state_of(take, stage.mesh) for take in takes.values()]
+    columns = [
+        stage.differences(row, [of.part(np.array([row])) for of in states], LIPS, 160)
+        for row in range(FIRST + 6, FIRST + 12)
+    ]
+    write_sheet(IMAGES / "refine-again.jpg", columns, 160, ("footage", *takes))
+
+
 def picture_depth(first: int = 60, count: int = 12) -> None:
     """Errors of the head's depth over time: landmark fit, refined by one camera, refined by two."""
     front, side, view = rendered_pair(first, count, 40.0)
@@ -156,52 +226,75 @@ def picture_depth(first: int = 60, count: int = 12) -> None:
     away = {name: place_of_head(scene, take, rows)[0][:, 2] for name, take in lines.items()}
     for name, values in away.items():
         print(f"{name}: {np.sqrt((values**2).mean()):.2f} mm off in depth")
-    (IMAGES / "refine-depth.svg").write_text(draw_depths(away, fit.time_s), encoding="utf-8")
+    panel = ("the head is so many mm too far from the camera, or too near", away)
+    (IMAGES / "refine-depth.svg").write_text(draw_panels([panel], fit.time_s), encoding="utf-8")
 
 
-def draw_depths(away: dict[str, NDArray[np.float64]], time_s: NDArray[np.float64]) -> str:
-    """An SVG of errors (F,) mm over time."""
-    width, height, left = 560, 220, 60
-    low, high = min(0.0, *(v.min() for v in away.values())), max(0.0, *(v.max() for v in away.values()))
+def draw_panels(panels: list[tuple[str, dict[str, NDArray[np.float64]]]], time_s: NDArray[np.float64]) -> str:
+    """An SVG of lines (F,) over time, named, in panels with a caption each, all with the same names."""
+    width, height, left, apart = 560, 220, 60, 270
+    parts = []
+    for number, (caption, lines) in enumerate(panels):
+        parts.append(f'<g transform="translate({left} {30 + number * apart})">')
+        parts += [_draw_lines(lines, time_s, width, height), f'<text x="0" y="-10">{caption}</text></g>']
+    under = 30 + (len(panels) - 1) * apart + height + 24
+    names = list(panels[0][1])
+    for number, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+        parts.append(f'<text x="{left + number * width // len(names)}" y="{under}" style="fill:{colour}">{name}</text>')
+    style = "text{font:13px sans-serif;fill:#333}path{fill:none;stroke-width:2}.grid{stroke:#ddd;stroke-width:1}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + left + 30} {under + 16}">'
+        f'<style>{style}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _draw_lines(lines: dict[str, NDArray[np.float64]], time_s: NDArray[np.float64], width: int, height: int) -> str:
+    low, high = min(0.0, *(v.min() for v in lines.values())), max(0.0, *(v.max() for v in lines.values()))
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
     x = x_positions(time_s, width)
 
-    def level(mm: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return (high - np.asarray(mm)) / (high - low) * height
+    def level(values: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        return (high - np.asarray(values)) / (high - low) * height
 
     parts = [
         f'<path class="grid" d="M0 {float(level(tick)):.1f}h{width}"/>'
         f'<text x="-8" y="{float(level(tick)) + 4:.1f}" text-anchor="end">{tick:g}</text>'
         for tick in nice_ticks(low, high)
     ]
-    for number, ((name, values), colour) in enumerate(zip(away.items(), ("#888", "#d2521e", "#2864c8"), strict=True)):
+    for values, colour in zip(lines.values(), COLOURS, strict=False):
         parts.append(f'<path style="stroke:{colour}" d="{draw_line_path(x, level(values), width)}"/>')
-        parts.append(f'<text x="{number * 190}" y="{height + 24}" style="fill:{colour}">{name}</text>')
-    parts.append('<text x="0" y="-10">the head is so many mm too far from the camera, or too near</text>')
-    style = "text{font:13px sans-serif;fill:#333}path{fill:none;stroke-width:2}.grid{stroke:#ddd;stroke-width:1}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + left + 30} {height + 70}">'
-        f'<style>{style}</style><rect width="100%" height="100%" fill="#fff"/>'
-        f'<g transform="translate({left} 30)">{"".join(parts)}</g></svg>\n'
-    )
+    return "".join(parts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("which", nargs="*", choices=("faces", "gap", "depth", []), help="if not given: all")
-    parser.add_argument("--refined", type=Path, help="a refined take of these frames; if not given: refined now")
+    everything = ("faces", "gap", "time", "again", "depth")
+    parser.add_argument("which", nargs="*", choices=(*everything, []), help="if not given: all")
+    parser.add_argument("--takes", type=Path, help="folder with refined takes of these frames")
     options = parser.parse_args()
-    which = options.which or ["faces", "gap", "depth"]
-    if "faces" in which or "gap" in which:
+    which = set(options.which or everything)
+    if which != {"depth"}:
         scene = take_scene()
         fit = landmark_fit(scene)
-        kept = options.refined
-        refined = load_take(kept) if kept is not None else refine(scene, fit, DeepSettings(), (FIRST, LAST)).take
+
+        def refined_by(method: str) -> Take:
+            kept = None if options.takes is None else options.takes / saved_as(scene, method)
+            if kept is not None and kept.exists():
+                return load_take(kept)
+            return refine(scene, fit, METHODS[method], (FIRST, LAST)).take
+
+        refined = refined_by("default")
         stage = open_stage(scene, refined)
         if "faces" in which:
             picture_faces(stage, fit, refined)
         if "gap" in which:
             picture_gap(stage, scene, refined)
+        single = refined_by("without time") if which & {"time", "again"} else fit
+        if "time" in which:
+            picture_in_time(stage, scene, single)
+        if "again" in which:
+            smooth = refined_by("not again")
+            picture_again(stage, {"each frame alone": single, "made consistent": smooth, "estimated again": refined})
     if "depth" in which:
         picture_depth()
 
