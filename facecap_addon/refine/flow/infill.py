@@ -39,6 +39,8 @@ _FIRST_ITERATIONS, _JOINT_ITERATIONS = 3, 3
 _TURN_RAD, _SHIFT_M, _WEAKER = 0.3, 0.05, 0.1
 # Landmarks jump more from frame to frame than heads do: without them motion is smoother by this factor.
 _SMOOTHER = 4.0
+# One camera sees depth by the face's size alone, and the flow's bias makes it swell and shrink.
+_DEPTH, _SMOOTHER_IN_DEPTH = 5, 10.0
 # Flow takes 4 MB a pair, pictures 6 MB and more: so many are kept, however long a gap is.
 _KEPT_PAIRS, _KEPT_PICTURES = 64, 32
 
@@ -260,6 +262,7 @@ def _solve_jointly(
         motions.append(moved)
     difference, smooth = second_difference(around.time_s), np.zeros(size)
     smooth[: len(around.smooth)] = _SMOOTHER * around.smooth
+    smooth[_DEPTH] *= _SMOOTHER_IN_DEPTH
     free = np.zeros((len(around.time_s), size), bool)
     free[begins : begins + count] = True
     for _ in range(_JOINT_ITERATIONS):
