@@ -28,6 +28,7 @@ MODULES = (
     "operators.bake",
     "operators.corrections",
     "operators.correct_in_view",
+    "operators.teach",
     "operators.live",
     "operators.create",
     "operators.result",

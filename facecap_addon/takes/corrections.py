@@ -53,6 +53,8 @@ class Correction:
         reach_s: frames nearer in time than this follow, to either side.
         muted: whether it is kept without being used.
         scheme: landmark layout, "" for a pose.
+        seen: weight by channel, as the landmark fit gave it before the pose was corrected and before the actor's gains;
+            empty where that is not known.
     """
 
     time_s: float
@@ -62,6 +64,7 @@ class Correction:
     reach_s: float = REACH_S
     muted: bool = False
     scheme: str = ""
+    seen: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         count = len(self.landmarks)
@@ -75,7 +78,7 @@ class Correction:
             raise ValueError("a correction moves landmarks or holds a pose, one of both")
         if not np.isfinite(self.time_s) or not 0 <= self.reach_s <= MOST_REACH_S:
             raise ValueError("time and reach are out of range")
-        if not all(abs(value) <= _FAR_WEIGHT for value in self.pose.values()):
+        if not all(abs(value) <= _FAR_WEIGHT for value in (*self.pose.values(), *self.seen.values())):
             raise ValueError("the pose holds no weights")
 
     @property
@@ -98,6 +101,7 @@ def write_json(corrections: Sequence[Correction]) -> Facts:
                 "reach_s": round(one.reach_s, 6),
                 "muted": one.muted,
                 "scheme": one.scheme,
+                "seen": {name: round(value, 6) for name, value in one.seen.items()},
             }
             for one in corrections
         ],
@@ -130,6 +134,7 @@ def _read_one(facts: Decoded) -> Correction:
         reach_s=float(facts["reach_s"]),
         muted=facts["muted"] is True,
         scheme=str(facts["scheme"]),
+        seen={str(name): float(value) for name, value in facts["seen"].items()},
     )
 
 
@@ -240,6 +245,15 @@ def by_channel(corrections: Sequence[Correction], time_s: F64) -> dict[str, tupl
         name: (np.array(list(each)), *np.array(list(each.values()), np.float64).T.copy())
         for name, each in found.items()
     }
+
+
+def seen_and_wanted(corrections: Sequence[Correction]) -> dict[str, list[tuple[float, float]]]:
+    """By channel, weights that the fit gave before the actor's gains, each with the one that was right."""
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for one in active(corrections):
+        for name in one.pose.keys() & one.seen.keys():
+            pairs.setdefault(name, []).append((one.seen[name], one.pose[name]))
+    return pairs
 
 
 def hold_poses(take: Take, corrections: Sequence[Correction], ranges: NDArray[np.floating] | None = None) -> Take:

@@ -14,13 +14,15 @@ from facecap_addon.blender.corrections import corrections_in, landmarks_at
 from facecap_addon.blender.overlay.picture_in_view import PictureInView, picture_corners
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
-from facecap_addon.takes.corrections import MOST_REACH_S, REACH_S, corrections_of
+from facecap_addon.takes.actor import load_actor
+from facecap_addon.takes.corrections import MOST_REACH_S, REACH_S, corrections_of, seen_and_wanted
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
 from tests.blender.face_video import write_face_video
 from tests.blender.faces import make_face
 from tests.blender.takes import make_take
 from tests.blender.test_operators import choose, needs_models, open_sample_head
+from tests.unit.takes.test_actor import some_actor
 
 RATE = 25
 
@@ -123,6 +125,27 @@ def test_the_list_is_in_order_saved_with_the_file_and_undone(tmp_path: Path) -> 
     after = corrections_in(bpy.context.scene)
     assert [one.time_s for one in after] == [one.time_s for one in before] and after[0].muted
     np.testing.assert_array_equal(after[1].offsets_px, before[1].offsets_px)
+
+
+def test_corrected_poses_teach_the_actor_and_her_former_file_stays(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    save_take(tmp_path / "a.take.npz", replace(take, actor=some_actor()))
+    settings = bpy.context.scene.facecap
+    for frame in (5, 15, 25):
+        bpy.context.scene.frame_set(frame)
+        seen = float(take.weights[frame - 1, 0])
+        obj.data.shape_keys.key_blocks["jawOpen"].value = min(1.0, 1.5 * seen) if seen > 0.1 else 0.5
+        bpy.ops.facecap.keep_pose()
+    pairs = seen_and_wanted(corrections_in(bpy.context.scene))["jawOpen"]
+    assert [pair[0] for pair in pairs] == pytest.approx(take.weights[[4, 14, 24], 0].tolist(), abs=1e-4)
+    assert bpy.ops.facecap.teach_actor() == {"FINISHED"}
+    first = Path(bpy.path.abspath(settings.solve.actor_file))
+    assert load_actor(first).gains["jawOpen"].gain > 1.0
+    assert bpy.ops.facecap.teach_actor() == {"FINISHED"}
+    second = Path(bpy.path.abspath(settings.solve.actor_file))
+    assert second != first and first.is_file() and second.name.endswith(".actor.json")
+    with pytest.raises(RuntimeError, match="Re-Solve Range"):
+        bpy.ops.facecap.send_to_set()
 
 
 def test_limits_are_those_of_corrections() -> None:

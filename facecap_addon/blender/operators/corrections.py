@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ...jobs.steps.results.result import SolveResult
 from ...settings_schema import from_json
 from .. import session
 from ..corrections import (
+    correction_of,
     corrections_in,
     eye_distance,
     find_entry,
@@ -114,18 +116,35 @@ class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
         pose = _changed_weights(character, take, scene.frame_current_final, settings.bake.gain)
         time_s = float(take.time_s[row])
         before = find_entry(scene, time_s, pose=True)
+        seen = _seen_weights(take, row, pose)
         if before is not None:
-            from ..corrections import correction_of
-
-            pose = {**correction_of(before).pose, **pose}
+            known = correction_of(before)
+            pose, seen = {**known.pose, **pose}, {**seen, **known.seen}
         if not pose:
             raise FacecapError(
                 "No shape key differs from its keys on this frame.", "Set the shape keys as they should be, then keep."
             )
-        put_correction(scene, Correction(time_s, pose=pose, reach_s=settings.corrections.reach_s))
+        put_correction(scene, Correction(time_s, pose=pose, reach_s=settings.corrections.reach_s, seen=seen))
         names = ", ".join(sorted(pose)[:4]) + (" …" if len(pose) > 4 else "")
         session.outcome = session.Outcome(True, [f"Kept {names} of frame {scene.frame_current}"])
         return {"FINISHED"}
+
+
+def _seen_weights(take: Take, row: int, pose: Mapping[str, float]) -> dict[str, float]:
+    """What the fit gave a row, before the actor's gains, of the channels of a pose."""
+    from ...fit.actor.channel_gains import seen_before_gains
+    from ...rig.channels import arkit_name
+    from ...takes.actor import ChannelGain
+
+    if not take.solved[row]:
+        return {}
+    gains = take.actor.gains if take.actor is not None else {}
+    return {
+        name: seen_before_gains(
+            float(take.weights[row, take.channels.index(name)]), gains.get(arkit_name(name) or "", ChannelGain())
+        )
+        for name in pose
+    }
 
 
 def _changed_weights(character: bpy.types.Object, take: Take, frame: float, gain: float) -> dict[str, float]:
@@ -229,12 +248,12 @@ class FACECAP_OT_copy_correction(CorrectionNeeded, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from dataclasses import replace
 
-        from ..corrections import correction_of
-
         scene, listed = scene_in(context), settings_in(context).corrections
         take = take_of(scene)
         row = row_of(scene, take, scene.frame_current_final)
-        put_correction(scene, replace(correction_of(listed.frames[listed.active]), time_s=float(take.time_s[row])))
+        one = correction_of(listed.frames[listed.active])
+        seen = _seen_weights(take, row, one.pose)
+        put_correction(scene, replace(one, time_s=float(take.time_s[row]), seen=seen))
         session.redraw(viewport=True)
         return {"FINISHED"}
 

@@ -68,6 +68,11 @@ class FACECAP_PT_corrections(FacecapPanel, bpy.types.Panel):
         draw_button(row, "facecap.solve_range", "FILE_REFRESH")
         names = ("correct_landmarks", "move_landmarks", "keep_pose", "solve_range", "copy_correction")
         draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
+        if listed.frames:
+            row = layout.row(align=True)
+            row.operator("facecap.teach_actor", icon="USER")
+            row.operator("facecap.send_to_set", text="To Training Set", icon="FILE_NEW")
+            draw_outcome(layout, context, "facecap.teach_actor", "facecap.send_to_set")
 
 
 CLASSES = (FACECAP_UL_corrections, FACECAP_PT_corrections)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F32
-from ...rig.channels import columns_by_name
+from ...rig.channels import arkit_name, columns_by_name
 from ...takes.actor import ChannelGain
 from ...takes.take import Take
 from .expression_holds import Hold
@@ -19,6 +19,9 @@ _SEEN, _MOST_GAIN = 0.2, 1.8
 # What comes with an expression by less than this share is no companion; more than the most is not taken away.
 _COMPANION, _MOST_COMPANION = 0.1, 0.4
 _MOST_OFFSET = 0.15
+# Corrected poses: below the first a channel is to be at rest, from the second on it is meant; sliders are set by eye to
+# about 0.08, and gains differ by about 0.3 from person to person: that is the ridge.
+_AT_REST, _MEANT, _SHRINK, _REST_POSES, _MOST_TAUGHT = 0.05, 0.1, 0.07, 2, 2.5
 # Where eyes look, and whether they are shut, is nobody's companion; jaw and closed lips hold each other's balance.
 _NEVER_COMPANIONS = ("eyeLook", "eyeBlink", "jawOpen", "mouthClose")
 # Errors of the fit go to neighbours. What moves elsewhere was done on purpose: a blink during a smile.
@@ -62,6 +65,46 @@ def learn_gains(take: Take, holds: Sequence[Hold]) -> dict[str, ChannelGain]:
         for name in names
         if name in learned
     }
+
+
+def learn_from_corrections(
+    gains: Mapping[str, ChannelGain], pairs: Mapping[str, Sequence[tuple[float, float]]]
+) -> dict[str, ChannelGain]:
+    """Gains and offsets with what corrected poses teach about them.
+
+    A gain goes from where it is towards the one that maps what was seen onto what was wanted, the farther the more, and
+    the fuller, poses say so (ridge regression). What was wanted to be at rest says how far the channel is up at rest.
+
+    Args:
+        gains: known before, by ARKit name.
+        pairs: by channel of any name, weights as fitted before gains, each with the right one.
+    """
+    learned = dict(gains)
+    named: dict[str, list[tuple[float, float]]] = {}
+    for channel, each in pairs.items():
+        name = arkit_name(channel)
+        if name is not None:
+            named.setdefault(name, []).extend(each)
+    for name, each in named.items():
+        before = gains.get(name, ChannelGain())
+        up = [seen for seen, wanted in each if wanted < _AT_REST and seen > before.offset]
+        offset = before.offset + sum(seen - before.offset for seen in up) / (len(up) + _REST_POSES)
+        offset = min(offset, max(before.offset, _MOST_OFFSET))
+        meant = np.array(
+            [(seen - offset, wanted) for seen, wanted in each if wanted >= _MEANT and seen - offset >= _MEANT]
+        )
+        gain = before.gain
+        if len(meant):
+            seen, wanted = meant.T
+            gain = float((seen @ wanted + _SHRINK * before.gain) / (seen @ seen + _SHRINK))
+            gain = float(np.clip(gain, min(before.gain, 1 / _MOST_TAUGHT), max(before.gain, _MOST_TAUGHT)))
+        learned[name] = ChannelGain(round(gain, 4), round(offset, 4), before.companions)
+    return learned
+
+
+def seen_before_gains(weight: float, gain: ChannelGain) -> float:
+    """What the fit gave, of a weight after `apply_gains`, companions aside."""
+    return weight / gain.gain + gain.offset if weight > 0 and gain.gain > 0 else weight
 
 
 def apply_gains(

@@ -10,12 +10,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.fit.actor.channel_gains import learn_from_corrections
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.landmarks.observations import Observations
-from facecap_addon.takes.actor import ChannelGain
-from facecap_addon.takes.corrections import Correction, corrections_of
+from facecap_addon.takes.actor import Actor, ChannelGain
+from facecap_addon.takes.corrections import Correction, corrections_of, seen_and_wanted
 from facecap_addon.takes.take import Take
 from tests.unit.sample import FOCAL_PX, SIZE, sample, seen
 
@@ -147,3 +148,59 @@ def test_corrections_of_other_landmarks_are_refused() -> None:
     other = Correction(AT / FPS, np.array([3]), np.ones((1, 2)), scheme="ibug-68")
     with pytest.raises(FacecapError, match="ibug-68"):
         solve(film(truth()), other)
+
+
+def smaller_smiles() -> tuple[np.ndarray, np.ndarray]:
+    """(L, 3) and (K, L, 3): somebody who smiles less than the character: her smiles come out at 0.6 of the truth."""
+    deltas = sample().response.deltas.astype(np.float64).copy()
+    for name in SMILES:
+        deltas[sample().rig.channels.index(name)] *= 0.88
+    return sample().response.rest, deltas
+
+
+def film_of_her(weights: np.ndarray) -> Observations:
+    still = np.zeros((len(weights), 3))
+    return seen(*smaller_smiles(), weights, still, still + np.array([0.0, 0.0, 0.6]), FPS)
+
+
+def solve_her(weights: np.ndarray, actor: Actor | None) -> Take:
+    found, observations = sample(), film_of_her(weights)
+    settings = replace(SETTINGS, match="weights")
+    return solve_take(observations, found.rig, found.embedding, settings, response=found.response, actor=actor)
+
+
+def test_a_later_take_gets_better_for_a_few_corrected_poses() -> None:
+    channels = sample().rig.channels
+    columns = [channels.index(name) for name in SMILES]
+    first = solve_her(truth(), None)
+    corrections = [
+        Correction(
+            row / FPS,
+            pose={name: float(truth()[row, k]) for name, k in zip(SMILES, columns, strict=True)},
+            seen={name: float(first.weights[row, k]) for name, k in zip(SMILES, columns, strict=True)},
+        )
+        for row in (15, 22, 28, 66)
+    ]
+    assert first.actor is not None
+    taught = replace(first.actor, gains=learn_from_corrections(first.actor.gains, seen_and_wanted(corrections)))
+    later = np.roll(truth(), 7, axis=0) * 0.9
+    before, after = solve_her(later, first.actor), solve_her(later, taught)
+    full = later[:, columns] > 0.4
+    assert before.weights[:, columns][full].mean() / later[:, columns][full].mean() == pytest.approx(0.6, abs=0.1)
+    assert after.weights[:, columns][full].mean() / later[:, columns][full].mean() == pytest.approx(1.0, abs=0.1)
+    wrong, better = (np.abs(take.weights[:, columns] - later[:, columns]).mean() for take in (before, after))
+    assert better < 0.5 * wrong, (before, after)
+    assert np.abs(after.weights - later).mean() < np.abs(before.weights - later).mean()
+
+
+def test_gains_shrink_towards_what_was_known_and_stay_within_reason() -> None:
+    once = learn_from_corrections({}, {"mouthSmileLeft": [(0.3, 0.5)]})["mouthSmileLeft"].gain
+    often = learn_from_corrections({}, {"mouthSmileLeft": [(0.3, 0.5)] * 5})["mouthSmileLeft"].gain
+    assert 1.0 < once < often < 0.5 / 0.3
+    assert learn_from_corrections({}, {"jawOpen": [(0.2, 1.0)] * 9})["jawOpen"].gain <= 2.5
+    known = {"jawOpen": ChannelGain(1.4, 0.02, {"mouthClose": 0.1})}
+    kept = learn_from_corrections(known, {"jawOpen": [(0.5, 0.67)], "Horn": [(0.1, 0.9)]})
+    assert set(kept) == {"jawOpen"} and kept["jawOpen"].companions == {"mouthClose": 0.1}
+    assert kept["jawOpen"].gain == pytest.approx(1.4, abs=0.01)
+    rest = learn_from_corrections({}, {"browDownLeft": [(0.12, 0.0)] * 4})["browDownLeft"]
+    assert rest.gain == 1.0 and 0.05 < rest.offset < 0.12

@@ -23,7 +23,7 @@ from facecap_addon.takes.merge import BLEND_S
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
 MOVED = Correction(1.5, np.array([3, 61]), np.array([[1.25, -2.0], [0.5, 4.0]]), reach_s=0.3, scheme="mediapipe-478")
-POSED = Correction(2.0, pose={"jawOpen": 0.25}, muted=True)
+POSED = Correction(2.0, pose={"jawOpen": 0.25}, muted=True, seen={"jawOpen": 0.125})
 
 
 def flat_take(frames: int = 60) -> Take:
@@ -51,7 +51,7 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(moved.landmarks, MOVED.landmarks)
     np.testing.assert_array_equal(moved.offsets_px, MOVED.offsets_px)
     assert (moved.time_s, moved.reach_s, moved.muted, moved.scheme) == (1.5, 0.3, False, "mediapipe-478")
-    assert posed.pose == {"jawOpen": 0.25} and posed.muted
+    assert posed.pose == {"jawOpen": 0.25} and posed.seen == {"jawOpen": 0.125} and posed.muted
 
 
 @pytest.mark.parametrize(
