@@ -27,6 +27,7 @@ from .curves import SLOTTED, curves_of
 from .followed import head_follows, keys_that_stay
 from .groups import JAW
 from .head_pose import bases_of, camera_from_rig, check_movable, key_bases, world_motion
+from .reduce import count_text, reduce_keys, tolerance_of
 
 _SAME_FRAME = 1e-3
 _MOMENT_S = 1e-3
@@ -48,6 +49,7 @@ class BakeSettings:
         within_s: first and last time of the part of the take to key; None: all of it.
         keep: keys made by hand stay, inside the range, too.
         name: of a new action; "" is the footage's.
+        reduce: how far shape keys' curves may be off when needless keys are taken away; 0: all keys stay.
     """
 
     mode: str = "new"
@@ -62,6 +64,7 @@ class BakeSettings:
     within_s: tuple[float, float] | None = None
     keep: bool = True
     name: str = ""
+    reduce: float = 0.0
 
 
 def apply_take(
@@ -110,6 +113,9 @@ def apply_take(
         _look(obj, scene, frames, motion, carried.target, report)
     if report.action is not None:
         _sign(report.action, take)
+    if settings.reduce > 0.0:
+        count = reduce_keys(report.animated, tolerance_of(settings.reduce))
+        report.remarks.append(count_text(count))
     return report
 
 

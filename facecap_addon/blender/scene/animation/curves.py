@@ -20,6 +20,9 @@ _FLOATS = {"amplitude", "back", "period"}
 _HANDLES = ("handle_left", "handle_right")
 _FREE = (0, 3)  # handle types FREE and ALIGNED
 _AUTO_CLAMPED = 4
+_FRESH = {"interpolation": LINEAR, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
+_FRESH |= {"easing": 0, "type": 0, "amplitude": 0.0, "back": 0.0, "period": 0.0}
+"""What new keys are."""
 
 
 def new_action(datablock: Animated, name: str, *, within: bpy.types.Action | None = None) -> bpy.types.Action:
@@ -114,39 +117,48 @@ def write_keys(
         kept: (N,), which of its present keys stay; None: none.
     """
     points = curve.keyframe_points
-    before = _read_keys(curve, kept) if kept is not None and kept.any() else None
+    before = read_keys(curve, kept) if kept is not None and kept.any() else None
     old = 0 if before is None else len(before["co"])
     count = old + len(frames)
     co = np.empty((count, 2), np.float32)
     co[old:, 0], co[old:, 1] = frames, values
-    if before is not None:
-        co[:old] = before["co"]
-    order = np.argsort(co[:, 0], kind="stable") if old else slice(None)
-    if len(points):
-        points.clear()
-    points.add(count)
-    points.foreach_set("co", co[order].ravel())
     if before is None:
+        points.clear()
+        points.add(count)
+        points.foreach_set("co", co.ravel())
         points.foreach_set("interpolation", np.full(count, LINEAR, np.int32))
         curve.update()
         return
-    fresh = {"interpolation": LINEAR, "handle_left_type": _AUTO_CLAMPED, "handle_right_type": _AUTO_CLAMPED}
-    fresh |= {"easing": 0, "type": 0, "amplitude": 0.0, "back": 0.0, "period": 0.0}
-    for name in _COPIED:
-        if name != "interpolation" and (before[name] == fresh[name]).all():
-            continue  # what points.add gave them already
-        values_all = np.full(count, fresh[name], before[name].dtype)
+    co[:old] = before["co"]
+    order = np.argsort(co[:, 0], kind="stable")
+    keys: dict[str, NDArray[np.generic]] = {"co": co[order]}
+    for name in (*_COPIED, *_HANDLES):
+        values_all = co.copy() if name in _HANDLES else np.full(count, _FRESH[name], before[name].dtype)
         values_all[:old] = before[name]
-        points.foreach_set(name, values_all[order])
-    if any(np.isin(before[f"{side}_type"], _FREE).any() for side in _HANDLES):
+        keys[name] = values_all[order]
+    set_keys(curve, keys)
+
+
+def set_keys(curve: bpy.types.FCurve, keys: dict[str, NDArray[np.generic]]) -> None:
+    """Replace all keys of a curve.
+
+    Args:
+        keys: as `read_keys` gives them, ascending.
+    """
+    points = curve.keyframe_points
+    points.clear()
+    points.add(len(keys["co"]))
+    points.foreach_set("co", keys["co"].ravel())
+    for name in _COPIED:
+        if name == "interpolation" or not (keys[name] == _FRESH[name]).all():  # else points.add gave it already
+            points.foreach_set(name, keys[name])
+    if any(np.isin(keys[f"{side}_type"], _FREE).any() for side in _HANDLES):
         for side in _HANDLES:  # automatic handles are found by curve.update(), free ones are the user's
-            handles = co.copy()
-            handles[:old] = before[side]
-            points.foreach_set(side, handles[order].ravel())
+            points.foreach_set(side, keys[side].ravel())
     curve.update()
 
 
-def _read_keys(curve: bpy.types.FCurve, which: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
+def read_keys(curve: bpy.types.FCurve, which: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
     """Some keys of a curve, with handles and interpolation."""
     points = curve.keyframe_points
     count = len(points)

@@ -98,13 +98,32 @@ def lay_keys(
     hand = find_hand_made(
         rows, None if record is None else record.get(name_of(curve)), is_ours=is_ours and record is None
     )
+    made = hand.keys
+    if not whole and _end_at(curve, rows, made, frames):
+        kept, rows = rows[made, 0], key_rows(curve)
+        made = _nearest(kept, rows[:, 0])[1]
     outside = (rows[:, 0] < frames[0] - _EDGE) | (rows[:, 0] > frames[-1] + _EDGE)
-    stays = hand.keys if whole else outside | (hand.keys & keep)
+    stays = made if whole else outside | (made & keep)
     fresh = hand.leaves(frames) if keep else np.ones(len(frames), bool)
     write_keys(curve, frames[fresh], values[fresh], kept=stays)
     now = key_rows(curve)
-    ours = np.concatenate([frames[fresh].astype(np.float32), rows[stays & ~hand.keys, 0]])
+    ours = np.concatenate([frames[fresh].astype(np.float32), rows[stays & ~made, 0]])
     return now[_nearest(ours, now[:, 0])[1]]
+
+
+def _end_at(curve: bpy.types.FCurve, rows: F32, made: NDArray[np.bool_], frames: F64) -> bool:
+    """Put a key beside a range where a reduced stretch of FaceCap's own reaches into it, so that what lies outside
+    keeps its shape; returns whether any was put."""
+    put = False
+    step = float(frames[-1] - frames[0]) / (len(frames) - 1) if len(frames) > 1 else 1.0
+    for beside in (float(frames[0]) - step, float(frames[-1]) + step):
+        after = int(np.searchsorted(rows[:, 0], beside))
+        if not 0 < after < len(rows) or made[after - 1] or made[after] or rows[after - 1, 6] != BEZIER:
+            continue
+        if min(beside - rows[after - 1, 0], rows[after, 0] - beside) > _EDGE:
+            curve.keyframe_points.insert(beside, curve.evaluate(beside))
+            put = True
+    return put
 
 
 def take_back(curve: bpy.types.FCurve, written: F32) -> bool:
