@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import FacecapError
+from .check import list_bad_frames
 from .present import scene_with, settings_of
 
 if TYPE_CHECKING:
@@ -44,15 +45,18 @@ def add_take(scene: bpy.types.Scene, path: Path, take: Take, kind: str, *, choos
     _fill(entry, given)
     if choose or not settings.result.take:
         _copy(entry, settings.result)
+        list_bad_frames(scene, take)
 
 
 def choose_take(scene: bpy.types.Scene, index: int) -> None:
     """Make one of the scene's takes the one that is baked. Raises FacecapError if its file is gone."""
     settings = settings_of(scene)
-    entry = settings.takes[index]
-    take_file(entry)
+    from ..takes.npz import load_take
+
+    take = load_take(take_file(settings.takes[index]))
     _list_present(settings)
     _copy(settings.takes[index], settings.result)
+    list_bad_frames(scene, take)
 
 
 def take_file(entry: FACECAP_PG_take) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..landmarks.layout import BU_83, IBUG_68, MEDIAPIPE_478
+from .landmark_layout import layout_of_take
 from .take import Take
 
 GOOD, FAIR = 0.02, 0.04
@@ -53,14 +53,13 @@ def average_error(take: Take) -> AverageError | None:
     residual = take.residual_px[np.isfinite(take.residual_px)]
     if not len(residual):
         return None
-    px, eyes_px = float(np.median(residual)), _eye_distance_px(take)
+    px, eyes_px = float(np.median(residual)), eye_distance_px(take)
     return AverageError(px, px / eyes_px if eyes_px > 0.0 else 0.0)
 
 
-def _eye_distance_px(take: Take) -> float:
+def eye_distance_px(take: Take) -> float:
     """Distance of the outer eye corners where the face is turned to the camera, px; 0 if unknown."""
-    count = take.landmarks_px.shape[1]
-    layout = next((one for one in (MEDIAPIPE_478, IBUG_68, BU_83) if one.count == count), None)
+    layout = layout_of_take(take)
     if layout is None:
         return 0.0
     right, left = take.landmarks_px[:, layout.upper_lid_right[0]], take.landmarks_px[:, layout.upper_lid_left[0]]

@@ -7,6 +7,7 @@ import bpy
 from ..present import SETTINGS
 from .bake import FACECAP_PG_bake, FACECAP_PG_filter
 from .corrections import FACECAP_PG_corrections
+from .check import FACECAP_PG_check
 from .create import FACECAP_PG_generate, FACECAP_PG_keys, FACECAP_PG_retarget
 from .declare import (
     PATH_OPTIONS,
@@ -95,6 +96,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     bake: FACECAP_PG_bake = PointerProperty(type=FACECAP_PG_bake)
     corrections: FACECAP_PG_corrections = PointerProperty(type=FACECAP_PG_corrections)
     result: FACECAP_PG_take = PointerProperty(type=FACECAP_PG_take)
+    check: FACECAP_PG_check = PointerProperty(type=FACECAP_PG_check)
     takes: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_take] = CollectionProperty(type=FACECAP_PG_take)
 
 

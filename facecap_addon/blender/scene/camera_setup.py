@@ -42,8 +42,9 @@ def add_camera(
     camera = _object(scene, CAMERA, lambda: bpy.data.cameras.new(CAMERA))
     width, height = take.image_size
     lens = camera_of(camera)
-    lens.sensor_fit = "AUTO"
-    lens.sensor_width = _SENSOR_MM
+    # The picture's longer side is the sensor's, whatever the scene renders: else head and footage would not meet.
+    lens.sensor_fit = "HORIZONTAL" if width >= height else "VERTICAL"
+    lens.sensor_width = lens.sensor_height = _SENSOR_MM
     lens.lens = max(1.0, take.focal_px / max(width, height) * _SENSOR_MM)
     away = float(np.median(take.head_translation_m[take.solved][:, 2])) / metres_per_unit()
     _clip(lens, away)
@@ -56,8 +57,16 @@ def add_camera(
         scene.render.resolution_x, scene.render.resolution_y = width, height
         scene.render.resolution_percentage = 100
     if footage is not None:
-        set_backdrop(camera, load_clip(footage, start_frame=start_frame))
+        of_frame = frame_aspect(scene)
+        covers = width / height < of_frame if width >= height else width / height > of_frame
+        set_backdrop(camera, load_clip(footage, start_frame=start_frame), covers=covers)
     return camera
+
+
+def frame_aspect(scene: bpy.types.Scene) -> float:
+    """Width of the scene's rendered picture over its height."""
+    render = scene.render
+    return render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
 
 
 def add_lights(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

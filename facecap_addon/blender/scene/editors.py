@@ -17,3 +17,10 @@ def open_editors(kind: type[_Editor]) -> Iterator[_Editor]:
             editor = area.spaces.active
             if isinstance(editor, kind):
                 yield editor
+
+
+def redraw_editors() -> None:
+    """Ask every open editor to draw itself again."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            area.tag_redraw()

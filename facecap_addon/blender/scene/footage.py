@@ -51,19 +51,29 @@ def load_clip(path: Path, *, start_frame: int = 1) -> bpy.types.MovieClip:
     return clip
 
 
-def set_backdrop(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, alpha: float = 1.0) -> None:
-    """Show a clip behind everything in a camera's view, in place of any other clip there."""
+def set_backdrop(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, covers: bool = False) -> None:
+    """Show a clip behind everything in a camera's view, in place of any other clip there.
+
+    Args:
+        covers: let the picture reach over the camera's frame instead of lying within it.
+    """
     data = camera_of(camera)
     data.show_background_images = True
-    clips = [image for image in data.background_images if image.source == "MOVIE_CLIP"]
-    image = clips[0] if clips else data.background_images.new()
-    for other in clips[1:]:
-        data.background_images.remove(other)
-    image.source = "MOVIE_CLIP"
-    image.clip = clip
-    image.alpha = alpha
-    image.display_depth = "BACK"
-    image.frame_method = "FIT"
+    image, before = footage_images(camera)
+    image = image or data.background_images.new()
+    image.source, image.display_depth, image.alpha = "MOVIE_CLIP", "BACK", 1.0
+    for one in (image, before):
+        if one is not None:
+            one.clip, one.frame_method = clip, "CROP" if covers else "FIT"
+
+
+def footage_images(
+    camera: bpy.types.Object,
+) -> tuple[bpy.types.CameraBackgroundImage | None, bpy.types.CameraBackgroundImage | None]:
+    """The footage behind everything in a camera's view, and before everything, each if it is there."""
+    clips = [image for image in camera_of(camera).background_images if image.source == "MOVIE_CLIP"]
+    behind = next((image for image in clips if image.display_depth == "BACK"), None)
+    return behind, next((image for image in clips if image.display_depth == "FRONT"), None)
 
 
 def show_in_clip_editors(clip: bpy.types.MovieClip) -> None:

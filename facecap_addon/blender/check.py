@@ -1,0 +1,54 @@
+"""The bad frames of a scene's take: listed with the scene, and gone to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .present import settings_of
+
+if TYPE_CHECKING:
+    from ..takes.take import Take
+    from .properties.check import FACECAP_PG_bad_stretch
+
+_SAME_FRAME = 0.51
+"""Nearer than this, a frame counts as reached: keys may lie between whole frames."""
+
+
+def list_bad_frames(scene: bpy.types.Scene, take: Take) -> None:
+    """List the stretches of a scene's take that somebody should look at, in place of those of another."""
+    from ..takes.bad_frames import find_bad_stretches
+
+    check = settings_of(scene).check
+    check.stretches.clear()
+    for one in find_bad_stretches(take):
+        entry = check.stretches.add()
+        entry.text, entry.severity = one.text, one.severity
+        entry.first_s, entry.last_s = float(take.time_s[one.first]), float(take.time_s[one.last])
+    check["active"] = 0  # without going there
+    check.take = settings_of(scene).result.take
+
+
+def frames_of(scene: bpy.types.Scene, stretch: FACECAP_PG_bad_stretch) -> tuple[int, int]:
+    """First and last scene frame of a stretch."""
+    from .scene.footage import scene_rate
+
+    start, rate = settings_of(scene).start_frame, scene_rate(scene)
+    return round(start + stretch.first_s * rate), round(start + stretch.last_s * rate)
+
+
+def go_to_stretch(scene: bpy.types.Scene, index: int) -> None:
+    """Show the first frame of a stretch of the list."""
+    stretches = settings_of(scene).check.stretches
+    if 0 <= index < len(stretches):
+        scene.frame_set(frames_of(scene, stretches[index])[0])
+
+
+def neighbouring_stretch(scene: bpy.types.Scene, *, forward: bool) -> int | None:
+    """The stretch that begins next after the present frame, or last before it; None if there is none."""
+    now = scene.frame_current + scene.frame_subframe
+    first = [frames_of(scene, one)[0] for one in settings_of(scene).check.stretches]
+    if forward:
+        return next((i for i, frame in enumerate(first) if frame > now + _SAME_FRAME), None)
+    return next((i for i, frame in reversed(list(enumerate(first))) if frame < now - _SAME_FRAME), None)

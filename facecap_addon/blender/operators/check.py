@@ -1,0 +1,162 @@
+"""Check a take: a workspace that shows footage and head, and the way from one bad frame to the next."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...errors import FacecapError
+from .. import session
+from ..check import go_to_stretch, list_bad_frames, neighbouring_stretch
+from ..present import scene_in, settings_in, window_manager_in
+from ..properties.declare import BoolProperty, with_properties
+from .base import FacecapOperator, OperatorReturn
+
+_SOON_S = 0.05
+_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
+
+
+class FACECAP_OT_check_view(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.check_view"
+    bl_label = "Check View"
+    bl_description = (
+        "Show the footage with its landmarks, the head over the footage, the curves and the timeline in a workspace of "
+        "their own; again: go back to where you were"
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not settings_in(context).result.take:
+            cls.poll_message_set("Solve first")
+            return False
+        return context.window is not None
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        from ..scene import check_workspace
+        from .show_footage import show_if_ready
+
+        window, scene = context.window, scene_in(context)
+        if window is None:
+            raise FacecapError("There is no window to show it in.", "Start Blender with its window.")
+        if check_workspace.is_open(window):
+            check_workspace.go_back(window)
+            return {"FINISHED"}
+        if not show_if_ready(context):
+            session.outcome = session.Outcome(
+                False, ["This footage has to be copied for Blender first.", "Press Show Footage and Camera, then this."]
+            )
+        before, there = window.workspace.name, check_workspace.find_workspace()
+        if there is not None:
+            window.workspace = there
+            _later(window, before, scene, arrange=False)
+        else:
+            bpy.ops.workspace.duplicate()
+            _later(window, before, scene, arrange=True)
+        return {"FINISHED"}
+
+
+def _later(window: bpy.types.Window, before: str, scene: bpy.types.Scene, *, arrange: bool) -> None:
+    """Arrange the workspace as soon as Blender shows it: it does so only after an operator has ended."""
+    from ..scene import check_workspace
+
+    window_handle, scene_handle, tries = window.as_pointer(), session.Handle.of(scene), [0]
+
+    def step() -> float | None:
+        manager = bpy.context.window_manager
+        shown = next((one for one in manager.windows if one.as_pointer() == window_handle), None) if manager else None
+        present = scene_handle.find(bpy.data.scenes)
+        tries[0] += 1
+        if shown is None or present is None or tries[0] > 40:
+            return None
+        if shown.workspace.name == before:
+            return _SOON_S
+        try:
+            if arrange:
+                shown.workspace.name = check_workspace.NAME
+                check_workspace.arrange(shown, present)
+            else:
+                check_workspace.show_footage_and_head(shown, present)
+            shown.workspace[check_workspace.BEFORE] = before
+        except RuntimeError as error:
+            session.outcome = session.Outcome(
+                False,
+                [f"The workspace could not be arranged ({error}).", "Split it yourself."],
+                of="facecap.check_view",
+            )
+        return None
+
+    bpy.app.timers.register(step, first_interval=_SOON_S)
+
+
+@with_properties()
+class FACECAP_OT_go_to_bad_frame(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.go_to_bad_frame"
+    bl_label = "Go to Bad Frame"
+    bl_description = "Go to the next stretch of frames that somebody should look at, or to the one before"
+    bl_options = {"REGISTER", "UNDO_GROUPED"}
+
+    forward: bool = BoolProperty(name="Forward", description="To the next one, not to the one before", default=True)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not len(settings_in(context).check.stretches):
+            cls.poll_message_set("The take has no bad frames")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        scene = scene_in(context)
+        index = neighbouring_stretch(scene, forward=self.forward)
+        if index is None:
+            self.report({"INFO"}, f"No bad frames {'after' if self.forward else 'before'} this one")
+            return {"CANCELLED"}
+        settings_in(context).check["active"] = index
+        go_to_stretch(scene, index)
+        self.report({"INFO"}, settings_in(context).check.stretches[index].text)
+        return {"FINISHED"}
+
+
+class FACECAP_OT_find_bad_frames(FacecapOperator, bpy.types.Operator):
+    bl_idname = "facecap.find_bad_frames"
+    bl_label = "Find Bad Frames"
+    bl_description = "List the stretches of the take that somebody should look at, each with its reason"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not settings_in(context).result.take:
+            cls.poll_message_set("Solve first")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> OperatorReturn:
+        from ...takes.npz import load_take
+        from ..takes import take_file
+
+        scene = scene_in(context)
+        list_bad_frames(scene, load_take(take_file(settings_in(context).result)))
+        return {"FINISHED"}
+
+
+CLASSES = (FACECAP_OT_check_view, FACECAP_OT_go_to_bad_frame, FACECAP_OT_find_bad_frames)
+
+
+def register() -> None:
+    """Alt and the arrow keys, wherever frames are stepped through."""
+    configuration = window_manager_in(bpy.context).keyconfigs.addon
+    if configuration is None:  # in background mode
+        return
+    keymap = configuration.keymaps.new(name="Frames", space_type="EMPTY")
+    new = keymap.keymap_items.new
+    for item, forward in (
+        (new("facecap.go_to_bad_frame", "RIGHT_ARROW", "PRESS", alt=True), True),
+        (new("facecap.go_to_bad_frame", "LEFT_ARROW", "PRESS", alt=True), False),
+    ):
+        assert item.properties is not None
+        item.properties.forward = forward
+        _keys.append((keymap, item))
+
+
+def unregister() -> None:
+    while _keys:
+        keymap, item = _keys.pop()
+        keymap.keymap_items.remove(item)

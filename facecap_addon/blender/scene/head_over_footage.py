@@ -1,0 +1,101 @@
+"""The solved head over its footage: how solid it is, and a wipe between both. Nothing of the head is changed.
+
+The footage stands behind everything in the camera's view. Standing once more before everything, partly transparent, it
+shows through the head and changes nothing where footage is behind. The wipe clips the view by a plane through the
+camera: geometry is clipped, footage is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+from mathutils import Vector
+
+from .camera_setup import CAMERA
+from .editors import open_editors
+from .footage import footage_images
+from .objects import camera_of
+from .placing import around
+
+
+def solve_camera(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The camera of the scene's solve, if it is there."""
+    camera = scene.objects.get(CAMERA)
+    return camera if camera is not None and isinstance(camera.data, bpy.types.Camera) else None
+
+
+def show_head_over_footage(scene: bpy.types.Scene, opacity: float, wipe: float) -> None:
+    """Show the head over the footage in the solve's camera and in the views through it.
+
+    Args:
+        opacity: of the head, 0 to 1.  wipe: share of the picture's width, from its left, in which there is no head.
+    """
+    camera = solve_camera(scene)
+    if camera is None:
+        return
+    _set_opacity(camera, opacity)
+    plane = _wipe_plane(scene, camera, wipe)
+    for space in views_through(scene, camera):
+        view = space.region_3d
+        if view is None:
+            continue
+        view.use_clip_planes = wipe > 0.0
+        if wipe > 0.0:
+            view.clip_planes = (plane, plane, plane, plane, plane, plane)
+
+
+def views_through(scene: bpy.types.Scene, camera: bpy.types.Object) -> Iterator[bpy.types.SpaceView3D]:
+    """The 3D views that look through a camera."""
+    for space in open_editors(bpy.types.SpaceView3D):
+        view = space.region_3d
+        seen = space.camera if space.use_local_camera else scene.camera
+        if view is not None and view.view_perspective == "CAMERA" and seen == camera:
+            yield space
+
+
+def picture_in_frame(scene: bpy.types.Scene, camera: bpy.types.Object, size_px: tuple[int, int]) -> list[Vector]:
+    """Corners of the footage's picture in the camera's own space, at the depth of its frame: from the lower left one
+    against the clock.
+
+    Args:
+        size_px: (width, height) of the footage.
+    """
+    frame = camera_of(camera).view_frame(scene=scene)
+    low, high = around(frame)
+    middle, depth = (low + high) / 2, high.z
+    half_width, half_height = (high.x - low.x) / 2, (high.y - low.y) / 2
+    wide, tall = size_px
+    if camera_of(camera).sensor_fit == "VERTICAL":
+        half_width = half_height * wide / tall
+    else:
+        half_height = half_width * tall / wide
+    return [
+        Vector((middle.x + x * half_width, middle.y + y * half_height, depth))
+        for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    ]
+
+
+def _set_opacity(camera: bpy.types.Object, opacity: float) -> None:
+    behind, before = footage_images(camera)
+    if behind is None or behind.clip is None:
+        return
+    if opacity >= 1.0:
+        if before is not None:
+            camera_of(camera).background_images.remove(before)
+        return
+    if before is None:
+        before = camera_of(camera).background_images.new()
+        before.source, before.display_depth = "MOVIE_CLIP", "FRONT"
+    before.clip, before.frame_method, before.alpha = behind.clip, behind.frame_method, 1.0 - opacity
+
+
+def _wipe_plane(scene: bpy.types.Scene, camera: bpy.types.Object, wipe: float) -> tuple[float, float, float, float]:
+    """(4,) plane through the camera; what lies to its right, seen from the camera, is on its positive side."""
+    behind, _ = footage_images(camera)
+    width, height = (1, 1) if behind is None or behind.clip is None else behind.clip.size
+    left, right = picture_in_frame(scene, camera, (max(1, width), max(1, height)))[:2]
+    at = left.lerp(right, wipe)
+    rotation, place = camera.matrix_world.to_3x3().normalized(), camera.matrix_world.translation
+    normal = rotation @ Vector((-at.z, 0.0, at.x)).normalized()
+    return normal.x, normal.y, normal.z, -normal.dot(place)
