@@ -42,7 +42,8 @@ def go_to_stretch(scene: bpy.types.Scene, index: int) -> None:
     """Show the first frame of a stretch of the list."""
     stretches = settings_of(scene).check.stretches
     if 0 <= index < len(stretches):
-        scene.frame_set(frames_of(scene, stretches[index])[0])
+        # Not by frame_set: clip editors would stay at the frame before.
+        scene.frame_current, scene.frame_subframe = frames_of(scene, stretches[index])[0], 0.0
 
 
 def neighbouring_stretch(scene: bpy.types.Scene, *, forward: bool) -> int | None:

@@ -11,7 +11,7 @@ from ..present import scene_in, settings_in, window_manager_in
 from ..properties.declare import BoolProperty, with_properties
 from .base import FacecapOperator, OperatorReturn
 
-_SOON_S = 0.05
+_SOON_S, _TRIES = 0.05, 100
 _keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
@@ -58,31 +58,29 @@ def _later(window: bpy.types.Window, before: str, scene: bpy.types.Scene, *, arr
     """Arrange the workspace as soon as Blender shows it: it does so only after an operator has ended."""
     from ..scene import check_workspace
 
-    window_handle, scene_handle, tries = window.as_pointer(), session.Handle.of(scene), [0]
+    window_handle, scene_handle = window.as_pointer(), session.Handle.of(scene)
+    steps = [check_workspace.arrange] if arrange else []
+    steps += [check_workspace.show_footage_and_head, check_workspace.show_tab]
+    tries = iter(range(_TRIES))
 
     def step() -> float | None:
         manager = bpy.context.window_manager
         shown = next((one for one in manager.windows if one.as_pointer() == window_handle), None) if manager else None
         present = scene_handle.find(bpy.data.scenes)
-        tries[0] += 1
-        if shown is None or present is None or tries[0] > 40:
+        if shown is None or present is None or next(tries, None) is None:
             return None
         if shown.workspace.name == before:
             return _SOON_S
         try:
-            if arrange:
+            with bpy.context.temp_override(window=shown):  # a timer has none, and Blender would crash
                 shown.workspace.name = check_workspace.NAME
-                check_workspace.arrange(shown, present)
-            else:
-                check_workspace.show_footage_and_head(shown, present)
-            shown.workspace[check_workspace.BEFORE] = before
+                shown.workspace[check_workspace.BEFORE] = before
+                steps.pop(0)(shown, present)
         except RuntimeError as error:
-            session.outcome = session.Outcome(
-                False,
-                [f"The workspace could not be arranged ({error}).", "Split it yourself."],
-                of="facecap.check_view",
-            )
-        return None
+            said = [f"The workspace could not be arranged ({error}).", "Split it yourself."]
+            session.outcome = session.Outcome(False, said, of="facecap.check_view")
+            return None
+        return _SOON_S if steps else None  # an editor has to be drawn once before it is given something to show
 
     bpy.app.timers.register(step, first_interval=_SOON_S)
 

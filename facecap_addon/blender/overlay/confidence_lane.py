@@ -14,7 +14,7 @@ import bpy
 from ..present import settings_of, system_preferences
 from ..scene.footage import scene_rate
 from ..scene.shown_take import shown_take
-from .colors import quantise, step_color
+from .colors import STEPS, quantise, step_color
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from ...takes.take import Take
 
 _EDITORS = ("SpaceDopeSheetEditor", "SpaceGraphEditor")
-_STRIP_PX, _MARKER_PX, _LABEL_FROM_PX, _ALPHA = 5.0, 4.0, 9, 0.85
+_LEAST_PX, _MOST_PX, _OF_TIMELINE = 4.0, 13.0, 0.5
+_MARKER_HEIGHT, _LABEL_FROM_PX = 0.7, 8.0
+_ALPHA, _SURE_ALPHA = 0.85, 0.3
+"""What is sure steps back: curves and keys lie there, too."""
+_TIMELINE_EDGE_PX, _SCROLLBAR_PX = 2.0, 18.0
 _MARKER = (1.0, 0.25, 0.2)
 _handles: list[tuple[Any, object]] = []
 
@@ -77,7 +81,7 @@ def _batch_of(scene: bpy.types.Scene, take: Take) -> gpu.types.GPUBatch:
     key = (id(take), check.take, len(check.stretches))
     if _built is None or _built[0] != key:
         strips = strips_of(take)
-        colors = [(*step_color(step), _ALPHA) for step in strips.step.tolist()]
+        colors = [(*step_color(step), _SURE_ALPHA if step == STEPS else _ALPHA) for step in strips.step.tolist()]
         low, high = strips.lane.astype(np.float64), strips.lane + 1.0
         x_s = strips.x_s
         marks = [(one.first_s, one.last_s) for one in check.stretches]
@@ -85,7 +89,7 @@ def _batch_of(scene: bpy.types.Scene, take: Take) -> gpu.types.GPUBatch:
             top, half = float(len(take.regions)), 0.5 / scene_rate(scene)
             x_s = np.concatenate([x_s, np.array(marks) + np.array([-half, half])])
             low = np.append(low, np.full(len(marks), top + 0.25))
-            high = np.append(high, np.full(len(marks), top + 0.25 + _MARKER_PX / _STRIP_PX))
+            high = np.append(high, np.full(len(marks), top + 0.25 + _MARKER_HEIGHT))
             colors += [(*_MARKER, 1.0)] * len(marks)
         corners = np.empty((len(x_s), 4, 2), np.float32)
         corners[:, :, 0] = x_s[:, [0, 1, 1, 0]]
@@ -121,32 +125,30 @@ def _draw() -> None:
     if last <= first:
         return
     px_per_frame, rate = region.width / (last - first), scene_rate(scene)
-    strip = _STRIP_PX * scale
-    bottom = _scrollbar_px(context) * scale
+    in_timeline = (
+        isinstance(context.space_data, bpy.types.SpaceDopeSheetEditor) and context.space_data.mode == "TIMELINE"
+    )
+    height = _OF_TIMELINE * region.height / len(take.regions) if in_timeline else 0.0
+    strip = min(max(height, _LEAST_PX * scale), _MOST_PX * scale)
+    bottom = (_TIMELINE_EDGE_PX if in_timeline else _SCROLLBAR_PX) * scale
     gpu.state.blend_set("ALPHA")
     with cast("AbstractContextManager[None]", gpu.matrix.push_pop()):
         gpu.matrix.translate(((settings_of(scene).start_frame - first) * px_per_frame, bottom))
         gpu.matrix.scale((px_per_frame * rate, strip))
         _batch_of(scene, take).draw(_shader())
     gpu.state.blend_set("NONE")
-    if strip >= _LABEL_FROM_PX:
+    if strip >= _LABEL_FROM_PX * scale:
         _draw_names(take.regions, bottom, strip)
 
 
 def _draw_names(regions: tuple[str, ...], bottom: float, strip: float) -> None:
     import blf
 
-    blf.size(0, strip)
+    blf.size(0, 0.85 * strip)
     blf.color(0, 1.0, 1.0, 1.0, 0.8)
     for number, region in enumerate(reversed(regions)):
-        blf.position(0, 4.0, bottom + (number + 0.1) * strip, 0)
+        blf.position(0, 4.0, bottom + (number + 0.2) * strip, 0)
         blf.draw(0, region)
-
-
-def _scrollbar_px(context: bpy.types.Context) -> float:
-    """How much of an editor's lower edge its scroll bar takes; the timeline has none."""
-    space = context.space_data
-    return 2.0 if isinstance(space, bpy.types.SpaceDopeSheetEditor) and space.mode == "TIMELINE" else 18.0
 
 
 def register() -> None:

@@ -5,17 +5,22 @@ It is made once per file, from a copy of the workspace that is open; what the us
 
 from __future__ import annotations
 
+import contextlib
+import math
 from typing import Literal
 
 import bpy
 
+from ..present import settings_of, system_preferences
 from .editors import redraw_editors
 from .footage import footage_images
 from .head_over_footage import show_head_over_footage, solve_camera
 
 NAME = "FaceCap"
 BEFORE = "facecap_workspace_before"
-_TIMELINE_SHARE, _CURVES_SHARE, _FOOTAGE_SHARE = 0.16, 0.32, 0.5
+_TIMELINE_SHARE, _CURVES_SHARE, _FOOTAGE_SHARE = 0.16, 0.3, 0.42
+_FILLED = 0.96
+_SIDEBAR_PX = 240
 
 
 def is_open(window: bpy.types.Window) -> bool:
@@ -58,34 +63,60 @@ def arrange(window: bpy.types.Window, scene: bpy.types.Scene) -> None:
     curves = _split(window, top, "HORIZONTAL", _CURVES_SHARE)
     footage = _split(window, top, "VERTICAL", _FOOTAGE_SHARE)
     timeline.ui_type, curves.ui_type, footage.ui_type = "TIMELINE", "FCURVES", "CLIP_EDITOR"
-    show_footage_and_head(window, scene)
 
 
 def show_footage_and_head(window: bpy.types.Window, scene: bpy.types.Scene) -> None:
     """Set the workspace's editors to the scene's footage and to the solve's camera."""
-    from ..present import settings_of
-
     camera = solve_camera(scene)
     behind = None if camera is None else footage_images(camera)[0]
     clip = behind.clip if behind is not None else next(iter(bpy.data.movieclips), None)
     for area in window.screen.areas:
         space = area.spaces.active
         if isinstance(space, bpy.types.SpaceClipEditor):
-            space.mode, space.view = "TRACKING", "CLIP"
             if clip is not None:
                 space.clip = clip
+            space.mode, space.view = "TRACKING", "CLIP"
             space.show_region_toolbar = space.show_region_ui = False
         elif isinstance(space, bpy.types.SpaceView3D) and camera is not None:
             space.use_local_camera, space.camera = True, camera
             if space.region_3d is not None:
                 space.region_3d.view_perspective = "CAMERA"
-                space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 0.0, (0.0, 0.0)
+                size = (1, 1) if clip is None or min(clip.size) < 1 else (clip.size[0], clip.size[1])
+                _fit_picture(area, space.region_3d, size)
+            space.show_region_toolbar, space.show_region_ui = False, True
             space.shading.type = "SOLID"
             space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = False
             space.overlay.show_cursor = space.overlay.show_extras = False
+        elif isinstance(space, bpy.types.SpaceGraphEditor) and space.dopesheet is not None:
+            space.dopesheet.show_only_selected = False  # the head need not be selected
+            space.show_region_ui = False
     check = settings_of(scene).check
     show_head_over_footage(scene, check.head_opacity, check.wipe)
     redraw_editors()
+
+
+def show_tab(window: bpy.types.Window, scene: bpy.types.Scene) -> None:
+    """Turn the workspace's sidebar to FaceCap; it has one only once it was drawn."""
+    for area in window.screen.areas:
+        for region in area.regions if area.type == "VIEW_3D" else ():
+            if region.type == "UI":
+                with contextlib.suppress(AttributeError, TypeError):
+                    setattr(region, "active_panel_category", "FaceCap")  # noqa: B010  the stub says it is read-only
+
+
+def _fit_picture(area: bpy.types.Area, view: bpy.types.RegionView3D, size_px: tuple[int, int]) -> None:
+    """Zoom a camera's view so that the picture fills what the sidebar leaves free.
+
+    The longer side of the picture, which is the sensor's, takes (√2 + zoom / 50)² / 4 of the region's.
+    """
+    width, height = size_px
+    sidebar = min(_SIDEBAR_PX * system_preferences().ui_scale, 0.5 * area.width)
+    free = area.width - sidebar
+    share = min(_FILLED * free / area.width, _FILLED * area.height / area.width * width / height)
+    if height > width:
+        share = min(_FILLED, _FILLED * free / area.height * height / width)
+    view.view_camera_zoom = min(max(50.0 * (2.0 * math.sqrt(share) - math.sqrt(2.0)), -30.0), 600.0)
+    view.view_camera_offset = (0.25 * sidebar / area.width / share, 0.0)
 
 
 def _split(

@@ -7,13 +7,10 @@ camera: geometry is clipped, footage is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import bpy
 from mathutils import Vector
 
 from .camera_setup import CAMERA
-from .editors import open_editors
 from .footage import footage_images
 from .objects import camera_of
 from .placing import around
@@ -36,22 +33,38 @@ def show_head_over_footage(scene: bpy.types.Scene, opacity: float, wipe: float) 
         return
     _set_opacity(camera, opacity)
     plane = _wipe_plane(scene, camera, wipe)
-    for space in views_through(scene, camera):
-        view = space.region_3d
-        if view is None:
-            continue
-        view.use_clip_planes = wipe > 0.0
-        if wipe > 0.0:
-            view.clip_planes = (plane, plane, plane, plane, plane, plane)
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            view = _view_through(area, scene, camera)
+            if view is None:
+                continue
+            if wipe > 0.0:
+                _begin_clipping(screen, area, view)
+                view.clip_planes = (plane, plane, plane, plane, plane, plane)
+            view.use_clip_planes = wipe > 0.0
+            area.tag_redraw()
 
 
-def views_through(scene: bpy.types.Scene, camera: bpy.types.Object) -> Iterator[bpy.types.SpaceView3D]:
-    """The 3D views that look through a camera."""
-    for space in open_editors(bpy.types.SpaceView3D):
-        view = space.region_3d
-        seen = space.camera if space.use_local_camera else scene.camera
-        if view is not None and view.view_perspective == "CAMERA" and seen == camera:
-            yield space
+def _view_through(
+    area: bpy.types.Area, scene: bpy.types.Scene, camera: bpy.types.Object
+) -> bpy.types.RegionView3D | None:
+    """The view of an area, if it is one through a camera."""
+    space = area.spaces.active
+    if not isinstance(space, bpy.types.SpaceView3D) or space.region_3d is None:
+        return None
+    seen = space.camera if space.use_local_camera else scene.camera
+    return space.region_3d if space.region_3d.view_perspective == "CAMERA" and seen == camera else None
+
+
+def _begin_clipping(screen: bpy.types.Screen, area: bpy.types.Area, view: bpy.types.RegionView3D) -> None:
+    """Let Blender prepare a view for clipping, where it is drawn: planes alone clip nothing before that."""
+    windows = () if bpy.context.window_manager is None else bpy.context.window_manager.windows
+    window = next((one for one in windows if one.screen == screen), None)
+    region = next((one for one in area.regions if one.type == "WINDOW"), None)
+    if view.use_clip_planes or window is None or region is None or bpy.app.background:
+        return
+    with bpy.context.temp_override(window=window, screen=screen, area=area, region=region):
+        bpy.ops.view3d.clip_border(xmin=0, xmax=region.width, ymin=0, ymax=region.height)
 
 
 def picture_in_frame(scene: bpy.types.Scene, camera: bpy.types.Object, size_px: tuple[int, int]) -> list[Vector]:
