@@ -11,6 +11,7 @@ import bpy
 from ..errors import FacecapError
 from .present import settings_of
 from .scene.footage import scene_rate
+from .scene.shown_take import row_at
 from .takes import take_file
 
 if TYPE_CHECKING:
@@ -73,14 +74,8 @@ def take_of(scene: bpy.types.Scene) -> Take:
 
 def row_of(scene: bpy.types.Scene, take: Take, frame: float) -> int:
     """The row of a take that plays at a scene frame. Raises FacecapError where it does not play there."""
-    import numpy as np
-
-    from ..takes.take import usual_step_s
-
-    rate = scene_rate(scene)
-    time_s = (frame - settings_of(scene).start_frame) / rate
-    row = int(np.argmin(np.abs(take.time_s - time_s)))
-    if abs(take.time_s[row] - time_s) > 0.5 * (usual_step_s(take.time_s) or 0.04) + 0.5 / rate:
+    row = row_at(scene, take, frame)
+    if row is None:
         raise FacecapError(f"The take does not play at frame {frame:g}.", "Go to a frame of the take.")
     return row
 

@@ -14,9 +14,9 @@ from facecap_addon.blender.check import frames_of
 from facecap_addon.blender.overlay.colors import confidence_color
 from facecap_addon.blender.overlay.confidence_lane import strips_of
 from facecap_addon.blender.overlay.footage_landmarks import groups_of
-from facecap_addon.blender.scene.camera_setup import add_camera
+from facecap_addon.blender.scene.camera_setup import add_camera, picture_corners
 from facecap_addon.blender.scene.footage import footage_images
-from facecap_addon.blender.scene.head_over_footage import picture_in_frame, show_head_over_footage
+from facecap_addon.blender.scene.head_over_footage import show_head_over_footage
 from facecap_addon.blender.scene.shown_take import row_at, shown_take
 from facecap_addon.blender.takes import add_take, choose_take
 from facecap_addon.landmarks.layout import BU_83, IBUG_68, MEDIAPIPE_478
@@ -140,7 +140,7 @@ def test_head_and_footage_meet_whatever_the_scene_renders(tmp_path: Path, resolu
             width / 2 + take.focal_px * local.x / -local.z,
             height / 2 - take.focal_px * local.y / -local.z,
         )
-        low, right, high, _ = picture_in_frame(scene, camera, take.image_size)
+        low, right, high = picture_corners(scene, camera, take.image_size)
         at = local * (low.z / local.z)
         found = (
             (at.x - low.x) / (right.x - low.x) * width,
@@ -175,7 +175,7 @@ def test_the_wipe_cuts_the_view_through_the_cameras_picture(tmp_path: Path) -> N
     show_head_over_footage(scene, 1.0, 0.25)
     assert views[0].use_clip_planes
     plane = np.array(views[0].clip_planes[0])
-    low, right, *_ = picture_in_frame(scene, camera, tuple(footage_images(camera)[0].clip.size))
+    low, right, _ = picture_corners(scene, camera, tuple(footage_images(camera)[0].clip.size))
     for share, sign in ((0.1, -1), (0.24, -1), (0.26, 1), (0.9, 1)):
         for far in (1.0, 7.0):
             world = camera.matrix_world.normalized() @ (low.lerp(right, share) * far)

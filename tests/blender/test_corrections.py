@@ -11,8 +11,9 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.corrections import corrections_in, landmarks_at
-from facecap_addon.blender.overlay.picture_in_view import PictureInView, picture_corners
+from facecap_addon.blender.overlay.picture_in_view import PictureInView
 from facecap_addon.blender.scene.animation.curves import curves_of
+from facecap_addon.blender.scene.camera_setup import picture_corners
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.takes.actor import load_actor
 from facecap_addon.takes.corrections import MOST_REACH_S, REACH_S, corrections_of, seen_and_wanted

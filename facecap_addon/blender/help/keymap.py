@@ -30,7 +30,11 @@ class Key:
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-KEYS = (Key("wm.call_menu", "F", ctrl=True, alt=True, options={"name": "FACECAP_MT_animation"}),)
+KEYS = (
+    Key("wm.call_menu", "F", ctrl=True, alt=True, options={"name": "FACECAP_MT_animation"}),
+    Key("facecap.go_to_bad_frame", "RIGHT_ARROW", "Frames", "EMPTY", alt=True, options={"forward": True}),
+    Key("facecap.go_to_bad_frame", "LEFT_ARROW", "Frames", "EMPTY", alt=True, options={"forward": False}),
+)
 
 _added: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 

@@ -7,12 +7,11 @@ import bpy
 from ...errors import FacecapError
 from .. import session
 from ..check import go_to_stretch, list_bad_frames, neighbouring_stretch
-from ..present import scene_in, settings_in, window_manager_in
+from ..present import scene_in, settings_in
 from ..properties.declare import BoolProperty, with_properties
 from .base import FacecapOperator, OperatorReturn
 
 _SOON_S, _TRIES = 0.05, 100
-_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
 class FACECAP_OT_check_view(FacecapOperator, bpy.types.Operator):
@@ -136,25 +135,3 @@ class FACECAP_OT_find_bad_frames(FacecapOperator, bpy.types.Operator):
 
 
 CLASSES = (FACECAP_OT_check_view, FACECAP_OT_go_to_bad_frame, FACECAP_OT_find_bad_frames)
-
-
-def register() -> None:
-    """Alt and the arrow keys, wherever frames are stepped through."""
-    configuration = window_manager_in(bpy.context).keyconfigs.addon
-    if configuration is None:  # in background mode
-        return
-    keymap = configuration.keymaps.new(name="Frames", space_type="EMPTY")
-    new = keymap.keymap_items.new
-    for item, forward in (
-        (new("facecap.go_to_bad_frame", "RIGHT_ARROW", "PRESS", alt=True), True),
-        (new("facecap.go_to_bad_frame", "LEFT_ARROW", "PRESS", alt=True), False),
-    ):
-        assert item.properties is not None
-        item.properties.forward = forward
-        _keys.append((keymap, item))
-
-
-def unregister() -> None:
-    while _keys:
-        keymap, item = _keys.pop()
-        keymap.keymap_items.remove(item)

@@ -10,7 +10,7 @@ import bpy
 from ...errors import FacecapError
 from .. import session
 from ..corrections import eye_distance, landmarks_at, layout_in, row_of, take_of
-from ..overlay.picture_in_view import PictureInView, find_picture, solve_camera_of
+from ..overlay.picture_in_view import PictureInView, find_picture
 from ..present import scene_in, settings_in, system_preferences, window_manager_in
 from .base import OperatorReturn, fault_message
 from .corrections import TakeNeeded
@@ -61,11 +61,13 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
         raise FacecapError("Landmarks are dragged in a 3D view.", "From scripts use facecap.move_landmarks.")
 
     def _begin(self, context: bpy.types.Context) -> OperatorReturn:
+        from ..scene.camera_setup import solve_camera
+
         self._take, scene = take_of(scene_in(context)), scene_in(context)
         layout_in(self._take)
         landmarks_at(scene, self._take, row_of(scene, self._take, scene.frame_current_final))
         if find_picture(context, self._take.image_size) is None:
-            camera = solve_camera_of(scene)
+            camera = solve_camera(scene)
             if camera is None:
                 raise FacecapError(
                     "There is no camera of the solve yet.", "Press Show Footage and Camera, then correct landmarks."

@@ -4,7 +4,6 @@ in a view through the solve's camera. One draw call for each region of the face,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from ..present import settings_of, system_preferences
 from ..scene.footage import footage_images
 from ..scene.shown_take import row_at, shown_take
 from .colors import confidence_color
+from .picture_in_view import PictureInView, find_picture, picture_in_editor
 
 if TYPE_CHECKING:
     import gpu
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from ...landmarks.layout import Layout
     from ...takes.take import Take
-
-    Project = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    """Places (N, 2) in the picture, 0 to 1 from its lower left corner, to px of the region."""
 
 _SIZE_PX, _LINE_PX, _ALPHA = 2.5, 1.0, 0.9
 _EDITORS = ("SpaceClipEditor", "SpaceImageEditor", "SpaceView3D")
@@ -69,14 +66,14 @@ def _draw() -> None:
     take = shown_take(scene)
     if take is None:
         return
-    project = _projection(context, scene, take)
-    row = None if project is None else row_at(scene, take)
-    if project is None or row is None or not take.solved[row]:
+    picture = _find_picture(context, scene, take)
+    row = None if picture is None else row_at(scene, take)
+    if picture is None or row is None or not take.solved[row]:
         return
-    _draw_row(take, row, project)
+    _draw_row(take, row, picture)
 
 
-def _draw_row(take: Take, row: int, project: Project) -> None:
+def _draw_row(take: Take, row: int, picture: PictureInView) -> None:
     import gpu
     import numpy as np
     from gpu_extras.batch import batch_for_shader
@@ -86,9 +83,7 @@ def _draw_row(take: Take, row: int, project: Project) -> None:
     layout = layout_of_take(take)
     if layout is None:
         return
-    width, height = take.image_size
-    places = take.landmarks_px[row] * np.array((1 / width, -1 / height), np.float32) + np.array((0, 1), np.float32)
-    at = project(np.nan_to_num(places, nan=-10.0))
+    at = picture.to_region(np.nan_to_num(take.landmarks_px[row].astype(np.float64), nan=-1e4)).astype(np.float32)
     shares = _relative_confidence(take)[row]
     points_in, lines_in = _shaders()
     gpu.state.blend_set("ALPHA")
@@ -127,31 +122,12 @@ def _shaders() -> tuple[gpu.types.GPUShader, gpu.types.GPUShader]:
         return lines, lines
 
 
-def _projection(context: bpy.types.Context, scene: bpy.types.Scene, take: Take) -> Project | None:
+def _find_picture(context: bpy.types.Context, scene: bpy.types.Scene, take: Take) -> PictureInView | None:
     """Where the picture lies in the present region; None if this editor does not show the take's footage."""
-    import numpy as np
-
     space, region = context.space_data, context.region
-    if region is None:
-        return None
     if isinstance(space, bpy.types.SpaceView3D):
-        corners = _corners_in_view(context, scene, take)
-    else:
-        shown = _shows_footage(space, scene)
-        corners = None if not shown else tuple(_to_region(region, x, y) for x, y in ((0, 0), (1, 0), (0, 1)))
-    if corners is None:
-        return None
-    origin, right, up = (np.asarray(corner, np.float32) for corner in corners)
-    return lambda places: origin + places[:, :1] * (right - origin) + places[:, 1:] * (up - origin)
-
-
-def _to_region(region: bpy.types.Region, x: float, y: float) -> tuple[float, float]:
-    """Px of a place in the region's own units, exactly; Blender's own call rounds to whole pixels."""
-    low, high = region.view2d.region_to_view(0, 0), region.view2d.region_to_view(region.width, region.height)
-    return (
-        region.width * (x - low[0]) / (high[0] - low[0]),
-        region.height * (y - low[1]) / (high[1] - low[1]),
-    )
+        return find_picture(context, take.image_size)
+    return None if region is None or not _shows_footage(space, scene) else picture_in_editor(region, take.image_size)
 
 
 def _shows_footage(space: bpy.types.Space | None, scene: bpy.types.Scene) -> bool:
@@ -166,7 +142,7 @@ def _shows_footage(space: bpy.types.Space | None, scene: bpy.types.Scene) -> boo
 
 
 def _is_footage(clip: bpy.types.MovieClip, scene: bpy.types.Scene) -> bool:
-    from ..scene.head_over_footage import solve_camera
+    from ..scene.camera_setup import solve_camera
 
     camera = solve_camera(scene)
     behind = None if camera is None else footage_images(camera)[0]
@@ -174,26 +150,6 @@ def _is_footage(clip: bpy.types.MovieClip, scene: bpy.types.Scene) -> bool:
         return True
     video = settings_of(scene).video
     return bool(video) and Path(bpy.path.abspath(clip.filepath)) == Path(bpy.path.abspath(video))
-
-
-def _corners_in_view(context: bpy.types.Context, scene: bpy.types.Scene, take: Take) -> tuple[Any, Any, Any] | None:
-    """Px of the picture's lower left, lower right and upper left corner in a view through the solve's camera."""
-    from bpy_extras.view3d_utils import location_3d_to_region_2d
-
-    from ..scene.head_over_footage import picture_in_frame, solve_camera
-
-    space, view, region, camera = context.space_data, context.region_data, context.region, solve_camera(scene)
-    if camera is None or view is None or region is None or not isinstance(space, bpy.types.SpaceView3D):
-        return None
-    seen = space.camera if space.use_local_camera else scene.camera
-    if view.view_perspective != "CAMERA" or seen != camera or footage_images(camera)[0] is None:
-        return None
-    rigid = camera.matrix_world.normalized()
-    lower_left, lower_right, _, upper_left = (
-        location_3d_to_region_2d(region, view, rigid @ corner)
-        for corner in picture_in_frame(scene, camera, take.image_size)
-    )
-    return None if None in (lower_left, lower_right, upper_left) else (lower_left, lower_right, upper_left)
 
 
 def register() -> None:

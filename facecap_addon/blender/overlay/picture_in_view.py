@@ -1,4 +1,4 @@
-"""Where the footage's picture lies in a 3D view through the solve's camera."""
+"""Where the footage's picture lies in an editor: in a 3D view through the solve's camera, or where it is shown flat."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
-from mathutils import Vector
-
-from ..scene.objects import camera_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,14 +35,6 @@ class PictureInView:
         return np.linalg.solve(np.stack([self.right, self.down], axis=1), np.asarray(at, np.float64) - self.origin)
 
 
-def solve_camera_of(scene: bpy.types.Scene) -> bpy.types.Object | None:
-    """The camera of the scene's solve, if it is there."""
-    from ..scene.camera_setup import CAMERA
-
-    camera = scene.objects.get(CAMERA)
-    return camera if camera is not None and isinstance(camera.data, bpy.types.Camera) else None
-
-
 def find_picture(context: bpy.types.Context, size_px: tuple[int, int]) -> PictureInView | None:
     """Where the footage lies in the view of a context; None if that does not look through the solve's camera.
 
@@ -55,8 +44,10 @@ def find_picture(context: bpy.types.Context, size_px: tuple[int, int]) -> Pictur
     import numpy as np
     from bpy_extras.view3d_utils import location_3d_to_region_2d
 
+    from ..scene.camera_setup import picture_corners, solve_camera
+
     space, view, region, scene = context.space_data, context.region_data, context.region, context.scene
-    camera = None if scene is None else solve_camera_of(scene)
+    camera = None if scene is None else solve_camera(scene)
     if (
         scene is None
         or camera is None
@@ -80,18 +71,16 @@ def find_picture(context: bpy.types.Context, size_px: tuple[int, int]) -> Pictur
     return PictureInView(upper_left + 0.5 * (right + down), right, down)
 
 
-def picture_corners(scene: bpy.types.Scene, camera: bpy.types.Object, size_px: tuple[int, int]) -> list[Vector]:
-    """Lower left, lower right and upper left corner of a picture that fills the camera's frame, in its own space."""
-    from ..scene.placing import around
+def picture_in_editor(region: bpy.types.Region, size_px: tuple[int, int]) -> PictureInView:
+    """Where a picture lies in a Movie Clip or Image Editor, whose own units go from 0 to 1 over it.
 
-    low, high = around(camera_of(camera).view_frame(scene=scene))
-    middle, depth = (low + high) / 2, high.z
-    half_width, half_height = (high.x - low.x) / 2, (high.y - low.y) / 2
-    wide, tall = size_px
-    if camera_of(camera).sensor_fit == "VERTICAL":
-        half_width = half_height * wide / tall
-    else:
-        half_height = half_width * tall / wide
-    return [
-        Vector((middle.x + x * half_width, middle.y + y * half_height, depth)) for x, y in ((-1, -1), (1, -1), (-1, 1))
-    ]
+    Args:
+        size_px: (width, height) of the footage.
+    """
+    import numpy as np
+
+    low = np.array(region.view2d.region_to_view(0, 0), np.float64)
+    high = np.array(region.view2d.region_to_view(region.width, region.height), np.float64)
+    px = np.array((region.width, region.height)) / (high - low)  # Blender's way back rounds to whole pixels
+    right, down = np.array((px[0] / size_px[0], 0.0)), np.array((0.0, -px[1] / size_px[1]))
+    return PictureInView((np.array((0.0, 1.0)) - low) * px + 0.5 * (right + down), right, down)

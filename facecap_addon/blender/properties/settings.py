@@ -6,8 +6,8 @@ import bpy
 
 from ..present import SETTINGS
 from .bake import FACECAP_PG_bake, FACECAP_PG_filter
-from .corrections import FACECAP_PG_corrections
 from .check import FACECAP_PG_check
+from .corrections import FACECAP_PG_corrections
 from .create import FACECAP_PG_generate, FACECAP_PG_keys, FACECAP_PG_retarget
 from .declare import (
     PATH_OPTIONS,

@@ -63,6 +63,31 @@ def add_camera(
     return camera
 
 
+def solve_camera(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The camera of the scene's solve, if it is there."""
+    camera = scene.objects.get(CAMERA)
+    return camera if camera is not None and isinstance(camera.data, bpy.types.Camera) else None
+
+
+def picture_corners(scene: bpy.types.Scene, camera: bpy.types.Object, size_px: tuple[int, int]) -> list[Vector]:
+    """Lower left, lower right and upper left corner of the footage's picture, in the camera's own space.
+
+    Args:
+        size_px: (width, height) of the footage; its longer side is the camera's sensor.
+    """
+    low, high = around(camera_of(camera).view_frame(scene=scene))
+    middle, depth = (low + high) / 2, high.z
+    half_width, half_height = (high.x - low.x) / 2, (high.y - low.y) / 2
+    wide, tall = size_px
+    if camera_of(camera).sensor_fit == "VERTICAL":
+        half_width = half_height * wide / tall
+    else:
+        half_height = half_width * tall / wide
+    return [
+        Vector((middle.x + x * half_width, middle.y + y * half_height, depth)) for x, y in ((-1, -1), (1, -1), (-1, 1))
+    ]
+
+
 def frame_aspect(scene: bpy.types.Scene) -> float:
     """Width of the scene's rendered picture over its height."""
     render = scene.render

@@ -12,9 +12,10 @@ from typing import Literal
 import bpy
 
 from ..present import settings_of, system_preferences
+from .camera_setup import solve_camera
 from .editors import redraw_editors
 from .footage import footage_images
-from .head_over_footage import show_head_over_footage, solve_camera
+from .head_over_footage import show_head_over_footage
 
 NAME = "FaceCap"
 BEFORE = "facecap_workspace_before"

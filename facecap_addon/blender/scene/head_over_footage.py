@@ -10,16 +10,9 @@ from __future__ import annotations
 import bpy
 from mathutils import Vector
 
-from .camera_setup import CAMERA
+from .camera_setup import picture_corners, solve_camera
 from .footage import footage_images
 from .objects import camera_of
-from .placing import around
-
-
-def solve_camera(scene: bpy.types.Scene) -> bpy.types.Object | None:
-    """The camera of the scene's solve, if it is there."""
-    camera = scene.objects.get(CAMERA)
-    return camera if camera is not None and isinstance(camera.data, bpy.types.Camera) else None
 
 
 def show_head_over_footage(scene: bpy.types.Scene, opacity: float, wipe: float) -> None:
@@ -67,28 +60,6 @@ def _begin_clipping(screen: bpy.types.Screen, area: bpy.types.Area, view: bpy.ty
         bpy.ops.view3d.clip_border(xmin=0, xmax=region.width, ymin=0, ymax=region.height)
 
 
-def picture_in_frame(scene: bpy.types.Scene, camera: bpy.types.Object, size_px: tuple[int, int]) -> list[Vector]:
-    """Corners of the footage's picture in the camera's own space, at the depth of its frame: from the lower left one
-    against the clock.
-
-    Args:
-        size_px: (width, height) of the footage.
-    """
-    frame = camera_of(camera).view_frame(scene=scene)
-    low, high = around(frame)
-    middle, depth = (low + high) / 2, high.z
-    half_width, half_height = (high.x - low.x) / 2, (high.y - low.y) / 2
-    wide, tall = size_px
-    if camera_of(camera).sensor_fit == "VERTICAL":
-        half_width = half_height * wide / tall
-    else:
-        half_height = half_width * tall / wide
-    return [
-        Vector((middle.x + x * half_width, middle.y + y * half_height, depth))
-        for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-    ]
-
-
 def _set_opacity(camera: bpy.types.Object, opacity: float) -> None:
     behind, before = footage_images(camera)
     if behind is None or behind.clip is None:
@@ -107,7 +78,7 @@ def _wipe_plane(scene: bpy.types.Scene, camera: bpy.types.Object, wipe: float) -
     """(4,) plane through the camera; what lies to its right, seen from the camera, is on its positive side."""
     behind, _ = footage_images(camera)
     width, height = (1, 1) if behind is None or behind.clip is None else behind.clip.size
-    left, right = picture_in_frame(scene, camera, (max(1, width), max(1, height)))[:2]
+    left, right = picture_corners(scene, camera, (max(1, width), max(1, height)))[:2]
     at = left.lerp(right, wipe)
     rotation, place = camera.matrix_world.to_3x3().normalized(), camera.matrix_world.translation
     normal = rotation @ Vector((-at.z, 0.0, at.x)).normalized()

@@ -35,28 +35,17 @@ def shown_take(scene: bpy.types.Scene) -> Take | None:
     return _read[2]
 
 
-def row_at(scene: bpy.types.Scene, take: Take) -> int | None:
-    """The row of a take that the scene's present frame shows; None before it starts and after it ends."""
+def row_at(scene: bpy.types.Scene, take: Take, frame: float | None = None) -> int | None:
+    """The row of a take that plays at a scene frame (None: at the present one); None where it does not play."""
     import numpy as np
 
     from ...takes.take import usual_step_s
 
-    frame = scene.frame_current + scene.frame_subframe
-    time_s = (frame - settings_of(scene).start_frame) / scene_rate(scene)
-    near = 0.5 * (usual_step_s(take.time_s) or 0.04) + 0.5 / scene_rate(scene)
-    if not take.frame_count or not take.time_s[0] - near <= time_s <= take.time_s[-1] + near:
+    if not take.frame_count:
         return None
-    after = int(np.clip(np.searchsorted(take.time_s, time_s), 1, max(1, take.frame_count - 1)))
-    rows = [row for row in (after - 1, after) if row < take.frame_count]
-    return min(rows, key=lambda row: abs(float(take.time_s[row]) - time_s))
-
-
-def frame_of(scene: bpy.types.Scene, take: Take, row: int) -> float:
-    """The scene frame, fractional, at which a row of a take is keyed."""
-    return settings_of(scene).start_frame + float(take.time_s[row]) * scene_rate(scene)
-
-
-def forget() -> None:
-    """Let go of the take that was read."""
-    global _read
-    _read = None
+    frame = scene.frame_current_final if frame is None else frame
+    rate = scene_rate(scene)
+    time_s = (frame - settings_of(scene).start_frame) / rate
+    row = int(np.argmin(np.abs(take.time_s - time_s)))
+    near = 0.5 * (usual_step_s(take.time_s) or 0.04) + 0.5 / rate
+    return row if abs(float(take.time_s[row]) - time_s) <= near else None
