@@ -59,7 +59,7 @@ def _later(window: bpy.types.Window, before: str, scene: bpy.types.Scene, *, arr
 
     window_handle, scene_handle = window.as_pointer(), session.Handle.of(scene)
     steps = [check_workspace.arrange] if arrange else []
-    steps += [check_workspace.show_footage_and_head, check_workspace.show_tab]
+    steps += [check_workspace.show_footage_and_head, check_workspace.settle]
     tries = iter(range(_TRIES))
 
     def step() -> float | None:

@@ -96,13 +96,22 @@ def show_footage_and_head(window: bpy.types.Window, scene: bpy.types.Scene) -> N
     redraw_editors()
 
 
-def show_tab(window: bpy.types.Window, scene: bpy.types.Scene) -> None:
-    """Turn the workspace's sidebar to FaceCap; it has one only once it was drawn."""
+def settle(window: bpy.types.Window, scene: bpy.types.Scene) -> None:
+    """Turn the sidebar to FaceCap and fit footage and curves into their editors, once all of them were drawn."""
     for area in window.screen.areas:
-        for region in area.regions if area.type == "VIEW_3D" else ():
-            if region.type == "UI":
+        space = area.spaces.active
+        clip = space.clip if isinstance(space, bpy.types.SpaceClipEditor) else None
+        for region in area.regions:
+            if area.type == "VIEW_3D" and region.type == "UI":
                 with contextlib.suppress(AttributeError, TypeError):
                     setattr(region, "active_panel_category", "FaceCap")  # noqa: B010  the stub says it is read-only
+            if region.type != "WINDOW" or area.type not in ("CLIP_EDITOR", "GRAPH_EDITOR"):
+                continue
+            with bpy.context.temp_override(window=window, area=area, region=region):
+                if area.type == "CLIP_EDITOR" and clip is not None:
+                    bpy.ops.clip.view_all(fit_view=True)
+                elif area.type == "GRAPH_EDITOR":
+                    bpy.ops.graph.view_all()
 
 
 def _fit_picture(area: bpy.types.Area, view: bpy.types.RegionView3D, size_px: tuple[int, int]) -> None:
