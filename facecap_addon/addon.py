@@ -40,6 +40,7 @@ MODULES = (
     "help.menus",
     "help.keymap",
     "help.presets",
+    "translations",
     "overlay.landmarks",
     "overlay.footage_landmarks",
     "overlay.confidence_lane",
