@@ -21,6 +21,7 @@ MODULES = (
     "properties.former_names",
     "operators.footage",
     "operators.character",
+    "operators.jobs",
     "operators.solve",
     "operators.show_footage",
     "operators.refine",
@@ -46,6 +47,7 @@ MODULES = (
     "overlay.confidence_lane",
     "overlay.live_picture",
     "panels.sidebar",
+    "panels.jobs",
     "panels.actor",
     "panels.result",
     "panels.corrections",
@@ -55,6 +57,8 @@ MODULES = (
     "panels.learn",
     "panels.live",
     "panels.create",
+    # Last, so first to go: it ends the worker, and what it did is kept.
+    "queue.listening",
     "cli_command",
 )
 

@@ -1,13 +1,16 @@
-"""What is going on right now in this Blender: the running job and the latest outcome. Not saved with any file."""
+"""What is going on right now in this Blender: jobs, live capture and the latest outcome. Not saved with any file."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
+
+from ..json_types import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,26 +50,50 @@ class Handle:
 
 @dataclass
 class Job:
-    """A job that the panel shows.
+    """Long work that somebody asked for. The list that it is in says whether it waits, was stopped, or is finished.
 
     Attributes:
-        runner: the worker's runner.
-        scene, character: what was being solved when it began; the user may have moved on since.
-        stage: what is being done, for people.
-        fraction: 0 to 1.
-        eta_s: seconds until the end, None while unknown.
+        operator: who asked, and puts its result to use: "facecap.solve".
+        name, settings: of the registry's job, and its settings as JSON: all that is needed to start or continue it.
+        title: what it is, for people: "Solve clip.mp4".
+        scene, character: what it is for; the user may have moved on since.
+        file: the .blend that it is for; "" if that was not saved.
+        document: which of the files that were open in this Blender it is for, see `document`; 0: of none.
+        id: its own, also on disk.
+        asked_s: when it was asked for, in seconds since 1970.
+        mesh_stamp, keys_stamp: how the character looked when it was asked for, and how it was animated when the work
+            began; see `queue.stamps`.
+        runner: the worker's runner, while it runs.
+        stage: what is being done, for people.  fraction: 0 to 1.  eta_s: seconds until the end, None while unknown.
         cancelling: whether the user has asked to stop.
-        take: the take that it works on, where it works on one.
+        facts: what the worker gave back; None until then.
+        reason: why it was stopped, or why its result was not put to use unasked.
     """
 
-    runner: ProcessRunner
+    operator: str
+    name: str
+    settings: Facts
+    title: str
     scene: Handle
     character: Handle
+    file: str = ""
+    document: int = 0
+    id: str = field(default_factory=lambda: secrets.token_hex(6))
+    asked_s: float = field(default_factory=time.time)
+    mesh_stamp: str = ""
+    keys_stamp: str = ""
+    runner: ProcessRunner | None = None
     stage: str = "Starting"
     fraction: float = 0.0
     eta_s: float | None = None
     cancelling: bool = False
-    take: str = ""
+    facts: Facts | None = None
+    reason: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the file that it is for is open."""
+        return self.document == document
 
 
 @dataclass
@@ -114,18 +141,19 @@ class Live:
     problems: list[str] = field(default_factory=list)
 
 
+document: int = 1
+"""Counts the files that were open in this Blender."""
 job: Job | None = None
+"""The one that runs."""
+waiting: list[Job] = []
+"""In the order in which they will run."""
+stopped: list[Job] = []
+"""Cancelled or interrupted: what is needed to continue them is there."""
+finished: list[Job] = []
+"""Those with a result that was not put to use unasked."""
 live: Live | None = None
 outcome: Outcome | None = None
 installation_report: list[str] = []
-
-
-def end_job() -> None:
-    """End the running job's process, if there is one, and forget the job."""
-    global job
-    if job is not None:
-        ended, job = job, None
-        ended.runner.close()
 
 
 def end_live() -> None:

@@ -8,11 +8,9 @@ import pytest
 from mathutils import Matrix
 
 from facecap_addon.blender import session
-from facecap_addon.blender.operators.solve import job_of, object_of, scene_of
 from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.rest import rest_matrix
-from facecap_addon.errors import FacecapError
 from tests.blender.avatars import make_avatar
 from tests.blender.faces import evaluated_world, make_face
 from tests.blender.takes import make_take
@@ -87,16 +85,15 @@ def test_what_hangs_on_a_turned_bone_rests_where_it_was() -> None:
 
 def test_a_job_finds_its_character_and_scene_under_other_names() -> None:
     obj = make_face(name="Head")
-    job = job_of(bpy.context, None, obj)
     scene = bpy.context.scene
+    handles = session.Handle.of(scene), session.Handle.of(obj)
     obj.name, scene.name = "Hero", "Shot 2"
     stranger = make_face(name="Head")
     other = bpy.data.scenes.new("Scene")
-    assert object_of(job) == obj != stranger
-    assert scene_of(job) == scene != other
+    assert handles[0].find(bpy.data.scenes) == scene != other
+    assert handles[1].find(bpy.data.objects) == obj != stranger
     bpy.data.objects.remove(obj)
-    with pytest.raises(FacecapError, match="“Head” was deleted"):
-        object_of(job)
+    assert handles[1].find(bpy.data.objects) is None
     assert session.Handle.of(None).find(bpy.data.objects) is None
 
 

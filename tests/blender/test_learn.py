@@ -88,11 +88,11 @@ def test_what_the_panel_does_not_offer_is_not_asked_for() -> None:
     learn.network = "laine"
     asked = training_asked(bpy.context)
     assert (asked.preset, asked.patience, asked.cutmix, asked.stabilise) == ("preview", 7, False, True)
-    assert training_picture(bpy.context).parent.name == ".laine-preview.training"
+    assert training_picture(training_asked(bpy.context)).parent.name == ".laine-preview.training"
     learn.network = "ridge"
     assert describe_useless_settings(training_asked(bpy.context)) == ()
     assert training_asked(bpy.context).stabilise
-    assert training_picture(bpy.context).parent.name == ".ridge-full.training"
+    assert training_picture(training_asked(bpy.context)).parent.name == ".ridge-full.training"
 
 
 def test_sorted_images_go_along_where_the_network_learns_from_them(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
-from facecap_addon.blender.operators.solve import listen, new_job
+from facecap_addon.blender.operators.solve import FACECAP_OT_solve
 from facecap_addon.blender.overlay.landmarks import embedding_path, landmark_positions
 from facecap_addon.blender.paths import job_folder
+from facecap_addon.blender.queue import order
+from facecap_addon.blender.queue.listening import listen
 from facecap_addon.blender.scene.footage import strips_of
 from facecap_addon.takes.npz import load_take, save_take
 from tests.blender.face_video import write_face_video
@@ -50,7 +52,7 @@ def listen_to_the_end(job: session.Job) -> None:
 
     def done() -> bool:
         listen(job)
-        return job.runner.done
+        return job.runner is not None and job.runner.done
 
     wait_until(done)
 
@@ -205,34 +207,12 @@ def test_footage_without_a_face_ends_in_words(tmp_path: Path) -> None:
 def test_a_killed_worker_is_reported_and_the_next_solve_may_start(tmp_path: Path) -> None:
     video = write_video(tmp_path / "grey.mp4", frames=200)
     choose(video, make_face())
-    job = new_job(bpy.context)
+    job = FACECAP_OT_solve.new_job(bpy.context)
+    order.start(job)
     runner = job.runner
+    assert runner is not None
     os.kill(runner.pid, signal.SIGKILL)
     listen_to_the_end(job)
     assert runner.error is not None
     assert "SIGKILL" in runner.error.what
     assert "Run it again" in runner.error.way_out
-
-
-def test_cancel_ends_the_worker(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "grey.mp4", frames=200)
-    choose(video, make_face())
-    session.job = new_job(bpy.context)
-    runner = session.job.runner
-    assert not bpy.ops.facecap.solve.poll()
-    bpy.ops.facecap.cancel()
-    listen_to_the_end(session.job)
-    assert runner.error is not None
-    assert runner.error.cancelled
-    session.end_job()
-    assert bpy.ops.facecap.solve.poll()
-
-
-def test_loading_another_file_ends_the_worker(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "grey.mp4", frames=200)
-    choose(video, make_face())
-    session.job = new_job(bpy.context)
-    runner = session.job.runner
-    bpy.ops.wm.read_homefile(use_empty=True)
-    assert session.job is None
-    assert runner.done

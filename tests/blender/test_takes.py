@@ -11,9 +11,10 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.create import FACECAP_OT_generate
-from facecap_addon.blender.operators.solve import remember, take_to_merge_into
+from facecap_addon.blender.operators.solve import take_to_merge_into
 from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.solved_take import remember
 from facecap_addon.blender.takes import label_of, lines_about
 from facecap_addon.jobs.settings.output import OutputSettings
 from facecap_addon.jobs.steps.results.outputs import OutputFiles, result_of, write_take
@@ -35,11 +36,6 @@ def written(folder: Path, take: Take, stem: str = "take") -> SolveResult:
 
 def scene_settings() -> bpy.types.PropertyGroup:
     return bpy.context.scene.facecap
-
-
-def job_on(obj: bpy.types.Object) -> session.Job:
-    """A job that has come to its end."""
-    return session.Job(None, session.Handle.of(bpy.context.scene), session.Handle.of(obj))  # type: ignore[arg-type]
 
 
 def baked_frames() -> int:
@@ -71,10 +67,9 @@ def test_what_is_generated_is_baked_once_and_the_solve_stays_the_take(tmp_path: 
     solved = settings.result.take
     path = tmp_path / "happiness-0.take.npz"
     save_take(path, add_id(make_take(12, source="happiness")))
-    job = job_on(character)
-    FACECAP_OT_generate._apply(None, job, {"take": str(path), "lines": ["happiness"]})  # type: ignore[arg-type]
-    assert "over 12 frames" in session.outcome.lines[0]
-    assert any("Bake Again bakes" in line for line in session.outcome.lines)
+    outcome = FACECAP_OT_generate.apply(None, {"take": str(path), "lines": ["happiness"]}, bpy.context.scene, character)
+    assert "over 12 frames" in outcome.lines[0]
+    assert any("Bake Again bakes" in line for line in outcome.lines)
     assert settings.result.take == solved
     assert baked_frames() == 40
     assert [label_of(entry).split(" · ")[:2] for entry in settings.takes] == [
@@ -92,8 +87,7 @@ def test_the_first_take_is_the_one_that_is_baked_whatever_made_it(tmp_path: Path
     settings.character, settings.bake.head = make_face(), "none"
     path = tmp_path / "happiness-0.take.npz"
     save_take(path, add_id(make_take(12, source="happiness")))
-    job = job_on(settings.character)
-    FACECAP_OT_generate._apply(None, job, {"take": str(path), "lines": []})  # type: ignore[arg-type]
+    FACECAP_OT_generate.apply(None, {"take": str(path), "lines": []}, bpy.context.scene, settings.character)
     assert (settings.result.kind, settings.result.frames_solved) == ("generated", 12)
     assert baked_frames() == 12
 

@@ -34,6 +34,7 @@ KEYS = (
     Key("wm.call_menu", "F", ctrl=True, alt=True, options={"name": "FACECAP_MT_animation"}),
     Key("facecap.go_to_bad_frame", "RIGHT_ARROW", "Frames", "EMPTY", alt=True, options={"forward": True}),
     Key("facecap.go_to_bad_frame", "LEFT_ARROW", "Frames", "EMPTY", alt=True, options={"forward": False}),
+    Key("facecap.cancel", "ESC", keymap="3D View Generic"),  # the keys of the 3D view's sidebar, too
 )
 
 _added: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []

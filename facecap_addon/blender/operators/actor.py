@@ -9,6 +9,7 @@ import bpy
 
 from ...errors import FacecapError
 from ...jobs.settings.calibrate import CalibrateSettings
+from ...json_types import Decoded
 from ...settings_schema import from_json
 from .. import session
 from ..paths import job_folder
@@ -17,8 +18,9 @@ from ..properties.declare import StringProperty, with_properties
 from ..takes import home_folder, kept_path, take_file
 from .base import FacecapOperator, OperatorReturn
 from .footage import footage_path
+from .job_operator import lines_of
 from .refine import show_picture
-from .solve import FootageJobOperator, character_with_keys, lines_of, scene_of, shown_part, worker_job, write_rig
+from .solve import FootageJobOperator, character_with_keys, shown_part, write_rig
 
 SHEET = "FaceCap actor"
 _ENDING = ".actor.json"
@@ -76,10 +78,12 @@ class FACECAP_OT_calibrate(FootageJobOperator, bpy.types.Operator):
     bl_idname = "facecap.calibrate"
     bl_label = "Calibrate"
     bl_description = "Learn the actor from the footage, in which she holds one expression after the other"
-    bl_options = {"UNDO"}
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start on the scene's footage and character. Raises FacecapError."""
+    puts_on, use_label = "scene", "Use Actor"
+
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """Calibration on the scene's footage and character. Raises FacecapError."""
         from ..scene.head.character import extract_rig
 
         settings = settings_of(scene_in(context))
@@ -90,14 +94,16 @@ class FACECAP_OT_calibrate(FootageJobOperator, bpy.types.Operator):
         request |= {"match": settings.solve.match, **shown_part(settings)}
         if settings.solve.marks_file:
             request["marks"] = bpy.path.abspath(settings.solve.marks_file)
-        return worker_job(context, "calibrate", from_json(CalibrateSettings, request), character)
+        return cls.describe(context, "calibrate", from_json(CalibrateSettings, request), character, video.name)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
-        settings_of(scene_of(job)).solve.actor_file = kept_path(Path(str(facts["actor"])))
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
+        settings_of(scene).solve.actor_file = kept_path(Path(str(facts["actor"])))
         written = (facts["actor"], facts["sheet"])
-        session.outcome = session.Outcome(True, [line for line in lines_of(facts) if line not in written])
         show_picture(bpy.context, Path(str(facts["sheet"])), SHEET)
-        return {"FINISHED"}
+        return session.Outcome(True, [line for line in lines_of(facts) if line not in written])
 
 
 CLASSES = (FACECAP_OT_save_actor, FACECAP_OT_calibrate)

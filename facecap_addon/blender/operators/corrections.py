@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import bpy
 from ...errors import FacecapError
 from ...jobs.settings.solve import SolveSettings
 from ...jobs.steps.results.result import SolveResult
+from ...json_types import Decoded
 from ...settings_schema import from_json
 from .. import session
 from ..corrections import (
@@ -32,20 +35,11 @@ from ..properties.corrections import GRIPS
 from ..properties.declare import EnumProperty, FloatVectorProperty, IntProperty, with_properties
 from ..properties.derive import values_of
 from ..scene.objects import key_blocks_of, keys_of
+from ..solved_take import remember
 from .bake import bake_spans
 from .base import FacecapOperator, OperatorReturn
 from .footage import footage_path
-from .solve import (
-    FootageJobOperator,
-    character_with_keys,
-    object_of,
-    remember,
-    scene_of,
-    shown_part,
-    take_to_merge_into,
-    worker_job,
-    write_rig,
-)
+from .solve import FootageJobOperator, TakeOperator, character_with_keys, shown_part, take_to_merge_into, write_rig
 
 if TYPE_CHECKING:
     from ...takes.take import Take
@@ -164,28 +158,31 @@ def _changed_weights(character: bpy.types.Object, take: Take, frame: float, gain
     return found
 
 
-class FACECAP_OT_solve_range(FootageJobOperator, bpy.types.Operator):
+class FACECAP_OT_solve_range(TakeOperator, FootageJobOperator, bpy.types.Operator):
     bl_idname = "facecap.solve_range"
     bl_label = "Re-Solve Range"
     bl_description = "Solve again around the corrected frames, which are reached exactly; all other keys stay"
-    bl_options = {"UNDO"}
     needs_take = "Solve first: corrections are of a take"
-    kind = "solved"
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        return worker_job(context, "solve", range_settings(context), settings_in(context).character)
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """A solve around the scene's corrections. Raises FacecapError."""
+        asked = range_settings(context)
+        return cls.describe(context, "solve", asked, settings_in(context).character, f"of {asked.video.name}")
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
-        scene = scene_of(job)
-        remember(scene, SolveResult.from_json(facts), self.kind)
-        lines = bake_spans(scene, object_of(job))
-        session.outcome = session.Outcome(True, lines, settings_of(scene).result.take)
-        return {"FINISHED"}
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
+        if character is None:
+            raise FacecapError("There is no character to key.", "Pick the mesh that was solved.")
+        remember(scene, SolveResult.from_json(facts), cls.kind)
+        return session.Outcome(True, bake_spans(scene, character), settings_of(scene).result.take)
 
 
 def range_settings(context: bpy.types.Context) -> SolveSettings:
     """A solve of what corrections change in the scene's take; they are written for the worker. Raises FacecapError."""
-    from ...takes.corrections import ENDING, save_corrections
+    from ...takes.corrections import ENDING, save_corrections, write_json
     from ..scene.animation.action import check_animatable
     from ..scene.head.character import extract_rig
 
@@ -201,8 +198,11 @@ def range_settings(context: bpy.types.Context) -> SolveSettings:
             "Choose a take of it under Result, or solve the clip first.",
         )
     folder = job_folder(video)
-    path = folder / f"{video.stem}{ENDING}"
-    save_corrections(path, corrections_in(scene))
+    listed = corrections_in(scene)
+    # Named by what they say: a job that waits must not be given those of the one after it.
+    said = hashlib.sha256(json.dumps(write_json(listed)).encode()).hexdigest()
+    path = folder / f"{video.stem}.{said[:8]}{ENDING}"
+    save_corrections(path, listed)
     request: dict[str, Any] = values_of(settings.solve, SolveSettings)
     if request.get("method") == "deep":
         request["method"] = "landmarks"

@@ -11,6 +11,7 @@ from ...errors import FacecapError
 from ...jobs.settings.generate import GenerateSettings
 from ...jobs.settings.retarget import RetargetSettings
 from ...jobs.settings.shape_keys import ShapeKeysSettings
+from ...json_types import Decoded
 from ...settings_schema import from_json
 from .. import session
 from ..paths import work_folder
@@ -18,9 +19,10 @@ from ..present import scene_in, settings_in, settings_of
 from ..properties.derive import values_of
 from ..takes import add_take, still_baked, take_file
 from .bake import bake_take
-from .base import OperatorReturn
+from .base import FacecapOperator, OperatorReturn
+from .job_operator import JobOperator, lines_of
 from .refine import show_picture
-from .solve import JobOperator, lines_of, object_of, scene_of, worker_job, write_rig
+from .solve import write_rig
 
 if TYPE_CHECKING:
     from ..properties.create import FACECAP_PG_generate
@@ -34,35 +36,41 @@ class FACECAP_OT_make_keys(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.make_keys"
     bl_label = "Make Shape Keys"
     bl_description = "Give the character the 52 ARKit shape keys, transferred from FaceCap's own head"
-    bl_options = {"UNDO"}
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start on the scene's character. Raises FacecapError."""
+    use_label = "Add Keys"
+
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """Keys for the scene's character. Raises FacecapError."""
         character = _character(context)
         out = work_folder("shape keys")
         request: dict[str, Any] = values_of(settings_in(context).keys, ShapeKeysSettings)
         request |= {"character": str(exported(character, out)), "out": str(out), "blend": False}
-        return worker_job(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
+        return cls.describe(context, "shape-keys", from_json(ShapeKeysSettings, request), character)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
         from ...rig.blendshapes import load_rig
         from ..scene.head.shape_keys import write_shape_keys
 
-        added = write_shape_keys(object_of(job), load_rig(Path(str(facts["rig"]))))
+        added = write_shape_keys(_given(character), load_rig(Path(str(facts["rig"]))))
         mended = [line for line in lines_of(facts) if " off by " in line]
-        session.outcome = session.Outcome(True, [f"{len(added)} shape keys added", *mended])
         show_picture(bpy.context, Path(str(facts["sheet"])), SHEET)
-        return {"FINISHED"}
+        return session.Outcome(True, [f"{len(added)} shape keys added", *mended])
 
 
 class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.generate"
     bl_label = "Generate"
     bl_description = "Animate the character with an invented expression"
-    bl_options = {"UNDO"}
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start on the scene's character. Raises FacecapError."""
+    makes_take = True
+
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """An expression for the scene's character. Raises FacecapError."""
         character = _character(context)
         out = work_folder("generated")
         chosen = settings_in(context).generate
@@ -71,12 +79,16 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
         request |= {"character": str(exported(character, out)), "blend": False}
         if settings_in(context).bake.mode == "mix":  # an expression is added to what is there: the eyes stay hers
             request |= {"blinks": False, "gaze": False}
-        return worker_job(context, "generate", from_json(GenerateSettings, request), character)
+        what = ", ".join(expressions_of(chosen))
+        return cls.describe(context, "generate", from_json(GenerateSettings, request), character, what)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
         from ...takes.npz import load_take
 
-        scene, obj = scene_of(job), object_of(job)
+        obj = _given(character)
         if facts.get("take"):
             path = Path(str(facts["take"]))
             # What was solved is still what Bake Again bakes.
@@ -93,20 +105,28 @@ class FACECAP_OT_generate(JobOperator, bpy.types.Operator):
                 _as_strips(animated, Path(str(facts["take"])).name.removesuffix(".take.npz"))
         else:
             lines = _play(scene, obj, Path(str(facts["points"])), 25.0)
-        session.outcome = session.Outcome(True, lines + lines_of(facts)[:2] + still_baked(scene, facts.get("take")))
-        return {"FINISHED"}
+        return session.Outcome(True, lines + lines_of(facts)[:2] + still_baked(scene, facts.get("take")))
+
+    @classmethod
+    def keep(cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene) -> None:
+        from ...takes.npz import load_take
+
+        if not facts.get("take"):
+            raise FacecapError("What was generated moves points and is no take.", "Bake plays it on the mesh.")
+        path = Path(str(facts["take"]))
+        add_take(scene, path, load_take(path), "generated", choose=False)
 
 
 class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
     bl_idname = "facecap.retarget"
     bl_label = "Move Selected Mesh"
     bl_description = "Let the active mesh follow the landmarks of the take; it needs no shape keys"
-    bl_options = {"UNDO"}
 
-    needs_take = "Solve or generate first"
+    needs_take, use_label = "Solve or generate first", "Play"
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start on the active mesh. Raises FacecapError."""
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """What the active mesh shall follow. Raises FacecapError."""
         settings = settings_in(context)
         target = context.object
         if target is None or target.type != "MESH":
@@ -118,17 +138,17 @@ class FACECAP_OT_retarget(JobOperator, bpy.types.Operator):
         motion = str(take_file(settings.result))
         request |= {"motion": motion, "out": str(out), "blend": False}
         request |= {"source": str(exported(settings.character, out)), "character": str(exported(target, out))}
-        job = worker_job(context, "retarget", from_json(RetargetSettings, request), target)
-        job.take = motion
-        return job
+        return cls.describe(context, "retarget", from_json(RetargetSettings, request), target)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
-        lines = _play(scene_of(job), object_of(job), Path(str(facts["points"])), float(str(facts["fps"])))
-        session.outcome = session.Outcome(True, lines + lines_of(facts)[1:-1])
-        return {"FINISHED"}
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
+        lines = _play(scene, _given(character), Path(str(facts["points"])), float(str(facts["fps"])))
+        return session.Outcome(True, lines + lines_of(facts)[1:-1])
 
 
-class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
+class FACECAP_OT_follow_empties(FacecapOperator, bpy.types.Operator):
     bl_idname = "facecap.follow_empties"
     bl_label = "Follow Selected Empties"
     bl_description = (
@@ -136,10 +156,6 @@ class FACECAP_OT_follow_empties(JobOperator, bpy.types.Operator):
         "that it is nearest to in the first frame"
     )
     bl_options = {"UNDO"}
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        self.pressed = True
-        return self.execute(context)
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ...takes.names import find_free_path
@@ -169,6 +185,12 @@ def _character(context: bpy.types.Context) -> bpy.types.Object:
     character = settings_in(context).character
     if character is None:
         raise FacecapError("No character was chosen.", "Pick the mesh of the head.")
+    return character
+
+
+def _given(character: bpy.types.Object | None) -> bpy.types.Object:
+    if character is None:
+        raise FacecapError("There is no mesh to put it on.", "Pick a character.")
     return character
 
 

@@ -10,15 +10,16 @@ import bpy
 from ...errors import FacecapError
 from ...jobs.settings.dataset import DatasetSettings
 from ...jobs.settings.train import TrainSettings
+from ...json_types import Decoded
 from ...learn.networks.registry import find_useless_settings
 from ...settings_schema import from_json
 from .. import session
 from ..paths import work_folder
 from ..present import settings_in, settings_of
 from ..properties.derive import FILE_CHOICE, values_of
-from .base import OperatorReturn
+from .job_operator import JobOperator, lines_of
 from .refine import show_picture
-from .solve import JobOperator, character_with_keys, lines_of, worker_job
+from .solve import character_with_keys
 
 LIVE_IMAGE = "FaceCap training"
 
@@ -29,21 +30,27 @@ class SetOperator(JobOperator):
     Operators share this rather than each other: Blender cannot find the class of one that another is derived from.
     """
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start what is `asked` of the scene's set. Raises FacecapError."""
-        folder = set_folder(context)
-        request = {"folder": str(folder), **_crop(context), **self.asked(context, folder)}
-        return worker_job(context, "dataset", from_json(DatasetSettings, request), settings_in(context).character)
+    puts_on = "nothing"
 
-    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """What is `asked` of the scene's set. Raises FacecapError."""
+        folder = set_folder(context)
+        request = {"folder": str(folder), **_crop(context), **cls.asked(context, folder)}
+        return cls.describe(context, "dataset", from_json(DatasetSettings, request), None, f"({folder.name})")
+
+    @classmethod
+    def asked(cls, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """Of `DatasetSettings`, what this operator adds. Raises FacecapError."""
         return {}
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
-        session.outcome = session.Outcome(True, lines_of(facts))
-        if facts.get("sheet"):
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
+        if facts.get("sheet") and job.is_here:
             show_picture(bpy.context, Path(str(facts["sheet"])), "FaceCap training set")
-        return {"FINISHED"}
+        return session.Outcome(True, lines_of(facts))
 
 
 class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
@@ -53,7 +60,8 @@ class FACECAP_OT_add_to_set(SetOperator, bpy.types.Operator):
 
     needs_take = "Solve first, and correct what is wrong"
 
-    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+    @classmethod
+    def asked(cls, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """The scene's take."""
         return {"take": str(Path(bpy.path.abspath(settings_in(context).result.take)))}
 
@@ -65,7 +73,8 @@ class FACECAP_OT_draw_set(SetOperator, bpy.types.Operator):
 
     needs_torch = True
 
-    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+    @classmethod
+    def asked(cls, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """Drawings of the scene's character. Raises FacecapError without one."""
         from .create import exported
 
@@ -91,25 +100,28 @@ class FACECAP_OT_train(JobOperator, bpy.types.Operator):
 
     needs_torch = True
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        if event.type == "TIMER":
-            show_picture(context, training_picture(context), LIVE_IMAGE)
-        return super().modal(context, event)
+    puts_on, use_label = "scene", "Solve with It"
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start training on the scene's set. Raises FacecapError."""
+    @classmethod
+    def watch(cls, job: session.Job) -> None:
+        """Show the picture that a training keeps up to date."""
+        show_picture(bpy.context, training_picture(from_json(TrainSettings, job.settings)), LIVE_IMAGE)
+
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """Training on the scene's set. Raises FacecapError."""
         folder = set_folder(context)
         if not (folder / "set.json").is_file():
             raise FacecapError("There is no training set yet.", "Add takes to it first.")
-        return worker_job(context, "train", training_asked(context), settings_in(context).character)
+        return cls.describe(context, "train", training_asked(context), None, f"({folder.name})")
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
-        session.outcome = session.Outcome(True, lines_of(facts))
-        scene = job.scene.find(bpy.data.scenes)
-        if scene is not None:  # the next solve uses it
-            settings_of(scene).solve.method = FILE_CHOICE
-            settings_of(scene).solve.method_file = str(facts["solver"])
-        return {"FINISHED"}
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
+        settings_of(scene).solve.method = FILE_CHOICE  # the next solve uses it
+        settings_of(scene).solve.method_file = str(facts["solver"])
+        return session.Outcome(True, lines_of(facts))
 
 
 def _crop(context: bpy.types.Context) -> dict[str, str]:
@@ -133,9 +145,8 @@ def training_asked(context: bpy.types.Context) -> TrainSettings:
     return from_json(TrainSettings, {name: value for name, value in request.items() if name not in useless})
 
 
-def training_picture(context: bpy.types.Context) -> Path:
-    """The picture that a training of the scene's set keeps up to date."""
-    asked = training_asked(context)
+def training_picture(asked: TrainSettings) -> Path:
+    """The picture that a training keeps up to date."""
     return asked.folder / f".{asked.network}-{asked.preset}.training" / "progress.png"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,41 +14,40 @@ from ...settings_schema import from_json
 from .. import session
 from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.derive import values_of
-from ..takes import home_folder, made_from, take_file
-from ..worker_python import worker_python
-from .base import OperatorReturn
-from .solve import JobOperator, job_of
+from ..takes import made_from, take_file
+from .solve import TakeOperator
 
 if TYPE_CHECKING:
-    from ...jobs.runtime.runner import ProcessRunner
     from ...takes.take import Take
 
 LIVE_IMAGE = "FaceCap refinement"
-CAMERAS_NAME = "cameras.json"
 
 
-class FACECAP_OT_refine(JobOperator, bpy.types.Operator):
+class FACECAP_OT_refine(TakeOperator, bpy.types.Operator):
     bl_idname = "facecap.refine"
     bl_label = "Refine"
-    bl_options = {"UNDO"}
     bl_description = "Refine the take by comparing renders with the footage (slow; needs PyTorch)"
 
     needs_take, needs_torch = "Solve first", True
     kind = "refined"
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        if event.type == "TIMER":
-            show_live(context)
-        return super().modal(context, event)
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
+        """A refinement of the scene's take. Raises FacecapError."""
+        asked = refine_settings(context)
+        clip = Path(settings_in(context).result.clip).name
+        return cls.describe(context, "refine", asked, settings_in(context).character, clip)
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
-        """Start a refinement of the scene's solve. Raises FacecapError."""
-        return job_of(context, start_refining(context), settings_in(context).character)
+    @classmethod
+    def watch(cls, job: session.Job) -> None:
+        """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
+        stem = Path(str(job.settings["take"])).name.removesuffix(".take.npz").removesuffix(ENDING)
+        path = Path(str(job.settings["folder"])) / f".{stem}.facecap" / LIVE_NAME
+        show_picture(bpy.context, path, LIVE_IMAGE)
 
 
-def start_refining(context: bpy.types.Context) -> ProcessRunner:
-    """Start the worker on the scene's solve. Raises FacecapError."""
-    from ...jobs.runtime.runner import ProcessRunner
+def refine_settings(context: bpy.types.Context) -> RefineSettings:
+    """What a refinement of the scene's take is asked for. Raises FacecapError."""
     from ...takes.npz import load_take
     from ...takes.versions import home_of
     from ..scene.cameras import write_cameras
@@ -60,7 +60,6 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
     path = made_from(take_file(settings.result), ENDING, "refined")
     folder = home_of(path)
     take = load_take(path)
-    python = worker_python()
     chosen = settings.refine
     request = values_of(chosen, RefineSettings) | {"folder": folder, "take": path, "blend": False}
     if chosen.use_timeline:
@@ -73,11 +72,11 @@ def start_refining(context: bpy.types.Context) -> ProcessRunner:
     if others:
         if scene.camera is None:
             raise FacecapError("The scene has no camera.", "Make the camera of the solved footage the scene's camera.")
-        request["cameras"] = folder / CAMERAS_NAME
+        # Of its own: a job that waits must not be given the cameras of the one after it.
+        request["cameras"] = folder / f"cameras.{secrets.token_hex(4)}.json"
         write_cameras(request["cameras"], scene.camera, others, scene, settings.start_frame, take.image_size)
     request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
-    asked = from_json(RefineSettings, request)
-    return ProcessRunner("refine", asked, python=python.executable, sys_path=python.sys_path)
+    return from_json(RefineSettings, request)
 
 
 def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
@@ -94,14 +93,6 @@ def timeline_rows(scene: bpy.types.Scene, take: Take) -> tuple[int, int]:
     if not len(inside):
         raise FacecapError("The timeline's range holds no frame of the solve.", "Set the range over the keys.")
     return int(inside[0]), int(inside[-1])
-
-
-def show_live(context: bpy.types.Context) -> None:
-    """Show the latest comparison (footage, render, both) in image editors that show nothing else."""
-    result = settings_in(context).result
-    take = Path(bpy.path.abspath(result.take))
-    path = home_folder(result) / f".{take.name.removesuffix('.take.npz').removesuffix(ENDING)}.facecap" / LIVE_NAME
-    show_picture(context, path, LIVE_IMAGE)
 
 
 def show_picture(context: bpy.types.Context, path: Path, name: str) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ...json_types import Decoded
 from .. import session
 from ..paths import job_folder
-from ..present import scene_in, settings_in, settings_of
+from ..present import scene_in, settings_of
+from ..queue.conclude import push_undo
 from .base import OperatorReturn
 from .footage import footage_path, opened_footage
-from .solve import JobOperator, scene_of, worker_job
+from .job_operator import JobOperator
 
 if TYPE_CHECKING:
     from ..properties.settings import FACECAP_PG_scene
@@ -26,15 +28,20 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
         "Show the playing footage beside the head and, after a solve, behind it in a camera placed like the real one; "
         "footage that Blender would show wrongly is copied first"
     )
-    bl_options = {"REGISTER", "UNDO"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        return self.guarded(lambda context: {"FINISHED"} if show_if_ready(context) else self._start(context), context)
+    puts_on, use_label = "scene", "Show"
+
+    def line_up(self, context: bpy.types.Context) -> OperatorReturn:
+        if not show_if_ready(context):
+            return super().line_up(context)
+        push_undo(self.bl_label)
+        return {"FINISHED"}
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         return {"FINISHED"} if show_if_ready(context) else super().run(context)
 
-    def new_job(self, context: bpy.types.Context) -> session.Job:
+    @classmethod
+    def new_job(cls, context: bpy.types.Context) -> session.Job:
         from ...jobs.steps.proxy import ProxySettings
         from ..scene.footage import scene_rate
 
@@ -47,13 +54,14 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
             fps=float(footage.frame_rate) if footage.kind == "sequence" else None,
             upside_down=footage.upside_down,
         )
-        return worker_job(context, "proxy", settings, settings_in(context).character)
+        return cls.describe(context, "proxy", settings, None, video.name)
 
-    def _apply(self, job: session.Job, facts: dict[str, object]) -> OperatorReturn:
-        scene = scene_of(job)
+    @classmethod
+    def apply(
+        cls, job: session.Job, facts: Decoded, scene: bpy.types.Scene, character: bpy.types.Object | None
+    ) -> session.Outcome:
         show(scene, Path(str(facts["path"])), opened_footage(scene).size_px)
-        session.outcome = session.Outcome(True, [str(facts["note"])])
-        return {"FINISHED"}
+        return session.Outcome(True, [str(facts["note"])])
 
 
 def show_if_ready(context: bpy.types.Context) -> bool:

@@ -8,7 +8,7 @@ from ...fit.actor.guide import GUIDE
 from ...takes.region_scale import SCALED_REGIONS
 from ..present import settings_in
 from ..takes import found_scales
-from .base import FacecapPanel, draw_outcome, while_idle
+from .base import FacecapPanel, draw_outcome, with_names
 from .text import wrapped
 
 _ASKED = f"About two seconds each, resting in between: {', '.join(one.name for one in GUIDE)}"
@@ -20,7 +20,7 @@ class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         settings = settings_in(context)
         solve, found = settings.solve, found_scales(settings.result)
         layout.prop(solve, "actor_file")
@@ -49,7 +49,7 @@ class FACECAP_PT_calibration(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         wrapped(layout, context, _ASKED, icon="INFO")
         layout.prop(settings_in(context).solve, "marks_file")
         layout.operator("facecap.calibrate", icon="USER")

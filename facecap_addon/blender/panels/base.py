@@ -42,12 +42,6 @@ def with_names(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     return layout
 
 
-def while_idle(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    """The layout, `with_names`, greyed while a job runs."""
-    layout.active = session.job is None
-    return with_names(layout)
-
-
 def draw_button(layout: bpy.types.UILayout, operator: str, icon: IconItems) -> None:
     """The button that a section is there for."""
     row = layout.row()

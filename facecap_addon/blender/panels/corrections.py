@@ -6,7 +6,6 @@ from typing import Any
 
 import bpy
 
-from .. import session
 from ..corrections import frame_of
 from ..present import scene_in, settings_in
 from .base import FacecapPanel, draw_button, draw_outcome, with_names
@@ -63,9 +62,7 @@ class FACECAP_PT_corrections(FacecapPanel, bpy.types.Panel):
             side.operator("facecap.go_to_correction", text="", icon="TIME")
             if 0 <= listed.active < len(listed.frames):
                 with_names(layout.column()).prop(listed.frames[listed.active], "reach_s", text="Reach of This")
-        row = layout.column()
-        row.enabled = session.job is None
-        draw_button(row, "facecap.solve_range", "FILE_REFRESH")
+        draw_button(layout, "facecap.solve_range", "FILE_REFRESH")
         names = ("correct_landmarks", "move_landmarks", "keep_pose", "solve_range", "copy_correction")
         draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
         if listed.frames:

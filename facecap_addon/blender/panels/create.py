@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, while_idle, with_names
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, with_names
 
 
 def draw_bare(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -26,7 +26,7 @@ class FACECAP_PT_generate(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         chosen = settings_in(context).generate
         column = layout.column()
         column.prop(chosen, "chain" if chosen.use_chain else "expression")
@@ -50,7 +50,7 @@ class FACECAP_PT_generate_advanced(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        column = while_idle(layout).column()
+        column = with_names(layout).column()
         for name in ("variation", "motion", "blinks", "gaze", "breathing", "as_strip"):
             column.prop(settings_in(context).generate, name)
 
@@ -62,7 +62,7 @@ class FACECAP_PT_retarget(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         chosen = settings_in(context).retarget
         column = layout.column()
         for name in ("head", "scale"):
@@ -79,7 +79,7 @@ class FACECAP_PT_retarget_advanced(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         chosen = settings_in(context).retarget
         layout.prop(chosen, "kernel")
         draw_optional(layout, chosen, "sigma_mm", "Width (mm)")

@@ -6,7 +6,7 @@ import bpy
 
 from ...learn.networks.registry import find_useless_settings
 from ..present import settings_in
-from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, draw_torch, while_idle
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, draw_torch, with_names
 
 OFFERED = (
     "patience", "mirror", "cutmix", "affine", "stabilise", "mining", "distil", "compare", "int8", "precision", "device",
@@ -21,7 +21,7 @@ class FACECAP_PT_learn(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         learn = settings_in(context).learn
         column = layout.column()
         column.prop(learn, "folder")
@@ -56,7 +56,7 @@ class FACECAP_PT_learn_options(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         learn = settings_in(context).learn
         useless = find_useless_settings(learn.network)
         if "epochs" not in useless:

@@ -10,7 +10,7 @@ from ..overlay.live_picture import headline
 from ..present import settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.smoothing import SLIDING
-from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, while_idle
+from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, with_names
 from .text import wrapped
 
 
@@ -24,7 +24,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         if session.live is not None:
             _draw_running(layout, context, session.live)
             return
-        while_idle(layout)
+        with_names(layout)
         live = settings_in(context).live
         column = layout.column()
         column.prop(live, "kind")
@@ -68,7 +68,7 @@ class FACECAP_PT_live_advanced(FacecapPanel, bpy.types.Panel):
         return session.live is None
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        column = while_idle(layout).column()
+        column = with_names(layout).column()
         live = settings_in(context).live
         column.prop(live, "filter")
         if live.filter in SLIDING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from .. import session
 from ..present import settings_in
 from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, draw_torch, with_names
 
@@ -16,7 +15,6 @@ class FACECAP_PT_refine(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        layout.active = session.job is None
         draw_next(layout, context, take=True)
         draw_button(layout, "facecap.refine", "SHADING_RENDERED")
         draw_torch(layout, context)

@@ -10,13 +10,13 @@ from ...errors import FacecapError
 from .. import session
 from ..help.presets import FACECAP_PT_solve_presets
 from ..operators.footage import is_sequence
-from ..operators.solve import progress_text, what_a_solve_lacks
+from ..operators.solve import what_a_solve_lacks
 from ..overlay.landmarks import embedding_path
 from ..present import scene_in, settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.scene_frames import scene_frame_at
 from ..scene.objects import key_blocks_of
-from .base import FacecapPanel, draw_optional, draw_outcome, while_idle, with_names
+from .base import FacecapPanel, draw_optional, draw_outcome, with_names
 from .create import draw_bare
 from .text import wrapped
 
@@ -105,17 +105,9 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
     bl_order = 2
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        job = session.job
-        if job is not None:
-            column = layout.column(align=True)
-            bar = column.row(align=True)
-            bar.scale_y = 1.3
-            bar.progress(factor=job.fraction, text=progress_text(job))
-            column.operator("facecap.cancel", icon="CANCEL")
-            return
         row = layout.row()
         row.scale_y = 1.6
-        row.operator("facecap.solve", icon="PLAY")
+        row.operator("facecap.solve", text="Solve Next" if session.job is not None else "Solve", icon="PLAY")
         lacking = what_a_solve_lacks(context)
         if lacking:
             wrapped(layout, context, lacking, icon="INFO")
@@ -132,7 +124,7 @@ class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
             FACECAP_PT_solve_presets.draw_panel_header(self.layout)
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        while_idle(layout)
+        with_names(layout)
         solve = settings_in(context).solve
         _draw_neutral(layout, settings_in(context))
         draw_optional(layout, solve, "lens_mm", "Lens (mm)")
@@ -150,7 +142,7 @@ class FACECAP_PT_solve_advanced(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        column = while_idle(layout).column()
+        column = with_names(layout).column()
         for name in ("prior", "adapt", "gaze"):
             column.prop(settings_in(context).solve, name)
 

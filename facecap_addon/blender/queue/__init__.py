@@ -1,0 +1,1 @@
+"""Long work: what runs, waits, was stopped, or is finished and waits to be put to use."""
