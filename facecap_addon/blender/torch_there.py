@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import FacecapError
 from ..jobs.runtime.require_torch import PACKAGES
 from .worker_python import WorkerPython, worker_python
+
+if TYPE_CHECKING:
+    import subprocess
 
 _asked: dict[Path, subprocess.Popen[bytes]] = {}
 _own: list[str] | None = None
@@ -50,6 +53,8 @@ def _missing_here() -> list[str]:
 
 def _missing_there(python: WorkerPython) -> list[str]:
     """Another Python is asked in a process of its own; until it answers, nothing is missing."""
+    import subprocess  # only who has named a Python of her own needs it
+
     child = _asked.get(python.executable)
     if child is None:
         modules = [module for module, _ in PACKAGES]

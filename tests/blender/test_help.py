@@ -28,7 +28,8 @@ def test_a_first_time_user_sees_four_sections_and_the_rest_in_one_place() -> Non
     shown = [panel for panel in panels().values() if panel.bl_region_type == "UI"]  # preset menus are in headers
     top = [panel for panel in shown if not getattr(panel, "bl_parent_id", "")]
     top.sort(key=lambda panel: panel.bl_order)
-    assert [panel.bl_label for panel in top] == ["Footage", "Character", "Solve", "Result", "More"]
+    assert [panel.bl_label for panel in top] == ["Footage", "Character", "Jobs", "Solve", "Result", "More"]
+    assert not bpy.types.FACECAP_PT_jobs.poll(bpy.context)  # there are none
     assert "DEFAULT_CLOSED" in top[-1].bl_options
     nested = {name: panel.bl_parent_id for name, panel in panels().items() if panel in shown and panel not in top}
     assert set(nested.values()) <= set(panels())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,8 @@ class FACECAP_OT_check_installation(FacecapOperator, bpy.types.Operator):
 
 def probe(python: WorkerPython) -> list[dict[str, Any]]:
     """What `facecap doctor` finds in the worker's Python: a `jobs.cli.doctor.Check` each. Raises FacecapError."""
+    import subprocess
+
     package_root = str(Path(__file__).resolve().parents[3])
     try:
         answer = subprocess.run(

@@ -70,7 +70,8 @@ class FACECAP_OT_send_to_set(SetOperator, bpy.types.Operator):
 
     needs_take = "Solve first, and correct what is wrong"
 
-    def asked(self, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
+    @classmethod
+    def asked(cls, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """The scene's take, if its corrections are in it. Raises FacecapError."""
         from ...takes.corrections import changed_spans, corrections_of
 
