@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import bpy
 
 from ...errors import FacecapError
 from .editors import open_editors
 from .objects import camera_of
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 AUDIO_NAME = "FaceCap audio"
 _MAX_FRAME = 1_048_574
@@ -34,7 +36,7 @@ def match_scene(scene: bpy.types.Scene, rate: Fraction, duration_s: float, *, st
         raise FacecapError(f"The footage claims {float(rate):g} frames per second.", "Give its rate yourself.")
     whole = max(1, round(rate))
     scene.render.fps = whole
-    scene.render.fps_base = float(Fraction(whole) / rate)
+    scene.render.fps_base = float(whole / rate)
     last = start_frame + math.ceil(duration_s * float(rate) - 1e-3)
     scene.frame_start, scene.frame_end = start_frame, min(max(last, start_frame), _MAX_FRAME)
     scene.use_preview_range = False  # one that was set for something else would hide the footage
