@@ -6,7 +6,6 @@ worker's JSON request, the panel's properties and the table in the guide all com
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import math
@@ -204,7 +203,7 @@ def checked(item: SettingField, value: object) -> SettingValue:
         above = item.max is not None and converted > item.max
         if below or above or not math.isfinite(converted):
             raise FacecapError(
-                f"The setting {item.name!r} is {converted:g}, outside its range.", f"Use {_range_text(item)}."
+                f"The setting {item.name!r} is {converted:g}, outside its range.", f"Use {range_text(item)}."
             )
     if isinstance(converted, str):
         converted = item.former_choices.get(converted, converted)
@@ -242,74 +241,13 @@ _KIND_TEXT = {
 }
 
 
-def _range_text(item: SettingField) -> str:
+def range_text(item: SettingField) -> str:
+    """The limits of a number, for people."""
     if item.min is not None and item.max is not None:
         return f"a value from {item.min:g} to {item.max:g}"
     return f"a value of at least {item.min:g}" if item.min is not None else f"a value of at most {item.max:g}"
 
 
-class _Given(argparse.Action):
-    """Checks a flag's value against its field and stores it."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, *, item: SettingField, **kwargs: Any) -> None:
-        super().__init__(option_strings, dest, **kwargs)
-        self.item = item
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
-        value = values
-        if self.item.kind in ("int", "float"):
-            try:
-                value = float(values)
-            except ValueError:
-                value = values
-        setattr(namespace, self.dest, checked(self.item, value))
-
-
-def add_arguments(parser: argparse.ArgumentParser, settings_type: type, *, positional: Sequence[str] = ()) -> None:
-    """Give `parser` one argument per field: `--name VALUE`, or `--name/--no-name` for a yes-or-no field."""
-    for item in fields_of(settings_type):
-        text = item.help.replace("%", "%%") + _facts_text(item).replace("%", "%%")
-        if item.name in positional:
-            parser.add_argument(item.name, action=_Given, item=item, metavar=item.name.upper(), help=text)
-            continue
-        _add_flag(parser, item, item.flag, text)
-        if item.former_name:
-            _add_flag(parser, item, "--" + item.former_name.replace("_", "-"), argparse.SUPPRESS)
-
-
-def _add_flag(parser: argparse.ArgumentParser, item: SettingField, flag: str, text: str) -> None:
-    if item.kind == "bool":
-        parser.add_argument(
-            flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, dest=item.name, help=text
-        )
-        return
-    metavar = {"int": "N", "float": "X", "path": "PATH"}.get(item.kind, item.name.upper())
-    parser.add_argument(
-        flag,
-        action=_Given,
-        item=item,
-        dest=item.name,
-        required=item.required,
-        default=argparse.SUPPRESS,
-        metavar="{" + ",".join(_choices_text(item)) + "}" if item.choices else metavar,
-        help=text,
-    )
-
-
-def from_arguments(settings_type: type[Settings], arguments: argparse.Namespace) -> Settings:
-    """Build settings from what a parser with `add_arguments` returned; other attributes are ignored."""
-    names = {item.name for item in fields_of(settings_type)}
-    return from_json(settings_type, {name: value for name, value in vars(arguments).items() if name in names})
-
-
-def _choices_text(item: SettingField) -> list[str]:
+def choices_text(item: SettingField) -> list[str]:
+    """The choices of a setting, for people."""
     return [*item.choices, *([f"FILE{item.or_file}"] if item.or_file else [])]
-
-
-def _facts_text(item: SettingField) -> str:
-    facts = [f"in {item.unit}"] if item.unit else []
-    if item.min is not None or item.max is not None:
-        facts.append(_range_text(item).removeprefix("a value ").removeprefix("of "))
-    if not item.required and item.default is not None:
-        facts.append(f"default {item.default}")
-    return f" ({'; '.join(facts)})" if facts else ""

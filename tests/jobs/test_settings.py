@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.jobs.cli.arguments import add_arguments, from_arguments
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.settings_schema import (
     SettingField,
-    add_arguments,
     fields_of,
-    from_arguments,
     from_json,
     from_json_text,
     to_json,

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facecap_addon.jobs.cli.arguments import add_arguments, from_arguments
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.generate import TrainGeneratorSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.steps.chunk_store import ChunkFolder
 from facecap_addon.learn.data.training_set import TrainingSet, open_set, save_set
 from facecap_addon.rig.network_response import load_response
-from facecap_addon.settings_schema import add_arguments, from_arguments, from_json, from_json_text, to_json
+from facecap_addon.settings_schema import from_json, from_json_text, to_json
 from facecap_addon.solvers.bundle import load_bundle, save_bundle
 from tests.unit.learn.test_training_set import rig
 

@@ -18,12 +18,12 @@ from typing import Any, TextIO
 from ... import __version__
 from ...errors import CancelledError, FacecapError
 from ...json_types import Decoded
-from ...settings_schema import add_arguments, from_arguments
 from ..registry import JOBS, AnyJob, Stages, job_named, stages_of
 from ..runtime.blender_process import BlenderHook
 from ..runtime.events import Event, FaceEvent, JobError, JobResult, encode_event
 from ..runtime.progress import Progress
 from ..runtime.stdout_redirect import redirect_stdout
+from .arguments import add_arguments, from_arguments
 from .progress_bar import ProgressBar
 
 
