@@ -27,6 +27,7 @@ KINDS = {
     "filtered": "filtered",
     "generated": "generated",
     "recorded": "recorded",
+    "loaded": "loaded",
 }
 
 
@@ -57,6 +58,36 @@ def choose_take(scene: bpy.types.Scene, index: int) -> None:
     _list_present(settings)
     _copy(settings.takes[index], settings.result)
     list_bad_frames(scene, take)
+
+
+def chosen_index(settings: FACECAP_PG_scene) -> int:
+    """Where the chosen take is on the list; -1 where it is not."""
+    path = settings.result.take
+    return next((number for number, one in enumerate(settings.takes) if path and _is_same(one.take, path)), -1)
+
+
+def remove_take(settings: FACECAP_PG_scene, index: int) -> None:
+    """Take a take off the list; if it was the chosen one, the one before it is, if there is any."""
+    was_chosen = index == chosen_index(settings)
+    settings.takes.remove(index)
+    if was_chosen and settings.takes:
+        _copy(settings.takes[max(0, index - 1)], settings.result)
+    elif was_chosen:
+        for name in _names(settings.result):
+            settings.result.property_unset(name)
+
+
+def is_baked(entry: FACECAP_PG_take, character: bpy.types.Object | None) -> bool:
+    """Whether a character's shape keys play a take now, by its action or in a strip."""
+    from .scene.animation.own_action import TAKE
+    from .scene.objects import keys_of
+
+    keys = None if character is None else keys_of(character)
+    animation = None if keys is None else keys.animation_data
+    if animation is None or not entry.identity:
+        return False
+    strips = [strip.action for track in animation.nla_tracks if not track.mute for strip in track.strips]
+    return any(action is not None and action.get(TAKE) == entry.identity for action in (animation.action, *strips))
 
 
 def take_file(entry: FACECAP_PG_take) -> Path:

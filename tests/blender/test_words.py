@@ -30,7 +30,19 @@ OLD = (
     "Reestimate",
     "Infill",
 )
-GROUPS = ("solve", "refine", "learn", "live", "filter", "keys", "generate", "retarget", "bake", "corrections")
+GROUPS = (
+    "solve",
+    "refine",
+    "learn",
+    "live",
+    "filter",
+    "keys",
+    "generate",
+    "retarget",
+    "bake",
+    "corrections",
+    "take_list",
+)
 VALUES = {
     "solve.method": ["landmarks", "deep", "FILE"],
     "solve.point_cache": ["none", "pc2", "mdd"],

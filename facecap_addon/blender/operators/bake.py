@@ -13,7 +13,7 @@ from .. import session
 from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.declare import EnumProperty, StringProperty, with_properties
 from ..properties.derive import choice_label, values_of
-from ..scene.objects import keys_of
+from ..scene.objects import key_blocks_of, keys_of
 from ..takes import (
     action_name,
     add_take,
@@ -38,7 +38,7 @@ _SAME_RATE = 1e-4
 _ITEMS: list[tuple[str, str, str]] = []
 
 
-class _TakeOperator(FacecapOperator):
+class TakeOperator(FacecapOperator):
     """Mixin: an operator that works on the scene's take."""
 
     @classmethod
@@ -49,7 +49,7 @@ class _TakeOperator(FacecapOperator):
         return True
 
 
-class FACECAP_OT_bake(_TakeOperator, bpy.types.Operator):
+class FACECAP_OT_bake(TakeOperator, bpy.types.Operator):
     bl_idname = "facecap.bake"
     bl_label = "Bake"
     bl_description = "Bake the take onto the character again with the settings above, without solving again"
@@ -86,6 +86,7 @@ def bake_take(
     if path is None:
         settings.result.not_observed = "\n".join(take.not_observed)
     bake = settings.bake
+    take, renamed = fitted(settings, character, take)
     # What was keyed around a range that was solved anew stays as it is.
     within_s = solved_range(take) if bake.mode == "mix" else None
     wanted = replace(chosen_bake(settings), within_s=within_s, name=action_name(settings, take))
@@ -102,7 +103,21 @@ def bake_take(
         lines.append(f"The take ends at frame {last:.0f}, after the scene's range; Match Scene sets it")
     if scene.use_preview_range and last > scene.frame_preview_end + 1:
         lines.append("The preview range plays only a part of the keys; Match Scene switches it off")
-    return lines + report.remarks, report.animated
+    return lines + renamed + report.remarks, report.animated
+
+
+def fitted(settings: FACECAP_PG_scene, character: bpy.types.Object, take: Take) -> tuple[Take, list[str]]:
+    """A take with the names that a character's keys have, by the table or by what names mean; and what to say of it."""
+    from ...takes.channel_map import map_by_names, map_channels
+
+    listed = settings.take_list
+    if listed.use_mapping and listed.mapping:
+        return map_channels(take, [(row.source, row.key) for row in listed.mapping]), []
+    take, renamed = map_by_names(take, [block.name for block in key_blocks_of(character)[1:]])
+    if not renamed:
+        return take, []
+    said = ", ".join(f"{channel} to {key}" for channel, key in renamed[:2])
+    return take, [f"{len(renamed)} channels go to keys of other names ({said}{' …' if len(renamed) > 2 else ''})"]
 
 
 def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
@@ -140,6 +155,7 @@ def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]
         return bake_result(scene, character)
     take = load_take(take_file(settings.result))
     settings.result.not_observed = "\n".join(take.not_observed)
+    take, _ = fitted(settings, character, take)
     wanted = replace(chosen_bake(settings), mode="mix", influence=1.0)
     reports = [apply_take(character, take, replace(wanted, within_s=span), scene=scene) for span in solved_spans(take)]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
@@ -160,7 +176,7 @@ def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]
     return [f"The take runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}"]
 
 
-def _takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+def list_takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
     """The scene's takes, latest first; Blender wants the texts to be kept alive."""
     takes = settings_in(context).takes if context is not None else ()
     _ITEMS[:] = [
@@ -177,14 +193,14 @@ class FACECAP_OT_choose_take(FacecapOperator, bpy.types.Operator):
     bl_description = "Choose which of the scene's takes Bake Again, Filter, Refine and the exports use"
     bl_options = {"REGISTER", "UNDO"}
 
-    take: str = EnumProperty(name="Take", items=_takes)
+    take: str = EnumProperty(name="Take", items=list_takes)
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         choose_take(scene_in(context), int(self.take))
         return {"FINISHED"}
 
 
-class FACECAP_OT_filter(_TakeOperator, bpy.types.Operator):
+class FACECAP_OT_filter(TakeOperator, bpy.types.Operator):
     bl_idname = "facecap.filter"
     bl_label = "Filter and Bake"
     bl_description = "Smooth the take and bake it; lips and lids stay closed, and the solve itself is not changed"
@@ -225,7 +241,7 @@ class FACECAP_OT_filter(_TakeOperator, bpy.types.Operator):
 
 
 @with_properties()
-class FACECAP_OT_bake_points(_TakeOperator, bpy.types.Operator):
+class FACECAP_OT_bake_points(TakeOperator, bpy.types.Operator):
     bl_idname = "facecap.bake_points"
     bl_label = "Bake Point Cache"
     bl_description = "Play the take as a point cache on the mesh; its shape keys stay free for corrections"

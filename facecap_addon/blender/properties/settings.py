@@ -24,6 +24,7 @@ from .live import FACECAP_PG_live
 from .scene_frames import scene_frame_property
 from .solve import FACECAP_PG_refine, FACECAP_PG_solve
 from .take import FACECAP_PG_take
+from .take_list import FACECAP_PG_take_list
 
 
 def _is_mesh(_: FACECAP_PG_scene, obj: bpy.types.Object) -> bool:
@@ -97,6 +98,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     corrections: FACECAP_PG_corrections = PointerProperty(type=FACECAP_PG_corrections)
     result: FACECAP_PG_take = PointerProperty(type=FACECAP_PG_take)
     check: FACECAP_PG_check = PointerProperty(type=FACECAP_PG_check)
+    take_list: FACECAP_PG_take_list = PointerProperty(type=FACECAP_PG_take_list)
     takes: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_take] = CollectionProperty(type=FACECAP_PG_take)
 
 
