@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import struct
-import tokenize
-import zipfile
-import zlib
+from typing import TYPE_CHECKING
 
-UNREADABLE: tuple[type[Exception], ...] = (
-    *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError, RecursionError),
-    *(MemoryError, NotImplementedError, RuntimeError, SystemError, SyntaxError, tokenize.TokenError, struct.error),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What reading a damaged or foreign file can raise: zips with odd members raise NotImplementedError or RuntimeError,
-headers that announce absurd sizes MemoryError, text outside of Unicode SystemError, deep JSON RecursionError. Whoever
-reads a file from outside catches these and says which file it is."""
+if TYPE_CHECKING:
+    UNREADABLE: tuple[type[Exception], ...]
+    """What reading a damaged or foreign file can raise: zips with odd members raise NotImplementedError or
+    RuntimeError, headers that announce absurd sizes MemoryError, text outside of Unicode SystemError, deep JSON
+    RecursionError. Whoever reads a file from outside catches these and says which file it is."""
+
+
+def __getattr__(name: str) -> tuple[type[Exception], ...]:
+    """`UNREADABLE` when it is asked for: enabling the add-on reads no file, and need not import what does."""
+    if name != "UNREADABLE":
+        raise AttributeError(name)
+    import struct
+    import tokenize
+    import zipfile
+    import zlib
+
+    unreadable: tuple[type[Exception], ...] = (
+        *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError),
+        *(RecursionError, MemoryError, NotImplementedError, RuntimeError, SystemError, SyntaxError),
+        *(tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error),
+    )
+    globals()[name] = unreadable
+    return unreadable
 
 
 class FacecapError(Exception):
