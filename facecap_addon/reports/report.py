@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..atomic_file import atomic_path
 from ..rig.blendshapes import BlendshapeRig
 from ..takes.average_error import average_error
+from ..takes.bad_frames import find_bad_stretches
 from ..takes.metrics import measure_jitter
-from ..takes.take import STATUS_MISSING, Take, find_runs, usual_step_s
+from ..takes.take import Take, usual_step_s
 from .head_check import HeadCheck
 from .report_style import STYLE
 from .svg_plots import MAX_COLUMNS as _MAX_COLUMNS
@@ -22,6 +23,7 @@ from .thumbnails import Thumbnail
 
 # A channel that never leaves this band is listed, not drawn.
 _QUIET = 0.02
+_MOST_STRETCHES = 100
 _WIDE, _LEFT, _RIGHT = 1000.0, 64.0, 8.0
 _HEAT_COLOR = (72, 132, 205)
 _REGION_PREFIXES = {
@@ -76,7 +78,7 @@ def write_report(
         _draw_quality(take, d_mm),
         _draw_weights(take, channel_regions or {}),
         _list_unobserved(take),
-        _list_missing_ranges(take),
+        _list_bad_stretches(take),
         _write_tables(summary),
         "<footer>FaceCap · times are seconds from the start of the footage. Jitter D: Meng and Wen 2019, "
         "equation 5, the mean distance that vertices move between two frames.</footer>",
@@ -334,20 +336,21 @@ def _list_channels(title: str, meaning: str, channels: Sequence[str]) -> str:
     return f'<h2>{title}</h2><p class="soft small">{meaning}</p><ul class="chips">{chips}</ul>'
 
 
-def _list_missing_ranges(take: Take) -> str:
-    ranges = find_runs(take.status == STATUS_MISSING)
-    if not ranges:
+def _list_bad_stretches(take: Take) -> str:
+    stretches = find_bad_stretches(take)
+    if not stretches:
         return ""
     rows = "".join(
-        f'<tr><td class="number">{take.time_s[first]:.3f}</td><td class="number">{take.time_s[last]:.3f}</td>'
-        f'<td class="number">{last - first + 1}</td></tr>'
-        for first, last in ranges[:100]
+        f'<tr><td class="number">{take.time_s[one.first]:.3f}</td><td class="number">{take.time_s[one.last]:.3f}</td>'
+        f'<td class="number">{one.last - one.first + 1}</td><td>{escape(one.text)}</td></tr>'
+        for one in stretches[:_MOST_STRETCHES]
     )
-    more = f'<p class="soft small">and {len(ranges) - 100} more.</p>' if len(ranges) > 100 else ""
+    left = len(stretches) - _MOST_STRETCHES
+    more = f'<p class="soft small">and {left} more.</p>' if left > 0 else ""
     return (
-        '<h2>Without a face</h2><p class="soft small">Nothing is invented here: these frames get no keys.</p>'
-        '<table style="max-width:420px"><tr><th class="number">from, s</th><th class="number">to, s</th>'
-        f'<th class="number">frames</th></tr>{rows}</table>{more}'
+        '<h2>To be looked at</h2><p class="soft small">Frames without a face get no keys: nothing is invented.</p>'
+        '<table style="max-width:640px"><tr><th class="number">from, s</th><th class="number">to, s</th>'
+        f'<th class="number">frames</th><th>why</th></tr>{rows}</table>{more}'
     )
 
 

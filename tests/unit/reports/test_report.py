@@ -123,7 +123,7 @@ def test_everything_is_in_it_and_nothing_is_fetched(page: Path) -> None:
     for expected in (
         *("Prise <1> & 2.mp4", "The clip is <cut off> & short.", "Two faces were seen.", "frame 1000", "frame 1299"),
         *("Average error", "Jitter D", "Confidence per region", "jawOpen", "tongueOut", "decode", "1.25"),
-        *("1.26.4", "290", error, "51 of 52", "Without a face", "3.333", "no face", *REGIONS),
+        *("1.26.4", "290", error, "51 of 52", "To be looked at", "3.333", "No face", *REGIONS),
     ):
         assert expected in text, expected
     assert len([address for address in found.addresses if address.startswith("data:image/jpeg")]) == 12

@@ -25,6 +25,7 @@ from ....rig.channels import arkit_name
 from ....rig.embedding import LandmarkEmbedding
 from ....rig.jaw_bone import pose_jaw
 from ....takes.average_error import average_error
+from ....takes.bad_frames import find_bad_stretches
 from ....takes.between import find_between_rows, space_evenly
 from ....takes.live_link import write_live_link_csv
 from ....takes.names import ENDINGS
@@ -367,6 +368,10 @@ def summary_of(
         "frames_decoded": take.frame_count,
         "frames_solved": solved,
         "frames_missing": take.frame_count - solved,
+        "bad_frames": [
+            {"first_s": float(take.time_s[one.first]), "last_s": float(take.time_s[one.last]), "why": one.text}
+            for one in find_bad_stretches(take)
+        ],
         "fps": (take.frame_count if frames is None else frames) / seconds["total"],
         "seconds": seconds,
         "residual_px": None if error is None else error.px,
