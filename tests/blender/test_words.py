@@ -41,6 +41,7 @@ GROUPS = (
     "retarget",
     "bake",
     "corrections",
+    "edits",
     "take_list",
 )
 VALUES = {
@@ -65,6 +66,7 @@ VALUES = {
 def properties() -> list[tuple[str, bpy.types.Property]]:
     scene = bpy.context.scene.facecap
     groups = [("", scene), *((f"{name}.", getattr(scene, name)) for name in GROUPS)]
+    groups.append(("edit.", scene.edits.stack.add()))
     inherited = {"rna_type", "name"}
     return [
         (f"{prefix}{item.identifier}", item)

@@ -10,6 +10,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
+from ..edits import edited
 from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.declare import EnumProperty, StringProperty, with_properties
 from ..properties.derive import choice_label, values_of
@@ -89,6 +90,9 @@ def bake_take(
     take, renamed = fitted(settings, character, take)
     # What was keyed around a range that was solved anew stays as it is.
     within_s = solved_range(take) if bake.mode == "mix" else None
+    solve, take = take, edited(scene, take, character)
+    if take.time_s is not solve.time_s:  # another time is another range
+        within_s = None
     wanted = replace(chosen_bake(settings), within_s=within_s, name=action_name(settings, take))
     report = apply_take(character, take, wanted, scene=scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
@@ -157,7 +161,11 @@ def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]
     settings.result.not_observed = "\n".join(take.not_observed)
     take, _ = fitted(settings, character, take)
     wanted = replace(chosen_bake(settings), mode="mix", influence=1.0)
-    reports = [apply_take(character, take, replace(wanted, within_s=span), scene=scene) for span in solved_spans(take)]
+    spans, solve = solved_spans(take), take
+    take = edited(scene, take, character)
+    if take.time_s is not solve.time_s:
+        return bake_result(scene, character)
+    reports = [apply_take(character, take, replace(wanted, within_s=span), scene=scene) for span in spans]
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     frames = sum(report.frames for report in reports)
     remarks = dict.fromkeys(remark for report in reports for remark in report.remarks)
@@ -266,7 +274,8 @@ class FACECAP_OT_bake_points(TakeOperator, bpy.types.Operator):
         name = f"{stem}.{bpy.path.clean_name(settings.character.name)[:40]}.{self.cache_format.lower()}"
         target = find_free_path(home_folder(settings.result) / name)
         start, take = settings.start_frame, load_take(path)
-        if take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here
+        solve, take = take, edited(scene_in(context), take, settings.character)
+        if take is not solve or take.jaw.any():  # the cache on disk holds the jaw's motion, which the bone makes here
             solved = None
         count = bake_points(settings.character, take, target, start_frame=start, scene=scene_in(context), solved=solved)
         session.outcome = session.Outcome(True, [f"{count} frames as a point cache: {target.name}"])

@@ -19,6 +19,7 @@ from .declare import (
     StringProperty,
     with_properties,
 )
+from .edits import FACECAP_PG_edits
 from .learn import FACECAP_PG_learn
 from .live import FACECAP_PG_live
 from .scene_frames import scene_frame_property
@@ -96,6 +97,7 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
     retarget: FACECAP_PG_retarget = PointerProperty(type=FACECAP_PG_retarget)
     bake: FACECAP_PG_bake = PointerProperty(type=FACECAP_PG_bake)
     corrections: FACECAP_PG_corrections = PointerProperty(type=FACECAP_PG_corrections)
+    edits: FACECAP_PG_edits = PointerProperty(type=FACECAP_PG_edits)
     result: FACECAP_PG_take = PointerProperty(type=FACECAP_PG_take)
     check: FACECAP_PG_check = PointerProperty(type=FACECAP_PG_check)
     take_list: FACECAP_PG_take_list = PointerProperty(type=FACECAP_PG_take_list)

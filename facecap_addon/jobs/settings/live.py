@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings_schema import setting
-from ...takes.filters.options import FILTERS, FilterChoice
+from ...takes.filters.options import FILTER_LABELS, FILTERS, FilterChoice
 
 # Of `live.sources`, which imports what takes long to load.
 CAMERA_SIZES = ("as it is", "640x480", "800x600", "1280x720", "1920x1080", "2560x1440", "3840x2160")
@@ -22,13 +22,7 @@ class CurveFilterSettings:
         "nothing else, as in FACEGOOD's paper), one-euro, median or none",
         tooltip="How the curves are smoothed",
         choices=FILTERS,
-        choice_labels={
-            "hybrid": ("Adaptive", "Smooths what is slow, keeps fast motion such as blinks"),
-            "kalman-sg": ("Plain", "Kalman, then Savitzky-Golay and nothing else; blunts blinks"),
-            "one-euro": ("One Euro", "Smooths less the faster the face moves"),
-            "median": ("Median", "Removes single bad frames"),
-            "none": ("None", "No smoothing"),
-        },
+        choice_labels=FILTER_LABELS,
     )
     cutoff_hz: float = setting(
         4.0, help="Motion slower than this is kept; less is smoother", unit="Hz", min=0.1, max=60, label="Cut-Off"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...settings_schema import setting
-from ..filters.options import FILTERS, FilterChoice
+from ..filters.options import FILTER_LABELS, FILTERS, FilterChoice
 
 REGIONS = ("all", "brows", "eyes", "gaze", "nose", "cheeks", "mouth", "jaw", "tongue")
 """What an edit can work on. The eyes are lids here: where they look is *gaze*, together with the take's own angles."""
@@ -19,6 +19,7 @@ SIDES = ("both", "left", "right")
 Points = tuple[tuple[float, float], ...]
 Levels = tuple[tuple[str, float], ...]
 
+_SMOOTHING = tuple(kind for kind in FILTERS if kind != "none")
 _REGION_LABELS = {
     "all": ("All", "Every channel that the edit is meant for"),
     "eyes": ("Eyes", "Lids: blink, squint and wide"),
@@ -152,9 +153,13 @@ class Filter(Edit):
     label: ClassVar[str] = "Filter"
     about: ClassVar[str] = "Smooth the curves; what is closed stays closed"
 
-    filter: str = setting("hybrid", help="Which filter", choices=tuple(k for k in FILTERS if k != "none"))
-    cutoff_hz: float = setting(4.0, help="What is slower stays", unit="Hz", min=0.1, max=100.0, label="Cut-off")
-    radius: int = setting(3, help="Frames on each side of a window", min=1, max=50)
+    filter: str = setting("hybrid", help="How the curves are smoothed", choices=_SMOOTHING, choice_labels=FILTER_LABELS)
+    cutoff_hz: float = setting(
+        4.0, help="Motion slower than this is kept; less is smoother", unit="Hz", min=0.1, max=60.0, label="Cut-Off"
+    )
+    radius: int = setting(
+        3, help="Frames before and after each one that the filter looks at", min=1, max=60, label="Frames Around"
+    )
     order: int = setting(2, help="Degree of the polynomial in a window", min=0, max=5)
 
     def __post_init__(self) -> None:

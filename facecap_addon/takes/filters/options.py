@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from ...errors import FacecapError
 
 FILTERS = ("hybrid", "one-euro", "median", "none", "kalman-sg")
+FILTER_LABELS = {
+    "hybrid": ("Adaptive", "Smooths what is slow, keeps fast motion such as blinks"),
+    "kalman-sg": ("Plain", "Kalman, then Savitzky-Golay and nothing else; blunts blinks"),
+    "one-euro": ("One Euro", "Smooths less the faster the face moves"),
+    "median": ("Median", "Removes single bad frames"),
+    "none": ("None", "No smoothing"),
+}
+"""What the panel calls each, with a tooltip."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,112 @@
+"""The stack of edits of a scene. Of each edit every kind's settings are there, under the kind's name: none is lost when
+another kind is tried."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import bpy
+
+from ...settings_schema import fields_of
+from ...takes.edits.kinds import KINDS, Edit
+from ..present import scene_with, settings_of
+from ..scene.footage import scene_rate
+from .declare import CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty, with_properties
+from .derive import annotations_of
+
+COMMON = tuple(item.name for item in fields_of(Edit))
+_TIMES = ("start_s", "end_s", "calibration_neutral_s", "hold_at_s")
+_LASTING = ("blend_in_s", "blend_out_s", "retime_offset_s")
+
+
+def prefix_of(kind: str) -> str:
+    """What the names of a kind's settings begin with in Blender."""
+    return f"{kind.replace('-', '_')}_"
+
+
+def as_frames(name: str) -> str:
+    """The property that shows a time in seconds as a frame of the scene; any other is shown itself."""
+    return f"{name.removesuffix('_s')}_frame" if name in (*_TIMES, *_LASTING) else name
+
+
+def _changed(edit: FACECAP_PG_edit | FACECAP_PG_edit_pair, context: bpy.types.Context) -> None:
+    from ..edits import show_edits
+
+    show_edits(scene_with(edit))
+
+
+def _annotations() -> dict[str, Any]:
+    made = annotations_of(Edit, updates=dict.fromkeys(COMMON, _changed))
+    for cls in KINDS:
+        own = [item.name for item in fields_of(cls) if item.name not in COMMON]
+        for name, made_of_it in annotations_of(cls, skip=COMMON, updates=dict.fromkeys(own, _changed)).items():
+            made[prefix_of(cls.kind) + name] = made_of_it
+    labels = {prefix_of(cls.kind) + item.name: item for cls in KINDS for item in fields_of(cls)}
+    labels |= {item.name: item for item in fields_of(Edit)}
+    for name in (*_TIMES, *_LASTING):
+        item = labels[name]
+        label = {"start_s": "First Frame", "end_s": "Last Frame"}.get(name, item.label.replace("Time", "Frame"))
+        made[as_frames(name)] = _frame_property(name, label, item.help.replace("time", "frame", 1))
+    return made
+
+
+def _frame_property(stored: str, label: str, description: str) -> Any:
+    """A property that shows seconds of the footage as frames of the scene."""
+    lasting = stored in _LASTING
+
+    def get(edit: FACECAP_PG_edit) -> float:
+        scene = scene_with(edit)
+        return getattr(edit, stored) * scene_rate(scene) + (0 if lasting else settings_of(scene).start_frame)
+
+    def put(edit: FACECAP_PG_edit, value: float) -> None:
+        scene = scene_with(edit)
+        setattr(edit, stored, (value - (0 if lasting else settings_of(scene).start_frame)) / scene_rate(scene))
+
+    return FloatProperty(name=label, description=description, get=get, set=put, precision=1, step=100)
+
+
+@with_properties()
+class FACECAP_PG_edit_pair(bpy.types.PropertyGroup):
+    """A point of a curve, or, by its name, what a channel shows at rest."""
+
+    x: float = FloatProperty(name="From", description="Weight, or time in seconds, before the edit", update=_changed)
+    y: float = FloatProperty(name="To", description="Weight, or time in seconds, after the edit", update=_changed)
+
+
+@with_properties(_annotations())
+class FACECAP_PG_edit(bpy.types.PropertyGroup):
+    kind: str = EnumProperty(
+        name="Kind",
+        description="What the edit does",
+        items=[(cls.kind, cls.label, cls.about) for cls in KINDS],
+        default="gain",
+        update=_changed,
+    )
+    channels: str = StringProperty(
+        name="Channels",
+        description="Names of shape keys to edit instead of a region, with commas between them",
+        update=_changed,
+    )
+    on: bool
+    solo: bool
+    region: str
+    use_start_s: bool
+    use_end_s: bool
+    points: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_edit_pair] = CollectionProperty(type=FACECAP_PG_edit_pair)
+    levels: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_edit_pair] = CollectionProperty(type=FACECAP_PG_edit_pair)
+
+
+@with_properties()
+class FACECAP_PG_edits(bpy.types.PropertyGroup):
+    stack: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_edit] = CollectionProperty(type=FACECAP_PG_edit)
+    active: int = IntProperty()
+    problem: str = StringProperty()
+
+
+def has_list(kind: type[Edit], name: str) -> bool:
+    """Whether edits of a kind have a list of points or of levels."""
+    return any(item.name == name for item in fields(kind))
+
+
+CLASSES = (FACECAP_PG_edit_pair, FACECAP_PG_edit, FACECAP_PG_edits)

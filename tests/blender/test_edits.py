@@ -1,0 +1,300 @@
+"""The stack of edits in Blender: kept, undone and copied; it shows at once, bakes, and spares keys made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from facecap_addon.blender.edits import put_stack, stack_in
+from facecap_addon.blender.operators.edits import user_presets
+from facecap_addon.blender.scene.animation.curves import curves_of
+from facecap_addon.takes.edits.evaluate import evaluate
+from facecap_addon.takes.edits.kinds import (
+    KINDS,
+    Blink,
+    Calibration,
+    Gain,
+    Hold,
+    LidContact,
+    Mirror,
+    Offset,
+    Remap,
+    Retime,
+)
+from facecap_addon.takes.edits.stack_file import read_stack, shipped_presets, write_stack
+from facecap_addon.takes.npz import save_take
+from facecap_addon.takes.take import Take
+from facecap_addon.takes.versions import add_id
+from tests.blender.faces import evaluated, make_face, set_weights
+from tests.blender.takes import make_take
+from tests.blender.test_operators import choose
+
+RATE = 25
+KINDS_OF_SAVED_SCENES = [
+    *("calibration", "gain", "offset", "clamp", "mirror", "balance", "filter", "lip-seal", "lid-contact", "blink"),
+    *("remap", "hold", "retime"),
+]
+REGIONS_OF_SAVED_SCENES = ["all", "brows", "eyes", "gaze", "nose", "cheeks", "mouth", "jaw", "tongue"]
+
+
+def baked(tmp_path: Path, *, missing: tuple[int, ...] = ()) -> tuple[bpy.types.Object, Take]:
+    """A face with a baked take whose frames are the scene's, from 1."""
+    obj = make_face()
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = RATE, 1.0
+    take = make_take(missing=missing)
+    take = add_id(replace(take, time_s=np.arange(40) / RATE, weights=take.weights * np.float32(0.5)))
+    save_take(tmp_path / "a.take.npz", take)
+    settings = choose(tmp_path / "none.mp4", obj)
+    settings.result.take = str(tmp_path / "a.take.npz")
+    settings.bake.head = "none"
+    bpy.ops.facecap.bake()
+    return obj, take
+
+
+def edits() -> bpy.types.PropertyGroup:
+    return bpy.context.scene.facecap.edits
+
+
+def curve(obj: bpy.types.Object, channel: str) -> bpy.types.FCurve:
+    path = obj.data.shape_keys.key_blocks[channel].path_from_id("value")
+    return next(one for one in curves_of(obj.data.shape_keys) if one.data_path == path)
+
+
+def keyed(obj: bpy.types.Object, channel: str) -> np.ndarray:
+    """(N, 2) frames and values of a channel's keys."""
+    return np.array([point.co for point in curve(obj, channel).keyframe_points])
+
+
+def assert_keyed(obj: bpy.types.Object, take: Take) -> None:
+    for k, channel in enumerate(take.channels):
+        keys = keyed(obj, channel)
+        np.testing.assert_allclose(keys[:, 0], 1 + take.time_s[take.solved] * RATE, atol=1e-3)
+        np.testing.assert_allclose(keys[:, 1], take.weights[take.solved, k], atol=1e-5)
+
+
+def test_a_stack_goes_into_the_scene_and_comes_out_as_it_was() -> None:
+    stack = (
+        *(kind() for kind in KINDS),
+        Gain(name="mine", on=False, solo=True, channels=("jawOpen", "x"), start_s=1.5, blend_in_s=0.2, factor=1.3),
+        Calibration(levels=(("jawOpen", 0.25),), neutral_s=0.4),
+        Remap(points=((0.0, 0.5), (1.0, 0.75)), smooth=True),
+        Retime(points=((0.0, 1.0), (2.0, 2.5)), side="left"),
+        Hold(region="brows", at_s=0.36, end_s=2.0, blend_out_s=0.12),
+    )
+    put_stack(bpy.context.scene, stack)
+    assert stack_in(bpy.context.scene) == stack
+
+
+def test_kinds_and_regions_of_saved_scenes_are_still_there() -> None:
+    rna = edits().stack.add().bl_rna.properties
+    assert [item.identifier for item in rna["kind"].enum_items] == KINDS_OF_SAVED_SCENES
+    assert [item.identifier for item in rna["region"].enum_items] == REGIONS_OF_SAVED_SCENES
+    assert [item.identifier for item in rna["side"].enum_items] == ["both", "left", "right"]
+    assert [item.identifier for item in rna["mirror_mode"].enum_items] == ["swap", "left to right", "right to left"]
+
+
+def test_edits_are_added_moved_copied_muted_and_removed() -> None:
+    for kind in ("gain", "mirror", "lip-seal"):
+        bpy.ops.facecap.add_edit(kind=kind)
+    assert [one.kind for one in edits().stack] == ["gain", "mirror", "lip-seal"] and edits().active == 2
+    bpy.ops.facecap.move_edit(direction="up")
+    assert [one.kind for one in edits().stack] == ["gain", "lip-seal", "mirror"] and edits().active == 1
+    edits().active = 0
+    edits().stack[0].name, edits().stack[0].gain_factor = "loud", 1.5
+    bpy.ops.facecap.duplicate_edit()
+    assert [one.kind for one in edits().stack] == ["gain", "gain", "lip-seal", "mirror"]
+    assert (edits().stack[1].name, edits().stack[1].gain_factor) == ("loud", 1.5)
+    bpy.ops.facecap.move_edit(direction="up")
+    bpy.ops.facecap.move_edit(direction="up")  # at the top it stays
+    assert edits().active == 0
+    bpy.ops.facecap.remove_edit()
+    edits().stack[0].on = False
+    assert [edit.on for edit in stack_in(bpy.context.scene)] == [False, True, True]
+    for _ in range(3):
+        bpy.ops.facecap.remove_edit()
+    assert not edits().stack and not bpy.ops.facecap.remove_edit.poll()
+
+
+def test_a_bake_evaluates_the_stack(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path, missing=(4, 5))
+    assert_keyed(obj, take)
+    stack = [Gain(region="mouth", factor=1.5), Offset(channels=("jawOpen",), amount=0.1), Blink(strength=2.0)]
+    put_stack(bpy.context.scene, stack)
+    bpy.ops.facecap.bake()
+    limits = np.tile(np.float32([0, 1]), (len(take.channels), 1))
+    assert_keyed(obj, evaluate(take, stack, limits=limits))
+    edits().stack.clear()
+    assert bpy.ops.facecap.apply_edits() == {"FINISHED"}
+    assert_keyed(obj, take)
+
+
+def test_a_slider_that_moves_shows_at_once(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    before = len(bpy.data.actions)
+    bpy.ops.facecap.add_edit(kind="gain")
+    edits().stack[0].gain_factor = 0.25
+    after = evaluate(take, [Gain(factor=0.25)])
+    assert_keyed(obj, after)
+    assert len(bpy.data.actions) == before
+    shown = evaluated(obj, 8.0)
+    animation = obj.data.shape_keys.animation_data
+    animation.action = None
+    set_weights(obj, after.channels, after.weights[7])
+    np.testing.assert_allclose(evaluated(obj), shown, atol=1e-6)
+
+
+def test_keys_made_by_hand_stay_while_a_slider_moves_and_when_it_is_applied(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    point = curve(obj, "jawOpen").keyframe_points[10]
+    point.co[1], point.interpolation = 0.875, "BEZIER"
+    curve(obj, "jawOpen").update()
+    bpy.ops.facecap.add_edit(kind="gain")
+    for _ in range(2):
+        edits().stack[0].gain_factor = 0.25
+        keys = dict(keyed(obj, "jawOpen").tolist())
+        assert keys[11.0] == 0.875
+        assert keys[31.0] == pytest.approx(take.weights[30, take.channels.index("jawOpen")] * 0.25, abs=1e-5)
+        edits().stack[0].gain_factor = 0.5
+        bpy.ops.facecap.apply_edits()
+        assert dict(keyed(obj, "jawOpen").tolist())[11.0] == 0.875
+
+
+def test_an_action_that_is_not_the_takes_is_left_alone_and_the_present_frame_shown(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    keys = obj.data.shape_keys
+    other = keys.animation_data.action.copy()
+    for name in list(other.keys()):
+        if name.startswith("facecap"):
+            del other[name]
+    slot = other.slots[0] if hasattr(other, "slots") else None
+    keys.animation_data.action = other
+    if slot is not None:
+        keys.animation_data.action_slot = slot
+    before = keyed(obj, "jawOpen")
+    bpy.context.scene.frame_set(8)
+    bpy.ops.facecap.add_edit(kind="gain")
+    edits().stack[0].gain_factor = 0.25
+    np.testing.assert_array_equal(keyed(obj, "jawOpen"), before)
+    jaw = take.weights[7, take.channels.index("jawOpen")]
+    assert keys.key_blocks["jawOpen"].value == pytest.approx(jaw * 0.25, abs=1e-5)
+    bpy.context.scene.frame_set(9)
+    assert keys.key_blocks["jawOpen"].value == pytest.approx(before[8, 1], abs=1e-5)
+
+
+def test_a_character_without_keys_is_not_posed(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    obj.data.shape_keys.animation_data_clear()
+    set_weights(obj, ("jawOpen",), np.array([0.5]))
+    bpy.ops.facecap.add_edit(kind="offset")
+    edits().stack[0].offset_amount = 0.3
+    assert obj.data.shape_keys.key_blocks["jawOpen"].value == 0.5
+
+
+def test_times_are_frames_of_the_scene(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    bpy.context.scene.facecap.start_frame = 101
+    bpy.ops.facecap.add_edit(kind="hold")
+    edit = edits().stack[0]
+    bpy.context.scene.frame_set(111)
+    bpy.ops.facecap.edit_frame_here(setting="hold_at_s")
+    assert edit.hold_at_frame == pytest.approx(111) and edit.hold_at_s == pytest.approx(10 / RATE)
+    edit.start_frame, edit.use_start_s = 121.0, True
+    assert edit.start_s == pytest.approx(20 / RATE)
+    edit.blend_in_frame = 5
+    assert edit.blend_in_s == pytest.approx(0.2)
+    (made,) = stack_in(bpy.context.scene)
+    assert made == Hold(at_s=0.4, start_s=0.8, blend_in_s=0.2)
+    np.testing.assert_allclose(keyed(obj, "jawOpen")[30:, 1], take.weights[10, 0], atol=1e-5)
+
+
+def test_a_retime_moves_the_keys(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    bpy.ops.facecap.add_edit(kind="retime")
+    edits().stack[0].retime_offset_frame = 10
+    keys = keyed(obj, "jawOpen")
+    np.testing.assert_allclose(keys[:, 0], np.arange(40) + 11, atol=1e-3)
+    np.testing.assert_allclose(keys[:, 1], take.weights[:, 0], atol=1e-5)
+    bpy.ops.facecap.edit_point()
+    edits().stack[0].retime_offset_frame = 0
+    bpy.ops.facecap.edit_point()
+    edits().stack[0].points[1].y = 2.0
+    np.testing.assert_allclose(keyed(obj, "jawOpen")[:, 0], 1 + 2 * np.arange(40), atol=1e-3)
+    bpy.ops.facecap.edit_point(remove=1)
+    bpy.ops.facecap.edit_point(remove=0)
+    np.testing.assert_allclose(keyed(obj, "jawOpen")[:, 0], 1 + np.arange(40), atol=1e-3)
+
+
+def test_what_does_not_fit_is_said_in_the_panel_and_shows_nothing(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    before = keyed(obj, "jawOpen")
+    bpy.ops.facecap.add_edit(kind="clamp")
+    edits().stack[0].clamp_high = -1.0
+    assert "largest weight is below its smallest" in edits().problem
+    np.testing.assert_array_equal(keyed(obj, "jawOpen"), before)
+    with pytest.raises(RuntimeError, match="below its smallest"):
+        bpy.ops.facecap.apply_edits()
+    edits().stack[0].clamp_high = 1.0
+    assert edits().problem == ""
+
+
+def test_a_stack_is_saved_reopened_and_copied_with_the_scene(tmp_path: Path) -> None:
+    stack = (Gain(region="mouth", factor=1.2), Mirror(), Remap(points=((0.0, 0.0), (1.0, 0.5))), LidContact(on=False))
+    put_stack(bpy.context.scene, stack)
+    path = str(tmp_path / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert stack_in(bpy.context.scene) == stack
+    bpy.ops.scene.new(type="FULL_COPY")
+    assert stack_in(bpy.context.scene) == stack
+    edits().stack[0].gain_factor = 2.0
+    assert stack_in(bpy.data.scenes[0])[0] == stack[0]
+
+
+def test_undo_takes_back_stack_and_keys_together(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    name = obj.name
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.facecap.add_edit(kind="gain")
+    edits().stack[0].gain_factor = 0.25
+    bpy.ops.ed.undo_push(message="gain")
+    bpy.ops.ed.undo()
+    assert not edits().stack
+    assert_keyed(bpy.data.objects[name], take)
+    bpy.ops.ed.redo()
+    assert edits().stack[0].gain_factor == 0.25
+    assert_keyed(bpy.data.objects[name], evaluate(take, [Gain(factor=0.25)]))
+
+
+def test_stacks_are_kept_in_files_and_presets(tmp_path: Path) -> None:
+    path = tmp_path / "a.edits.json"
+    stack = (Gain(region="jaw", factor=1.1), Blink(strength=1.5))
+    write_stack(path, stack)
+    bpy.ops.facecap.load_edits(filepath=str(path))
+    assert stack_in(bpy.context.scene) == stack
+    bpy.ops.facecap.save_edits(filepath=str(tmp_path / "b.edits.json"))
+    assert read_stack(tmp_path / "b.edits.json") == stack
+    bpy.ops.facecap.keep_edit_preset(title="My / own")
+    (name,) = user_presets()
+    bpy.ops.facecap.load_edits(filepath=str(next(iter(shipped_presets().values()))))
+    assert stack_in(bpy.context.scene) != stack
+    bpy.ops.facecap.load_edits(filepath=str(user_presets()[name]))
+    assert stack_in(bpy.context.scene) == stack
+    bpy.ops.facecap.remove_edit_preset(title=name)
+    assert not user_presets()
+    (tmp_path / "c.json").write_text('{"facecap_edits": 1, "edits": [{"edit": "sparkle"}]}')
+    with pytest.raises(RuntimeError, match="sparkle"):
+        bpy.ops.facecap.load_edits(filepath=str(tmp_path / "c.json"))
+    assert stack_in(bpy.context.scene) == stack
+
+
+def test_every_setting_of_every_kind_is_in_the_scene() -> None:
+    rna = edits().stack.add().bl_rna.properties
+    for kind in KINDS:
+        for item in fields(kind):
+            assert item.name in rna or f"{kind.kind.replace('-', '_')}_{item.name}" in rna, (kind, item.name)
