@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UNREADABLE, FacecapError
+from .landmark_edits import LandmarkEdits, arrays_of, edits_in
 
 MAX_VERTICES = 2_000_000
 MAX_CHANNELS = 2_000
@@ -40,6 +41,7 @@ class BlendshapeRig:
         colors: (V, 3) float32 in 0..1, linear skin colour for rendering, or None.
         name: the object's name.
         jaw: its jaw bone, or None.
+        edits: landmarks that a person put in their place on it, or None.
     """
 
     neutral: NDArray[np.float32]
@@ -50,6 +52,7 @@ class BlendshapeRig:
     colors: NDArray[np.float32] | None = None
     name: str = ""
     jaw: JawWeights | None = None
+    edits: LandmarkEdits | None = None
 
     def __post_init__(self) -> None:
         vertices, channels = self.neutral.shape[0], len(self.channels)
@@ -108,6 +111,8 @@ def save_rig(path: Path, rig: BlendshapeRig) -> None:
         arrays["colors"] = rig.colors
     if rig.jaw is not None:
         arrays |= {"jaw_weights": rig.jaw.weights, "jaw_pivot": rig.jaw.pivot}
+    if rig.edits is not None:
+        arrays |= arrays_of(rig.edits)
     with path.open("wb") as stream:
         np.savez(stream, **arrays)
 
@@ -128,6 +133,7 @@ def load_rig(path: Path) -> BlendshapeRig:
                 colors=data["colors"].astype(np.float32) if "colors" in data else None,
                 name=str(data["name"]),
                 jaw=jaw,
+                edits=edits_in(data),
             )
     except UNREADABLE as error:
         raise FacecapError(

@@ -13,6 +13,7 @@ from ..errors import UNREADABLE, FacecapError
 from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
 from .blendshapes import BlendshapeRig
+from .landmark_edits import LandmarkEdits
 from .placement.cast_landmarks import Placement, Target, place
 from .placement.default_colors import paint_eyes
 from .placement.face_parts import find_covering_triangles, find_still_vertices, level_view, parts_of, straighten_view
@@ -108,6 +109,24 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
         head_from_rig,
         rig_scale,
     )
+
+
+def edit_embedding(
+    embedding: LandmarkEmbedding, edits: LandmarkEdits | None, triangles: NDArray[np.integer]
+) -> LandmarkEmbedding:
+    """The landmarks with those that a person put in their place; edits of another scheme or mesh are left out.
+
+    Head space stays: where the head is does not change with where its landmarks are.
+
+    Args:
+        triangles: (T, 3) of the rig.
+    """
+    if edits is None or not edits.fits(embedding.scheme, len(embedding.triangle), triangles):
+        return embedding
+    triangle, barycentric, valid = embedding.triangle.copy(), embedding.barycentric.copy(), embedding.valid.copy()
+    triangle[edits.landmark], barycentric[edits.landmark] = edits.triangle, edits.barycentric
+    valid[edits.landmark] = True
+    return replace(embedding, triangle=triangle, barycentric=barycentric, valid=valid)
 
 
 def landmark_geometry(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> tuple[F32, F32]:

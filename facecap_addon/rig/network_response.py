@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +126,23 @@ def measure_response(
     seen_deltas = deltas.copy()
     seen_deltas[active] += found.deltas
     return NetworkResponse(rest + found.rest, seen_deltas, found.error_modes, found.error_m, found.view_bias)
+
+
+def adapt_response(
+    response: NetworkResponse, before: tuple[F32, F32], after: tuple[F32, F32], moved: NDArray[np.intp]
+) -> NetworkResponse:
+    """What a network sees of a character whose landmarks were moved: measured where they were, now as far off.
+
+    What the network makes of a face, beyond where the face is, is taken to be the same in the new place.
+
+    Args:
+        before, after: landmarks (L, 3) m and what keys do to them (K, L, 3) m, see `landmark_geometry`.
+        moved: which ones were moved.
+    """
+    rest, deltas = response.rest.copy(), response.deltas.copy()
+    rest[moved] += after[0][moved] - before[0][moved]
+    deltas[:, moved] += after[1][:, moved] - before[1][:, moved]
+    return replace(response, rest=rest, deltas=deltas)
 
 
 def sample_weights(rig: BlendshapeRig, active: NDArray[np.intp], random: np.random.Generator) -> F32:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.rig.blendshapes import save_rig
 from facecap_addon.takes.corrections import Correction, corrections_of, save_corrections
 from facecap_addon.takes.merge import solved_spans
 from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import quick, run
+from tests.unit.rig.test_landmark_edits import lower_brows
 
 FPS = 25.0
 
@@ -58,3 +61,19 @@ def test_refining_says_that_it_knows_no_corrections(face_clip: Path, tmp_path: P
     save_corrections(path, [Correction(0.2, pose={"jawOpen": 0.9})])
     with pytest.raises(FacecapError, match="Refining"):
         solve(face_clip, tmp_path / "out", corrections=path, method="deep")
+
+
+def test_landmarks_moved_on_the_character_arrive_in_the_solve(face_clip: Path, tmp_path: Path) -> None:
+    lowered = lower_brows()[0]
+    paths = {"found": tmp_path / "found.rig.npz", "moved": tmp_path / "moved.rig.npz"}
+    save_rig(paths["found"], replace(lowered, edits=None))
+    save_rig(paths["moved"], lowered)
+    takes = {}
+    for name, path in paths.items():
+        solve(face_clip, tmp_path / name, character=str(path), adapt=False)
+        takes[name] = load_take(tmp_path / name / "face.take.npz")
+    brows = [k for k, channel in enumerate(takes["found"].channels) if channel.startswith("brow")]
+    # Against lower landmarks on the character the actor's brows are higher: she frowns less and raises them more.
+    up = [1 if "Up" in takes["found"].channels[k] else -1 for k in brows]
+    change = (takes["moved"].weights - takes["found"].weights)[:, brows].mean(0) * up
+    assert change.sum() > 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -209,15 +210,15 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
             points[moved] += offsets
         at = picture.to_region(points)
         scale = system_preferences().ui_scale
-        _draw_points(at, _POINT, 2.5 * scale)
+        draw_points(at.tolist(), _POINT, 2.5 * scale)
         if len(moved):
-            _draw_points(at[moved], _MOVED, 4.0 * scale)
+            draw_points(at[moved].tolist(), _MOVED, 4.0 * scale)
         if held is not None:
-            _draw_points(at[held.grip.landmarks], _GRIPPED, 6.0 * scale)
+            draw_points(at[held.grip.landmarks].tolist(), _GRIPPED, 6.0 * scale)
 
 
-def _draw_points(at: NDArray[np.float64], color: tuple[float, float, float, float], size_px: float) -> None:
-    """Draw points (N, 2), px of the region."""
+def draw_points(at: Sequence[Sequence[float]], color: tuple[float, float, float, float], size_px: float) -> None:
+    """Draw points (x, y), px of the region."""
     import gpu
     from gpu_extras.batch import batch_for_shader
 
@@ -229,7 +230,7 @@ def _draw_points(at: NDArray[np.float64], color: tuple[float, float, float, floa
     gpu.state.point_size_set(size_px)
     shader.bind()
     shader.uniform_float("color", color)
-    batch_for_shader(shader, "POINTS", {"pos": at.tolist()}).draw(shader)
+    batch_for_shader(shader, "POINTS", {"pos": at}).draw(shader)
     gpu.state.point_size_set(1.0)
     gpu.state.blend_set("NONE")
 

@@ -28,12 +28,14 @@ class Dots:
 
     Attributes:
         mesh, path: name of the mesh and the embedding they come from.  modified_s: when that file was written.
+        edits: what was put in its place by hand, as the object keeps it.
         corners: (L, 3) int64, vertices.  barycentric: (L, 3) float32.
     """
 
     mesh: str
     path: Path
     modified_s: float
+    edits: str
     corners: NDArray[np.int64]
     barycentric: NDArray[np.float32]
 
@@ -88,11 +90,12 @@ def _loaded(obj: bpy.types.Object, path: Path) -> Dots | None:
     global _dots
     import numpy as np
 
-    from ...rig.embedding import load_embedding
+    from ...rig.embedding import edit_embedding, load_embedding
+    from ..scene.head.edited_landmarks import edits_of, edits_text
 
     modified_s = path.stat().st_mtime
-    mesh = mesh_of(obj)
-    if _dots is None or (_dots.mesh, _dots.path, _dots.modified_s) != (mesh.name, path, modified_s):
+    mesh, edits = mesh_of(obj), edits_text(obj)
+    if _dots is None or (_dots.mesh, _dots.path, _dots.modified_s, _dots.edits) != (mesh.name, path, modified_s, edits):
         embedding = load_embedding(path)
         mesh.calc_loop_triangles()
         flat = np.empty(len(mesh.loop_triangles) * 3, np.int32)
@@ -100,11 +103,14 @@ def _loaded(obj: bpy.types.Object, path: Path) -> Dots | None:
         triangles = flat.reshape(-1, 3)
         if np.linalg.det(np.array(obj.matrix_world)[:3, :3]) < 0:
             triangles = triangles[:, ::-1]  # as the character was read
+        embedding = edit_embedding(embedding, edits_of(obj), triangles)
         chosen = embedding.triangle[embedding.valid]
         if len(chosen) and chosen.max() >= len(triangles):
             return None
         _dots = Dots(
-            mesh.name, path, modified_s, triangles[chosen].astype(np.int64), embedding.barycentric[embedding.valid]
+            *(mesh.name, path, modified_s, edits),
+            triangles[chosen].astype(np.int64),
+            embedding.barycentric[embedding.valid],
         )
     return _dots
 

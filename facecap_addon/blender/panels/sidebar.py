@@ -78,6 +78,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             draw_outcome(layout, context, "facecap.use_active", "facecap.add_sample_head")
             return
         from ..scene.head.character import character_notes, checked_mesh
+        from ..scene.head.edited_landmarks import is_edited
 
         try:
             checked_mesh(obj)
@@ -97,7 +98,12 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
         if embedding_path(scene_in(context)) is None:
             wrapped(column, context, "Landmarks appear after the first solve", icon="BLANK1")
         else:
-            layout.prop(settings, "show_landmarks", toggle=True, icon="STICKY_UVS_DISABLE")
+            row = layout.row(align=True)
+            row.operator("facecap.edit_landmarks", icon="STICKY_UVS_DISABLE")
+            if is_edited(obj):
+                row.operator("facecap.reset_landmarks", text="", icon="LOOP_BACK")
+            row.prop(settings, "show_landmarks", text="", icon="HIDE_OFF" if settings.show_landmarks else "HIDE_ON")
+            draw_outcome(layout, context, "facecap.edit_landmarks", "facecap.place_landmark", "facecap.reset_landmarks")
 
 
 class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):

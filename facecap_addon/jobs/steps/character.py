@@ -19,8 +19,15 @@ from ...json_types import Decoded, Facts, Json
 from ...landmarks.protocol import Landmarker
 from ...rig.blendshapes import BlendshapeRig, load_rig
 from ...rig.duplicate_keys import find_distinct_keys
-from ...rig.embedding import LandmarkEmbedding, find_embedding, load_embedding, save_embedding
-from ...rig.network_response import NetworkResponse, load_response, measure_response, save_response
+from ...rig.embedding import (
+    LandmarkEmbedding,
+    edit_embedding,
+    find_embedding,
+    landmark_geometry,
+    load_embedding,
+    save_embedding,
+)
+from ...rig.network_response import NetworkResponse, adapt_response, load_response, measure_response, save_response
 from ..runtime.blender_process import BlenderHook, ask_blender, await_blender
 from ..runtime.progress import Steps
 from ..runtime.threaded_progress import run_threaded
@@ -244,7 +251,14 @@ def _read_notes(rig: Path) -> list[str] | None:
 
 
 def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
-    """The character's landmarks, found or as kept in `folder`. Raises FacecapError if no face can be seen on it."""
+    """The character's landmarks, found or as kept in `folder`, and moved as its rig says.
+
+    Raises FacecapError if no face can be seen on it.
+    """
+    return edit_embedding(_found_embedding(rig, landmarker, folder), rig.edits, rig.triangles)
+
+
+def _found_embedding(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
     rig = find_distinct_keys(rig).rig
     name = _name_stored("landmarks", rig, landmarker.model_version)
     return _load_or_make(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
@@ -257,16 +271,25 @@ def response_of(
     folder: Path,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> NetworkResponse:
-    """What the landmark network sees of the character's keys, measured now or as kept in `folder`."""
+    """What the landmark network sees of the character's keys, measured now or as kept in `folder`.
+
+    It is measured with the landmarks as they were found; where they were moved it is adapted.
+    """
     name = _name_stored("response", rig, landmarker.model_version)
     poses = poses_for_response(rig.channels)
-    return _load_or_make(
+    edited = rig.edits is not None and rig.edits.fits(embedding.scheme, len(embedding.triangle), rig.triangles)
+    found = _found_embedding(rig, landmarker, folder) if edited else embedding
+    response = _load_or_make(
         name,
         folder,
         load_response,
-        lambda: measure_response(rig, embedding, landmarker, poses=poses, on_progress=on_progress),
+        lambda: measure_response(rig, found, landmarker, poses=poses, on_progress=on_progress),
         save_response,
     )
+    if rig.edits is None or not edited:
+        return response
+    before, after = landmark_geometry(rig, found), landmark_geometry(rig, embedding)
+    return adapt_response(response, before, after, rig.edits.landmark)
 
 
 def find_stored_embedding(rig: BlendshapeRig, model_version: str, folder: Path) -> Path | None:

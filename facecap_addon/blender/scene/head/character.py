@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -13,6 +15,7 @@ from ....rig.mirror_modifier import is_half, with_other_half
 from ...present import scene_in
 from ..objects import key_blocks_of, keys_of, mesh_of
 from .colors import vertex_colors
+from .edited_landmarks import edits_of
 from .jaw import jaw_weights
 from .modifiers import blocking_modifiers, modifier_notes, reflections
 from .rest import holding, rest_matrix
@@ -81,7 +84,7 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
         jaw=jaw_weights(obj, axes),
         name=obj.name,
     )
-    return _whole(rig, obj, bare=bare)
+    return replace(_whole(rig, obj, bare=bare), edits=edits_of(obj))
 
 
 def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
