@@ -31,7 +31,7 @@ class FACECAP_UL_bad_frames(bpy.types.UIList):
         first, last = frames_of(scene_in(context), item)
         row = layout.row(align=True)
         frames = row.row()
-        frames.ui_units_x = 4.6
+        frames.ui_units_x = 5.4
         frames.label(
             text=f"{first}" if first == last else f"{first} – {last}", icon="ERROR" if item.severity > 0.5 else "DOT"
         )
@@ -42,6 +42,10 @@ class FACECAP_PT_check(FacecapPanel, bpy.types.Panel):
     bl_label = "Check"
     bl_parent_id = "FACECAP_PT_result"
     bl_order = 0
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(settings_in(context).result.take)  # Result says that there is none
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         settings = settings_in(context)
@@ -61,11 +65,10 @@ class FACECAP_PT_check(FacecapPanel, bpy.types.Panel):
             layout.template_list(
                 "FACECAP_UL_bad_frames", "", check, "stretches", check, "active", rows=min(_ROWS, len(check.stretches))
             )
-        with_names(layout)
         column = layout.column()
         column.prop(check, "show_landmarks")
         column.prop(check, "show_lane")
-        column = layout.column()
+        column = with_names(layout).column()
         column.prop(check, "head_opacity", slider=True)
         column.prop(check, "wipe", slider=True)
 
