@@ -17,6 +17,8 @@ from .scene.objects import key_blocks_of
 from .takes import take_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..arrays import F32
     from ..takes.edits.evaluate import Evaluator
     from ..takes.edits.kinds import Edit, Stack
@@ -82,13 +84,22 @@ def put_edit(entry: FACECAP_PG_edit, edit: Edit) -> None:
         one.name, one.y = channel, y
 
 
-def edited(scene: bpy.types.Scene, take: Take, character: bpy.types.Object) -> Take:
-    """A take with a scene's edits, inside the ranges of a character's sliders. Raises FacecapError."""
+def edited(scene: bpy.types.Scene, take: Take, character: bpy.types.Object, path: Path | None = None) -> Take:
+    """A take with a scene's edits, inside the ranges of a character's sliders. Raises FacecapError.
+
+    Args:
+        path: of the take; None: the one that the scene has chosen.
+    """
     if not len(settings_of(scene).edits.stack):
         return take
     from ..takes.edits.evaluate import evaluate
+    from .character_gaps import gaps_in
 
-    return evaluate(take, stack_in(scene), limits=limits_of(character, take))
+    stack = stack_in(scene)
+    gaps = None
+    if _has_contacts(stack):
+        gaps = gaps_in(character, take, path or take_file(settings_of(scene).result))
+    return evaluate(take, stack, limits=limits_of(character, take), gaps=gaps)
 
 
 def limits_of(character: bpy.types.Object, take: Take) -> F32:
@@ -115,7 +126,8 @@ def show_edits(scene: bpy.types.Scene) -> None:
     from .scene.animation.show_take import show_take
 
     try:
-        take = _evaluator_of(scene, settings.character).evaluate(stack_in(scene))
+        stack = stack_in(scene)
+        take = _evaluator_of(scene, settings.character, contacts=_has_contacts(stack)).evaluate(stack)
         show_take(settings.character, take, chosen_bake(settings), scene)
     except FacecapError as error:
         settings.edits.problem = f"{error.what} {error.way_out}"
@@ -134,19 +146,28 @@ def quietly() -> Iterator[None]:
         _quiet = before
 
 
-def _evaluator_of(scene: bpy.types.Scene, character: bpy.types.Object) -> Evaluator:
+def _evaluator_of(scene: bpy.types.Scene, character: bpy.types.Object, *, contacts: bool) -> Evaluator:
     """The take of a scene, ready to be edited again and again; its stages stay until there is another take."""
     from ..takes.edits.evaluate import Evaluator
     from ..takes.npz import load_take
+    from .character_gaps import gaps_in
+    from .operators.bake import fitted
 
     global _latest
     path = take_file(settings_of(scene).result)
     ranges = tuple((block.name, block.slider_min, block.slider_max) for block in key_blocks_of(character))
-    key = (str(path), path.stat().st_mtime_ns, ranges)
+    mapping = settings_of(scene).take_list
+    names = tuple((row.source, row.key) for row in mapping.mapping) if mapping.use_mapping else ()
+    key = (str(path), path.stat().st_mtime_ns, character.name_full, ranges, names, contacts)
     if _latest is None or _latest[0] != key:
-        take = load_take(path)
-        _latest = key, Evaluator(take, limits=limits_of(character, take))
+        take, _ = fitted(settings_of(scene), character, load_take(path))
+        gaps = gaps_in(character, take, path) if contacts else None
+        _latest = key, Evaluator(take, limits=limits_of(character, take), gaps=gaps)
     return _latest[1]
+
+
+def _has_contacts(stack: Stack) -> bool:
+    return any(edit.on and edit.kind in ("lip-seal", "lid-contact") for edit in stack)
 
 
 def _short(value: float) -> float:

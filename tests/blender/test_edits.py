@@ -9,9 +9,14 @@ import bpy
 import numpy as np
 import pytest
 
+from facecap_addon.blender.character_gaps import gaps_in
 from facecap_addon.blender.edits import put_stack, stack_in
 from facecap_addon.blender.operators.edits import user_presets
 from facecap_addon.blender.scene.animation.curves import curves_of
+from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.jobs.steps.character import characters_in, embedding_of
+from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.takes.edits.contacts import LIPS
 from facecap_addon.takes.edits.evaluate import evaluate
 from facecap_addon.takes.edits.kinds import (
     KINDS,
@@ -31,7 +36,7 @@ from facecap_addon.takes.take import Take
 from facecap_addon.takes.versions import add_id
 from tests.blender.faces import evaluated, make_face, set_weights
 from tests.blender.takes import make_take
-from tests.blender.test_operators import choose
+from tests.blender.test_operators import choose, needs_models, open_sample_head
 
 RATE = 25
 KINDS_OF_SAVED_SCENES = [
@@ -298,3 +303,34 @@ def test_every_setting_of_every_kind_is_in_the_scene() -> None:
     for kind in KINDS:
         for item in fields(kind):
             assert item.name in rna or f"{kind.kind.replace('-', '_')}_{item.name}" in rna, (kind, item.name)
+
+
+@needs_models
+def test_lips_seal_by_the_characters_own_mesh(tmp_path: Path) -> None:
+    """Landmarks that a solve has placed say how far lips gape; edits then close them on the mesh."""
+    obj = open_sample_head(tmp_path)
+    rig = extract_rig(obj)
+    names = ("jawOpen", "mouthClose")
+    take = make_take(channels=rig.channels, landmarks=open_landmarker(threads=1).model_version)
+    weights = np.zeros_like(take.weights)
+    weights[:, [rig.channels.index(name) for name in names]] = 0.5
+    weights[10:, rig.channels.index("mouthClose")] = 0.0
+    take = add_id(replace(take, weights=weights))
+    save_take(tmp_path / "a.take.npz", take)
+    settings = choose(tmp_path / "none.mp4", obj)
+    settings.result.take, settings.bake.head = str(tmp_path / "a.take.npz"), "none"
+    embedding_of(rig, open_landmarker(threads=1), characters_in(tmp_path))
+    gaps = gaps_in(obj, take, tmp_path / "a.take.npz")
+    assert gaps is not None
+
+    def lips_mm(row: int) -> float:
+        values = np.array([keyed(obj, channel)[row, 1] for channel in gaps.channels])
+        return float((gaps.rest_mm + gaps.slope_mm @ values)[gaps.group == LIPS].mean())
+
+    put_stack(bpy.context.scene, [Offset(channels=("jawOpen",), amount=0.1)])
+    bpy.ops.facecap.apply_edits()
+    assert lips_mm(4) > 1.0
+    bpy.ops.facecap.add_edit(kind="lip-seal")
+    assert abs(lips_mm(4)) < 0.2 < 1.0 < lips_mm(30)
+    edits().stack[1].on = False
+    assert lips_mm(4) > 1.0

@@ -90,7 +90,7 @@ def bake_take(
     take, renamed = fitted(settings, character, take)
     # What was keyed around a range that was solved anew stays as it is.
     within_s = solved_range(take) if bake.mode == "mix" else None
-    solve, take = take, edited(scene, take, character)
+    solve, take = take, edited(scene, take, character, path)
     if take.time_s is not solve.time_s:  # another time is another range
         within_s = None
     wanted = replace(chosen_bake(settings), within_s=within_s, name=action_name(settings, take))

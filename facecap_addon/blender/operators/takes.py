@@ -9,6 +9,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
+from ..edits import edited
 from ..paths import work_folder
 from ..present import scene_in, settings_in, settings_of, view_layer_in, window_manager_in
 from ..properties.declare import EnumProperty, StringProperty, with_properties
@@ -193,6 +194,7 @@ class FACECAP_OT_compare_beside(TakeOperator, bpy.types.Operator):
         view_layer_in(context).update()
         entry = settings.takes[int(self.take)]
         take, _ = fitted(settings, settings.character, load_take(take_file(entry)))
+        take = edited(scene, take, settings.character, take_file(entry))
         chosen = chosen_bake(settings)
         head = "none" if chosen.head == "none" else "object"
         wanted = replace(chosen, mode="new", influence=1.0, head=head, armature=None, bone="", name="Beside")

@@ -1,0 +1,48 @@
+"""How far a character's lips and lids gape, where a solve has placed landmarks on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FacecapError
+from .scene.objects import key_blocks_of, mesh_of
+
+if TYPE_CHECKING:
+    import bpy
+
+    from ..takes.edits.contacts import Gaps
+    from ..takes.take import Take
+
+_latest: tuple[tuple[object, ...], Gaps | None] | None = None
+
+
+def gaps_in(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
+    """A character's gaps; None where its landmarks are not kept beside the take, or not of this mesh.
+
+    What was found is kept until there is another mesh or take.
+
+    Args:
+        path: of the take.
+    """
+    global _latest
+    mesh = mesh_of(character)
+    key = (str(path), mesh.name_full, len(mesh.vertices), tuple(block.name for block in key_blocks_of(character)))
+    if _latest is None or _latest[0] != key:
+        _latest = key, _find(character, take, path)
+    return _latest[1]
+
+
+def _find(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
+    from ..fit.contact_pass import find_gaps
+    from ..jobs.steps.character import characters_in, find_stored_embedding
+    from ..rig.embedding import load_embedding
+    from ..takes.versions import home_of
+    from .scene.head.character import extract_rig
+
+    try:
+        rig = extract_rig(character)
+        stored = find_stored_embedding(rig, str(take.provenance.get("landmarks")), characters_in(home_of(path)))
+        return None if stored is None else find_gaps(rig, load_embedding(stored))
+    except FacecapError:
+        return None
