@@ -99,8 +99,7 @@ def test_strips_cover_every_region_and_frame_once() -> None:
     confidence[30:35, REGIONS.index("mouth")] = 0.3
     strips = strips_of(replace(take, confidence=confidence))
     for region in range(len(REGIONS)):
-        mine = strips.lane == len(REGIONS) - 1 - region
-        x = strips.x_s[mine]
+        x = strips.x_s[strips.lane == len(REGIONS) - 1 - region]
         assert x[0, 0] == take.time_s[0] and x[-1, 1] > take.time_s[-1]
         np.testing.assert_array_equal(x[1:, 0], x[:-1, 1])
     mouth = strips.lane == len(REGIONS) - 1 - REGIONS.index("mouth")
@@ -108,6 +107,18 @@ def test_strips_cover_every_region_and_frame_once() -> None:
     assert steps[float(take.time_s[20])] == -1
     assert steps[float(take.time_s[30])] < steps[float(take.time_s[0])]
     assert (strips.lane < len(REGIONS)).all()
+
+
+def test_strips_of_many_frames_are_coarser_and_never_hide_the_worst() -> None:
+    take = make_take(1000, missing=(500,))
+    fine, coarse = strips_of(take), strips_of(take, 8)
+    assert len(coarse.step) <= len(fine.step)
+    assert (coarse.step == -1).sum() == len(REGIONS)
+    begin, count = fine.visible(float(take.time_s[495]), float(take.time_s[505]))
+    seen = slice(begin, begin + count)
+    assert (fine.step[seen] == -1).sum() == len(REGIONS)
+    hidden = np.r_[0:begin, begin + count : len(fine.step)]
+    assert ((fine.x_s[hidden, 1] <= take.time_s[495]) | (fine.x_s[hidden, 0] >= take.time_s[505])).all()
 
 
 def test_colors_go_from_red_to_green() -> None:

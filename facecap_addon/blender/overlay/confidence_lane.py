@@ -1,7 +1,8 @@
 """Below the keys of timeline, dope sheet and graph editor: a strip for each region of the face, coloured by how sure
 the solve is, and above them the stretches that somebody should look at. Drawn, not keyed.
 
-The strips of a take are built once, in frames; a redraw scales them to the editor and draws them in one call.
+The strips of a take are built once for each coarseness, in seconds; a redraw scales them to the editor and draws those
+that are seen in one call.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ...takes.take import Take
 
 _EDITORS = ("SpaceDopeSheetEditor", "SpaceGraphEditor")
+_BLOCK = 128
 _LEAST_PX, _MOST_PX, _OF_TIMELINE = 4.0, 13.0, 0.5
 _MARKER_HEIGHT, _LABEL_FROM_PX = 0.7, 8.0
 _ALPHA, _SURE_ALPHA = 0.85, 0.3
@@ -37,7 +39,7 @@ _handles: list[tuple[Any, object]] = []
 
 @dataclass(frozen=True)
 class Strips:
-    """Rectangles of one colour each.
+    """Rectangles of one colour each, in the order in which they begin; none is longer than `block_s`.
 
     Attributes:
         x_s: (N, 2) float64 s, from and to.  lane: (N,) int, 0 lowest.  step: (N,) int, see `quantise`.
@@ -46,62 +48,100 @@ class Strips:
     x_s: NDArray[np.float64]
     lane: NDArray[np.intp]
     step: NDArray[np.intp]
+    block_s: float
+
+    def visible(self, first_s: float, last_s: float) -> tuple[int, int]:
+        """The first of those that may reach into a stretch of time, and how many."""
+        import numpy as np
+
+        low, high = np.searchsorted(self.x_s[:, 0], (first_s - self.block_s, last_s))
+        return int(low), int(high - low)
 
 
-_built: tuple[object, gpu.types.GPUBatch] | None = None
+def strips_of(take: Take, cell: int = 1) -> Strips:
+    """The strips of a take: the runs of equal colour of each region, the first region on top.
 
-
-def strips_of(take: Take) -> Strips:
-    """The strips of a take: the runs of equal colour of each region, the first region on top."""
+    Args:
+        cell: how many frames have one colour, that of the worst: as many as lie on a pixel.
+    """
     import numpy as np
 
     from ...takes.bad_frames import relative_confidence
     from ...takes.take import usual_step_s
 
+    frames, lanes = take.frame_count, len(take.regions)
     steps = quantise(relative_confidence(take), take.solved)
-    edges = np.append(take.time_s, take.time_s[-1] + (usual_step_s(take.time_s) or 0.04))
-    x_s, lane, step = [], [], []
-    for region in range(steps.shape[1]):
-        column = steps[:, region]
-        begins = np.flatnonzero(np.concatenate([[True], np.diff(column) != 0]))
-        ends = np.append(begins[1:], len(column))
-        x_s.append(np.stack([edges[begins], edges[ends]], 1))
-        lane.append(np.full(len(begins), steps.shape[1] - 1 - region))
-        step.append(column[begins].astype(np.intp))
-    return Strips(np.concatenate(x_s), np.concatenate(lane), np.concatenate(step))
+    begins = np.arange(0, frames, cell)
+    worst = np.minimum.reduceat(steps, begins, axis=0)
+    edges = np.append(take.time_s[begins], take.time_s[-1] + (usual_step_s(take.time_s) or 0.04))
+    changes = np.ones(worst.shape, bool)
+    changes[1:] = worst[1:] != worst[:-1]
+    changes[::_BLOCK] = True
+    lane, row = np.nonzero(changes.T)
+    following = np.append(row[1:], 0)
+    end = np.where(np.append(lane[1:] != lane[:-1], True), len(begins), following)
+    x_s = np.stack([edges[row], edges[end]], 1)
+    order = np.argsort(x_s[:, 0], kind="stable")
+    block_s = float((x_s[:, 1] - x_s[:, 0]).max(initial=0.0))
+    return Strips(x_s[order], (lanes - 1 - lane)[order], worst[row, lane][order].astype(np.intp), block_s)
 
 
-def _batch_of(scene: bpy.types.Scene, take: Take) -> gpu.types.GPUBatch:
-    """The strips and the markers above them as triangles, x in seconds and y in strips."""
-    global _built
+@dataclass(frozen=True)
+class Built:
+    """What is drawn of a take at one coarseness.
+
+    Attributes:
+        take: whose it is.  strips, batch: its strips, as rectangles too.  marks: the bad stretches above them, if any.
+    """
+
+    take: Take
+    strips: Strips
+    batch: gpu.types.GPUBatch
+    marks: gpu.types.GPUBatch | None
+
+
+_built: dict[tuple[int, int], Built] = {}
+
+
+def _build(scene: bpy.types.Scene, take: Take, cell: int) -> Built:
+    """The strips of a take and the marks above them, x in seconds and y in strips; kept for the next redraw."""
+    import numpy as np
+
+    check = settings_of(scene).check
+    key = (cell, len(check.stretches))
+    found = _built.get(key)
+    if found is not None and found.take is take:
+        return found
+    for stale in [one for one, built in _built.items() if built.take is not take]:
+        del _built[stale]
+    strips = strips_of(take, cell)
+    palette = np.array([(*step_color(n), _SURE_ALPHA if n == STEPS else _ALPHA) for n in range(-1, STEPS + 1)])
+    batch = _rectangles(strips.x_s, strips.lane, strips.lane + 1.0, palette[strips.step + 1])
+    marks = None
+    if len(check.stretches):
+        half, low = 0.5 / scene_rate(scene), np.full(len(check.stretches), len(take.regions) + 0.25)
+        x_s = np.array([(one.first_s - half, one.last_s + half) for one in check.stretches])
+        marks = _rectangles(x_s, low, low + _MARKER_HEIGHT, np.tile((*_MARKER, 1.0), (len(low), 1)))
+    _built[key] = Built(take, strips, batch, marks)
+    return _built[key]
+
+
+def _rectangles(
+    x: NDArray[np.float64], low: NDArray[Any], high: NDArray[Any], colors: NDArray[np.float64]
+) -> gpu.types.GPUBatch:
+    """Rectangles from x (N, 2) and from low to high (N,), each in its colour (N, 4)."""
     import numpy as np
     from gpu_extras.batch import batch_for_shader
 
-    check = settings_of(scene).check
-    key = (id(take), check.take, len(check.stretches))
-    if _built is None or _built[0] != key:
-        strips = strips_of(take)
-        colors = [(*step_color(step), _SURE_ALPHA if step == STEPS else _ALPHA) for step in strips.step.tolist()]
-        low, high = strips.lane.astype(np.float64), strips.lane + 1.0
-        x_s = strips.x_s
-        marks = [(one.first_s, one.last_s) for one in check.stretches]
-        if marks:
-            top, half = float(len(take.regions)), 0.5 / scene_rate(scene)
-            x_s = np.concatenate([x_s, np.array(marks) + np.array([-half, half])])
-            low = np.append(low, np.full(len(marks), top + 0.25))
-            high = np.append(high, np.full(len(marks), top + 0.25 + _MARKER_HEIGHT))
-            colors += [(*_MARKER, 1.0)] * len(marks)
-        corners = np.empty((len(x_s), 4, 2), np.float32)
-        corners[:, :, 0] = x_s[:, [0, 1, 1, 0]]
-        corners[:, :, 1] = np.stack([low, low, high, high], 1)
-        triangles = (np.arange(len(x_s))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3])).reshape(-1, 3)
-        given: dict[str, Any] = {
-            "pos": corners.reshape(-1, 2),
-            "color": np.repeat(np.array(colors, np.float32), 4, axis=0),
-        }
-        batch = batch_for_shader(_shader(), "TRIS", given, indices=triangles.astype(np.int32))
-        _built = key, batch
-    return _built[1]
+    corners = np.empty((len(x), 4, 2), np.float32)
+    corners[:, :, 0] = x[:, [0, 1, 1, 0]]
+    corners[:, :, 1] = np.stack([low, low, high, high], 1)
+    triangles = (np.arange(len(x))[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3])).reshape(-1, 3)
+    given: dict[str, Any] = {
+        "pos": corners.reshape(-1, 2),
+        "color": np.repeat(colors.astype(np.float32), 4, axis=0),
+    }
+    return batch_for_shader(_shader(), "TRIS", given, indices=triangles.astype(np.int32))
 
 
 def _shader() -> gpu.types.GPUShader:
@@ -135,10 +175,25 @@ def _draw() -> None:
     with cast("AbstractContextManager[None]", gpu.matrix.push_pop()):
         gpu.matrix.translate(((settings_of(scene).start_frame - first) * px_per_frame, bottom))
         gpu.matrix.scale((px_per_frame * rate, strip))
-        _batch_of(scene, take).draw(_shader())
+        built = _build(scene, take, _cell_of(take, 1.0 / (px_per_frame * rate)))
+        start_s = (first - settings_of(scene).start_frame) / rate
+        begin, count = built.strips.visible(start_s, start_s + (last - first) / rate)
+        if count:
+            built.batch.draw_range(_shader(), elem_start=6 * begin, elem_count=6 * count)
+        if built.marks is not None:
+            built.marks.draw(_shader())
     gpu.state.blend_set("NONE")
     if strip >= _LABEL_FROM_PX * scale:
         _draw_names(take.regions, bottom, strip)
+
+
+def _cell_of(take: Take, s_per_px: float) -> int:
+    """How many frames lie on a pixel, as a power of two."""
+    frames_per_px = s_per_px * (take.frame_count - 1) / max(float(take.time_s[-1] - take.time_s[0]), 1e-6)
+    cell = 1
+    while 2 * cell <= frames_per_px:
+        cell *= 2
+    return cell
 
 
 def _draw_names(regions: tuple[str, ...], bottom: float, strip: float) -> None:
@@ -160,8 +215,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    global _built
     while _handles:
         editor, handle = _handles.pop()
         editor.draw_handler_remove(handle, "WINDOW")
-    _built = None
+    _built.clear()

@@ -21,7 +21,7 @@ def mesh_stamp(obj: bpy.types.Object) -> str:
     digest.update(positions.data)
     for block in () if keys is None else keys.key_blocks:
         digest.update(block.name.encode())
-        block.data.foreach_get("co", positions)
+        block.points.foreach_get("co", positions)
         digest.update(positions.data)
     return digest.hexdigest()
 

@@ -124,7 +124,7 @@ def _in_object_space(
 
 def _coordinates(block: bpy.types.ShapeKey) -> F32:
     out = np.empty(3 * len(block.data), np.float32)
-    block.data.foreach_get("co", out)
+    block.points.foreach_get("co", out)
     return out.reshape(-1, 3)
 
 

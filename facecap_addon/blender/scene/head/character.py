@@ -137,7 +137,13 @@ def damaged_keys(obj: bpy.types.Object) -> list[str]:
     mesh = mesh_of(obj)
     keys, count = mesh.shape_keys, len(mesh.vertices)
     blocks = [] if keys is None else [block for block in keys.key_blocks if block != keys.reference_key]
-    return [block.name for block in blocks if not np.isfinite(_coordinates(block, count)).all()]
+    return [block.name for block in blocks if not _all_finite(_coordinates(block, count).ravel())]
+
+
+def _all_finite(values: NDArray[np.float32]) -> bool:
+    """Whether all of (N,) are numbers; the panel asks at every redraw, and a sum of squares knows nearly always."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values @ values)) or bool(np.isfinite(values).all())
 
 
 def character_notes(obj: bpy.types.Object) -> list[str]:
@@ -271,8 +277,8 @@ def _coordinates(block: bpy.types.ShapeKey, count: int) -> NDArray[np.float32]:
             f"Shape key “{block.name}” has {len(block.data)} points, the mesh has {count}.",
             "Enter and leave edit mode once to repair the mesh.",
         )
-    flat = np.empty(count * 3, np.float32)
-    block.data.foreach_get("co", flat)
+    flat = np.empty(count * 3, np.float32)  # `points` takes microseconds, `data` milliseconds
+    block.points.foreach_get("co", flat)
     return flat.reshape(count, 3)
 
 

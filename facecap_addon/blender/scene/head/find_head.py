@@ -54,8 +54,8 @@ def likeness(obj: bpy.types.Object) -> Likeness:
         if block == basis or len(block.data) != count:
             continue
         base, shape = np.empty(3 * count, np.float32), np.empty(3 * count, np.float32)
-        block.relative_key.data.foreach_get("co", base)
-        block.data.foreach_get("co", shape)
+        block.relative_key.points.foreach_get("co", base)
+        block.points.foreach_get("co", shape)
         moves = (np.abs(shape - base) > _STILL).reshape(-1, 3).any(axis=1)
         if moves.any():
             names.append(block.name)

@@ -223,10 +223,10 @@ def _moved(obj: bpy.types.Object) -> NDArray[np.bool_]:
     if keys is None:
         return np.ones(count, bool)
     rest, shape = np.empty(3 * count, np.float32), np.empty(3 * count, np.float32)
-    keys.reference_key.data.foreach_get("co", rest)
+    keys.reference_key.points.foreach_get("co", rest)
     moved = np.zeros(count, bool)
     for block in keys.key_blocks[1:]:
-        block.data.foreach_get("co", shape)
+        block.points.foreach_get("co", shape)
         moved |= (np.abs(shape - rest).reshape(-1, 3) > 1e-6).any(axis=1)
     return moved if moved.any() else np.ones(count, bool)
 

@@ -58,7 +58,7 @@ def write_shape_keys(obj: bpy.types.Object, rig: BlendshapeRig) -> list[str]:
         block = obj.shape_key_add(name=channel, from_mix=False)
         block.slider_min, block.slider_max = float(low), float(high)
         block.value = 0.0  # newer Blenders show a new key at once
-        block.data.foreach_set("co", (rest + delta.astype(np.float64) @ back).astype(np.float32).ravel())
+        block.points.foreach_set("co", (rest + delta.astype(np.float64) @ back).astype(np.float32).ravel())
     obj.active_shape_key_index = 0
     mesh.update()
     return list(rig.channels)
@@ -66,5 +66,5 @@ def write_shape_keys(obj: bpy.types.Object, rig: BlendshapeRig) -> list[str]:
 
 def _coordinates(block: bpy.types.ShapeKey) -> NDArray[np.float64]:
     flat = np.empty(3 * len(block.data), np.float32)
-    block.data.foreach_get("co", flat)
+    block.points.foreach_get("co", flat)
     return flat.reshape(-1, 3).astype(np.float64)
