@@ -18,7 +18,13 @@ from ..render.renderer import Appearance
 from ..takes.take import STATUS_INFILLED, STATUS_SOLVED, Take
 from .chunk_store import ChunkStore
 from .chunked_minimise import PassCache, RefineContext, measure_disagreement, minimise_in_chunks
-from .energies.appearance import estimate_appearance, observe_surface, own_appearance
+from .energies.appearance import (
+    SurfaceObservation,
+    estimate_appearance,
+    lit_appearance,
+    observe_surface,
+    own_appearance,
+)
 from .energies.contact import contact_of
 from .energies.expected_weights import expected_weights
 from .energies.landmark_bias import Disagreement, estimate_bias, measure_unlikeness
@@ -41,7 +47,7 @@ from .state import DeepState
 from .take_state import parse_rows, state_of, with_state
 
 REFERENCE_FRAMES, BIAS_FRAMES = 12, 48
-SAME_FACE_MM = 1.4
+SAME_FACE_MM = 1.7
 """Proportions of a character with the actor's face are seen to differ by less than this; see docs/refine.md."""
 
 
@@ -222,23 +228,33 @@ class Refinement:
         asked = self.settings.likeness
         if asked == "same" and self.by_picture:
             return
+        note = "Compared is what changes in the landmarks; the picture has no influence."
+        if asked == "auto":
+            away_mm = self._measure_unlikeness()
+            if away_mm < SAME_FACE_MM and self.by_picture:
+                return
+            if away_mm >= SAME_FACE_MM:
+                note = (
+                    f"The character's face is not the actor's (proportions differ by {away_mm:.1f} mm): "
+                    "compared is what changes in them."
+                )
+        self.by_picture = False
+        bias = self._find_bias(BIAS_FRAMES, self._own_looks())
+        self.context = replace(self.context, bias_mm=bias, darkens_folds=False, expected=self.start.weights)
+        self._notes.append(note)
+
+    def _measure_unlikeness(self) -> float:
+        """By how much the character's proportions and the actor's are seen to differ, mm."""
+        look = lit_appearance(self.mesh, self._sightings(self.shots[0], self.start))
+        bias, trusted = self._find_bias(REFERENCE_FRAMES, [look] * len(self.shots)), self.context.landmark_weights
+        return measure_unlikeness(bias[0], trusted.spans[trusted.proportions])
+
+    def _find_bias(self, count: int, looks: list[Appearance]) -> list[F64]:
+        """(L, 3) mm of each camera: what is always different in so many frames of the start, drawn so."""
         rows = np.flatnonzero(self.shots[0].seen & (self.take.status == STATUS_SOLVED))
-        rows = rows[np.linspace(0, len(rows) - 1, min(BIAS_FRAMES, len(rows))).astype(np.intp)]
-        seen = self._look_at(rows, self.start, self._own_looks(), "likeness")
-        bias = [estimate_bias(seen, shot.view, c, shot.seen[rows]) for c, shot in enumerate(self.shots)]
-        trusted = self.context.landmark_weights
-        away_mm = measure_unlikeness(bias[0], trusted.spans[trusted.proportions])
-        same = asked == "same" or (asked == "auto" and away_mm < SAME_FACE_MM)
-        self.by_picture = same and self.by_picture
-        if not self.by_picture:
-            weights = self.start.weights
-            self.context = replace(self.context, bias_mm=bias, darkens_folds=False, expected=weights)
-            self._notes.append(
-                f"The character's face is not the actor's (proportions differ by {away_mm:.1f} mm): "
-                "compared is what changes in them."
-                if not same
-                else "Compared is what changes in the landmarks; the picture has no influence."
-            )
+        rows = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.intp)]
+        seen = self._look_at(rows, self.start, looks, "likeness")
+        return [estimate_bias(seen, shot.view, c, shot.seen[rows]) for c, shot in enumerate(self.shots)]
 
     def _own_looks(self) -> list[Appearance]:
         return [own_appearance(self.mesh)] * len(self.shots)
@@ -280,7 +296,12 @@ class Refinement:
         return (inside >= self.first) & (inside <= self.last)
 
     def _estimate_appearance(self, shot: Shot, state: DeepState) -> Appearance:
-        """Albedo and light, from frames spread over the whole take, the calmest or the one named among them."""
+        """Albedo and light."""
+        sightings = self._sightings(shot, state)
+        return estimate_appearance(self.mesh, sightings, own_colors=self.settings.albedo == "own")
+
+    def _sightings(self, shot: Shot, state: DeepState) -> list[SurfaceObservation]:
+        """The surface in frames spread over the whole take, the calmest or the one named among them."""
         seen = np.flatnonzero(shot.seen & (self.take.status == STATUS_SOLVED))
         if not len(seen):
             raise FacecapError("A camera shows no face in this take.", "Leave it out.")
@@ -295,7 +316,7 @@ class Refinement:
         for i, row in enumerate(chosen.tolist()):
             sightings.append(observe_surface(self.mesh, state.part(np.array([row])), shot.view, shot.picture(row)))
             self.callbacks.progress("look", i + 1, len(chosen))
-        return estimate_appearance(self.mesh, sightings, own_colors=self.settings.albedo == "own")
+        return sightings
 
     def _minimise(self, part: Pass, rows: Rows, state: DeepState, appearance: list[Appearance]) -> tuple[F64, F64]:
         """Lower the energy of some rows of a state, in place; (F,) energy and landmark error where they ended."""

@@ -97,6 +97,22 @@ def own_appearance(mesh: RenderMesh) -> Appearance:
     return Appearance(mesh.colors, light[:, None].repeat(1, 3))
 
 
+def lit_appearance(mesh: RenderMesh, sightings: Sequence[SurfaceObservation]) -> Appearance:
+    """The character in its own colours, or on plain skin, in the light that the footage shows, tone of skin included.
+
+    Paint and light that differ move what the landmark network sees by as much as faces differ. Features stay where the
+    character has them: skin of the footage would bring the actor's along.
+
+    Args:
+        sightings: of a few frames, lit alike; where they show too little of the surface, the previews' light it is.
+    """
+    weight = torch.stack([s.weight for s in sightings])
+    if int((weight > 0).any(0).sum()) < _FEWEST_SEEN:
+        return own_appearance(mesh)
+    color, basis = torch.stack([s.color for s in sightings]), torch.stack([s.basis for s in sightings])
+    return Appearance(mesh.colors, _fit_light(color, weight, basis, mesh.colors))
+
+
 def estimate_appearance(mesh: RenderMesh, sightings: Sequence[SurfaceObservation], *, own_colors: bool) -> Appearance:
     """Albedo and light that explain what some frames show, alternating between the two.
 

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 torch = pytest.importorskip("torch")
 
 from facecap_addon.landmarks.layout import layout_of  # noqa: E402
+from facecap_addon.refine.energies.appearance import lit_appearance, observe_surface, own_appearance  # noqa: E402
 from facecap_addon.refine.energies.deep_energy import EnergyWeights  # noqa: E402
 from facecap_addon.refine.energies.landmark_bias import (  # noqa: E402
     Disagreement,
@@ -84,6 +85,25 @@ def test_a_face_that_sits_a_little_lower_is_no_other_face() -> None:
     wild = np.zeros((LAYOUT.count, 3))
     wild[[0, 10, 152]] = 20.0  # a landmark or two that hair or a beard carries off
     assert measure_unlikeness(wild, spans) < SAME_FACE_MM
+
+
+def test_a_character_is_lit_as_the_footage_is_and_keeps_its_own_features() -> None:
+    """The footage is of a darker head in another light than previews have."""
+    head, seen = render_mesh(), deep_scene.picture(FRAME)
+    darker = observe_surface(head, FRAME, deep_scene.view(), seen)
+    darker = replace(darker, color=darker.color * torch.tensor([0.4, 0.3, 0.25]))
+    look = lit_appearance(head, [darker])
+    torch.testing.assert_close(look.albedo, head.colors)
+    shown = darker.weight > 0.3
+    off = {
+        name: float((darker.basis @ drawn.light * drawn.albedo - darker.color)[shown].abs().mean())
+        for name, drawn in (("lit", look), ("own", own_appearance(head)))
+    }
+    assert off["lit"] < 0.3 * off["own"], off  # what ambient occlusion takes away is not in the picture
+    away = FRAME.part(slice(None))
+    away.translation[:, 0] += 5.0
+    unseen = observe_surface(head, away, deep_scene.view(), seen)
+    torch.testing.assert_close(lit_appearance(head, [unseen]).light, own_appearance(head).light)
 
 
 def test_keys_come_back_though_the_actor_has_another_face(models: object) -> None:
