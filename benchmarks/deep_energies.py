@@ -72,6 +72,7 @@ METHODS = {
     "default": DeepSettings(),
     "without time": DeepSettings(temporal="none", reestimate=False),
     "not again": DeepSettings(reestimate=False),
+    "same face": DeepSettings(likeness="same"),
     # Bao et al.: jaw and mouth from rest, squares of what the network sees and λ alone, no pixels, no other prior.
     "paper": DeepSettings(schedule="paper", picture=0.0, prior=0.0, temporal="plate flow"),
     "paper, our prior": DeepSettings(schedule="paper"),

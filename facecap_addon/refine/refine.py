@@ -47,7 +47,7 @@ from .state import DeepState
 from .take_state import parse_rows, state_of, with_state
 
 REFERENCE_FRAMES, BIAS_FRAMES = 12, 48
-SAME_FACE_MM = 1.7
+SAME_FACE_MM = 1.55
 """Proportions of a character with the actor's face are seen to differ by less than this; see docs/refine.md."""
 
 
