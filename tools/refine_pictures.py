@@ -196,7 +196,7 @@ def picture_in_time(stage: Stage, scene: Scene, single: Take) -> None:
         turned[name], placed[name] = np.degrees(turn), np.linalg.norm(away, axis=1)
     columns = [
         stage.differences(row, [of.part(np.array([row])) for of in states.values()], LIPS, 160)
-        for row in range(FIRST + 6, FIRST + 12)
+        for row in range(FIRST + 1, FIRST + 7)
     ]
     write_sheet(IMAGES / "refine-in-time.jpg", columns, 160, ("footage", *states))
     panels = [("the head is turned so many degrees wrong", turned), ("and is so many mm off its place", placed)]
@@ -208,7 +208,7 @@ def picture_again(stage: Stage, takes: dict[str, Take]) -> None:
     states = [state_of(take, stage.mesh) for take in takes.values()]
     columns = [
         stage.differences(row, [of.part(np.array([row])) for of in states], LIPS, 160)
-        for row in range(FIRST + 6, FIRST + 12)
+        for row in range(FIRST + 1, FIRST + 7)
     ]
     write_sheet(IMAGES / "refine-again.jpg", columns, 160, ("footage", *takes))
 
@@ -238,9 +238,10 @@ def draw_panels(panels: list[tuple[str, dict[str, NDArray[np.float64]]]], time_s
         parts.append(f'<g transform="translate({left} {30 + number * apart})">')
         parts += [_draw_lines(lines, time_s, width, height), f'<text x="0" y="-10">{caption}</text></g>']
     under = 30 + (len(panels) - 1) * apart + height + 24
-    names = list(panels[0][1])
-    for number, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
-        parts.append(f'<text x="{left + number * width // len(names)}" y="{under}" style="fill:{colour}">{name}</text>')
+    at = left
+    for name, colour in zip(panels[0][1], COLOURS, strict=False):
+        parts.append(f'<text x="{at}" y="{under}" style="fill:{colour}">{name}</text>')
+        at += 24 + 7 * len(name)
     style = "text{font:13px sans-serif;fill:#333}path{fill:none;stroke-width:2}.grid{stroke:#ddd;stroke-width:1}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + left + 30} {under + 16}">'
