@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ..errors import FacecapError
+from .edits import edited
 from .present import settings_of
 from .scene.footage import scene_rate
 from .scene.shown_take import row_at
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from ..takes.corrections import Correction
     from ..takes.take import Take
     from .properties.corrections import FACECAP_PG_correction
+
+_SECANTS, _LEAST_SLOPE = 3, 0.1
 
 
 def corrections_in(scene: bpy.types.Scene) -> list[Correction]:
@@ -135,6 +139,40 @@ def move_landmarks(
     if len(left):
         scheme = layout_in(take).scheme
         put_correction(scene, Correction(time_s, left, moved[left], reach_s=reach_s, scheme=scheme))
+
+
+def before_edits(
+    scene: bpy.types.Scene, character: bpy.types.Object, take: Take, row: int, wanted: Mapping[str, float]
+) -> dict[str, float]:
+    """Weights that the scene's edits turn into those that are wanted on a row, as near as may be.
+
+    Args:
+        wanted: by channel, after edits.
+    """
+    import numpy as np
+
+    from ..takes.corrections import Correction, hold_poses
+
+    names = [name for name in take.channels if name in wanted]
+    columns = [take.channels.index(name) for name in names]
+    aim = np.array([wanted[name] for name in names])
+    reach_s = settings_of(scene).corrections.reach_s
+
+    def edits_of(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        pose = dict(zip(names, weights.tolist(), strict=True))
+        held = hold_poses(take, [Correction(float(take.time_s[row]), pose=pose, reach_s=reach_s)])
+        return edited(scene, held, character).weights[row, columns].astype(np.float64)
+
+    # The secant method, each channel for itself: most edits change one channel in proportion.
+    last, now = aim, np.where(aim > 0.2, 0.5 * aim, aim + 0.1)
+    was, became = edits_of(last), edits_of(now)
+    for _ in range(_SECANTS):
+        step = now - last
+        slope = np.where(np.abs(step) > 1e-6, (became - was) / np.where(step == 0, 1, step), 1.0)
+        last, was = now, became
+        now = now + (aim - became) / np.maximum(slope, _LEAST_SLOPE)
+        became = edits_of(now)
+    return dict(zip(names, now.tolist(), strict=True))
 
 
 def eye_distance(layout: Layout, points: NDArray[np.float64]) -> float:

@@ -11,12 +11,14 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.corrections import corrections_in, landmarks_at
+from facecap_addon.blender.edits import put_stack
 from facecap_addon.blender.overlay.picture_in_view import PictureInView
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.camera_setup import picture_corners
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.takes.actor import load_actor
 from facecap_addon.takes.corrections import MOST_REACH_S, REACH_S, corrections_of, seen_and_wanted
+from facecap_addon.takes.edits.kinds import Gain, Offset
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
 from tests.blender.face_video import write_face_video
@@ -97,6 +99,19 @@ def test_a_pose_is_what_was_set_where_it_differs_from_the_keys(tmp_path: Path) -
     obj.data.shape_keys.key_blocks["jawOpen"].value = 0.4  # on a head with half the gain: the take has twice that
     bpy.ops.facecap.keep_pose()
     assert corrections_in(bpy.context.scene)[1].pose["jawOpen"] == pytest.approx(0.8)
+
+
+def test_a_pose_below_a_stack_of_edits_is_what_they_turn_into_what_was_set(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    put_stack(bpy.context.scene, [Gain(factor=1.5), Offset(amount=0.03)])
+    bpy.ops.facecap.bake()
+    bpy.context.scene.frame_set(8)
+    with pytest.raises(RuntimeError, match="No shape key differs"):
+        bpy.ops.facecap.keep_pose()
+    obj.data.shape_keys.key_blocks["jawOpen"].value = 0.63
+    assert bpy.ops.facecap.keep_pose() == {"FINISHED"}
+    (correction,) = corrections_in(bpy.context.scene)
+    assert correction.pose == {"jawOpen": pytest.approx(0.4, abs=2e-3)}
 
 
 def test_the_list_is_in_order_saved_with_the_file_and_undone(tmp_path: Path) -> None:

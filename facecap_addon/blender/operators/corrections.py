@@ -17,6 +17,7 @@ from ...json_types import Decoded
 from ...settings_schema import from_json
 from .. import session
 from ..corrections import (
+    before_edits,
     correction_of,
     corrections_in,
     eye_distance,
@@ -29,6 +30,7 @@ from ..corrections import (
     row_of,
     take_of,
 )
+from ..edits import edited
 from ..paths import job_folder
 from ..present import scene_in, settings_in, settings_of
 from ..properties.corrections import GRIPS
@@ -110,7 +112,11 @@ class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
         character = character_with_keys(settings)
         take = take_of(scene)
         row = row_of(scene, take, scene.frame_current_final)
-        pose = _changed_weights(character, take, scene.frame_current_final, settings.bake.gain)
+        shown = edited(scene, take, character)
+        if shown.time_s is not take.time_s:
+            raise FacecapError("An edit retimes the take.", "Mute it, then keep the pose.")
+        changed = _changed_weights(character, take, shown, row, scene.frame_current_final, settings.bake.gain)
+        pose = before_edits(scene, character, take, row, changed) if changed and shown is not take else changed
         time_s = float(take.time_s[row])
         before = find_entry(scene, time_s, pose=True)
         seen = _seen_weights(take, row, pose)
@@ -144,8 +150,14 @@ def _seen_weights(take: Take, row: int, pose: Mapping[str, float]) -> dict[str, 
     }
 
 
-def _changed_weights(character: bpy.types.Object, take: Take, frame: float, gain: float) -> dict[str, float]:
-    """Weights, as the take has them, of shape keys that were set otherwise than they are keyed."""
+def _changed_weights(
+    character: bpy.types.Object, take: Take, shown: Take, row: int, frame: float, gain: float
+) -> dict[str, float]:
+    """Weights of shape keys that were set otherwise than they are keyed, without the gain of the bake.
+
+    Args:
+        shown: the take with the scene's edits, which may be shown without being baked.
+    """
     from ..scene.animation.curves import curves_of, present_action
 
     keys = keys_of(character)
@@ -156,7 +168,10 @@ def _changed_weights(character: bpy.types.Object, take: Take, frame: float, gain
     found = {}
     for block in key_blocks_of(character)[1:]:
         was = min(max(keyed.get(block.name, 0.0), block.slider_min), block.slider_max)
-        if block.name in take.channels and abs(block.value - was) > _SAME_WEIGHT:
+        if block.name not in take.channels or abs(block.value - was) <= _SAME_WEIGHT:
+            continue
+        edit = gain * float(shown.weights[row, take.channels.index(block.name)])
+        if shown is take or abs(block.value - min(max(edit, block.slider_min), block.slider_max)) > _SAME_WEIGHT:
             found[block.name] = block.value / gain if gain > 0 else block.value
     return found
 
