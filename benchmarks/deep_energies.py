@@ -63,6 +63,8 @@ from sample_scenes.head.landmarks import load_landmarks
 from sample_scenes.studio import CAMERA_FROM_WORLD, TARGET_M
 
 F64 = NDArray[np.float64]
+DATA, SECOND = ROOT.parent / "shared" / "data", ROOT / "build" / "second_rom.npz"
+SCENES = ("take", "ict", "second")
 NEAR_M, MOVING_M = 0.005, 0.0005
 SECOND_M = 0.62
 """How far from the second person the camera stands, as `benchmarks.render_truth` has it."""
@@ -152,6 +154,13 @@ def ict_scene(data: Path) -> Scene:
 def second_scene(path: Path, data: Path) -> Scene:
     """The person of `benchmarks.render_truth`."""
     return _scene_of(second_truth(path, data), path, "second_person")
+
+
+def open_scene(name: str, second: Path = SECOND, data: Path = DATA) -> Scene:
+    """One of SCENES."""
+    if name == "take":
+        return take_scene()
+    return ict_scene(data) if name == "ict" else second_scene(second, data)
 
 
 def second_truth(path: Path, data: Path) -> Truth:
@@ -311,25 +320,20 @@ def show(label: str, errors: Errors) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--second", type=Path, default=ROOT / "build" / "second_rom.npz")
-    parser.add_argument("--only", nargs="+", choices=("take", "ict", "second", "across"), default=["take", "ict"])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--second", type=Path, default=SECOND)
+    parser.add_argument("--only", nargs="+", choices=(*SCENES, "across"), default=["take", "ict"])
     parser.add_argument("--unknown-camera", action="store_true", help="the landmark fit finds the focal length")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--frames", type=int, default=100_000, help="how many, from the first")
     parser.add_argument("--save", type=Path, help="folder for the refined takes")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=["default"])
     options = parser.parse_args()
-    scenes = {
-        "take": take_scene,
-        "ict": lambda: ict_scene(options.data),
-        "second": lambda: second_scene(options.second, options.data),
-    }
     for name in options.only:
         if name == "across":
             measure_across(second_truth(options.second, options.data), options)
             continue
-        scene = scenes[name]()
+        scene = open_scene(name, options.second, options.data)
         fit = landmark_fit(scene, known_camera=not options.unknown_camera)
         last = min(options.first + options.frames, fit.frame_count) - 1
         rows = np.arange(options.first, last + 1)

@@ -1,9 +1,9 @@
-"""Neighbours made consistent, against the truth: `python -m benchmarks.in_time [--first N] [--frames N]`.
+"""Neighbours made consistent, against the truth: `python -m benchmarks.in_time [--scene NAME] [--first N] …`.
 
-Frames of the sample take go through the temporal refinement: as they are true but for noise of their own in each of
-them, as the landmark fit has them, and with `--take` as a refined one has them. By averages, by the flow of the footage
-against the motion of the surface, and by the same against the flow of renders as Bao et al. do. Places and
-frame-to-frame motion of the face's surface points are compared with the truth.
+Frames of a scene of `benchmarks.deep_energies` go through the temporal refinement: as they are true but for noise of
+their own in each of them, as the landmark fit has them, and with `--take` as a refined one has them. By averages, by
+the flow of the footage against the motion of the surface, and by the same against the flow of renders as Bao et al. do.
+Places and frame-to-frame motion of the face's surface points are compared with the truth.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from benchmarks.deep_energies import NothingKept, landmark_fit, take_scene
+from benchmarks.deep_energies import SCENES, SECOND, NothingKept, landmark_fit, open_scene
 from benchmarks.infill import appearance_of, locate_points, true_state, view_points
 from facecap_addon.fit.energies.expression_prior import load_prior
 from facecap_addon.fit.energies.weight_priors import channel_priors
@@ -43,11 +43,13 @@ def add_noise(state: DeepState, mesh: RenderMesh) -> DeepState:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--scene", choices=SCENES, default="take")
+    parser.add_argument("--second", type=Path, default=SECOND)
     parser.add_argument("--first", type=int, default=30)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--take", type=Path, help="a refined take of the whole clip")
     options = parser.parse_args()
-    scene = take_scene()
+    scene = open_scene(options.scene, options.second)
     take = landmark_fit(scene)
     viewed = view_points(scene, take)
     mesh, points, view = viewed.mesh, viewed.points, viewed.view
