@@ -277,6 +277,7 @@ def _choose_outputs(solved: SolveSettings, settings: RefineSettings) -> SolveSet
         blend=settings.blend and solved.blend,
         blender=settings.blender or solved.blender,
         whole_frames=settings.whole_frames,
+        reduce_keys=settings.reduce_keys,
         head_pose=pose,
         head_bone=settings.head_bone or solved.head_bone,
     )

@@ -80,7 +80,7 @@ def test_every_solve_setting_of_choice_is_in_the_panel_group() -> None:
     group = bpy.context.scene.facecap.solve
     names = set(group.bl_rna.properties.keys())
     for item in fields_of(SolveSettings):
-        if item.name == "whole_frames":  # how keys are baked, which may be chosen anew after the solve
+        if item.name in ("whole_frames", "reduce_keys"):  # how keys are baked, which may be chosen anew after the solve
             assert item.name in set(bpy.context.scene.facecap.bake.bl_rna.properties.keys())
         elif item.kind in ("bool", "float") and item.name not in ("blend", "live_link", "report", "sensor_mm"):
             assert item.name in names

@@ -97,6 +97,15 @@ def test_bake_round_trip(character: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(posed @ turned, rig.vertices_at(take.weights[31]), atol=3e-5)
 
 
+def test_a_bake_without_a_window_reduces_keys(character: Path, tmp_path: Path) -> None:
+    save_take(tmp_path / "a.take.npz", make_take(50, rate=25, fps="25"))
+    out = tmp_path / "few.blend"
+    request = {"do": "bake", "blend": str(character), "take": str(tmp_path / "a.take.npz"), "out": str(out)}
+    reply, code = ask(request | {"reduce_keys": 0.2})
+    assert code == 0, reply
+    assert any("keys became" in note for note in reply["result"]["notes"])
+
+
 def test_blender_opens_the_character_before_there_is_a_take(character: Path, tmp_path: Path) -> None:
     request = {
         "do": "bake",

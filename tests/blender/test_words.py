@@ -56,7 +56,8 @@ VALUES = {
     "filter.filter": ["hybrid", "one-euro", "median", "none", "kalman-sg"],
     "generate.motion": ["auto", "keys", "points"],
     "retarget.kernel": ["gaussian", "gaussian-printed", "thin-plate", "multiquadric"],
-    "bake.mode": ["new", "mix"],
+    "bake.mode": ["new", "mix", "layer"],
+    "bake.layer_blend": ["REPLACE", "COMBINE"],
     "corrections.grip": ["point", "lip_corner", "lip_edge", "lid_edge", "brow", "jaw"],
     "bake.head": ["auto", "object", "bone", "none"],
 }

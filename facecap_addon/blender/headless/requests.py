@@ -3,8 +3,8 @@
     {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false,
      "head": "auto", "bone": ""}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
-     "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "mode": "new", "gain": 1, "head": "auto", "bone": "",
-     "start_frame": 1, "loop": false}
+     "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "reduce_keys": 0, "mode": "new", "gain": 1,
+     "head": "auto", "bone": "", "start_frame": 1, "loop": false}
     {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
     {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
@@ -130,6 +130,7 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         **head_choice(request),
         start_frame=start,
         whole_frames=bool(request.get("whole_frames", False)),
+        reduce=float(request.get("reduce_keys", 0.0)),
     )
     report = apply_take(obj, take, settings, scene=scene)
     if request.get("loop"):

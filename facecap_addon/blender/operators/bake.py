@@ -127,6 +127,7 @@ def fitted(settings: FACECAP_PG_scene, character: bpy.types.Object, take: Take) 
 def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
     """How the panel asks for takes to be baked, whole."""
     from ..scene.animation.bake import BakeSettings
+    from ..scene.animation.layer import LayerSettings
 
     bake = settings.bake
     return BakeSettings(
@@ -140,6 +141,8 @@ def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
         start_frame=settings.start_frame,
         whole_frames=bake.whole_frames,
         keep=bake.keep_hand_keys,
+        reduce=bake.reduce_keys,
+        layer=LayerSettings(bake.layer_blend, bake.blend_in, bake.blend_out),
     )
 
 

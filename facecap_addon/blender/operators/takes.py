@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bpy
 
@@ -17,9 +16,6 @@ from ..scene.objects import key_blocks_of, keys_of
 from ..takes import add_take, chosen_index, label_of, remove_take, take_file
 from .bake import TakeOperator, chosen_bake, fitted, list_takes
 from .base import FacecapOperator, OperatorReturn
-
-if TYPE_CHECKING:
-    from ..scene.animation.curves import Animated
 
 
 def choose_from_list(scene: bpy.types.Scene, index: int) -> None:
@@ -114,12 +110,16 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
+        from ..scene.animation.bake import animated_with
         from ..scene.animation.reduce import KeyTolerance, count_text, reduce_keys
+        from ..scene.head.parts import parts_of
 
         settings = settings_in(context)
         listed = settings.take_list
         tolerance = KeyTolerance(listed.value_tolerance, listed.turn_tolerance, listed.place_tolerance)
-        animated = animated_with(scene_in(context), settings.character)
+        if settings.character is None:
+            raise FacecapError("There is no character.", "Pick the mesh that was solved.")
+        animated = animated_with(settings.character, parts_of(settings.character, scene_in(context)))
         count = reduce_keys(animated, tolerance, linear=listed.straight)
         if count.after == count.before:
             raise FacecapError(
@@ -128,18 +128,6 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
         lines = [count_text(count), f"No shape key is off by more than {listed.value_tolerance:.4g}"]
         session.outcome = session.Outcome(True, lines)
         return {"FINISHED"}
-
-
-def animated_with(scene: bpy.types.Scene, character: bpy.types.Object | None) -> list[Animated]:
-    """What a bake may have keyed of a character: the keys of its meshes, and what carries its head."""
-    from ..scene.head.parts import parts_of
-    from ..scene.head.rest import carriers
-
-    if character is None:
-        return []
-    parts = parts_of(character, scene)
-    keys = [keys for mesh in (character, *parts) if (keys := keys_of(mesh)) is not None]
-    return [*keys, *dict.fromkeys(owner for mesh in (character, *parts) for owner in carriers(mesh))]
 
 
 @with_properties()

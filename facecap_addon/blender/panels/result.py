@@ -75,9 +75,14 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         column.prop(bake, "mode", text="")
         if bake.mode == "mix":
             column.prop(bake, "influence", slider=True)
+        if bake.mode == "layer":
+            column.prop(bake, "layer_blend")
+            column.prop(bake, "blend_in")
+            column.prop(bake, "blend_out")
         column.prop(bake, "keep_hand_keys")
         column.prop(bake, "gain")
         column.prop(bake, "whole_frames")
+        column.prop(bake, "reduce_keys")
         column = layout.column()
         column.prop(bake, "head")
         if bake.head == "bone":

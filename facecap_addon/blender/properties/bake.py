@@ -34,6 +34,11 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
                 "Replace Keys in Range",
                 "Replace the present action's keys inside the take's range, and keep all others",
             ),
+            (
+                "layer",
+                "New Layer",
+                "Put the keys into a strip of the NLA editor, above the animation that is there",
+            ),
         ],
         description="Where the keys go",
     )
@@ -43,6 +48,34 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
         default=1.0,
         min=0,
         max=1,
+    )
+    layer_blend: str = EnumProperty(
+        name="Layer",
+        items=[
+            ("REPLACE", "Replaces", "The take plays instead of what is below it, as far as its strip goes"),
+            ("COMBINE", "Adds", "The take's difference from a neutral face is added to the animation below it"),
+        ],
+        description="What the layer does with the animation below it",
+    )
+    blend_in: float = FloatProperty(
+        name="Blend In", description="Frames in which the layer's influence grows", default=0.0, min=0.0, soft_max=100.0
+    )
+    blend_out: float = FloatProperty(
+        name="Blend Out",
+        description="Frames in which its influence fades",
+        default=0.0,
+        min=0.0,
+        soft_max=100.0,
+    )
+    reduce_keys: float = FloatProperty(
+        name="Reduce Keys",
+        description="How far curves may be off when needless keys are taken away at each bake; 0: all keys stay",
+        default=0.0,
+        min=0.0,
+        soft_max=0.05,
+        max=1.0,
+        precision=3,
+        step=1,
     )
     keep_hand_keys: bool = BoolProperty(
         name="Keep Hand-Made Keys",

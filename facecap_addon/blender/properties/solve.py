@@ -12,7 +12,7 @@ from .derive import annotations_of
 from .scene_frames import scene_frame_property
 
 # What the panel gives in another form: the paths, the trim range, and which files are written.
-_BAKED = ("head_pose", "head_bone", "whole_frames")  # the Bake section says these
+_BAKED = ("head_pose", "head_bone", "whole_frames", "reduce_keys")  # the Bake section says these
 _NOT_DERIVED = (
     *("video", "out", "character", "start", "end", "blend", "blender", "live_link", "report", "sensor_mm"),
     *("into", *_BAKED),

@@ -30,6 +30,7 @@ class KeyingReport:
         remarks: what keeps keys from being seen, one line each.
         frames: how many frames were keyed.
         animated: whatever got keys.
+        not_added: of a layer that adds to what is below, what of it had nothing to be added to.
     """
 
     action: bpy.types.Action | None
@@ -39,6 +40,7 @@ class KeyingReport:
     remarks: list[str] = field(default_factory=list)
     frames: int = 0
     animated: list[Animated] = field(default_factory=list)
+    not_added: list[Animated] = field(default_factory=list)
 
 
 def key_channels(

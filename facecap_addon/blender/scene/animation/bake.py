@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
@@ -14,20 +14,21 @@ from ....errors import FacecapError
 from ....takes.between import resample
 from ....takes.merge import reference_pose
 from ....takes.take import Take
-from ....takes.versions import ID
 from ...present import scene_in
 from ..footage import scene_rate
 from ..head.character import rest_axes
 from ..head.jaw import jaw_bases, jaw_bone
 from ..head.parts import Carried, carried_by_bone, carried_by_object, follows, head_bone, parts_of, with_keys
-from ..head.rest import carriers, holding, take_off
+from ..head.rest import Target, carriers, holding, take_off
 from ..objects import key_blocks_of, keys_of, owner_of
 from .action import KeyingReport, check_animatable, key_channels
-from .curves import SLOTTED, curves_of
+from .curves import SLOTTED, Animated, curves_of
 from .followed import head_follows, keys_that_stay
 from .groups import JAW
-from .head_pose import bases_of, camera_from_rig, check_movable, key_bases, world_motion
+from .head_pose import bases_of, camera_from_rig, channels_of, check_movable, key_bases, world_motion
+from .layer import COMBINE, REPLACE, LayerSettings, Playing, is_animated_below, lift, read_playing
 from .reduce import count_text, reduce_keys, tolerance_of
+from .signature import identity_of, sign, take_name
 
 _SAME_FRAME = 1e-3
 _MOMENT_S = 1e-3
@@ -38,7 +39,8 @@ class BakeSettings:
     """How a take is put on a character.
 
     Attributes:
-        mode: "new" (an action of its own) or "mix" (into the present action, inside the take's range only).
+        mode: "new" (an action of its own), "mix" (into the present action, inside the take's range only) or "layer"
+            (an action of its own, in a strip of the NLA above what is there).
         influence: 0 to 1, how far a mix goes from the present values to the take's.
         gain: factor on every weight; values stay inside each key's range.
         head: "auto", "object", "bone" or "none": what the head pose is keyed on; see `head_carrier`.
@@ -49,6 +51,7 @@ class BakeSettings:
         within_s: first and last time of the part of the take to key; None: all of it.
         keep: keys made by hand stay, inside the range, too.
         name: of a new action; "" is the footage's.
+        layer: of "layer", how it acts on what is below.
         reduce: how far shape keys' curves may be off when needless keys are taken away; 0: all keys stay.
     """
 
@@ -65,6 +68,17 @@ class BakeSettings:
     keep: bool = True
     name: str = ""
     reduce: float = 0.0
+    layer: LayerSettings = field(default_factory=LayerSettings)
+
+    @property
+    def to_own(self) -> bool:
+        """Whether the keys go into the take's own action."""
+        return self.mode != "mix"
+
+    @property
+    def adds(self) -> bool:
+        """Whether the keys are differences, to be added to what is below."""
+        return self.mode == "layer" and self.layer.blend == COMBINE
 
 
 def apply_take(
@@ -84,6 +98,7 @@ def apply_take(
     if not solved.any():
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
     parts = parts_of(obj, scene)
+    below = read_playing(animated_with(obj, parts)) if settings.mode == "layer" else {}
     carried = head_carrier(obj, settings, parts)
     rests = reference_pose(take)[None]  # the whole take's, however little of it is keyed
     if settings.whole_frames:
@@ -105,17 +120,22 @@ def apply_take(
         translation = np.concatenate([take.head_translation_m[solved], rests[:, 4:]])
         poses = camera_from_rig(rotation, translation, head_from_rig(take))
         motion = world_motion(obj, poses, len(frames))[:-1]
-        action = _key_head(obj, carried, frames, motion, report, settings, take)
+        action = _key_head(obj, carried, frames, motion, report, settings, take, below)
         report.action = report.action or action
     _key_jaw(obj, take, solved, frames, report, settings, carried.target)
     report.frames = int(solved.sum())
-    if scene == bpy.context.scene:
+    if scene == bpy.context.scene and settings.mode != "layer":  # a layer shows what is below it, too
         _look(obj, scene, frames, motion, carried.target, report)
     if report.action is not None:
-        _sign(report.action, take)
+        sign(report.action, take)
     if settings.reduce > 0.0:
         count = reduce_keys(report.animated, tolerance_of(settings.reduce))
         report.remarks.append(count_text(count))
+    if settings.mode == "layer":
+        for datablock in dict.fromkeys(report.animated):
+            whole = datablock in report.not_added
+            layer = replace(settings.layer, blend=REPLACE) if whole else settings.layer
+            lift(datablock, below.get(datablock), settings.name or take_name(take), layer)
     return report
 
 
@@ -148,12 +168,13 @@ def _key_faces(
             channels,
             frames,
             gained(mesh, take, settings.gain)[solved][:, columns],
-            mode=settings.mode,
+            mode="new" if settings.to_own else "mix",
             name=settings.name or take_name(take),
             influence=settings.influence,
             take=identity_of(take),
             keep=settings.keep,
-            within=report.action if report is not None and settings.mode == "new" else None,
+            in_strips=settings.mode == "layer",
+            within=report.action if report is not None and settings.to_own else None,
         )
         if report is None:
             report = keyed
@@ -173,15 +194,18 @@ def _key_head(
     report: KeyingReport,
     settings: BakeSettings,
     take: Take,
+    below: dict[Animated, Playing],
 ) -> bpy.types.Action:
     """Key the head's motion on what carries the head, and on parts that nothing carries together with it."""
-    target, within = carried.target, report.action if SLOTTED and settings.mode == "new" else None
+    target, within = carried.target, report.action if SLOTTED and settings.to_own else None
     assert target is not None
     for thing in (target, *carried.riders):
         check_movable(thing)
     bases = [bases_of(thing, motion) for thing in (target, *carried.riders)]
+    added_to = [_rest_below(thing, settings, below, report) for thing in (target, *carried.riders)]
     stays = owner_of(target) if settings.mode == "mix" else None
-    _take_off([owner for owner in carriers(obj) if owner != stays], report)
+    if settings.mode != "layer":  # which lies above what is there
+        _take_off([owner for owner in carriers(obj) if owner != stays], report)
     if settings.mode == "new":
         _take_off(carried.riders, report)
     actions = [
@@ -190,16 +214,32 @@ def _key_head(
             frames,
             basis,
             location=settings.head_location,
-            mode=settings.mode,
+            mode="new" if settings.to_own else "mix",
             name=f"{settings.name or take_name(take)} head",
             within=within,
             take=identity_of(take),
             keep=settings.keep,
+            in_strips=settings.mode == "layer",
+            added_to=rest,
         )
-        for thing, basis in zip((target, *carried.riders), bases, strict=True)
+        for thing, basis, rest in zip((target, *carried.riders), bases, added_to, strict=True)
     ]
     report.animated += [owner_of(thing) for thing in (target, *carried.riders)]
     return actions[0]
+
+
+def _rest_below(
+    thing: Target, settings: BakeSettings, below: dict[Animated, Playing], report: KeyingReport
+) -> Matrix | None:
+    """The own transform to which a layer adds a thing's motion; None where it has to be keyed whole."""
+    if not settings.adds:
+        return None
+    owner = owner_of(thing)
+    paths = channels_of(thing, location=settings.head_location)
+    if thing.rotation_mode != "AXIS_ANGLE" and is_animated_below(owner, paths, below):
+        return bases_of(thing, [Matrix.Identity(4)])[0]
+    report.not_added.append(owner)
+    return None
 
 
 def _look(
@@ -263,12 +303,19 @@ def _key_jaw(
         bases,
         mode="mix" if present else "new",
         name=f"{settings.name or take_name(take)} jaw",
-        within=report.action if SLOTTED and settings.mode == "new" else None,
+        within=report.action if SLOTTED and settings.to_own else None,
         take=identity_of(take),
         keep=settings.keep,
+        in_strips=settings.mode == "layer",
         group=JAW,
     )
     report.animated.append(owner_of(bone))
+
+
+def animated_with(obj: bpy.types.Object, parts: Sequence[bpy.types.Object]) -> list[Animated]:
+    """What a bake may key of a character: the keys of its meshes, and what carries its head."""
+    keys = [keys for mesh in (obj, *parts) if (keys := keys_of(mesh)) is not None]
+    return [*keys, *dict.fromkeys(owner for mesh in (obj, *parts) for owner in carriers(mesh))]
 
 
 def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
@@ -342,25 +389,3 @@ def head_from_rig(take: Take) -> NDArray[np.float64] | None:
     """(4, 4) float64, metres: head space from rig space, where the take says they differ."""
     stored = take.provenance.get("head_from_rig")
     return None if stored is None else np.asarray(stored, np.float64).reshape(4, 4)
-
-
-def take_name(take: Take) -> str:
-    """A name for the take's action: that of its footage."""
-    source = take.provenance.get("source") or take.provenance.get("video")
-    stem = bpy.path.display_name_from_filepath(str(source)) if source else ""
-    return stem or "FaceCap"
-
-
-def identity_of(take: Take) -> str:
-    """A take's id, by which its action is found again; "" of one that has none."""
-    return str(take.provenance.get(ID) or "")
-
-
-def _sign(action: bpy.types.Action, take: Take) -> None:
-    """Write beside the keys where they came from and how sure they are."""
-    action["facecap_provenance"] = json.dumps(take.provenance, default=str)
-    action["facecap_time_s"] = np.asarray(take.time_s, np.float64).tolist()
-    action["facecap_status"] = np.asarray(take.status, np.int32).tolist()
-    action["facecap_regions"] = json.dumps(list(take.regions))
-    action["facecap_confidence"] = np.asarray(take.confidence, np.float64).ravel().tolist()
-    action["facecap_not_observed"] = json.dumps(list(take.not_observed))

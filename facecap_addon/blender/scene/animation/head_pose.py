@@ -95,6 +95,7 @@ def key_bases(
     keep: bool = False,
     in_strips: bool = False,
     group: str = HEAD,
+    added_to: Matrix | None = None,
 ) -> bpy.types.Action:
     """Key an object's or a pose bone's own transforms (before its parents).
 
@@ -108,10 +109,13 @@ def key_bases(
         mode, take, keep, in_strips: as in `key_channels`.
         within: the shape keys' action; where actions have slots, the keys go into it.
         group: of the curves.
+        added_to: own transform from which the keys are differences; None: they are whole transforms.
     """
     is_bone = isinstance(target, bpy.types.PoseBone)
     owner = owner_of(target)
     curves_by_path = _channel_values(target, bases, location=location and not (is_bone and target.bone.use_connect))
+    if added_to is not None:
+        curves_by_path = _differences(target, curves_by_path, added_to)
     stood = standing(target)
     action = present_action(owner) if mode == "mix" else None
     made, is_ours = action is None, action is not None and is_of_facecap(action)
@@ -203,6 +207,30 @@ def _channel_values(
         places = np.array([basis.translation for basis in bases], np.float64)
         columns |= {("location", index): places[:, index] for index in range(3)}
     return columns
+
+
+def channels_of(target: Target, *, location: bool) -> list[tuple[str, int]]:
+    """Data paths, on the target's owner, with array indices, that `key_bases` keys."""
+    is_bone = isinstance(target, bpy.types.PoseBone)
+    prefix = target.path_from_id() + "." if is_bone else ""
+    location = location and not (is_bone and target.bone.use_connect)
+    return [(prefix + path, index) for path, index in _channel_values(target, [Matrix.Identity(4)], location=location)]
+
+
+def _differences(
+    target: Target, values: dict[tuple[str, int], NDArray[np.float64]], base: Matrix
+) -> dict[tuple[str, int], NDArray[np.float64]]:
+    """What has to be combined with a transform so that it becomes others: a strip of the NLA that combines does so."""
+    own = _channel_values(target, [base], location=True)
+    if target.rotation_mode != "QUATERNION":
+        return {channel: column - own[channel][0] for channel, column in values.items()}
+    back = Quaternion([own["rotation_quaternion", index][0] for index in range(4)]).inverted()
+    turns = np.array([values["rotation_quaternion", index] for index in range(4)]).T
+    turned = np.array([back @ Quaternion(turn) for turn in turns.tolist()])
+    return {
+        (path, index): turned[:, index] if path == "rotation_quaternion" else column - own[path, index][0]
+        for (path, index), column in values.items()
+    }
 
 
 def _rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[float, ...]]]:

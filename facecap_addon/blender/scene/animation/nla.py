@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 
-from .curves import SLOTTED, Animated, curves_of
+from .curves import SLOTTED, Animated, curves_in, curves_of
 
 
 def cycle(datablock: Animated) -> None:
@@ -33,7 +35,24 @@ def push_down(datablock: Animated, name: str) -> bpy.types.NlaStrip | None:
     strip.name = name  # Blender 4.2 calls it after the action
     if slot is not None:
         strip.action_slot = slot
+    fit_strip(strip, curves_in(action, slot))
     strip.blend_type = "REPLACE"
     strip.extrapolation = "HOLD_FORWARD" if len(animation.nla_tracks) == 1 else "NOTHING"
     animation.action = None
     return strip
+
+
+def fit_strip(strip: bpy.types.NlaStrip, curves: Sequence[bpy.types.FCurve]) -> None:
+    """Let a strip play its action's curves where their keys are, fractions of frames included."""
+    ends = [curve.range() for curve in curves if len(curve.keyframe_points)]
+    if not ends:
+        return
+    first, last = min(end[0] for end in ends), max(end[1] for end in ends)
+    last = max(last, first + 1.0)
+    strip.use_sync_length = False
+    strip.scale, strip.repeat = 1.0, 1.0
+    strip.action_frame_start, strip.action_frame_end = first, last
+    strip.frame_end = max(strip.frame_end, last)
+    strip.frame_start = first
+    strip.frame_end = last
+    strip.scale = 1.0

@@ -203,6 +203,7 @@ def prepare_bake(
         "out": str(files.named("blend").resolve()),
         "audio_offset_s": footage.audio_offset_s,
         "whole_frames": settings.whole_frames,
+        "reduce_keys": settings.reduce_keys,
         **settings.keying(),
     }
     if source.object:
