@@ -33,7 +33,6 @@ class OutputSettings:
         help="How far curves in the .blend may be off, 1 being a whole shape, when needless keys are taken away; "
         "0: all keys stay",
         min=0.0,
-        max=1.0,
     )
     blend: bool = setting(True, help="Write a .blend with keys on the character (needs Blender or the bpy module)")
     head_pose: str = setting(
