@@ -15,6 +15,7 @@ def __getattr__(name: str) -> tuple[type[Exception], ...]:
     """`UNREADABLE` when it is asked for: enabling the add-on reads no file, and need not import what does."""
     if name != "UNREADABLE":
         raise AttributeError(name)
+    # Twelve modules, which enabling the add-on need not wait for.
     import struct
     import tokenize
     import zipfile
