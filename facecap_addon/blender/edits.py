@@ -13,7 +13,8 @@ from ..settings_schema import checked, fields_of
 from ..takes.edits.kinds import KIND_OF
 from .present import settings_of
 from .properties.edits import COMMON, has_list, prefix_of
-from .scene.objects import key_blocks_of
+from .scene.objects import key_blocks_of, keys_of
+from .session import Handle
 from .takes import take_file
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from ..takes.take import Take
     from .properties.edits import FACECAP_PG_edit
 
+_MOMENT_S = 0.15
 _quiet = False
+_waiting: Handle | None = None
 _latest: tuple[tuple[object, ...], Evaluator] | None = None
 
 
@@ -113,26 +116,105 @@ def limits_of(character: bpy.types.Object, take: Take) -> F32:
 def show_edits(scene: bpy.types.Scene) -> None:
     """Show a scene's edits on its character.
 
-    Where the present action is the take's own, its keys are written anew, but for those made by hand. Otherwise the
-    present frame alone is shown, until another one is: other actions are only changed by a bake. What keeps edits from
-    being shown is said in the panel.
+    The present frame is shown at once. Where the present action is the take's own, its keys follow when nothing has
+    been changed for a moment; other actions are only changed by a bake. What keeps edits from being shown is said in
+    the panel.
     """
-    if _quiet:
+    if _quiet or not _is_shown(scene):
         return
-    settings = settings_of(scene)
-    if settings.character is None or not settings.result.take:
+    if bpy.app.background:  # timers do not run
+        write_edits(scene)
         return
     from .operators.bake import chosen_bake
-    from .scene.animation.show_take import show_take
+    from .scene.animation.show_take import show_frame
 
+    with _told(scene):
+        settings = settings_of(scene)
+        if settings.character is not None:
+            show_frame(settings.character, _edited_now(scene, settings.character), chosen_bake(settings), scene)
+    global _waiting
+    _waiting = Handle.of(scene)
+    if bpy.app.timers.is_registered(_write_waiting):
+        bpy.app.timers.unregister(_write_waiting)
+    bpy.app.timers.register(_write_waiting, first_interval=_MOMENT_S)
+
+
+def write_edits(scene: bpy.types.Scene) -> None:
+    """Write a scene's edits into the keys of its take's own action; elsewhere the present frame is shown."""
+    from .operators.bake import chosen_bake
+    from .scene.animation.show_take import own_action, show_frame, write_take
+
+    character = settings_of(scene).character
+    if character is None or not _is_shown(scene):
+        return
+    with _told(scene):
+        take, bake = _edited_now(scene, character), chosen_bake(settings_of(scene))
+        if own_action(character, take) is None:
+            show_frame(character, take, bake, scene)
+        else:
+            write_take(character, take, bake, scene, edits_text(scene))
+
+
+def edits_text(scene: bpy.types.Scene) -> str:
+    """A scene's edits as the text by which an action remembers them; "" without any. Raises FacecapError."""
+    import json
+
+    from ..takes.edits.stack_file import stack_facts
+
+    stack = stack_in(scene)
+    return json.dumps(stack_facts(stack)) if stack else ""
+
+
+def catch_up() -> None:
+    """Write what waits to be written, now: the file is about to be saved."""
+    if bpy.app.timers.is_registered(_write_waiting):
+        bpy.app.timers.unregister(_write_waiting)
+        _write_waiting()
+
+
+def follow_undo(scene: bpy.types.Scene) -> None:
+    """After an undo step: keys that were written after the step was kept are written again."""
+    from .scene.animation.show_take import EDITS
+
+    character = settings_of(scene).character
+    keys = None if character is None else keys_of(character)
+    animation = None if keys is None else keys.animation_data
+    action = None if animation is None else animation.action
+    if action is None or EDITS not in action or not _is_shown(scene):
+        return
+    with _told(scene):
+        if action[EDITS] != edits_text(scene):
+            show_edits(scene)
+
+
+def _write_waiting() -> None:
+    global _waiting
+    scene = None if _waiting is None else _waiting.find(bpy.data.scenes)
+    _waiting = None
+    if scene is not None:
+        write_edits(scene)
+
+
+def _is_shown(scene: bpy.types.Scene) -> bool:
+    settings = settings_of(scene)
+    return settings.character is not None and bool(settings.result.take)
+
+
+def _edited_now(scene: bpy.types.Scene, character: bpy.types.Object) -> Take:
+    stack = stack_in(scene)
+    return _evaluator_of(scene, character, contacts=_has_contacts(stack)).evaluate(stack)
+
+
+@contextmanager
+def _told(scene: bpy.types.Scene) -> Iterator[None]:
+    """What keeps edits from being shown is said in the panel, where there are any."""
+    edits, problem = settings_of(scene).edits, ""
     try:
-        stack = stack_in(scene)
-        take = _evaluator_of(scene, settings.character, contacts=_has_contacts(stack)).evaluate(stack)
-        show_take(settings.character, take, chosen_bake(settings), scene)
+        yield
     except FacecapError as error:
-        settings.edits.problem = f"{error.what} {error.way_out}"
-    else:
-        settings.edits.problem = ""
+        problem = f"{error.what} {error.way_out}"
+    if edits.problem != problem:
+        edits.problem = problem
 
 
 @contextmanager

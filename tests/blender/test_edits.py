@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender.character_gaps import gaps_in
-from facecap_addon.blender.edits import put_stack, stack_in
+from facecap_addon.blender.edits import follow_undo, put_stack, quietly, stack_in
 from facecap_addon.blender.operators.edits import user_presets
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.head.character import extract_rig
@@ -334,3 +334,29 @@ def test_lips_seal_by_the_characters_own_mesh(tmp_path: Path) -> None:
     assert abs(lips_mm(4)) < 0.2 < 1.0 < lips_mm(30)
     edits().stack[1].on = False
     assert lips_mm(4) > 1.0
+
+
+def test_keys_follow_an_undo_step_that_was_kept_before_they_were_written(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    bpy.ops.facecap.add_edit(kind="gain")
+    with quietly():
+        edits().stack[0].gain_factor = 0.25
+    assert_keyed(obj, take)
+    follow_undo(bpy.context.scene)
+    assert_keyed(obj, evaluate(take, [Gain(factor=0.25)]))
+    curve(obj, "jawOpen").keyframe_points[3].co[1] = 0.7
+    follow_undo(bpy.context.scene)  # nothing to follow: nothing is written
+    assert keyed(obj, "jawOpen")[3, 1] == pytest.approx(0.7)
+
+
+def test_locked_and_deleted_curves_stay_so_while_a_slider_moves(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    curve(obj, "jawOpen").lock = True
+    curves_of(obj.data.shape_keys).remove(curve(obj, "mouthSmileLeft"))
+    bpy.ops.facecap.add_edit(kind="gain")
+    edits().stack[0].gain_factor = 0.25
+    np.testing.assert_allclose(keyed(obj, "jawOpen")[:, 1], take.weights[:, 0], atol=1e-6)
+    right = take.weights[:, take.channels.index("mouthSmileRight")]
+    np.testing.assert_allclose(keyed(obj, "mouthSmileRight")[:, 1], right * 0.25, atol=1e-5)
+    paths = [one.data_path for one in curves_of(obj.data.shape_keys)]
+    assert obj.data.shape_keys.key_blocks["mouthSmileLeft"].path_from_id("value") not in paths

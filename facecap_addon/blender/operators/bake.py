@@ -10,7 +10,7 @@ import bpy
 
 from ...errors import FacecapError
 from .. import session
-from ..edits import edited
+from ..edits import edited, edits_text
 from ..present import scene_in, settings_in, settings_of, window_manager_in
 from ..properties.declare import EnumProperty, StringProperty, with_properties
 from ..properties.derive import choice_label, values_of
@@ -78,6 +78,7 @@ def bake_take(
     from ...takes.merge import solved_range
     from ...takes.npz import load_take
     from ..scene.animation.bake import apply_take
+    from ..scene.animation.show_take import EDITS
     from ..scene.footage import scene_rate
 
     settings = settings_of(scene)
@@ -95,6 +96,8 @@ def bake_take(
         within_s = None
     wanted = replace(chosen_bake(settings), within_s=within_s, name=action_name(settings, take))
     report = apply_take(character, take, wanted, scene=scene)
+    if report.action is not None:
+        report.action[EDITS] = edits_text(scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     lines = [f"{len(report.keyed)} shape keys keyed over {report.frames} frames"]
     if report.unknown:

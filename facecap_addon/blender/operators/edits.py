@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ...errors import FacecapError
 from ...takes.edits.kinds import KIND_OF, KINDS
 from .. import session
-from ..edits import edit_of, put_edit, put_stack, quietly, show_edits, stack_in
+from ..edits import catch_up, edit_of, follow_undo, put_edit, put_stack, quietly, show_edits, stack_in
 from ..present import scene_in, settings_in, window_manager_in
 from ..properties.declare import EnumProperty, IntProperty, StringProperty, with_properties
 from ..properties.edits import as_frames
@@ -286,6 +286,32 @@ class FACECAP_OT_remove_edit_preset(FacecapOperator, bpy.types.Operator):
             raise FacecapError(f"There is no preset “{self.title}” of yours.", "Those that came along stay.")
         path.unlink()
         return {"FINISHED"}
+
+
+@bpy.app.handlers.persistent
+def _undone(scene: bpy.types.Scene, *_: object) -> None:
+    follow_undo(scene)
+
+
+@bpy.app.handlers.persistent
+def _before_saving(*_: object) -> None:
+    catch_up()
+
+
+def register() -> None:
+    for handlers, handler in _handlers():
+        handlers.append(handler)
+
+
+def unregister() -> None:
+    catch_up()
+    for handlers, handler in _handlers():
+        handlers.remove(handler)
+
+
+def _handlers() -> list[tuple[list[Any], Any]]:
+    every = bpy.app.handlers
+    return [(every.undo_post, _undone), (every.redo_post, _undone), (every.save_pre, _before_saving)]
 
 
 CLASSES = (

@@ -1,69 +1,125 @@
-"""A take on a character while it is edited: in its own action where it has one, else in the present frame alone."""
+"""A take on a character while it is edited: its present frame at once, and the keys of its own action."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import bpy
 import numpy as np
 
+from ....arrays import F64
 from ....takes.between import resample
 from ....takes.take import Take
 from ..footage import scene_rate
 from ..head.parts import parts_of, with_keys
 from ..objects import keys_of
-from .action import key_channels
 from .bake import BakeSettings, gained, identity_of, on_whole_frames, scene_frames
-from .curves import curves_in
+from .curves import Animated, curves_in
 from .own_action import TAKE
+from .written_keys import lay_keys, name_of, record_of, remember
+
+EDITS = "facecap_edits"
+"""What an action says of the edits that its keys show."""
+_SAME = 1e-5
 
 
-def show_take(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene) -> bool:
-    """Show the face of a take that is being edited; where the head is stays as it was baked.
-
-    An action that FaceCap made for this take gets its keys anew; keys that were made or changed by hand stay. Any other
-    action is left as it is: the sliders it moves show the present frame until the frame changes.
-
-    Returns whether keys were written; nothing is shown on a character that has no keys.
-    """
-    channels = [channel for channel in take.channels if channel not in take.not_observed]
-    meshes = (obj, *with_keys(parts_of(obj, scene), channels))
-    own = [mesh for mesh in meshes if _plays_own_action(mesh, take)]
-    if own and take.solved.any():
-        whole = on_whole_frames(take, scene, settings.start_frame) if settings.whole_frames else take
-        frames, columns = scene_frames(whole, scene, settings.start_frame)[whole.solved], _columns(whole)
-        for mesh in own:
-            weights = gained(mesh, whole, settings.gain)[whole.solved][:, columns]
-            key_channels(mesh, channels, frames, weights, take=identity_of(take), keep=settings.keep)
-        if scene == bpy.context.scene:
-            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-    for mesh in meshes:
-        if mesh not in own:
-            _show_frame(mesh, take, settings, scene)
-    return bool(own)
-
-
-def _plays_own_action(mesh: bpy.types.Object, take: Take) -> bool:
-    """Whether what animates a mesh's shape keys is the action that FaceCap made for the take."""
-    keys, identity = keys_of(mesh), identity_of(take)
-    animation = None if keys is None else keys.animation_data
-    action = None if animation is None or animation.use_tweak_mode else animation.action
-    return bool(identity) and action is not None and action.get(TAKE) == identity and action.library is None
-
-
-def _show_frame(mesh: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene) -> None:
-    keys = keys_of(mesh)
-    animation = None if keys is None else keys.animation_data
-    if keys is None or animation is None or animation.action is None or not take.solved.any():
+def show_frame(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene) -> None:
+    """Set the sliders that have keys to what a take has in the present frame; another frame shows the keys again."""
+    if not take.solved.any():
         return
-    animated = {curve.data_path for curve in curves_in(animation.action, getattr(animation, "action_slot", None))}
-    time_s = (scene.frame_current_final - settings.start_frame) / scene_rate(scene)
-    now = resample(take, np.array([time_s]))
+    light = replace(take, landmarks_px=np.zeros((take.frame_count, 0, 2), np.float32))
+    now = resample(light, np.array([(scene.frame_current_final - settings.start_frame) / scene_rate(scene)]))
     if not now.solved.any():
         return
-    weights = gained(mesh, now, settings.gain)[0]
-    for column in _columns(now):
-        block = keys.key_blocks.get(now.channels[column])
-        if block is not None and block.path_from_id("value") in animated:
-            block.value = float(weights[column])
+    for mesh in _meshes(obj, take, scene):
+        keys = keys_of(mesh)
+        if keys is None:
+            continue
+        animated = _curves(keys)
+        weights = gained(mesh, now, settings.gain)[0]
+        for column in _columns(now):
+            block = keys.key_blocks.get(now.channels[column])
+            if block is not None and block.path_from_id("value") in animated:
+                block.value = float(weights[column])
+
+
+def own_action(obj: bpy.types.Object, take: Take) -> bpy.types.Action | None:
+    """The action of an object's shape keys, where FaceCap made it for this take and it may be changed."""
+    keys, identity = keys_of(obj), identity_of(take)
+    animation = None if keys is None else keys.animation_data
+    action = None if animation is None or animation.use_tweak_mode else animation.action
+    if not identity or action is None or action.get(TAKE) != identity or action.library is not None:
+        return None
+    return action
+
+
+def write_take(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene, edits: str) -> None:
+    """Write the keys of a take's own action anew where they are others; where the head is stays as it was baked.
+
+    Keys that were made or changed by hand stay, and so do locked curves; a curve that was deleted does not come back.
+    Other actions are left as they are.
+
+    Args:
+        edits: what the take was edited by, for the action to remember.
+    """
+    action = own_action(obj, take)
+    if action is None or not take.solved.any():
+        return
+    if settings.whole_frames:
+        take = on_whole_frames(take, scene, settings.start_frame)
+    frames = scene_frames(take, scene, settings.start_frame)[take.solved]
+    for mesh in _meshes(obj, take, scene):
+        keys = keys_of(mesh)
+        if keys is None or own_action(mesh, take) is None:
+            continue
+        weights, present = gained(mesh, take, settings.gain)[take.solved], _curves(keys)
+        wanted: dict[str, tuple[bpy.types.FCurve, F64]] = {}
+        for column in _columns(take):
+            block = keys.key_blocks.get(take.channels[column])
+            curve = None if block is None else present.get(block.path_from_id("value"))
+            if curve is not None and not curve.lock and not _is_there(curve, frames, weights[:, column]):
+                wanted[name_of(curve)] = curve, weights[:, column]
+        _write(keys, frames, wanted)
+    action[EDITS] = edits
+    if scene == bpy.context.scene:
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+
+
+def _write(keys: bpy.types.Key, frames: F64, wanted: dict[str, tuple[bpy.types.FCurve, F64]]) -> None:
+    """Write curves of which FaceCap remembers that it wrote them."""
+    record = record_of(keys) if wanted else None
+    if record is None:
+        return
+    written = dict(record)
+    for name, (curve, values) in wanted.items():
+        if name in record:
+            written[name] = lay_keys(curve, frames, values, record, whole=True, keep=True)
+    remember(keys, written)
+    keys.update_tag()
+
+
+def _is_there(curve: bpy.types.FCurve, frames: F64, values: F64) -> bool:
+    """Whether a curve's keys are these."""
+    points = curve.keyframe_points
+    if len(points) != len(frames):
+        return False
+    flat = np.empty(2 * len(points), np.float32)
+    points.foreach_get("co", flat)
+    there = flat.reshape(-1, 2)
+    return bool((np.abs(there[:, 0] - frames) < 1e-3).all() and (np.abs(there[:, 1] - values) < _SAME).all())
+
+
+def _meshes(obj: bpy.types.Object, take: Take, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    return [obj, *with_keys(parts_of(obj, scene), [take.channels[k] for k in _columns(take)])]
+
+
+def _curves(keys: Animated) -> dict[str, bpy.types.FCurve]:
+    """The curves of a datablock's present action, by their paths; none is made."""
+    animation = keys.animation_data
+    if animation is None or animation.action is None:
+        return {}
+    slot = getattr(animation, "action_slot", None)
+    return {curve.data_path: curve for curve in curves_in(animation.action, slot)}
 
 
 def _columns(take: Take) -> list[int]:
