@@ -113,7 +113,7 @@ def photograph(name: str, request: dict[str, Any], crop: str) -> Image.Image:
     asked = WORK / f"{name}.request.json"
     asked.write_text(json.dumps({**request, "picture": str(picture), "reply": str(reply)}), encoding="utf-8")
     command = [os.environ.get("FACECAP_BLENDER", "blender"), "--window-geometry", "0", "0", *map(str, WINDOW)]
-    command += ["--enable-event-simulate", "--python", str(ROOT / "tests" / "gui" / "show.py"), "--", str(asked)]
+    command += ["--python", str(ROOT / "tests" / "gui" / "show.py"), "--", str(asked)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
     answer = json.loads(reply.read_text(encoding="utf-8")) if reply.is_file() else {}
     if crop not in answer:

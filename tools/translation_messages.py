@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent / "facecap_addon" / "blender"
-SHOWN_BY = ("panels/*.py", "help/menus.py", "preferences.py")
+SHOWN_BY = ("panels/*.py", "operators/*.py", "help/menus.py", "preferences.py", "takes.py")
 _TEXTS = ("text", "heading")
 _FIRST_LEVEL = ("footage", "show_footage", "character", "solve", "bake", "filter", "result", "scene", "manual", "menus")
 
@@ -56,7 +56,7 @@ def table(language: str) -> dict[str, str]:
 def _texts_of(call: ast.Call) -> Iterator[str]:
     named = [word.value for word in call.keywords if word.arg in _TEXTS]
     name = call.func.id if isinstance(call.func, ast.Name) else ""
-    given = call.args[-1:] if name in ("wrapped", "draw_optional") else []
+    given = call.args[-1:] if name in ("wrapped", "draw_optional", "phrase") else []
     for value in (*named, *given):
         for part in (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,):
             if isinstance(part, ast.Constant) and isinstance(part.value, str):

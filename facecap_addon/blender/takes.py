@@ -15,6 +15,7 @@ import bpy
 from ..errors import FacecapError
 from .check import list_bad_frames
 from .present import scene_with, settings_of
+from .translations import phrase
 
 if TYPE_CHECKING:
     from ..takes.take import Take
@@ -178,7 +179,8 @@ def lines_about(entry: FACECAP_PG_take) -> list[str]:
     """What else there is to say about a take: its length, its range, what it was made of."""
     lines = []
     if entry.frames:
-        lines.append(f"{entry.frames} frames, {entry.first_s:.2f} to {entry.last_s:.2f} s")
+        start, end = entry.first_s, entry.last_s
+        lines.append(phrase("{count} frames, {start:.2f} to {end:.2f} s", count=entry.frames, start=start, end=end))
     if entry.detail:
         lines.append(entry.detail)
     return lines

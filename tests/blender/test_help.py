@@ -82,7 +82,7 @@ def test_the_manual_covers_everything_that_the_panel_shows() -> None:
     anchors = {subject.anchor.rpartition(".")[2] for subject in subjects()}
     drawn = set()
     for panel in panel_classes():
-        drawn |= set(re.findall(r'\.prop\(\w+, "(\w+)"', inspect.getsource(panel)))
+        drawn |= set(re.findall(r'(?:\.prop|draw_checkbox)\((?:\w+, )?[\w.]+, "(\w+)"', inspect.getsource(panel)))
     assert len(drawn) > 30 and drawn <= anchors
 
 

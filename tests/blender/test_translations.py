@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from unittest.mock import MagicMock
 
 import bpy
@@ -68,3 +69,13 @@ def test_wide_letters_take_more_room() -> None:
 
     assert "".join(lines("映像" * 40)) == "映像" * 40
     assert len(lines("映像" * 40)) > len(lines("ab" * 40))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_values_stand_in_every_translation(language: str) -> None:
+    for message, words in table(language).items():
+        assert sorted(re.findall(r"\{[^}]*\}", message)) == sorted(re.findall(r"\{[^}]*\}", words)), message
+
+
+def test_a_phrase_is_filled_in() -> None:
+    assert translations.phrase("Average error {px:.1f} px", px=2.24) == "Average error 2.2 px"

@@ -1,6 +1,6 @@
 """Runs inside a Blender with a window: puts up a scene and the panel as asked, and takes a picture of the window.
 
-    blender --window-geometry 0 0 1600 900 --enable-event-simulate --python tests/gui/show.py -- REQUEST.json
+    blender --window-geometry 0 0 1600 900 --python tests/gui/show.py -- REQUEST.json
 
 The request: {"root": checkout, "picture": PNG to write, "reply": file to write, "head": .blend, "video": … or null,
 "take": solved .take.npz or null, "open" and "closed": names of panels, as "solve_options", "settings":
@@ -26,6 +26,7 @@ from pathlib import Path
 import bpy
 
 REQUEST = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
+state = {"narrow": False}
 SLOW_S = 1.2  # between steps: on software GL a redraw takes most of it
 
 
@@ -37,7 +38,8 @@ def facecap(name: str):
 
 def view3d() -> dict[str, object]:
     window = bpy.context.window_manager.windows[0]
-    area = max((a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width * a.height)
+    areas = sorted((a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width)
+    area = areas[0 if state["narrow"] else -1]
     return {"window": window, "area": area, "region": next(r for r in area.regions if r.type == "WINDOW")}
 
 
@@ -135,18 +137,14 @@ def open_tab() -> None:
     sidebar().active_panel_category = "FaceCap"
 
 
-def drag_edge(share: float, kind: str = "MOUSEMOVE", value: str = "NOTHING") -> Callable[[], None]:
-    """An event on the way from the sidebar's edge, 0, to where it makes the sidebar as wide as asked, 1."""
-
-    def simulate() -> None:
-        wanted, region = REQUEST.get("sidebar_px"), sidebar()
-        if wanted:
-            edge = place.setdefault("edge", region.x)
-            target = place.setdefault("target", region.x + region.width - wanted)
-            x, y = round(edge + share * (target - edge)), region.y + region.height // 2
-            view3d()["window"].event_simulate(type=kind, value=value, x=x, y=y)
-
-    return simulate
+def narrow() -> None:
+    """Split the 3D view so that one of the two is as wide as the sidebar is to be: it takes the whole of it."""
+    wanted = REQUEST.get("sidebar_px")
+    if wanted:
+        view = view3d()
+        with bpy.context.temp_override(**view):
+            bpy.ops.screen.area_split(direction="VERTICAL", factor=wanted / view["area"].width)
+        state["narrow"] = True
 
 
 def press() -> None:
@@ -182,12 +180,7 @@ def _head():
     return next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
 
 
-place: dict[str, int] = {}
-STEPS: list[Callable[[], None]] = [set_up, open_scene, show_head, redraw, open_tab, fill_in]
-if REQUEST.get("sidebar_px"):
-    STEPS += [drag_edge(-0.1), drag_edge(0.0), drag_edge(0.0, "LEFTMOUSE", "PRESS"), drag_edge(0.5), drag_edge(1.0)]
-    STEPS += [drag_edge(1.0, "LEFTMOUSE", "RELEASE")]
-STEPS += [redraw, press]
+STEPS: list[Callable[[], None]] = [set_up, open_scene, show_head, narrow, redraw, open_tab, fill_in, redraw, press]
 STEPS += [redraw] * max(1, round(REQUEST.get("wait_s", 2.0) / SLOW_S)) + [take_picture]
 
 

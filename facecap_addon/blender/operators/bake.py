@@ -26,6 +26,7 @@ from ..takes import (
     made_from,
     take_file,
 )
+from ..translations import phrase
 from .base import FacecapOperator, OperatorReturn
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def bake_take(
     if report.action is not None:
         report.action[EDITS] = edits_text(scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-    lines = [f"{len(report.keyed)} shape keys keyed over {report.frames} frames"]
+    lines = [phrase("{keys} shape keys keyed over {frames} frames", keys=len(report.keyed), frames=report.frames)]
     if report.unknown:
         lines.append(f"No shape key for {', '.join(report.unknown[:4])}{' …' if len(report.unknown) > 4 else ''}")
     if report.locked:

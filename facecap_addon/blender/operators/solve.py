@@ -20,6 +20,7 @@ from ..scene.objects import key_blocks_of
 from ..solved_take import remember
 from ..takes import made_from, take_file
 from ..torch_there import what_torch_lacks
+from ..translations import phrase
 from .bake import bake_result
 from .footage import footage_path, sequence_rate
 from .job_operator import JobOperator
@@ -90,11 +91,11 @@ def what_a_solve_lacks(context: bpy.types.Context) -> str:
     """What has to be chosen before a solve can start; "" if everything is there."""
     settings = settings_in(context)
     if not settings.video:
-        return "No footage was chosen: import a video of a face first"
+        return phrase("No footage was chosen: import a video of a face first")
     if settings.character is None:
-        return "No character was chosen: pick the mesh that has the facial shape keys"
+        return phrase("No character was chosen: pick the mesh that has the facial shape keys")
     if len(key_blocks_of(settings.character)) < 2:
-        return "The character has no shape keys yet: Make Shape Keys gives it some"
+        return phrase("The character has no shape keys yet: Make Shape Keys gives it some")
     return what_torch_lacks() if settings.solve.method == "deep" else ""
 
 

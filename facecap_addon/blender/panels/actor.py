@@ -17,6 +17,7 @@ _ASKED = f"About two seconds each, resting in between: {', '.join(one.name for o
 class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
     bl_label = "Actor"
     bl_parent_id = "FACECAP_PT_solve"
+    bl_order = 1
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

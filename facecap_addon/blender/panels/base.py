@@ -9,6 +9,7 @@ import bpy
 from .. import session
 from ..present import settings_in
 from ..torch_there import what_torch_lacks
+from ..translations import CONTEXT
 from .text import wrapped
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class FacecapPanel(_Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceCap"
+    bl_translation_context = CONTEXT
 
     def draw(self, context: bpy.types.Context) -> None:
         if self.layout is not None:
@@ -62,6 +64,13 @@ def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *names:
     column = layout.column(align=True)
     for number, line in enumerate(lines):
         wrapped(column, context, line, icon="BLANK1" if number else "CHECKMARK" if outcome.ok else "ERROR")
+
+
+def draw_checkbox(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str) -> None:
+    """A box to check across the section's width, so that its words are read in a narrow sidebar, too."""
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(owner, name)
 
 
 def draw_next(

@@ -9,7 +9,8 @@ from ..help.presets import FACECAP_PT_bake_presets, FACECAP_PT_filter_presets
 from ..present import settings_in
 from ..properties.smoothing import SLIDING
 from ..takes import label_of, lines_about
-from .base import FacecapPanel, draw_next, draw_outcome, with_names
+from ..translations import phrase
+from .base import FacecapPanel, draw_checkbox, draw_next, draw_outcome, with_names
 from .text import wrapped
 
 
@@ -29,17 +30,25 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
         for line in lines_about(result):
             wrapped(column, context, line, icon="BLANK1")
         if result.frames_solved:
-            done = result.kind if result.kind in ("generated", "recorded") else "solved"
-            column.label(text=f"{result.frames_solved} frames {done}", icon="CHECKMARK")
+            done = {
+                "generated": phrase("{count} frames generated", count=result.frames_solved),
+                "recorded": phrase("{count} frames recorded", count=result.frames_solved),
+            }.get(result.kind) or phrase("{count} frames solved", count=result.frames_solved)
+            column.label(text=done, icon="CHECKMARK", translate=False)
         if result.frames_missing:
-            column.label(text=f"{result.frames_missing} frames without a face", icon="ERROR")
+            missing = phrase("{count} frames without a face", count=result.frames_missing)
+            column.label(text=missing, icon="ERROR", translate=False)
         if result.residual_px > 0.0:
             from ...takes.average_error import AverageError
 
             error = AverageError(result.residual_px, result.error_of_eyes)
-            column.label(text=f"Average error {error.text}", icon="BLANK1")
+            # In the words of AverageError.rating, each a message of its own.
+            rating = {"good": phrase("good"), "fair": phrase("fair"), "poor": phrase("poor")}.get(error.rating)
+            text = phrase("Average error {px:.1f} px", px=error.px) + (f" ({rating})" if rating else "")
+            column.label(text=text, icon="BLANK1", translate=False)
         if result.fps >= 1.0:
-            column.label(text=f"Speed {result.fps:.0f} frames per second", icon="BLANK1")
+            speed = phrase("Speed {fps:.0f} frames per second", fps=result.fps)
+            column.label(text=speed, icon="BLANK1", translate=False)
         outcome = session.outcome
         if outcome is not None and outcome.ok and outcome.take == result.take:
             for line in outcome.lines:
@@ -48,7 +57,8 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
             wrapped(column, context, warning, icon="INFO")
         hidden = result.not_observed.splitlines()
         if hidden:
-            wrapped(column, context, f"Not visible in the video, no keys: {', '.join(hidden)}", icon="HIDE_ON")
+            names = phrase("Not visible in the video, no keys: {names}", names=", ".join(hidden))
+            wrapped(column, context, names, icon="HIDE_ON")
         row = layout.row(align=True)
         row.operator("facecap.open_report", icon="URL")
         row.operator("facecap.open_folder", icon="FILE_FOLDER", text="Folder")
@@ -79,10 +89,10 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
             column.prop(bake, "layer_blend")
             column.prop(bake, "blend_in")
             column.prop(bake, "blend_out")
-        column.prop(bake, "keep_hand_keys")
+        draw_checkbox(column, bake, "keep_hand_keys")
         column.prop(bake, "gain")
-        column.prop(bake, "whole_frames")
-        column.prop(bake, "reduce_keys")
+        draw_checkbox(column, bake, "whole_frames")
+        draw_checkbox(column, bake, "reduce_keys")
         column = layout.column()
         column.prop(bake, "head")
         if bake.head == "bone":
@@ -91,7 +101,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
             if armature is not None:
                 column.prop_search(bake, "bone", armature.pose, "bones")
         if bake.head != "none":
-            column.prop(bake, "head_location")
+            draw_checkbox(column, bake, "head_location")
         row = layout.row()
         row.operator("facecap.bake", text="Bake Again", icon="ACTION")
         row = layout.row(align=True)

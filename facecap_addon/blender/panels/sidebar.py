@@ -16,7 +16,8 @@ from ..present import scene_in, settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.scene_frames import scene_frame_at
 from ..scene.objects import key_blocks_of
-from .base import FacecapPanel, draw_optional, draw_outcome, with_names
+from ..translations import phrase
+from .base import FacecapPanel, draw_checkbox, draw_optional, draw_outcome, with_names
 from .create import draw_bare
 from .text import wrapped
 
@@ -47,13 +48,13 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         column = with_names(layout.column())
         if is_sequence(settings.video):
             draw_optional(column, settings.solve, "fps", "Frame Rate")
-        column.prop(settings, "use_trim")
+        draw_checkbox(column, settings, "use_trim")
         if settings.use_trim:
             part = column.column(align=True)
             part.prop(settings, "trim_first")
             part.prop(settings, "trim_last")
         if settings.use_trim and settings.result.take:
-            column.prop(settings.solve, "merge", text="Merge into Take")
+            draw_checkbox(column, settings.solve, "merge")
         column.prop(settings, "start_frame")
         column = layout.column(align=True)
         column.operator("facecap.match_scene", icon="TIME")
@@ -91,7 +92,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             return
         names = [block.name for block in key_blocks_of(obj)[1:]]
         column = layout.column(align=True)
-        column.label(text=_keys_text(names), icon="SHAPEKEY_DATA")
+        column.label(text=_keys_text(names), icon="SHAPEKEY_DATA", translate=False)
         for note in notes:
             wrapped(column, context, note, icon="INFO")
         draw_outcome(column, context, "facecap.make_keys")
@@ -123,6 +124,7 @@ class FACECAP_PT_solve(FacecapPanel, bpy.types.Panel):
 class FACECAP_PT_solve_options(FacecapPanel, bpy.types.Panel):
     bl_label = "Options"
     bl_parent_id = "FACECAP_PT_solve"
+    bl_order = 0
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
@@ -162,7 +164,8 @@ def _draw_neutral(layout: bpy.types.UILayout, settings: FACECAP_PG_scene) -> Non
     if settings.solve.use_neutral_frame:
         value.prop(settings.solve, "neutral_scene_frame", text="")
     elif settings.result.calmest_s >= 0.0:
-        value.label(text=f"Found: {scene_frame_at(settings, settings.result.calmest_s)}")
+        found = scene_frame_at(settings, settings.result.calmest_s)
+        value.label(text=phrase("Found: {frame}", frame=found), translate=False)
     else:
         value.label(text="Automatic")
     column.operator("facecap.use_current_frame", icon="EYEDROPPER")
@@ -173,8 +176,10 @@ def _keys_text(names: list[str]) -> str:
 
     arkit = len({arkit_name(name) for name in names} - {None})
     if arkit == len(names):
-        return f"{arkit} shape keys, all with ARKit names"
-    return f"{len(names)} shape keys" + (f", {arkit} with ARKit names" if arkit else "")
+        return phrase("{count} shape keys, all with ARKit names", count=arkit)
+    if arkit:
+        return phrase("{count} shape keys, {arkit} with ARKit names", count=len(names), arkit=arkit)
+    return phrase("{count} shape keys", count=len(names))
 
 
 CLASSES = (

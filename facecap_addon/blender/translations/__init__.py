@@ -12,8 +12,9 @@ from typing import Any
 
 import bpy
 
-_CONTEXTS = ("*", "Operator")
-"""Where Blender looks for a word: anywhere, and on the button of an operator."""
+CONTEXT = "FaceCap"
+_CONTEXTS = ("*", "Operator", CONTEXT)
+"""Where Blender looks for a word: anywhere, on a button, and on our panels, for which its own word may not fit."""
 _FOLDER = Path(__file__).parent
 _owner = object()
 _loaded: list[str] = []
@@ -28,6 +29,11 @@ def table_of(language: str) -> dict[tuple[str, str], str]:
     """A language's translations, by context and message."""
     text = (_FOLDER / f"{language}.json").read_text(encoding="utf-8")
     return {(context, message): words for message, words in json.loads(text).items() for context in _CONTEXTS}
+
+
+def phrase(message: str, **values: object) -> str:
+    """A message in the interface's language, with values where it names them: `phrase("{count} frames", count=3)`."""
+    return str(bpy.app.translations.pgettext_iface(message)).format(**values)
 
 
 def load(locale: str | None = None) -> None:
