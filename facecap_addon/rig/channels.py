@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -138,6 +139,7 @@ _REGION_OF_CHANNEL = {
 }
 
 
+@lru_cache(maxsize=4096)  # the panel asks for every key at every redraw
 def _recognise(name: str) -> tuple[str, Side | None] | None:
     """(channel, side of the pair member or None), or None."""
     words = [word.lower() for word in _WORD.findall(_BLENDER_COPY.sub("", _NAMESPACE.sub("", name)))]

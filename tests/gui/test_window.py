@@ -29,15 +29,16 @@ pytestmark = [
 ]
 
 
-def drive(tmp_path: Path, **more: object) -> dict[str, object]:
-    """What `drive.py` saw in a Blender of its own."""
+def drive(tmp_path: Path, script: str = "drive.py", **more: object) -> dict[str, object]:
+    """What a script of this folder saw in a Blender of its own."""
     head = tmp_path / "head.blend"
     shutil.copy(ROOT / "sample_scenes" / "head.blend", head)
     video = write_face_video(tmp_path / "face.mp4", frames=60)
     request = {"root": str(ROOT), "head": str(head), "video": str(video), "reply": str(tmp_path / "reply.json"), **more}
     (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
     assert BLENDER is not None
-    command = [BLENDER, "--window-geometry", "0", "0", "1600", "900", "--python", str(ROOT / "tests/gui/drive.py")]
+    window = ["--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate"]
+    command = [BLENDER, *window, "--python", str(ROOT / "tests/gui" / script)]
     subprocess.run([*command, "--", str(tmp_path / "request.json")], timeout=PATIENCE_S, check=False)
     seen = json.loads((tmp_path / "reply.json").read_text(encoding="utf-8"))
     assert "error" not in seen, seen["error"]
@@ -70,3 +71,20 @@ def test_live_in_a_window_moves_the_face_records_and_puts_everything_back(tmp_pa
     assert seen["action"]  # what was recorded was keyed
     assert any("Recorded" in line for line in seen["lines"])
     assert seen["redraws_per_s"] >= 10  # as a build machine's software drawing goes
+
+
+def test_a_day_at_the_desk_loses_nothing(tmp_path: Path) -> None:
+    seen = drive(tmp_path, "desk.py", patience_s=PATIENCE_S / 3)
+    same, moved = pytest.approx([0.0, 0.0, 0.0], abs=1e-3), seen["moved"]
+    for step in ("solve", "solve range", "edit and bake"):
+        assert max(moved[step]["done"]) > 0.5, step
+        assert moved[step]["undone"] == same and moved[step]["redone"] == same, step
+    before, corrected, after = moved["solve range"]["done"]
+    assert (before, after) == pytest.approx((0.0, 0.0), abs=1e-6)  # only what is near changes
+    assert corrected > 1.0
+    assert (seen["corrections"], seen["corrections_undone"], seen["corrections_redone"]) == (1, 0, 1)
+    assert seen["baked_as_shown"] == same
+    assert moved["reload"] == same
+    assert seen["kept"] == [1, 1, 2]
+    assert (seen["workspace_before"], seen["workspace"]) == (seen["workspace_after"], "FaceCap")
+    assert seen["editors"] == ["CLIP_EDITOR", "FCURVES", "TIMELINE", "VIEW_3D"]

@@ -197,13 +197,19 @@ def _cell_of(take: Take, s_per_px: float) -> int:
 
 
 def _draw_names(regions: tuple[str, ...], bottom: float, strip: float) -> None:
+    """The names of the strips, all in one call: a line of text is as high as a strip."""
     import blf
 
-    blf.size(0, 0.85 * strip)
+    text = "\n".join(regions)
+    blf.enable(0, blf.WORD_WRAP)
+    blf.word_wrap(0, 1000)
+    blf.size(0, strip)
+    line = (blf.dimensions(0, text)[1] - blf.dimensions(0, regions[0])[1]) / max(len(regions) - 1, 1)
+    blf.size(0, strip * min(strip / line, 1.0) if line > 0 else strip)
     blf.color(0, 1.0, 1.0, 1.0, 0.8)
-    for number, region in enumerate(reversed(regions)):
-        blf.position(0, 4.0, bottom + (number + 0.2) * strip, 0)
-        blf.draw(0, region)
+    blf.position(0, 4.0, bottom + (len(regions) - 0.8) * strip, 0)
+    blf.draw(0, text)
+    blf.disable(0, blf.WORD_WRAP)
 
 
 def register() -> None:

@@ -133,17 +133,20 @@ def _check_numbers(obj: bpy.types.Object, coordinates: NDArray[np.float32]) -> N
 
 
 def damaged_keys(obj: bpy.types.Object) -> list[str]:
-    """Names of the shape keys that hold values which are no numbers."""
+    """Names of the shape keys that hold values which are no numbers.
+
+    The panel asks at every redraw: a sum of squares, of one buffer, is enough where all is well.
+    """
     mesh = mesh_of(obj)
-    keys, count = mesh.shape_keys, len(mesh.vertices)
+    keys, values = mesh.shape_keys, np.empty(len(mesh.vertices) * 3, np.float32)
     blocks = [] if keys is None else [block for block in keys.key_blocks if block != keys.reference_key]
-    return [block.name for block in blocks if not _all_finite(_coordinates(block, count).ravel())]
-
-
-def _all_finite(values: NDArray[np.float32]) -> bool:
-    """Whether all of (N,) are numbers; the panel asks at every redraw, and a sum of squares knows nearly always."""
+    damaged = []
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values @ values)) or bool(np.isfinite(values).all())
+        for block in blocks:
+            _read_coordinates(block, values)
+            if not np.isfinite(values @ values) and not np.isfinite(values).all():
+                damaged.append(block.name)
+    return damaged
 
 
 def character_notes(obj: bpy.types.Object) -> list[str]:
@@ -272,14 +275,19 @@ def is_editable(obj: bpy.types.Object) -> bool:
 
 def _coordinates(block: bpy.types.ShapeKey, count: int) -> NDArray[np.float32]:
     """(V, 3) float32: the key block's coordinates, the object's own space."""
-    if len(block.data) != count:
+    flat = np.empty(count * 3, np.float32)
+    _read_coordinates(block, flat)
+    return flat.reshape(count, 3)
+
+
+def _read_coordinates(block: bpy.types.ShapeKey, into: NDArray[np.float32]) -> None:
+    """Fill (3 V,) float32. Raises FacecapError if the key block has other vertices than the mesh."""
+    if 3 * len(block.data) != len(into):
         raise FacecapError(
-            f"Shape key “{block.name}” has {len(block.data)} points, the mesh has {count}.",
+            f"Shape key “{block.name}” has {len(block.data)} points, the mesh has {len(into) // 3}.",
             "Enter and leave edit mode once to repair the mesh.",
         )
-    flat = np.empty(count * 3, np.float32)  # `points` takes microseconds, `data` milliseconds
-    block.points.foreach_get("co", flat)
-    return flat.reshape(count, 3)
+    block.points.foreach_get("co", into)  # microseconds; of `data` it takes milliseconds
 
 
 def _group_weights(obj: bpy.types.Object, name: str) -> NDArray[np.float32] | None:
