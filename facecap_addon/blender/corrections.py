@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +18,8 @@ from .scene.shown_take import row_at
 from .takes import take_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -29,8 +32,34 @@ _SECANTS, _LEAST_SLOPE = 3, 0.1
 
 
 def corrections_in(scene: bpy.types.Scene) -> list[Correction]:
-    """All corrections of a scene, those that are muted included."""
-    return [correction_of(entry) for entry in settings_of(scene).corrections.frames]
+    """All corrections of a scene's footage, those that are muted included."""
+    return [correction_of(entry) for entry in settings_of(scene).corrections.frames if is_of_footage(scene, entry)]
+
+
+def is_of_footage(scene: bpy.types.Scene, entry: FACECAP_PG_correction) -> bool:
+    """Whether a correction is of the footage that the scene has now."""
+    return entry.clip == _clip_of(scene)
+
+
+def _clip_of(scene: bpy.types.Scene) -> str:
+    """The footage's name: folders move."""
+    return bpy.path.basename(settings_of(scene).video)
+
+
+def write_corrections(scene: bpy.types.Scene, folder: Path, stem: str, *, empty: bool = False) -> Path | None:
+    """Write a scene's corrections for the worker; None where there are none, unless `empty`: all were deleted.
+
+    The file is named by what it says: a job that waits must not be given the corrections of the one after it.
+    """
+    from ..takes.corrections import ENDING, save_corrections, write_json
+
+    listed = corrections_in(scene)
+    said = hashlib.sha256(json.dumps(write_json(listed)).encode()).hexdigest()
+    path = folder / f"{stem}.{said[:8]}{ENDING}"
+    if not listed and not empty:
+        return None
+    save_corrections(path, listed)
+    return path
 
 
 def correction_of(entry: FACECAP_PG_correction) -> Correction:
@@ -55,7 +84,7 @@ def put_correction(scene: bpy.types.Scene, correction: Correction) -> FACECAP_PG
         entry = listed.frames.add()
     entry.data = json.dumps(write_json([correction]))
     entry.time_s, entry.reach_s, entry.muted = correction.time_s, correction.reach_s, correction.muted
-    entry.summary = _summary_of(correction)
+    entry.summary, entry.clip = _summary_of(correction), _clip_of(scene)
     _sort(scene, correction.time_s, entry.data)
     return listed.frames[listed.active]
 
@@ -64,7 +93,8 @@ def find_entry(scene: bpy.types.Scene, time_s: float, *, pose: bool) -> FACECAP_
     """The correction of a frame that holds a pose, or that moves landmarks."""
     near = 0.25 / scene_rate(scene)
     for entry in settings_of(scene).corrections.frames:
-        if abs(entry.time_s - time_s) <= near and bool(correction_of(entry).pose) == pose:
+        near_enough = abs(entry.time_s - time_s) <= near and is_of_footage(scene, entry)
+        if near_enough and bool(correction_of(entry).pose) == pose:
             return entry
     return None
 

@@ -12,6 +12,7 @@ import pytest
 from facecap_addon.blender import session
 from facecap_addon.blender.corrections import corrections_in, landmarks_at
 from facecap_addon.blender.edits import put_stack
+from facecap_addon.blender.operators.solve import solve_settings
 from facecap_addon.blender.overlay.picture_in_view import PictureInView
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.camera_setup import picture_corners
@@ -169,6 +170,17 @@ def test_limits_are_those_of_corrections() -> None:
     assert (reach.default, reach.hard_max) == (pytest.approx(REACH_S), pytest.approx(MOST_REACH_S))
 
 
+def test_corrections_belong_to_their_footage(tmp_path: Path) -> None:
+    _, take = baked(tmp_path)
+    scene = bpy.context.scene
+    bpy.ops.facecap.move_landmarks(frame=11, grip="point", landmark=61, offset=(4.0, -3.0))
+    scene.facecap.video = str(tmp_path / "other.mp4")
+    assert corrections_in(scene) == [] and len(scene.facecap.corrections.frames) == 1
+    np.testing.assert_array_equal(landmarks_at(scene, take, 10), take.landmarks_px[10])
+    scene.facecap.video = str(tmp_path / "moved" / "none.mp4")
+    assert len(corrections_in(scene)) == 1
+
+
 def test_without_a_take_buttons_say_what_is_missing() -> None:
     for name in ("keep_pose", "move_landmarks", "solve_range", "correct_landmarks"):
         with pytest.raises(RuntimeError):
@@ -223,3 +235,10 @@ def test_what_is_near_is_solved_anew_and_no_other_key_is_touched(tmp_path: Path)
     assert len(jaw.keyframe_points) == 41
     with pytest.raises(RuntimeError, match="already"):
         bpy.ops.facecap.solve_range()
+    # A new solve of the whole clip has them from the start; a deleted one is taken back.
+    assert solve_settings(bpy.context).corrections is not None and not solve_settings(bpy.context).merge
+    bpy.ops.facecap.delete_correction()
+    assert solve_settings(bpy.context).corrections is None
+    assert bpy.ops.facecap.solve_range() == {"FINISHED"}
+    back = load_take(Path(bpy.path.abspath(settings.result.take)))
+    assert np.abs(back.weights - whole.weights).max() < 0.1 and not corrections_of(back)

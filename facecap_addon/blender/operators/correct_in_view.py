@@ -12,7 +12,7 @@ from ...errors import FacecapError
 from .. import session
 from ..corrections import eye_distance, landmarks_at, layout_in, row_of, take_of
 from ..overlay.picture_in_view import PictureInView, find_picture
-from ..present import scene_in, settings_in, system_preferences, window_manager_in
+from ..present import scene_in, settings_in, settings_of, system_preferences, window_manager_in
 from .base import OperatorReturn, fault_message
 from .corrections import TakeNeeded
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...landmarks.grips import Grip
     from ...takes.take import Take
 
-_NEAR_PX = 30.0
+_NEAR_PX, _SEEN_THROUGH = 30.0, 0.35
 _POINT, _GRIPPED, _MOVED = (0.1, 0.85, 1.0, 0.9), (1.0, 0.85, 0.1, 1.0), (1.0, 0.35, 0.1, 1.0)
 _HELP = "Drag: move landmarks · Arrow keys: other frames · Enter or Esc: done · right click while dragging: take back"
 
@@ -78,6 +78,7 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
             if view is None:
                 raise FacecapError("Landmarks are corrected in a 3D view.", "Press the button in a 3D view's sidebar.")
             view.view_perspective = "CAMERA"
+        self._see_through(scene, _SEEN_THROUGH)
         region = next((one for one in context.area.regions if one.type == "WINDOW"), None) if context.area else None
         if region is None:
             raise FacecapError("Landmarks are corrected in a 3D view.", "Press the button in a 3D view's sidebar.")
@@ -184,10 +185,18 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
             )
         session.redraw(viewport=True)
 
+    def _see_through(self, scene: bpy.types.Scene, most: float) -> None:
+        """Show the head over the footage as solid as the scene wants it, or less."""
+        from ..scene.head_over_footage import show_head_over_footage
+
+        check = settings_of(scene).check
+        show_head_over_footage(scene, min(check.head_opacity, most), check.wipe)
+
     def _end(self, context: bpy.types.Context) -> OperatorReturn:
         drawing, self._drawing = getattr(self, "_drawing", None), None
         if drawing is not None:
             bpy.types.SpaceView3D.draw_handler_remove(drawing, "WINDOW")
+            self._see_through(scene_in(context), 1.0)
         if context.workspace is not None:
             context.workspace.status_text_set(None)
         session.redraw(viewport=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,6 @@ from ...errors import FacecapError
 from ...jobs.settings.solve import SolveSettings
 from ...jobs.steps.results.result import SolveResult
 from ...json_types import Decoded
-from ...settings_schema import from_json
 from .. import session
 from ..corrections import (
     before_edits,
@@ -29,21 +26,19 @@ from ..corrections import (
     put_correction,
     row_of,
     take_of,
+    write_corrections,
 )
 from ..edits import edited
-from ..paths import job_folder
 from ..present import scene_in, settings_in, settings_of
 from ..properties.corrections import GRIPS
 from ..properties.declare import EnumProperty, FloatVectorProperty, IntProperty, with_properties
-from ..properties.derive import values_of
 from ..scene.objects import key_blocks_of, keys_of
 from ..solved_take import remember
 from ..takes import home_folder, kept_path, take_file
 from .bake import bake_spans
 from .base import FacecapOperator, OperatorReturn
-from .footage import footage_path
 from .learn import SetOperator
-from .solve import FootageJobOperator, TakeOperator, character_with_keys, shown_part, take_to_merge_into, write_rig
+from .solve import FootageJobOperator, TakeOperator, character_with_keys, solve_settings, take_to_merge_into
 
 if TYPE_CHECKING:
     from ...takes.take import Take
@@ -200,35 +195,24 @@ class FACECAP_OT_solve_range(TakeOperator, FootageJobOperator, bpy.types.Operato
 
 def range_settings(context: bpy.types.Context) -> SolveSettings:
     """A solve of what corrections change in the scene's take; they are written for the worker. Raises FacecapError."""
-    from ...takes.corrections import ENDING, save_corrections, write_json
-    from ..scene.animation.action import check_animatable
-    from ..scene.head.character import extract_rig
+    from dataclasses import replace
+
+    from ...rig.blendshapes import load_rig
+    from ...takes.corrections import corrections_of
 
     scene = scene_in(context)
-    settings = settings_of(scene)
-    video, character = footage_path(context), character_with_keys(settings)
-    rig = extract_rig(character)
-    check_animatable(character)
-    into = take_to_merge_into(settings, video, rig)
+    asked = solve_settings(context)
+    into = take_to_merge_into(settings_of(scene), asked.video, load_rig(Path(str(asked.character))))
     if into is None:
         raise FacecapError(
             "The chosen take was not solved from this footage on this character.",
             "Choose a take of it under Result, or solve the clip first.",
         )
-    folder = job_folder(video)
-    listed = corrections_in(scene)
-    # Named by what they say: a job that waits must not be given those of the one after it.
-    said = hashlib.sha256(json.dumps(write_json(listed)).encode()).hexdigest()
-    path = folder / f"{video.stem}.{said[:8]}{ENDING}"
-    save_corrections(path, listed)
-    request: dict[str, Any] = values_of(settings.solve, SolveSettings)
-    if request.get("method") == "deep":
-        request["method"] = "landmarks"
-    if settings.solve.actor_file:
-        request["actor"] = bpy.path.abspath(settings.solve.actor_file)
-    request |= {"video": video, "out": folder, "character": write_rig(rig, folder, "character"), "blend": False}
-    request |= {"into": into, "merge": True, "corrections": path, "fps": shown_part(settings)["fps"]}
-    return from_json(SolveSettings, {n: str(v) if isinstance(v, Path) else v for n, v in request.items()})
+    if not corrections_in(scene) and not corrections_of(take_of(scene)):
+        raise FacecapError("No frame was corrected.", "Correct landmarks or keep a pose, then solve again around it.")
+    method = "landmarks" if asked.method == "deep" else asked.method
+    path = write_corrections(scene, asked.out, asked.video.stem, empty=True)
+    return replace(asked, into=into, merge=True, start=None, end=None, corrections=path, method=method)
 
 
 class CorrectionNeeded(FacecapOperator):

@@ -13,8 +13,9 @@ from ...jobs.steps.results.result import SolveResult
 from ...json_types import Decoded
 from ...settings_schema import from_json
 from .. import session
+from ..corrections import write_corrections
 from ..paths import job_folder
-from ..present import settings_in, settings_of
+from ..present import scene_in, settings_in, settings_of
 from ..properties.derive import values_of
 from ..scene.objects import key_blocks_of
 from ..solved_take import remember
@@ -100,7 +101,10 @@ def what_a_solve_lacks(context: bpy.types.Context) -> str:
 
 
 def solve_settings(context: bpy.types.Context) -> SolveSettings:
-    """What a solve of the present scene is asked for; the character is written for it. Raises FacecapError."""
+    """What a solve of the present scene is asked for; character and corrections are written for it.
+
+    Raises FacecapError.
+    """
     from ..scene.animation.action import check_animatable
     from ..scene.head.character import extract_rig
 
@@ -119,6 +123,10 @@ def solve_settings(context: bpy.types.Context) -> SolveSettings:
     if settings.use_trim:
         into = take_to_merge_into(settings, video, rig) if request.get("merge") else None
         request |= {"merge": False} if into is None else {"into": into}
+    if request["method"] == "landmarks":  # what frames should look like stays so in a new solve, too
+        request["corrections"] = write_corrections(scene_in(context), folder, video.stem)
+        if request["corrections"] is not None and not settings.use_trim:
+            request["merge"] = False
     request = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
     return from_json(SolveSettings, request)
 

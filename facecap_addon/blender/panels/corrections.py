@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..corrections import frame_of
+from ..corrections import frame_of, is_of_footage
 from ..present import scene_in, settings_in
 from .base import FacecapPanel, draw_button, draw_outcome, with_names
 from .text import wrapped
@@ -26,9 +26,10 @@ class FACECAP_UL_corrections(bpy.types.UIList):
         flt_flag: int | None = 0,
     ) -> None:
         row = layout.row(align=True)
-        row.active = not item.muted
+        here = is_of_footage(scene_in(context), item)
+        row.active = not item.muted and here
         row.label(text=f"{frame_of(scene_in(context), item.time_s):.0f}", icon="KEYFRAME_HLT")
-        row.label(text=item.summary)
+        row.label(text=item.summary if here else f"{item.summary} ({item.clip})")
         row.prop(item, "muted", text="", icon="HIDE_ON" if item.muted else "HIDE_OFF", emboss=False)
 
 

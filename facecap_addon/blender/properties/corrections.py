@@ -31,6 +31,7 @@ class FACECAP_PG_correction(bpy.types.PropertyGroup):
 
     time_s: float = FloatProperty(precision=4)
     data: str = StringProperty()
+    clip: str = StringProperty()
     summary: str = StringProperty()
     muted: bool = BoolProperty(name="Mute", description="Keep this correction without using it")
     reach_s: float = FloatProperty(
