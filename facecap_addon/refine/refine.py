@@ -230,7 +230,7 @@ class Refinement:
             return
         note = "Compared is what changes in the landmarks; the picture has no influence."
         if asked == "auto":
-            away_mm = self._measure_unlikeness()
+            away_mm = self.measure_unlikeness()
             if away_mm < SAME_FACE_MM and self.by_picture:
                 return
             if away_mm >= SAME_FACE_MM:
@@ -243,7 +243,7 @@ class Refinement:
         self.context = replace(self.context, bias_mm=bias, darkens_folds=False, expected=self.start.weights)
         self._notes.append(note)
 
-    def _measure_unlikeness(self) -> float:
+    def measure_unlikeness(self) -> float:
         """By how much the character's proportions and the actor's are seen to differ, mm."""
         look = lit_appearance(self.mesh, self._sightings(self.shots[0], self.start))
         bias, trusted = self._find_bias(REFERENCE_FRAMES, [look] * len(self.shots)), self.context.landmark_weights
