@@ -26,6 +26,7 @@ _SAME = 1e-4
 _NEAR = 0.5
 """Frames around a key of unknown origin in which no other is put."""
 _EDGE = 1e-3
+_COLUMNS = 7
 Record = dict[str, F32]
 """Written keys by curve, "path[index]", as `key_rows` gives them; handles that do not matter are not numbers."""
 
@@ -67,7 +68,7 @@ def remember(datablock: Animated, record: Record) -> None:
         return
     stream = io.BytesIO()
     names = list(record)
-    rows = {f"k{number}": record[name] for number, name in enumerate(names)}
+    rows = {f"k{number}": _packed(record[name]) for number, name in enumerate(names)}
     np.savez(stream, names=np.array(names, np.str_), **rows)
     handle = animation.action_slot.handle if SLOTTED and animation.action_slot else 0
     animation.action[_key(handle)] = base64.b64encode(stream.getvalue()).decode()
@@ -106,6 +107,8 @@ def lay_keys(
     stays = made if whole else outside | (made & keep)
     fresh = hand.leaves(frames) if keep else np.ones(len(frames), bool)
     write_keys(curve, frames[fresh], values[fresh], kept=stays)
+    if not stays.any():
+        return _unpacked(np.stack([frames[fresh], values[fresh]], 1).astype(np.float32))
     now = key_rows(curve)
     ours = np.concatenate([frames[fresh].astype(np.float32), rows[stays & ~made, 0]])
     return now[_nearest(ours, now[:, 0])[1]]
@@ -145,7 +148,7 @@ def key_rows(curve: bpy.types.FCurve) -> F32:
     """
     points = curve.keyframe_points
     count = len(points)
-    rows = np.full((count, 7), np.nan, np.float32)
+    rows = np.full((count, _COLUMNS), np.nan, np.float32)
     for first, name in ((0, "co"), (2, "handle_left"), (4, "handle_right")):
         flat = np.empty(2 * count, np.float32)
         points.foreach_get(name, flat)
@@ -221,7 +224,21 @@ def _read(action: bpy.types.Action, key: str) -> Record | None:
     if not isinstance(stored, str):
         return None
     with np.load(io.BytesIO(base64.b64decode(stored)), allow_pickle=False) as data:
-        return {str(name): data[f"k{number}"] for number, name in enumerate(data["names"])}
+        return {str(name): _unpacked(data[f"k{number}"]) for number, name in enumerate(data["names"])}
+
+
+def _packed(rows: F32) -> F32:
+    """Rows as they are stored: of straight keys, of which there are many, only where they are."""
+    plain = np.isnan(rows[:, 2:6]).all() and (rows[:, 6] == LINEAR).all()
+    return rows[:, :2] if plain else rows
+
+
+def _unpacked(stored: F32) -> F32:
+    if stored.shape[1] == _COLUMNS:
+        return stored
+    rows = np.full((len(stored), _COLUMNS), np.nan, np.float32)
+    rows[:, :2], rows[:, 6] = stored, LINEAR
+    return rows
 
 
 def _key(handle: int) -> str:
