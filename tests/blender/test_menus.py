@@ -50,10 +50,13 @@ def drawn_in(menu: type) -> set[str]:
 
 
 def test_footage_and_faces_are_where_blender_users_look() -> None:
-    assert drawn_by("TOPBAR_MT_file_import") == [("facecap.import_footage", "Face Video (FaceCap)")]
+    assert drawn_by("TOPBAR_MT_file_import") == [
+        ("facecap.import_footage", "Face Video (FaceCap)"),
+        ("facecap.load_take", "Live Link Face CSV or Take (FaceCap)"),
+    ]
     assert drawn_by("VIEW3D_MT_object_animation") == [("FACECAP_MT_animation", "")]
     assert drawn_by("TOPBAR_MT_help") == [("FACECAP_MT_help", "")]
-    assert {"facecap.solve", "facecap.bake", "facecap.open_report"} <= drawn_in(bpy.types.FACECAP_MT_animation)
+    assert {"facecap.solve", "facecap.bake", "facecap.go_to_bad_frame"} <= drawn_in(bpy.types.FACECAP_MT_animation)
 
 
 def test_f3_finds_every_operator_because_each_is_in_a_menu() -> None:

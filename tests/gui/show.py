@@ -7,8 +7,8 @@ The request: {"root": checkout, "picture": PNG to write, "reply": file to write,
 {"solve.smoothness": 2.0, …}, "scale": of the interface, "theme": "light" or "", "language": as "de_DE" or "",
 "sidebar_px": width or null, "frame": number, "press": null or the operator whose start is to be seen, "wait_s": seconds
 between that and the picture}. The reply names the rectangles (x, y, width, height from the top left) of the 3D view and
-its sidebar. FACECAP_SCREENSHOT is a command that takes the picture, `{}` stands for the file; without it Blender does,
-which on a machine without a graphics card is black.
+its sidebar, and what of the help is there. FACECAP_SCREENSHOT is a command that takes the picture, `{}` stands for the
+file; without it Blender does, which on a machine without a graphics card is black.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from pathlib import Path
 import bpy
 
 REQUEST = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
-state = {"narrow": False}
+state = {"narrow": False, "tries": 0}
+_TRIES = 5
 SLOW_S = 1.2  # between steps: on software GL a redraw takes most of it
 
 
@@ -75,10 +76,9 @@ def set_up() -> None:
 def _declare_anew(cls: type, options: set[str]) -> None:
     """A panel that is open, or closed, at first: afterwards only a click changes it."""
     family = [cls]  # parents first
+    registered = [one for one in bpy.types.Panel.__subclasses__() if getattr(one, "is_registered", False)]
     for parent in family:
-        family += [
-            one for one in bpy.types.Panel.__subclasses__() if getattr(one, "bl_parent_id", "") == parent.__name__
-        ]
+        family += [one for one in registered if getattr(one, "bl_parent_id", "") == parent.__name__]
     for one in reversed(family):
         bpy.utils.unregister_class(one)
     cls.bl_options = options
@@ -134,7 +134,15 @@ def fill_in() -> None:
 
 
 def open_tab() -> None:
-    sidebar().active_panel_category = "FaceCap"
+    """Turn to the FaceCap tab: possible once the sidebar has been drawn."""
+    try:
+        sidebar().active_panel_category = "FaceCap"
+    except AttributeError:  # read-only until then
+        state["tries"] += 1
+        if state["tries"] > _TRIES:
+            raise
+        redraw()
+        STEPS.insert(0, open_tab)
 
 
 def narrow() -> None:
@@ -173,6 +181,16 @@ def take_picture() -> None:
 
     answer = {"window": [0, 0, window.width, window.height], "view": rectangle(view3d()["area"])}
     answer["sidebar"] = rectangle(sidebar())
+    answer["tab"] = sidebar().active_panel_category
+    answer["words"] = bpy.app.translations.pgettext_iface("Bake Again")
+    manual = importlib.import_module("bl_operators.wm").WM_OT_doc_view_manual
+    answer["manual"] = manual._lookup_rna_url("bpy.ops.facecap.solve", verbose=False)
+    keymap = bpy.context.window_manager.keyconfigs.user.keymaps["3D View"]
+    answer["keys"] = [
+        one.name
+        for one in keymap.keymap_items
+        if one.properties and "FACECAP_MT_animation" in str(getattr(one.properties, "name", ""))
+    ]
     Path(REQUEST["reply"]).write_text(json.dumps(answer), encoding="utf-8")
 
 

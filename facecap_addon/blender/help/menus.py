@@ -22,10 +22,14 @@ EVERY_DAY: tuple[tuple[str, IconItems] | None, ...] = (
     ("facecap.match_scene", "TIME"),
     ("facecap.show_footage", "IMAGE_PLANE"),
     ("facecap.open_report", "URL"),
+    None,
+    ("facecap.check_view", "WORKSPACE"),
+    ("facecap.go_to_bad_frame", "TRIA_RIGHT"),
+    ("facecap.solve_range", "FILE_REFRESH"),
 )
 HELP = ("facecap.open_manual", "facecap.check_installation", "facecap.report_problem")
-ELSEWHERE = ("facecap.import_footage", "facecap.cancel", "facecap.choose_take")
-"""In File › Import; of use only in the panel; a list of its own in the panel."""
+ELSEWHERE = ("facecap.import_footage", "facecap.load_take", "facecap.cancel", "facecap.choose_take")
+"""The first two are in File › Import; of use only in the panel; a list of its own in the panel."""
 
 
 def other_operators() -> list[str]:
@@ -84,6 +88,7 @@ def draw_help(layout: bpy.types.UILayout) -> None:
 def _draw_import(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     if menu.layout is not None:
         menu.layout.operator("facecap.import_footage", text="Face Video (FaceCap)")
+        menu.layout.operator("facecap.load_take", text="Live Link Face CSV or Take (FaceCap)")
 
 
 def _draw_animation(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
