@@ -12,6 +12,7 @@ import pytest
 from facecap_addon.blender.character_gaps import gaps_in
 from facecap_addon.blender.edits import follow_undo, put_stack, quietly, stack_in
 from facecap_addon.blender.operators.edits import user_presets
+from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.jobs.steps.character import characters_in, embedding_of
@@ -103,6 +104,12 @@ def test_kinds_and_regions_of_saved_scenes_are_still_there() -> None:
     assert [item.identifier for item in rna["mirror_mode"].enum_items] == ["swap", "left to right", "right to left"]
 
 
+def test_every_kind_has_an_icon_of_blender() -> None:
+    icons = bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+    assert set(_ICONS) == set(KINDS_OF_SAVED_SCENES)
+    assert set(_ICONS.values()) <= set(icons.keys())
+
+
 def test_edits_are_added_moved_copied_muted_and_removed() -> None:
     for kind in ("gain", "mirror", "lip-seal"):
         bpy.ops.facecap.add_edit(kind=kind)
@@ -189,6 +196,25 @@ def test_an_action_that_is_not_the_takes_is_left_alone_and_the_present_frame_sho
     assert keys.key_blocks["jawOpen"].value == pytest.approx(jaw * 0.25, abs=1e-5)
     bpy.context.scene.frame_set(9)
     assert keys.key_blocks["jawOpen"].value == pytest.approx(before[8, 1], abs=1e-5)
+
+
+def test_reduced_keys_and_strips_are_left_to_a_bake(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    settings, blocks = bpy.context.scene.facecap, obj.data.shape_keys.key_blocks
+    jaw = take.weights[7, take.channels.index("jawOpen")]
+    settings.bake.reduce_keys = 0.1
+    bpy.ops.facecap.bake()
+    before = keyed(obj, "jawOpen")
+    bpy.context.scene.frame_set(8)
+    bpy.ops.facecap.add_edit(kind="gain")
+    edits().stack[0].gain_factor = 0.25
+    np.testing.assert_array_equal(keyed(obj, "jawOpen"), before)
+    assert blocks["jawOpen"].value == pytest.approx(jaw * 0.25, abs=1e-5)
+    settings.bake.reduce_keys, settings.bake.mode = 0.0, "layer"
+    bpy.ops.facecap.apply_edits()
+    assert obj.data.shape_keys.animation_data.action is None
+    edits().stack[0].gain_factor = 0.5
+    assert blocks["jawOpen"].value == pytest.approx(jaw * 0.5, abs=1e-5)
 
 
 def test_a_character_without_keys_is_not_posed(tmp_path: Path) -> None:

@@ -15,8 +15,25 @@ from .base import FacecapPanel, draw_button, draw_outcome, with_names
 from .text import wrapped
 
 if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
     from ..properties.edits import FACECAP_PG_edit
 
+_ICONS: dict[str, IconItems] = {
+    "calibration": "TRACKER",
+    "gain": "FORCE_HARMONIC",
+    "offset": "ADD",
+    "clamp": "FULLSCREEN_EXIT",
+    "mirror": "MOD_MIRROR",
+    "balance": "ARROW_LEFTRIGHT",
+    "filter": "SMOOTHCURVE",
+    "lip-seal": "MOD_SIMPLIFY",
+    "lid-contact": "HIDE_ON",
+    "blink": "HIDE_OFF",
+    "remap": "FCURVE",
+    "hold": "FREEZE",
+    "retime": "TIME",
+}
 _HERE = ("calibration_neutral_s", "hold_at_s")
 
 
@@ -35,11 +52,9 @@ class FACECAP_UL_edits(bpy.types.UIList):
     ) -> None:
         row = layout.row(align=True)
         row.active = item.on
-        kind = KIND_OF[item.kind].label
-        split = row.split(factor=0.55)
-        split.prop(item, "name", text="", emboss=False, placeholder=kind, icon="MODIFIER")
         where = item.channels or ("" if item.region == "all" else item.region)
-        split.label(text=" · ".join(filter(None, (kind if item.name else "", where))))
+        what = " · ".join(filter(None, (KIND_OF[item.kind].label, where)))
+        row.prop(item, "name", text="", emboss=False, placeholder=what, icon=_ICONS[item.kind])
         row.prop(item, "solo", text="", icon="SOLO_ON" if item.solo else "SOLO_OFF", emboss=False)
         row.prop(item, "on", text="", icon="HIDE_OFF" if item.on else "HIDE_ON", emboss=False)
 

@@ -14,7 +14,7 @@ from ..footage import scene_rate
 from ..head.parts import parts_of, with_keys
 from ..objects import keys_of
 from .bake import BakeSettings, gained, identity_of, on_whole_frames, scene_frames
-from .curves import Animated, curves_in
+from .curves import BEZIER, Animated, curves_in
 from .own_action import TAKE
 from .written_keys import lay_keys, name_of, record_of, remember
 
@@ -35,7 +35,7 @@ def show_frame(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene:
         keys = keys_of(mesh)
         if keys is None:
             continue
-        animated = _curves(keys)
+        animated = _animated(keys)
         weights = gained(mesh, now, settings.gain)[0]
         for column in _columns(now):
             block = keys.key_blocks.get(now.channels[column])
@@ -44,11 +44,17 @@ def show_frame(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene:
 
 
 def own_action(obj: bpy.types.Object, take: Take) -> bpy.types.Action | None:
-    """The action of an object's shape keys, where FaceCap made it for this take and it may be changed."""
+    """The action of an object's shape keys, where FaceCap made it for this take and it may be changed.
+
+    One whose keys were reduced is left to a bake, which reduces them again.
+    """
     keys, identity = keys_of(obj), identity_of(take)
     animation = None if keys is None else keys.animation_data
     action = None if animation is None or animation.use_tweak_mode else animation.action
     if not identity or action is None or action.get(TAKE) != identity or action.library is not None:
+        return None
+    record = None if keys is None else record_of(keys)
+    if record is None or any((rows[:, 6] == BEZIER).any() for rows in record.values()):
         return None
     return action
 
@@ -120,6 +126,17 @@ def _curves(keys: Animated) -> dict[str, bpy.types.FCurve]:
         return {}
     slot = getattr(animation, "action_slot", None)
     return {curve.data_path: curve for curve in curves_in(animation.action, slot)}
+
+
+def _animated(keys: Animated) -> set[str]:
+    """What has keys: in a datablock's present action, or in strips of the NLA."""
+    animation = keys.animation_data
+    found = set(_curves(keys))
+    for track in () if animation is None else animation.nla_tracks:
+        for strip in track.strips:
+            if strip.action is not None:
+                found |= {curve.data_path for curve in curves_in(strip.action, getattr(strip, "action_slot", None))}
+    return found
 
 
 def _columns(take: Take) -> list[int]:
