@@ -16,6 +16,8 @@ from .versions import ID, MADE
 BLEND_S = 0.16
 """How long a crossfade at the ends of a range lasts, at most; a quarter of a short range."""
 REFERENCE, RANGE, SPANS = "reference_pose", "solved_range_s", "solved_spans_s"
+MERGED_INTO = "merged_into"
+"""Id of the take that a range was solved into."""
 _SAME_TIME_S = 1e-4
 _FADED = ("weights", "head_translation_m", "gaze_rad", "confidence", "jaw")
 
@@ -60,7 +62,7 @@ def merge_takes(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:
         REFERENCE: reference_pose(base).tolist(),
         RANGE: [float(part.time_s[0]), float(part.time_s[-1])],
         "neutral_index": int(at_base[reference_frame(base)]),
-        "merged_into": base.provenance.get(ID, ""),
+        MERGED_INTO: base.provenance.get(ID, ""),
     }
     actor = base.actor if base.actor is not None else part.actor
     hidden = tuple(channel for channel in base.not_observed if channel in part.not_observed)

@@ -11,10 +11,12 @@ import pytest
 
 from facecap_addon.blender.character_gaps import gaps_in
 from facecap_addon.blender.edits import follow_undo, put_stack, quietly, stack_in
+from facecap_addon.blender.operators.bake import bake_spans
 from facecap_addon.blender.operators.edits import user_presets
 from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.takes import add_take
 from facecap_addon.jobs.steps.character import characters_in, embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.takes.edits.contacts import LIPS
@@ -32,9 +34,10 @@ from facecap_addon.takes.edits.kinds import (
     Retime,
 )
 from facecap_addon.takes.edits.stack_file import read_stack, shipped_presets, write_stack
+from facecap_addon.takes.merge import MERGED_INTO, RANGE
 from facecap_addon.takes.npz import save_take
 from facecap_addon.takes.take import Take
-from facecap_addon.takes.versions import add_id
+from facecap_addon.takes.versions import ID, add_id
 from tests.blender.faces import evaluated, make_face, set_weights
 from tests.blender.takes import make_take
 from tests.blender.test_operators import choose, needs_models, open_sample_head
@@ -215,6 +218,22 @@ def test_reduced_keys_and_strips_are_left_to_a_bake(tmp_path: Path) -> None:
     assert obj.data.shape_keys.animation_data.action is None
     edits().stack[0].gain_factor = 0.5
     assert blocks["jawOpen"].value == pytest.approx(jaw * 0.5, abs=1e-5)
+
+
+def test_edits_show_after_a_range_was_solved_into_the_take(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    weights = take.weights.copy()
+    weights[10:15] = 0.9
+    provenance = {**take.provenance, MERGED_INTO: take.provenance[ID], RANGE: [10 / RATE, 14 / RATE]}
+    after = add_id(replace(take, weights=weights, provenance=provenance))
+    save_take(tmp_path / "b.take.npz", after)
+    scene = bpy.context.scene
+    add_take(scene, tmp_path / "b.take.npz", after, "solved", choose=True)
+    bake_spans(scene, obj)
+    assert_keyed(obj, after)
+    bpy.ops.facecap.add_edit(kind="gain")
+    edits().stack[0].gain_factor = 0.25
+    assert_keyed(obj, evaluate(after, [Gain(factor=0.25)]))
 
 
 def test_a_character_without_keys_is_not_posed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ....errors import FacecapError
 from ....takes.between import resample
-from ....takes.merge import reference_pose
+from ....takes.merge import MERGED_INTO, reference_pose
 from ....takes.take import Take
 from ...present import scene_in
 from ..footage import scene_rate
@@ -27,6 +27,7 @@ from .followed import head_follows, keys_that_stay
 from .groups import JAW
 from .head_pose import bases_of, camera_from_rig, channels_of, check_movable, key_bases, world_motion
 from .layer import COMBINE, REPLACE, LayerSettings, Playing, is_animated_below, lift, read_playing
+from .own_action import hand_over
 from .reduce import count_text, reduce_keys, tolerance_of
 from .signature import identity_of, sign, take_name
 
@@ -126,6 +127,8 @@ def apply_take(
     report.frames = int(solved.sum())
     if scene == bpy.context.scene and settings.mode != "layer":  # a layer shows what is below it, too
         _look(obj, scene, frames, motion, carried.target, report)
+    if settings.within_s is not None:
+        hand_over(report.animated, str(take.provenance.get(MERGED_INTO) or ""), identity_of(take))
     if report.action is not None:
         sign(report.action, take)
     if settings.reduce > 0.0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 
 from .curves import SLOTTED, Animated, new_action, refuse_tweak_mode
@@ -51,6 +53,19 @@ def find_own_action(datablock: Animated, take: str, *, in_strips: bool = False) 
         if find_slot(action, datablock) is not None if SLOTTED else action.get(OWNER) == _owner_key(datablock):
             return action
     return None
+
+
+def hand_over(datablocks: Iterable[Animated], before: str, take: str) -> None:
+    """Make the actions that play a take those of the take that a range was solved into from it: all other keys are its.
+
+    Args:
+        before, take: ids; "" is no take's.
+    """
+    for datablock in datablocks:
+        animation = datablock.animation_data
+        action = None if animation is None else animation.action
+        if before and take and action is not None and action.library is None and action.get(TAKE) == before:
+            action[TAKE] = take
 
 
 def rename_actions(take: str, name: str) -> None:
