@@ -53,7 +53,7 @@ _TOP = ("footage", "character", "solve", "result")
 PICTURES = {
     "panel": Picture(take=False),
     "panel-empty": Picture(video=False, take=False, more={"character": False}),
-    "panel-result": Picture(crop="view", more={"frame": 41}),
+    "panel-result": Picture(crop="view", more={"frame": 41, "beside": True}),
     "panel-options": Picture(open=("solve_options",), closed=("footage", "character", "result")),
     "panel-actor": Picture(open=("actor",), closed=("footage", "character", "result")),
     "panel-bake": Picture(open=("bake", "filter"), closed=("footage", "character", "solve", "check")),

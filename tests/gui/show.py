@@ -5,10 +5,12 @@
 The request: {"root": checkout, "picture": PNG to write, "reply": file to write, "head": .blend, "video": … or null,
 "take": solved .take.npz or null, "open" and "closed": names of panels, as "solve_options", "settings":
 {"solve.smoothness": 2.0, …}, "scale": of the interface, "theme": "light" or "", "language": as "de_DE" or "",
-"sidebar_px": width or null, "frame": number, "press": null or the operator whose start is to be seen, "wait_s": seconds
-between that and the picture}. The reply names the rectangles (x, y, width, height from the top left) of the 3D view and
-its sidebar, and what of the help is there. FACECAP_SCREENSHOT is a command that takes the picture, `{}` stands for the
-file; without it Blender does, which on a machine without a graphics card is black.
+"sidebar_px": width or null, "beside": whether the footage is shown beside the head, "frame": number, "press": null or
+the operator whose start is to be seen, "wait_s": seconds between that and the picture}.
+
+The reply names the rectangles (x, y, width, height from the top left) of the 3D view and its sidebar, and what of the
+help is there. FACECAP_SCREENSHOT is a command that takes the picture, `{}` stands for the file; without it Blender
+does, which on a machine without a graphics card is black.
 """
 
 from __future__ import annotations
@@ -113,7 +115,7 @@ def fill_in() -> None:
     """Footage, character and take, as after the steps that give them."""
     with bpy.context.temp_override(**view3d()):
         if REQUEST.get("video"):
-            bpy.ops.facecap.import_footage(filepath=REQUEST["video"], show_beside=False)
+            bpy.ops.facecap.import_footage(filepath=REQUEST["video"], show_beside=bool(REQUEST.get("beside")))
         settings = bpy.context.scene.facecap
         if REQUEST.get("character", True):
             settings.character = _head()

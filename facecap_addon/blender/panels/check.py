@@ -33,7 +33,7 @@ class FACECAP_UL_bad_frames(bpy.types.UIList):
         frames = row.row()
         frames.ui_units_x = 5.4
         frames.label(
-            text=f"{first}" if first == last else f"{first} – {last}", icon="ERROR" if item.severity > 0.5 else "DOT"
+            text=f"{first}" if first == last else f"{first}–{last}", icon="ERROR" if item.severity > 0.5 else "DOT"
         )
         row.label(text=item.text)
 

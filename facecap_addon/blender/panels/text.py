@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from typing import TYPE_CHECKING
 
 import bpy
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 _PX_PER_CHARACTER = 6.3  # of the default font at interface scale 1
 _WIDE = 1.8  # a Chinese or Japanese character, in others
+_FIRST_WIDE = "\u2e80"  # where Unicode's radicals, kana and ideographs begin
 _MARGIN_PX = 62.0  # panel margin, scroll bar and the icon
 
 
@@ -32,5 +32,5 @@ def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, *
 
 def mean_width(text: str) -> float:
     """Of a text's characters, in widths of a Latin one."""
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    wide = sum(letter >= _FIRST_WIDE for letter in text)
     return 1.0 + (_WIDE - 1.0) * wide / max(1, len(text))

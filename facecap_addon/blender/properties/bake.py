@@ -40,7 +40,7 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
                 "Put the keys into a strip of the NLA editor, above the animation that is there",
             ),
         ],
-        description="Where the keys go",
+        description="Where the keys go, and what becomes of those that are there",
     )
     influence: float = FloatProperty(
         name="Influence",
@@ -119,7 +119,7 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
         poll=_is_armature,
         description="The armature of the head bone",
     )
-    bone: str = StringProperty(name="Bone", description="The head bone")
+    bone: str = StringProperty(name="Bone", description="The bone that turns the head")
 
 
 CLASSES = (FACECAP_PG_filter, FACECAP_PG_bake)

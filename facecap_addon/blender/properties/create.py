@@ -38,7 +38,10 @@ class FACECAP_PG_generate(bpy.types.PropertyGroup):
     head: bool
     loop: bool
     expression: str = EnumProperty(
-        name="Expression", items=[(name, name.capitalize(), "") for name in EXPRESSIONS], default="happiness"
+        name="Expression",
+        items=[(name, name.capitalize(), "") for name in EXPRESSIONS],
+        description="What the character's face is to show",
+        default="happiness",
     )
     use_chain: bool = BoolProperty(name="Sequence", description="Show several expressions, one after the other")
     chain: str = StringProperty(

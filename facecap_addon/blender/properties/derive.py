@@ -38,7 +38,9 @@ def annotations_of(
         annotations[item.name] = made
         if item.or_file:
             annotations[f"{item.name}_file"] = bpy.props.StringProperty(
-                name="File", description=f"A {item.or_file} file", subtype="FILE_PATH"
+                name="File",
+                description=f"The {item.or_file} file of a network that was trained on this actor",
+                subtype="FILE_PATH",
             )
     return annotations
 
