@@ -14,6 +14,7 @@ from facecap_addon.blender.edits import follow_undo, put_stack, quietly, stack_i
 from facecap_addon.blender.operators.bake import bake_spans
 from facecap_addon.blender.operators.edits import user_presets
 from facecap_addon.blender.panels.edits import _ICONS
+from facecap_addon.blender.properties.edits import _find_channels
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.takes import add_take
@@ -105,6 +106,14 @@ def test_kinds_and_regions_of_saved_scenes_are_still_there() -> None:
     assert [item.identifier for item in rna["region"].enum_items] == REGIONS_OF_SAVED_SCENES
     assert [item.identifier for item in rna["side"].enum_items] == ["both", "left", "right"]
     assert [item.identifier for item in rna["mirror_mode"].enum_items] == ["swap", "left to right", "right to left"]
+
+
+def test_channels_are_found_while_they_are_typed(tmp_path: Path) -> None:
+    baked(tmp_path)
+    edit = edits().stack.add()
+    assert _find_channels(edit, bpy.context, "smile") == ["mouthSmileLeft", "mouthSmileRight"]
+    found = _find_channels(edit, bpy.context, "mouthSmileLeft, SMI")
+    assert found == ["mouthSmileLeft, mouthSmileRight"]
 
 
 def test_every_kind_has_an_icon_of_blender() -> None:

@@ -10,7 +10,7 @@ import pytest
 from facecap_addon import api
 from facecap_addon.errors import FacecapError
 from facecap_addon.jobs.cli.main import main
-from facecap_addon.takes.edits.kinds import Gain, LipSeal
+from facecap_addon.takes.edits.kinds import Gain, LipSeal, Retime
 from facecap_addon.takes.edits.stack_file import write_stack
 from facecap_addon.takes.live_link import read_live_link_csv
 from facecap_addon.takes.npz import load_take, save_take
@@ -53,6 +53,14 @@ def test_a_second_stack_keeps_what_the_first_made(take: Path, stack: Path) -> No
     assert (first.weights != second.weights).any()
     kept = [load_take(path) for path in take.parent.rglob("*edited*.take.npz")]
     assert any((one.weights == first.weights).all() for one in kept)
+
+
+def test_a_take_that_begins_before_its_footage_keeps_its_pace_in_the_csv(take: Path, stack: Path) -> None:
+    write_stack(stack, [Retime(offset_s=-0.4)])
+    after = api.edit_take(take, stack, plot=False)
+    assert after.time_s[0] == pytest.approx(-0.4)
+    csv = read_live_link_csv(take.with_name("talk.edited.livelink.csv"))
+    np.testing.assert_allclose(csv.time_s - csv.time_s[0], after.time_s + 0.4, atol=1e-4)
 
 
 def test_without_a_character_keys_go_to_one(take: Path, stack: Path) -> None:

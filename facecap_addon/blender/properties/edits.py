@@ -12,6 +12,7 @@ from ...settings_schema import fields_of
 from ...takes.edits.kinds import KINDS, Edit
 from ..present import scene_with, settings_of
 from ..scene.footage import scene_rate
+from ..scene.objects import key_blocks_of
 from .declare import CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty, with_properties
 from .derive import annotations_of
 
@@ -34,6 +35,16 @@ def _changed(edit: FACECAP_PG_edit | FACECAP_PG_edit_pair, context: bpy.types.Co
     from ..edits import show_edits
 
     show_edits(scene_with(edit))
+
+
+def _find_channels(edit: FACECAP_PG_edit, context: bpy.types.Context, typed: str) -> list[str]:
+    """What could be typed: the character's keys that have the latest name's letters, after those there already."""
+    character = settings_of(scene_with(edit)).character
+    before, comma, part = typed.rpartition(",")
+    lead = f"{before.strip()}, " if comma else ""
+    taken = {name.strip() for name in before.split(",")}
+    names = [] if character is None else [block.name for block in key_blocks_of(character)[1:]]
+    return [lead + name for name in names if part.strip().lower() in name.lower() and name not in taken]
 
 
 def _annotations() -> dict[str, Any]:
@@ -86,6 +97,8 @@ class FACECAP_PG_edit(bpy.types.PropertyGroup):
     channels: str = StringProperty(
         name="Channels",
         description="Names of shape keys to edit instead of a region, with commas between them",
+        search=_find_channels,
+        search_options={"SUGGESTION"},
         update=_changed,
     )
     on: bool

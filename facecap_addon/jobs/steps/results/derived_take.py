@@ -73,7 +73,9 @@ def write_derived_take(
     facts = {"from": settings.take.name, "id": before.provenance.get(ID, ""), "settings": to_json(settings)}
     save_take(out, add_id(replace(after, provenance={**after.provenance, made: facts})))
     if settings.live_link:
-        write_live_link(files, after)
+        # Its timecodes know no time before the footage, to which a retime may move a take.
+        late = max(0.0, -float(after.time_s[0]))
+        write_live_link(files, replace(after, time_s=after.time_s + late) if late else after)
     drawn = None
     if settings.plot:
         drawn = files.named(plot)
