@@ -183,7 +183,8 @@ def _draw() -> None:
         if built.marks is not None:
             built.marks.draw(_shader())
     gpu.state.blend_set("NONE")
-    if strip >= _LABEL_FROM_PX * scale:
+    playing = context.screen is not None and context.screen.is_animation_playing
+    if strip >= _LABEL_FROM_PX * scale and not playing:  # text is what takes longest
         _draw_names(take.regions, bottom, strip)
 
 

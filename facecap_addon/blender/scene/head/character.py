@@ -135,7 +135,7 @@ def _check_numbers(obj: bpy.types.Object, coordinates: NDArray[np.float32]) -> N
 def damaged_keys(obj: bpy.types.Object) -> list[str]:
     """Names of the shape keys that hold values which are no numbers.
 
-    The panel asks at every redraw: a sum of squares, of one buffer, is enough where all is well.
+    The panel asks at every redraw: a sum, of one buffer, is enough where all is well.
     """
     mesh = mesh_of(obj)
     keys, values = mesh.shape_keys, np.empty(len(mesh.vertices) * 3, np.float32)
@@ -144,7 +144,7 @@ def damaged_keys(obj: bpy.types.Object) -> list[str]:
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks:
             _read_coordinates(block, values)
-            if not np.isfinite(values @ values) and not np.isfinite(values).all():
+            if not np.isfinite(values.sum()) and not np.isfinite(values).all():
                 damaged.append(block.name)
     return damaged
 
