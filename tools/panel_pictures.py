@@ -63,8 +63,7 @@ PICTURES = {
     "panel-live-settings": Picture(open=("more", "live"), closed=_TOP),
     "panel-generate": Picture(open=("more", "generate"), closed=_TOP),
     "panel-german": Picture(more={"language": "de_DE"}),
-    "panel-solving": Picture(crop="view", take=False, more={"press": "facecap.solve", "wait_s": 9.0}),
-    "panel-landmarks": Picture(crop="view", closed=("footage", "solve"), more={"settings": {"show_landmarks": True}}),
+    "panel-solving": Picture(crop="view", take=False, more={"press": "facecap.solve", "wait_s": 20.0}),
 }
 
 

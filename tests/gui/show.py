@@ -112,7 +112,10 @@ def show_head() -> None:
 
 
 def fill_in() -> None:
-    """Footage, character and take, as after the steps that give them."""
+    """Footage, character and take, as after the steps that give them; jobs of other Blenders are not shown."""
+    session = facecap("blender.session")
+    session.stopped.clear()
+    session.finished.clear()
     with bpy.context.temp_override(**view3d()):
         if REQUEST.get("video"):
             bpy.ops.facecap.import_footage(filepath=REQUEST["video"], show_beside=bool(REQUEST.get("beside")))
@@ -124,7 +127,6 @@ def fill_in() -> None:
             take = facecap("takes.npz").load_take(path)
             facecap("blender.takes").add_take(bpy.context.scene, path, take, "solved", choose=True)
             lines = facecap("blender.operators.bake").bake_result(bpy.context.scene, settings.character)
-            session = facecap("blender.session")
             session.outcome = session.Outcome(True, lines, settings.result.take, of="facecap.solve")
         for name, value in REQUEST.get("settings", {}).items():
             group = settings
@@ -211,6 +213,10 @@ def step() -> float | None:
         Path(REQUEST["reply"]).write_text(json.dumps({"error": traceback.format_exc()}), encoding="utf-8")
         os._exit(1)
     if not STEPS:
+        job = facecap("blender.session").job
+        if job is not None:
+            job.runner.close()
+            facecap("blender.queue.kept").forget(job)
         os._exit(0)  # quit_blender would ask whether to save
     return SLOW_S
 

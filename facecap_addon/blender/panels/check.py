@@ -31,7 +31,7 @@ class FACECAP_UL_bad_frames(bpy.types.UIList):
         first, last = frames_of(scene_in(context), item)
         row = layout.row(align=True)
         frames = row.row()
-        frames.ui_units_x = 5.4
+        frames.ui_units_x = 5.8
         frames.label(
             text=f"{first}" if first == last else f"{first}–{last}", icon="ERROR" if item.severity > 0.5 else "DOT"
         )

@@ -92,7 +92,7 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
         draw_checkbox(column, bake, "keep_hand_keys")
         column.prop(bake, "gain")
         draw_checkbox(column, bake, "whole_frames")
-        draw_checkbox(column, bake, "reduce_keys")
+        column.prop(bake, "reduce_keys")
         column = layout.column()
         column.prop(bake, "head")
         if bake.head == "bone":

@@ -92,7 +92,7 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             return
         names = [block.name for block in key_blocks_of(obj)[1:]]
         column = layout.column(align=True)
-        column.label(text=_keys_text(names), icon="SHAPEKEY_DATA", translate=False)
+        wrapped(column, context, _keys_text(names), icon="SHAPEKEY_DATA")
         for note in notes:
             wrapped(column, context, note, icon="INFO")
         draw_outcome(column, context, "facecap.make_keys")
