@@ -138,6 +138,7 @@ def test_edits_are_added_moved_copied_muted_and_removed() -> None:
     assert edits().active == 0
     bpy.ops.facecap.remove_edit()
     edits().stack[0].on = False
+    assert edits().stack[1].name == "Lip Seal"
     assert [edit.on for edit in stack_in(bpy.context.scene)] == [False, True, True]
     for _ in range(3):
         bpy.ops.facecap.remove_edit()
@@ -267,7 +268,7 @@ def test_times_are_frames_of_the_scene(tmp_path: Path) -> None:
     edit.blend_in_frame = 5
     assert edit.blend_in_s == pytest.approx(0.2)
     (made,) = stack_in(bpy.context.scene)
-    assert made == Hold(at_s=0.4, start_s=0.8, blend_in_s=0.2)
+    assert made == Hold(name="Hold", at_s=0.4, start_s=0.8, blend_in_s=0.2)
     np.testing.assert_allclose(keyed(obj, "jawOpen")[30:, 1], take.weights[10, 0], atol=1e-5)
 
 
@@ -278,10 +279,15 @@ def test_a_retime_moves_the_keys(tmp_path: Path) -> None:
     keys = keyed(obj, "jawOpen")
     np.testing.assert_allclose(keys[:, 0], np.arange(40) + 11, atol=1e-3)
     np.testing.assert_allclose(keys[:, 1], take.weights[:, 0], atol=1e-5)
+    bpy.context.scene.frame_set(1)
     bpy.ops.facecap.edit_point()
     edits().stack[0].retime_offset_frame = 0
+    bpy.context.scene.frame_set(26)
     bpy.ops.facecap.edit_point()
-    edits().stack[0].points[1].y = 2.0
+    points = edits().stack[0].points
+    assert [(one.x, one.y) for one in points] == [(0.0, 0.0), (1.0, 1.0)]
+    points[1].y_frame = 51
+    assert points[1].y == pytest.approx(2.0)
     np.testing.assert_allclose(keyed(obj, "jawOpen")[:, 0], 1 + 2 * np.arange(40), atol=1e-3)
     bpy.ops.facecap.edit_point(remove=1)
     bpy.ops.facecap.edit_point(remove=0)

@@ -74,7 +74,9 @@ class FACECAP_OT_add_edit(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         edits = edits_in(context)
         with quietly():
-            put_edit(edits.stack.add(), KIND_OF[self.kind]())
+            added = edits.stack.add()
+            put_edit(added, KIND_OF[self.kind]())
+            added.name = KIND_OF[self.kind].label
         place = min(edits.active + 1, len(edits.stack) - 1)
         edits.stack.move(len(edits.stack) - 1, place)
         edits.active = place
@@ -142,13 +144,14 @@ class FACECAP_OT_duplicate_edit(_EditNeeded, bpy.types.Operator):
 class FACECAP_OT_edit_point(_EditNeeded, bpy.types.Operator):
     bl_idname = "facecap.edit_point"
     bl_label = "Add or Remove Point"
-    bl_description = "Add a point to the end of the chosen edit's curve, or remove one"
+    bl_description = "Add a point to the end of the chosen edit's curve, a retime's at the present frame, or remove one"
     bl_options = {"REGISTER", "UNDO"}
 
     remove: int = IntProperty(name="Remove", description="Number of the point to remove; -1 adds one", default=-1)
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
-        points = self.chosen(context).points
+        edit = self.chosen(context)
+        points = edit.points
         if self.remove >= 0:
             points.remove(self.remove)
         else:
@@ -157,6 +160,10 @@ class FACECAP_OT_edit_point(_EditNeeded, bpy.types.Operator):
                 x, y = (0.0, 0.0) if last is None else (last.x + 1.0, last.y + 1.0)
                 added = points.add()
                 added.x, added.y = x, y
+                if edit.kind == "retime":  # what happens now happens now, until it is moved
+                    added.x_frame = added.y_frame = scene_in(context).frame_current_final
+                    if last is not None and (added.x <= last.x or added.y <= last.y):
+                        added.x, added.y = x, y
         show_edits(scene_in(context))
         return {"FINISHED"}
 

@@ -156,8 +156,8 @@ def _draw_points(column: bpy.types.UILayout, edit: FACECAP_PG_edit) -> None:
     for number, point in enumerate(edit.points):
         row = column.row(align=True)
         row.use_property_split = False
-        row.prop(point, "x")
-        row.prop(point, "y")
+        row.prop(point, "x_frame" if edit.kind == "retime" else "x", text="From")
+        row.prop(point, "y_frame" if edit.kind == "retime" else "y", text="To")
         row.operator("facecap.edit_point", text="", icon="X").remove = number
     column.operator("facecap.edit_point", text="Add Point", icon="ADD").remove = -1
 

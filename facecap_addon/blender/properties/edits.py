@@ -66,11 +66,11 @@ def _frame_property(stored: str, label: str, description: str) -> Any:
     """A property that shows seconds of the footage as frames of the scene."""
     lasting = stored in _LASTING
 
-    def get(edit: FACECAP_PG_edit) -> float:
+    def get(edit: FACECAP_PG_edit | FACECAP_PG_edit_pair) -> float:
         scene = scene_with(edit)
         return getattr(edit, stored) * scene_rate(scene) + (0 if lasting else settings_of(scene).start_frame)
 
-    def put(edit: FACECAP_PG_edit, value: float) -> None:
+    def put(edit: FACECAP_PG_edit | FACECAP_PG_edit_pair, value: float) -> None:
         scene = scene_with(edit)
         setattr(edit, stored, (value - (0 if lasting else settings_of(scene).start_frame)) / scene_rate(scene))
 
@@ -83,6 +83,8 @@ class FACECAP_PG_edit_pair(bpy.types.PropertyGroup):
 
     x: float = FloatProperty(name="From", description="Weight, or time in seconds, before the edit", update=_changed)
     y: float = FloatProperty(name="To", description="Weight, or time in seconds, after the edit", update=_changed)
+    x_frame: float = _frame_property("x", "From Frame", "Where something happens before the edit")
+    y_frame: float = _frame_property("y", "To Frame", "Where it happens after the edit")
 
 
 @with_properties(_annotations())
