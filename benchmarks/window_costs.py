@@ -148,15 +148,13 @@ def _wrap_handlers(own: str) -> int:
     count = 0
     lane = sys.modules[f"{own}.blender.overlay.confidence_lane"]
     lane._draw_names = timed("… of that, names of the strips (not drawn while it plays)", lane._draw_names)
+    handlers = sys.modules[f"{own}.blender.overlay.draw_handlers"]
     for name in ("confidence_lane", "footage_landmarks"):
-        module = sys.modules[f"{own}.blender.overlay.{name}"]
-        editors = [editor for editor, _ in module._handles]
-        for editor, handle in module._handles:
-            editor.draw_handler_remove(handle, "WINDOW")
-        module._handles.clear()
+        draw = sys.modules[f"{own}.blender.overlay.{name}"]._draw
+        editors = [editor.__name__ for editor, _ in handlers._added[draw]]
+        handlers.end_drawing(draw)
         for editor in editors:
-            draw = timed(f"{name} in {editor.__name__}", module._draw)
-            module._handles.append((editor, editor.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")))
+            handlers.draw_in([editor], timed(f"{name} in {editor}", draw))
             count += 1
     return count
 

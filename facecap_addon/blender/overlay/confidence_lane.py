@@ -16,6 +16,7 @@ from ..present import settings_of, system_preferences
 from ..scene.footage import scene_rate
 from ..scene.shown_take import shown_take
 from .colors import STEPS, quantise, step_color
+from .draw_handlers import draw_in, end_drawing
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -34,7 +35,6 @@ _ALPHA, _SURE_ALPHA = 0.85, 0.3
 """What is sure steps back: curves and keys lie there, too."""
 _TIMELINE_EDGE_PX, _SCROLLBAR_PX = 2.0, 18.0
 _MARKER = (1.0, 0.25, 0.2)
-_handles: list[tuple[Any, object]] = []
 
 
 @dataclass(frozen=True)
@@ -214,15 +214,9 @@ def _draw_names(regions: tuple[str, ...], bottom: float, strip: float) -> None:
 
 
 def register() -> None:
-    if bpy.app.background:
-        return
-    for name in _EDITORS:
-        editor = getattr(bpy.types, name)
-        _handles.append((editor, editor.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")))
+    draw_in(_EDITORS, _draw)
 
 
 def unregister() -> None:
-    while _handles:
-        editor, handle = _handles.pop()
-        editor.draw_handler_remove(handle, "WINDOW")
+    end_drawing(_draw)
     _built.clear()

@@ -14,6 +14,7 @@ from ..present import settings_of, system_preferences
 from ..scene.footage import footage_images
 from ..scene.shown_take import row_at, shown_take
 from .colors import confidence_color
+from .draw_handlers import draw_in, end_drawing
 from .picture_in_view import PictureInView, find_picture, picture_in_editor
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _SIZE_PX, _LINE_PX, _ALPHA = 2.5, 1.0, 0.9
 _EDITORS = ("SpaceClipEditor", "SpaceImageEditor", "SpaceView3D")
-_handles: list[tuple[Any, object]] = []
 _relative: tuple[int, NDArray[np.float64]] | None = None
 
 
@@ -153,16 +153,10 @@ def _is_footage(clip: bpy.types.MovieClip, scene: bpy.types.Scene) -> bool:
 
 
 def register() -> None:
-    if bpy.app.background:
-        return
-    for name in _EDITORS:
-        editor = getattr(bpy.types, name)
-        _handles.append((editor, editor.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")))
+    draw_in(_EDITORS, _draw)
 
 
 def unregister() -> None:
     global _relative
-    while _handles:
-        editor, handle = _handles.pop()
-        editor.draw_handler_remove(handle, "WINDOW")
+    end_drawing(_draw)
     _relative = None

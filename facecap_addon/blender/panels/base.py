@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -15,9 +15,9 @@ from .text import wrapped
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
-    _Panel = bpy.types.Panel  # what the classes are that mix it in
+    _Panel, _UIList = bpy.types.Panel, bpy.types.UIList  # what the classes are that mix these in
 else:
-    _Panel = object
+    _Panel = _UIList = object
 
 
 class FacecapPanel(_Panel):
@@ -34,6 +34,28 @@ class FacecapPanel(_Panel):
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         """Fill the section."""
+        raise NotImplementedError
+
+
+class FacecapList(_UIList):
+    """Mixin: a list of the FaceCap tab. Implement `draw_row`."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = 0,
+        flt_flag: int | None = 0,
+    ) -> None:
+        self.draw_row(layout, context, item)
+
+    def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
+        """Show one item of the list."""
         raise NotImplementedError
 
 

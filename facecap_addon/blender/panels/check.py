@@ -8,26 +8,13 @@ import bpy
 
 from ..check import frames_of
 from ..present import scene_in, settings_in
-from .base import FacecapPanel, draw_outcome, with_names
+from .base import FacecapList, FacecapPanel, draw_outcome, with_names
 
 _ROWS = 4
 
 
-class FACECAP_UL_bad_frames(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        data: Any | None,
-        item: Any | None,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
-        if item is None:
-            return
+class FACECAP_UL_bad_frames(FacecapList, bpy.types.UIList):
+    def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
         first, last = frames_of(scene_in(context), item)
         row = layout.row(align=True)
         frames = row.row()

@@ -8,23 +8,12 @@ import bpy
 
 from ..corrections import frame_of, is_of_footage
 from ..present import scene_in, settings_in
-from .base import FacecapPanel, draw_button, draw_outcome, with_names
+from .base import FacecapList, FacecapPanel, draw_button, draw_outcome, with_names
 from .text import wrapped
 
 
-class FACECAP_UL_corrections(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
+class FACECAP_UL_corrections(FacecapList, bpy.types.UIList):
+    def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
         row = layout.row(align=True)
         here = is_of_footage(scene_in(context), item)
         row.active = not item.muted and here

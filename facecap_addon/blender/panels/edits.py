@@ -11,7 +11,7 @@ from ...takes.edits.kinds import KIND_OF
 from ..operators.edits import chosen_edit, edits_in, user_presets
 from ..present import settings_in
 from ..properties.edits import COMMON, as_frames, has_list, prefix_of
-from .base import FacecapPanel, draw_button, draw_outcome, with_names
+from .base import FacecapList, FacecapPanel, draw_button, draw_outcome, with_names
 from .text import wrapped
 
 if TYPE_CHECKING:
@@ -37,19 +37,8 @@ _ICONS: dict[str, IconItems] = {
 _HERE = ("calibration_neutral_s", "hold_at_s")
 
 
-class FACECAP_UL_edits(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
+class FACECAP_UL_edits(FacecapList, bpy.types.UIList):
+    def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
         row = layout.row(align=True)
         row.active = item.on
         where = item.channels or ("" if item.region == "all" else item.region)

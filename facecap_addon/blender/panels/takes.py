@@ -10,23 +10,12 @@ from .. import session
 from ..present import settings_in
 from ..scene.objects import keys_of
 from ..takes import KINDS, chosen_index, is_baked
-from .base import FacecapPanel, draw_button, draw_outcome, with_names
+from .base import FacecapList, FacecapPanel, draw_button, draw_outcome, with_names
 from .text import wrapped
 
 
-class FACECAP_UL_takes(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
+class FACECAP_UL_takes(FacecapList, bpy.types.UIList):
+    def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
         from ...takes.average_error import AverageError
 
         row = layout.row(align=True)
@@ -37,19 +26,8 @@ class FACECAP_UL_takes(bpy.types.UIList):
         side.label(text=AverageError(item.residual_px, item.error_of_eyes).rating or KINDS.get(item.kind, item.kind))
 
 
-class FACECAP_UL_mapping(bpy.types.UIList):
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        icon: int | None,
-        active_data: Any,
-        active_property: str | None,
-        index: int | None = 0,
-        flt_flag: int | None = 0,
-    ) -> None:
+class FACECAP_UL_mapping(FacecapList, bpy.types.UIList):
+    def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
         row = layout.split(factor=0.5, align=True)
         row.label(text=item.source)
         character = settings_in(context).character
