@@ -159,6 +159,13 @@ def narrow() -> None:
         state["narrow"] = True
 
 
+def frame_all() -> None:
+    """Also the footage beside the head."""
+    if REQUEST.get("beside"):
+        with bpy.context.temp_override(**view3d()):
+            bpy.ops.view3d.view_all()
+
+
 def press() -> None:
     module, _, name = (REQUEST.get("press") or "").partition(".")
     if name:
@@ -202,7 +209,8 @@ def _head():
     return next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
 
 
-STEPS: list[Callable[[], None]] = [set_up, open_scene, show_head, narrow, redraw, open_tab, fill_in, redraw, press]
+STEPS: list[Callable[[], None]] = [set_up, open_scene, show_head, narrow, redraw, open_tab, fill_in]
+STEPS += [frame_all, redraw, press]
 STEPS += [redraw] * max(1, round(REQUEST.get("wait_s", 2.0) / SLOW_S)) + [take_picture]
 
 
