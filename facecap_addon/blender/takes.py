@@ -43,8 +43,13 @@ def add_take(scene: bpy.types.Scene, path: Path, take: Take, kind: str, *, choos
     settings = settings_of(scene)
     _list_present(settings)
     given = {**facts_of(path, take, kind), **facts}
-    entry = next((one for one in settings.takes if _is_same(one.take, given["take"])), None) or settings.takes.add()
-    _fill(entry, given)
+    entry = next((one for one in settings.takes if _is_same(one.take, given["take"])), None)
+    if entry is None:
+        entry = settings.takes.add()
+        _fill(entry, given)
+        entry.name = _distinct_name(entry, settings)
+    else:
+        _fill(entry, {**given, "name": entry.name})
     if choose or not settings.result.take:
         _copy(entry, settings.result)
         list_bad_frames(scene, take)
@@ -134,17 +139,9 @@ def label_of(entry: FACECAP_PG_take) -> str:
 
 
 def action_name(settings: FACECAP_PG_scene, take: Take) -> str:
-    """A name for a take's action: that of the take on the list, with a number where others have the same.
-
-    "" for a take that is not on the list.
-    """
+    """A name for a take's action: that of the take on the list; "" for one that is not there."""
     entry = next((one for one in settings.takes if one.identity and one.identity == take.provenance.get("id")), None)
-    if entry is None:
-        return ""
-    base = base_name(entry)
-    same = [one.identity for one in settings.takes if base_name(one) == base]
-    number = same.index(entry.identity)
-    return f"{base} {number + 1}" if number else base
+    return "" if entry is None else base_name(entry)
 
 
 def base_name(entry: FACECAP_PG_take) -> str:
@@ -232,6 +229,15 @@ def kept_path(path: Path) -> str:
         return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
     except ValueError:  # another drive
         return str(path)
+
+
+def _distinct_name(entry: FACECAP_PG_take, settings: FACECAP_PG_scene) -> str:
+    """A new take's name, with a number where another on the list goes by the same."""
+    base = base_name(entry)
+    taken = {base_name(one) for one in settings.takes if one.path_from_id() != entry.path_from_id()}
+    if base not in taken:
+        return entry.name
+    return next(name for number in range(2, len(taken) + 3) if (name := f"{base} {number}") not in taken)
 
 
 def _list_present(settings: FACECAP_PG_scene) -> None:

@@ -11,6 +11,7 @@ import pytest
 from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_in
 from facecap_addon.blender.scene.animation.layer import LayerSettings
+from facecap_addon.blender.scene.animation.reduce import KeyTolerance, reduce_keys
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.takes.take import Take
 from facecap_addon.takes.versions import add_id
@@ -118,6 +119,18 @@ def test_several_takes_lie_above_one_another_and_what_was_keyed_on_top_stays_on_
     assert animation.action == top
     assert [strip.action for track in animation.nla_tracks for strip in track.strips] == [first, second]
     assert apply_take(obj, one, BakeSettings(head="none")).action not in (first, second)  # strips are not written into
+
+
+def test_the_keys_of_a_layer_are_reduced_too() -> None:
+    obj, take = make_face(NAMES), small_take()
+    animate_by_hand(obj)
+    apply_take(obj, take, replace(STILL, start_frame=START))
+    frames = np.linspace(START, times(take)[1], 60)
+    before = np.array([evaluated(obj, frame) for frame in frames])
+    count = reduce_keys([obj.data.shape_keys], KeyTolerance(0.05))
+    assert count.before == 3 * take.frame_count > 1.2 * count.after
+    after = np.array([evaluated(obj, frame) for frame in frames])
+    assert np.abs(after - before).max() < 3 * 0.05 * 0.06  # three keys, none of which moves a vertex by 6 cm
 
 
 @pytest.mark.parametrize("mode", ["XYZ", "QUATERNION"])

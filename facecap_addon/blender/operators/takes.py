@@ -104,7 +104,8 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         character = settings_in(context).character
         keys = None if character is None else keys_of(character)
-        if keys is None or keys.animation_data is None or keys.animation_data.action is None:
+        animation = None if keys is None else keys.animation_data
+        if animation is None or not (animation.action or animation.nla_tracks):
             cls.poll_message_set("The character has no keys: bake a take first")
             return False
         return True

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ....takes.reduce_keys import ReducedCurve, reduce_curves
 from ....takes.take import find_runs
 from ..head.character import metres_per_unit
-from .curves import BEZIER, LINEAR, Animated, curves_of, present_action, read_keys, set_keys
-from .written_keys import find_hand_made, key_rows, name_of, record_of, remember
+from .curves import BEZIER, LINEAR, SLOTTED, Animated, curves_in, read_keys, set_keys
+from .written_keys import find_hand_made, key_rows, name_of, record_in, remember_in
 
 _FREE, _ALIGNED = 0, 3
 _FEWEST = 3
@@ -62,31 +62,45 @@ class _Run:
 
 
 def reduce_keys(datablocks: Iterable[Animated], tolerance: KeyTolerance, *, linear: bool = False) -> KeyCount:
-    """Take away keys that FaceCap wrote into the present actions of datablocks where the others say the same.
+    """Take away keys that FaceCap wrote into actions of datablocks, in strips or not, where the others say the same.
 
     Keys made by hand stay, and the keys beside them; so do locked curves. Keys that were reduced before stay so: baked
     again, they are all there.
 
     Args:
         linear: straight lines between the keys that stay, instead of Bézier curves.
-    Raises:
-        FacecapError: an action cannot be changed.
     """
     count = KeyCount()
-    for datablock in dict.fromkeys(datablocks):
-        record = None if present_action(datablock) is None else record_of(datablock)
+    for action, slot in _find_actions(datablocks):
+        record = record_in(action, slot)
         if not record:
             continue
-        curves = [curve for curve in curves_of(datablock) if name_of(curve) in record and not curve.lock]
+        curves = [curve for curve in curves_in(action, slot) if name_of(curve) in record and not curve.lock]
         count.before += sum(len(curve.keyframe_points) for curve in curves)
         runs = [run for curve in curves for run in _find_runs(curve, record[name_of(curve)])]
         reduced = _reduce_runs(runs, tolerance, linear=linear)
         for curve in curves:
             parts = [(run, fewer) for run, fewer in zip(runs, reduced, strict=True) if run.curve == curve]
             record[name_of(curve)] = _write(curve, record[name_of(curve)], parts)
-        remember(datablock, record)
+        remember_in(action, slot, record)
         count.after += sum(len(curve.keyframe_points) for curve in curves)
     return count
+
+
+def _find_actions(
+    datablocks: Iterable[Animated],
+) -> list[tuple[bpy.types.Action, bpy.types.ActionSlot | None]]:
+    """The actions that datablocks play, each with the slot; linked ones cannot be changed."""
+    found: dict[tuple[str, int], tuple[bpy.types.Action, bpy.types.ActionSlot | None]] = {}
+    for datablock in datablocks:
+        animation = datablock.animation_data
+        if animation is None or animation.use_tweak_mode:
+            continue
+        for player in (animation, *(strip for track in animation.nla_tracks for strip in track.strips)):
+            slot = player.action_slot if SLOTTED else None
+            if player.action is not None and player.action.library is None and (slot is not None or not SLOTTED):
+                found[player.action.name, slot.handle if slot else 0] = player.action, slot
+    return list(found.values())
 
 
 def tolerance_of(value: float) -> KeyTolerance:

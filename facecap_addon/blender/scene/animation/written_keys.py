@@ -58,20 +58,28 @@ def record_of(datablock: Animated) -> Record | None:
     action = None if animation is None else animation.action
     if animation is None or action is None:
         return None
-    return _read(action, _key(animation.action_slot.handle if SLOTTED and animation.action_slot else 0))
+    return record_in(action, animation.action_slot if SLOTTED else None)
+
+
+def record_in(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> Record | None:
+    """What FaceCap wrote into a slot of an action; None as in `record_of`."""
+    return _read(action, _key(slot.handle if slot else 0))
 
 
 def remember(datablock: Animated, record: Record) -> None:
     """Write down, on a datablock's present action, which of its keys are FaceCap's."""
     animation = datablock.animation_data
-    if animation is None or animation.action is None:
-        return
+    if animation is not None and animation.action is not None:
+        remember_in(animation.action, animation.action_slot if SLOTTED else None, record)
+
+
+def remember_in(action: bpy.types.Action, slot: bpy.types.ActionSlot | None, record: Record) -> None:
+    """Write down which keys of a slot of an action are FaceCap's."""
     stream = io.BytesIO()
     names = list(record)
     rows = {f"k{number}": _packed(record[name]) for number, name in enumerate(names)}
     np.savez(stream, names=np.array(names, np.str_), **rows)
-    handle = animation.action_slot.handle if SLOTTED and animation.action_slot else 0
-    animation.action[_key(handle)] = base64.b64encode(stream.getvalue()).decode()
+    action[_key(slot.handle if slot else 0)] = base64.b64encode(stream.getvalue()).decode()
 
 
 def lay_keys(
