@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from .idle import IdleMotion, add_idle_motion
 from .sequence import LandmarkSequence
 
 _RIDGE = 3e-4
+_REPORT_EVERY = 8  # frames
 """Price of a key at full strength, against a landmark off by its own share of the face; keeps weights few."""
 _STILL_M = 1e-4
 _UNSEEN = ("eyeLook", "tongue")
@@ -57,11 +59,18 @@ def place_on_character(sequence: LandmarkSequence, rest: NDArray[np.floating]) -
     return PlacedSequence(face * measure_region_scales(own, other, sequence.scheme), rotation, size * shift)
 
 
-def solve_weights(face: F64, deltas: F64, ranges: NDArray[np.floating], present: NDArray[np.bool_]) -> tuple[F64, F64]:
+def solve_weights(
+    face: F64,
+    deltas: F64,
+    ranges: NDArray[np.floating],
+    present: NDArray[np.bool_],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[F64, F64]:
     """Weights of shape keys that bring landmarks nearest to where they should be, inside each key's range.
 
     Args:
         face: (F, L, 3) float64 m.  deltas: (K, L, 3) float64 m.  ranges: (K, 2).  present: (L,) bool.
+        on_progress: told frames done and in all; it may raise to cancel.
     Returns:
         (F, K) float64, and (F,) float64 m, root-mean-square distance that is left.
     """
@@ -76,6 +85,8 @@ def solve_weights(face: F64, deltas: F64, ranges: NDArray[np.floating], present:
     # The normal equations are small, the same for every frame, and exact enough: factor once.
     q, r = np.linalg.qr(system)
     for frame, wanted in enumerate(face[:, present].reshape(len(face), -1)):
+        if on_progress is not None and frame % _REPORT_EVERY == 0:
+            on_progress(frame, len(face))
         right = q.T @ np.concatenate([wanted, np.zeros(len(ridge))])
         out[frame, moves] = lsq_linear(r, right, (low, high), method="bvls").x
     left = face[:, present].reshape(len(face), -1) - out @ design.T
@@ -83,12 +94,16 @@ def solve_weights(face: F64, deltas: F64, ranges: NDArray[np.floating], present:
 
 
 def make_take(
-    sequence: LandmarkSequence, rig: BlendshapeRig, embedding: LandmarkEmbedding, idle: IdleMotion | None = None
+    sequence: LandmarkSequence,
+    rig: BlendshapeRig,
+    embedding: LandmarkEmbedding,
+    idle: IdleMotion | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Take:
     """A sequence as a take of a character with shape keys, ready to be baked.
 
     Args:
-        idle: blinks, gaze and breathing to add; None: none.
+        idle: blinks, gaze and breathing to add; None: none.  on_progress: see `solve_weights`.
     """
     neutral, deltas = landmark_geometry(rig, embedding)
     twins = mediapipe_of(sequence.scheme)
@@ -97,7 +112,7 @@ def make_take(
     # Nobody says where these eyes look, or shows a tongue: lids that move must not be explained by gaze.
     unseen = tuple(channel for channel in rig.channels if (arkit_name(channel) or "").startswith(_UNSEEN))
     keys[[rig.channels.index(channel) for channel in unseen]] = 0.0
-    weights, left = solve_weights(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins])
+    weights, left = solve_weights(placed.face, keys, rig.ranges, np.asarray(embedding.valid)[twins], on_progress)
     count = sequence.frame_count
     quaternion = wxyz_of(Rotation.from_matrix(FRONT @ placed.rotation))
     translation = placed.shift @ FRONT.T + (0.0, 0.0, _AWAY_M)

@@ -6,6 +6,7 @@ so to the user. Sequences begin and end in neutral, as most of BU-4DFE's do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -169,6 +170,13 @@ def _add_head_motion(
     return moved - rest
 
 
-def synthesise_set(actor: Actor, expression: str, subjects: int) -> list[LandmarkSequence]:
-    """One sequence of an expression for each of some subjects."""
-    return [synthesise(actor, expression, seed) for seed in range(subjects)]
+def synthesise_set(
+    actor: Actor, expression: str, subjects: int, on_progress: Callable[[int, int], None] | None = None
+) -> list[LandmarkSequence]:
+    """One sequence of an expression for each of some subjects; told is how many are made, and may raise to cancel."""
+    made: list[LandmarkSequence] = []
+    for seed in range(subjects):
+        made.append(synthesise(actor, expression, seed))
+        if on_progress is not None:
+            on_progress(seed + 1, subjects)
+    return made

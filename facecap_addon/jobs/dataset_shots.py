@@ -40,6 +40,8 @@ from .steps.results.outputs import OutputFiles
 from .steps.results.provenance import settings_of
 
 SHOT_S, DRAWN_FPS, SIDE_YAW_RAD = 12.0, 30.0, 0.9
+_DRAWING = 0.9
+"""Of the time that a drawn frame takes; looking at it takes the rest."""
 
 
 def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -> Steps[TrainingSet]:
@@ -162,7 +164,8 @@ def add_renders(settings: DatasetSettings, training_set: TrainingSet, seconds: f
     check_torch()
     landmarker = open_landmarker(threads=settings.threads)
     embedding = yield from run_threaded(
-        "character", lambda _: embedding_of(training_set.rig, landmarker, characters_in(settings.folder))
+        "character",
+        lambda on_progress: embedding_of(training_set.rig, landmarker, characters_in(settings.folder), on_progress),
     )
     shots = max(1, round(seconds / SHOT_S))
     each = seconds / shots
@@ -177,10 +180,14 @@ def add_renders(settings: DatasetSettings, training_set: TrainingSet, seconds: f
             into: TrainingSet = training_set,
             poses: str | None = shot.poses,
         ) -> ShotRows:
-            return _draw(settings, into, embedding, each, seed, poses, lambda n: on_progress(done + n, total))
+            return _draw(
+                settings, into, embedding, each, seed, poses, lambda n: on_progress(done + round(_DRAWING * n), total)
+            )
 
         rows = yield from run_threaded("draw", draw)
-        rows = yield from _look_at_face(settings, training_set, shot, rows)
+        drawn = done + round(_DRAWING * len(rows.rows))
+        looking = _look_at_face(settings, training_set, shot, rows)
+        rows = yield from _within("draw", looking, drawn, done + len(rows.rows), total)
         done += len(rows.rows)
         training_set = add_shot(training_set, replace(shot, frames=len(rows.rows)), rows)
     return training_set
@@ -205,6 +212,17 @@ def _describe_drawn(settings: DatasetSettings, seconds: float, seed: int) -> Sho
         side_video=f"footage/{name}-side.mp4" if settings.side else None, size_px=PICTURE_SIZE,
         side_size_px=PICTURE_SIZE if settings.side else None,
     )  # fmt: skip
+
+
+def _within(stage: str, steps: Steps[ShotRows], first: int, last: int, total: int) -> Steps[ShotRows]:
+    """The steps as a part, from `first` to `last` of `total`, of another stage, which they take turns with."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as ended:
+            return ended.value
+        inside = step.done / step.total if step.total else 0.0
+        yield Progress(stage, first + round((last - first) * min(1.0, inside)), total, step.message)
 
 
 def _draw(
@@ -234,8 +252,9 @@ def _draw(
     for ending, yaw in views:
         pictures = render_footage(mesh, weights, head, make_scene_look(seed), yaw_rad=yaw, seed=seed)
         path = folder / f"drawn-{seed:04d}{ending}.mp4"
+        before = len(weights) if ending else 0
         for written in write_video(path, zip(time_s.tolist(), pictures, strict=True), quality=14):
-            on_frame(written if not ending else len(weights))
+            on_frame((before + written) // len(views))
     landmarks, size = project_landmarks(mesh, weights, head)
     face, box = extract_face_keypoints(landmarks, size, embedding.scheme)
     points = extract_ibug_points(landmarks, size, embedding.scheme)

@@ -107,7 +107,9 @@ def run(settings: GenerateSettings, *, blender_hook: BlenderHook | None = None) 
                 "This character has no shape keys to animate.", "Generate a point cache, or make its keys first."
             )
         idle = IdleMotion(settings.seed, settings.blinks, settings.gaze, settings.breathing)
-        take = yield from run_threaded("keys", lambda _: make_take(sequence, rig, character.embedding, idle))
+        take = yield from run_threaded(
+            "keys", lambda on_progress: make_take(sequence, rig, character.embedding, idle, on_progress)
+        )
         take_path = out / f"{stem}.take.npz"
         save_take(take_path, add_id(take))
         write_live_link(OutputFiles(out, stem), take)

@@ -57,6 +57,7 @@ CAPTIONS: Mapping[str, str] = {
     "shape": "Refining the face",
     "head again": "Refining the head again",
     "face": "Refining the face again",
+    "compare frames": "Comparing renders and footage",
     "infill": "Filling gaps by optical flow",
     "flow": "Tracking motion in the footage",
     "time": "Removing jitter between frames",
@@ -77,6 +78,7 @@ CAPTIONS: Mapping[str, str] = {
     "live": "Waiting for a face",
     "generate": "Generating",
     "keys": "Making shape keys",
+    "contact": "Closing lids and lips",
     "warp": "Moving the mesh",
     "data": "Gathering sequences",
 }
@@ -95,28 +97,39 @@ _SOLVE: Stages = (
     ("blend", 5),
     ("preview", 10),
 )
+# Between two passes over the frames their neighbours are made consistent, so these stages come again and again.
+_IN_TIME: Stages = (("flow", 8), ("time", 1))
 _REFINE: Stages = (
     ("open", 1),
-    ("landmarks", 3),
-    ("character", 3),
-    ("likeness", 4),
-    ("look", 5),
+    ("landmarks", 2),
+    ("character", 4),
+    ("likeness", 5),
+    ("look", 7),
     ("head", 10),
-    ("shape", 10),
-    ("head again", 5),
-    ("face", 40),
+    *_IN_TIME,
+    ("shape", 20),
+    *_IN_TIME,
+    ("look", 5),
+    ("head again", 10),
+    *_IN_TIME,
+    ("face", 25),
+    ("compare frames", 2),
     ("infill", 8),
-    ("flow", 5),
-    ("time", 5),
-    ("expression", 10),
+    *_IN_TIME,
+    ("expression", 15),
+    ("compare frames", 2),
     ("files", 1),
-    ("check", 1),
+    ("check", 4),
     ("proxy", 2),
     ("blend", 3),
     ("preview", 5),
 )
 _REFINED = 20
 """A refinement takes so many times as long as the solve before it."""
+_FREE_RUN = 10
+"""An epoch of a generator's free runs takes so many times as long as one before."""
+_EPOCHS, _EPOCHS_ALONE = 160, 10_000
+"""Where none are asked for: with free runs, and without."""
 
 
 SettingsT = TypeVar("SettingsT")
@@ -208,7 +221,7 @@ DATASET: Job[DatasetSettings, DatasetResult] = Job(
     "dataset",
     ".dataset",
     (".settings.dataset", "DatasetSettings"),
-    (("open", 2), ("add", 5), ("alembic", 10), ("character", 5), ("draw", 60), ("landmarks", 30), ("sheet", 10)),
+    (("open", 2), ("character", 5), ("alembic", 10), ("landmarks", 30), ("add", 5), ("draw", 80), ("sheet", 6)),
     "folder",
     "make, extend or check a training set",
     "Gather footage and what the face does in it, to train a network on one actor; see docs/learn.md.",
@@ -221,12 +234,15 @@ TRAIN: Job[TrainSettings, TrainResult] = Job(
     (
         ("open", 1),
         ("embed", 30),
-        ("pictures", 5),
+        ("pictures", 8),
         ("teach", 30),
-        ("train", 90),
-        ("export", 2),
-        ("character", 1),
-        ("compare", 3),
+        ("train", 120),
+        ("pictures", 1),
+        ("export", 3),
+        ("character", 2),
+        ("landmarks", 2),
+        ("compare", 4),
+        ("files", 2),
     ),
     "folder",
     "train a network on one actor (needs PyTorch)",
@@ -278,7 +294,7 @@ SHAPE_KEYS: Job[ShapeKeysSettings, ShapeKeysResult] = Job(
     "shape-keys",
     ".shape_keys",
     (".settings.shape_keys", "ShapeKeysSettings"),
-    (("open", 3), ("character", 12), ("keys", 80), ("blend", 5)),
+    (("open", 3), ("character", 12), ("keys", 55), ("contact", 25), ("blend", 5)),
     "character",
     "give a head the 52 ARKit shape keys",
     "Transfer the sample head's shape keys to another head.",
@@ -288,7 +304,7 @@ GENERATE: Job[GenerateSettings, GenerateResult] = Job(
     "generate",
     ".generate",
     (".settings.generate", "GenerateSettings"),
-    (("open", 5), ("generate", 20), ("character", 30), ("keys", 20), ("warp", 20), ("files", 3), ("blend", 15)),
+    (("open", 5), ("character", 30), ("generate", 20), ("keys", 20), ("warp", 20), ("files", 3), ("blend", 15)),
     "expressions",
     "invent an expression: anger, disgust, fear, happiness, sadness or surprise",
     "Animate a character with an invented expression; see docs/generate.md.",
@@ -342,7 +358,18 @@ def stages_of(job: AnyJob, settings: object) -> Stages:
         stages = [stage for stage in stages if stage[0] != left_out]
         if method == "deep":
             stages += [(name, _REFINED * share) for name, share in _REFINE]
+    if job.name == "train-generator":
+        stages = _share_epochs(stages, getattr(settings, "epochs", None), getattr(settings, "free_epochs", 0))
     return tuple(stages)
+
+
+def _share_epochs(stages: list[tuple[str, float]], epochs: int | None, free: int) -> list[tuple[str, float]]:
+    """A generator's stages: free runs take as long as so many epochs of predictions from what was recorded."""
+    guided = epochs or (_EPOCHS if free else _EPOCHS_ALONE)
+    together = guided + _FREE_RUN * free
+    shares = {"train": guided / together, "free": _FREE_RUN * free / together}
+    trained = sum(share for name, share in stages if name in shares)
+    return [(name, trained * shares[name] if name in shares else share) for name, share in stages]
 
 
 def caption_of(stage: str) -> str:

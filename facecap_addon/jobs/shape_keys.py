@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from ..rig.embedding import find_embedding
 from ..takes.names import make_stem
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
-from .runtime.threaded_progress import run_threaded, run_threaded_stages
+from .runtime.threaded_progress import run_threaded
 from .settings.shape_keys import ShapeKeysSettings
 from .steps.character import character_source, characters_in, find_character, rig_key
 from .steps.results.outputs import ask_for_blend
@@ -84,13 +85,13 @@ def run(settings: ShapeKeysSettings, *, blender_hook: BlenderHook | None = None)
     ]
     if settings.contact:
 
-        def mend(_: object) -> tuple[BlendshapeRig, list[str]]:
+        def mend(on_progress: Callable[[int, int], None]) -> tuple[BlendshapeRig, list[str]]:
             # Now that the mouth can open, the landmarks of the inner lips find their own sides.
-            embedding = find_embedding(made, landmarker)
+            embedding = find_embedding(made, landmarker, lambda done, total: on_progress(done, 2 * total))
             deltas, said = close_lids_and_lips(made, embedding, source, theirs)
             return replace(made, deltas=deltas), said
 
-        made, said = yield from run_threaded_stages(mend)
+        made, said = yield from run_threaded("contact", mend)
         lines += said
     if settings.symmetric:
         made = symmetrise(made, ours)

@@ -73,7 +73,9 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
     landmarker = open_landmarker(threads=threads)
     files = OutputFiles(training_set.folder, "landmarks")
     try:
-        embedding = yield from run_threaded("compare", lambda _: embedding_of(rig, landmarker, files.characters))
+        embedding = yield from run_threaded(
+            "character", lambda on_progress: embedding_of(rig, landmarker, files.characters, on_progress)
+        )
     except FacecapError as error:
         return Comparison((f"This character cannot be solved by landmarks, so nothing is compared: {error.what}",))
     response = yield from run_threaded(
@@ -113,6 +115,7 @@ def compare_with_fit(training_set: TrainingSet, path: Path, threads: int) -> Ste
             shots.append(ShotErrors(shot.name, seen.time_s[rows], errors[0], errors[1]))
         left -= len(rows)
         solved_as_target |= shot.source.startswith("take")
+    yield Progress("files", 0, 1)
     if not shots:
         return Comparison(())
     network = compute_rms(np.concatenate([shot.network_mm for shot in shots]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
     yield Progress("open", 0, 1)
     rig, _ = yield from read_rig(character_source(None), blender=None, hook=blender_hook, folder=settings.out)
     landmarker = open_landmarker(threads=settings.threads)
-    embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, settings.out))
+    embedding = yield from run_threaded(
+        "character", lambda on_progress: embedding_of(rig, landmarker, settings.out, on_progress)
+    )
     actor = make_actor(rig, embedding)
 
     theirs = rig if settings.source is None else None
@@ -71,9 +74,9 @@ def run(settings: TrainGeneratorSettings, *, blender_hook: BlenderHook | None = 
 
     notes: list[str] = []
 
-    def read_sequences(_: object) -> list[LandmarkSequence]:
+    def read_sequences(on_progress: Callable[[int, int], None]) -> list[LandmarkSequence]:
         if settings.data is None:
-            return synthesise_set(actor, settings.expression, settings.subjects)
+            return synthesise_set(actor, settings.expression, settings.subjects, on_progress)
         paths = sorted(settings.data.glob(f"*{ENDING}"))
         own = [(path.name, load_sequence(path)) for path in paths]
         takes = [(path.name, load_take(path)) for path in sorted(settings.data.glob("*.take.npz"))]

@@ -187,7 +187,7 @@ class Refinement:
             if part.updates_appearance:  # colours are read off the footage more sharply where the face lies right
                 appearance = self._find_appearance(state)
         energy, error = self._minimise(face, rows, state, appearance)
-        begun = self._look_at(rows, self.start, appearance, "check")
+        begun = self._look_at(rows, self.start, appearance, "compare frames")
         bad = np.zeros(self.take.frame_count, bool)
         bad[rows] = find_failed(
             error[rows],
@@ -279,7 +279,7 @@ class Refinement:
             before: of the refined rows, at the start.
         """
         rows = np.flatnonzero(refined)
-        after = self._look_at(rows, state, appearance, "check")
+        after = self._look_at(rows, state, appearance, "compare frames")
         guarded = take_what_helped(
             *(before, after, self.start.part(rows), state.part(rows), self.context.landmark_weights),
             *(self.context.ensemble.network.scheme, self.context.regions, self.take.time_s[rows]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ..landmarks.layout import Layout, layout_of
 from ..landmarks.protocol import Landmarker
 from .blendshapes import BlendshapeRig
 from .landmark_edits import LandmarkEdits
-from .placement.cast_landmarks import Placement, Target, place
+from .placement.cast_landmarks import VIEW_COUNT, Placement, Target, place
 from .placement.default_colors import paint_eyes
 from .placement.face_parts import find_covering_triangles, find_still_vertices, level_view, parts_of, straighten_view
 from .placement.find_face import find_face, find_positions
@@ -66,7 +67,9 @@ class LandmarkEmbedding:
             raise FacecapError("The character's landmarks do not fit together.", "Place the landmarks again.")
 
 
-def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedding:
+def find_embedding(
+    rig: BlendshapeRig, landmarker: Landmarker, on_progress: Callable[[int, int], None] | None = None
+) -> LandmarkEmbedding:
     """Place landmarks on a character by rendering it and casting what the network sees back onto the surface.
 
     The neutral is looked at from several sides under several lights. Landmarks of the inner lips are placed with the
@@ -74,9 +77,16 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
 
     Args:
         rig: the character, in any orientation and size.  landmarker: an open backend.
+        on_progress: told looks done and in all; it may raise to cancel.
     Raises:
         FacecapError: no face can be seen on the mesh.
     """
+    looks = iter(range(1, 2 * VIEW_COUNT + 1))
+
+    def on_look() -> None:
+        if on_progress is not None:
+            on_progress(next(looks), 2 * VIEW_COUNT)
+
     layout = layout_of(landmarker.scheme)
     whole = Mesh(rig.neutral, rig.triangles, rig.colors)
     found = find_face(rig, whole, landmarker)
@@ -91,13 +101,13 @@ def find_embedding(rig: BlendshapeRig, landmarker: Landmarker) -> LandmarkEmbedd
         width = float(np.linalg.norm(rough[layout.upper_lid_left[0]] - rough[layout.upper_lid_right[0]]))
         mesh = replace(mesh, colors=paint_eyes(mesh.vertices, mesh.triangles, eyes, rotation, width))
     target = Target(mesh, skin, eyes, layout, plane)
-    placed = place(target, rotation, rough, landmarker)
+    placed = place(target, rotation, rough, landmarker, on_look)
     if placed is None:
         raise FacecapError(
             "The face on the character is not clear enough to place landmarks on.",
             "Choose the mesh that holds the face, or place its landmarks by hand.",
         )
-    placed = _with_lips_parted(rig, target, placed, rotation, landmarker)
+    placed = _with_lips_parted(rig, target, placed, rotation, landmarker, on_look)
     rotation = find_face_pose(placed.position, layout).rotation
     rotation = rotation if plane is None else level_view(rotation, plane[0])
     head_from_rig, rig_scale = find_head_space(rotation, placed.position, layout)
@@ -190,7 +200,12 @@ def _find_triangles_near(mesh: Mesh, around: F64) -> NDArray[np.intp]:
 
 
 def _with_lips_parted(
-    rig: BlendshapeRig, target: Target, placed: Placement, rotation: F64, landmarker: Landmarker
+    rig: BlendshapeRig,
+    target: Target,
+    placed: Placement,
+    rotation: F64,
+    landmarker: Landmarker,
+    on_look: Callable[[], None],
 ) -> Placement:
     """The placement with the inner lips' landmarks taken from a pose in which the mouth is a little open."""
     layout, mesh = target.layout, target.mesh
@@ -199,7 +214,7 @@ def _with_lips_parted(
         return placed
     posed = Mesh(vertices, mesh.triangles, mesh.colors)
     around = place_points(vertices, mesh.triangles, placed.triangle, placed.barycentric)
-    opened = place(replace(target, mesh=posed), rotation, around, landmarker)
+    opened = place(replace(target, mesh=posed), rotation, around, landmarker, on_look)
     if opened is None:
         return placed
     inner = np.zeros(layout.count, bool)

@@ -85,7 +85,7 @@ def fill_in() -> None:
 
 
 def press_solve() -> float | None:
-    if session().job is not None:  # the footage is still being looked at
+    if session().job is not None or session().waiting:  # the footage is still being looked at
         return 0.1
     with bpy.context.temp_override(**view3d()):
         seen["pressed"] = sorted(bpy.ops.facecap.solve("INVOKE_DEFAULT"))
@@ -99,6 +99,8 @@ def watch() -> float | None:
     seen["gaps_s"].append(round(now_s - state["tick_s"], 3))
     state["tick_s"] = now_s
     job = session().job
+    if job is None and session().waiting:
+        return 0.05
     if job is not None:
         if job.stage not in seen["stages"]:
             seen["stages"].append(job.stage)

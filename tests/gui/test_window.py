@@ -47,7 +47,7 @@ def drive(tmp_path: Path, script: str = "drive.py", **more: object) -> dict[str,
 
 def test_solve_in_a_window_stays_responsive_and_is_one_undo_step(tmp_path: Path) -> None:
     seen = drive(tmp_path)
-    assert seen["pressed"] == ["RUNNING_MODAL"]
+    assert seen["pressed"] == ["FINISHED"]  # nothing modal, which would keep Blender from saving by itself
     assert seen["ok"], seen["lines"]
     assert seen["action"] == seen["action_after_redo"] != ""
     assert seen["action_after_undo"] == ""
@@ -102,3 +102,17 @@ def test_the_panel_in_a_window_speaks_the_interfaces_language(tmp_path: Path, la
     assert seen["sidebar"][2] <= 270
     assert seen["manual"].endswith("#facecap.solve")
     assert len(seen["keys"]) == 1
+
+
+def test_jobs_outlive_files_deleted_heads_and_the_add_on(tmp_path: Path) -> None:
+    other = tmp_path / "other.blend"
+    shutil.copy(ROOT / "sample_scenes" / "head.blend", other)
+    seen = drive(tmp_path, "drive_jobs.py", other=str(other))
+    assert seen["pressed"] == [["FINISHED"], ["FINISHED"]] and seen["waiting"] == 1 and seen["modal"] == []
+    assert seen["action"] == seen["action_after_redo"] != "" == seen["action_after_undo"]
+    assert len(seen["offered_elsewhere"]) == 1 and "head.blend" in seen["offered_elsewhere"][0]
+    assert seen["used"] == ["FINISHED"] and seen["takes"] == [1, 2]
+    assert seen["worker_ended"] and seen["stopped"] == ["Interrupted"]
+    assert seen["takes_after_continue"] == 3
+    assert len(seen["offered_without_head"]) == 1 and "was deleted" in seen["offered_without_head"][0]
+    assert seen["status_bar_is_blenders"]

@@ -196,7 +196,7 @@ def test_run_threaded_reports_returns_and_raises() -> None:
         except StopIteration as stop:
             assert stop.value == "done"
             break
-    assert seen == [Progress("fit", i, 3) for i in range(3)]
+    assert seen == [Progress("fit", 0, 1), *(Progress("fit", i, 3) for i in range(3))]  # first: that it has begun
 
     def fail(say: Any) -> None:
         raise FacecapError("No face.", "Turn around.")
@@ -217,7 +217,7 @@ def test_a_closed_run_threaded_ends_its_work() -> None:
             raise
 
     steps = run_threaded("fit", work)
-    next(steps)
+    assert [next(steps), next(steps)] == [Progress("fit", 0, 1), Progress("fit", 0, 10_000_000)]
     steps.close()
     assert ended == ["cancelled"]
 

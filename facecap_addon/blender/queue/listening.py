@@ -58,9 +58,7 @@ def listen(job: session.Job) -> None:
             if event.total > 1:
                 job.stage += f" {event.done} of {event.total}"
     job.fraction = job.runner.fraction
-    progress = job.runner.progress
-    begun = progress is not None and progress.done > 0  # until then the estimate is that of the stage before
-    job.eta_s = job.runner.eta_s if begun else None
+    job.eta_s = job.runner.eta_s
 
 
 def progress_text(job: session.Job) -> str:

@@ -26,6 +26,8 @@ from .progress import Progress
 
 TERMINATE_AFTER_S = 2.0
 KILL_AFTER_S = 4.0
+_LEAST_LEFT = 0.2
+"""An estimate that has run out, though the job has not ended, is of so much of what it was."""
 
 
 class ProcessRunner:
@@ -60,6 +62,7 @@ class ProcessRunner:
         events_path = Path(self._folder.name) / "events.jsonl"
         self._log_path = Path(self._folder.name) / "log.txt"
         self._cancelled_s: float | None = None
+        self._told_s = 0.0
         self._half_line = b""
         command = [str(python or sys.executable), "-I", str(Path(__file__).resolve().with_name("worker.py"))]
         with events_path.open("wb") as stdout, self._log_path.open("wb") as stderr:
@@ -96,8 +99,10 @@ class ProcessRunner:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds until the end, None while unknown."""
-        return 0.0 if self.done else self._clock.eta_s
+        """Seconds until the end, None while unknown; it counts down between two events."""
+        if self.done or self._clock.eta_s is None:
+            return 0.0 if self.done else None
+        return max(_LEAST_LEFT * self._clock.eta_s, self._clock.eta_s - (time.monotonic() - self._told_s))
 
     def poll(self) -> list[Event]:
         """Events since the last call. Does not block."""
@@ -154,8 +159,8 @@ class ProcessRunner:
 
     def _take_in(self, event: Event) -> None:
         if isinstance(event, Progress):
-            self.progress = event
-            self._clock.update(event, time.monotonic())
+            self.progress, self._told_s = event, time.monotonic()
+            self._clock.update(event, self._told_s)
         elif isinstance(event, JobResult):
             self.result = event
         elif isinstance(event, JobError):

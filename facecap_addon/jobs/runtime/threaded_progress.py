@@ -17,9 +17,15 @@ _WAIT_S = 0.1
 
 
 def run_threaded(stage: str, function: Callable[[Callable[[int, int], None]], Result]) -> Steps[Result]:
-    """Run `function(on_progress)` and yield each of its reports; see `run_threaded_stages`."""
-    return run_threaded_stages(
-        lambda on_stage_progress: function(lambda done, total: on_stage_progress(stage, done, total))
+    """Run `function(on_progress)` and yield each of its reports; see `run_threaded_stages`.
+
+    That the stage has begun is said in any case: not every function reports.
+    """
+    yield Progress(stage, 0, 1)
+    return (
+        yield from run_threaded_stages(
+            lambda on_stage_progress: function(lambda done, total: on_stage_progress(stage, done, total))
+        )
     )
 
 

@@ -216,7 +216,9 @@ def read_character(
 
 
 def _place_landmarks(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> Steps[LandmarkEmbedding]:
-    return (yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder)))
+    return (
+        yield from run_threaded("character", lambda on_progress: embedding_of(rig, landmarker, folder, on_progress))
+    )
 
 
 def _read_other_names(source: CharacterSource, folder: Path, options: Mapping[str, Json]) -> list[str]:
@@ -250,18 +252,24 @@ def _read_notes(rig: Path) -> list[str] | None:
         return None
 
 
-def embedding_of(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
+def embedding_of(
+    rig: BlendshapeRig, landmarker: Landmarker, folder: Path, on_progress: Callable[[int, int], None] | None = None
+) -> LandmarkEmbedding:
     """The character's landmarks, found or as kept in `folder`, and moved as its rig says.
 
     Raises FacecapError if no face can be seen on it.
     """
-    return edit_embedding(_found_embedding(rig, landmarker, folder), rig.edits, rig.triangles)
+    return edit_embedding(_found_embedding(rig, landmarker, folder, on_progress), rig.edits, rig.triangles)
 
 
-def _found_embedding(rig: BlendshapeRig, landmarker: Landmarker, folder: Path) -> LandmarkEmbedding:
+def _found_embedding(
+    rig: BlendshapeRig, landmarker: Landmarker, folder: Path, on_progress: Callable[[int, int], None] | None = None
+) -> LandmarkEmbedding:
     rig = find_distinct_keys(rig).rig
     name = _name_stored("landmarks", rig, landmarker.model_version)
-    return _load_or_make(name, folder, load_embedding, lambda: find_embedding(rig, landmarker), save_embedding)
+    return _load_or_make(
+        name, folder, load_embedding, lambda: find_embedding(rig, landmarker, on_progress), save_embedding
+    )
 
 
 def response_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ _FILL = 0.5
 _DEGREE = np.pi / 180
 # The face from the front, a little from the sides, from above and from below (yaw, pitch).
 _VIEWS = tuple((yaw * _DEGREE, pitch * _DEGREE) for yaw, pitch in ((0, 0), (-12, 0), (12, 0), (0, -8), (0, 8)))
+VIEW_COUNT = len(_VIEWS)
 # Lights (camera space); every picture is also looked at mirrored.
 _LIGHTS: tuple[Direction, ...] = ((0.0, -0.4, -0.9), (-0.45, -0.4, -0.8))
 # A landmark further from all visible skin than this part of the face's size is hidden (by hair, say).
@@ -67,12 +69,14 @@ class Placement:
     valid: Bools
 
 
-def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) -> Placement | None:
+def place(
+    target: Target, rotation: F64, around: F64, landmarker: Landmarker, on_look: Callable[[], None]
+) -> Placement | None:
     """Place landmarks on a mesh, or return None if the network sees no face on it.
 
     Args:
         target: the mesh.  rotation: (3, 3) of the frontal view.  around: (N, 3) m, rig space, where the face is.
-        landmarker: an open backend.
+        landmarker: an open backend.  on_look: called after each of VIEW_COUNT looks; it may raise to cancel.
     """
     seen_from: list[F64] = []
     hidden: list[Bools] = []
@@ -80,6 +84,7 @@ def place(target: Target, rotation: F64, around: F64, landmarker: Landmarker) ->
     for yaw, pitch in _VIEWS:
         sight = render_view(target.mesh, frame_view(around, turn_view(rotation, yaw, pitch), _FILL, _SIZE))
         landmarks_px = detect_landmarks_on(sight, landmarker, target.layout)
+        on_look()
         if landmarks_px is None:
             continue
         surfaces = find_surfaces(sight, target)

@@ -61,7 +61,9 @@ def retarget_sequence(
         folder: where landmarks of characters are kept.  settings: of the job that asks for it.
         start_s: time of the sequence's first frame, from the start of the footage.
     """
-    embedding = yield from run_threaded("character", lambda _: embedding_of(rig, landmarker, folder))
+    embedding = yield from run_threaded(
+        "character", lambda on_progress: embedding_of(rig, landmarker, folder, on_progress)
+    )
     yield Progress("warp", 0, 1)
     sigma = settings.sigma_mm
     options = WarpOptions(settings.kernel, None if sigma is None else 1e-3 * sigma, settings.reach)
