@@ -14,30 +14,22 @@ figures and the losses by minutes (figure 9) as the guide's picture.
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.equal_time import Variant, train_for
 from benchmarks.ground_truth import embedding_of, observe_clip, response_of
-from benchmarks.labelled_images import draw_labelled_images
-from benchmarks.learned_actor import RESULTS, ROOT, SET, actor_set
+from benchmarks.learned_actor import RESULTS, ROOT, actor_set
 from benchmarks.meng_figures import Transition, draw_losses, draw_transitions, write_figure
 from facecap_addon.arrays import F32
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
-from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.learn.data.frames import Frames, read_shot_frames, split_frames
 from facecap_addon.learn.data.training_set import TrainingSet, open_set
-from facecap_addon.learn.engine.distributed import ProcessGroup
-from facecap_addon.learn.engine.training_run import TrainingRun
-from facecap_addon.learn.networks.presets import Preset, get_preset
-from facecap_addon.learn.networks.registry import NETWORKS
 from facecap_addon.render.device import use_threads
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.solvers.crop import PictureKind
@@ -53,28 +45,7 @@ TRANSITIONS = {
 }
 _FRAMES, _RISE = 5, 0.35
 """The paper shows five frames of a transition; so much a key rises over them."""
-_MEASURED_EPOCHS = 2
 _THUMBNAIL = PictureKind(40, 30)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A network as it is compared.
-
-    Attributes:
-        network: see `NETWORKS`.  mining: see `TrainSettings`.  with_images: whether it learns from sorted images.
-        whitened, narrow: see `Preset`.
-    """
-
-    network: str
-    mining: str = "auto"
-    with_images: bool = False
-    whitened: bool = True
-    narrow: int = 0
-
-    def get_preset(self) -> Preset:
-        """Its sizes."""
-        return replace(get_preset("preview", self.network), whitened=self.whitened, narrow=self.narrow)
 
 
 VARIANTS = {
@@ -89,54 +60,6 @@ VARIANTS = {
     "meng-classes": Variant("meng", mining="semi-hard"),
 }
 USUAL = tuple(VARIANTS)[:7]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a network came to.
-
-    Attributes:
-        minutes: of one core.  losses: of the last stage, by epoch.  began: minutes before it.  lines: what it says.
-    """
-
-    minutes: float
-    losses: list[float]
-    began: float
-    lines: list[str]
-
-
-def train_for(variant: Variant, training_set: TrainingSet, out: Path, minutes: float) -> Trained:
-    """Train for so many minutes of one core, in as many epochs as fit."""
-    measured = train_epochs(variant, training_set, out.with_stem(f"{out.stem}-measured"), _MEASURED_EPOCHS)
-    epochs = max(3, round(minutes / (measured.minutes / _MEASURED_EPOCHS)))
-    return train_epochs(variant, training_set, out, epochs)
-
-
-def train_epochs(variant: Variant, training_set: TrainingSet, out: Path, epochs: int) -> Trained:
-    """Train from the beginning; time is the processor's, from the first step of each stage to its last."""
-    folder = out.parent / f".{out.stem}.training"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    spans: dict[str, list[float]] = {}
-
-    def note_time(stage: str, done: int, total: int) -> None:
-        if stage in ("embed", "train"):
-            spans.setdefault(stage, [time.process_time()]).append(time.process_time())
-            del spans[stage][1:-1]
-
-    images = draw_labelled_images(SET / "labelled_images") if variant.with_images else None
-    settings = TrainSettings(
-        folder=training_set.folder, network=variant.network, mining=variant.mining, preset="preview", epochs=epochs,
-        tensorboard=False, labelled_images=images,
-    )  # fmt: skip
-    run = TrainingRun(settings, folder, out, "", note_time, "cpu", ProcessGroup())
-    lines = NETWORKS[variant.network].train(run, training_set, variant.get_preset())
-    log = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    minutes = {stage: (last - first) / 60 for stage, (first, last) in spans.items()}
-    return Trained(
-        sum(minutes.values()), [json.loads(line)["loss"] for line in log], minutes.get("embed", 0.0),
-        [f"{epochs} epochs in {sum(minutes.values()):.1f} min of a core", *lines],
-    )  # fmt: skip
 
 
 def say_nothing(*_: object) -> None:
