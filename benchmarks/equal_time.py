@@ -80,9 +80,12 @@ def train_epochs(variant: Variant, training_set: TrainingSet, out: Path, epochs:
     )  # fmt: skip
     run = TrainingRun(settings, folder, out, "", note_time, "cpu", ProcessGroup())
     lines = NETWORKS[variant.network].train(run, training_set, variant.get_preset())
-    log = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    log = folder / "log.jsonl"  # what is solved in one go writes none
+    losses = (
+        [json.loads(line)["loss"] for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+    )
     minutes = {stage: (last - first) / 60 for stage, (first, last) in spans.items()}
     return Trained(
-        sum(minutes.values()), [json.loads(line)["loss"] for line in log], minutes.get("embed", 0.0),
-        [f"{epochs} epochs in {sum(minutes.values()):.1f} min of a core", *lines],
+        sum(minutes.values()), losses, minutes.get("embed", 0.0),
+        [f"{f'{epochs} epochs in ' if losses else ''}{sum(minutes.values()):.1f} min of a core", *lines],
     )  # fmt: skip
