@@ -80,7 +80,10 @@ class MeshTask:
             pictures, targets = mirror_pictures(pictures, which), self.targets.mirror_targets(targets, which)
         seen = augment_cameras(pictures, self.cameras, self.limits, strength, generator)
         found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
-        wanted = self.targets.to_positions(targets)
+        return self.measure_distance(found, self.targets.to_positions(targets))
+
+    def measure_distance(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """The loss of vertices (B, 3 M) m, cm²."""
         return affine_invariant_mse_cm2(found, wanted) if self.affine else mse_cm2(found, wanted)
 
     def predict(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
