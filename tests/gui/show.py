@@ -5,7 +5,7 @@
 The request: {"root": checkout, "picture": PNG to write, "reply": file to write, "head": .blend, "video": … or null,
 "take": solved .take.npz or null, "open" and "closed": names of panels, as "solve_options", "settings":
 {"solve.smoothness": 2.0, …}, "scale": of the interface, "theme": "light" or "", "language": as "de_DE" or "",
-"sidebar_px": width or null, "beside": whether the footage is shown beside the head, "frame": number, "press": null or
+"beside": whether the footage is shown beside the head, "frame": number, "press": null or
 the operator whose start is to be seen, "wait_s": seconds between that and the picture}.
 
 The reply names the rectangles (x, y, width, height from the top left) of the 3D view and its sidebar, and what of the
@@ -28,7 +28,7 @@ from pathlib import Path
 import bpy
 
 REQUEST = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
-state = {"narrow": False, "tries": 0}
+state = {"tries": 0}
 _TRIES = 5
 SLOW_S = 1.2  # between steps: on software GL a redraw takes most of it
 
@@ -41,8 +41,7 @@ def facecap(name: str):
 
 def view3d() -> dict[str, object]:
     window = bpy.context.window_manager.windows[0]
-    areas = sorted((a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width)
-    area = areas[0 if state["narrow"] else -1]
+    area = max((a for a in window.screen.areas if a.type == "VIEW_3D"), key=lambda a: a.width * a.height)
     return {"window": window, "area": area, "region": next(r for r in area.regions if r.type == "WINDOW")}
 
 
@@ -149,16 +148,6 @@ def open_tab() -> None:
         STEPS.insert(0, open_tab)
 
 
-def narrow() -> None:
-    """Split the 3D view so that one of the two is as wide as the sidebar is to be: it takes the whole of it."""
-    wanted = REQUEST.get("sidebar_px")
-    if wanted:
-        view = view3d()
-        with bpy.context.temp_override(**view):
-            bpy.ops.screen.area_split(direction="VERTICAL", factor=wanted / view["area"].width)
-        state["narrow"] = True
-
-
 def frame_all() -> None:
     """Also the footage beside the head."""
     if REQUEST.get("beside"):
@@ -209,7 +198,7 @@ def _head():
     return next(o for o in bpy.data.objects if o.type == "MESH" and o.data.shape_keys)
 
 
-STEPS: list[Callable[[], None]] = [set_up, open_scene, show_head, narrow, redraw, open_tab, fill_in]
+STEPS: list[Callable[[], None]] = [set_up, open_scene, show_head, redraw, open_tab, fill_in]
 STEPS += [frame_all, redraw, press]
 STEPS += [redraw] * max(1, round(REQUEST.get("wait_s", 2.0) / SLOW_S)) + [take_picture]
 
