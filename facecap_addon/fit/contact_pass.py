@@ -34,7 +34,10 @@ def find_gaps(rig: BlendshapeRig, embedding: LandmarkEmbedding) -> Gaps:
     upper, lower = gaps.upper[seen], gaps.lower[seen]
     rest_mm = 1000.0 * (neutral[upper] - neutral[lower])[:, 2].astype(np.float64)
     slope_mm = 1000.0 * (deltas[:, upper] - deltas[:, lower])[..., 2].T.astype(np.float64)
-    return Gaps(rig.channels, rest_mm - gaps.most_mm[seen], slope_mm, gaps.group[seen])
+    keys = rig.deltas.reshape(len(rig.channels), -1).astype(np.float64) * (1000.0 / embedding.rig_scale)
+    moving = max(int((np.abs(rig.deltas).max((0, 2)) > 0).sum()), 1)
+    cost_mm2 = keys @ keys.T / moving + _RIDGE_MM**2 * np.eye(len(keys))
+    return Gaps(rig.channels, rest_mm - gaps.most_mm[seen], slope_mm, gaps.group[seen], cost_mm2)
 
 
 class ContactPass:
@@ -54,9 +57,7 @@ class ContactPass:
         self._looks = np.array([(arkit_name(c) or "").startswith("eyeLook") for c in rig.channels])
         self._helps = {int(group): self._find_helpful_keys(self.groups == group) for group in np.unique(self.groups)}
         self._low, self._high = rig.ranges.astype(np.float64).T
-        keys = rig.deltas.reshape(len(rig.channels), -1).astype(np.float64) * (1000.0 / embedding.rig_scale)
-        moving = max(int((np.abs(rig.deltas).max((0, 2)) > 0).sum()), 1)
-        self._metric = keys @ keys.T / moving + _RIDGE_MM**2 * np.eye(len(keys))
+        self._metric = gaps.cost_mm2
 
     def _find_helpful_keys(self, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(K,) bool, keys that open and close some gaps (G,) bool: others would have to move far for a little."""

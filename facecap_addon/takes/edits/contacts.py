@@ -20,10 +20,10 @@ LIPS, RIGHT_LIDS, LEFT_LIDS = 0, 1, 2
 _CLOSED_MM = 1000 * CLOSED_M
 _OVERLAP_MM = 0.3
 """Landmarks lie beside the rims: surfaces that overlap by less than this touch."""
-_ERROR_MM = 0.05
+_ERROR_MM, _SLIT_MM = 0.05, 0.1
 _LEAST_SLOPE = 0.3
 """Keys that change a group of gaps by less than this share of what the one that changes it most does have no part."""
-_ROUNDS = 3
+_ROUNDS, _CHUNK_FRAMES = 4, 2048
 _SHUT, _MOUTH_SHUT = 0.75, 0.05
 _OPENERS = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel", "mouthShrug")
 
@@ -36,19 +36,23 @@ class Gaps:
         channels: K names of keys.
         rest_mm: (G,) float64, how far each gap is open at rest beyond closed; slope_mm: (G, K), what each key adds.
         group: (G,) int, LIPS, RIGHT_LIDS or LEFT_LIDS.
+        cost_mm2: (K, K) float64, positive definite: how far the face moves, squared, when keys move.
     """
 
     channels: tuple[str, ...]
     rest_mm: F64
     slope_mm: F64
     group: I64
+    cost_mm2: F64
 
     def of_channels(self, channels: tuple[str, ...]) -> Gaps:
         """The same for other channels; those that the character has no key for move nothing."""
         (columns, keys), _ = match_channels(self.channels, channels)
         slope = np.zeros((len(self.rest_mm), len(channels)))
         slope[:, columns] = self.slope_mm[:, keys]
-        return Gaps(channels, self.rest_mm, slope, self.group)
+        cost = np.eye(len(channels))
+        cost[np.ix_(columns, columns)] = self.cost_mm2[np.ix_(keys, keys)]
+        return Gaps(channels, self.rest_mm, slope, self.group, cost)
 
 
 def keep_contact(edit: LipSeal | LidContact, curves: Curves, columns: Columns, chosen: Bools, gaps: Gaps | None) -> F32:
@@ -80,32 +84,59 @@ def _close_gaps(
     group: int,
     values: F32,
 ) -> F32:
-    """The least change of weights that brings a group's gaps to where the solve has them, or parts what overlaps."""
+    """A group's gaps closed where the solve has them closed, and no further through each other than there.
+
+    The face moves as little as it can for it.
+    """
     members, count = gaps.group == group, columns.count
     slope, rest = gaps.slope_mm[members], gaps.rest_mm[members]
-    change = np.where(free[:count], np.abs(slope).mean(0), 0.0)
-    helps = change >= max(_LEAST_SLOPE * float(change.max(initial=0.0)), 1e-6)
-    if not members.any() or not helps.any():
+    # A look takes lids along, and is none of their business.
+    looks = np.array([region == "gaze" for region in columns.regions[:count]])
+    change = np.where(free[:count] & ~looks, np.abs(slope).mean(0) if members.any() else 0.0, 0.0)
+    helps = np.flatnonzero(change >= max(_LEAST_SLOPE * float(change.max(initial=0.0)), 1e-6))
+    if not len(helps):
         return values
-    part = slope[:, helps]
-    step_of_gap = part.T @ np.linalg.inv(part @ part.T + _ERROR_MM**2 * np.eye(len(part)))
-    before = np.maximum(rest + curves.solve[:, :count].astype(np.float64) @ slope.T, 0.0)
-    share = edit.strength * _ease(before.mean(1) <= _CLOSED_MM, curves.solved)[:, None]
-    weights, at = values[:, :count].astype(np.float64), np.flatnonzero(helps)
-    open_mm = rest + weights @ slope.T
-    goal = open_mm + share * np.minimum(before - open_mm, 0.0)
+    open_mm = rest + values[:, :count].astype(np.float64) @ slope.T
+    before = rest + curves.solve[:, :count].astype(np.float64) @ slope.T
+    closed = np.maximum(before, 0.0).mean(1) <= _CLOSED_MM
+    share = edit.strength * _ease(closed, curves.solved)[:, None]
+    # All gaps of what opened go back to where they were, not just to touching: that is what keys can do together.
+    opened = np.clip((open_mm - np.maximum(before, 0.0)).max(1, keepdims=True) / _SLIT_MM, 0.0, 1.0)
+    wanted = share * opened * (before - open_mm)
     if edit.part:
-        goal = np.where(open_mm < -_OVERLAP_MM, open_mm + edit.strength * (0.0 - open_mm), goal)
-    for _ in range(_ROUNDS):
-        missing = goal - open_mm
-        if np.abs(missing).max(initial=0.0) < _ERROR_MM:
-            break
-        moved = weights[:, at] + missing @ step_of_gap.T
-        weights[:, at] = np.clip(moved, columns.low[at], columns.high[at])
-        open_mm = rest + weights @ slope.T
+        deepest = np.minimum(before, 0.0) - _OVERLAP_MM
+        wanted += edit.strength * np.maximum(deepest - (open_mm + wanted), 0.0)
+    rows = np.flatnonzero(curves.solved & (np.abs(wanted).max(1) > _ERROR_MM))
     out = values.copy()
-    out[:, at] = weights[:, at]
+    for first in range(0, len(rows), _CHUNK_FRAMES):
+        some = rows[first : first + _CHUNK_FRAMES]
+        weights = values[np.ix_(some, helps)].astype(np.float64)
+        low, high = (np.broadcast_to(bound[helps], weights.shape) for bound in (columns.low, columns.high))
+        cost = gaps.cost_mm2[np.ix_(helps, helps)]
+        out[np.ix_(some, helps)] += _find_steps(slope[:, helps], wanted[some], cost, low - weights, high - weights)
     return out
+
+
+def _find_steps(slope: F64, wanted_mm: F64, cost: F64, low: F64, high: F64) -> F64:
+    """Changes of weights (F, N) between low and high (F, N) that change gaps by (F, G) mm and cost the least.
+
+    Args:
+        slope: (G, N) mm.  cost: (N, N) mm².
+    """
+    products = slope.T @ slope / _ERROR_MM**2 + cost
+    pull = wanted_mm @ slope / _ERROR_MM**2
+    steps, free = np.zeros_like(low), np.ones(low.shape, bool)
+    for _ in range(_ROUNDS):
+        # Keys that are at an end stay there; the others do what is left.
+        matrix = np.where(free[:, :, None], products, np.eye(low.shape[1]))
+        steps = np.linalg.solve(matrix, np.where(free, pull, steps)[..., None])[..., 0]
+        inside = np.clip(steps, low, high)
+        beyond = free & (np.abs(inside - steps) > 1e-9)
+        steps = inside
+        if not beyond.any():
+            break
+        free &= ~beyond
+    return steps
 
 
 def _close_mouth(edit: LipSeal, curves: Curves, columns: Columns, free: Bools, values: F32) -> F32:
