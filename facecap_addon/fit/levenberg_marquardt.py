@@ -46,7 +46,7 @@ class Terms:
         low, high: (K,) float64, bounds.
         time_s: (F,) float64.
         smooth: (6 + K,) float64, weight of the squared second difference.
-        held: (F,) bool, frames on which the head stays where it is.
+        held: (F, 6 + K) bool, unknowns that stay as they are.
     """
 
     observed: F64
@@ -240,11 +240,11 @@ def _for_chunks(frames: int, work: Callable[[slice], None]) -> None:
 
 
 def _free(gradient: F64, state: State, terms: Terms) -> NDArray[np.bool_]:
-    """(F, 6 + K) variables that may move: all but weights that press against a bound, and heads that are held."""
+    """(F, 6 + K) variables that may move: all but weights that press against a bound, and those that are held."""
     pull = gradient[:, POSE:]
     outward = ((state.weights <= terms.low) & (pull > 0)) | ((state.weights >= terms.high) & (pull < 0))
     outward |= terms.low == terms.high
-    return np.concatenate([np.repeat(~terms.held[:, None], POSE, axis=1), ~outward], axis=1)
+    return np.concatenate([np.ones((len(outward), POSE), bool), ~outward], axis=1) & ~terms.held
 
 
 def _values(state: State) -> F64:

@@ -19,7 +19,7 @@ from ..takes.actor import Actor
 from ..takes.corrections import Correction, add_corrections, hold_poses
 from ..takes.merge import BLEND_S
 from ..takes.region_scale import RegionScale
-from ..takes.take import Take
+from ..takes.take import Take, find_runs
 from .actor.channel_gains import apply_gains
 from .actor.identity import calibrate_with, check_scheme, describe_actor, face_of
 from .actor.proportions import compare_sizes, proportions_of
@@ -43,7 +43,7 @@ from .settings import FitSettings
 
 OnProgress = Callable[[int, int], None]
 
-FRAME_ITERATIONS, TIME_ITERATIONS = 2, 1
+FRAME_ITERATIONS, TIME_ITERATIONS, AGAIN_ITERATIONS = 2, 1, 4
 STRETCH, OVERLAP = 384, 24
 SETTLED_FRAMES = 32
 ERROR_SCALE = 0.75
@@ -123,15 +123,11 @@ def solve_take(
         wanted = np.ones(len(seen.rows), bool) if rows is None else rows[seen.rows]
         state = _solve_stretches(calibration, terms, energy, wanted, on_progress)
         moved = move_landmarks(observations, corrections)
-        if corrections:
-            corrected, held = energy, np.zeros(len(wanted), bool)
-            if moved is not None:
-                neutral = expectation.neutral if expectation is not None else None
-                corrected, held = use_landmarks(energy, moved, rig.channels, trained, neutral)
-            gains = actor.gains if settings.adapt else {}
-            corrected, posed = use_poses(corrected, corrections, state.weights, rig.channels, gains)
-            energy = replace(corrected, held=held | posed)
-            _solve_again(calibration, terms, energy, energy.held & wanted, state)
+        if moved is not None:
+            neutral = expectation.neutral if expectation is not None else None
+            energy = use_landmarks(energy, moved, calibration.geometry, state.weights, rig.channels, trained, neutral)
+            energy = use_poses(energy, corrections, state.weights, rig.channels, actor.gains if settings.adapt else {})
+            _solve_again(calibration, energy, wanted, moved.ramp[seen.rows], state)
         shown = _choose_frames(np.flatnonzero(wanted))
         some = energy.terms(shown, calibration.focal_px)
         settled = share_settled(calibration.geometry, state.part(shown), some, priors.variance)
@@ -269,13 +265,11 @@ def _solve_stretches(
     energy: Energy,
     wanted: NDArray[np.bool_],
     on_progress: OnProgress | None,
-    begun: State | None = None,
 ) -> State:
     """Solve overlapping stretches of frames; memory does not grow with the footage.
 
     Args:
         wanted: (N,) bool, frames whose state is asked for; the others' is anything.
-        begun: where to start from; None: from the rigid landmarks.
     """
     total, channels = energy.mean.shape
     out = State(np.tile(np.eye(3), (total, 1, 1)), np.zeros((total, 3)), np.zeros((total, channels)))
@@ -286,10 +280,7 @@ def _solve_stretches(
             continue
         window = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, total))
         terms = energy.terms(window, calibration.focal_px)
-        if begun is None:
-            state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)
-        else:
-            state = begun.part(window)
+        state = first_state(calibration.geometry, landmark_terms.rigid, terms.observed, terms.prior_mean)
         poll = (lambda done=start: on_progress(done, total)) if on_progress is not None else None
         state, found = minimise_frames(calibration.geometry, state, terms, FRAME_ITERATIONS, poll)
         state = minimise(calibration.geometry, state, terms, TIME_ITERATIONS, start=found, on_iteration=poll)
@@ -300,17 +291,23 @@ def _solve_stretches(
     return out
 
 
-def _solve_again(
-    calibration: Calibration, landmark_terms: LandmarkTerms, energy: Energy, changed: NDArray[np.bool_], state: State
-) -> None:
-    """Solve frames (N,) whose energy changed, and their nearest, starting from a state that is changed in place."""
-    if not changed.any():
+def _solve_again(calibration: Calibration, energy: Energy, wanted: NDArray[np.bool_], ramp: F64, state: State) -> None:
+    """Solve what is not held anew, starting from a state of (N,) frames whose weights are changed in place.
+
+    Args:
+        ramp: (N,) how far each frame takes what is found.
+    """
+    time_s, touched = energy.seen.time_s, ~energy.held.all(1)
+    if not (touched & wanted).any():
         return
-    time_s = energy.seen.time_s
-    at_s = time_s[changed]
+    at_s = time_s[touched]
     after = np.searchsorted(at_s, time_s)
-    away = np.minimum(
-        np.abs(at_s[np.minimum(after, len(at_s) - 1)] - time_s), np.abs(time_s - at_s[np.maximum(after - 1, 0)])
-    )
-    near = away <= BLEND_S
-    state.put(near, _solve_stretches(calibration, landmark_terms, energy, near, None, state).part(near))
+    to_next, to_last = at_s[np.minimum(after, len(at_s) - 1)] - time_s, time_s - at_s[np.maximum(after - 1, 0)]
+    near = np.minimum(np.abs(to_next), np.abs(to_last)) <= BLEND_S  # they stay, and what is smooth is smooth with them
+    for first, last in find_runs(near & wanted):
+        for start in range(first, last + 1, STRETCH):
+            rows = np.arange(start, min(start + STRETCH, last + 1))
+            terms = energy.terms(rows, calibration.focal_px)
+            found, equations = minimise_frames(calibration.geometry, state.part(rows), terms, AGAIN_ITERATIONS)
+            found = minimise(calibration.geometry, found, terms, TIME_ITERATIONS, start=equations)
+            state.weights[rows] += ramp[rows, None] * (found.weights - state.weights[rows])

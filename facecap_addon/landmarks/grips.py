@@ -13,6 +13,7 @@ from .layout import Layout
 
 KINDS = ("point", "lip corner", "lip edge", "lid edge", "brow", "jaw")
 _LEAST_SHARE = 0.3
+_JAW_TURN = 1.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ def grips_of(layout: Layout, kind: str) -> list[Grip]:
         (layout.upper_lid_right, layout.lower_lid_right),
         (layout.upper_lid_left, layout.lower_lid_left),
     )
+    irises = (*layout.iris_right, *layout.iris_left)
     if kind == "point":
         apart = dict.fromkeys(upper_lip, lower_lip) | dict.fromkeys(lower_lip, upper_lip)
         for upper, lower in lids:
@@ -51,13 +53,14 @@ def grips_of(layout: Layout, kind: str) -> list[Grip]:
         ]
     if kind == "lid edge":
         return [
-            _edges((edge,), other[1:-1]) for upper, lower in lids for edge, other in ((upper, lower), (lower, upper))
+            _edges((edge,), (*other[1:-1], *irises))
+            for upper, lower in lids
+            for edge, other in ((upper, lower), (lower, upper))
         ]
     if kind == "brow":
         return [_grip(layout.brow_right), _grip(layout.brow_left)]
     if kind == "jaw":
-        third = len(layout.jaw) // 3
-        return [_grip((*layout.jaw[third : len(layout.jaw) - third], *lower_lip), apart=upper_lip)]
+        return [_jaw(layout, apart=upper_lip)]
     raise ValueError(f"there are no grips of the kind {kind!r}")
 
 
@@ -109,6 +112,17 @@ def drag(points: F64, grip: Grip, picked: int, offset: F64, radius: float) -> tu
 
 def _grip(landmarks: tuple[int, ...], apart: tuple[int, ...] = ()) -> Grip:
     return Grip(np.array(landmarks, np.intp), np.ones(len(landmarks)), apart)
+
+
+def _jaw(layout: Layout, apart: tuple[int, ...]) -> Grip:
+    """The chin, less of the outline beside it, and the lower lip, as an opening jaw takes them along."""
+    third = len(layout.jaw) // 3
+    chin = layout.jaw[third : len(layout.jaw) - third]
+    aside = np.abs(np.linspace(-1, 1, len(chin)))
+    lip = _edges((layout.lips_outer_lower, layout.lips_inner_lower), apart)
+    landmarks = np.concatenate([np.array(chin, np.intp), lip.landmarks])
+    share = np.concatenate([np.cos(_JAW_TURN * aside), np.minimum(1.0, 0.7 + 0.5 * lip.share)])
+    return Grip(landmarks, share, apart)
 
 
 def _edges(edges: tuple[tuple[int, ...], ...], apart: tuple[int, ...]) -> Grip:

@@ -11,7 +11,7 @@ from ...arrays import F64
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name, region_of
 from ..levenberg_marquardt import Terms
-from ..normal_equations import MM
+from ..normal_equations import MM, POSE
 from .appearance import WeightObservation
 from .expression_prior import Expectation
 from .visible_frames import VisibleFrames
@@ -50,7 +50,7 @@ class Energy:
         priors: of the character's channels, error modes of the network included.
         mean: (N, K + B) float64, expected weights.  low, high: (K + B,) float64.
         pixels: (N, K + B), weights as pixels show them.
-        held: (N,) bool, frames on which the head stays where it is.
+        held: (N, 6 + K + B) bool, unknowns that stay as they are.
     """
 
     seen: VisibleFrames
@@ -129,5 +129,5 @@ def energy_of(
         WeightObservation(
             np.pad(pixels.mean, ((0, 0), (0, error_modes))), np.pad(pixels.precision, ((0, 0), (0, error_modes)))
         ),
-        np.zeros(len(mean), bool),
+        np.zeros((len(mean), POSE + known + error_modes), bool),
     )

@@ -35,7 +35,7 @@ def _terms(frames: int) -> Terms:
         high=np.ones(count),
         time_s=np.arange(frames) / 25,
         smooth=priors.smooth,
-        held=np.zeros(frames, bool),
+        held=np.zeros((frames, 6 + count), bool),
     )
 
 

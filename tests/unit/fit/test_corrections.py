@@ -204,3 +204,14 @@ def test_gains_shrink_towards_what_was_known_and_stay_within_reason() -> None:
     assert kept["jawOpen"].gain == pytest.approx(1.4, abs=0.01)
     rest = learn_from_corrections({}, {"browDownLeft": [(0.12, 0.0)] * 4})["browDownLeft"]
     assert rest.gain == 1.0 and 0.05 < rest.offset < 0.12
+
+
+def test_a_brow_that_is_put_right_changes_brows_and_no_mouth() -> None:
+    before = plain(good=True)
+    brow = sorted(MEDIAPIPE_478.brow_right)
+    up = Correction(AT / FPS, np.array(brow), np.tile([0.0, -6.0], (len(brow), 1)), scheme="mediapipe-478")
+    change = np.abs(solve(film(truth()), up).weights - before.weights)
+    moved = {name: float(change[AT, k]) for k, name in enumerate(before.channels)}
+    assert max(value for name, value in moved.items() if name.startswith("brow")) > 0.2
+    assert not any(value for name, value in moved.items() if name.startswith(("mouth", "jaw", "eyeLook")))
+    assert change[AT].max() == change.max()
