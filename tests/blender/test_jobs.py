@@ -7,17 +7,20 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import bpy
 import numpy as np
 import pytest
 
 from facecap_addon.blender import session
+from facecap_addon.blender.operators.jobs import FACECAP_OT_cancel
 from facecap_addon.blender.operators.solve import FACECAP_OT_solve
 from facecap_addon.blender.paths import user_folder
 from facecap_addon.blender.queue import kept, listening, order, owner
 from facecap_addon.blender.queue.operators import operator_of
 from facecap_addon.blender.takes import label_of
+from facecap_addon.errors import FacecapError
 from facecap_addon.jobs.runtime.events import JobError, JobResult
 from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.jobs.settings.output import OutputSettings
@@ -334,6 +337,52 @@ def test_what_was_cancelled_can_go_on(head: bpy.types.Object, workers: list[Work
     finish(workers[1], tmp_path)
     listening.tick()
     assert action_of(head) is not None
+
+
+def test_escape_cancels_over_the_sidebar_alone(head: bpy.types.Object, workers: list[Worker]) -> None:
+    ask()
+    listening.tick()
+    event, place = MagicMock(type="ESC"), MagicMock()
+    operator = MagicMock(execute=lambda _: FACECAP_OT_cancel.execute(None, bpy.context))  # type: ignore[arg-type]
+    for region, playing, passed in (("WINDOW", False, True), ("UI", True, True), ("UI", False, False)):
+        place.region.type, place.screen.is_animation_playing = region, playing
+        assert FACECAP_OT_cancel.invoke(operator, place, event) == ({"PASS_THROUGH"} if passed else {"FINISHED"})
+        assert workers[0].cancelled is not passed
+
+
+def test_a_job_that_cannot_be_started_says_so_in_its_section_and_the_next_one_runs(
+    head: bpy.types.Object, workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask()
+    bpy.context.scene.facecap.solve.smoothness = 2.0
+    second = ask()
+
+    def gone() -> None:
+        raise FacecapError("The Python is not there.", "Correct it.")
+
+    monkeypatch.setattr(order, "worker_python", gone)
+    assert listening.tick()
+    assert session.outcome is not None and session.outcome.of == "facecap.solve"
+    assert session.outcome.lines == ["The Python is not there.", "Correct it."]
+    monkeypatch.undo()
+    monkeypatch.setattr("facecap_addon.jobs.runtime.runner.ProcessRunner", lambda *_, **__: Worker())
+    listening.tick()
+    assert session.job is second and first.id not in {facts["id"] for facts in on_disk()}
+
+
+def test_a_range_goes_into_the_take_as_it_is_when_its_turn_comes(
+    head: bpy.types.Object, workers: list[Worker], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from facecap_addon.blender.operators import solve
+
+    monkeypatch.setattr(solve, "take_to_merge_into", lambda *_: Path("before.take.npz"))
+    settings = bpy.context.scene.facecap
+    settings.use_trim, settings.trim_end = True, 3
+    job = ask()
+    assert job.settings["into"] == "before.take.npz"
+    monkeypatch.setattr(solve, "take_to_merge_into", lambda *_: Path("after.take.npz"))
+    listening.tick()
+    assert session.job is job and job.settings["into"] == "after.take.npz"
 
 
 def test_asking_anew_for_what_was_stopped_goes_on_with_it(head: bpy.types.Object, workers: list[Worker]) -> None:

@@ -16,9 +16,6 @@ from .text import wrapped
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
-_NO_OPERATOR = ""
-"""Of failures that belong to no section."""
-
 
 class FACECAP_PT_jobs(FacecapPanel, bpy.types.Panel):
     bl_label = "Jobs"
@@ -37,7 +34,7 @@ class FACECAP_PT_jobs(FacecapPanel, bpy.types.Panel):
             _draw_finished(layout, context, job)
         for job in session.stopped:
             _draw_stopped(layout, context, job)
-        draw_outcome(layout, context, _NO_OPERATOR, "facecap.use_result", "facecap.keep_result")
+        draw_outcome(layout, context, "facecap.use_result", "facecap.keep_result")
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, job: session.Job) -> None:

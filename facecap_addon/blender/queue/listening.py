@@ -33,15 +33,16 @@ def begin() -> None:
 def tick() -> bool:
     """Take in what the worker has said, conclude what is done, start what waits; whether there is more to come."""
     job = session.job
+    asked = job or next(iter(session.waiting), None)
     try:
         if job is None:
             order.start_next()
         else:
             _attend(job)
     except FacecapError as error:
-        _say_failure([error.what, error.way_out])
+        _say_failure([error.what, error.way_out], asked)
     except Exception as error:  # a timer that raises is never called again
-        _say_failure([fault_message(error, "facecap.jobs")])
+        _say_failure([fault_message(error, "facecap.jobs")], asked)
         if job is not None and session.job is job:
             order.set_aside(job, "Interrupted by a fault")
     if session.job is not job:
@@ -104,7 +105,7 @@ def _end_without_result(job: session.Job) -> None:
     _say_failure([error.what, error.way_out], job)
 
 
-def _say_failure(lines: list[str], job: session.Job | None = None) -> None:
+def _say_failure(lines: list[str], job: session.Job | None) -> None:
     session.outcome = session.Outcome(False, [line for line in lines if line], of=job.operator if job else "")
 
 
