@@ -10,7 +10,7 @@ from .. import session
 from ..present import settings_in
 from ..scene.objects import keys_of
 from ..takes import KINDS, chosen_index, is_baked
-from .base import FacecapList, FacecapPanel, draw_button, draw_outcome, with_names
+from .base import FacecapList, FacecapPanel, draw_button, draw_checkbox, draw_outcome, with_names
 from .text import wrapped
 
 
@@ -94,8 +94,9 @@ class FACECAP_PT_reduce(FacecapPanel, bpy.types.Panel):
         with_names(layout)
         listed = settings_in(context).take_list
         column = layout.column()
-        for name in ("value_tolerance", "turn_tolerance", "place_tolerance", "straight"):
+        for name in ("value_tolerance", "turn_tolerance", "place_tolerance"):
             column.prop(listed, name)
+        draw_checkbox(column, listed, "straight")
         row = layout.column()
         row.enabled = session.job is None
         draw_button(row, "facecap.reduce_keys", "KEYFRAME")
@@ -111,7 +112,7 @@ class FACECAP_PT_mapping(FacecapPanel, bpy.types.Panel):
         listed = settings_in(context).take_list
         layout.operator("facecap.fill_mapping", icon="SORTALPHA")
         if listed.mapping:
-            with_names(layout.column()).prop(listed, "use_mapping")
+            draw_checkbox(layout, listed, "use_mapping")
             row = layout.row()
             row.active = listed.use_mapping
             row.template_list("FACECAP_UL_mapping", "", listed, "mapping", listed, "mapping_active", rows=6)

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import bpy
+import numpy as np
 
-from .curves import SLOTTED, Animated, curves_in
+from .curves import SLOTTED, Animated, curves_in, curves_of, new_action, write_keys
 from .nla import fit_strip, push_down
 
 REPLACE, COMBINE = "REPLACE", "COMBINE"
+_REST = "Neutral Face"
+"""What the action and the strip are called that hold keys at 0."""
 Playing = tuple[bpy.types.Action | None, "bpy.types.ActionSlot | None"]
 
 
@@ -68,6 +71,8 @@ def lift(datablock: Animated, below: Playing | None, name: str, settings: LayerS
     present = [strip for track in animation.nla_tracks for strip in track.strips if strip.action == action]
     under = below if below is not None and below[0] != action else None
     animation.action = None
+    if isinstance(datablock, bpy.types.Key) and not present:
+        _lay_rest(datablock, curves_in(action, slot), [under] if under is not None else [])
     if under is not None and under[0] is not None:
         _play(animation, under)
         if not present:
@@ -78,11 +83,37 @@ def lift(datablock: Animated, below: Playing | None, name: str, settings: LayerS
     if slot is not None:
         strip.action_slot = slot
     fit_strip(strip, curves_in(action, slot))
-    strip.blend_type = "COMBINE" if settings.blend == COMBINE else "REPLACE"
+    # Combining takes off a property's default, which is 1 for shape keys in Blender 5; turns have no other way.
+    adding = "ADD" if isinstance(datablock, bpy.types.Key) else "COMBINE"
+    strip.blend_type = adding if settings.blend == COMBINE else "REPLACE"
     strip.extrapolation, strip.use_auto_blend = "NOTHING", False
     long = strip.frame_end - strip.frame_start
     strip.blend_in = min(settings.blend_in, long)
     strip.blend_out = min(settings.blend_out, long - strip.blend_in)
+
+
+def _lay_rest(keys: bpy.types.Key, curves: Iterable[bpy.types.FCurve], others: list[Playing]) -> None:
+    """Hold shape keys at 0 that only the layer animates: beside its strip Blender shows a property's default, from
+    version 5 on 1.
+    """
+    animation = keys.animation_data
+    if animation is None or not len(keys.key_blocks):
+        return
+    value = keys.key_blocks[0].bl_rna.properties["value"]
+    if not isinstance(value, bpy.types.FloatProperty) or value.default == 0.0:
+        return
+    for track in animation.nla_tracks:
+        others = others + [(strip.action, strip.action_slot if SLOTTED else None) for strip in track.strips]
+    there = {curve.data_path for action, slot in others if action is not None for curve in curves_in(action, slot)}
+    alone = [curve.data_path for curve in curves if curve.data_path not in there]
+    if not alone:
+        return
+    new_action(keys, _REST)
+    for path in alone:
+        write_keys(curves_of(keys).new(path), np.array([0.0, 1.0]), np.zeros(2))
+    strip = push_down(keys, _REST)
+    if strip is not None:
+        strip.extrapolation = "HOLD"
 
 
 def _new_strip(animation: bpy.types.AnimData, name: str, action: bpy.types.Action) -> bpy.types.NlaStrip:
