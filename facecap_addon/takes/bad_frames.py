@@ -126,8 +126,10 @@ def _angle_to_camera(take: Take) -> F64:
     """(F,) rad between where the face looks and the way to the camera."""
     looks = rotation_of(take.head_rotation_wxyz.astype(np.float64)).apply([0.0, -1.0, 0.0])
     place = take.head_translation_m.astype(np.float64)
-    away = np.maximum(np.linalg.norm(place, axis=1), 1e-9)
-    return np.where(take.solved, np.arccos(np.clip(-(looks * place).sum(1) / away, -1.0, 1.0)), 0.0)
+    away = np.linalg.norm(place, axis=1)
+    known = take.solved & (away > 0.0)  # what was not filmed may have no place
+    towards = -(looks * place).sum(1) / np.where(known, away, 1.0)
+    return np.where(known, np.arccos(np.clip(towards, -1.0, 1.0)), 0.0)
 
 
 def _place_in_picture(take: Take) -> F64 | None:

@@ -39,7 +39,7 @@ class FACECAP_OT_check_view(FacecapOperator, bpy.types.Operator):
         if check_workspace.is_open(window):
             check_workspace.go_back(window)
             return {"FINISHED"}
-        if not show_if_ready(context):
+        if settings_in(context).video and not show_if_ready(context):
             session.outcome = session.Outcome(
                 False, ["This footage has to be copied for Blender first.", "Press Show Footage and Camera, then this."]
             )
