@@ -100,9 +100,15 @@ CLASSES: tuple[Any, ...] = (
 )
 
 
+CAN_SHIP = hasattr(bpy.utils, "register_preset_path")
+"""Before 4.3 an extension's own presets are not found; those that a user keeps are."""
+
+
 def register() -> None:
-    bpy.utils.register_preset_path(str(SHIPPED))
+    if CAN_SHIP:
+        bpy.utils.register_preset_path(str(SHIPPED))
 
 
 def unregister() -> None:
-    bpy.utils.unregister_preset_path(str(SHIPPED))
+    if CAN_SHIP:
+        bpy.utils.unregister_preset_path(str(SHIPPED))
