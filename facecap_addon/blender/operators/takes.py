@@ -187,7 +187,9 @@ class FACECAP_OT_compare_beside(TakeOperator, bpy.types.Operator):
         chosen = chosen_bake(settings)
         head = "none" if chosen.head == "none" else "object"
         wanted = replace(chosen, mode="new", influence=1.0, head=head, armature=None, bone="", name="Beside")
+        settings.take_list.beside = False
         copy, _ = show_beside(scene, settings.character, take, wanted)
+        settings.take_list.beside = True
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
         session.outcome = session.Outcome(True, [f"“{copy.name}” plays {label_of(entry)}"])
         return {"FINISHED"}
@@ -201,9 +203,7 @@ class FACECAP_OT_end_comparison(FacecapOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        from ..scene.comparison import is_beside
-
-        if not is_beside():
+        if not settings_in(context).take_list.beside:
             cls.poll_message_set("No take is shown beside the character")
             return False
         return True
@@ -212,6 +212,7 @@ class FACECAP_OT_end_comparison(FacecapOperator, bpy.types.Operator):
         from ..scene.comparison import remove_beside
 
         remove_beside()
+        settings_in(context).take_list.beside = False
         return {"FINISHED"}
 
 

@@ -63,9 +63,7 @@ class FACECAP_PT_takes(FacecapPanel, bpy.types.Panel):
             column = layout.column(align=True)
             column.operator_menu_enum("facecap.compare_takes", "take", text="Difference from...", icon="IPO_LINEAR")
             column.operator_menu_enum("facecap.compare_beside", "take", text="Side by Side with...", icon="MOD_ARRAY")
-        from ..scene.comparison import is_beside
-
-        if is_beside():
+        if settings.take_list.beside:
             layout.operator("facecap.end_comparison", icon="X")
         names = ("load_take", "remove_take", "compare_takes", "compare_beside", "end_comparison")
         draw_outcome(layout, context, *(f"facecap.{name}" for name in names))

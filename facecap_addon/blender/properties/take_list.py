@@ -40,6 +40,7 @@ class FACECAP_PG_channel(bpy.types.PropertyGroup):
 @with_properties()
 class FACECAP_PG_take_list(bpy.types.PropertyGroup):
     chosen: int = IntProperty(get=_chosen, set=_choose, options={"HIDDEN"})
+    beside: bool = BoolProperty()  # whether a take is shown beside the character: panels need not look for it
     value_tolerance: float = FloatProperty(
         name="Shape Keys",
         description="How far a shape key's curve may be off, anywhere between its keys; 1 is a whole shape",

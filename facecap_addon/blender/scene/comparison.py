@@ -43,11 +43,6 @@ def show_beside(
     return copies[0], report.remarks
 
 
-def is_beside() -> bool:
-    """Whether such a copy is there."""
-    return any(_MARK in obj for obj in bpy.data.objects)
-
-
 def remove_beside() -> int:
     """Take all such copies away, with their meshes and actions; returns how many objects there were."""
     objects = [obj for obj in bpy.data.objects if _MARK in obj]
