@@ -193,9 +193,6 @@ class FACECAP_OT_apply_edits(FacecapOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if session.job is not None:
-            cls.poll_message_set("FaceCap is busy")
-            return False
         if not settings_in(context).result.take:
             cls.poll_message_set("Solve first")
             return False

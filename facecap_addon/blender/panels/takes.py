@@ -6,7 +6,6 @@ from typing import Any
 
 import bpy
 
-from .. import session
 from ..present import settings_in
 from ..scene.objects import keys_of
 from ..takes import KINDS, chosen_index, is_baked
@@ -95,9 +94,7 @@ class FACECAP_PT_reduce(FacecapPanel, bpy.types.Panel):
         for name in ("value_tolerance", "turn_tolerance", "place_tolerance"):
             column.prop(listed, name)
         draw_checkbox(column, listed, "straight")
-        row = layout.column()
-        row.enabled = session.job is None
-        draw_button(row, "facecap.reduce_keys", "KEYFRAME")
+        draw_button(layout, "facecap.reduce_keys", "KEYFRAME")
         draw_outcome(layout, context, "facecap.reduce_keys")
 
 
