@@ -39,7 +39,7 @@ class FacecapPresets(PresetPanel):
 
 
 class AddFacecapPreset(AddPresetBase):
-    """Mixin: adds or removes a preset. Give `preset_menu`, `preset_subdir`, `preset_defines`, `preset_values`."""
+    """Mixin: adds or removes a preset. Give `preset_menu`, `preset_subdir`, `preset_values`."""
 
 
 class FACECAP_PT_solve_presets(FacecapPresets, bpy.types.Panel):
@@ -54,8 +54,7 @@ class FACECAP_OT_add_solve_preset(AddFacecapPreset, bpy.types.Operator):
     bl_description = "Keep these options under a name, for other clips and files"
     preset_menu = "FACECAP_PT_solve_presets"
     preset_subdir = "facecap/solve"
-    preset_defines = ("solve = bpy.context.scene.facecap.solve",)
-    preset_values = tuple(f"solve.{name}" for name in preset_names(FACECAP_PG_solve))
+    preset_values = tuple(f"bpy.context.scene.facecap.solve.{name}" for name in preset_names(FACECAP_PG_solve))
 
 
 class FACECAP_PT_bake_presets(FacecapPresets, bpy.types.Panel):
@@ -70,8 +69,7 @@ class FACECAP_OT_add_bake_preset(AddFacecapPreset, bpy.types.Operator):
     bl_description = "Keep how takes are baked under a name, for other characters and files"
     preset_menu = "FACECAP_PT_bake_presets"
     preset_subdir = "facecap/bake"
-    preset_defines = ("bake = bpy.context.scene.facecap.bake",)
-    preset_values = tuple(f"bake.{name}" for name in preset_names(FACECAP_PG_bake))
+    preset_values = tuple(f"bpy.context.scene.facecap.bake.{name}" for name in preset_names(FACECAP_PG_bake))
 
 
 class FACECAP_PT_filter_presets(FacecapPresets, bpy.types.Panel):
@@ -86,8 +84,7 @@ class FACECAP_OT_add_filter_preset(AddFacecapPreset, bpy.types.Operator):
     bl_description = "Keep how takes are smoothed under a name, for other takes and files"
     preset_menu = "FACECAP_PT_filter_presets"
     preset_subdir = "facecap/filter"
-    preset_defines = ("chosen = bpy.context.scene.facecap.filter",)
-    preset_values = tuple(f"chosen.{name}" for name in preset_names(FACECAP_PG_filter))
+    preset_values = tuple(f"bpy.context.scene.facecap.filter.{name}" for name in preset_names(FACECAP_PG_filter))
 
 
 CLASSES: tuple[Any, ...] = (
