@@ -11,6 +11,8 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.headless.requests import answer_request
+from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.layer import lay_down
 from facecap_addon.blender.scene.animation.nla import cycle, push_down
 from facecap_addon.blender.scene.animation.point_cache import export_mesh, play_cache
 from facecap_addon.blender.scene.head.character import extract_rig
@@ -21,6 +23,7 @@ from facecap_addon.generate.emotions import EXPRESSIONS
 from facecap_addon.rig.blendshapes import save_rig
 from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.blender.faces import coordinates, evaluated, make_face
+from tests.blender.takes import make_take
 from tests.blender.test_operators import needs_models, open_sample_head
 
 
@@ -137,6 +140,20 @@ def test_a_mesh_follows_empties(tmp_path: Path) -> None:
     moved = evaluated(obj, 5) - vertices
     np.testing.assert_allclose(moved[40], 0.2 * vertices[40], atol=2e-4)
     assert np.linalg.norm(moved, axis=1).argmax() == 40
+
+
+def test_beside_a_strip_the_face_is_at_rest() -> None:
+    """In Blender 5 a shape key's default is 1."""
+    obj = make_face()
+    apply_take(obj, make_take(20), BakeSettings(start_frame=10))
+    keys = obj.data.shape_keys
+    assert lay_down(keys, "happy") is not None
+    scene = bpy.context.scene
+    for frame in (1, 12):
+        scene.frame_set(frame)
+        shown = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.shape_keys
+        values = [block.value for block in shown.key_blocks[1:]]
+        assert (max(values) > 0.1) == (frame == 12), (frame, values)
 
 
 def test_an_action_becomes_a_strip_that_plays() -> None:

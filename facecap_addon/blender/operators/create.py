@@ -220,10 +220,10 @@ def _loop(animated: list[Animated]) -> None:
 
 
 def _as_strips(animated: list[Animated], name: str) -> None:
-    from ..scene.animation.nla import push_down
+    from ..scene.animation.layer import lay_down
 
     for datablock in dict.fromkeys(animated):
-        push_down(datablock, name)
+        lay_down(datablock, name)
 
 
 CLASSES = (FACECAP_OT_make_keys, FACECAP_OT_generate, FACECAP_OT_retarget, FACECAP_OT_follow_empties)

@@ -92,6 +92,23 @@ def lift(datablock: Animated, below: Playing | None, name: str, settings: LayerS
     strip.blend_out = min(settings.blend_out, long - strip.blend_in)
 
 
+def lay_down(datablock: Animated, name: str) -> bpy.types.NlaStrip | None:
+    """Move a datablock's action into a strip above all others, at rest beside it; None if it has none.
+
+    Args:
+        name: of track and strip.
+    """
+    animation = datablock.animation_data
+    if animation is None or animation.action is None:
+        return None
+    if isinstance(datablock, bpy.types.Key):
+        playing = animation.action, animation.action_slot if SLOTTED else None
+        animation.action = None
+        _lay_rest(datablock, curves_in(*playing), [])
+        _play(animation, playing)
+    return push_down(datablock, name)
+
+
 def _lay_rest(keys: bpy.types.Key, curves: Iterable[bpy.types.FCurve], others: list[Playing]) -> None:
     """Hold shape keys at 0 that only the layer animates: beside its strip Blender shows a property's default, from
     version 5 on 1.
