@@ -18,6 +18,7 @@ def make_face(names: tuple[str, ...] = ARKIT, *, seed: int = 3, name: str = "Fac
     rest = coordinates(obj.data.vertices)
     for key in names:
         block = obj.shape_key_add(name=key, from_mix=False)
+        block.value = 0.0  # newer Blenders show a new key at once
         block.data.foreach_set("co", (rest + rng.normal(scale=0.01, size=rest.shape)).astype(np.float32).ravel())
     return obj
 
