@@ -7,6 +7,7 @@ scipy's rotations, PyAV); the least of some rounds counts, in seconds of the pro
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,9 @@ sys.modules["facecap_addon.addon"].unregister()
 def once() -> tuple[float, float]:
     """Seconds of the processor to enable the add-on, and to import what a solve runs on."""
     command = [sys.executable, "-c", MEASURE.format(root=str(ROOT))]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # As in Blender, where byte code is kept from the first time on.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     line = next(line for line in done.stdout.splitlines() if line.startswith("SECONDS "))
     enabling, heavy = (float(value) for value in line.split()[1:])
     return enabling, heavy
@@ -46,6 +49,7 @@ def main() -> None:
     """Print the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    once()
     rounds = [once() for _ in range(parser.parse_args().rounds)]
     enabling, heavy = (min(seconds) for seconds in zip(*rounds, strict=True))
     print(processor())

@@ -7,9 +7,9 @@ worker's JSON request, the panel's properties and the table in the guide all com
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from .json_types import Facts
 Settings = TypeVar("Settings")
 SettingValue = bool | int | float | str | Path | None
 """What a setting can be."""
-_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str", Path: "path"}
+_KINDS = {"bool": "bool", "int": "int", "float": "float", "str": "str", "Path": "path"}
 
 
 @dataclass(frozen=True)
@@ -103,17 +103,17 @@ def setting(
     return dataclasses.field(default=default, metadata=facts)
 
 
+@functools.cache
 def fields_of(settings_type: type) -> tuple[SettingField, ...]:
     """The fields of a settings dataclass in the order of their declaration (inherited ones first).
 
     Those that are not declared by `setting` are none of them.
     """
-    hints = typing.get_type_hints(settings_type)
     described: list[SettingField] = []
     for item in dataclasses.fields(settings_type):
         if not item.metadata:
             continue
-        kind, optional = _kind_of(hints[item.name], item.name)
+        kind, optional = _kind_of(item.type, item.name)
         required = item.default is dataclasses.MISSING
         described.append(
             SettingField(
@@ -139,12 +139,14 @@ def fields_of(settings_type: type) -> tuple[SettingField, ...]:
     return tuple(described)
 
 
-def _kind_of(hint: object, name: str) -> tuple[str, bool]:
-    arguments = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    plain = [a for a in arguments if a is not type(None)]
+def _kind_of(annotation: object, name: str) -> tuple[str, bool]:
+    """Kind and whether None is allowed, from an annotation's text: evaluating hundreds would slow enabling down."""
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    named = [part.strip().rpartition(".")[2] for part in text.split("|")]
+    plain = [part for part in named if part not in ("None", "NoneType")]
     if len(plain) != 1 or plain[0] not in _KINDS:
-        raise TypeError(f"setting {name!r} has a type that cannot be described: {hint}")
-    return _KINDS[plain[0]], len(plain) != len(arguments)
+        raise TypeError(f"setting {name!r} has a type that cannot be described: {text}")
+    return _KINDS[plain[0]], len(plain) != len(named)
 
 
 def to_json(settings: object, *, former_names: bool = False) -> Facts:
