@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -12,9 +12,10 @@ from ...errors import FacecapError
 from .. import session
 from ..corrections import eye_distance, landmarks_at, layout_in, row_of, take_of
 from ..overlay.picture_in_view import PictureInView, find_picture
-from ..present import scene_in, settings_in, settings_of, system_preferences, window_manager_in
-from .base import OperatorReturn, fault_message
+from ..present import scene_in, settings_in, settings_of, system_preferences
+from .base import OperatorReturn
 from .corrections import TakeNeeded
+from .viewport_tool import ViewportTool, main_region
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,28 +44,23 @@ class Held:
     offset: NDArray[np.float64] | None = None
 
 
-class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
+class FACECAP_OT_correct_landmarks(ViewportTool, TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.correct_landmarks"
     bl_label = "Correct Landmarks"
     bl_description = "Drag landmarks of this frame over the footage to where they belong; each drag can be undone"
+    help = _HELP
 
     if TYPE_CHECKING:  # Blender takes annotations for properties
         _take: Take
-        _region: bpy.types.Region
         _held: Held | None
-        _drawing: Any
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        self.pressed = True
-        return self.guarded(self._begin, context)
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         raise FacecapError("Landmarks are dragged in a 3D view.", "From scripts use facecap.move_landmarks.")
 
-    def _begin(self, context: bpy.types.Context) -> OperatorReturn:
+    def begin(self, context: bpy.types.Context) -> OperatorReturn:
         from ..scene.camera_setup import solve_camera
 
-        self._take, scene = take_of(scene_in(context)), scene_in(context)
+        self._take, scene, region = take_of(scene_in(context)), scene_in(context), main_region(context)
         layout_in(self._take)
         landmarks_at(scene, self._take, row_of(scene, self._take, scene.frame_current_final))
         if find_picture(context, self._take.image_size) is None:
@@ -73,40 +69,18 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
                 raise FacecapError(
                     "There is no camera of the solve yet.", "Press Show Footage and Camera, then correct landmarks."
                 )
-            scene.camera = camera
-            view = context.region_data
-            if view is None:
-                raise FacecapError("Landmarks are corrected in a 3D view.", "Press the button in a 3D view's sidebar.")
+            space, view = context.space_data, context.region_data
+            assert isinstance(space, bpy.types.SpaceView3D) and view is not None
+            space.use_local_camera, space.camera = True, camera  # the scene keeps its own
             view.view_perspective = "CAMERA"
         self._see_through(scene, _SEEN_THROUGH)
-        region = next((one for one in context.area.regions if one.type == "WINDOW"), None) if context.area else None
-        if region is None:
-            raise FacecapError("Landmarks are corrected in a 3D view.", "Press the button in a 3D view's sidebar.")
         self._region, self._held = region, None
-        self._drawing = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        window_manager_in(context).modal_handler_add(self)
-        if context.workspace is not None:
-            context.workspace.status_text_set(_HELP)
-        session.redraw(viewport=True)
-        return {"RUNNING_MODAL"}
+        return self.open_over(context)
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        try:
-            return self._handle(context, event)
-        except FacecapError as error:
-            self.fail(error.what, error.way_out)
-        except Exception as error:  # what is drawn must never be left behind
-            self.fail(fault_message(error, self.bl_idname))
-        return self._end(context)
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator by itself when a file is loaded or it quits."""
-        self._end(context)
-
-    def _handle(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+    def handle(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         picture = self._picture(context)
         if not settings_in(context).result.take or (picture is None and event.type in ("LEFTMOUSE", "RET", "ESC")):
-            return self._end(context)
+            return self.close(context)
         dragging = self._held is not None and self._held.begun is not None
         at = (float(event.mouse_x - self._region.x), float(event.mouse_y - self._region.y))
         if event.type == "MOUSEMOVE" and picture is not None:
@@ -135,7 +109,7 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
             self._confirm(context)
             return {"RUNNING_MODAL"}
         if event.type in ("ESC", "RET", "NUMPAD_ENTER") and event.value == "PRESS":
-            return self._end(context)
+            return self.close(context)
         return {"RUNNING_MODAL"} if dragging else {"PASS_THROUGH"}
 
     def _picture(self, context: bpy.types.Context) -> PictureInView | None:
@@ -192,17 +166,13 @@ class FACECAP_OT_correct_landmarks(TakeNeeded, bpy.types.Operator):
         check = settings_of(scene).check
         show_head_over_footage(scene, min(check.head_opacity, most), check.wipe)
 
-    def _end(self, context: bpy.types.Context) -> OperatorReturn:
-        drawing, self._drawing = getattr(self, "_drawing", None), None
-        if drawing is not None:
-            bpy.types.SpaceView3D.draw_handler_remove(drawing, "WINDOW")
+    def close(self, context: bpy.types.Context) -> OperatorReturn:
+        """The head is as solid as before."""
+        if getattr(self, "_drawing", None) is not None:
             self._see_through(scene_in(context), 1.0)
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
-        session.redraw(viewport=True)
-        return {"CANCELLED"}  # each drag was an undo step of its own
+        return super().close(context)
 
-    def _draw(self) -> None:
+    def draw_over(self) -> None:
         context = bpy.context
         points = self._points(context) if context.region == self._region else None
         picture = None if points is None else find_picture(context, self._take.image_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 from mathutils import Vector
@@ -11,10 +11,11 @@ from mathutils import Vector
 from ...errors import FacecapError
 from .. import session
 from ..overlay.landmarks import embedding_path
-from ..present import scene_in, settings_in, system_preferences, window_manager_in
+from ..present import scene_in, settings_in, system_preferences
 from ..properties.declare import BoolProperty, FloatVectorProperty, IntProperty, with_properties
 from ..scene.objects import mesh_of
-from .base import FacecapOperator, OperatorReturn, fault_message
+from .base import FacecapOperator, OperatorReturn
+from .viewport_tool import ViewportTool, main_region
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,57 +186,32 @@ class FACECAP_OT_reset_landmarks(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_edit_landmarks(_LandmarksNeeded, bpy.types.Operator):
+class FACECAP_OT_edit_landmarks(ViewportTool, _LandmarksNeeded, bpy.types.Operator):
     bl_idname = "facecap.edit_landmarks"
     bl_label = "Edit Landmarks"
     bl_description = "Drag landmarks over the character's surface to where they belong; the next solve uses them"
+    help = _HELP
 
     if TYPE_CHECKING:  # Blender takes annotations for properties
         _surface: Surface
         _area: bpy.types.Area
-        _region: bpy.types.Region
         _held: int | None
         _place: tuple[int, NDArray[np.float64]] | None
         _dragging: bool
-        _drawing: Any
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        self.pressed = True
-        return self.guarded(self._begin, context)
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         raise FacecapError("Landmarks are edited in a 3D view.", "From scripts use facecap.place_landmark.")
 
-    def _begin(self, context: bpy.types.Context) -> OperatorReturn:
-        area = context.area
-        region = next((one for one in area.regions if one.type == "WINDOW"), None) if area is not None else None
-        if area is None or region is None or area.type != "VIEW_3D":
-            raise FacecapError("Landmarks are edited in a 3D view.", "Press the button in a 3D view's sidebar.")
+    def begin(self, context: bpy.types.Context) -> OperatorReturn:
+        region, area = main_region(context), context.area
+        assert area is not None
         self._surface, self._area, self._region = read_surface(context), area, region
         self._held, self._place, self._dragging = None, None, False
-        self._drawing = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        window_manager_in(context).modal_handler_add(self)
-        if context.workspace is not None:
-            context.workspace.status_text_set(_HELP)
-        session.redraw(viewport=True)
-        return {"RUNNING_MODAL"}
+        return self.open_over(context)
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        try:
-            return self._handle(context, event)
-        except FacecapError as error:
-            self.fail(error.what, error.way_out)
-        except Exception as error:  # what is drawn must never be left behind
-            self.fail(fault_message(error, self.bl_idname))
-        return self._end(context)
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator by itself when a file is loaded or it quits."""
-        self._end(context)
-
-    def _handle(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+    def handle(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if settings_in(context).character is None:
-            return self._end(context)
+            return self.close(context)
         at = (float(event.mouse_x - self._region.x), float(event.mouse_y - self._region.y))
         inside = 0 <= at[0] < self._region.width and 0 <= at[1] < self._region.height
         if event.type == "MOUSEMOVE":
@@ -258,7 +234,7 @@ class FACECAP_OT_edit_landmarks(_LandmarksNeeded, bpy.types.Operator):
             session.redraw(viewport=True)
             return {"RUNNING_MODAL"}
         if event.type in ("ESC", "RET", "NUMPAD_ENTER") and event.value == "PRESS":
-            return self._end(context)
+            return self.close(context)
         return {"RUNNING_MODAL"} if self._dragging else {"PASS_THROUGH"}
 
     def _confirm(self, context: bpy.types.Context) -> None:
@@ -310,16 +286,7 @@ class FACECAP_OT_edit_landmarks(_LandmarksNeeded, bpy.types.Operator):
         space = self._area.spaces.active
         return space.region_3d if isinstance(space, bpy.types.SpaceView3D) else None
 
-    def _end(self, context: bpy.types.Context) -> OperatorReturn:
-        drawing, self._drawing = getattr(self, "_drawing", None), None
-        if drawing is not None:
-            bpy.types.SpaceView3D.draw_handler_remove(drawing, "WINDOW")
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
-        session.redraw(viewport=True)
-        return {"CANCELLED"}  # each drag was an undo step of its own
-
-    def _draw(self) -> None:
+    def draw_over(self) -> None:
         if bpy.context.region != self._region:
             return
         from bpy_extras.view3d_utils import location_3d_to_region_2d
