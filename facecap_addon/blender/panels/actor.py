@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from ...fit.actor.guide import GUIDE
 from ...takes.region_scale import SCALED_REGIONS
 from ..present import settings_in
 from ..takes import found_scales
 from .base import FacecapPanel, draw_outcome, with_names
 from .text import wrapped
-
-_ASKED = f"About two seconds each, resting in between: {', '.join(one.name for one in GUIDE)}"
 
 
 class FACECAP_PT_actor(FacecapPanel, bpy.types.Panel):
@@ -50,8 +47,11 @@ class FACECAP_PT_calibration(FacecapPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_section(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        from ...fit.actor.guide import GUIDE
+
         with_names(layout)
-        wrapped(layout, context, _ASKED, icon="INFO")
+        asked = f"About two seconds each, resting in between: {', '.join(one.name for one in GUIDE)}"
+        wrapped(layout, context, asked, icon="INFO")
         layout.prop(settings_in(context).solve, "marks_file")
         layout.operator("facecap.calibrate", icon="USER")
         draw_outcome(layout, context, "facecap.calibrate")

@@ -36,7 +36,7 @@ def test_start_and_sampling_of_the_header_are_kept(tmp_path: Path) -> None:
 def acting(unit: float = 1.0, *, y_up: bool = False) -> np.ndarray:
     """(F, V, 3): the test's head, moving and turning a little, in some unit."""
     head = rig().neutral.astype(np.float64)
-    turns = Rotation.from_euler("z", RANDOM.uniform(-0.4, 0.4, 12)).as_matrix()
+    turns = Rotation.from_euler("z", RANDOM.uniform(-0.4, 0.4, (12, 1))).as_matrix()
     moved = (head + RANDOM.normal(scale=0.02, size=(12, *head.shape))) @ turns.transpose(0, 2, 1)
     if y_up:
         moved = moved[..., [0, 2, 1]] * (1, 1, -1)

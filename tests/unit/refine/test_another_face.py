@@ -39,10 +39,10 @@ def turned_heads(count: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, 3, 3) rotations of a head that looks around, and (N, 2, 3) crops that lean with it."""
     angle = np.linspace(-0.5, 0.5, count)
     facing = Rotation.from_euler("x", 90, degrees=True).as_matrix()
-    lean = Rotation.from_euler("z", 0.3 * angle).as_matrix()
+    lean = Rotation.from_euler("z", 0.3 * angle[:, None]).as_matrix()
     crop = np.zeros((count, 2, 3))
     crop[:, :, :2] = 0.7 * lean[:, :2, :2]
-    return lean @ Rotation.from_euler("y", angle).as_matrix() @ facing, crop
+    return lean @ Rotation.from_euler("y", angle[:, None]).as_matrix() @ facing, crop
 
 
 def another_face() -> np.ndarray:

@@ -35,7 +35,7 @@ def test_a_mouth_that_the_network_reads_wrongly_is_not_trusted_and_brows_are() -
     truly = weights.copy()
     truly[30:, rig.channels.index("jawOpen")] = 0.8  # seen, and missed by the network
     facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    turn = Rotation.from_euler("y", 0.2 * np.sin(np.arange(FRAMES) / 7)).as_matrix() @ facing
+    turn = Rotation.from_euler("y", 0.2 * np.sin(np.arange(FRAMES) / 7)[:, None]).as_matrix() @ facing
     points = (neutral + np.tensordot(truly, deltas, axes=1)).astype(np.float64)
     placed = points @ turn.transpose(0, 2, 1) + (0.0, 0.0, 0.7)
     pixels = placed[..., :2] / placed[..., 2:] * FOCAL_PX + (319.5, 239.5)
@@ -85,7 +85,7 @@ def test_landmarks_that_a_solver_finds_give_pose_and_confidence_and_are_filtered
     chosen = list(MEDIAPIPE_OF_IBUG)
     neutral, deltas = (part[..., chosen, :] for part in landmark_geometry(rig, embedding))
     facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    turn = Rotation.from_euler("y", 0.2 * np.sin(np.arange(FRAMES) / 7)).as_matrix() @ facing
+    turn = Rotation.from_euler("y", 0.2 * np.sin(np.arange(FRAMES) / 7)[:, None]).as_matrix() @ facing
     placed = (neutral + np.tensordot(truly, deltas, axes=1)).astype(np.float64) @ turn.transpose(0, 2, 1) + (0, 0, 0.7)
     still = placed[..., :2] / placed[..., 2:] * FOCAL_PX + (319.5, 239.5)
     pixels = (still + np.random.default_rng(3).normal(scale=0.8, size=still.shape)).astype(np.float32)

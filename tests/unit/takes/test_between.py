@@ -41,7 +41,7 @@ def make_take(time_s: np.ndarray, missing: tuple[int, ...] = ()) -> Take:
     frames = len(time_s)
     status = np.full(frames, STATUS_SOLVED, np.int8)
     status[list(missing)] = STATUS_MISSING
-    turn = Rotation.from_euler("z", 0.04 * time_s).as_quat()[:, [3, 0, 1, 2]]
+    turn = Rotation.from_euler("z", 0.04 * time_s[:, None]).as_quat()[:, [3, 0, 1, 2]]
     weights = np.where((status > 0)[:, None], performance(time_s), 0.0)
     return Take(
         time_s=time_s,
@@ -189,7 +189,7 @@ def test_a_take_says_its_own_rate() -> None:
 
 def test_quaternions_turn_the_shorter_way() -> None:
     at = find_between_rows(np.array([0.0, 1.0]), np.ones(2, bool), np.array([0.5]))
-    first, second = Rotation.from_euler("x", [170, 190], degrees=True).as_quat()[:, [3, 0, 1, 2]]
+    first, second = Rotation.from_euler("x", [[170], [190]], degrees=True).as_quat()[:, [3, 0, 1, 2]]
     for sign in (1, -1):
         mixed = at.interpolate_quaternions(np.stack([first, sign * second]))[0]
         turned = Rotation.from_quat(mixed[[1, 2, 3, 0]])
