@@ -58,6 +58,12 @@ PICTURES = {
     "panel-actor": Picture(open=("actor",), closed=("footage", "character", "result")),
     "panel-bake": Picture(open=("bake", "filter"), closed=("footage", "character", "solve", "check")),
     "panel-check": Picture(open=("check", "corrections"), closed=("footage", "character", "solve")),
+    "panel-edits": Picture(
+        open=("edits",),
+        closed=("footage", "character", "solve", "check"),
+        more={"edits": ["gain", "lip-seal", "blink"]},
+    ),
+    "panel-takes": Picture(open=("takes",), closed=("footage", "character", "solve", "check")),
     "panel-more": Picture(open=("more", "help"), closed=_TOP),
     "panel-learn": Picture(open=("more", "learn"), closed=_TOP),
     "panel-live-settings": Picture(open=("more", "live"), closed=_TOP),

@@ -4,7 +4,8 @@
 
 The request: {"root": checkout, "picture": PNG to write, "reply": file to write, "head": .blend, "video": … or null,
 "take": solved .take.npz or null, "open" and "closed": names of panels, as "solve_options", "settings":
-{"solve.smoothness": 2.0, …}, "scale": of the interface, "theme": "light" or "", "language": as "de_DE" or "",
+{"solve.smoothness": 2.0, …}, "edits": kinds in the stack, "scale": of the interface, "theme": "light" or "",
+"language": as "de_DE" or "",
 "beside": whether the footage is shown beside the head, "frame": number, "press": null or
 the operator whose start is to be seen, "wait_s": seconds between that and the picture}.
 
@@ -127,6 +128,8 @@ def fill_in() -> None:
             facecap("blender.takes").add_take(bpy.context.scene, path, take, "solved", choose=True)
             lines = facecap("blender.operators.bake").bake_result(bpy.context.scene, settings.character)
             session.outcome = session.Outcome(True, lines, settings.result.take, of="facecap.solve")
+        for kind in REQUEST.get("edits", ()):
+            bpy.ops.facecap.add_edit(kind=kind)
         for name, value in REQUEST.get("settings", {}).items():
             group = settings
             *groups, last = name.split(".")
