@@ -97,6 +97,8 @@ def stage(platform: str, line: BlenderLine | None) -> None:
     shutil.copytree(ROOT / "sample_scenes" / "cache", STAGE / "sample_scenes" / "cache", ignore=unwanted)
     if MANUAL.is_dir():
         shutil.copytree(MANUAL, STAGE / "manual", ignore=shutil.ignore_patterns("sitemap.xml*", "404.html"))
+    else:
+        print("without the manual: `make docs` writes it", file=sys.stderr)
     (STAGE / "wheels").mkdir()
     wheels = [wheel for wheel in read_lock() if wheel.platform == platform]
     if line:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..geometry.quaternions import rotation_of
@@ -20,7 +19,6 @@ from .average_error import eye_distance_px
 from .landmark_layout import layout_of_take
 from .take import Take, find_runs, usual_step_s
 
-B1 = NDArray[np.bool_]
 NO_FACE, PROFILE, UNCLEAR, FAST, MISFIT, JUMP = "no face", "profile", "unclear", "fast", "misfit", "jump"
 REASONS = {
     NO_FACE: "No face",
@@ -35,8 +33,6 @@ REASONS = {
 PROFILE_RAD = np.radians(45.0)
 UNCLEAR_OF_USUAL = 0.55
 """A region whose confidence is this share of its usual one is unclear."""
-SURELY_CLEAR = 0.7
-"""… unless it is as good as this."""
 FAST_PER_S = 3.0
 """Distances of the outer eye corners per second: at a shutter of 1/50 s the face is smeared by 5 mm."""
 MISFIT_OF_EYES, MISFIT_OF_USUAL = 0.035, 2.0
@@ -118,8 +114,7 @@ def _find_unclear(take: Take) -> F64:
         return np.zeros((take.frame_count, max(1, len(take.regions))))
     confidence = np.maximum(take.confidence.astype(np.float64), 1e-6)
     usual = np.median(confidence[take.solved], axis=0)
-    bound = np.minimum(UNCLEAR_OF_USUAL * usual, SURELY_CLEAR)
-    return np.where(take.solved[:, None], np.minimum(bound / confidence, 10.0), 0.0)
+    return np.where(take.solved[:, None], np.minimum(UNCLEAR_OF_USUAL * usual / confidence, 10.0), 0.0)
 
 
 def _angle_to_camera(take: Take) -> F64:

@@ -23,7 +23,7 @@ class TakeDifference:
         channels: those that both have, most different first.  rms: (K,) of theirs, over the frames that both solved.
         time_s: (N,) the moments at which they differ most, worst first.
         worst: (N,) by how much there.  channel_at: (N,) in which channel.
-        head_degrees: rms of the angle between the heads; NaN where a take has no pose.
+        head_degrees: rms of the angle between the heads.
         frames: that both solved.
     """
 
