@@ -89,13 +89,22 @@ def arkit_name(name: str) -> str | None:
 def match_channels(
     given: Sequence[str], wanted: Sequence[str]
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.intp]], tuple[str, ...]]:
-    """Which of the channels wanted take which of those given, by ARKit's name or their own.
+    """Which of the channels wanted take which of those given: by their own name, else by ARKit's.
+
+    Halves of a channel that ARKit has as a whole take their own half, else the whole; a whole takes a half.
 
     Returns:
         indices of those wanted and, beside them, of those given; and the names given that none takes.
     """
-    place = {arkit_name(c) or c: k for k, c in enumerate(given)}
-    pairs = [(k, place[arkit_name(c) or c]) for k, c in enumerate(wanted) if (arkit_name(c) or c) in place]
+    place: dict[tuple[str, str], int] = {}
+    for k, name in enumerate(given):
+        channel, half = _recognise(name) or (name, None)
+        place |= {("own", name): k, (half or "whole", channel): k, ("any", channel): k}
+    pairs: list[tuple[int, int]] = []
+    for k, name in enumerate(wanted):
+        channel, half = _recognise(name) or (name, None)
+        spellings = (("own", name), (half or "whole", channel), ("whole" if half else "any", channel))
+        pairs += [(k, place[one]) for one in spellings if one in place][:1]
     both = np.array(pairs, np.intp).reshape(-1, 2)
     taken = set(both[:, 1].tolist())
     return (both[:, 0], both[:, 1]), tuple(c for k, c in enumerate(given) if k not in taken)

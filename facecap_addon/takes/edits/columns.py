@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import F32, F64, Bools, Rows
 from ...errors import FacecapError
 from ...geometry.easing import smoothstep
-from ...rig.channels import arkit_name, mirror_name, pair_side, region_of
+from ...rig.channels import arkit_name, match_channels, mirror_name, pair_side, region_of
 from ..take import Take
 from .kinds import Edit
 
@@ -141,8 +141,8 @@ def take_of(take: Take, curves: Curves, columns: Columns) -> Take:
 def find_columns(edit: Edit, columns: Columns) -> Bools:
     """(C,) bool: what an edit works on: the channels it names, else its region but for what it spares."""
     if edit.channels:
-        wanted = {arkit_name(channel) or channel for channel in edit.channels} | set(edit.channels)
-        chosen = np.array([n in wanted or o in wanted for n, o in zip(columns.names, columns.own, strict=True)])
+        chosen = np.zeros(len(columns.own), bool)
+        chosen[match_channels(edit.channels, columns.own)[0][0]] = True
     elif edit.region == "all":
         chosen = np.array(
             [_group_of(name, columns.regions[c]) not in edit.spared for c, name in enumerate(columns.names)]

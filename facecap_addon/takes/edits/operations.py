@@ -11,7 +11,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ...arrays import F32, F64, Bools
 from ...errors import FacecapError
-from ...rig.channels import arkit_name
+from ...rig.channels import match_channels
 from ..filters.apply import apply_filter
 from ..filters.take_filter import TENFOLD, keep_closed
 from ..take import find_runs
@@ -75,8 +75,9 @@ def _mix(curves: Curves, values: F32, chosen: Bools, share: F32 | None) -> Curve
 
 def _calibrate(edit: Calibration, curves: Curves, columns: Columns, chosen: Bools) -> F32:
     if edit.levels:
-        levels = {arkit_name(name) or name: value for name, value in edit.levels}
-        rest = np.array([levels.get(name, 0.0) for name in columns.names])
+        (at, levels), _ = match_channels([name for name, _ in edit.levels], columns.own)
+        rest = np.zeros(len(columns.own))
+        rest[at] = np.array([level for _, level in edit.levels])[levels]
     else:
         rest = curves.at(edit.neutral_s, curves.values)
     taken = (edit.strength * rest).astype(np.float32)

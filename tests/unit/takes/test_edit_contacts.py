@@ -98,3 +98,12 @@ def test_contacts_within_a_range_leave_other_times_alone() -> None:
     after = evaluate(take, [wider, LipSeal(start_s=0.0, end_s=0.2)], gaps=GAPS)
     assert np.abs(open_mm(after)[:5, :2]).max() < 0.1
     np.testing.assert_array_equal(after.weights[6:], evaluate(take, [wider]).weights[6:])
+
+
+def test_halves_of_a_channel_have_gaps_of_their_own() -> None:
+    slope = np.array([[1.0, 2.0, 3.0]])
+    keys = ("mouthFunnel_L", "mouthFunnel_R", "jawOpen")
+    gaps = Gaps(keys, np.zeros(1), slope, np.array([LIPS]), np.diag([1.0, 4.0, 9.0]))
+    turned = gaps.of_channels(("mouthFunnelRight", "jaw_open", "mouthFunnelLeft"))
+    np.testing.assert_array_equal(turned.slope_mm, [[2.0, 3.0, 1.0]])
+    np.testing.assert_array_equal(turned.cost_mm2, np.diag([4.0, 9.0, 1.0]))

@@ -189,6 +189,20 @@ def test_keys_with_names_of_their_own_have_sides_too() -> None:
     np.testing.assert_array_equal(after.weights, take.weights[:, [1, 0, 3, 2, 4, 6, 5]])
 
 
+def test_halves_of_a_channel_are_edited_each_for_itself() -> None:
+    halves = ("mouthFunnel_L", "mouthFunnel_R", "browInnerUp_L", "browInnerUp_R", "jawOpen")
+    take = make_take(frames=4)
+    take = replace(take, channels=halves, weights=take.weights[:, : len(halves)])
+    assert changed(take, evaluate(take, [Gain(channels=("mouthFunnel_L",), factor=0.5)])) == {"mouthFunnel_L"}
+    assert changed(take, evaluate(take, [Gain(channels=("Mouth_Funnel_Right",), factor=0.5)])) == {"mouthFunnel_R"}
+    assert changed(take, evaluate(take, [Gain(channels=("mouthFunnel",), factor=0.5)])) == set(halves[:2])
+    levels = (("browInnerUp_L", 0.03), ("browInnerUp_R", 0.01), ("mouthFunnel", 0.02))
+    after = evaluate(take, [Calibration(levels=levels, keep_full=False)])
+    np.testing.assert_allclose(take.weights - after.weights, np.tile([0.02, 0.02, 0.03, 0.01, 0], (4, 1)), atol=1e-6)
+    whole = make_take(frames=4)
+    assert changed(whole, evaluate(whole, [Gain(channels=("mouthFunnel_L",), factor=0.5)])) == {"mouthFunnel"}
+
+
 def test_balance_brings_sides_together_and_weighs_them() -> None:
     take = make_take(mouthSmileLeft=0.6, mouthSmileRight=0.2, jawLeft=0.3, jawRight=0.0)
     after = evaluate(take, [Balance(symmetry=0.5)])
