@@ -16,7 +16,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..rig.network_response import NetworkResponse
 from ..takes.actor import Actor
-from ..takes.corrections import Correction, add_corrections, hold_poses
+from ..takes.corrections import Correction, about_frames, add_corrections, hold_poses
 from ..takes.merge import BLEND_S
 from ..takes.region_scale import RegionScale
 from ..takes.take import Take, find_runs
@@ -73,13 +73,15 @@ def solve_take(
             Absent: all.
         actor: who performs, where she is known from before; absent: the frames say.
         corrections: landmarks and weights of some frames that are known better; the camera and the actor's constants
-            are found without them, so that frames they do not reach stay as they are.
+            are found without them, so that frames they do not reach stay as they are. Those that are about none of
+            the frames are left out.
         on_progress: called with (frames done, frames in all); it may raise CancelledError.
     Returns:
         A Take of F frames; frames without a face, and those not asked for, are STATUS_MISSING with zero weights.
     Raises:
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
+    corrections = about_frames(corrections, observations.time_s)
     head = _head_for(observations, settings)
     in_pixels = () if head is None else head.channels
     look = settings.match == "look"

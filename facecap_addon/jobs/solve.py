@@ -25,7 +25,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..takes.actor import Actor
-from ..takes.corrections import Correction, hold_poses
+from ..takes.corrections import Correction, about_frames, hold_poses
 from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin
@@ -153,7 +153,8 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 warnings += found.notes
                 own = None if seen is not None else observe_with_solver(found, embedding, ranged)
                 part = take_from(chosen, ranged, keys.rig, found, *((embedding, seen) if own is None else own))
-                part = hold_poses(part, corrected.corrections, keys.rig.ranges)
+                held = about_frames(corrected.corrections, part.time_s)
+                part = hold_poses(part, held, keys.rig.ranges)
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None
         else:

@@ -28,6 +28,8 @@ FORMAT_VERSION = 1
 REACH_S = 0.2
 """How far a correction reaches in time to either side where nothing else is asked."""
 MOST_REACH_S = 10.0
+SAME_S = 1e-4
+"""Times this near are the same: files round them."""
 CORRECTIONS = "corrections"
 """In a take's provenance: those it was solved with."""
 _KIND, _MOST_BYTES, _MOST_LANDMARKS, _FAR_PX, _FAR_WEIGHT = "corrections", 64_000_000, 2000, 20_000.0, 100.0
@@ -222,6 +224,15 @@ def fade(at_s: F64, reach_s: F64, time_s: F64) -> F64:
         length = np.maximum(np.where(away < 0, min(reach, before), min(reach, after)), 1e-9)
         share[c] = smoothstep(1 - np.abs(away) / length)
     return share
+
+
+def about_frames(corrections: Sequence[Correction], time_s: F64) -> tuple[Correction, ...]:
+    """Those that are about one of the frames (F,) there are; others lie a frame or more before or after all of them."""
+    if len(time_s) == 0:
+        return ()
+    step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+    far_s = max(step_s - SAME_S, SAME_S)
+    return tuple(one for one in corrections if abs(nearest_time_s(time_s, one.time_s) - one.time_s) <= far_s)
 
 
 def nearest_time_s(time_s: F64, at_s: float) -> float:

@@ -325,11 +325,12 @@ class FACECAP_OT_send_to_set(SetOperator, bpy.types.Operator):
     @classmethod
     def asked(cls, context: bpy.types.Context, folder: Path) -> dict[str, Any]:
         """The scene's take, if its corrections are in it. Raises FacecapError."""
-        from ...takes.corrections import changed_spans, corrections_of
+        from ...takes.corrections import about_frames, changed_spans, corrections_of
 
         scene = scene_in(context)
         take = take_of(scene)
-        if not corrections_of(take) or changed_spans(corrections_of(take), corrections_in(scene)):
+        known, listed = corrections_of(take), about_frames(corrections_in(scene), take.time_s)
+        if not known or changed_spans(known, listed):
             raise FacecapError(
                 "The chosen take does not have all corrections of the list.", "Press Re-Solve Range, then send it."
             )

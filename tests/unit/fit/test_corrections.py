@@ -129,6 +129,18 @@ def test_what_is_muted_is_as_if_it_were_not_there() -> None:
     np.testing.assert_array_equal(solve(film(truth()), muted).weights, plain(good=True).weights)
 
 
+def test_corrections_of_frames_that_there_are_not_change_nothing_and_are_not_recorded() -> None:
+    late = Correction(20.0, pose={"jawOpen": 1.0})
+    for elsewhere in ([late], [late, replace(back(), time_s=-5.0)]):
+        take = solve(film(truth()), *elsewhere)
+        np.testing.assert_array_equal(take.weights, plain(good=True).weights)
+        assert not corrections_of(take)
+    pose = Correction((FRAMES - 1) / FPS, pose={"jawOpen": 1.0})
+    take = solve(film(truth()), pose, late)
+    assert take.weights[-1, take.channels.index("jawOpen")] == pytest.approx(1.0, abs=0.02)
+    assert [one.time_s for one in corrections_of(take)] == [pytest.approx(pose.time_s)]
+
+
 def test_a_pose_is_what_weights_end_as_whatever_the_actors_gain() -> None:
     found = sample()
     actor = plain(good=True).actor

@@ -12,6 +12,7 @@ import pytest
 from facecap_addon.errors import FacecapError
 from facecap_addon.takes.corrections import (
     Correction,
+    about_frames,
     changed_spans,
     fade,
     hold_poses,
@@ -97,6 +98,14 @@ def test_frames_follow_wholly_on_a_corrected_frame_and_not_at_all_on_the_next_co
     assert share[0, 8] == pytest.approx(0) and share[1, 8] == pytest.approx(1)
     np.testing.assert_allclose(share[:, 5:9].sum(0), 1.0)
     assert share[0, 0] > 0 and share[1, 15:].max() == 0
+
+
+def test_corrections_are_about_the_frames_they_are_on_or_between() -> None:
+    time_s = np.arange(20, 50) / 30
+    of = {at: Correction(at / 30, pose={"jawOpen": 1.0}) for at in (0, 19, 19.5, 20, 33.4, 49, 49.5, 50, 600)}
+    assert about_frames(list(of.values()), time_s) == tuple(of[at] for at in (19.5, 20, 33.4, 49, 49.5))
+    written = Correction(round(49 / 30, 6), pose={"jawOpen": 1.0})
+    assert about_frames([written, of[50]], time_s[-1:]) == (written,) and not about_frames([written], time_s[:0])
 
 
 def test_a_held_pose_is_exact_and_fades() -> None:

@@ -17,6 +17,7 @@ from ....landmarks.observations import Observations
 from ....settings_schema import to_json
 from ....takes.corrections import (
     Correction,
+    about_frames,
     active,
     add_corrections,
     changed_spans,
@@ -104,7 +105,7 @@ def read_corrections(settings: SolveSettings, named: Path) -> tuple[SolveSetting
         return settings, Corrected(corrections)
     take = load_take(path)
     first, last = float(take.time_s[0]), float(take.time_s[-1])
-    changed = changed_spans(corrections_of(take), corrections)
+    changed = changed_spans(corrections_of(take), about_frames(corrections, take.time_s))
     spans = tuple((max(a, first), min(b, last)) for a, b in changed if b >= first and a <= last)
     if not spans:
         raise FacecapError(
