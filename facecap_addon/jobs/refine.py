@@ -35,6 +35,7 @@ from .runtime.progress import Progress, Steps
 from .runtime.require_torch import check_torch
 from .runtime.stage_timer import StageTimer
 from .runtime.threaded_progress import OnProgress, run_threaded_stages
+from .settings.edit import ENDING as EDITED
 from .settings.filter import ENDING as FILTERED
 from .settings.output import OutputSettings
 from .settings.refine import ENDING, LIVE_NAME, RefineSettings
@@ -184,11 +185,11 @@ def take_in(settings: RefineSettings) -> Path:
 
 
 def _is_made_from_another(path: Path) -> bool:
-    """Whether a take was filtered or refined from a solve, by its name or, where the user named it, by what it says."""
-    if path.name.endswith((f"{ENDING}.take.npz", f"{FILTERED}.take.npz")):
+    """Whether a take was made from a solve, by its name or, where the user named it, by what it says."""
+    if path.name.endswith(tuple(f"{ending}.take.npz" for ending in (ENDING, FILTERED, EDITED))):
         return True
     try:
-        return not {"filtered", "refined"}.isdisjoint(load_take(path).provenance)
+        return not {"filtered", "refined", "edited"}.isdisjoint(load_take(path).provenance)
     except FacecapError:  # a damaged one may be what is meant: it is named when it is read
         return False
 

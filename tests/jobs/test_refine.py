@@ -50,7 +50,8 @@ def quick(folder: Path, **more: object) -> RefineSettings:
 
 def test_what_was_made_of_a_solve_is_not_chosen(tmp_path: Path) -> None:
     solve = make_take(np.arange(3) / 25)
-    made = {"talk.filtered": {}, "talk.refined": {}, "smoother": {"filtered": {}}, "sharper": {"refined": {}}}
+    made = {f"talk.{how}": {} for how in ("filtered", "refined", "edited")}
+    made |= {f"mine-{how}": {how: {}} for how in ("filtered", "refined", "edited")}
     for name, facts in made.items():
         save_take(tmp_path / f"{name}.take.npz", replace(solve, provenance=dict(facts)))
     with pytest.raises(FacecapError, match="holds no solve"):
