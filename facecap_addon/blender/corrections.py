@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
@@ -15,11 +16,9 @@ from .edits import edited
 from .present import settings_of
 from .scene.footage import scene_rate
 from .scene.shown_take import row_at
-from .takes import take_file
+from .takes import kept_path, take_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -37,13 +36,28 @@ def corrections_in(scene: bpy.types.Scene) -> list[Correction]:
 
 
 def is_of_footage(scene: bpy.types.Scene, entry: FACECAP_PG_correction) -> bool:
-    """Whether a correction is of the footage that the scene has now."""
-    return entry.clip == _clip_of(scene)
+    """Whether a correction is of the footage that the scene has now.
+
+    Cameras call clips the same in every folder, and folders move: a clip of that name elsewhere is another one as long
+    as the one that was corrected is where it was.
+    """
+    if entry.clip != _clip_of(scene):
+        return False
+    if not entry.clip_path:  # of an earlier version
+        return True
+    corrected, present = (Path(bpy.path.abspath(path)) for path in (entry.clip_path, settings_of(scene).video))
+    return corrected == present or not corrected.exists() or corrected.resolve() == present.resolve()
 
 
 def _clip_of(scene: bpy.types.Scene) -> str:
-    """The footage's name: folders move."""
+    """The footage's name."""
     return bpy.path.basename(settings_of(scene).video)
+
+
+def _clip_path_of(scene: bpy.types.Scene) -> str:
+    """Where the footage is."""
+    video = settings_of(scene).video
+    return kept_path(Path(bpy.path.abspath(video))) if video else ""
 
 
 def write_corrections(scene: bpy.types.Scene, folder: Path, stem: str, *, empty: bool = False) -> Path | None:
@@ -84,7 +98,7 @@ def put_correction(scene: bpy.types.Scene, correction: Correction) -> FACECAP_PG
         entry = listed.frames.add()
     entry.data = json.dumps(write_json([correction]))
     entry.time_s, entry.reach_s, entry.muted = correction.time_s, correction.reach_s, correction.muted
-    entry.summary, entry.clip = _summary_of(correction), _clip_of(scene)
+    entry.summary, entry.clip, entry.clip_path = _summary_of(correction), _clip_of(scene), _clip_path_of(scene)
     _sort(scene, correction.time_s, entry.data)
     return listed.frames[listed.active]
 

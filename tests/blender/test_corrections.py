@@ -181,6 +181,30 @@ def test_corrections_belong_to_their_footage(tmp_path: Path) -> None:
     assert len(corrections_in(scene)) == 1
 
 
+def test_a_clip_of_the_same_name_in_another_folder_is_another_clip(tmp_path: Path) -> None:
+    baked(tmp_path)
+    scene = bpy.context.scene
+    clips = [tmp_path / folder / "C0001.mp4" for folder in ("A", "B")]
+    for clip in clips:
+        clip.parent.mkdir()
+        clip.touch()
+    scene.facecap.video = str(clips[0])
+    bpy.ops.facecap.move_landmarks(frame=11, grip="point", landmark=61, offset=(4.0, -3.0))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    scene.facecap.video = str(clips[1])
+    assert corrections_in(scene) == []
+    bpy.ops.facecap.move_landmarks(frame=11, grip="point", landmark=61, offset=(1.0, 2.0))
+    (correction,) = corrections_in(scene)
+    assert correction.offsets_px[correction.landmarks.tolist().index(61)].tolist() == [1.0, 2.0]
+    assert {entry.clip_path for entry in scene.facecap.corrections.frames} == {str(clips[0]), "//B/C0001.mp4"}
+    scene.facecap.video = "//A/../A/C0001.mp4"
+    (correction,) = corrections_in(scene)
+    assert correction.offsets_px[correction.landmarks.tolist().index(61)].tolist() == [4.0, -3.0]
+    scene.facecap.corrections.frames[0].clip_path = ""  # as earlier versions had it: known by name alone
+    scene.facecap.corrections.frames[1].clip_path = ""
+    assert len(corrections_in(scene)) == 2
+
+
 def test_without_a_take_buttons_say_what_is_missing() -> None:
     for name in ("keep_pose", "move_landmarks", "solve_range", "correct_landmarks"):
         with pytest.raises(RuntimeError):

@@ -32,6 +32,7 @@ class FACECAP_PG_correction(bpy.types.PropertyGroup):
     time_s: float = FloatProperty(precision=4)
     data: str = StringProperty()
     clip: str = StringProperty()
+    clip_path: str = StringProperty()
     summary: str = StringProperty()
     muted: bool = BoolProperty(name="Mute", description="Keep this correction without using it")
     reach_s: float = FloatProperty(
