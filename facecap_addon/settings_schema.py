@@ -203,9 +203,9 @@ def checked(item: SettingField, value: object) -> SettingValue:
     if isinstance(converted, (int, float)) and not isinstance(converted, bool):
         below = item.min is not None and converted < item.min
         above = item.max is not None and converted > item.max
-        if below or above or not math.isfinite(converted):
+        if below or above or not math.isfinite(to_float(converted)):
             raise FacecapError(
-                f"The setting {item.name!r} is {converted:g}, outside its range.", f"Use {range_text(item)}."
+                f"The setting {item.name!r} is {to_float(converted):g}, outside its range.", f"Use {range_text(item)}."
             )
     if isinstance(converted, str):
         converted = item.former_choices.get(converted, converted)
@@ -223,15 +223,23 @@ def _converted(item: SettingField, value: object) -> bool | int | float | str | 
         if item.kind == "bool":
             return value
     elif isinstance(value, (int, float)):
-        if item.kind == "int" and float(value).is_integer():
+        if item.kind == "int" and (isinstance(value, int) or value.is_integer()):
             return int(value)
         if item.kind == "float":
-            return float(value)
+            return to_float(value)
     elif item.kind == "str" and isinstance(value, str):
         return value
     elif item.kind == "path" and isinstance(value, (str, Path)) and str(value):
         return Path(value)
     raise FacecapError(f"The setting {item.name!r} cannot be {value!r}.", f"It takes {_KIND_TEXT[item.kind]}.")
+
+
+def to_float(value: int | float) -> float:
+    """A number as a float; infinite where a whole number is too large to be one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 _KIND_TEXT = {
@@ -247,7 +255,9 @@ def range_text(item: SettingField) -> str:
     """The limits of a number, for people."""
     if item.min is not None and item.max is not None:
         return f"a value from {item.min:g} to {item.max:g}"
-    return f"a value of at least {item.min:g}" if item.min is not None else f"a value of at most {item.max:g}"
+    if item.min is not None:
+        return f"a value of at least {item.min:g}"
+    return "a finite number" if item.max is None else f"a value of at most {item.max:g}"
 
 
 def choices_text(item: SettingField) -> list[str]:

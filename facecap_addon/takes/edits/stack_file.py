@@ -12,7 +12,7 @@ from typing import Any, cast
 from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from ...json_types import Facts
-from ...settings_schema import fields_of, from_json
+from ...settings_schema import fields_of, from_json, to_float
 from .kinds import KIND_OF, Edit, Stack
 
 VERSION = 1
@@ -121,4 +121,4 @@ def _read_list(name: str, value: object) -> tuple[Any, ...]:
 def _fits(value: object, kind: type) -> bool:
     if kind is str:
         return isinstance(value, str)
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(to_float(value))

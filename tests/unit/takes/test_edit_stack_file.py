@@ -20,6 +20,8 @@ from facecap_addon.takes.edits.stack_file import (
 )
 from tests.unit.takes.edited import make_take
 
+LONG = "9" * 400
+
 
 def test_a_stack_is_read_as_it_was_written(tmp_path: Path) -> None:
     stack = (
@@ -57,12 +59,20 @@ def test_a_stack_is_read_as_it_was_written(tmp_path: Path) -> None:
         ('{"facecap_edits": 1, "edits": [{"edit": "gain", "points": [[0, 1]]}]}', "no setting called 'points'"),
         ('{"facecap_edits": 1, "edits": [{"edit": "remap", "points": [[0, 1, 2]]}]}', "pairs of numbers"),
         ('{"facecap_edits": 1, "edits": [{"edit": "remap", "points": [[0, NaN]]}]}', "pairs of numbers"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "gain", "start_s": NaN}]}', "'start_s' is nan"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "hold", "at_s": 1e999}]}', "'at_s' is inf"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "hold", "at_s": -LONG}]}', "'at_s' is -inf"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "filter", "radius": LONG}]}', "'radius' is inf"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "filter", "radius": NaN}]}', "'radius' cannot be nan"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "remap", "points": [[0, LONG]]}]}', "pairs of numbers"),
+        ('{"facecap_edits": 1, "edits": [{"edit": "calibration", "levels": [["jawOpen", LONG]]}]}', "pairs of a"),
+        ('{"facecap_edits": LONG, "edits": []}', "version 999"),
         ('{"facecap_edits": 1, "edits": [{"edit": "filter", "radius": 1, "order": 5}]}', "do not fit"),
     ],
 )
 def test_what_is_no_stack_is_refused_in_words(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "a.json"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text.replace("LONG", LONG), encoding="utf-8")
     with pytest.raises(FacecapError, match=said):
         read_stack(path)
 
