@@ -30,6 +30,20 @@ def list_bad_frames(scene: bpy.types.Scene, take: Take) -> None:
     check.take = settings_of(scene).result.take
 
 
+def list_again(scene: bpy.types.Scene) -> None:
+    """List the bad frames of the take that a scene has now; none without one, or where its file is gone."""
+    from ..errors import FacecapError
+    from ..takes.npz import load_take
+    from .takes import take_file
+
+    check = settings_of(scene).check
+    try:
+        list_bad_frames(scene, load_take(take_file(settings_of(scene).result)))
+    except FacecapError:
+        check.stretches.clear()
+        check.take = ""
+
+
 def frames_of(scene: bpy.types.Scene, stretch: FACECAP_PG_bad_stretch) -> tuple[int, int]:
     """First and last scene frame of a stretch."""
     from .scene.footage import scene_rate

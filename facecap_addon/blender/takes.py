@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import FacecapError
-from .check import list_bad_frames
+from .check import list_again, list_bad_frames
 from .present import scene_with, settings_of
 from .translations import phrase
 
@@ -74,13 +74,18 @@ def chosen_index(settings: FACECAP_PG_scene) -> int:
 
 def remove_take(settings: FACECAP_PG_scene, index: int) -> None:
     """Take a take off the list; if it was the chosen one, the one before it is, if there is any."""
+    if index < 0:
+        return
     was_chosen = index == chosen_index(settings)
     settings.takes.remove(index)
-    if was_chosen and settings.takes:
+    if not was_chosen:
+        return
+    if settings.takes:
         _copy(settings.takes[max(0, index - 1)], settings.result)
-    elif was_chosen:
+    else:
         for name in _names(settings.result):
             settings.result.property_unset(name)
+    list_again(scene_with(settings))
 
 
 def is_baked(entry: FACECAP_PG_take, character: bpy.types.Object | None) -> bool:

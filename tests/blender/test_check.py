@@ -71,6 +71,17 @@ def test_another_take_has_its_own_bad_frames(tmp_path: Path) -> None:
     assert not bpy.ops.facecap.go_to_bad_frame.poll() or len(check.stretches)
 
 
+def test_a_take_that_is_removed_takes_its_bad_frames_along(tmp_path: Path) -> None:
+    settings = bpy.context.scene.facecap
+    take_in_scene(tmp_path, calm(make_take(40, missing=(3,))), "a")
+    take_in_scene(tmp_path, calm(make_take(40)), "b")
+    assert bpy.ops.facecap.remove_take() == {"FINISHED"}
+    assert [one.text for one in settings.check.stretches] == ["No face"]
+    assert settings.check.take == settings.result.take
+    assert bpy.ops.facecap.remove_take() == {"FINISHED"}
+    assert not len(settings.check.stretches) and not settings.result.take
+
+
 def test_the_shown_row_is_the_one_of_the_present_frame_at_any_rate(tmp_path: Path) -> None:
     scene = bpy.context.scene
     take = take_in_scene(tmp_path, make_take(40, rate=30.0))
@@ -89,6 +100,8 @@ def test_the_shown_row_is_the_one_of_the_present_frame_at_any_rate(tmp_path: Pat
 
 def test_a_take_whose_file_is_gone_is_not_shown(tmp_path: Path) -> None:
     take_in_scene(tmp_path, make_take(5))
+    (tmp_path / "a.take.npz").write_bytes(b"damaged")
+    assert shown_take(bpy.context.scene) is None
     (tmp_path / "a.take.npz").unlink()
     assert shown_take(bpy.context.scene) is None
 

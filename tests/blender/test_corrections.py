@@ -15,6 +15,7 @@ from facecap_addon.blender.edits import put_stack
 from facecap_addon.blender.operators.solve import solve_settings
 from facecap_addon.blender.overlay.picture_in_view import PictureInView
 from facecap_addon.blender.scene.animation.curves import curves_of
+from facecap_addon.blender.scene.animation.nla import push_down
 from facecap_addon.blender.scene.camera_setup import picture_corners
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.takes.actor import load_actor
@@ -100,6 +101,15 @@ def test_a_pose_is_what_was_set_where_it_differs_from_the_keys(tmp_path: Path) -
     obj.data.shape_keys.key_blocks["jawOpen"].value = 0.4  # on a head with half the gain: the take has twice that
     bpy.ops.facecap.keep_pose()
     assert corrections_in(bpy.context.scene)[1].pose["jawOpen"] == pytest.approx(0.8)
+
+
+def test_a_take_in_a_strip_is_no_pose_that_was_set(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    keys = obj.data.shape_keys
+    assert push_down(keys, "take") is not None
+    bpy.context.scene.frame_set(8)
+    with pytest.raises(RuntimeError, match="No shape key differs"):
+        bpy.ops.facecap.keep_pose()
 
 
 def test_a_pose_below_a_stack_of_edits_is_what_they_turn_into_what_was_set(tmp_path: Path) -> None:

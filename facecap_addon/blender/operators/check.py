@@ -21,6 +21,7 @@ class FACECAP_OT_check_view(FacecapOperator, bpy.types.Operator):
         "Show the footage with its landmarks, the head over the footage, the curves and the timeline in a workspace of "
         "their own; again: go back to where you were"
     )
+    bl_options = {"UNDO"}  # of camera and footage that are made for it
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -157,7 +157,8 @@ def _changed_weights(
 
     keys = keys_of(character)
     keyed: dict[str, float] = {}
-    if keys is not None and present_action(keys) is not None:
+    has_action = keys is not None and present_action(keys) is not None  # strips of the NLA may play the take without
+    if keys is not None and has_action:
         paths = {f'key_blocks["{bpy.utils.escape_identifier(b.name)}"].value': b.name for b in keys.key_blocks}
         keyed = {paths[c.data_path]: c.evaluate(frame) for c in curves_of(keys) if c.data_path in paths}
     found = {}
@@ -166,7 +167,9 @@ def _changed_weights(
         if block.name not in take.channels or abs(block.value - was) <= _SAME_WEIGHT:
             continue
         edit = gain * float(shown.weights[row, take.channels.index(block.name)])
-        if shown is take or abs(block.value - min(max(edit, block.slider_min), block.slider_max)) > _SAME_WEIGHT:
+        if (shown is take and has_action) or abs(
+            block.value - min(max(edit, block.slider_min), block.slider_max)
+        ) > _SAME_WEIGHT:
             found[block.name] = block.value / gain if gain > 0 else block.value
     return found
 

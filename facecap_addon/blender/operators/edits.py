@@ -211,7 +211,7 @@ class FACECAP_OT_load_edits(FacecapOperator, bpy.types.Operator):
     bl_description = "Replace the edits on the list by those of a file or a preset"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: str = StringProperty(subtype="FILE_PATH")
+    filepath: str = StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: str = StringProperty(default="*.json", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:

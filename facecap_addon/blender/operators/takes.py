@@ -36,7 +36,7 @@ class FACECAP_OT_load_take(FacecapOperator, bpy.types.Operator):
     bl_description = "Add a take from a file: a .take.npz of another session, or a CSV recorded by Live Link Face"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: str = StringProperty(subtype="FILE_PATH")
+    filepath: str = StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: str = StringProperty(default="*.npz;*.csv", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:

@@ -31,6 +31,8 @@ class ViewportTool(FacecapOperator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         try:
+            if not _is_open(self._region):
+                return self.close(context)
             return self.handle(context, event)
         except FacecapError as error:
             self.fail(error.what, error.way_out)
@@ -72,6 +74,13 @@ class ViewportTool(FacecapOperator):
             context.workspace.status_text_set(None)
         session.redraw(viewport=True)
         return {"CANCELLED"}
+
+
+def _is_open(region: bpy.types.Region) -> bool:
+    """Whether a region is still there: areas can be closed meanwhile, and what is left of one must not be read."""
+    manager = bpy.context.window_manager
+    windows = () if manager is None else manager.windows
+    return any(one == region for window in windows for area in window.screen.areas for one in area.regions)
 
 
 def main_region(context: bpy.types.Context) -> bpy.types.Region:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SIZE_PX, _LINE_PX, _ALPHA = 2.5, 1.0, 0.9
 _EDITORS = ("SpaceClipEditor", "SpaceImageEditor", "SpaceView3D")
-_relative: tuple[int, NDArray[np.float64]] | None = None
+_relative: tuple[Take, NDArray[np.float64]] | None = None
 
 
 def groups_of(layout: Layout, regions: tuple[str, ...]) -> list[tuple[int, list[int], list[tuple[int, int]]]]:
@@ -106,8 +106,8 @@ def _relative_confidence(take: Take) -> NDArray[np.float64]:
     global _relative
     from ...takes.bad_frames import relative_confidence
 
-    if _relative is None or _relative[0] != id(take):
-        _relative = id(take), relative_confidence(take)
+    if _relative is None or _relative[0] is not take:
+        _relative = take, relative_confidence(take)
     return _relative[1]
 
 

@@ -28,6 +28,16 @@ def conclude(job: session.Job) -> None:
             job.reason = f"{error.what} {error.way_out}"
         except Exception as error:  # the user gets a file to send; Blender goes on
             job.reason = fault_message(error, job.operator)
+    offer(job, job.reason)
+
+
+def offer(job: session.Job, reason: str) -> None:
+    """Keep a result until it is asked for.
+
+    Args:
+        reason: why it was not put to use.
+    """
+    job.reason = reason
     session.finished.append(job)
     kept.write(job)
 

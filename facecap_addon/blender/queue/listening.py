@@ -17,7 +17,7 @@ from ...jobs.runtime.progress import Progress
 from .. import session
 from ..operators.base import fault_message
 from . import kept, order, status_bar
-from .conclude import conclude
+from .conclude import conclude, offer
 from .operators import operator_of
 
 POLL_S, FIRST_S = 0.1, 0.5
@@ -79,6 +79,10 @@ def _attend(job: session.Job) -> None:
             operator_of(job).watch(job)
     elif job.runner.error is not None:
         _end_without_result(job)
+    elif tool_runs() and job.cancelling:
+        assert job.runner.result is not None
+        job.facts, job.runner, session.job = job.runner.result.result, None, None
+        offer(job, "It was cancelled when it was done")
     elif not tool_runs():
         assert job.runner.result is not None
         job.facts, job.runner, session.job = job.runner.result.result, None, None
@@ -110,11 +114,11 @@ def _say_failure(lines: list[str], job: session.Job | None) -> None:
 
 
 def tool_runs() -> bool:
-    """Whether the user drags, sculpts or the like: the scene must not change under a tool's feet."""
+    """Whether the user drags, sculpts or the like: the scene must not change under it. Live capture is no such tool."""
     manager = bpy.context.window_manager
     windows = manager.windows if manager is not None else ()
     running = [one for window in windows for one in getattr(window, "modal_operators", ())]
-    return any(not one.bl_idname.startswith("FACECAP_") for one in running)
+    return any(one.bl_idname != "FACECAP_OT_live" for one in running)
 
 
 def _on_timer() -> float | None:

@@ -14,25 +14,33 @@ from .footage import scene_rate
 if TYPE_CHECKING:
     from ...takes.take import Take
 
-_read: tuple[Path, float, Take] | None = None
+_KEPT = 4
+_read: dict[Path, tuple[float, Take | None]] = {}
+"""Takes by their file: when that was written, and what it holds; None if it is damaged."""
 
 
 def shown_take(scene: bpy.types.Scene) -> Take | None:
     """The take that the scene has chosen; None without one, or where its file is gone or damaged."""
-    global _read
     from ...takes.npz import load_take
+    from ..takes import take_file
 
-    stored = settings_of(scene).result.take
-    if not stored:
+    if not settings_of(scene).result.take:
         return None
-    path = Path(bpy.path.abspath(stored))
     try:
+        path = take_file(settings_of(scene).result)
         modified_s = path.stat().st_mtime
-        if _read is None or _read[:2] != (path, modified_s):
-            _read = path, modified_s, load_take(path)
     except (OSError, FacecapError):
         return None
-    return _read[2]
+    known = _read.get(path)
+    if known is None or known[0] != modified_s:
+        try:
+            take = load_take(path)
+        except FacecapError:
+            take = None
+        if len(_read) >= _KEPT:
+            _read.clear()
+        known = _read[path] = modified_s, take
+    return known[1]
 
 
 def row_at(scene: bpy.types.Scene, take: Take, frame: float | None = None) -> int | None:
