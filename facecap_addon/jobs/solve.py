@@ -25,7 +25,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..takes.actor import Actor
-from ..takes.corrections import Correction, about_frames, hold_poses
+from ..takes.corrections import Correction, about_frames, add_corrections, hold_poses
 from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin
@@ -155,6 +155,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 part = take_from(chosen, ranged, keys.rig, found, *((embedding, seen) if own is None else own))
                 held = about_frames(corrected.corrections, part.time_s)
                 part = hold_poses(part, held, keys.rig.ranges)
+                part = add_corrections(part, held) if held else part
                 # What is blended at a range's ends is weights.
                 vertices = found.vertices_of(rig) if base is None else None
         else:

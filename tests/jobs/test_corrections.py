@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.footage.footage import Footage
+from facecap_addon.jobs.settings.solve import SolveSettings
+from facecap_addon.jobs.steps.results.into_take import Base, Corrected, merge_into, near_spans
 from facecap_addon.rig.blendshapes import save_rig
-from facecap_addon.takes.corrections import Correction, corrections_of, save_corrections
-from facecap_addon.takes.merge import solved_spans
+from facecap_addon.takes.corrections import (
+    Correction,
+    changed_spans,
+    corrections_of,
+    load_corrections,
+    save_corrections,
+)
+from facecap_addon.takes.merge import rows_of, solved_spans
+from facecap_addon.takes.names import Origin
 from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import quick, run
 from tests.unit.rig.test_landmark_edits import lower_brows
+from tests.unit.takes.test_corrections import flat_take
 
 FPS = 25.0
 
@@ -53,6 +65,22 @@ def test_only_what_is_near_is_solved_anew_and_a_deleted_correction_is_taken_back
     assert np.abs(back.weights[:15] - whole.weights[:15]).max() < 0.1
     np.testing.assert_array_equal(back.weights[15:], now.weights[15:])
     assert [one.time_s for one in corrections_of(back)] == [pytest.approx(30 / FPS)]
+
+
+def test_a_correction_of_the_last_frame_is_in_the_take_although_files_round_its_time(tmp_path: Path) -> None:
+    take = flat_take(180)
+    whole = SolveSettings(video=tmp_path / "talk.mp4", out=tmp_path)
+    base = Base(take, tmp_path / "talk.take.npz", whole, cast(Footage, None))  # merging opens no footage
+    save_corrections(tmp_path / "c.json", [Correction(float(take.time_s[-1]), pose={"jawOpen": 0.5})])
+    corrections = load_corrections(tmp_path / "c.json")
+    assert corrections[0].time_s > take.time_s[-1]  # rounded up
+    spans = tuple(changed_spans([], corrections))
+    part = rows_of(take, near_spans(take.time_s, spans))
+    merged = merge_into(base, part, whole, Origin("talk.mp4", "1"), None, [], Corrected(corrections, spans))
+    assert not changed_spans(corrections_of(merged), corrections)
+    again = replace(base, take=merged)
+    removed = merge_into(again, part, whole, Origin("talk.mp4", "1"), None, [], Corrected((), spans))
+    assert not corrections_of(removed)
 
 
 def test_refining_says_that_it_knows_no_corrections(face_clip: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ....footage.position import Position, parse_position
 from ....landmarks.observations import Observations
 from ....settings_schema import to_json
 from ....takes.corrections import (
+    SAME_S,
     Correction,
     about_frames,
     active,
@@ -23,6 +24,7 @@ from ....takes.corrections import (
     changed_spans,
     corrections_of,
     load_corrections,
+    nearest_time_s,
 )
 from ....takes.merge import RANGE, SPANS, merge_takes, rows_of
 from ....takes.names import Origin
@@ -179,12 +181,10 @@ def merge_into(
         settings: of the range.  given_px: focal length that was asked for; a take has one.
         corrected: of the range.
     """
-    pieces, take, known = corrected.pieces_of(part), base.take, list(corrections_of(base.take))
+    pieces, take = corrected.pieces_of(part), base.take
     for piece in pieces:
         take = merge_takes(take, piece)
-        first, last = piece.time_s[[0, -1]]
-        known = [one for one in known if not first <= one.time_s <= last]
-        known += [one for one in corrected.corrections if first <= one.time_s <= last]
+    known = _join_corrections(take.time_s, pieces, corrections_of(base.take), corrected.corrections)
     first, last = pieces[0].time_s[0], pieces[-1].time_s[-1]
     made, focal_px = base.take.provenance.get(MADE), base.take.focal_px
     warnings.append(
@@ -210,6 +210,19 @@ def merge_into(
     }
     take = replace(take, provenance={**take.provenance, **facts})
     return add_corrections(take, known) if known or corrections_of(base.take) else take
+
+
+def _join_corrections(
+    time_s: F64, pieces: Sequence[Take], before: Sequence[Correction], now: Sequence[Correction]
+) -> list[Correction]:
+    """The corrections that a take of (F,) frames was solved with: in the pieces those of now, elsewhere as before."""
+
+    def is_solved(one: Correction) -> bool:
+        at_s = nearest_time_s(time_s, one.time_s)
+        return any(piece.time_s[0] - SAME_S <= at_s <= piece.time_s[-1] + SAME_S for piece in pieces)
+
+    kept = [one for one in about_frames(before, time_s) if not is_solved(one)]
+    return kept + [one for one in about_frames(now, time_s) if is_solved(one)]
 
 
 def find_rows(footage: Footage, observations: Observations) -> NDArray[np.bool_]:
