@@ -15,7 +15,7 @@ from facecap_addon.blender.operators.bake import bake_spans
 from facecap_addon.blender.operators.edits import user_presets
 from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.properties.edits import _find_channels
-from facecap_addon.blender.scene.animation.curves import curves_of
+from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.takes import add_take
 from facecap_addon.jobs.steps.character import characters_in, embedding_of
@@ -244,6 +244,30 @@ def test_edits_show_after_a_range_was_solved_into_the_take(tmp_path: Path) -> No
     bpy.ops.facecap.add_edit(kind="gain")
     edits().stack[0].gain_factor = 0.25
     assert_keyed(obj, evaluate(after, [Gain(factor=0.25)]))
+
+
+def test_a_range_solved_anew_goes_into_the_layer_and_not_into_what_was_keyed_above_it(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    scene, animation = bpy.context.scene, obj.data.shape_keys.animation_data
+    scene.facecap.bake.mode = "layer"
+    bpy.ops.facecap.bake()
+    obj.data.shape_keys.key_blocks["jawOpen"].keyframe_insert("value", frame=10)
+    top = animation.action
+    strips = [strip for track in animation.nla_tracks for strip in track.strips]
+    weights = take.weights.copy()
+    weights[10:15] = 0.9
+    provenance = {**take.provenance, MERGED_INTO: take.provenance[ID], RANGE: [10 / RATE, 14 / RATE]}
+    after = add_id(replace(take, weights=weights, provenance=provenance))
+    save_take(tmp_path / "b.take.npz", after)
+    add_take(scene, tmp_path / "b.take.npz", after, "solved", choose=True)
+    bake_spans(scene, obj)
+    assert animation.action == top and len(keyed(obj, "jawOpen")) == 1
+    assert [strip for track in animation.nla_tracks for strip in track.strips] == strips
+    layer = strips[-1]
+    animation.action = layer.action
+    if SLOTTED:
+        animation.action_slot = layer.action_slot
+    assert_keyed(obj, after)
 
 
 def test_a_character_without_keys_is_not_posed(tmp_path: Path) -> None:

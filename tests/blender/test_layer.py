@@ -13,8 +13,9 @@ from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_in
 from facecap_addon.blender.scene.animation.layer import LayerSettings
 from facecap_addon.blender.scene.animation.reduce import KeyTolerance, reduce_keys
 from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.takes.merge import MERGED_INTO
 from facecap_addon.takes.take import Take
-from facecap_addon.takes.versions import add_id
+from facecap_addon.takes.versions import ID, add_id
 from tests.blender.faces import evaluated, make_face
 from tests.blender.takes import expected_weights, make_take
 from tests.blender.test_hand_keys import facts
@@ -103,6 +104,54 @@ def test_baked_again_a_layer_is_the_same_strip_and_hand_made_keys_in_it_stay() -
     curve = next(curve for curve in curves_in(action, slot) if "jawOpen" in curve.data_path)
     assert planted in [facts(one)[:2] for one in curve.keyframe_points]
     assert len(curve.keyframe_points) == take.frame_count + 1
+
+
+def made_of(take: Take, **provenance: object) -> Take:
+    """A take with other weights that says what it was made from."""
+    kept = {name: value for name, value in take.provenance.items() if name not in ("filtered", "refined")}
+    other = small_take(seed=len(str(provenance))).weights * np.float32(0.8)
+    return add_id(replace(take, weights=other, provenance={**kept, **provenance}))
+
+
+def test_a_version_of_a_take_plays_in_the_strip_of_the_one_before_and_hand_made_keys_in_it_stay() -> None:
+    obj, solved = make_face(NAMES), small_take()
+    animate_by_hand(obj)
+    rig = extract_rig(obj)
+    settings = replace(STILL, start_frame=START, layer=LayerSettings("COMBINE"))
+    action = apply_take(obj, solved, settings).action
+    once = made_of(solved, filtered={"id": solved.provenance[ID], "filter": "one"})
+    anew = made_of(solved, filtered={"id": solved.provenance[ID], "filter": "another"})
+    again = made_of(solved, **{MERGED_INTO: solved.provenance[ID]})
+    refined = made_of(again, refined={"id": again.provenance[ID]})
+    for take in (once, anew, solved, again, refined, again, once):
+        assert apply_take(obj, take, settings).action == action
+        assert len(played_in_strips(obj)) == 2
+        for frame in (START, 30.0, 41.25):
+            shown = by_hand(frame) + expected_weights(take, (frame - START) / 24)
+            np.testing.assert_allclose(evaluated(obj, frame), rig.vertices_at(shown), atol=3e-5)
+    curve = jaw_curve(obj, action)
+    curve.keyframe_points.insert(30.4, 0.45)
+    curve.update()
+    planted = facts(min(curve.keyframe_points, key=lambda one: abs(one.co.x - 30.4)))[:2]
+    assert apply_take(obj, anew, settings).action == action
+    assert planted in [facts(one)[:2] for one in jaw_curve(obj, action).keyframe_points]
+    other = small_take(7)
+    assert apply_take(obj, other, settings).action != action and len(played_in_strips(obj)) == 3
+
+
+def test_the_head_of_a_version_of_a_take_plays_in_the_strip_of_the_one_before() -> None:
+    obj, solved = make_face(NAMES), small_take()
+    animate_by_hand(obj)
+    apply_take(obj, solved, BakeSettings(mode="layer", start_frame=START))
+    filtered = made_of(solved, filtered={"id": solved.provenance[ID]})
+    apply_take(obj, filtered, BakeSettings(mode="layer", start_frame=START))
+    assert len(played_in_strips(obj)) == 2
+    assert [len(track.strips) for track in obj.animation_data.nla_tracks] == [1]
+
+
+def jaw_curve(obj: bpy.types.Object, action: bpy.types.Action) -> bpy.types.FCurve:
+    slot = next((s for s in action.slots if s.target_id_type == "KEY"), None) if SLOTTED else None
+    return next(curve for curve in curves_in(action, slot) if "jawOpen" in curve.data_path)
 
 
 def test_several_takes_lie_above_one_another_and_what_was_keyed_on_top_stays_on_top() -> None:

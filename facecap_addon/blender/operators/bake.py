@@ -159,12 +159,17 @@ def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]
     from ...takes.npz import load_take
     from ..scene.animation.bake import apply_take
     from ..scene.animation.curves import present_action
+    from ..scene.animation.own_action import TAKE
+    from ..scene.animation.signature import versions_of
 
     settings = settings_of(scene)
     keys = keys_of(character)
-    if keys is None or present_action(keys) is None:
+    present = None if keys is None else present_action(keys)
+    if present is None:
         return bake_result(scene, character)
     take = load_take(take_file(settings.result))
+    if settings.bake.mode == "layer" and present.get(TAKE) not in versions_of(take):
+        return bake_result(scene, character)  # what plays is above the layer: the take's keys are in a strip
     settings.result.not_observed = "\n".join(take.not_observed)
     take, _ = fitted(settings, character, take)
     wanted = replace(chosen_bake(settings), mode="mix", influence=1.0)

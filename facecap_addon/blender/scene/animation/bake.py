@@ -27,9 +27,9 @@ from .followed import head_follows, keys_that_stay
 from .groups import JAW
 from .head_pose import bases_of, camera_from_rig, channels_of, check_movable, key_bases, world_motion
 from .layer import COMBINE, REPLACE, LayerSettings, Playing, is_animated_below, lift, read_playing
-from .own_action import hand_over
+from .own_action import adopt, hand_over
 from .reduce import count_text, reduce_keys, tolerance_of
-from .signature import identity_of, sign, take_name
+from .signature import identity_of, sign, take_name, versions_of
 
 _SAME_FRAME = 1e-3
 _MOMENT_S = 1e-3
@@ -101,6 +101,8 @@ def apply_take(
     parts = parts_of(obj, scene)
     below = read_playing(animated_with(obj, parts)) if settings.mode == "layer" else {}
     carried = head_carrier(obj, settings, parts)
+    if settings.mode == "layer":
+        adopt(animated_with(obj, parts), versions_of(take), identity_of(take))
     rests = reference_pose(take)[None]  # the whole take's, however little of it is keyed
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)

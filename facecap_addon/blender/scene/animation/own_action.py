@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import bpy
 
@@ -46,8 +46,9 @@ def find_own_action(datablock: Animated, take: str, *, in_strips: bool = False) 
     animation = datablock.animation_data
     present = None if animation is None else animation.action
     tracks = () if animation is None else animation.nla_tracks
-    played = {strip.action for track in tracks for strip in track.strips}
-    for action in ([present] if present is not None else []) + list(bpy.data.actions):
+    played = [strip.action for track in tracks for strip in track.strips if strip.action is not None]
+    first = ([present] if present is not None else []) + (played if in_strips else [])
+    for action in first + list(bpy.data.actions):
         if action.get(TAKE) != take or action.library is not None or (action in played and not in_strips):
             continue
         if find_slot(action, datablock) is not None if SLOTTED else action.get(OWNER) == _owner_key(datablock):
@@ -66,6 +67,26 @@ def hand_over(datablocks: Iterable[Animated], before: str, take: str) -> None:
         action = None if animation is None else animation.action
         if before and take and action is not None and action.library is None and action.get(TAKE) == before:
             action[TAKE] = take
+
+
+def adopt(datablocks: Iterable[Animated], versions: Collection[str], take: str) -> None:
+    """Let a take have the action in the uppermost strip of another version of it, where none that plays is its own.
+
+    Args:
+        versions: ids of takes that may be replaced.  take: the id; "" is no take's.
+    """
+    for datablock in datablocks:
+        animation = datablock.animation_data
+        if animation is None or not take:
+            continue
+        strips = [strip.action for track in animation.nla_tracks for strip in track.strips]
+        playing = [action for action in (animation.action, *reversed(strips)) if action is not None]
+        if any(action.get(TAKE) == take for action in playing):
+            continue
+        for action in playing:
+            if action in strips and action.library is None and action.get(TAKE) in versions:
+                action[TAKE] = take
+                break
 
 
 def rename_actions(take: str, name: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import bpy
 import numpy as np
 
+from ....takes.merge import MERGED_INTO
 from ....takes.take import Take
 from ....takes.versions import ID
+
+_PROVENANCE = "facecap_provenance"
 
 
 def take_name(take: Take) -> str:
@@ -23,9 +27,29 @@ def identity_of(take: Take) -> str:
     return str(take.provenance.get(ID) or "")
 
 
+def family_of(provenance: Mapping[str, object]) -> set[str]:
+    """Ids of a take and of what it was made from: takes that share one are versions of one."""
+    ids = [provenance.get(ID), provenance.get(MERGED_INTO)]
+    for made in ("filtered", "refined"):
+        facts = provenance.get(made)
+        ids += [facts.get("id")] if isinstance(facts, dict) else []
+    return {str(one) for one in ids if one}
+
+
+def versions_of(take: Take) -> set[str]:
+    """Ids of a take, of what it was made from, and of the takes with actions in the file that were made from those."""
+    family = family_of(take.provenance)
+    found = set(family)
+    for action in bpy.data.actions:
+        signed = action.get(_PROVENANCE)
+        theirs = family_of(json.loads(signed)) if isinstance(signed, str) else set[str]()
+        found |= theirs if theirs & family else set()
+    return found
+
+
 def sign(action: bpy.types.Action, take: Take) -> None:
     """Write beside the keys where they came from and how sure they are."""
-    action["facecap_provenance"] = json.dumps(take.provenance, default=str)
+    action[_PROVENANCE] = json.dumps(take.provenance, default=str)
     action["facecap_time_s"] = np.asarray(take.time_s, np.float64).tolist()
     action["facecap_status"] = np.asarray(take.status, np.int32).tolist()
     action["facecap_regions"] = json.dumps(list(take.regions))
