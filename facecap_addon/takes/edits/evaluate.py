@@ -10,7 +10,7 @@ from ..take import Take
 from .columns import Curves, columns_of, curves_of, take_of
 from .contacts import Gaps
 from .kinds import Edit, Stack
-from .operations import carry_out
+from .operations import carry_out, edit_facts
 from .stack_file import facts_of
 
 
@@ -55,7 +55,10 @@ class Evaluator:
         edited = take_of(self.take, self._stages[-1], self._columns)
         before = self.take.provenance.get("edits", [])
         said = [*(before if isinstance(before, list) else []), *(facts_of(edit) for edit in edits)]
-        return replace(edited, provenance={**self.take.provenance, "edits": said})
+        facts = self.take.provenance
+        for edit in edits:
+            facts = edit_facts(edit, facts)
+        return replace(edited, provenance={**facts, "edits": said})
 
 
 def find_active(stack: Sequence[Edit]) -> Stack:

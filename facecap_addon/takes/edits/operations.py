@@ -14,6 +14,7 @@ from ...errors import FacecapError
 from ...rig.channels import match_channels
 from ..filters.apply import apply_filter
 from ..filters.take_filter import TENFOLD, keep_closed
+from ..merge import REFERENCE
 from ..take import find_runs
 from .columns import Columns, Curves, find_columns, find_share
 from .contacts import Gaps, keep_contact
@@ -38,6 +39,9 @@ from .kinds import (
 _MOST_REST = 0.9
 """A channel that is this strong at rest is stretched no further: what is left of it would be noise."""
 
+_POSE_SIGNS = np.array([1, 1, -1, -1, -1, 1, 1], np.float32)
+"""Of a head's pose, wxyz and xyz, in a mirror."""
+
 
 def carry_out(edit: Edit, curves: Curves, columns: Columns, gaps: Gaps | None = None) -> Curves:
     """Curves after an edit; those given are left as they are.
@@ -59,6 +63,15 @@ def carry_out(edit: Edit, curves: Curves, columns: Columns, gaps: Gaps | None = 
     if not chosen.any():
         return curves
     return _mix(curves, _SHAPES[type(edit)](edit, curves, columns, chosen), chosen, share)
+
+
+def edit_facts(edit: Edit, facts: dict[str, Any]) -> dict[str, Any]:
+    """A take's provenance after an edit: what it says of the head goes with the head."""
+    if isinstance(edit, Mirror) and edit.head and edit.mode == "swap":
+        pose = facts.get(REFERENCE)
+        if isinstance(pose, list | tuple) and len(pose) == len(_POSE_SIGNS):
+            return {**facts, REFERENCE: (np.asarray(pose, np.float64) * _POSE_SIGNS).tolist()}
+    return facts
 
 
 def _mix(curves: Curves, values: F32, chosen: Bools, share: F32 | None) -> Curves:
@@ -178,8 +191,8 @@ def _mirror_head(edit: Mirror, curves: Curves) -> Curves:
         )
     return replace(
         curves,
-        rotation_wxyz=curves.rotation_wxyz * np.array([1, 1, -1, -1], np.float32),
-        translation_m=curves.translation_m * np.array([-1, 1, 1], np.float32),
+        rotation_wxyz=curves.rotation_wxyz * _POSE_SIGNS[:4],
+        translation_m=curves.translation_m * _POSE_SIGNS[4:],
     )
 
 

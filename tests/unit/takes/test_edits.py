@@ -28,6 +28,7 @@ from facecap_addon.takes.edits.kinds import (
 )
 from facecap_addon.takes.filters.apply import apply_filter
 from facecap_addon.takes.filters.options import FilterChoice
+from facecap_addon.takes.merge import REFERENCE, reference_pose
 from facecap_addon.takes.take import Take
 from tests.unit.takes.edited import RATE, make_take, of
 
@@ -171,6 +172,18 @@ def test_a_mirror_exchanges_sides_and_twice_is_nothing() -> None:
     jaw, now = (Rotation.from_rotvec(one.jaw[:, :3]).as_matrix() for one in (take, after))
     np.testing.assert_allclose(now, flip @ jaw @ flip, atol=1e-6)
     np.testing.assert_array_equal(evaluate(take, [swap, swap]).weights, take.weights)
+
+
+def test_the_pose_at_which_a_merged_take_rests_is_mirrored_with_its_head() -> None:
+    take = make_take()
+    pose = reference_pose(take)
+    merged = replace(take, provenance={**take.provenance, REFERENCE: pose.tolist()})
+    np.testing.assert_array_equal(reference_pose(evaluate(merged, [Mirror()])), pose)
+    mirrored = reference_pose(evaluate(merged, [Mirror(head=True)]))
+    np.testing.assert_allclose(mirrored, reference_pose(evaluate(take, [Mirror(head=True)])), atol=1e-6)
+    np.testing.assert_allclose(mirrored, pose * [1, 1, -1, -1, -1, 1, 1], atol=1e-6)
+    np.testing.assert_array_equal(reference_pose(evaluate(merged, [Mirror(head=True)] * 2)), pose)
+    assert merged.provenance[REFERENCE] == pose.tolist()
 
 
 def test_one_side_is_copied_to_the_other() -> None:
