@@ -15,6 +15,7 @@ from ..fit.energies.expression_prior import load_prior
 from ..fit.energies.weight_priors import channel_priors
 from ..landmarks.layout import layout_of
 from ..render.renderer import Appearance
+from ..takes.corrections import CORRECTIONS
 from ..takes.take import STATUS_INFILLED, STATUS_SOLVED, Take
 from .chunk_store import ChunkStore
 from .chunked_minimise import PassCache, RefineContext, measure_disagreement, minimise_in_chunks
@@ -362,7 +363,9 @@ class Refinement:
         take = with_state(self.take, state, refined | infilled, self.mesh)
         status = take.status.copy()
         status[infilled | (refined & self.seen_aside)] = STATUS_INFILLED
-        provenance = {**take.provenance, "method": "deep energies"}
+        # Frames that were corrected are others now: they can be solved around again.
+        known = {name: facts for name, facts in take.provenance.items() if name != CORRECTIONS}
+        provenance = {**known, "method": "deep energies"}
         return RefineResult(replace(take, status=status, provenance=provenance), self._notes, bad, error_mm)
 
 

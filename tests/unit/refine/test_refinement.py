@@ -22,6 +22,7 @@ from facecap_addon.refine.settings import DeepSettings  # noqa: E402
 from facecap_addon.refine.shots import Shot  # noqa: E402
 from facecap_addon.refine.state import DeepState  # noqa: E402
 from facecap_addon.refine.take_state import with_state  # noqa: E402
+from facecap_addon.takes.corrections import Correction, add_corrections, corrections_of  # noqa: E402
 from facecap_addon.takes.take import STATUS_INFILLED, STATUS_MISSING, STATUS_SOLVED, Take  # noqa: E402
 from tests.unit.deep_scene import FOCAL_PX, SIZE, frames, one, picture, render_mesh, view  # noqa: E402
 from tests.unit.refine.test_deep_energy import aside  # noqa: E402
@@ -114,9 +115,10 @@ def test_a_face_that_the_first_camera_loses_and_another_sees_is_solved_by_that_o
 
 
 def test_frames_that_flow_cannot_solve_stay_as_they_were_and_are_named(models: Path) -> None:
-    take = take_of(TRUE)
+    take = add_corrections(take_of(TRUE), [Correction(0.12, pose={"jawOpen": 0.5})])
     settings = replace(QUICK, infill_frames="0,2", infill=False)
     result = refined(take, settings, [shot_from(the_side=False)])
+    assert not corrections_of(result.take)  # what is refined is not what was corrected
     assert result.take.status.tolist() == [STATUS_SOLVED, STATUS_SOLVED, STATUS_INFILLED, STATUS_SOLVED]
     np.testing.assert_array_equal(result.take.weights[0], take.weights[0])
     assert any("could not solve 0: they lie at an end of the take" in note for note in result.notes), result.notes
