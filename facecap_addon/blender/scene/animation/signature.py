@@ -30,7 +30,7 @@ def identity_of(take: Take) -> str:
 def family_of(provenance: Mapping[str, object]) -> set[str]:
     """Ids of a take and of what it was made from: takes that share one are versions of one."""
     ids = [provenance.get(ID), provenance.get(MERGED_INTO)]
-    for made in ("filtered", "refined"):
+    for made in ("filtered", "refined", "edited"):
         facts = provenance.get(made)
         ids += [facts.get("id")] if isinstance(facts, dict) else []
     return {str(one) for one in ids if one}
