@@ -135,13 +135,12 @@ def frame_of(scene: bpy.types.Scene, time_s: float) -> float:
 
 def layout_in(take: Take) -> Layout:
     """The landmark scheme of a take. Raises FacecapError if it holds no landmarks of a known one."""
-    from ..landmarks.layout import IBUG_68, MEDIAPIPE_478
+    from ..takes.landmark_layout import layout_of_take
 
-    count = take.landmarks_px.shape[1]
-    for layout in (MEDIAPIPE_478, IBUG_68):
-        if layout.count == count:
-            return layout
-    raise FacecapError("The take holds no landmarks.", "Choose a take that was solved from footage.")
+    layout = layout_of_take(take)
+    if layout is None:
+        raise FacecapError("The take holds no landmarks.", "Choose a take that was solved from footage.")
+    return layout
 
 
 def landmarks_at(scene: bpy.types.Scene, take: Take, row: int) -> NDArray[np.float64]:
