@@ -83,6 +83,17 @@ def test_a_correction_of_the_last_frame_is_in_the_take_although_files_round_its_
     assert not corrections_of(removed)
 
 
+def test_what_is_near_goes_into_no_take_of_another_character(face_clip: Path, tmp_path: Path) -> None:
+    out, path, other = tmp_path / "out", tmp_path / "face.corrections.json", tmp_path / "other.rig.npz"
+    solve(face_clip, out)
+    whole = load_take(out / "face.take.npz")
+    save_corrections(path, [Correction(8 / FPS, pose={"jawOpen": 0.9}, reach_s=0.08)])
+    save_rig(other, lower_brows()[0])
+    with pytest.raises(FacecapError, match="another character"):
+        solve(face_clip, out, corrections=path, character=str(other))
+    np.testing.assert_array_equal(load_take(out / "face.take.npz").weights, whole.weights)
+
+
 def test_refining_says_that_it_knows_no_corrections(face_clip: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     path = tmp_path / "face.corrections.json"

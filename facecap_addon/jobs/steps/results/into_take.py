@@ -123,11 +123,11 @@ def find_base(
 
     Args:
         footage: the range.  named: the folder's take of the same footage.  origin: of the footage.
-        always: whether a range that covers all of the take goes into it, too.
+        always: whether a range goes into it or nowhere, one that covers all of it, too.
     Returns:
         the take, or None; and why the range is a take of its own where one might expect otherwise ("" else).
     Raises:
-        FacecapError: the take that was named with `into` is none, or of other footage.
+        FacecapError: the take that was named with `into`, or that a range has to go into, is none, or of other footage.
     """
     asked = settings.into is not None
     if not settings.merge or (settings.start is None and settings.end is None):
@@ -140,7 +140,7 @@ def find_base(
         before = settings_of(take, path)
         _check_same(take, before, settings, origin)
     except FacecapError as error:
-        if asked:
+        if asked or always:
             raise
         return None, f"The range was solved as a take of its own. {error.what}"
     whole = _join_ranges(before, settings, footage)
