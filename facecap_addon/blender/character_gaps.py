@@ -20,14 +20,16 @@ _latest: tuple[tuple[object, ...], Gaps | None] | None = None
 def gaps_in(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
     """A character's gaps; None where its landmarks are not kept beside the take, or not of this mesh.
 
-    What was found is kept until there is another mesh or take.
+    What was found is kept until there is another mesh or take, or landmarks are put elsewhere.
 
     Args:
         path: of the take.
     """
+    from .scene.head.edited_landmarks import edits_text
+
     global _latest
-    mesh = mesh_of(character)
-    key = (str(path), mesh.name_full, len(mesh.vertices), tuple(block.name for block in key_blocks_of(character)))
+    mesh, keys = mesh_of(character), tuple(block.name for block in key_blocks_of(character))
+    key = (str(path), mesh.name_full, len(mesh.vertices), keys, edits_text(character))
     if _latest is None or _latest[0] != key:
         _latest = key, _find(character, take, path)
     return _latest[1]
@@ -36,13 +38,15 @@ def gaps_in(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
 def _find(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
     from ..fit.contact_pass import find_gaps
     from ..jobs.steps.character import characters_in, find_stored_embedding
-    from ..rig.embedding import load_embedding
+    from ..rig.embedding import edit_embedding, load_embedding
     from ..takes.versions import home_of
     from .scene.head.character import extract_rig
 
     try:
         rig = extract_rig(character)
         stored = find_stored_embedding(rig, str(take.provenance.get("landmarks")), characters_in(home_of(path)))
-        return None if stored is None else find_gaps(rig, load_embedding(stored))
+        if stored is None:
+            return None
+        return find_gaps(rig, edit_embedding(load_embedding(stored), rig.edits, rig.triangles))
     except FacecapError:
         return None

@@ -234,13 +234,15 @@ def _evaluator_of(scene: bpy.types.Scene, character: bpy.types.Object, *, contac
     from ..takes.npz import load_take
     from .character_gaps import gaps_in
     from .operators.bake import fitted
+    from .scene.head import edited_landmarks
 
     global _latest
     path = take_file(settings_of(scene).result)
     ranges = tuple((block.name, block.slider_min, block.slider_max) for block in key_blocks_of(character))
     mapping = settings_of(scene).take_list
     names = tuple((row.source, row.key) for row in mapping.mapping) if mapping.use_mapping else ()
-    key = (str(path), path.stat().st_mtime_ns, character.name_full, ranges, names, contacts)
+    placed = edited_landmarks.edits_text(character) if contacts else None
+    key = (str(path), path.stat().st_mtime_ns, character.name_full, ranges, names, placed)
     if _latest is None or _latest[0] != key:
         take, _ = fitted(settings_of(scene), character, load_take(path))
         gaps = gaps_in(character, take, path) if contacts else None

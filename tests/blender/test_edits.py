@@ -17,9 +17,12 @@ from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.properties.edits import _find_channels
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
 from facecap_addon.blender.scene.head.character import extract_rig
+from facecap_addon.blender.scene.head.edited_landmarks import keep_edits
 from facecap_addon.blender.takes import add_take
+from facecap_addon.fit.contact_pass import find_gaps
 from facecap_addon.jobs.steps.character import characters_in, embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
+from facecap_addon.rig.landmark_edits import LandmarkEdits, topology_key
 from facecap_addon.takes.edits.contacts import LIPS
 from facecap_addon.takes.edits.evaluate import evaluate
 from facecap_addon.takes.edits.kinds import (
@@ -418,6 +421,25 @@ def test_lips_seal_by_the_characters_own_mesh(tmp_path: Path) -> None:
     assert abs(lips_mm(4)) < 0.2 < 1.0 < lips_mm(30)
     edits().stack[1].on = False
     assert lips_mm(4) > 1.0
+
+
+@needs_models
+def test_gaps_are_between_landmarks_as_they_were_put_by_hand(tmp_path: Path) -> None:
+    obj = open_sample_head(tmp_path)
+    rig, landmarker = extract_rig(obj), open_landmarker(threads=1)
+    take, path = make_take(channels=rig.channels, landmarks=landmarker.model_version), tmp_path / "a.take.npz"
+    embedding = embedding_of(rig, landmarker, characters_in(tmp_path))
+    found = gaps_in(obj, take, path)
+    upper, rim = 13, 0  # the middle of the upper lip's inner edge, put onto its outer edge
+    triangle, barycentric = embedding.triangle[[rim]], embedding.barycentric[[rim]]
+    topology = topology_key(rig.triangles)
+    keep_edits(obj, LandmarkEdits(embedding.scheme, np.array([upper]), triangle, barycentric, topology))
+    moved = gaps_in(obj, take, path)
+    edited_rig = extract_rig(obj)
+    as_solved = find_gaps(edited_rig, embedding_of(edited_rig, landmarker, characters_in(tmp_path)))
+    assert found is not None and moved is not None
+    np.testing.assert_allclose(moved.slope_mm, as_solved.slope_mm, atol=1e-6)
+    assert np.abs(moved.slope_mm - found.slope_mm).max() > 0.1
 
 
 def test_keys_follow_an_undo_step_that_was_kept_before_they_were_written(tmp_path: Path) -> None:
