@@ -45,7 +45,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
             # In the words of AverageError.rating, each a message of its own.
             rating = {"good": phrase("good"), "fair": phrase("fair"), "poor": phrase("poor")}.get(error.rating)
             text = phrase("Average error {px:.1f} px", px=error.px) + (f" ({rating})" if rating else "")
-            column.label(text=text, icon="BLANK1", translate=False)
+            wrapped(column, context, text, icon="BLANK1")
         if result.fps >= 1.0:
             speed = phrase("Speed {fps:.0f} frames per second", fps=result.fps)
             column.label(text=speed, icon="BLANK1", translate=False)
