@@ -12,9 +12,10 @@ from scipy.interpolate import PchipInterpolator
 from ...arrays import F32, F64, Bools
 from ...errors import FacecapError
 from ...rig.channels import match_channels
+from ..corrections import CORRECTIONS
 from ..filters.apply import apply_filter
 from ..filters.take_filter import TENFOLD, keep_closed
-from ..merge import REFERENCE
+from ..merge import RANGE, REFERENCE, SPANS
 from ..take import find_runs
 from .columns import Columns, Curves, find_columns, find_share
 from .contacts import Gaps, keep_contact
@@ -42,6 +43,9 @@ _MOST_REST = 0.9
 _POSE_SIGNS = np.array([1, 1, -1, -1, -1, 1, 1], np.float32)
 """Of a head's pose, wxyz and xyz, in a mirror."""
 
+_OF_FOOTAGE_TIMES = (CORRECTIONS, RANGE, SPANS)
+"""What a take says about times of its footage, which are not its own any more once it is retimed."""
+
 
 def carry_out(edit: Edit, curves: Curves, columns: Columns, gaps: Gaps | None = None) -> Curves:
     """Curves after an edit; those given are left as they are.
@@ -66,7 +70,9 @@ def carry_out(edit: Edit, curves: Curves, columns: Columns, gaps: Gaps | None = 
 
 
 def edit_facts(edit: Edit, facts: dict[str, Any]) -> dict[str, Any]:
-    """A take's provenance after an edit: what it says of the head goes with the head."""
+    """A take's provenance after an edit: what it says of the head goes with the head, of times with the times."""
+    if isinstance(edit, Retime) and _is_of_everything(edit):
+        return {name: value for name, value in facts.items() if name not in _OF_FOOTAGE_TIMES}
     if isinstance(edit, Mirror) and edit.head and edit.mode == "swap":
         pose = facts.get(REFERENCE)
         if isinstance(pose, list | tuple) and len(pose) == len(_POSE_SIGNS):
@@ -197,9 +203,9 @@ def _mirror_head(edit: Mirror, curves: Curves) -> Curves:
 
 
 def _is_of_everything(edit: Retime) -> bool:
-    return edit == replace(
-        edit, channels=(), region="all", side="both", start_s=None, end_s=None, blend_in_s=0.0, blend_out_s=0.0
-    )
+    """Whether the take as a whole is retimed; blends count only at the ends of a range."""
+    always = edit.start_s is None and edit.end_s is None
+    return always and not edit.channels and edit.region == "all" and edit.side == "both"
 
 
 def _map_times(edit: Retime, time_s: F64) -> F64:

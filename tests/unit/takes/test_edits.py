@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.rig.channels import ARKIT_CHANNELS, mirror_name
+from facecap_addon.takes.corrections import Correction, add_corrections, corrections_of
 from facecap_addon.takes.edits.evaluate import Evaluator, evaluate
 from facecap_addon.takes.edits.kinds import (
     KINDS,
@@ -28,7 +29,7 @@ from facecap_addon.takes.edits.kinds import (
 )
 from facecap_addon.takes.filters.apply import apply_filter
 from facecap_addon.takes.filters.options import FilterChoice
-from facecap_addon.takes.merge import REFERENCE, reference_pose
+from facecap_addon.takes.merge import RANGE, REFERENCE, SPANS, reference_pose, solved_range, solved_spans
 from facecap_addon.takes.take import Take
 from tests.unit.takes.edited import RATE, make_take, of
 
@@ -271,6 +272,26 @@ def test_retime_moves_the_whole_take_and_loses_nothing() -> None:
     np.testing.assert_allclose(keyed.time_s, np.interp(take.time_s, [0, 1, 2], [0, 2, 2.5]))
     with pytest.raises(FacecapError, match="not in order"):
         evaluate(take, [Retime(points=((0, 0), (1, -1)))])
+
+
+def test_a_retime_of_the_whole_take_stays_one_whatever_its_blends() -> None:
+    take = make_take(missing=(7,))
+    later = evaluate(take, [Retime(offset_s=0.5, blend_in_s=0.2, blend_out_s=0.1)])
+    np.testing.assert_allclose(later.time_s, take.time_s + 0.5)
+    np.testing.assert_array_equal(later.weights, take.weights)
+    part = evaluate(take, [Retime(offset_s=0.5, start_s=0.4, blend_in_s=0.2)])
+    np.testing.assert_array_equal(part.time_s, take.time_s)
+
+
+def test_a_retimed_take_says_nothing_of_times_that_are_not_its_own() -> None:
+    solve = add_corrections(make_take(), [Correction(0.4, pose={"jawOpen": 0.3})])
+    take = replace(solve, provenance={**solve.provenance, RANGE: [0.2, 0.6], SPANS: [[0.2, 0.6]]})
+    later = evaluate(take, [Retime(offset_s=0.5)])
+    assert corrections_of(later) == () and solved_range(later) is None
+    assert solved_spans(later) == [(pytest.approx(0.5), pytest.approx(take.time_s[-1] + 0.5))]
+    for edit in (Gain(factor=1.1), Retime(region="jaw", offset_s=0.5)):
+        after = evaluate(take, [edit])
+        assert len(corrections_of(after)) == 1 and solved_range(after) == (0.2, 0.6)
 
 
 def test_retime_of_a_region_moves_that_region_alone() -> None:
