@@ -78,11 +78,10 @@ class FACECAP_PT_character(FacecapPanel, bpy.types.Panel):
             wrapped(layout, context, "The mesh whose face is to move; the sample head is there to try", icon="INFO")
             draw_outcome(layout, context, "facecap.use_active", "facecap.add_sample_head")
             return
-        from ..scene.head.character import character_notes, checked_mesh
+        from ..scene.head.character import character_notes
         from ..scene.head.edited_landmarks import is_edited
 
         try:
-            checked_mesh(obj)
             notes = character_notes(obj)
         except FacecapError as error:
             if isinstance(obj.data, bpy.types.Mesh) and obj.data.shape_keys is None and len(obj.data.polygons):
