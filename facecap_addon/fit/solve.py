@@ -306,10 +306,14 @@ def _solve_again(calibration: Calibration, energy: Energy, wanted: NDArray[np.bo
     after = np.searchsorted(at_s, time_s)
     to_next, to_last = at_s[np.minimum(after, len(at_s) - 1)] - time_s, time_s - at_s[np.maximum(after - 1, 0)]
     near = np.minimum(np.abs(to_next), np.abs(to_last)) <= BLEND_S  # they stay, and what is smooth is smooth with them
+    before = state.part(slice(None))
     for first, last in find_runs(near & wanted):
         for start in range(first, last + 1, STRETCH):
-            rows = np.arange(start, min(start + STRETCH, last + 1))
+            stop = min(start + STRETCH, last + 1)
+            rows = np.arange(max(start - OVERLAP, first), min(stop + OVERLAP, last + 1))
             terms = energy.terms(rows, calibration.focal_px)
-            found, equations = minimise_frames(calibration.geometry, state.part(rows), terms, AGAIN_ITERATIONS)
+            found, equations = minimise_frames(calibration.geometry, before.part(rows), terms, AGAIN_ITERATIONS)
             found = minimise(calibration.geometry, found, terms, TIME_ITERATIONS, start=equations)
-            state.weights[rows] += ramp[rows, None] * (found.weights - state.weights[rows])
+            inner = slice(start - rows[0], stop - rows[0])
+            changed = found.weights[inner] - before.weights[start:stop]
+            state.weights[start:stop] += ramp[start:stop, None] * changed

@@ -227,3 +227,14 @@ def test_a_brow_that_is_put_right_changes_brows_and_no_mouth() -> None:
     assert max(value for name, value in moved.items() if name.startswith("brow")) > 0.2
     assert not any(value for name, value in moved.items() if name.startswith(("mouth", "jaw", "eyeLook")))
     assert change[AT].max() == change.max()
+
+
+def test_a_long_corrected_run_has_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is solved in stretches so that memory does not grow; what is smooth in time must not show where they meet."""
+    brow = sorted(MEDIAPIPE_478.brow_right)
+    up = Correction(AT / FPS, np.array(brow), np.tile([0.0, -2.0], (len(brow), 1)), reach_s=1.2, scheme="mediapipe-478")
+    noisy = film(truth())
+    noisy.landmarks_px[:] += np.random.default_rng(0).normal(0, 1, noisy.landmarks_px.shape).astype(np.float32)
+    at_once = solve(noisy, up)
+    monkeypatch.setattr("facecap_addon.fit.solve.STRETCH", 20)
+    np.testing.assert_allclose(solve(noisy, up).weights, at_once.weights, atol=2e-3)
