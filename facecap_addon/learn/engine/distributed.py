@@ -35,8 +35,9 @@ class ProcessGroup:
         return network if self.world_size == 1 else nn.parallel.DistributedDataParallel(network)
 
     def leave(self) -> None:
-        """Part from the others, when the training is over."""
+        """Part from the others, when the training is over for all: the first one keeps what they meet by."""
         if self.world_size > 1:
+            distributed.barrier()
             distributed.destroy_process_group()
 
     def broadcast_stop(self, stop: bool) -> bool:
