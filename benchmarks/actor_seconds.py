@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.learned_actor import RESULTS, actor_set, finished
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train_evaluation import compare_with_fit
-from facecap_addon.jobs.train_report import write_train_report
+from facecap_addon.jobs.training.train_evaluation import compare_with_fit
+from facecap_addon.jobs.training.train_report import write_train_report
 from facecap_addon.learn.data.frames import Frames, read_judges
 from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.learn.engine.distributed import ProcessGroup

@@ -27,7 +27,7 @@ from facecap_addon.landmarks.appearance import open_appearance
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.observe import assemble, observe
-from facecap_addon.takes.bad_frames import find_bad_stretches
+from facecap_addon.takes.measures.bad_frames import find_bad_stretches
 from facecap_addon.takes.take import Take
 
 RESULTS = Path(__file__).resolve().parent / "results" / "bad_frames.txt"

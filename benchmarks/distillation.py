@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.learned_actor import RESULTS, ROOT, finished
 from benchmarks.processor import processor
-from facecap_addon.jobs.dataset import run as make_set
 from facecap_addon.jobs.settings.dataset import DatasetSettings
+from facecap_addon.jobs.training.dataset import run as make_set
 from facecap_addon.learn.data.frames import Frames, fit_whitening, split_frames
 from facecap_addon.learn.data.mirror import find_mirror
 from facecap_addon.learn.data.training_set import TrainingSet, open_set

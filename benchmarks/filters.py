@@ -21,7 +21,7 @@ from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.apply import apply_filter, make_online_filter
 from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.filters.take_filter import keep_closed
-from facecap_addon.takes.metrics import driven_rmse, measure_jitter, moving_vertices
+from facecap_addon.takes.measures.metrics import driven_rmse, measure_jitter, moving_vertices
 from facecap_addon.takes.npz import load_take
 
 NOISE, PROMINENCE = (0.01, 0.02, 0.03), 0.25

@@ -17,7 +17,7 @@ from benchmarks.learned_actor import RESULTS, ROOT, SET, finished
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import run as train
+from facecap_addon.jobs.training.train import run as train
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.observe import observe
 from facecap_addon.learn.data.crops import propose_crop

@@ -25,8 +25,17 @@ from pathlib import Path
 
 import numpy as np
 
-from facecap_addon.generate.emotions import EXPRESSIONS
-from facecap_addon.generate.generator import (
+from facecap_addon.generate.authored.emotions import EXPRESSIONS
+from facecap_addon.generate.authored.style import draw_style
+from facecap_addon.generate.authored.synthesis import (
+    Actor,
+    make_actor,
+    perform,
+    randomise_identity,
+    synthesise,
+    synthesise_set,
+)
+from facecap_addon.generate.learned.generator import (
     Generator,
     StepByStep,
     find_shipped,
@@ -34,12 +43,10 @@ from facecap_addon.generate.generator import (
     load_generator,
     run_freely,
 )
-from facecap_addon.generate.identity import FaceSpace, fit_sequence
+from facecap_addon.generate.learned.identity import FaceSpace, fit_sequence
 from facecap_addon.generate.sequence import LandmarkSequence, to_displacements, to_steps
 from facecap_addon.generate.solve_weights import place_on_character
 from facecap_addon.generate.statistics import FEATURES, compare_features, measure_features
-from facecap_addon.generate.style import draw_style
-from facecap_addon.generate.synthesis import Actor, make_actor, perform, randomise_identity, synthesise, synthesise_set
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.retarget.rigid_alignment import remove_head_motion, select_on_bone
 from facecap_addon.rig.blendshapes import load_rig

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.equal_time import Variant, train_for
 from benchmarks.learned_actor import RESULTS, actor_set, jaw_forward
 from facecap_addon.footage.write import write_video
-from facecap_addon.jobs.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.jobs.steps.sample_head import CACHE
+from facecap_addon.jobs.training.dataset_shots import DRAWN_FPS, SIDE_YAW_RAD
 from facecap_addon.learn.data.frames import read_shot_frames
 from facecap_addon.learn.data.training_set import ShotFacts, ShotRows, TrainingSet, add_shot, open_set, save_set
 from facecap_addon.learn.synthetic.footage import make_scene_look, project_landmarks, render_footage

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facecap_addon.jobs.dataset import run as make_set
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import run as train
+from facecap_addon.jobs.training.dataset import run as make_set
+from facecap_addon.jobs.training.train import run as train
 from facecap_addon.learn.data.frames import read_shot_frames
 from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.solvers.bundle import load_bundle

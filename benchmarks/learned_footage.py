@@ -24,12 +24,12 @@ from benchmarks.ground_truth import ROOT, embedding_of, observe_clip
 from benchmarks.learned_actor import RESULTS, finished
 from benchmarks.sample_head import sample_rig
 from benchmarks.seen import Head, Seen, judge, rows_of
-from facecap_addon.jobs.dataset import run as add_to_set
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.solve import run as solve
-from facecap_addon.jobs.train import run as train
+from facecap_addon.jobs.training.dataset import run as add_to_set
+from facecap_addon.jobs.training.train import run as train
 from facecap_addon.landmarks.face_measures import align_faces, points_of
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.takes.npz import load_take

@@ -23,7 +23,7 @@ from facecap_addon.landmarks.layout import MEDIAPIPE_478 as LAYOUT
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.rig.embedding import OUTER_EYE_CORNERS_M, LandmarkEmbedding, landmark_geometry
 from facecap_addon.rig.network_response import NetworkResponse
-from facecap_addon.takes.metrics import lip_gap
+from facecap_addon.takes.measures.metrics import lip_gap
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT_S = 1 / 25_000  # of the alignments: a thousandth of a frame at 25 Hz

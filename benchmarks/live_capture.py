@@ -26,7 +26,7 @@ from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.runtime.events import FaceEvent
 from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
-from facecap_addon.takes.metrics import driven_rmse, moving_vertices
+from facecap_addon.takes.measures.metrics import driven_rmse, moving_vertices
 from facecap_addon.takes.npz import load_take
 
 WORK = ROOT / ".cache" / "live"

@@ -26,7 +26,7 @@ from benchmarks.ict import ict_landmark_vertices, load_ict_rig
 from facecap_addon.atomic_file import atomic_path
 from facecap_addon.footage.write import write_video
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name
-from facecap_addon.takes.live_link import read_live_link_csv
+from facecap_addon.takes.formats.live_link import read_live_link_csv
 from sample_scenes.studio import head_matrix, open_studio
 from tools.train_prior.actors import Palette, paint_ict_head
 

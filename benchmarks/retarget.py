@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
-from facecap_addon.generate.emotions import EXPRESSIONS
-from facecap_addon.generate.generator import find_shipped, generate_sequence, load_generator
+from facecap_addon.generate.authored.emotions import EXPRESSIONS
+from facecap_addon.generate.learned.generator import find_shipped, generate_sequence, load_generator
 from facecap_addon.generate.solve_weights import place_on_character
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.landmarks.layout import mediapipe_of

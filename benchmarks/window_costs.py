@@ -91,7 +91,7 @@ def steps(out: Path) -> Iterator[float]:
     scene.facecap.character = head
     path, take = long_take(own, out.parent)
     importlib.import_module(f"{own}.blender.takes").add_take(scene, path, take, "solved", choose=True)
-    importlib.import_module(f"{own}.blender.operators.bake").bake_result(scene, head)
+    importlib.import_module(f"{own}.blender.operators.take.bake").bake_result(scene, head)
     importlib.import_module(f"{own}.blender.scene.camera_setup").add_camera(scene, head, take, None, 1)
     check_workspace = importlib.import_module(f"{own}.blender.scene.check_workspace")
     with bpy.context.temp_override(window=window):

@@ -21,7 +21,6 @@ from .errors import CancelledError, FacecapError, NoFaceError
 
 if TYPE_CHECKING:
     from .jobs.calibrate import CalibrateResult
-    from .jobs.dataset import DatasetResult
     from .jobs.edit import EditResult
     from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
     from .jobs.runtime.progress import Progress
     from .jobs.shape_keys import ShapeKeysResult
     from .jobs.steps.results.result import SolveResult
-    from .jobs.train import TrainResult
-    from .jobs.train_generator import TrainGeneratorResult
+    from .jobs.training.dataset import DatasetResult
+    from .jobs.training.train import TrainResult
+    from .jobs.training.train_generator import TrainGeneratorResult
     from .rig.blendshapes import BlendshapeRig
     from .settings_schema import SettingValue
     from .takes.take import Take

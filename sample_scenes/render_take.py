@@ -28,7 +28,7 @@ from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.footage.write import write_video  # noqa: E402
 from facecap_addon.landmarks.layout import MEDIAPIPE_478  # noqa: E402
 from facecap_addon.rig.embedding import find_head_space  # noqa: E402
-from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
+from facecap_addon.takes.formats.live_link import read_live_link_csv, write_live_link_csv  # noqa: E402
 from facecap_addon.takes.npz import load_take, save_take  # noqa: E402
 from facecap_addon.takes.take import REGIONS, STATUS_SOLVED, Take  # noqa: E402
 from sample_scenes.head.arrays import HeadArrays, build_head_arrays  # noqa: E402

@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from facecap_addon.generate.emotions import EXPRESSIONS
+from facecap_addon.generate.authored.emotions import EXPRESSIONS
 
 from . import fetch_wheels
 from .blender_lines import LINES, BlenderLine, wheels_for

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from facecap_addon.arrays import F32
-from facecap_addon.generate.generator import Generator, find_shipped, generate_sequence, load_generator
-from facecap_addon.generate.proportions import Proportions, Shaper
+from facecap_addon.generate.authored.proportions import Proportions, Shaper
+from facecap_addon.generate.learned.generator import Generator, find_shipped, generate_sequence, load_generator
 from facecap_addon.generate.solve_weights import place_on_character
 from facecap_addon.geometry.quaternions import FRONT
 from facecap_addon.images.draw import draw_text

@@ -15,9 +15,9 @@ import numpy as np
 from facecap_addon.fit.energies.appearance import MODEL_PATH as HEAD_PATH
 from facecap_addon.fit.energies.expression_prior import MODEL_PATH as PRIOR_PATH
 from facecap_addon.fit.energies.expression_prior import network_output
-from facecap_addon.generate.emotions import EXPRESSIONS
-from facecap_addon.generate.generator import find_shipped
-from facecap_addon.generate.training import make_probe
+from facecap_addon.generate.authored.emotions import EXPRESSIONS
+from facecap_addon.generate.learned.generator import find_shipped
+from facecap_addon.generate.learned.training import make_probe
 from facecap_addon.landmarks.probes import Probe, save_probe
 
 ROWS = 4

@@ -18,7 +18,7 @@ _SAME_FRAME = 0.51
 
 def list_bad_frames(scene: bpy.types.Scene, take: Take) -> None:
     """List the stretches of a scene's take that somebody should look at, in place of those of another."""
-    from ..takes.bad_frames import find_bad_stretches
+    from ..takes.measures.bad_frames import find_bad_stretches
 
     check = settings_of(scene).check
     check.stretches.clear()

@@ -125,7 +125,7 @@ def show_edits(scene: bpy.types.Scene) -> None:
     if bpy.app.background:  # timers do not run
         write_edits(scene)
         return
-    from .operators.bake import chosen_bake
+    from .operators.take.bake import chosen_bake
     from .scene.animation.show_take import show_frame
 
     with _told(scene):
@@ -141,7 +141,7 @@ def show_edits(scene: bpy.types.Scene) -> None:
 
 def write_edits(scene: bpy.types.Scene) -> None:
     """Write a scene's edits into the keys of its take's own action; elsewhere the present frame is shown."""
-    from .operators.bake import chosen_bake
+    from .operators.take.bake import chosen_bake
     from .scene.animation.show_take import own_action, show_frame, write_take
 
     character = settings_of(scene).character
@@ -233,7 +233,7 @@ def _evaluator_of(scene: bpy.types.Scene, character: bpy.types.Object, *, contac
     from ..takes.edits.evaluate import Evaluator
     from ..takes.npz import load_take
     from .character_gaps import gaps_in
-    from .operators.bake import fitted
+    from .operators.take.bake import fitted
     from .scene.head import edited_landmarks
 
     global _latest

@@ -190,8 +190,8 @@ def lines_about(entry: FACECAP_PG_take) -> list[str]:
 
 def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:
     """What a scene remembers of a take."""
-    from ..takes.average_error import average_error
-    from ..takes.calmest import calmest_time_s
+    from ..takes.measures.average_error import average_error
+    from ..takes.measures.calmest import calmest_time_s
     from ..takes.merge import solved_range
     from ..takes.versions import ID, MADE
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import F64
-from .normal_equations import MM, Geometry, State, landmark_positions
+from .least_squares.normal_equations import MM, Geometry, State, landmark_positions
 
 LENGTH_M = 0.025
 INDEPENDENT_FRAMES = 12.0

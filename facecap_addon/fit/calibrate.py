@@ -14,8 +14,8 @@ from ..arrays import F64
 from .actor_offsets import estimate_offsets, offset_covariance
 from .energies.landmark_terms import LIPS, SPANS, LandmarkTerms
 from .initial_pose import FOCAL_GUESS, weak_perspective_pose
-from .levenberg_marquardt import THREADS, Terms, minimise_frames, robust_factor, robust_loss
-from .normal_equations import Geometry, State, residuals_mm
+from .least_squares.levenberg_marquardt import THREADS, Terms, minimise_frames, robust_factor, robust_loss
+from .least_squares.normal_equations import Geometry, State, residuals_mm
 from .rest_spans import fit_rest_spans, keep_eyes_ahead
 
 FRAMES = 40

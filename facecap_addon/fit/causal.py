@@ -31,8 +31,8 @@ from .energies.visible_frames import VisibleFrames
 from .energies.weight_priors import channel_priors
 from .gaze import MAX_GAZE_RAD, gaze_at_rest
 from .initial_pose import FOCAL_GUESS
-from .levenberg_marquardt import minimise_frames
-from .normal_equations import State
+from .least_squares.levenberg_marquardt import minimise_frames
+from .least_squares.normal_equations import State
 from .result import measure_frames
 from .settings import FitSettings
 from .solve import scale_subject, subject_of

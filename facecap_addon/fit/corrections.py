@@ -19,7 +19,7 @@ from .energies.appearance import WeightObservation
 from .energies.energy import Energy
 from .energies.expression_prior import ExpressionPrior, find_expectation
 from .energies.landmark_terms import LandmarkTerms
-from .normal_equations import POSE, Geometry
+from .least_squares.normal_equations import POSE, Geometry
 
 TRUST = 400.0
 """How many times what is seen a landmark counts that was put in its place by hand."""

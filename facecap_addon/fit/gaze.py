@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from .energies.landmark_terms import LandmarkTerms
-from .normal_equations import State
+from .least_squares.normal_equations import State
 
 EYEBALL_RADIUS_M = 0.012
 MAX_GAZE_RAD = 0.9

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import F64
-from .levenberg_marquardt import Terms, linearise
-from .normal_equations import POSE, Geometry, State
+from .least_squares.levenberg_marquardt import Terms, linearise
+from .least_squares.normal_equations import POSE, Geometry, State
 
 SEEN = 0.5
 """A channel is seen where the footage takes at least this share of the variance that its weight has among people."""

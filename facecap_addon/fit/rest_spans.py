@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import F64, Bools
 from .energies.landmark_terms import LandmarkTerms
-from .normal_equations import MM, Geometry, State, see_landmarks
+from .least_squares.normal_equations import MM, Geometry, State, see_landmarks
 
 _ROUNDS = 2
 # A residual this far from a span's middle one is an expression that was not found yet.

@@ -14,7 +14,7 @@ from .calibrate import Calibration
 from .confidence import region_confidence
 from .energies.visible_frames import VisibleFrames
 from .gaze import gaze_angles, straight_ahead
-from .normal_equations import MM, State, residuals_mm
+from .least_squares.normal_equations import MM, State, residuals_mm
 
 _CHUNK_FRAMES = 256
 

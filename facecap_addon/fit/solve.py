@@ -35,8 +35,8 @@ from .energies.view_bias import ViewBias
 from .energies.visible_frames import find_named_neutral, find_visible_frames
 from .energies.weight_priors import channel_priors
 from .initial_pose import FOCAL_GUESS
-from .levenberg_marquardt import minimise, minimise_frames
-from .normal_equations import Geometry, State, make_geometry
+from .least_squares.levenberg_marquardt import minimise, minimise_frames
+from .least_squares.normal_equations import Geometry, State, make_geometry
 from .observability import SEEN, share_settled
 from .result import take_of
 from .settings import FitSettings

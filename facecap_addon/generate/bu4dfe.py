@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..arrays import F64
 from ..errors import UNREADABLE, FacecapError
 from ..retarget.rigid_alignment import fit_rigid_motion
-from .emotions import EXPRESSIONS
+from .authored.emotions import EXPRESSIONS
 from .sequence import FPS, LandmarkSequence
 
 COUNT = 83

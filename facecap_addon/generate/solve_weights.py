@@ -19,7 +19,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.take import REGIONS, STATUS_SOLVED, Take
-from .idle import IdleMotion, add_idle_motion
+from .authored.idle import IdleMotion, add_idle_motion
 from .sequence import LandmarkSequence
 
 _RIDGE = 3e-4

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..errors import FacecapError
+from ..generate.authored.emotions import EXPRESSIONS
+from ..generate.authored.idle import IdleMotion
 from ..generate.edits import concatenate, retime, scale_intensity
-from ..generate.emotions import EXPRESSIONS
-from ..generate.generator import Generator, find_shipped, generate_sequence, load_generator
-from ..generate.idle import IdleMotion
+from ..generate.learned.generator import Generator, find_shipped, generate_sequence, load_generator
 from ..generate.plot import draw_strip
 from ..generate.sequence import ENDING, LandmarkSequence, save_sequence
 from ..generate.solve_weights import make_take

@@ -15,7 +15,6 @@ from ..json_types import Facts
 
 if TYPE_CHECKING:
     from .calibrate import CalibrateResult
-    from .dataset import DatasetResult
     from .edit import EditResult
     from .filter import FilterResult
     from .generate import GenerateResult
@@ -37,8 +36,9 @@ if TYPE_CHECKING:
     from .shape_keys import ShapeKeysResult
     from .steps.proxy import ProxySettings, Shown
     from .steps.results.result import SolveResult
-    from .train import TrainResult
-    from .train_generator import TrainGeneratorResult
+    from .training.dataset import DatasetResult
+    from .training.train import TrainResult
+    from .training.train_generator import TrainGeneratorResult
 
 CAPTIONS: Mapping[str, str] = {
     "open": "Opening",
@@ -219,7 +219,7 @@ CALIBRATE: Job[CalibrateSettings, CalibrateResult] = Job(
 )
 DATASET: Job[DatasetSettings, DatasetResult] = Job(
     "dataset",
-    ".dataset",
+    ".training.dataset",
     (".settings.dataset", "DatasetSettings"),
     (("open", 2), ("character", 5), ("alembic", 10), ("landmarks", 30), ("add", 5), ("draw", 80), ("sheet", 6)),
     "folder",
@@ -229,7 +229,7 @@ DATASET: Job[DatasetSettings, DatasetResult] = Job(
 )
 TRAIN: Job[TrainSettings, TrainResult] = Job(
     "train",
-    ".train",
+    ".training.train",
     (".settings.train", "TrainSettings"),
     (
         ("open", 1),
@@ -312,7 +312,7 @@ GENERATE: Job[GenerateSettings, GenerateResult] = Job(
 )
 TRAIN_GENERATOR: Job[TrainGeneratorSettings, TrainGeneratorResult] = Job(
     "train-generator",
-    ".train_generator",
+    ".training.train_generator",
     (".settings.generate", "TrainGeneratorSettings"),
     (("open", 1), ("character", 4), ("data", 5), ("train", 60), ("free", 28), ("export", 2)),
     "expression",

@@ -34,7 +34,7 @@ from ..solvers.face_keypoints import extract_face_keypoints, fill_gaps
 from ..solvers.solver import TrainedSolver
 from ..solvers.vertices_to_weights import WeightFitter
 from ..takes.filters.take_filter import SOLVER_LANDMARKS
-from ..takes.live_link import look_gaze
+from ..takes.formats.live_link import look_gaze
 from ..takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 from .runtime.progress import Progress, Steps
 from .runtime.threaded_progress import run_threaded

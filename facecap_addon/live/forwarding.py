@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import FacecapError
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
-from ..takes.live_link import eye_angles, head_angles
+from ..takes.formats.live_link import eye_angles, head_angles
 from .live_frame import LiveFace
 from .sources.packets import COUNT, WIRE_CHANNELS, FacePacket, encode_packet
 

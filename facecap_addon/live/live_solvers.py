@@ -25,7 +25,7 @@ from ..rig.channels import match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.face_keypoints import extract_face_keypoints
 from ..solvers.solver import TrainedSolver
-from ..takes.live_link import eye_gaze, head_rotation, look_gaze
+from ..takes.formats.live_link import eye_gaze, head_rotation, look_gaze
 from .live_frame import LiveFace
 from .sources.capture_thread import Captured, LivePacket, LivePicture
 from .sources.packets import WIRE_CHANNELS, FacePacket

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..atomic_file import atomic_path
 from ..rig.blendshapes import BlendshapeRig
-from ..takes.average_error import average_error
-from ..takes.bad_frames import find_bad_stretches
-from ..takes.metrics import measure_jitter
+from ..takes.measures.average_error import average_error
+from ..takes.measures.bad_frames import find_bad_stretches
+from ..takes.measures.metrics import measure_jitter
 from ..takes.take import Take, usual_step_s
 from .head_check import HeadCheck
 from .report_style import STYLE

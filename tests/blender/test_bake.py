@@ -78,7 +78,7 @@ def test_the_head_rests_where_it_did_when_keys_are_on_whole_frames() -> None:
 
 
 def test_a_clip_of_another_rate_than_the_scenes_is_spoken_of() -> None:
-    from facecap_addon.blender.operators.bake import rate_remark
+    from facecap_addon.blender.operators.take.bake import rate_remark
 
     scene, take = bpy.context.scene, make_take(fps="30000/1001")
     scene.render.fps, scene.render.fps_base = 25, 1.0

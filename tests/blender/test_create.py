@@ -19,9 +19,9 @@ from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.empties import follow_empties
 from facecap_addon.blender.scene.head.shape_keys import write_shape_keys
 from facecap_addon.errors import FacecapError
-from facecap_addon.generate.emotions import EXPRESSIONS
+from facecap_addon.generate.authored.emotions import EXPRESSIONS
 from facecap_addon.rig.blendshapes import save_rig
-from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
+from facecap_addon.takes.formats.point_cache import read_point_cache, write_point_cache
 from tests.blender.faces import coordinates, evaluated, make_face
 from tests.blender.takes import make_take
 from tests.blender.test_operators import needs_models, open_sample_head

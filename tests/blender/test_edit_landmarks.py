@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.operators.edit_landmarks import read_surface
+from facecap_addon.blender.operators.viewport.edit_landmarks import read_surface
 from facecap_addon.blender.overlay.landmarks import landmark_positions
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.jobs.steps.character import find_stored_embedding

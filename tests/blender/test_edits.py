@@ -11,8 +11,8 @@ import pytest
 
 from facecap_addon.blender.character_gaps import gaps_in
 from facecap_addon.blender.edits import follow_undo, put_stack, quietly, stack_in
-from facecap_addon.blender.operators.bake import bake_spans
-from facecap_addon.blender.operators.edits import user_presets
+from facecap_addon.blender.operators.take.bake import bake_spans
+from facecap_addon.blender.operators.take.edits import user_presets
 from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.properties.edits import _find_channels
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of

@@ -12,7 +12,7 @@ import pytest
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.learn import training_asked, training_picture
 from facecap_addon.blender.panels.learn import FACECAP_PT_learn, FACECAP_PT_learn_options
-from facecap_addon.jobs.train import describe_useless_settings
+from facecap_addon.jobs.training.train import describe_useless_settings
 from facecap_addon.learn.data.training_set import open_set
 from tests.blender.test_operators import needs_models, open_sample_head
 

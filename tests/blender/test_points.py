@@ -12,7 +12,7 @@ import pytest
 from facecap_addon.blender.scene.animation.point_cache import bake_points, export_mesh
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.point_cache import write_point_cache
+from facecap_addon.takes.formats.point_cache import write_point_cache
 from tests.blender.faces import ARKIT, evaluated, make_face
 from tests.blender.takes import expected_weights, make_take
 

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.operators.show_footage import show
+from facecap_addon.blender.operators.viewport.show_footage import show
 from facecap_addon.blender.scene.camera_setup import PLATE, add_plate
 from facecap_addon.blender.scene.footage import load_clip, match_scene, set_backdrop
 from facecap_addon.blender.scene.placing import box_of

@@ -82,7 +82,7 @@ def begin_editing() -> None:
 def look_at_brow() -> None:
     from bpy_extras.view3d_utils import location_3d_to_region_2d
 
-    from facecap_addon.blender.operators.edit_landmarks import read_surface
+    from facecap_addon.blender.operators.viewport.edit_landmarks import read_surface
 
     _, area, region = view3d()
     place = read_surface(bpy.context).landmarks()[BROW].tolist()

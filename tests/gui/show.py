@@ -126,7 +126,7 @@ def fill_in() -> None:
             path = Path(REQUEST["take"])
             take = facecap("takes.npz").load_take(path)
             facecap("blender.takes").add_take(bpy.context.scene, path, take, "solved", choose=True)
-            lines = facecap("blender.operators.bake").bake_result(bpy.context.scene, settings.character)
+            lines = facecap("blender.operators.take.bake").bake_result(bpy.context.scene, settings.character)
             session.outcome = session.Outcome(True, lines, settings.result.take, of="facecap.solve")
         for kind in REQUEST.get("edits", ()):
             bpy.ops.facecap.add_edit(kind=kind)

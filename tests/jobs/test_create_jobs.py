@@ -13,8 +13,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.generate.authored.synthesis import make_actor, synthesise
 from facecap_addon.generate.sequence import load_sequence, save_sequence
-from facecap_addon.generate.synthesis import make_actor, synthesise
 from facecap_addon.jobs import generate, retarget
 from facecap_addon.jobs.runtime.blender_process import BlenderHook
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
@@ -25,9 +25,9 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.retarget.rigid_alignment import fit_rigid_motion
 from facecap_addon.rig.blendshapes import BlendshapeRig, load_rig, save_rig
 from facecap_addon.rig.placement import find_face
+from facecap_addon.takes.formats.point_cache import read_point_cache
 from facecap_addon.takes.merge import rows_of
 from facecap_addon.takes.npz import load_take, save_take
-from facecap_addon.takes.point_cache import read_point_cache
 from tests.jobs.solving import facecap, half_written, run
 from tests.once import made_once, shared_folder
 from tests.unit.sample import sample

@@ -12,7 +12,7 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.jobs.cli.main import main
 from facecap_addon.takes.edits.kinds import Gain, LipSeal, Retime
 from facecap_addon.takes.edits.stack_file import write_stack
-from facecap_addon.takes.live_link import read_live_link_csv
+from facecap_addon.takes.formats.live_link import read_live_link_csv
 from facecap_addon.takes.npz import load_take, save_take
 from tests.unit.takes.edited import make_take, of
 

@@ -23,8 +23,8 @@ from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.observe import observe
 from facecap_addon.learn.data.training_set import open_set
 from facecap_addon.solvers.face_keypoints import extract_face_keypoints
+from facecap_addon.takes.formats.point_cache import read_point_cache, write_point_cache
 from facecap_addon.takes.npz import load_take
-from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.jobs.solving import facecap, half_written, run, steps_of
 from tests.patience import PATIENCE_S
 

@@ -13,7 +13,7 @@ from facecap_addon.footage.read import read_frames
 from facecap_addon.jobs.cli.main import main
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.observe import observe
-from facecap_addon.takes.live_link import read_live_link_csv
+from facecap_addon.takes.formats.live_link import read_live_link_csv
 from facecap_addon.takes.npz import load_take
 from sample_scenes.performance import perform
 from tests.jobs.solving import QUICK_FLAGS

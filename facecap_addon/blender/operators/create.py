@@ -18,11 +18,11 @@ from ..paths import work_folder
 from ..present import scene_in, settings_in, settings_of
 from ..properties.derive import values_of
 from ..takes import add_take, still_baked, take_file
-from .bake import bake_take
 from .base import FacecapOperator, OperatorReturn
 from .job_operator import JobOperator, lines_of
 from .refine import show_picture
 from .solve import write_rig
+from .take.bake import bake_take
 
 if TYPE_CHECKING:
     from ..properties.create import FACECAP_PG_generate

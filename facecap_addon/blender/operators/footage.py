@@ -118,7 +118,7 @@ def refresh_facts(settings: FACECAP_PG_scene) -> None:
 def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> None:
     """Show the footage beside the head, now or once a proxy is made; what goes wrong does not undo the rest."""
     from .. import session
-    from .show_footage import show_if_ready
+    from .viewport.show_footage import show_if_ready
 
     try:
         if show_if_ready(context):

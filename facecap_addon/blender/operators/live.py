@@ -22,10 +22,10 @@ from ..present import scene_in, settings_in, view_layer_in, window_manager_in
 from ..properties.derive import values_of
 from ..takes import add_take
 from ..worker_python import worker_python
-from .bake import bake_result
 from .base import FacecapOperator, OperatorReturn, fault_message, name_of
 from .footage import footage_path
 from .solve import RIG_NAME, character_with_keys
+from .take.bake import bake_result
 
 POLL_S = 1 / 60
 _PANEL_S, _LATENCIES = 0.25, 5000

@@ -22,9 +22,9 @@ from ..solved_take import remember
 from ..takes import made_from, take_file
 from ..torch_there import what_torch_lacks
 from ..translations import phrase
-from .bake import bake_result
 from .footage import footage_path, sequence_rate
 from .job_operator import JobOperator
+from .take.bake import bake_result
 
 if TYPE_CHECKING:
     from ...rig.blendshapes import BlendshapeRig

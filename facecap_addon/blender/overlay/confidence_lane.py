@@ -66,7 +66,7 @@ def strips_of(take: Take, cell: int = 1) -> Strips:
     """
     import numpy as np
 
-    from ...takes.bad_frames import relative_confidence
+    from ...takes.measures.bad_frames import relative_confidence
     from ...takes.take import usual_step_s
 
     frames, lanes = take.frame_count, len(take.regions)

@@ -104,7 +104,7 @@ def _draw_row(take: Take, row: int, picture: PictureInView) -> None:
 
 def _relative_confidence(take: Take) -> NDArray[np.float64]:
     global _relative
-    from ...takes.bad_frames import relative_confidence
+    from ...takes.measures.bad_frames import relative_confidence
 
     if _relative is None or _relative[0] is not take:
         _relative = take, relative_confidence(take)

@@ -8,7 +8,7 @@ import bpy
 
 from ...settings_schema import fields_of
 from ...takes.edits.kinds import KIND_OF
-from ..operators.edits import chosen_edit, edits_in, user_presets
+from ..operators.take.edits import chosen_edit, edits_in, user_presets
 from ..present import settings_in
 from ..properties.edits import COMMON, as_frames, has_list, prefix_of
 from .base import FacecapList, FacecapPanel, draw_button, draw_outcome, with_names

@@ -39,7 +39,7 @@ class FACECAP_PT_result(FacecapPanel, bpy.types.Panel):
             missing = phrase("{count} frames without a face", count=result.frames_missing)
             column.label(text=missing, icon="ERROR", translate=False)
         if result.residual_px > 0.0:
-            from ...takes.average_error import AverageError
+            from ...takes.measures.average_error import AverageError
 
             error = AverageError(result.residual_px, result.error_of_eyes)
             # In the words of AverageError.rating, each a message of its own.

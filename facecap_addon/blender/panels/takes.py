@@ -15,7 +15,7 @@ from .text import wrapped
 
 class FACECAP_UL_takes(FacecapList, bpy.types.UIList):
     def draw_row(self, layout: bpy.types.UILayout, context: bpy.types.Context, item: Any) -> None:
-        from ...takes.average_error import AverageError
+        from ...takes.measures.average_error import AverageError
 
         row = layout.row(align=True)
         baked = is_baked(item, settings_in(context).character)
@@ -70,7 +70,7 @@ class FACECAP_PT_takes(FacecapPanel, bpy.types.Panel):
 
 def facts_about(entry: Any) -> list[str]:
     """What there is to say about a take beside its name: clip, range, when it was made, how good it is."""
-    from ...takes.average_error import AverageError
+    from ...takes.measures.average_error import AverageError
 
     lines = [entry.clip.replace("\\", "/").rpartition("/")[2]] if entry.clip else []
     if entry.frames:

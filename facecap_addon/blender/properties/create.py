@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...generate.emotions import EXPRESSIONS
+from ...generate.authored.emotions import EXPRESSIONS
 from ...jobs.settings.generate import GenerateSettings
 from ...jobs.settings.retarget import RetargetSettings
 from ...jobs.settings.shape_keys import ShapeKeysSettings

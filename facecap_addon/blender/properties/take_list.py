@@ -24,7 +24,7 @@ def _chosen(group: FACECAP_PG_take_list) -> int:
 
 
 def _choose(group: FACECAP_PG_take_list, index: int) -> None:
-    from ..operators.takes import choose_from_list
+    from ..operators.take.takes import choose_from_list
 
     choose_from_list(scene_with(group), index)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...arrays import F32
 from ...errors import FacecapError
-from ...takes.point_cache import write_point_cache
+from ...takes.formats.point_cache import write_point_cache
 from ..present import scene_in
 from .footage import scene_rate
 from .head.character import metres_per_unit

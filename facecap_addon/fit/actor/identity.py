@@ -16,8 +16,8 @@ from ..actor_offsets import without_rigid_part
 from ..calibrate import Calibration, calibrate, keep_lips_together
 from ..energies.expression_prior import ExpressionPrior
 from ..energies.landmark_terms import SPANS, LandmarkTerms
-from ..levenberg_marquardt import Terms
-from ..normal_equations import Geometry
+from ..least_squares.levenberg_marquardt import Terms
+from ..least_squares.normal_equations import Geometry
 from .proportions import compare_sizes, fit_proportions, proportions_of
 
 

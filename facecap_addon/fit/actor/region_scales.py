@@ -16,7 +16,7 @@ from ...rig.channels import arkit_name, region_of
 from ...takes.actor import Actor
 from ...takes.region_scale import SCALED_REGIONS, RegionScale
 from ..energies.landmark_terms import LID_GROUPS, LandmarkTerms
-from ..normal_equations import Geometry
+from ..least_squares.normal_equations import Geometry
 from ..settings import FitSettings
 
 AS_FOUND: dict[str, tuple[str, ...]] = {"look": (), "weights": ("mouth", "lids")}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ...arrays import F64
 from ...rig.blendshapes import BlendshapeRig
 from ...rig.channels import arkit_name, region_of
-from ..levenberg_marquardt import Terms
-from ..normal_equations import MM, POSE
+from ..least_squares.levenberg_marquardt import Terms
+from ..least_squares.normal_equations import MM, POSE
 from .appearance import WeightObservation
 from .expression_prior import Expectation
 from .visible_frames import VisibleFrames

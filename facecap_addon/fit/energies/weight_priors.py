@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F64
 from ...rig.channels import OPPOSING_PAIRS, WITHIN_PAIRS, arkit_name, columns_by_name, region_of
-from ..normal_equations import POSE
+from ..least_squares.normal_equations import POSE
 from .expression_prior import ExpressionPrior
 
 _FREE_SIGMA = 0.35

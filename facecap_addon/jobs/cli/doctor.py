@@ -94,8 +94,8 @@ def _check_other_networks() -> Check:
     # See _check_models.
     from ...fit.energies.appearance import read_head
     from ...fit.energies.expression_prior import load_prior
-    from ...generate.emotions import EXPRESSIONS
-    from ...generate.generator import find_shipped, load_generator
+    from ...generate.authored.emotions import EXPRESSIONS
+    from ...generate.learned.generator import find_shipped, load_generator
 
     try:
         load_prior()

@@ -132,7 +132,7 @@ def _print_result(result: Decoded) -> None:
         print(line)
     if "summary" not in result:
         return
-    from ...takes.average_error import AverageError  # brings numpy
+    from ...takes.measures.average_error import AverageError  # brings numpy
 
     summary = result["summary"]
     error = AverageError(summary["residual_px"] or 0.0, summary.get("error_of_eye_distance") or 0.0)

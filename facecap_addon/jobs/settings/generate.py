@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...generate.emotions import EXPRESSIONS
+from ...generate.authored.emotions import EXPRESSIONS
 from ...settings_schema import setting
 from .pytorch import PRECISIONS, device_setting
 from .retarget import WarpSettings

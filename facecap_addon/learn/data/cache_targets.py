@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...arrays import F32, F64
 from ...errors import FacecapError
 from ...rig.blendshapes import BlendshapeRig
-from ...takes.point_cache import PointCache
+from ...takes.formats.point_cache import PointCache
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 _Z_FROM_Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)

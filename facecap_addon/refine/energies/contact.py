@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F64
 from ...fit.energies.contact import find_closing_gaps, measure_closedness
-from ...fit.levenberg_marquardt import robust_factor, robust_loss
+from ...fit.least_squares.levenberg_marquardt import robust_factor, robust_loss
 from ...landmarks.observations import Observations
 from ..render_mesh import RenderMesh
 from ..state import DeepState, differentiate_vertices, head_points

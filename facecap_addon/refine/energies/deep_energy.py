@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...arrays import F32, F64
-from ...fit.levenberg_marquardt import robust_factor, robust_loss
+from ...fit.least_squares.levenberg_marquardt import robust_factor, robust_loss
 from ...render.ambient_occlusion import measure_ambient_occlusion
 from ...render.renderer import Appearance, background_of, pool_pixels, render
 from ...render.shading import vertex_normals

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from ...arrays import F64, U8, Bools
-from ...fit.banded import second_difference, solve_in_time
-from ...fit.levenberg_marquardt import relative_turns
+from ...fit.least_squares.banded import second_difference, solve_in_time
+from ...fit.least_squares.levenberg_marquardt import relative_turns
 from ...takes.take import find_runs
 from ..state import DeepState
 from .flow_tracking import (

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from facecap_addon.fit.energies.weight_priors import channel_priors
-from facecap_addon.fit.levenberg_marquardt import Terms, _add_priors, _prior_energies
-from facecap_addon.fit.normal_equations import POSE, NormalEquations
+from facecap_addon.fit.least_squares.levenberg_marquardt import Terms, _add_priors, _prior_energies
+from facecap_addon.fit.least_squares.normal_equations import POSE, NormalEquations
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.rig.channels import ARKIT_CHANNELS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.fit.levenberg_marquardt import spare_fast_turns
+from facecap_addon.fit.least_squares.levenberg_marquardt import spare_fast_turns
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.observations import Observations

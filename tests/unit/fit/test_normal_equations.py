@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.fit.banded import second_difference, second_differences_of, smoothness_gradient, solve_in_time
-from facecap_addon.fit.normal_equations import POSE, State, make_geometry, normal_equations, residuals_mm
+from facecap_addon.fit.least_squares.banded import (
+    second_difference,
+    second_differences_of,
+    smoothness_gradient,
+    solve_in_time,
+)
+from facecap_addon.fit.least_squares.normal_equations import POSE, State, make_geometry, normal_equations, residuals_mm
 
 
 @pytest.fixture

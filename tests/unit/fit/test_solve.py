@@ -14,7 +14,7 @@ from facecap_addon.fit.energies.landmark_terms import LID_GROUPS, OTHER_GAPS, te
 from facecap_addon.fit.settings import FitSettings
 from facecap_addon.fit.solve import solve_take
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
-from facecap_addon.takes.metrics import lip_gap
+from facecap_addon.takes.measures.metrics import lip_gap
 from facecap_addon.takes.take import STATUS_MISSING, STATUS_SOLVED
 from tests.unit.sample import FOCAL_PX, facing, mesh_landmarks, sample, seen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from facecap_addon.generate.synthesis import Actor, make_actor
+from facecap_addon.generate.authored.synthesis import Actor, make_actor
 from tests.unit.sample import sample
 
 

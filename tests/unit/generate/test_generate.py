@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.generate.authored.emotions import CHANNELS_OF_UNIT, EMOTIONS, EXPRESSIONS
+from facecap_addon.generate.authored.synthesis import randomise_identity, synthesise, synthesise_set
 from facecap_addon.generate.bu4dfe import read_bnd, read_bnd_folder
 from facecap_addon.generate.edits import concatenate, retime, scale_intensity, settle
-from facecap_addon.generate.emotions import CHANNELS_OF_UNIT, EMOTIONS, EXPRESSIONS
-from facecap_addon.generate.generator import find_shipped, generate_sequence, load_generator
-from facecap_addon.generate.identity import fit_sequence
+from facecap_addon.generate.learned.generator import find_shipped, generate_sequence, load_generator
+from facecap_addon.generate.learned.identity import fit_sequence
 from facecap_addon.generate.sequence import (
     FRAMES,
     LandmarkSequence,
@@ -25,7 +26,6 @@ from facecap_addon.generate.sequence import (
 )
 from facecap_addon.generate.solve_weights import make_take
 from facecap_addon.generate.statistics import FEATURES, compare_features, measure_extrapolation, measure_features
-from facecap_addon.generate.synthesis import randomise_identity, synthesise, synthesise_set
 from facecap_addon.rig.channels import ARKIT_CHANNELS
 from facecap_addon.rig.embedding import landmark_geometry
 from tests.unit.generate.actors import actor
@@ -278,8 +278,8 @@ def test_a_network_learns_to_continue_and_not_to_drift(tmp_path: Path) -> None:
     """Seconds of the training that the shipped generators had minutes of: the same code, fewer sequences."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")
-    from facecap_addon.generate.lstm import STYLE
-    from facecap_addon.generate.training import (
+    from facecap_addon.generate.learned.lstm import STYLE
+    from facecap_addon.generate.learned.training import (
         CLIP,
         FREE_SCHEDULE,
         SCHEDULE,

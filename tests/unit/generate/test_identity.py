@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facecap_addon.generate.generator import StepByStep, find_shipped, generate_sequence, load_generator
-from facecap_addon.generate.identity import COUNT, fit_sequence, fit_size, learn_faces
-from facecap_addon.generate.proportions import Proportions, Shaper, draw_proportions, measure_coupling
+from facecap_addon.generate.authored.proportions import Proportions, Shaper, draw_proportions, measure_coupling
+from facecap_addon.generate.authored.synthesis import synthesise, synthesise_set
+from facecap_addon.generate.learned.generator import StepByStep, find_shipped, generate_sequence, load_generator
+from facecap_addon.generate.learned.identity import COUNT, fit_sequence, fit_size, learn_faces
 from facecap_addon.generate.sequence import LandmarkSequence, to_steps
 from facecap_addon.generate.statistics import measure_extrapolation
-from facecap_addon.generate.synthesis import synthesise, synthesise_set
 from facecap_addon.landmarks.layout import BU_83
 from facecap_addon.retarget.rigid_alignment import remove_head_motion, select_on_bone
 from tests.unit.generate.actors import actor
@@ -102,7 +102,7 @@ def test_styles_say_nothing_that_faces_say() -> None:
     """A style that followed the face it was learned on would bring that face's ways onto another one."""
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
-    from facecap_addon.generate.training import NextStepTask
+    from facecap_addon.generate.learned.training import NextStepTask
 
     task = NextStepTask(synthesise_set(actor(), "happiness", 40), [], passes=1)
     identities = np.stack([task.faces.measure(s.rest) for s in task.train_sequences])

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecap_addon.generate.idle import IdleMotion, add_idle_motion, draw_blinks, draw_breathing, draw_gaze
+from facecap_addon.generate.authored.idle import IdleMotion, add_idle_motion, draw_blinks, draw_breathing, draw_gaze
 from facecap_addon.geometry.quaternions import rotation_of
-from facecap_addon.takes.live_link import look_gaze
+from facecap_addon.takes.formats.live_link import look_gaze
 from facecap_addon.takes.take import Take
 from tests.unit.sample import posed_take, sample
 

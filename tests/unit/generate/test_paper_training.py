@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facecap_addon.generate.generator import StepByStep, generate_sequence, load_generator, run_freely
-from facecap_addon.generate.synthesis import synthesise_set
+from facecap_addon.generate.authored.synthesis import synthesise_set
+from facecap_addon.generate.learned.generator import StepByStep, generate_sequence, load_generator, run_freely
 from tests.unit.generate.actors import actor
 
 
 def test_the_papers_training_has_no_noise_no_styles_and_begins_empty(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")
-    from facecap_addon.generate.training import PAPER_SCHEDULE, NextStepTask, export_generator, seed_torch
+    from facecap_addon.generate.learned.training import PAPER_SCHEDULE, NextStepTask, export_generator, seed_torch
 
     assert PAPER_SCHEDULE.constant_lr and PAPER_SCHEDULE.rate == 1e-3 and PAPER_SCHEDULE.epochs == 10_000
     seed_torch(0)
@@ -55,7 +55,7 @@ def test_the_file_says_what_the_network_says() -> None:
     pytest.importorskip("onnx")
     import tempfile
 
-    from facecap_addon.generate.training import NextStepTask, export_generator, seed_torch
+    from facecap_addon.generate.learned.training import NextStepTask, export_generator, seed_torch
 
     seed_torch(0)
     some = synthesise_set(actor(), "fear", 18)

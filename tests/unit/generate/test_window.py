@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.generate.authored.synthesis import synthesise
+from facecap_addon.generate.learned.window import cut_to_window
 from facecap_addon.generate.sequence import FRAMES
-from facecap_addon.generate.synthesis import synthesise
-from facecap_addon.generate.window import cut_to_window
 from tests.unit.generate.actors import actor
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.jobs.dataset_shots import add_curves, add_take
 from facecap_addon.jobs.settings.dataset import DatasetSettings
+from facecap_addon.jobs.training.dataset_shots import add_curves, add_take
 from facecap_addon.takes.npz import save_take
 from tests.unit.takes.test_between import make_take
 

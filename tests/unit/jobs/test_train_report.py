@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facecap_addon.jobs.train_evaluation import Comparison, ShotErrors
-from facecap_addon.jobs.train_report import write_train_report
+from facecap_addon.jobs.training.train_evaluation import Comparison, ShotErrors
+from facecap_addon.jobs.training.train_report import write_train_report
 
 
 class Page(HTMLParser):

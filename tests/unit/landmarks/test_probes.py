@@ -18,8 +18,8 @@ onnx = pytest.importorskip("onnx")
 from benchmarks.eight_bits import unsigned  # noqa: E402
 from facecap_addon.errors import FacecapError  # noqa: E402
 from facecap_addon.fit.energies import appearance, expression_prior  # noqa: E402
-from facecap_addon.generate.emotions import EXPRESSIONS  # noqa: E402
-from facecap_addon.generate.generator import find_shipped, load_generator  # noqa: E402
+from facecap_addon.generate.authored.emotions import EXPRESSIONS  # noqa: E402
+from facecap_addon.generate.learned.generator import find_shipped, load_generator  # noqa: E402
 from facecap_addon.jobs import live  # noqa: E402
 from facecap_addon.jobs.settings.live import LiveSettings  # noqa: E402
 from facecap_addon.landmarks.backends.model_files import open_session  # noqa: E402

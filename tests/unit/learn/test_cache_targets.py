@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.learn.data.cache_targets import check_likeness, find_sample_times, to_scene_axes
-from facecap_addon.takes.point_cache import PointCache, read_point_cache, write_point_cache
+from facecap_addon.takes.formats.point_cache import PointCache, read_point_cache, write_point_cache
 from tests.unit.learn.test_training_set import rig
 
 RANDOM = np.random.default_rng(4)

@@ -14,7 +14,7 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.footage.write import write_video
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import compute_training_key
+from facecap_addon.jobs.training.train import compute_training_key
 from facecap_addon.learn.data.crops import prepare_pictures
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set
 from facecap_addon.rig.blendshapes import JawWeights, save_rig

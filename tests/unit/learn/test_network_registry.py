@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import describe_useless_settings
+from facecap_addon.jobs.training.train import describe_useless_settings
 from facecap_addon.learn.networks.registry import NETWORKS, PRESETS
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,9 +10,9 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.write import write_video
-from facecap_addon.jobs.dataset import choose_crop, choose_side_crop
 from facecap_addon.jobs.settings.train import TrainSettings
-from facecap_addon.jobs.train import run as train
+from facecap_addon.jobs.training.dataset import choose_crop, choose_side_crop
+from facecap_addon.jobs.training.train import run as train
 from facecap_addon.learn.data.crops import prepare_pictures, propose_whole
 from facecap_addon.learn.data.frames import split_frames
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set, save_set

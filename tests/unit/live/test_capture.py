@@ -36,7 +36,7 @@ from facecap_addon.live.sources.packets import COUNT, WIRE_SHAPES, FacePacket, d
 from facecap_addon.live.sources.playback import Playback
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.options import FilterChoice
-from facecap_addon.takes.live_link import head_angles
+from facecap_addon.takes.formats.live_link import head_angles
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
 from tests.blender.face_video import PICTURE

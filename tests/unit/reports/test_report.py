@@ -17,7 +17,7 @@ from facecap_addon.reports.report import region_of, write_report
 from facecap_addon.reports.svg_plots import draw_line_path, nice_ticks
 from facecap_addon.reports.thumbnails import THUMBNAIL_PX, choose_thumbnail_rows, make_thumbnail, thumbnail_of
 from facecap_addon.rig.blendshapes import BlendshapeRig
-from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
+from facecap_addon.takes.formats.live_link import LIVE_LINK_SHAPES
 from facecap_addon.takes.take import REGIONS, Take, find_runs
 
 CHANNELS = tuple(name[0].lower() + name[1:] for name in LIVE_LINK_SHAPES)

@@ -15,7 +15,7 @@ from facecap_addon.rig.channels import (
     pair_side,
     region_of,
 )
-from facecap_addon.takes.live_link import LIVE_LINK_SHAPES
+from facecap_addon.takes.formats.live_link import LIVE_LINK_SHAPES
 from facecap_addon.takes.take import REGIONS
 
 ICT_RIG = Path(__file__).resolve().parents[4] / "shared" / "data" / "rig" / "ict_facekit_arkit.npz"

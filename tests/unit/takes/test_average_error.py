@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facecap_addon.takes.average_error import AverageError, average_error
+from facecap_addon.takes.measures.average_error import AverageError, average_error
 from facecap_addon.takes.take import Take
 
 FRAMES, EYES_PX = 5, 100.0

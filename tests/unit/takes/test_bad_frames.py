@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from facecap_addon.geometry.quaternions import wxyz_of
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
-from facecap_addon.takes.bad_frames import BadStretch, find_bad_stretches, relative_confidence
+from facecap_addon.takes.measures.bad_frames import BadStretch, find_bad_stretches, relative_confidence
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
 CHANNELS = ("jawOpen", "eyeBlinkLeft")

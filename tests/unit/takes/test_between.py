@@ -17,7 +17,7 @@ from facecap_addon.rig.blendshapes import BlendshapeRig, JawWeights
 from facecap_addon.rig.embedding import LandmarkEmbedding
 from facecap_addon.rig.jaw_bone import pose_jaw
 from facecap_addon.takes.between import find_between_rows, frame_rate, resample, space_evenly
-from facecap_addon.takes.point_cache import read_point_cache
+from facecap_addon.takes.formats.point_cache import read_point_cache
 from facecap_addon.takes.take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
 
 FPS = 25.0

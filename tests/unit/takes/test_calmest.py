@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from facecap_addon.takes.calmest import calmest_time_s
+from facecap_addon.takes.measures.calmest import calmest_time_s
 from tests.unit.takes.test_versions import make_take
 
 

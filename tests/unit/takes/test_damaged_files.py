@@ -30,9 +30,9 @@ from facecap_addon.rig.embedding import load_embedding, save_embedding
 from facecap_addon.settings_schema import from_json_text
 from facecap_addon.solvers.bundle import load_bundle
 from facecap_addon.takes.actor import load_actor, save_actor
-from facecap_addon.takes.live_link import read_live_link_csv, write_live_link_csv
+from facecap_addon.takes.formats.live_link import read_live_link_csv, write_live_link_csv
+from facecap_addon.takes.formats.point_cache import read_point_cache, write_point_cache
 from facecap_addon.takes.npz import load_take, save_take
-from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
 from tests.unit.learn.test_training_set import rig, rows, shot
 from tests.unit.takes.test_actor import some_actor
 from tests.unit.takes.test_between import face_of, make_rig, make_take

@@ -9,7 +9,7 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.takes.between import resample
-from facecap_addon.takes.difference import difference_of
+from facecap_addon.takes.measures.difference import difference_of
 from facecap_addon.takes.take import STATUS_MISSING
 from tests.blender.takes import make_take
 

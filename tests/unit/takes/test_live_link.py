@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.live_link import (
+from facecap_addon.takes.formats.live_link import (
     LIVE_LINK_SHAPES,
     format_timecode,
     notes_of,

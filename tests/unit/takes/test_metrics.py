@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from facecap_addon.takes import metrics
+from facecap_addon.takes.measures import metrics
 
 RNG = np.random.default_rng(7)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
-from facecap_addon.takes.point_cache import read_point_cache, write_point_cache
+from facecap_addon.takes.formats.point_cache import read_point_cache, write_point_cache
 
 TIME_S = np.arange(7) / 30
 FRAMES = np.random.default_rng(0).normal(size=(7, 5, 3)).astype(np.float32)

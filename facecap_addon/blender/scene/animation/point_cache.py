@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ....arrays import F32
 from ....errors import FacecapError
 from ....takes.between import find_between_rows, frame_rate
-from ....takes.point_cache import PointCache, read_point_cache, write_point_cache
+from ....takes.formats.point_cache import PointCache, read_point_cache, write_point_cache
 from ....takes.take import Take
 from ...present import scene_in, view_layer_in
 from ..footage import scene_rate

@@ -11,7 +11,7 @@ import numpy as np
 from ....arrays import F32
 from ....errors import FacecapError
 from ....retarget.marker_warp import make_marker_warp
-from ....takes.point_cache import write_point_cache
+from ....takes.formats.point_cache import write_point_cache
 from ..animation.point_cache import play_written
 from ..footage import scene_rate
 from .character import extract_rig, rest_axes

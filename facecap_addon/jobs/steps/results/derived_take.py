@@ -12,7 +12,7 @@ from ....atomic_file import atomic_path
 from ....json_types import Facts
 from ....reports.filter_plot import draw_before_and_after
 from ....settings_schema import to_json
-from ....takes.live_link import read_live_link_csv
+from ....takes.formats.live_link import read_live_link_csv
 from ....takes.npz import load_take, save_take
 from ....takes.take import Take
 from ....takes.versions import ID, TAKE, add_id, home_of

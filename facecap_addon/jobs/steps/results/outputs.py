@@ -24,13 +24,13 @@ from ....rig.blendshapes import BlendshapeRig
 from ....rig.channels import arkit_name
 from ....rig.embedding import LandmarkEmbedding
 from ....rig.jaw_bone import pose_jaw
-from ....takes.average_error import average_error
-from ....takes.bad_frames import find_bad_stretches
 from ....takes.between import find_between_rows, space_evenly
-from ....takes.live_link import write_live_link_csv
+from ....takes.formats.live_link import write_live_link_csv
+from ....takes.formats.point_cache import write_point_cache
+from ....takes.measures.average_error import average_error
+from ....takes.measures.bad_frames import find_bad_stretches
 from ....takes.names import ENDINGS
 from ....takes.npz import save_take
-from ....takes.point_cache import write_point_cache
 from ....takes.take import Take
 from ....takes.versions import ID, job_folder, keep
 from ...runtime.blender_process import BlenderHook, NoBlenderError, Waiting, ask_blender, await_blender, prepare_blender

@@ -20,7 +20,7 @@ from ....retarget.per_frame_warp import warp_per_frame
 from ....retarget.warp import make_warp
 from ....rig.blendshapes import BlendshapeRig
 from ....rig.embedding import landmark_geometry
-from ....takes.point_cache import write_point_cache
+from ....takes.formats.point_cache import write_point_cache
 from ...runtime.progress import Progress, Steps
 from ...runtime.threaded_progress import run_threaded
 from ..character import CharacterSource, embedding_of

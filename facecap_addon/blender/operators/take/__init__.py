@@ -1,0 +1,1 @@
+"""Operators on the chosen take: checked, corrected, edited, baked, listed."""

@@ -1,0 +1,1 @@
+"""Operators that go on in a view until the mouse is let go: landmarks dragged, footage shown."""

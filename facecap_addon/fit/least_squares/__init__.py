@@ -1,0 +1,1 @@
+"""Nonlinear least squares over frames: normal equations, Levenberg and Marquardt, banded solves."""

@@ -1,0 +1,1 @@
+"""Expressions learned from sequences: Seo and Luo's network, its training and its use."""
