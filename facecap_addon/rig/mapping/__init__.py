@@ -1,0 +1,1 @@
+"""Which controls of a character a take moves: by hand, by preset, guessed."""
