@@ -9,13 +9,13 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ....arrays import F64
 from ....errors import FacecapError
 from ..head.character import is_editable
 from ..objects import keys_of, mesh_of
-from .curves import Animated, curves_of, present_action
-from .groups import group_name, sort_into_groups
-from .own_action import give_own_action
-from .written_keys import Record, lay_keys, name_of, record_of, remember, take_back
+from .curves import Animated, curves_of
+from .groups import group_name
+from .lay_curves import Channel, Keying, lay_curves
 
 
 @dataclass
@@ -85,57 +85,24 @@ def key_channels(
             f"None of the take's channels is a shape key of “{obj.name}” (for example “{channels[0]}”).",
             "Solve again with this mesh as the character.",
         )
-    action = present_action(keys) if mode == "mix" else None
-    is_ours = action is not None and is_of_facecap(action)
-    if action is None:
-        action = give_own_action(keys, name, take, within=within, keep=keep, in_strips=in_strips)
-        mode = "new"
-    report = KeyingReport(action, unknown=[c for c in channels if c not in keys.key_blocks], animated=[keys])
-    curves = curves_of(keys)
-    present = {curve.data_path: curve for curve in curves}
-    record = record_of(keys)
-    written, groups = dict(record or {}), dict[str, list[bpy.types.FCurve]]()
-    stale = set(written) if mode == "new" else set[str]()
+    columns, names = dict[Channel, F64](), dict[Channel, str]()
     for column in known:
-        block = keys.key_blocks[channels[column]]
-        path = block.path_from_id("value")
-        curve = present.get(path)
-        stale.discard(f"{path}[0]")
-        if curve is not None and curve.lock:
-            report.locked.append(block.name)
-            continue
-        values = weights[:, column]
-        if influence < 1.0:
-            before = [block.value] * len(frames) if curve is None else [curve.evaluate(frame) for frame in frames]
-            values = np.asarray(before) * (1.0 - influence) + values * influence
-        curve = curve or curves.new(path)
-        written[name_of(curve)] = lay_keys(
-            curve, frames, values, record, whole=mode == "new", keep=keep or mode == "new", is_ours=is_ours
-        )
-        groups.setdefault(group_name(block.name), []).append(curve)
-        report.keyed.append(block.name)
-    remove_stale(curves, stale, written)
-    sort_into_groups(keys, groups)
-    remember(keys, written)
-    report.remarks += _remarks(obj, keys, report.keyed, present)
-    keys.update_tag()
+        channel = keys.key_blocks[channels[column]].path_from_id("value"), 0
+        columns[channel], names[channel] = weights[:, column], channels[column]
+    laid = lay_curves(
+        keys,
+        frames,
+        columns,
+        Keying(mode, name, influence, take, keep, in_strips, within),
+        group_of=lambda channel: group_name(names[channel]),
+        is_stale=lambda _: True,
+        present=lambda channel: keys.key_blocks[names[channel]].value,
+    )
+    report = KeyingReport(laid.action, unknown=[c for c in channels if c not in keys.key_blocks], animated=[keys])
+    report.locked = [names[channel] for channel in laid.locked]
+    report.keyed = [name for channel, name in names.items() if channel not in laid.locked]
+    report.remarks += _remarks(obj, keys, report.keyed, {curve.data_path: curve for curve in curves_of(keys)})
     return report
-
-
-def is_of_facecap(action: bpy.types.Action) -> bool:
-    """Whether FaceCap made an action, of whatever version."""
-    return any(name.startswith("facecap_") for name in action.keys())  # noqa: SIM118  a datablock, no dictionary
-
-
-def remove_stale(
-    curves: bpy.types.ActionFCurves | bpy.types.ActionChannelbagFCurves, stale: set[str], written: Record
-) -> None:
-    """Take back what an earlier bake of a take wrote into curves that this one does not."""
-    for curve in [curve for curve in curves if name_of(curve) in stale]:
-        if not take_back(curve, written[name_of(curve)]):
-            curves.remove(curve)
-    for name in stale:
-        del written[name]
 
 
 def check_animatable(obj: bpy.types.Object) -> bpy.types.Key:

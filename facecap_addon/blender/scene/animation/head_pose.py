@@ -15,11 +15,8 @@ from ....geometry.poses import pose_matrices
 from ..head.character import metres_per_unit
 from ..head.rest import TRANSFORMS, Target, mark_rest, rest_matrix, rest_pose, standing
 from ..objects import owner_of
-from .action import is_of_facecap, remove_stale
-from .curves import curves_of, present_action
-from .groups import HEAD, sort_into_groups
-from .own_action import give_own_action
-from .written_keys import lay_keys, name_of, record_of, remember
+from .groups import HEAD
+from .lay_curves import Keying, lay_curves
 
 _BLENDER_FROM_CV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z with Y up
 
@@ -117,29 +114,18 @@ def key_bases(
     if added_to is not None:
         curves_by_path = _differences(target, curves_by_path, added_to)
     stood = standing(target)
-    action = present_action(owner) if mode == "mix" else None
-    made, is_ours = action is None, action is not None and is_of_facecap(action)
-    if action is None:
-        action = give_own_action(owner, name, take, within=within, keep=keep, in_strips=in_strips)
     prefix = target.path_from_id() + "." if is_bone else ""
-    curves = curves_of(owner)
-    record = record_of(owner)
-    written = dict(record or {})
-    stale = {name for name in written if made and name.removeprefix(prefix).partition("[")[0] in TRANSFORMS}
-    laid: list[bpy.types.FCurve] = []
-    for (path, index), values in curves_by_path.items():
-        curve = curves.find(prefix + path, index=index) or curves.new(prefix + path, index=index)
-        stale.discard(name_of(curve))
-        written[name_of(curve)] = lay_keys(
-            curve, np.asarray(frames, np.float64), values, record, whole=made, keep=keep or made, is_ours=is_ours
-        )
-        laid.append(curve)
-    remove_stale(curves, stale, written)
-    sort_into_groups(owner, {group: laid})
-    remember(owner, written)
-    mark_rest(target, stood, action, made=made)
-    owner.update_tag()
-    return action
+    laid = lay_curves(
+        owner,
+        np.asarray(frames, np.float64),
+        {(prefix + path, index): values for (path, index), values in curves_by_path.items()},
+        Keying(mode, name, take=take, keep=keep, in_strips=in_strips, within=within),
+        group_of=lambda _: group,
+        is_stale=lambda name: name.removeprefix(prefix).partition("[")[0] in TRANSFORMS,
+        respect_locks=False,
+    )
+    mark_rest(target, stood, laid.action, made=laid.made)
+    return laid.action
 
 
 class Placement(NamedTuple):
@@ -201,7 +187,7 @@ def _channel_values(
     target: Target, bases: list[Matrix], *, location: bool
 ) -> dict[tuple[str, int], NDArray[np.float64]]:
     """Values over time of each transform channel, in the target's own rotation mode, without jumps."""
-    path, rows = _rotation_rows(target.rotation_mode, [basis.to_quaternion() for basis in bases])
+    path, rows = rotation_rows(target.rotation_mode, [basis.to_quaternion() for basis in bases])
     columns = {(path, index): column for index, column in enumerate(np.array(rows, np.float64).T)}
     if location:
         places = np.array([basis.translation for basis in bases], np.float64)
@@ -233,7 +219,8 @@ def _differences(
     }
 
 
-def _rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[float, ...]]]:
+def rotation_rows(mode: str, turns: list[Quaternion]) -> tuple[str, list[tuple[float, ...]]]:
+    """The data path of a rotation of some mode, and its values at every one of some turns, without jumps."""
     if mode == "QUATERNION":
         for before, after in pairwise(turns):
             after.make_compatible(before)

@@ -88,7 +88,7 @@ def carried_by_object(obj: bpy.types.Object, parts: Sequence[bpy.types.Object]) 
     loose = [part for part in parts if not _hangs_on(part, obj)]
     if not loose:
         return Carried(obj)
-    common = next((owner for owner in _chain(obj)[1:] if all(_hangs_on(part, owner) for part in loose)), None)
+    common = next((owner for owner in chain_of(obj)[1:] if all(_hangs_on(part, owner) for part in loose)), None)
     if common is not None:
         others = [other for other in common.children_recursive if other.type == "MESH" and other != obj]
         if all(other in parts or not other.visible_get() for other in others):
@@ -106,7 +106,7 @@ def carried_by_bone(obj: bpy.types.Object, bone: bpy.types.PoseBone, parts: Sequ
 def head_bone(obj: bpy.types.Object) -> bpy.types.PoseBone | None:
     """The bone that turns the head of a mesh, by weights, parents and names; None if none can be keyed."""
     armature = obj.find_armature()
-    hanging = next((part for part in _chain(obj) if part.parent_type == "BONE" and part.parent), None)
+    hanging = next((part for part in chain_of(obj) if part.parent_type == "BONE" and part.parent), None)
     if hanging is not None:
         armature = hanging.parent
     if armature is None or armature.pose is None:
@@ -144,7 +144,8 @@ def _seen(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [obj for obj in layer.objects if obj.visible_get(view_layer=layer)]
 
 
-def _chain(obj: bpy.types.Object) -> list[bpy.types.Object]:
+def chain_of(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """An object, and all that it hangs on, up to the top."""
     chain = [obj]
     while chain[-1].parent is not None:
         chain.append(chain[-1].parent)
@@ -152,17 +153,17 @@ def _chain(obj: bpy.types.Object) -> list[bpy.types.Object]:
 
 
 def _root(obj: bpy.types.Object) -> bpy.types.Object:
-    return _chain(obj)[-1]
+    return chain_of(obj)[-1]
 
 
 def _hangs_on(obj: bpy.types.Object, owner: bpy.types.Object) -> bool:
-    return owner in _chain(obj)
+    return owner in chain_of(obj)
 
 
 def follows(part: bpy.types.Object, bone: bpy.types.PoseBone) -> bool:
     """Whether a mesh hangs on a bone or is deformed by it."""
     names = {bone.name, *(child.name for child in bone.children_recursive)}
-    for owner in _chain(part):
+    for owner in chain_of(part):
         if owner.parent == bone.id_data and owner.parent_type == "BONE" and owner.parent_bone in names:
             return True
         if owner.type == "MESH" and any(
