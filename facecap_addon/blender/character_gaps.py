@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FacecapError
-from .scene.objects import key_blocks_of, mesh_of
+from .scene.objects import mesh_of
 
 if TYPE_CHECKING:
     import bpy
@@ -20,19 +20,24 @@ _latest: tuple[tuple[object, ...], Gaps | None] | None = None
 def gaps_in(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
     """A character's gaps; None where its landmarks are not kept beside the take, or not of this mesh.
 
-    What was found is kept until there is another mesh or take, or landmarks are put elsewhere.
+    What was found is kept until there is another mesh, shape or take, or landmarks are put elsewhere.
 
     Args:
         path: of the take.
     """
-    from .scene.head.edited_landmarks import edits_text
-
     global _latest
-    mesh, keys = mesh_of(character), tuple(block.name for block in key_blocks_of(character))
-    key = (str(path), mesh.name_full, len(mesh.vertices), keys, edits_text(character))
+    key = (str(path), *gaps_key(character))
     if _latest is None or _latest[0] != key:
         _latest = key, _find(character, take, path)
     return _latest[1]
+
+
+def gaps_key(character: bpy.types.Object) -> tuple[object, ...]:
+    """What a character's gaps depend on: its shapes, however they were sculpted, its size, and where landmarks are."""
+    from .scene.head.character import shape_sums
+    from .scene.head.edited_landmarks import edits_text
+
+    return (mesh_of(character).name_full, shape_sums(character), edits_text(character))
 
 
 def _find(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -18,8 +19,6 @@ from .session import Handle
 from .takes import take_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..arrays import F32
     from ..takes.edits.evaluate import Evaluator
     from ..takes.edits.kinds import Edit, Stack
@@ -29,7 +28,9 @@ if TYPE_CHECKING:
 _MOMENT_S = 0.15
 _quiet = False
 _waiting: Handle | None = None
-_latest: tuple[tuple[object, ...], Evaluator] | None = None
+_KEPT = 2
+"""How many takes stay ready to be edited again: the chosen one, and the one that it is compared with."""
+_ready: dict[Path, tuple[tuple[object, ...], Evaluator]] = {}
 
 
 def stack_in(scene: bpy.types.Scene) -> Stack:
@@ -153,6 +154,20 @@ def write_edits(scene: bpy.types.Scene) -> None:
             show_frame(character, take, bake, scene)
         else:
             write_take(character, take, bake, scene, edits_text(scene))
+        _follow_comparisons(scene)
+
+
+def _follow_comparisons(scene: bpy.types.Scene) -> None:
+    """What is compared with the chosen take is edited, too."""
+    listed = settings_of(scene).take_list
+    if listed.against:
+        from .difference import follow_edits
+
+        follow_edits(scene)
+    if listed.beside:
+        from .operators.take.compare import follow_beside
+
+        follow_beside(scene)
 
 
 def edits_text(scene: bpy.types.Scene) -> str:
@@ -200,9 +215,19 @@ def _is_shown(scene: bpy.types.Scene) -> bool:
     return settings.character is not None and bool(settings.result.take)
 
 
-def _edited_now(scene: bpy.types.Scene, character: bpy.types.Object) -> Take:
+def edited_take(scene: bpy.types.Scene, character: bpy.types.Object, path: Path) -> Take:
+    """A take with the names of a character's keys and a scene's edits; quick when asked again. Raises FacecapError."""
     stack = stack_in(scene)
-    return _evaluator_of(scene, character, contacts=_has_contacts(stack)).evaluate(stack)
+    return _evaluator_of(scene, character, path, contacts=_has_contacts(stack)).evaluate(stack)
+
+
+def plain_take(scene: bpy.types.Scene, character: bpy.types.Object, path: Path) -> Take:
+    """A take with the names of a character's keys, without edits. Raises FacecapError."""
+    return _evaluator_of(scene, character, path, contacts=_has_contacts(stack_in(scene))).take
+
+
+def _edited_now(scene: bpy.types.Scene, character: bpy.types.Object) -> Take:
+    return edited_take(scene, character, take_file(settings_of(scene).result))
 
 
 @contextmanager
@@ -228,26 +253,26 @@ def quietly() -> Iterator[None]:
         _quiet = before
 
 
-def _evaluator_of(scene: bpy.types.Scene, character: bpy.types.Object, *, contacts: bool) -> Evaluator:
-    """The take of a scene, ready to be edited again and again; its stages stay until there is another take."""
+def _evaluator_of(scene: bpy.types.Scene, character: bpy.types.Object, path: Path, *, contacts: bool) -> Evaluator:
+    """A take, ready to be edited again and again; its stages stay until the file or the character changes."""
     from ..takes.edits.evaluate import Evaluator
     from ..takes.npz import load_take
-    from .character_gaps import gaps_in
+    from .character_gaps import gaps_in, gaps_key
     from .operators.take.bake import fitted
-    from .scene.head import edited_landmarks
 
-    global _latest
-    path = take_file(settings_of(scene).result)
     ranges = tuple((block.name, block.slider_min, block.slider_max) for block in key_blocks_of(character))
     mapping = settings_of(scene).take_list
     names = tuple((row.source, row.key) for row in mapping.mapping) if mapping.use_mapping else ()
-    placed = edited_landmarks.edits_text(character) if contacts else None
-    key = (str(path), path.stat().st_mtime_ns, character.name_full, ranges, names, placed)
-    if _latest is None or _latest[0] != key:
+    key = (path.stat().st_mtime_ns, character.name_full, ranges, names, gaps_key(character) if contacts else None)
+    found = _ready.pop(path, None)
+    if found is None or found[0] != key:
         take, _ = fitted(settings_of(scene), character, load_take(path))
         gaps = gaps_in(character, take, path) if contacts else None
-        _latest = key, Evaluator(take, limits=limits_of(character, take), gaps=gaps)
-    return _latest[1]
+        found = key, Evaluator(take, limits=limits_of(character, take), gaps=gaps)
+    while len(_ready) >= _KEPT:
+        del _ready[next(iter(_ready))]  # used longest ago
+    _ready[path] = found
+    return found[1]
 
 
 def _has_contacts(stack: Stack) -> bool:

@@ -14,10 +14,18 @@ from ..takes.take import find_runs
 MAX_COLUMNS = 300
 
 
-def x_positions(time_s: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """(F,) horizontal positions in 0..width of (F,) increasing times."""
-    span = float(time_s[-1] - time_s[0]) if len(time_s) > 1 else 0.0
-    return (time_s - time_s[0]) / span * width if span > 0 else np.full(len(time_s), width / 2)
+def x_positions(
+    time_s: NDArray[np.float64], width: float, within_s: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
+    """(F,) horizontal positions in 0..width of (F,) increasing times.
+
+    Args:
+        within_s: times at the left and the right edge; None: the first and the last.
+    """
+    if within_s is None:
+        within_s = (float(time_s[0]), float(time_s[-1])) if len(time_s) else (0.0, 0.0)
+    span = within_s[1] - within_s[0]
+    return (time_s - within_s[0]) / span * width if span > 0 else np.full(len(time_s), width / 2)
 
 
 def draw_line_path(
@@ -73,7 +81,12 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def draw_heat_strip(
-    x: NDArray[np.float64], values: NDArray[np.floating], width: float, color: tuple[int, int, int]
+    x: NDArray[np.float64],
+    values: NDArray[np.floating],
+    width: float,
+    color: tuple[int, int, int],
+    *,
+    highest: bool = False,
 ) -> str:
     """Rows of values over time as a `data:` PNG, the darker (more opaque) the higher; each column the lowest value.
 
@@ -81,12 +94,14 @@ def draw_heat_strip(
         x: (F,) positions in 0..width.
         values: (F, R) in 0..1; NaN stays transparent.
         color: RGB of the value 1.
+        highest: each column shows its highest value instead.
     """
     columns_count = int(min(MAX_COLUMNS * 2, max(1, len(x))))
     columns = np.minimum((x / width * columns_count).astype(np.int64), columns_count - 1)
     opacity = np.full((columns_count, values.shape[1]), np.nan)
     starts = np.flatnonzero(np.diff(columns, prepend=-1))
-    opacity[columns[starts]] = np.fmin.reduceat(np.asarray(values, np.float64), starts, axis=0)
+    extreme = np.fmax if highest else np.fmin
+    opacity[columns[starts]] = extreme.reduceat(np.asarray(values, np.float64), starts, axis=0)
     filled = np.zeros(columns_count, np.bool_)
     filled[columns[starts]] = True
     # A column between two frames shows the frame before it.

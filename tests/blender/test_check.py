@@ -12,7 +12,7 @@ from mathutils import Vector
 
 from facecap_addon.blender.check import frames_of
 from facecap_addon.blender.overlay.colors import confidence_color
-from facecap_addon.blender.overlay.confidence_lane import strips_of
+from facecap_addon.blender.overlay.confidence_lane import cut_strips, lanes_of_take
 from facecap_addon.blender.overlay.footage_landmarks import groups_of
 from facecap_addon.blender.scene.camera_setup import add_camera, picture_corners
 from facecap_addon.blender.scene.footage import footage_images
@@ -110,7 +110,7 @@ def test_strips_cover_every_region_and_frame_once() -> None:
     take = make_take(60, missing=(20, 21))
     confidence = take.confidence.copy()
     confidence[30:35, REGIONS.index("mouth")] = 0.3
-    strips = strips_of(replace(take, confidence=confidence))
+    strips = cut_strips(lanes_of_take(replace(take, confidence=confidence)))
     for region in range(len(REGIONS)):
         x = strips.x_s[strips.lane == len(REGIONS) - 1 - region]
         assert x[0, 0] == take.time_s[0] and x[-1, 1] > take.time_s[-1]
@@ -124,7 +124,7 @@ def test_strips_cover_every_region_and_frame_once() -> None:
 
 def test_strips_of_many_frames_are_coarser_and_never_hide_the_worst() -> None:
     take = make_take(1000, missing=(500,))
-    fine, coarse = strips_of(take), strips_of(take, 8)
+    fine, coarse = cut_strips(lanes_of_take(take)), cut_strips(lanes_of_take(take), 8)
     assert len(coarse.step) <= len(fine.step)
     assert (coarse.step == -1).sum() == len(REGIONS)
     begin, count = fine.visible(float(take.time_s[495]), float(take.time_s[505]))

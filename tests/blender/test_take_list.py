@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
+from facecap_addon.blender.difference import shown_difference
 from facecap_addon.blender.operators.solve import remember
+from facecap_addon.blender.overlay.confidence_lane import lanes_of_difference
+from facecap_addon.blender.overlay.other_curves import line_of
 from facecap_addon.blender.panels.takes import facts_about
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.takes import chosen_index, is_baked
@@ -176,3 +179,69 @@ def test_files_can_be_dropped_into_the_viewport() -> None:
     handler = bpy.types.FACECAP_FH_take
     assert handler.bl_import_operator == "facecap.load_take"
     assert set(handler.bl_file_extensions.split(";")) == {".npz", ".csv"}
+
+
+def test_the_difference_is_shown_until_it_is_ended_and_follows_edits(tmp_path: Path) -> None:
+    with_takes(tmp_path, 1, 2)
+    scene, settings = bpy.context.scene, scene_settings()
+    assert not bpy.ops.facecap.end_difference.poll() and shown_difference(scene) is None
+    bpy.ops.facecap.bake()
+    bpy.ops.facecap.compare_takes(take="0")
+    one, other = (load_take(Path(settings.takes[k].take)) for k in (1, 0))
+    jaw = one.channels.index("jawOpen")
+    compared = shown_difference(scene)
+    np.testing.assert_allclose(compared.mine[:, jaw], one.weights[:, jaw], atol=1e-6)
+    assert compared.theirs[:, jaw] == pytest.approx(
+        np.interp(one.time_s, other.time_s, other.weights[:, jaw]), abs=1e-5, nan_ok=True
+    )
+    assert shown_difference(scene) is compared
+    with_gain(0.5)
+    compared = shown_difference(scene)
+    np.testing.assert_allclose(compared.mine[:, jaw], 0.5 * one.weights[:, jaw], atol=1e-6)
+    lanes = lanes_of_difference(compared)
+    assert lanes.steps.shape == (30, len(compared.regions)) and len(lanes.marks_s) >= 2
+    bpy.ops.facecap.compare_takes(take="1")  # the chosen one itself: what the edits change
+    compared = shown_difference(scene)
+    np.testing.assert_allclose(compared.theirs[:, jaw], one.weights[:, jaw], atol=1e-6)
+    np.testing.assert_allclose(compared.mine[:, jaw], 0.5 * one.weights[:, jaw], atol=1e-6)
+    assert "without edits" in session.outcome.lines[0]
+    assert bpy.ops.facecap.plot_difference() == {"FINISHED"}
+    plots = list(tmp_path.rglob("*.difference.svg"))
+    assert len(plots) == 1 and "jawOpen" in plots[0].read_text(encoding="utf-8")
+    bpy.ops.facecap.end_difference()
+    assert shown_difference(scene) is None
+
+
+def test_the_copy_beside_follows_edits(tmp_path: Path) -> None:
+    obj = with_takes(tmp_path, 1, 2)
+    bpy.ops.facecap.bake()
+    plain = evaluated(obj, 12)
+    bpy.ops.facecap.compare_beside(take="1")
+    with_gain(0.5)
+    np.testing.assert_allclose(evaluated(bpy.data.objects["Face Beside"], 12), plain, atol=1e-6)  # itself: as solved
+    assert np.abs(evaluated(obj, 12) - plain).max() > 0.002
+    bpy.ops.facecap.compare_beside(take="0")
+    scene_settings().edits.stack[0].gain_factor = 0.25
+    beside = evaluated(bpy.data.objects["Face Beside"], 12)
+    bpy.ops.facecap.end_comparison()
+    scene_settings().take_list.chosen = 0
+    bpy.ops.facecap.bake()
+    np.testing.assert_allclose(evaluated(obj, 12), beside, atol=1e-6)
+
+
+def with_gain(factor: float) -> None:
+    """An edit of everything."""
+    bpy.ops.facecap.add_edit(kind="gain")
+    scene_settings().edits.stack[0].gain_factor = factor
+
+
+def test_a_line_of_many_frames_keeps_its_peaks_and_its_gaps() -> None:
+    time_s, values = np.arange(9000) / 25, np.zeros(9000)
+    values[4321], values[7000:7003] = 1.0, np.nan
+    line = line_of(time_s, values, 200)
+    assert len(line.points) < 420 and line.points[:, 1].max() == 1.0
+    middle = line.points[line.joined].mean(1)[:, 0]
+    spans = line.points[line.joined][:, :, 0]
+    assert not ((spans[:, 0] < 7001 / 25) & (spans[:, 1] > 7001 / 25)).any() and len(middle) > 95
+    short = line_of(time_s[:10], np.where(np.arange(10) == 4, np.nan, 1.0))
+    assert short.joined.tolist() == [[0, 1], [1, 2], [2, 3], [5, 6], [6, 7], [7, 8], [8, 9]]

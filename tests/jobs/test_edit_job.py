@@ -75,3 +75,19 @@ def test_what_is_no_stack_is_said(take: Path, capsys: pytest.CaptureFixture[str]
     assert "cannot be read" in capsys.readouterr().err
     with pytest.raises(FacecapError):
         api.edit_take(take, take)
+
+
+def test_how_far_a_retime_moves_keys_is_told_at_equal_times(
+    take: Path, stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_stack(stack, [Retime(offset_s=0.2)])
+    assert main(["edit", str(take), "--stack", str(stack)]) == 0
+    said = capsys.readouterr().out
+    before, after = load_take(take), load_take(take.with_name("talk.edited.take.npz"))
+    at = after.time_s[(after.time_s >= before.time_s[0]) & (after.time_s <= before.time_s[-1])]
+    apart = [
+        np.interp(at, before.time_s, before.weights[:, k]) - np.interp(at, after.time_s, after.weights[:, k])
+        for k in range(len(before.channels))
+    ]
+    assert np.abs(apart).max() > 0.05
+    assert f"no key moved by more than {np.abs(apart).max():.3f}" in said

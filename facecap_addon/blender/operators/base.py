@@ -12,6 +12,7 @@ import bpy
 from ...errors import FacecapError
 from .. import session
 from ..paths import user_folder
+from ..present import settings_in
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -65,6 +66,20 @@ class FacecapOperator(_Operator):
         session.outcome = session.Outcome(False, [line for line in lines if line], of=name_of(self))
         self.report({"WARNING"} if self.pressed else {"ERROR"}, " ".join(session.outcome.lines))
         session.redraw()
+
+
+class TakeNeeded(FacecapOperator):
+    """Mixin: an operator on the scene's take."""
+
+    needs_take = "Solve first"
+    """What is said where there is none."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not settings_in(context).result.take:
+            cls.poll_message_set(cls.needs_take)
+            return False
+        return True
 
 
 def name_of(operator: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..present import settings_in
+from ..present import scene_in, settings_in
 from ..scene.objects import keys_of
 from ..takes import KINDS, chosen_index, is_baked
 from .base import FacecapList, FacecapPanel, draw_button, draw_checkbox, draw_outcome, with_names
@@ -58,14 +58,34 @@ class FACECAP_PT_takes(FacecapPanel, bpy.types.Panel):
             column = layout.column(align=True)
             for line in facts_about(entry):
                 wrapped(column, context, line, icon="BLANK1")
-        if len(settings.takes) > 1 and index >= 0:
+        if index >= 0:
             column = layout.column(align=True)
             column.operator_menu_enum("facecap.compare_takes", "take", text="Difference from...", icon="IPO_LINEAR")
             column.operator_menu_enum("facecap.compare_beside", "take", text="Side by Side with...", icon="MOD_ARRAY")
+        if len(settings.takes) > 0 and settings.take_list.against:
+            _draw_difference(layout, context)
         if settings.take_list.beside:
             layout.operator("facecap.end_comparison", icon="X")
         names = ("load_take", "remove_take", "compare_takes", "compare_beside", "end_comparison")
         draw_outcome(layout, context, *(f"facecap.{name}" for name in names))
+
+
+def _draw_difference(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where two takes differ most: a button for each moment."""
+    from ..difference import shown_difference
+    from ..operators.take.compare import moments_of
+
+    scene = scene_in(context)
+    compared = shown_difference(scene)
+    column = layout.column(align=True)
+    if compared is None:
+        wrapped(column, context, "The takes cannot be compared any more", icon="ERROR")
+    else:
+        for frame, what in moments_of(scene, compared.summary):
+            button = column.operator("facecap.go_to_difference", text=f"{frame}: {what}", translate=False)
+            button.frame = frame
+        column.operator("facecap.plot_difference", icon="GRAPH")
+    column.operator("facecap.end_difference", icon="X")
 
 
 def facts_about(entry: Any) -> list[str]:

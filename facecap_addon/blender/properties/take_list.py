@@ -41,6 +41,8 @@ class FACECAP_PG_channel(bpy.types.PropertyGroup):
 class FACECAP_PG_take_list(bpy.types.PropertyGroup):
     chosen: int = IntProperty(get=_chosen, set=_choose, options={"HIDDEN"})
     beside: bool = BoolProperty()  # whether a take is shown beside the character: panels need not look for it
+    beside_take: str = StringProperty()
+    against: str = StringProperty()  # the take whose difference from the chosen one is shown
     value_tolerance: float = FloatProperty(
         name="Shape Keys",
         description="How far a shape key's curve may be off, anywhere between its keys; 1 is a whole shape",

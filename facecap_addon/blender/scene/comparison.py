@@ -11,7 +11,7 @@ from .animation.curves import Animated
 from .head.jaw import give_own_jaw
 from .head.parts import parts_of
 from .head.rest import rest_matrix
-from .objects import keys_of
+from .objects import key_blocks_of, keys_of
 
 _MARK = "facecap_beside"
 _APART = 1.25
@@ -41,6 +41,12 @@ def show_beside(
         raise
     _mark(set(bpy.data.objects) - before, report.animated)
     return copies[0], report.remarks
+
+
+def copy_beside() -> bpy.types.Object | None:
+    """The copy that plays another take, the mesh that has the most shape keys; None where there is none."""
+    copies = [obj for obj in bpy.data.objects if _MARK in obj and keys_of(obj) is not None]
+    return max(copies, key=lambda obj: len(key_blocks_of(obj)), default=None)
 
 
 def remove_beside() -> int:

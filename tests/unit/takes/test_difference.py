@@ -9,7 +9,7 @@ import pytest
 
 from facecap_addon.errors import FacecapError
 from facecap_addon.takes.between import resample
-from facecap_addon.takes.measures.difference import difference_of
+from facecap_addon.takes.measures.difference import compare, difference_of
 from facecap_addon.takes.take import STATUS_MISSING
 from tests.blender.takes import make_take
 
@@ -49,3 +49,26 @@ def test_takes_without_anything_in_common_are_refused() -> None:
         difference_of(one, make_take(20, channels=("a", "b")))
     with pytest.raises(FacecapError, match="no time"):
         difference_of(one, replace(one, time_s=one.time_s + 100))
+
+
+def test_a_retimed_take_is_compared_where_it_plays() -> None:
+    one = make_take(50)
+    ramp = np.linspace(0, 1, 50)[:, None] * np.ones((1, len(one.channels)))
+    one = replace(one, time_s=np.arange(50) / 25, weights=ramp.astype(np.float32))
+    late = replace(one, time_s=one.time_s + 0.4)
+    compared = compare(one, late)
+    assert not compared.there[:10].any() and compared.there[10:].all()
+    np.testing.assert_allclose((compared.mine - compared.theirs)[10:], 10 / 49, atol=1e-6)
+    np.testing.assert_array_equal(compared.time_s, one.time_s)
+
+
+def test_the_largest_difference_is_told_for_each_region() -> None:
+    one = make_take(30, missing=(3,))
+    weights = one.weights.copy()
+    weights[5, one.channels.index("jawOpen")] += 0.5
+    weights[6, one.channels.index("eyeBlinkLeft")] -= 0.25
+    compared = compare(one, replace(one, weights=weights))
+    names, off = compared.regions, compared.by_region()
+    assert off[5, names.index("jaw")] == pytest.approx(0.5, abs=1e-6) and off[5, names.index("eyes")] == 0.0
+    assert off[6, names.index("eyes")] == pytest.approx(0.25, abs=1e-6)
+    assert np.isnan(off[3]).all()

@@ -27,7 +27,7 @@ from ...takes import (
     take_file,
 )
 from ...translations import phrase
-from ..base import FacecapOperator, OperatorReturn
+from ..base import FacecapOperator, OperatorReturn, TakeNeeded
 
 if TYPE_CHECKING:
     from ....takes.take import Take
@@ -40,27 +40,21 @@ _SAME_RATE = 1e-4
 _ITEMS: list[tuple[str, str, str]] = []
 
 
-class TakeOperator(FacecapOperator):
-    """Mixin: an operator that works on the scene's take."""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not settings_in(context).result.take:
-            cls.poll_message_set("Solve first")
-            return False
-        return True
-
-
-class FACECAP_OT_bake(TakeOperator, bpy.types.Operator):
+class FACECAP_OT_bake(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.bake"
     bl_label = "Bake"
     bl_description = "Bake the take onto the character again with the settings above, without solving again"
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
-        lines = bake_result(scene_in(context), settings_in(context).character)
-        session.outcome = session.Outcome(True, lines, settings_in(context).result.take)
+        bake_and_tell(scene_in(context))
         return {"FINISHED"}
+
+
+def bake_and_tell(scene: bpy.types.Scene) -> None:
+    """Key a scene's take on its character, and say what was done. Raises FacecapError."""
+    settings = settings_of(scene)
+    session.outcome = session.Outcome(True, bake_result(scene, settings.character), settings.result.take)
 
 
 def bake_result(scene: bpy.types.Scene, character: bpy.types.Object | None, path: Path | None = None) -> list[str]:
@@ -220,7 +214,7 @@ class FACECAP_OT_choose_take(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_filter(TakeOperator, bpy.types.Operator):
+class FACECAP_OT_filter(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.filter"
     bl_label = "Filter and Bake"
     bl_description = "Smooth the take and bake it; lips and lids stay closed, and the solve itself is not changed"
@@ -261,7 +255,7 @@ class FACECAP_OT_filter(TakeOperator, bpy.types.Operator):
 
 
 @with_properties()
-class FACECAP_OT_bake_points(TakeOperator, bpy.types.Operator):
+class FACECAP_OT_bake_points(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.bake_points"
     bl_label = "Bake Point Cache"
     bl_description = "Play the take as a point cache on the mesh; its shape keys stay free for corrections"

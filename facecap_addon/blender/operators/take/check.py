@@ -9,12 +9,12 @@ from ... import session
 from ...check import go_to_stretch, list_bad_frames, neighbouring_stretch
 from ...present import scene_in, settings_in
 from ...properties.declare import BoolProperty, with_properties
-from ..base import FacecapOperator, OperatorReturn
+from ..base import FacecapOperator, OperatorReturn, TakeNeeded
 
 _SOON_S, _TRIES = 0.05, 100
 
 
-class FACECAP_OT_check_view(FacecapOperator, bpy.types.Operator):
+class FACECAP_OT_check_view(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.check_view"
     bl_label = "Check View"
     bl_description = (
@@ -25,10 +25,7 @@ class FACECAP_OT_check_view(FacecapOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not settings_in(context).result.take:
-            cls.poll_message_set("Solve first")
-            return False
-        return context.window is not None
+        return super().poll(context) and context.window is not None
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ...scene import check_workspace
@@ -113,18 +110,11 @@ class FACECAP_OT_go_to_bad_frame(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_find_bad_frames(FacecapOperator, bpy.types.Operator):
+class FACECAP_OT_find_bad_frames(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.find_bad_frames"
     bl_label = "Find Bad Frames"
     bl_description = "List the stretches of the take that somebody should look at, each with its reason"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not settings_in(context).result.take:
-            cls.poll_message_set("Solve first")
-            return False
-        return True
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ....takes.npz import load_take

@@ -35,7 +35,7 @@ from ...properties.declare import EnumProperty, FloatVectorProperty, IntProperty
 from ...scene.objects import key_blocks_of, keys_of
 from ...solved_take import remember
 from ...takes import home_folder, kept_path, take_file
-from ..base import FacecapOperator, OperatorReturn
+from ..base import FacecapOperator, OperatorReturn, TakeNeeded
 from ..learn import SetOperator
 from ..solve import FootageJobOperator, TakeOperator, character_with_keys, solve_settings, take_to_merge_into
 from .bake import bake_spans
@@ -47,15 +47,7 @@ _SAME_WEIGHT = 2e-3
 ACTOR_ENDING = ".actor.json"
 
 
-class TakeNeeded(FacecapOperator):
-    """Mixin: an operator on a take that was solved from footage."""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not settings_in(context).result.take:
-            cls.poll_message_set("Solve first: corrections are of a take")
-            return False
-        return True
+NEEDS_TAKE = "Solve first: corrections are of a take"
 
 
 @with_properties()
@@ -64,6 +56,7 @@ class FACECAP_OT_move_landmarks(TakeNeeded, bpy.types.Operator):
     bl_label = "Move Landmarks"
     bl_description = "Move landmarks of a frame to where they should have been seen; Correct Landmarks does it by hand"
     bl_options = {"UNDO", "INTERNAL"}
+    needs_take = NEEDS_TAKE
 
     frame: int = IntProperty(name="Frame", description="Scene frame; -1 is the present one", default=-1)
     grip: str = EnumProperty(name="Drag", items=GRIPS)
@@ -99,6 +92,7 @@ class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
         "Keep the shape keys that differ from the keys of this frame as a correction: Re-Solve Range reaches it exactly"
     )
     bl_options = {"REGISTER", "UNDO"}
+    needs_take = NEEDS_TAKE
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ....takes.corrections import Correction
@@ -178,7 +172,7 @@ class FACECAP_OT_solve_range(TakeOperator, FootageJobOperator, bpy.types.Operato
     bl_idname = "facecap.solve_range"
     bl_label = "Re-Solve Range"
     bl_description = "Solve again around the corrected frames, which are reached exactly; all other keys stay"
-    needs_take = "Solve first: corrections are of a take"
+    needs_take = NEEDS_TAKE
 
     @classmethod
     def new_job(cls, context: bpy.types.Context) -> session.Job:

@@ -9,13 +9,12 @@ import bpy
 
 from ....errors import FacecapError
 from ....takes.edits.kinds import KIND_OF, KINDS
-from ... import session
 from ...edits import catch_up, edit_of, follow_undo, put_edit, put_stack, quietly, show_edits, stack_in
 from ...present import scene_in, settings_in, window_manager_in
 from ...properties.declare import EnumProperty, IntProperty, StringProperty, with_properties
 from ...properties.edits import as_frames
-from ..base import FacecapOperator, OperatorReturn
-from .bake import bake_result
+from ..base import FacecapOperator, OperatorReturn, TakeNeeded
+from .bake import bake_and_tell
 
 if TYPE_CHECKING:
     from ...properties.edits import FACECAP_PG_edit, FACECAP_PG_edits
@@ -185,22 +184,14 @@ class FACECAP_OT_edit_frame_here(_EditNeeded, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class FACECAP_OT_apply_edits(FacecapOperator, bpy.types.Operator):
+class FACECAP_OT_apply_edits(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.apply_edits"
     bl_label = "Apply"
     bl_description = "Bake the take with these edits onto the character, its head, too; they stay on the list"
     bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not settings_in(context).result.take:
-            cls.poll_message_set("Solve first")
-            return False
-        return True
-
     def run(self, context: bpy.types.Context) -> OperatorReturn:
-        lines = bake_result(scene_in(context), settings_in(context).character)
-        session.outcome = session.Outcome(True, lines, settings_in(context).result.take)
+        bake_and_tell(scene_in(context))
         return {"FINISHED"}
 
 

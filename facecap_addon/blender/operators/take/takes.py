@@ -1,4 +1,4 @@
-"""The list of takes: load, remove, compare; keys reduced; channels mapped onto other names."""
+"""The list of takes: load, remove; keys reduced; channels mapped onto other names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import bpy
 
 from ....errors import FacecapError
 from ... import session
-from ...edits import edited
 from ...paths import work_folder
-from ...present import scene_in, settings_in, settings_of, view_layer_in, window_manager_in
-from ...properties.declare import EnumProperty, StringProperty, with_properties
+from ...present import scene_in, settings_in, settings_of, window_manager_in
+from ...properties.declare import StringProperty, with_properties
 from ...scene.objects import key_blocks_of, keys_of
 from ...takes import add_take, chosen_index, label_of, remove_take, take_file
-from ..base import FacecapOperator, OperatorReturn
-from .bake import TakeOperator, chosen_bake, fitted, list_takes
+from ..base import FacecapOperator, OperatorReturn, TakeNeeded
 
 
 def choose_from_list(scene: bpy.types.Scene, index: int) -> None:
@@ -131,92 +129,7 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-@with_properties()
-class FACECAP_OT_compare_takes(TakeOperator, bpy.types.Operator):
-    bl_idname = "facecap.compare_takes"
-    bl_label = "Difference"
-    bl_description = "Say where another take differs from the chosen one: by channel, and at which moments most"
-
-    take: str = EnumProperty(name="Take", items=list_takes)
-
-    def run(self, context: bpy.types.Context) -> OperatorReturn:
-        from ....takes.measures.difference import difference_of
-        from ....takes.npz import load_take
-        from ...scene.footage import scene_rate
-
-        scene, settings = scene_in(context), settings_in(context)
-        other = settings.takes[int(self.take)]
-        found = difference_of(load_take(take_file(settings.result)), load_take(take_file(other)))
-        lines = [f"Against {label_of(other)}, over {found.frames} frames"]
-        most = [f"{name} {rms:.3f}" for name, rms in zip(found.channels, found.rms, strict=True) if rms > 0.0][:5]
-        lines.append(f"Root mean square: {', '.join(most)}" if most else "The shape keys move alike")
-        if found.head_degrees > 0.01:
-            lines.append(f"The heads differ by {found.head_degrees:.1f}°")
-        rate = scene_rate(scene)
-        moments = zip(found.time_s, found.channel_at, found.worst, strict=True)
-        lines += [
-            f"Frame {settings.start_frame + time * rate:.0f}: {channel} by {off:.2f}" for time, channel, off in moments
-        ]
-        session.outcome = session.Outcome(True, lines)
-        return {"FINISHED"}
-
-
-@with_properties()
-class FACECAP_OT_compare_beside(TakeOperator, bpy.types.Operator):
-    bl_idname = "facecap.compare_beside"
-    bl_label = "Side by Side"
-    bl_description = "Show another take on a copy of the character beside it; pressed again, the copy goes away"
-    bl_options = {"REGISTER", "UNDO"}
-
-    take: str = EnumProperty(name="Take", items=list_takes)
-
-    def run(self, context: bpy.types.Context) -> OperatorReturn:
-        from dataclasses import replace
-
-        from ....takes.npz import load_take
-        from ...scene.comparison import remove_beside, show_beside
-
-        scene, settings = scene_in(context), settings_in(context)
-        if settings.character is None:
-            raise FacecapError("There is no character to compare on.", "Pick the mesh that was solved.")
-        remove_beside()
-        view_layer_in(context).update()
-        entry = settings.takes[int(self.take)]
-        take, _ = fitted(settings, settings.character, load_take(take_file(entry)))
-        take = edited(scene, take, settings.character, take_file(entry))
-        chosen = chosen_bake(settings)
-        head = "none" if chosen.head == "none" else "object"
-        wanted = replace(chosen, mode="new", influence=1.0, head=head, armature=None, bone="", name="Beside")
-        settings.take_list.beside = False
-        copy, _ = show_beside(scene, settings.character, take, wanted)
-        settings.take_list.beside = True
-        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
-        session.outcome = session.Outcome(True, [f"“{copy.name}” plays {label_of(entry)}"])
-        return {"FINISHED"}
-
-
-class FACECAP_OT_end_comparison(FacecapOperator, bpy.types.Operator):
-    bl_idname = "facecap.end_comparison"
-    bl_label = "End Comparison"
-    bl_description = "Take away the copy that plays another take beside the character"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not settings_in(context).take_list.beside:
-            cls.poll_message_set("No take is shown beside the character")
-            return False
-        return True
-
-    def run(self, context: bpy.types.Context) -> OperatorReturn:
-        from ...scene.comparison import remove_beside
-
-        remove_beside()
-        settings_in(context).take_list.beside = False
-        return {"FINISHED"}
-
-
-class FACECAP_OT_fill_mapping(TakeOperator, bpy.types.Operator):
+class FACECAP_OT_fill_mapping(TakeNeeded, bpy.types.Operator):
     bl_idname = "facecap.fill_mapping"
     bl_label = "Fill by Names"
     bl_description = "List the take's channels, each with the shape key that its name means, to be changed here"
@@ -279,9 +192,6 @@ CLASSES = (
     FACECAP_OT_load_take,
     FACECAP_OT_remove_take,
     FACECAP_OT_reduce_keys,
-    FACECAP_OT_compare_takes,
-    FACECAP_OT_compare_beside,
-    FACECAP_OT_end_comparison,
     FACECAP_OT_fill_mapping,
     FACECAP_OT_copy_mapping,
     FACECAP_FH_take,

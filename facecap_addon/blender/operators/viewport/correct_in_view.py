@@ -13,8 +13,8 @@ from ... import session
 from ...corrections import eye_distance, landmarks_at, layout_in, row_of, take_of
 from ...overlay.picture_in_view import PictureInView, find_picture
 from ...present import scene_in, settings_in, settings_of, system_preferences
-from ..base import OperatorReturn
-from ..take.corrections import TakeNeeded
+from ..base import OperatorReturn, TakeNeeded
+from ..take.corrections import NEEDS_TAKE
 from .viewport_tool import ViewportTool, main_region
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class FACECAP_OT_correct_landmarks(ViewportTool, TakeNeeded, bpy.types.Operator)
     bl_label = "Correct Landmarks"
     bl_description = "Drag landmarks of this frame over the footage to where they belong; each drag can be undone"
     help = _HELP
+    needs_take = NEEDS_TAKE
 
     if TYPE_CHECKING:  # Blender takes annotations for properties
         _take: Take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import bpy
@@ -22,6 +23,9 @@ from .rest import holding, rest_matrix
 
 MAX_DELTA_BYTES = 2 * 1024**3
 _STRETCHED = 1.1  # a character that its parent draws out more than this is solved in its own proportions
+_SUMMED_PARTS = 64
+_LATELY_S = 2.0
+_damaged: tuple[tuple[object, ...], float, list[str]] | None = None
 _STILL_M = 1e-9  # a key that moves no vertex by more than this is a divider in the list, not a shape
 
 
@@ -149,6 +153,29 @@ def damaged_keys(obj: bpy.types.Object) -> list[str]:
     return damaged
 
 
+def shape_sums(obj: bpy.types.Object) -> tuple[object, ...]:
+    """Check sums of each shape key's parts, and how large the object rests: sculpting changes them. About 1 ms."""
+    mesh, keys = mesh_of(obj), keys_of(obj)
+    count = len(mesh.vertices) * 3
+    values = np.zeros((_SUMMED_PARTS, -(-count // _SUMMED_PARTS)), np.float32)
+    sums: list[object] = [len(mesh.polygons), np.round(rest_axes(obj), 6).tobytes()]
+    for block in () if keys is None else keys.key_blocks:
+        _read_coordinates(block, values.reshape(-1)[:count])
+        sums.append((block.name, values.view(np.uint32).sum(1, dtype=np.uint32).tobytes()))
+    return tuple(sums)
+
+
+def _damaged_lately(obj: bpy.types.Object) -> list[str]:
+    """As `damaged_keys`, at most a moment old: the panel asks at every redraw, and all keys are read for it."""
+    global _damaged
+    mesh = mesh_of(obj)
+    names = tuple(block.name for block in key_blocks_of(obj))
+    now_s, of = time.monotonic(), (obj.name_full, mesh.name_full, len(mesh.vertices), names)
+    if _damaged is None or _damaged[0] != of or now_s - _damaged[1] > _LATELY_S:
+        _damaged = of, now_s, damaged_keys(obj)
+    return _damaged[2]
+
+
 def character_notes(obj: bpy.types.Object) -> list[str]:
     """What the user should know about a character that can be solved: modifiers, drivers, dividers; one line each."""
     checked_mesh(obj)
@@ -160,7 +187,7 @@ def character_notes(obj: bpy.types.Object) -> list[str]:
     muted = [block.name for block in key_blocks_of(obj) if block.mute]
     if muted:
         notes.append(f"{_listed(muted)} muted: will not be seen moving until unmuted")
-    damaged = damaged_keys(obj)
+    damaged = _damaged_lately(obj)
     if damaged:
         notes.append(f"{_listed(damaged)} left out: not all of its values are numbers (NaN); sculpt it anew")
     stretch = parents_stretch(obj)

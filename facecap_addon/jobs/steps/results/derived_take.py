@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from ....atomic_file import atomic_path
+from ....errors import FacecapError
 from ....json_types import Facts
 from ....reports.filter_plot import draw_before_and_after
 from ....settings_schema import to_json
 from ....takes.formats.live_link import read_live_link_csv
+from ....takes.measures.difference import compare
 from ....takes.npz import load_take, save_take
 from ....takes.take import Take
 from ....takes.versions import ID, TAKE, add_id, home_of
@@ -93,8 +95,17 @@ def _describe_change(before: Take, after: Take) -> str:
     steps = [0.0, 0.0]
     if both.any():
         steps = [float(np.abs(np.diff(take.weights, axis=0))[both].mean()) for take in (before, after)]
-    moved = np.abs(after.weights - before.weights)
-    return (
-        f"Change from frame to frame {steps[0]:.4f} before, {steps[1]:.4f} after; no key moved by more than "
-        f"{float(moved.max(initial=0.0)):.3f}."
-    )
+    change = f"Change from frame to frame {steps[0]:.4f} before, {steps[1]:.4f} after"
+    moved = _largest_move(before, after)
+    return f"{change}." if moved is None else f"{change}; no key moved by more than {moved:.3f}."
+
+
+def _largest_move(before: Take, after: Take) -> float | None:
+    """By how much a key is elsewhere at the same time; None where the takes play at times of their own."""
+    if np.array_equal(before.time_s, after.time_s):
+        return float(np.abs(after.weights - before.weights).max(initial=0.0))
+    try:
+        compared = compare(before, after)
+    except FacecapError:
+        return None
+    return float(np.nanmax(np.abs(compared.mine - compared.theirs)))
