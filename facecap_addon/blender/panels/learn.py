@@ -9,7 +9,8 @@ from ..present import settings_in
 from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, draw_torch, with_names
 
 OFFERED = (
-    "patience", "mirror", "cutmix", "affine", "stabilise", "mining", "distil", "compare", "int8", "precision", "device",
+    "patience", "mirror", "cutmix", "affine", "stabilise", "lip_lid_weight", "mining", "distil", "compare", "int8",
+    "precision", "device",
 )  # fmt: skip
 """Under *Advanced*, those of them that the network has a use for."""
 

@@ -114,6 +114,14 @@ class TrainSettings:
         label="Mix Face Halves",
         former_name="halves",
     )
+    lip_lid_weight: float = setting(
+        8.0,
+        help="How many times lips and lids count as much as the rest of the face (laine, pointwise); 1: alike",
+        tooltip="How many times lips and lids count as much as the rest of the face; 1: alike",
+        min=1.0,
+        max=100.0,
+        label="Lips and Lids",
+    )
     int8: bool = setting(
         False, help="Also store the network in 8 bits, and report how much accuracy that costs", label="Smaller File"
     )

@@ -25,6 +25,7 @@ from ..runtime.progress import Progress, Steps
 from ..runtime.require_torch import check_torch
 from ..runtime.threaded_progress import OnProgress, run_threaded_stages
 from ..settings.train import TrainSettings
+from ..steps.character import characters_in, embedding_of
 from .train_evaluation import Comparison, compare_with_fit
 from .train_report import write_train_report
 
@@ -109,6 +110,14 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     network = NETWORKS[settings.network]
     with_images = network.uses_labelled_images and settings.labelled_images is not None
     landmarker = open_landmarker(threads=settings.threads) if with_images else None
+    weighs_lips = "lip_lid_weight" in network.settings and settings.lip_lid_weight > 1 and not settings.affine
+    embedding, remarks = None, list[str]()
+    if weighs_lips:
+        try:
+            landmarks = landmarker or open_landmarker(threads=settings.threads)
+            embedding = embedding_of(training_set.rig, landmarks, characters_in(settings.folder))
+        except FacecapError as error:
+            remarks.append(f"Lips and lids count like the rest of the face: {error.what}")
     folder = get_training_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     preset = get_preset(settings.preset, network.name)
@@ -116,10 +125,11 @@ def _train(settings: TrainSettings, training_set: TrainingSet, out: Path, on_pro
     run = TrainingRun(
         settings, folder, out, key, on_progress, device_of(settings.device), process_group,
         find_box=None if landmarker is None else _make_find_box(landmarker, preset.picture.aspect),
+        embedding=embedding,
     )  # fmt: skip
     lines = network.train(run, training_set, preset)
     process_group.leave()
-    return TrainResult(out, folder / "progress.png", tuple(lines))
+    return TrainResult(out, folder / "progress.png", (*remarks, *lines) if lines else ())
 
 
 def describe_useless_settings(settings: TrainSettings) -> tuple[str, ...]:

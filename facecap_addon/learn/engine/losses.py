@@ -9,9 +9,10 @@ CM = 100.0
 """Vertices are in metres; Laine et al. measure their loss in square centimetres."""
 
 
-def mse_cm2(found: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of coordinates, cm²; found, target (B, N) m."""
-    return ((found - target) * CM).square().mean()
+def mse_cm2(found: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared difference of coordinates, cm²; found, target (B, N) m; weights (N,), of mean one, of each."""
+    squared = ((found - target) * CM).square()
+    return squared.mean() if weights is None else (squared * weights).mean()
 
 
 def rmse_mm(found: Tensor, target: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...rig.embedding import LandmarkEmbedding
 from ...solvers.bundle import SolverBundle, save_bundle
 from .distributed import ProcessGroup
 from .logger import PICTURE, TrainingLogger
@@ -58,6 +59,8 @@ class TrainingSettings(Protocol):
     @property
     def cutmix(self) -> bool: ...
     @property
+    def lip_lid_weight(self) -> float: ...
+    @property
     def int8(self) -> bool: ...
     @property
     def precision(self) -> str: ...
@@ -76,6 +79,7 @@ class TrainingRun:
         key: of settings and data.  on_progress: told (stage, done, total); it may raise to cancel.
         device: torch's.  process_group: this process among several.
         find_box: crop of an RGB picture (height, width, 3) in its parts, or None without a face.
+        embedding: where the character's landmarks lie, where the network has a use for it and they can be found.
     """
 
     settings: TrainingSettings
@@ -86,6 +90,7 @@ class TrainingRun:
     device: str
     process_group: ProcessGroup
     find_box: FindBox | None = None
+    embedding: LandmarkEmbedding | None = None
 
     def make_options(self, batch: int) -> Options:
         """How to train, of the settings; batch: where these leave it open."""

@@ -65,7 +65,7 @@ NETWORKS: dict[str, Network] = {
     for network in (
         Network(
             "laine", "Vertices", "Every vertex of the face; the most detail", _MESHES,
-            two_cameras=True, settings=(*_STEPWISE, "mirror", "cutmix", "affine", "stabilise"),
+            two_cameras=True, settings=(*_STEPWISE, "mirror", "cutmix", "affine", "stabilise", "lip_lid_weight"),
         ),
         Network(
             "dense", "Vertices, Simple", "Every vertex, by a simpler network", _MESHES,
@@ -73,7 +73,8 @@ NETWORKS: dict[str, Network] = {
         ),
         Network(
             "pointwise", "Vertices, Color", "Every vertex, from pictures in color", _MESHES,
-            colour=True, two_cameras=True, settings=(*_STEPWISE, "mirror", "cutmix", "affine", "stabilise"),
+            colour=True, two_cameras=True,
+            settings=(*_STEPWISE, "mirror", "cutmix", "affine", "stabilise", "lip_lid_weight"),
         ),
         Network(
             "meng", "Shape Keys", "Shape keys over time, from expressions learned first", _SEQUENCES,

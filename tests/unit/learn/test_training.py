@@ -24,7 +24,7 @@ from facecap_addon.learn.engine.distributed import ProcessGroup  # noqa: E402
 from facecap_addon.learn.engine.schedule import Schedule  # noqa: E402
 from facecap_addon.learn.engine.trainer import Options, train  # noqa: E402
 from facecap_addon.learn.engine.training_run import TrainingRun  # noqa: E402
-from facecap_addon.learn.networks.laine.bundle import plan_mesh  # noqa: E402
+from facecap_addon.learn.networks.laine.bundle import MeshOptions, plan_mesh  # noqa: E402
 from facecap_addon.learn.networks.laine.convolutional import LaineNetwork  # noqa: E402
 from facecap_addon.learn.networks.laine.train import train_meshes  # noqa: E402
 from facecap_addon.learn.networks.meng.train import train_sequences  # noqa: E402
@@ -111,6 +111,23 @@ def test_a_face_is_learned_exported_and_solved(training_set: TrainingSet, tmp_pa
     wanted = training_set.rig.vertices_at(weights)[bundle.moving]
     apart = np.sqrt(((found - wanted) ** 2).sum(1).mean()) * 1000
     assert apart < 0.4 * report["mean_pose_mm"]
+
+
+def test_a_vertex_that_counts_more_is_so_much_of_the_loss(training_set: TrainingSet) -> None:
+    counts = np.linspace(1.0, 8.0, len(training_set.rig.neutral)).astype(np.float32)
+    options = MeshOptions(vertex_weights=counts)
+    task = plan_mesh(training_set, "laine", PRESET, nothing, options, seed=5).task
+
+    class Rest(torch.nn.Module):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return task.targets.rest.expand(len(pictures), -1)
+
+    batch = task.load_batch(np.arange(8))
+    loss = float(task.compute_loss(Rest(), batch, 0.0, torch.Generator().manual_seed(0)))
+    moving = task.targets.moving
+    apart = np.einsum("fk,kvx->fvx", batch.targets, training_set.rig.deltas[:, moving])
+    wanted = (100 * apart) ** 2 * (counts[moving] / counts[moving].mean())[None, :, None]
+    assert loss == pytest.approx(wanted.mean(), rel=1e-4)
 
 
 def test_what_chooses_the_checkpoint_does_not_say_how_good_it_is(training_set: TrainingSet, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from ....arrays import F32
 from ....solvers.bundle import SolverBundle, SolverFacts
 from ....solvers.probes import make_solver_probes, pick_probe_rows
 from ....solvers.solver import TrainedSolver
@@ -50,12 +51,14 @@ class MeshOptions:
         affine, stabilise: see `TrainSettings`.
         mirror: whether to learn from mirrored pictures, too, of a symmetric character that one camera sees.
         cutmix: whether to learn from joined halves of faces, too, of a character with ARKit's keys.
+        vertex_weights: (V,) how much each vertex counts in the loss; None: alike.
     """
 
     affine: bool = False
     stabilise: bool = False
     mirror: bool = False
     cutmix: bool = False
+    vertex_weights: F32 | None = None
 
 
 PLAIN = MeshOptions()
@@ -114,8 +117,14 @@ def plan_mesh(
         device,
         cutmix=mixing,
         cameras=cameras,
+        weights=None if options.vertex_weights is None else _weigh_coordinates(options.vertex_weights[targets.moving]),
     )
     return MeshPlan(task, basis)
+
+
+def _weigh_coordinates(vertex_weights: F32) -> Tensor:
+    """(3 M,) of mean one from weights (M,) of vertices."""
+    return torch.from_numpy(vertex_weights / vertex_weights.mean()).float().repeat_interleave(3)
 
 
 def make_mesh_bundle(

@@ -43,6 +43,7 @@ class MeshTask:
         train_frames, validation_frames: with their pictures.  targets: of these.  whitening: of pictures.
         limits: of augmentation.  affine: whether the loss forgives affine transformations.  device: torch's.
         cutmix: of faces, where those of different frames are joined.  cameras: how many look on.
+        weights: (3 M,) of mean one, how much each coordinate counts in the loss; None: alike.
     """
 
     network: nn.Module
@@ -57,6 +58,7 @@ class MeshTask:
     monitor: str = "rmse_mm"
     cutmix: CutMix | None = None
     cameras: int = 1
+    weights: Tensor | None = None
 
     @property
     def items(self) -> int:
@@ -80,11 +82,10 @@ class MeshTask:
             pictures, targets = mirror_pictures(pictures, which), self.targets.mirror_targets(targets, which)
         seen = augment_cameras(pictures, self.cameras, self.limits, strength, generator)
         found = network(self.whitening(seen).contiguous(memory_format=torch.channels_last)).float()
-        return self.measure_distance(found, self.targets.to_positions(targets))
-
-    def measure_distance(self, found: Tensor, wanted: Tensor) -> Tensor:
-        """The loss of vertices (B, 3 M) m, cm²."""
-        return affine_invariant_mse_cm2(found, wanted) if self.affine else mse_cm2(found, wanted)
+        wanted = self.targets.to_positions(targets)
+        if self.affine:
+            return affine_invariant_mse_cm2(found, wanted)
+        return mse_cm2(found, wanted, None if self.weights is None else self.weights.to(found))
 
     def predict(self, frames: Frames, which: Rows) -> tuple[Tensor, Tensor]:
         """(B, 3 M) what the network gives and what is true of some frames."""

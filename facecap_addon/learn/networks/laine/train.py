@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...data.frames import read_judges
+from ...data.region_weights import weigh_vertices
 from ...data.training_set import TrainingSet
 from ...engine.training_run import TrainingRun, describe_training
 from ..presets import Preset
@@ -12,7 +13,10 @@ from .bundle import MeshOptions, MeshPlan, make_mesh_bundle, plan_mesh
 def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) -> list[str]:
     """Train and export; returns what there is to say."""
     settings = run.settings
-    options = MeshOptions(settings.affine, settings.stabilise, settings.mirror, settings.cutmix)
+    weights = None
+    if run.embedding is not None and settings.lip_lid_weight > 1:
+        weights = weigh_vertices(training_set.rig, run.embedding, settings.lip_lid_weight)
+    options = MeshOptions(settings.affine, settings.stabilise, settings.mirror, settings.cutmix, weights)
     plan = plan_mesh(
         training_set, settings.network, preset, run.on_progress, options, seed=settings.seed, device=run.device
     )
@@ -24,6 +28,8 @@ def train_meshes(run: TrainingRun, training_set: TrainingSet, preset: Preset) ->
         lines.append("The character is symmetric: mirrored pictures are learned from, too.")
     if task.cutmix is not None:
         lines.append("Upper and lower halves of faces are joined across frames, too.")
+    if task.weights is not None:
+        lines.append(f"Lips and lids count {settings.lip_lid_weight:g} times as much as the rest of the face.")
     title = "loss (cm2) and validation error (mm)"
     epochs = run.train(task, preset.schedule, run.make_options(preset.batch), "train", title)
     if not run.process_group.is_main:
