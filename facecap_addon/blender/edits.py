@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .properties.edits import FACECAP_PG_edit
 
 _MOMENT_S = 0.15
+_OF_HEAD = ("retime", "mirror")
+"""Kinds of edits that change the head's pose or its times."""
 _quiet = False
 _waiting: Handle | None = None
 _KEPT = 2
@@ -132,7 +134,8 @@ def show_edits(scene: bpy.types.Scene) -> None:
     with _told(scene):
         settings = settings_of(scene)
         if settings.character is not None:
-            show_frame(settings.character, _edited_now(scene, settings.character), chosen_bake(settings), scene)
+            take, bake = _edited_now(scene, settings.character), chosen_bake(settings)
+            show_frame(settings.character, take, bake, scene, head=moves_head(scene, settings.character))
     global _waiting
     _waiting = Handle.of(scene)
     if bpy.app.timers.is_registered(_write_waiting):
@@ -150,14 +153,15 @@ def write_edits(scene: bpy.types.Scene) -> None:
         return
     with _told(scene):
         take, bake = _edited_now(scene, character), chosen_bake(settings_of(scene))
+        head = moves_head(scene, character)
         if own_action(character, take) is None:
-            show_frame(character, take, bake, scene)
+            show_frame(character, take, bake, scene, head=head)
         else:
-            write_take(character, take, bake, scene, edits_text(scene))
-        _follow_comparisons(scene)
+            write_take(character, take, bake, scene, edits_text(scene), head=head)
+        _follow_comparisons(scene, head=head)
 
 
-def _follow_comparisons(scene: bpy.types.Scene) -> None:
+def _follow_comparisons(scene: bpy.types.Scene, *, head: bool) -> None:
     """What is compared with the chosen take is edited, too."""
     listed = settings_of(scene).take_list
     if listed.against:
@@ -167,7 +171,19 @@ def _follow_comparisons(scene: bpy.types.Scene) -> None:
     if listed.beside:
         from .operators.take.compare import follow_beside
 
-        follow_beside(scene)
+        follow_beside(scene, head=head)
+
+
+def moves_head(scene: bpy.types.Scene, character: bpy.types.Object) -> bool:
+    """Whether edits change where the head is, or those did that its keys show."""
+    from .scene.animation.show_take import EDITS
+
+    keys = keys_of(character)
+    animation = None if keys is None else keys.animation_data
+    action = None if animation is None else animation.action
+    shown = "" if action is None else str(action.get(EDITS, ""))
+    kinds = {edit.kind for edit in stack_in(scene) if edit.on}
+    return any(kind in kinds or f'"{kind}"' in shown for kind in _OF_HEAD)
 
 
 def edits_text(scene: bpy.types.Scene) -> str:

@@ -9,13 +9,14 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.character_gaps import gaps_in
+from facecap_addon.blender.character_gaps import gaps_in, gaps_key
 from facecap_addon.blender.edits import follow_undo, put_stack, quietly, stack_in
-from facecap_addon.blender.operators.take.bake import bake_spans
+from facecap_addon.blender.operators.take.bake import bake_spans, chosen_bake
 from facecap_addon.blender.operators.take.edits import user_presets
 from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.properties.edits import _find_channels
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
+from facecap_addon.blender.scene.animation.show_take import show_frame
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.edited_landmarks import keep_edits
 from facecap_addon.blender.takes import add_take
@@ -466,3 +467,87 @@ def test_locked_and_deleted_curves_stay_so_while_a_slider_moves(tmp_path: Path) 
     np.testing.assert_allclose(keyed(obj, "mouthSmileRight")[:, 1], right * 0.25, atol=1e-5)
     paths = [one.data_path for one in curves_of(obj.data.shape_keys)]
     assert obj.data.shape_keys.key_blocks["mouthSmileLeft"].path_from_id("value") not in paths
+
+
+@pytest.mark.parametrize("carrier", ["object", "bone"])
+def test_the_head_follows_edits_of_it_as_a_bake_would(tmp_path: Path, carrier: str) -> None:
+    obj, _ = baked(tmp_path)
+    scene = bpy.context.scene
+    if carrier == "bone":
+        with_head_bone(obj)
+    scene.facecap.bake.head = carrier
+    bpy.ops.facecap.bake()
+    plain = head_matrices(obj)
+    for stack in ((Mirror(mode="swap", head=True),), (Retime(offset_s=0.2),)):
+        put_stack(scene, stack)
+        shown, keys = head_matrices(obj), len(curves_of(obj.data.shape_keys))
+        bpy.ops.facecap.bake()
+        np.testing.assert_allclose(shown, head_matrices(obj), atol=1e-5)
+        assert np.abs(shown - plain).max() > 0.005 and keys == len(curves_of(obj.data.shape_keys))
+        put_stack(scene, ())
+        np.testing.assert_allclose(head_matrices(obj), plain, atol=1e-5)
+
+
+def test_a_head_key_made_by_hand_stays_while_edits_move_the_head(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    scene = bpy.context.scene
+    scene.facecap.bake.head = "object"
+    bpy.ops.facecap.bake()
+    found = next(one for one in curves_of(obj) if one.data_path == "location" and one.array_index == 0)
+    found.keyframe_points[10].co[1] = 7.5
+    found.update()
+    put_stack(scene, (Mirror(mode="swap", head=True),))
+    assert dict(np.array([point.co for point in found.keyframe_points]).tolist())[11.0] == 7.5
+
+
+def test_the_head_of_the_present_frame_follows_without_keys_of_the_take(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    scene = bpy.context.scene
+    scene.facecap.bake.head = "object"
+    bpy.ops.facecap.bake()
+    scene.frame_set(30)
+    after, bake = evaluate(take, [Mirror(mode="swap", head=True)]), chosen_bake(scene.facecap)
+    show_frame(obj, after, bake, scene, head=True)
+    bpy.context.view_layer.update()
+    shown = np.array(obj.matrix_world)
+    put_stack(scene, (Mirror(mode="swap", head=True),))
+    scene.frame_set(30)
+    np.testing.assert_allclose(shown, np.array(obj.matrix_world), atol=1e-5)
+
+
+def with_head_bone(obj: bpy.types.Object) -> None:
+    """Hang a face on the head bone of an armature."""
+    armature = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bone = armature.data.edit_bones.new("head")
+    bone.head, bone.tail = (0, 0, -0.1), (0, 0, 0.1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    obj.parent, obj.parent_type, obj.parent_bone = armature, "BONE", "head"
+    obj.matrix_parent_inverse = (armature.matrix_world @ armature.pose.bones["head"].matrix).inverted()
+    bpy.context.view_layer.update()
+
+
+def head_matrices(obj: bpy.types.Object) -> np.ndarray:
+    """(N, 4, 4) where the face is in some frames."""
+    found = []
+    for frame in (3, 12, 25, 38):
+        bpy.context.scene.frame_set(frame)
+        bpy.context.view_layer.update()
+        found.append(np.array(obj.matrix_world))
+    return np.array(found)
+
+
+def test_sculpted_lips_have_other_gaps_at_once(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    before = gaps_key(obj)
+    assert gaps_key(obj) == before
+    block = obj.data.shape_keys.key_blocks["jawOpen"]
+    block.points[100].co.z += 1e-4
+    sculpted = gaps_key(obj)
+    assert sculpted != before
+    block.points[100].co.z -= 1e-4
+    obj.scale = (2, 2, 2)
+    bpy.context.view_layer.update()
+    assert gaps_key(obj) not in (before, sculpted)

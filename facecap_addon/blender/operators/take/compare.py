@@ -164,8 +164,8 @@ class FACECAP_OT_compare_beside(TakeNeeded, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def follow_beside(scene: bpy.types.Scene) -> None:
-    """Let the copy beside the character show the edits as they are now. Raises FacecapError."""
+def follow_beside(scene: bpy.types.Scene, *, head: bool) -> None:
+    """Let the copy beside the character show the edits as they are now, with `head` where its head is, too."""
     from ...scene.animation.show_take import write_take
     from ...scene.comparison import copy_beside
 
@@ -174,7 +174,7 @@ def follow_beside(scene: bpy.types.Scene) -> None:
     if copy is None or not stored:
         return
     take = take_beside(scene, Path(bpy.path.abspath(stored)))
-    write_take(copy, take, _bake_beside(settings), scene, "")
+    write_take(copy, take, _bake_beside(settings), scene, "", head=head)
 
 
 def _bake_beside(settings: FACECAP_PG_scene) -> BakeSettings:

@@ -103,7 +103,7 @@ def apply_take(
     carried = head_carrier(obj, settings, parts)
     if settings.mode == "layer":
         adopt(animated_with(obj, parts), versions_of(take), identity_of(take))
-    rests = reference_pose(take)[None]  # the whole take's, however little of it is keyed
+    rests = reference_pose(take)  # the whole take's, however little of it is keyed
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)
         solved = np.asarray(take.solved)
@@ -119,10 +119,7 @@ def apply_take(
         if settings.mode == "new":
             _take_off(carriers(obj), report)
     else:
-        rotation = np.concatenate([take.head_rotation_wxyz[solved], rests[:, :4]])
-        translation = np.concatenate([take.head_translation_m[solved], rests[:, 4:]])
-        poses = camera_from_rig(rotation, translation, head_from_rig(take))
-        motion = world_motion(obj, poses, len(frames))[:-1]
+        motion = head_motion(obj, take, solved, rests)
         action = _key_head(obj, carried, frames, motion, report, settings, take, below)
         report.action = report.action or action
     _key_jaw(obj, take, solved, frames, report, settings, carried.target)
@@ -388,6 +385,18 @@ def _carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.type
             f"The armature “{armature.name}” has no bone called “{settings.bone}”.", "Pick the head bone."
         )
     return carried_by_bone(obj, bone, parts)
+
+
+def head_motion(obj: bpy.types.Object, take: Take, rows: NDArray[np.bool_], rests: NDArray[np.float64]) -> list[Matrix]:
+    """World-space motion of a character's head from where it rests, in some rows (F,) of a take.
+
+    Args:
+        rests: (7,) the pose at rest, see `reference_pose`.
+    """
+    rotation = np.concatenate([take.head_rotation_wxyz[rows], rests[None, :4]])
+    translation = np.concatenate([take.head_translation_m[rows], rests[None, 4:]])
+    poses = camera_from_rig(rotation, translation, head_from_rig(take))
+    return world_motion(obj, poses, len(poses) - 1)[:-1]
 
 
 def head_from_rig(take: Take) -> NDArray[np.float64] | None:

@@ -128,6 +128,17 @@ def key_bases(
     return laid.action
 
 
+def head_channels(
+    target: Target, motion: list[Matrix], *, location: bool = True
+) -> dict[tuple[str, int], NDArray[np.float64]]:
+    """What `key_bases` keys of an object or a bone for world motions: values by data path on its owner and index."""
+    is_bone = isinstance(target, bpy.types.PoseBone)
+    prefix = target.path_from_id() + "." if is_bone else ""
+    location = location and not (is_bone and target.bone.use_connect)
+    values = _channel_values(target, bases_of(target, motion), location=location)
+    return {(prefix + path, index): column for (path, index), column in values.items()}
+
+
 class Placement(NamedTuple):
     """Where an object rests in the world, and the inverse of what its parents do."""
 

@@ -16,21 +16,29 @@ from ..objects import keys_of
 from .bake import BakeSettings, gained, identity_of, on_whole_frames, scene_frames
 from .curves import BEZIER, Animated, curves_in
 from .own_action import TAKE
-from .written_keys import lay_keys, name_of, record_of, remember
+from .show_head import show_head, write_head
+from .written_keys import is_there, lay_keys, name_of, record_of, remember
 
 EDITS = "facecap_edits"
 """What an action says of the edits that its keys show."""
-_SAME = 1e-5
 
 
-def show_frame(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene) -> None:
-    """Set the sliders that have keys to what a take has in the present frame; another frame shows the keys again."""
+def show_frame(
+    obj: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene, *, head: bool = False
+) -> None:
+    """Set the sliders that have keys to what a take has in the present frame; another frame shows the keys again.
+
+    Args:
+        head: whether the head, too, is put where the take has it.
+    """
     if not take.solved.any():
         return
     light = replace(take, landmarks_px=np.zeros((take.frame_count, 0, 2), np.float32))
     now = resample(light, np.array([(scene.frame_current_final - settings.start_frame) / scene_rate(scene)]))
     if not now.solved.any():
         return
+    if head:
+        show_head(obj, take, now, settings, scene)
     for mesh in _meshes(obj, take, scene):
         keys = keys_of(mesh)
         if keys is None:
@@ -59,18 +67,29 @@ def own_action(obj: bpy.types.Object, take: Take) -> bpy.types.Action | None:
     return action
 
 
-def write_take(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene: bpy.types.Scene, edits: str) -> None:
-    """Write the keys of a take's own action anew where they are others; where the head is stays as it was baked.
+def write_take(
+    obj: bpy.types.Object,
+    take: Take,
+    settings: BakeSettings,
+    scene: bpy.types.Scene,
+    edits: str,
+    *,
+    head: bool = False,
+) -> None:
+    """Write the keys of a take's own action anew where they are others.
 
     Keys that were made or changed by hand stay, and so do locked curves; a curve that was deleted does not come back.
     Other actions are left as they are.
 
     Args:
         edits: what the take was edited by, for the action to remember.
+        head: whether the head's keys are written, too: it takes as long as all shape keys together.
     """
     action = own_action(obj, take)
     if action is None or not take.solved.any():
         return
+    if head:
+        write_head(obj, take, settings, scene)
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)
     frames = scene_frames(take, scene, settings.start_frame)[take.solved]
@@ -83,7 +102,7 @@ def write_take(obj: bpy.types.Object, take: Take, settings: BakeSettings, scene:
         for column in _columns(take):
             block = keys.key_blocks.get(take.channels[column])
             curve = None if block is None else present.get(block.path_from_id("value"))
-            if curve is not None and not curve.lock and not _is_there(curve, frames, weights[:, column]):
+            if curve is not None and not curve.lock and not is_there(curve, frames, weights[:, column]):
                 wanted[name_of(curve)] = curve, weights[:, column]
         _write(keys, frames, wanted)
     action[EDITS] = edits
@@ -102,17 +121,6 @@ def _write(keys: bpy.types.Key, frames: F64, wanted: dict[str, tuple[bpy.types.F
             written[name] = lay_keys(curve, frames, values, record, whole=True, keep=True)
     remember(keys, written)
     keys.update_tag()
-
-
-def _is_there(curve: bpy.types.FCurve, frames: F64, values: F64) -> bool:
-    """Whether a curve's keys are these."""
-    points = curve.keyframe_points
-    if len(points) != len(frames):
-        return False
-    flat = np.empty(2 * len(points), np.float32)
-    points.foreach_get("co", flat)
-    there = flat.reshape(-1, 2)
-    return bool((np.abs(there[:, 0] - frames) < 1e-3).all() and (np.abs(there[:, 1] - values) < _SAME).all())
 
 
 def _meshes(obj: bpy.types.Object, take: Take, scene: bpy.types.Scene) -> list[bpy.types.Object]:

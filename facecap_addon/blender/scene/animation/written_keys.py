@@ -23,6 +23,8 @@ from .curves import BEZIER, LINEAR, SLOTTED, Animated, curves_in, write_keys
 KEYS = "facecap_keys"
 _SAME = 1e-4
 """Frames and values this near are one: Blender may round what it keeps in single precision."""
+_SAME_VALUE = 1e-5
+"""Curves whose values are this near are not written again."""
 _NEAR = 0.5
 """Frames around a key of unknown origin in which no other is put."""
 _EDGE = 1e-3
@@ -142,6 +144,17 @@ def take_back(curve: bpy.types.FCurve, written: F32) -> bool:
     hand = find_hand_made(key_rows(curve), written)
     write_keys(curve, np.empty(0), np.empty(0), kept=hand.keys)
     return bool(hand.keys.any())
+
+
+def is_there(curve: bpy.types.FCurve, frames: F64, values: F64) -> bool:
+    """Whether a curve's keys are these."""
+    points = curve.keyframe_points
+    if len(points) != len(frames):
+        return False
+    flat = np.empty(2 * len(points), np.float32)
+    points.foreach_get("co", flat)
+    there = flat.reshape(-1, 2)
+    return bool((np.abs(there[:, 0] - frames) < _EDGE).all() and (np.abs(there[:, 1] - values) < _SAME_VALUE).all())
 
 
 def name_of(curve: bpy.types.FCurve) -> str:
