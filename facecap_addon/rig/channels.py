@@ -62,15 +62,44 @@ _SIDE_OF_WORD: dict[str, Side] = {
     **dict.fromkeys(("l", "lt", "lft", "left"), "left"),
     **dict.fromkeys(("r", "rt", "rgt", "right"), "right"),
 }
-# Spellings that are no ARKit name even after side, case and separators are set aside (VRM's own presets).
-_OTHER_SPELLINGS = {"blinkleft": "eyeBlinkLeft", "blinkright": "eyeBlinkRight"}
-_CHANNEL_OF_SPELLING = {name.lower(): name for name in ARKIT_CHANNELS} | _OTHER_SPELLINGS
+_SIDES = (("left", "Left"), ("right", "Right"))
+# What other programs call ARKit's channels, once case, separators, prefixes and sides are set aside.
+_SIDED_SPELLINGS = {
+    "blink": "eyeBlink",  # VRM's own presets: vrm-c/vrm-specification, VRMC_vrm-1.0 and 0.0
+    # Reallusion Character Creator 4 extended: soupday/cc_blender_tools, facerig_data.py
+    **{"browdrop": "browDown", "browraiseouter": "browOuterUp", "cheekraise": "cheekSquint"},
+    **{"mouthdownlower": "mouthLowerDown", "mouthupupper": "mouthUpperUp"},
+    "eyeswide": "eyeWide",  # Daz Genesis 8.1, facs_jnt_EyesWideLeft: Daz bridge, DzBridgeMorphSelectionDialog
+    # MetaHuman, CTRL_expressions_*: Epic, "MetaHuman facial description standard", and its ARKit mapping pose
+    **{"eyewiden": "eyeWide", "eyesquintinner": "eyeSquint", "eyecheekraise": "cheekSquint"},
+    **{"nosewrinkle": "noseSneer", "mouthcornerpull": "mouthSmile", "mouthcornerdepress": "mouthFrown"},
+    **{"mouthupperlipraise": "mouthUpperUp", "mouthlowerlipdepress": "mouthLowerDown", "mouthlipspress": "mouthPress"},
+}
+_CENTRAL_SPELLINGS = {
+    **{"browraiseinner": "browInnerUp", "mouthrollinlower": "mouthRollLower", "mouthrollinupper": "mouthRollUpper"},
+    **{"browraisein": "browInnerUp", "mouthlowerliprollin": "mouthRollLower", "mouthupperliprollin": "mouthRollUpper"},
+    **{"mouthcheekblow": "cheekPuff", "jawfwd": "jawForward"},
+}
+# An eye and the side it looks to: Character Creator 4 (Eye_L_Look_R), MetaHuman (eyeLookRightL).
+_LOOKS = {
+    **{"eyellookl": "eyeLookOutLeft", "eyellookr": "eyeLookInLeft"},
+    **{"eyerlookl": "eyeLookInRight", "eyerlookr": "eyeLookOutRight"},
+    **{"eyelookleftl": "eyeLookOutLeft", "eyelookrightl": "eyeLookInLeft"},
+    **{"eyelookleftr": "eyeLookInRight", "eyelookrightr": "eyeLookOutRight"},
+}
+_CHANNEL_OF_SPELLING = {
+    **{spelling + side: channel + end for spelling, channel in _SIDED_SPELLINGS.items() for side, end in _SIDES},
+    **_CENTRAL_SPELLINGS,
+    **_LOOKS,
+    **{name.lower(): name for name in ARKIT_CHANNELS},
+}
 _DIRECTIONS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 # Keys that correct a combination of others are no channel, whatever name they contain.
-_CORRECTIVE_WORDS = frozenset(("corrective", "correction", "fix", "combo", "inbetween"))
+_CORRECTIVE_WORDS = frozenset(("corrective", "correction", "fix", "combo", "inbetween", "cbs"))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NAMESPACE = re.compile(r".*[:|/]")
-_BLENDER_COPY = re.compile(r"\.\d{3}$")
+# Blender's for a second of that name; Daz's for Genesis 8.1's halved morphs.
+_ENDING = re.compile(r"(\.\d{3}|_div2)+$")
 
 
 def arkit_name(name: str) -> str | None:
@@ -124,6 +153,16 @@ def mirror_name(channel: str) -> str:
     return channel
 
 
+def is_corrective(name: str) -> bool:
+    """Whether a key says that it corrects a combination of others, or names two channels: then it is none itself."""
+    words = [word.lower() for word in _WORD.findall(_ENDING.sub("", _NAMESPACE.sub("", name)))]
+    if _CORRECTIVE_WORDS.intersection(words):
+        return True
+    return arkit_name(name) is None and any(
+        _match(words[start:end]) is not None for start in range(len(words)) for end in range(start + 1, len(words) + 1)
+    )
+
+
 def columns_by_name(channels: Sequence[str]) -> dict[str, list[int]]:
     """Where ARKit's channels stand among channels; there may be two keys for one, its left and its right half."""
     columns: dict[str, list[int]] = {}
@@ -151,7 +190,7 @@ _REGION_OF_CHANNEL = {
 @lru_cache(maxsize=4096)  # the panel asks for every key at every redraw
 def _recognise(name: str) -> tuple[str, Side | None] | None:
     """(channel, side of the pair member or None), or None."""
-    words = [word.lower() for word in _WORD.findall(_BLENDER_COPY.sub("", _NAMESPACE.sub("", name)))]
+    words = [word.lower() for word in _WORD.findall(_ENDING.sub("", _NAMESPACE.sub("", name)))]
     for start in range(len(words)):
         found = _match(words[start:]) or _match_with_leading_side(words, start)
         if found is None:
