@@ -11,7 +11,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import match_channels
 from ..takes.formats.live_link import eye_angles, head_angles
 from .live_frame import LiveFace
-from .sources.packets import COUNT, WIRE_CHANNELS, FacePacket, encode_packet
+from .wire.live_link import COUNT, WIRE_CHANNELS, FacePacket, encode_packet
 
 
 class FaceSender:

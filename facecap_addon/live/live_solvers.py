@@ -28,7 +28,7 @@ from ..solvers.solver import TrainedSolver
 from ..takes.formats.live_link import eye_gaze, head_rotation, look_gaze
 from .live_frame import LiveFace
 from .sources.capture_thread import Captured, LivePacket, LivePicture
-from .sources.packets import WIRE_CHANNELS, FacePacket
+from .wire.live_link import WIRE_CHANNELS, FacePacket
 
 _AWAY_M = 0.6
 _LEARNED_FRAMES = 30

@@ -25,7 +25,7 @@ from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.live.sources.capture_thread import LivePacket
 from facecap_addon.live.sources.latest_item import Mailbox
-from facecap_addon.live.sources.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.wire.live_link import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
 from facecap_addon.takes.actor import write_json
 from facecap_addon.takes.npz import load_take
 from tests.patience import PATIENCE_S, wait_until

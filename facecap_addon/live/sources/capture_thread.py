@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wire.live_link import FacePacket
 from .latest_item import Mailbox
-from .packets import FacePacket
 
 AS_IT_IS = "as it is"
 POLL_S = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import FacecapError
-from .packets import FacePacket, decode_packet
+from ..wire.live_link import FacePacket, decode_packet
 
 _SILENT_S, _DAY_S = 2.0, 86400.0
 _LEAST_STEP_S = 1e-3

@@ -32,8 +32,8 @@ from facecap_addon.live.recording_store import RecordingStore
 from facecap_addon.live.sources import open_source as sources
 from facecap_addon.live.sources.latest_item import Mailbox
 from facecap_addon.live.sources.open_source import LivePicture, PacketSource, VideoSource, open_source
-from facecap_addon.live.sources.packets import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
 from facecap_addon.live.sources.playback import Playback
+from facecap_addon.live.wire.live_link import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.formats.live_link import head_angles

@@ -15,7 +15,7 @@ from facecap_addon.live.recording import Recording
 from facecap_addon.live.sources import open_source as sources
 from facecap_addon.live.sources.open_source import PacketSource
 from facecap_addon.live.sources.packet_stream import PacketStream
-from facecap_addon.live.sources.packets import WIRE_ANGLES, WIRE_CHANNELS, WIRE_SHAPES, decode_packet
+from facecap_addon.live.wire.live_link import WIRE_ANGLES, WIRE_CHANNELS, WIRE_SHAPES, decode_packet
 from facecap_addon.takes.formats.live_link import eye_gaze, look_gaze
 from facecap_addon.takes.take import STATUS_MISSING
 from tests.patience import PATIENCE_S

@@ -24,7 +24,7 @@ from facecap_addon.generate.sequence import LandmarkSequence, load_sequence, sav
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.landmarks.layout import layout_of
 from facecap_addon.learn.data.training_set import TrainingSet, add_shot, open_set
-from facecap_addon.live.sources.packets import FacePacket, decode_packet, encode_packet
+from facecap_addon.live.wire.live_link import FacePacket, decode_packet, encode_packet
 from facecap_addon.rig.blendshapes import load_rig, save_rig
 from facecap_addon.rig.embedding import load_embedding, save_embedding
 from facecap_addon.settings_schema import from_json_text

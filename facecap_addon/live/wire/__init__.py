@@ -1,0 +1,1 @@
+"""How faces travel over a network: one module for each format, both ways."""
