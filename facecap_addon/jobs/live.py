@@ -21,7 +21,8 @@ from ..landmarks.tracking.upright import LiveUpright
 from ..live.forwarding import FaceSender, address_of
 from ..live.live_solvers import LandmarkMethod, Method, PacketMethod, SolverMethod
 from ..live.sources.capture_thread import SourceWishes
-from ..live.sources.open_source import Source, open_source
+from ..live.sources.open_source import Source, network_format, open_source
+from ..live.wire.formats import WIRE_FORMATS, WireFormat
 from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..solvers.bundle import load_bundle
@@ -50,8 +51,8 @@ def run(
         FacecapError: the source, the character or the solver cannot be had, or the source breaks off.
     """
     choice = settings.choice(delay=settings.delay)
-    by_phone = settings.source.lower().startswith("udp")
-    if settings.actor is not None and (by_phone or settings.method != "landmarks"):
+    form = network_format(settings.source)
+    if settings.actor is not None and (form or settings.method != "landmarks"):
         raise FacecapError(
             "An actor file is for pictures that are solved by landmarks.",
             "A phone and a trained network know their actor by themselves: leave the file out.",
@@ -61,12 +62,12 @@ def run(
     yield Progress("open", 0, 1)
     # What takes long is made before the source is opened: a camera's pictures would wait meanwhile.
     hook, folder = blender_hook, _characters_of(settings)
-    if by_phone:
+    if form is not None:
         rig, notes = yield from read_rig(
             character_source(settings.character), blender=settings.blender, hook=hook, folder=folder
         )
         keys = choose_keys_to_solve(settings.method, rig)
-        make, head_from_rig, upright = _listen_to_phone(keys.rig), None, None
+        make, head_from_rig, upright = _listen(keys.rig, form), None, None
     else:
         yield Progress("character", 0, 1)
         landmarker = open_landmarker(threads=settings.threads)
@@ -76,8 +77,9 @@ def run(
         notes, keys = list(found.notes), choose_keys_to_solve(settings.method, found.rig)
         head_from_rig, upright = found.embedding.head_from_rig, LiveUpright(landmarker)
         make = yield from _watch_camera(settings, actor, keys.rig, found.embedding, landmarker, notes)
-    wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only)
+    wishes = SourceWishes(settings.camera_size, settings.camera_fps, settings.local_only, settings.phone)
     source = open_source(settings.source, wishes)
+    sender = None
     try:
         method = make(source)
         if method.unknown:
@@ -90,16 +92,19 @@ def run(
             frames = f"{choice.waits} frame" + ("s" if choice.waits > 1 else "")
             notes.append(f"The filter waits {frames}: {waits:.0f} ms at {_USUAL_FPS} frames per second.")
         asked = controls or queue.SimpleQueue()
-        sender = None if target is None else FaceSender(target, keys.rig)
+        if target is not None:
+            sender = FaceSender(target, keys.rig, WIRE_FORMATS[settings.send_as])
         capture = LiveCapture(settings, LiveCharacter(keys, head_from_rig), source, method, asked, upright, sender)
         return (yield from capture.run(notes))
     finally:
         source.close()
+        if sender is not None:
+            sender.close()
 
 
-def _listen_to_phone(rig: BlendshapeRig) -> Callable[[Source], Method]:
-    """What makes the method of a phone, once the source is open."""
-    return lambda _: PacketMethod(rig)
+def _listen(rig: BlendshapeRig, form: WireFormat) -> Callable[[Source], Method]:
+    """What makes the method of a network source, once it is open."""
+    return lambda _: PacketMethod(rig, form)
 
 
 def _watch_camera(

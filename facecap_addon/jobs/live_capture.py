@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from ..live.sources.capture_thread import Captured, LivePicture
 from ..live.sources.open_source import Source
 from ..rig.duplicate_keys import DistinctKeys
 from ..settings_schema import to_json
+from ..takes.formats.live_link import format_timecode
 from ..takes.take import Take
 from .runtime.events import FaceEvent
 from .runtime.progress import Progress
@@ -102,6 +104,7 @@ class LiveCapture:
         self._latency_ms: deque[float] = deque(maxlen=100_000)
         self._solved_s: deque[float] = deque(maxlen=_RATE_OVER)
         self._first_seen_s: float | None = None
+        self._clock_s = 0.0
         self._just_neutral = False
         self._told = self._ending = False
         self._head_from_rig = character.head_from_rig
@@ -127,6 +130,7 @@ class LiveCapture:
                         note = ""
                     continue
                 last = time.monotonic()
+                self._read_clock(captured)
                 knows_up = True
                 if isinstance(captured, LivePicture):
                     captured, knows_up, said = self._stand_upright(captured)
@@ -138,7 +142,7 @@ class LiveCapture:
                     solved += 1
                     face = self._smooth.step(self._neutral.apply(face))
                     if self._sender is not None:
-                        self._sender.send(face)
+                        self._sender.send(face, self._clock_s)
                     face = replace(face, weights=self._keys.scatter(face.weights))
                 if self._recording is not None:
                     self._recording.add(captured.time_s if face is None else face.time_s, face)
@@ -160,6 +164,16 @@ class LiveCapture:
                 self._picture.close()
         self._recordings.check()
         return self._make_result(time.monotonic() - began, solved)
+
+    def _read_clock(self, captured: Captured) -> None:
+        """Find out the time of the day at time 0: by the sender's clock, or by this computer's as capture begins."""
+        sent = self._source.clock_s
+        if sent is not None:
+            self._clock_s = sent
+        elif not self._latency_ms:  # the first
+            now = datetime.now()
+            day_s = (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+            self._clock_s = day_s - (time.monotonic() - captured.captured_s) - captured.time_s
 
     def _stand_upright(self, captured: LivePicture) -> tuple[LivePicture, bool, str]:
         """A picture, turned where it stands on its head, whether that is known yet, and what there is to say."""
@@ -212,6 +226,8 @@ class LiveCapture:
             "method": f"live, {self._settings.method}",
             "source": self._settings.source,
             "settings": to_json(self._settings),
+            "first_timecode": format_timecode(self._clock_s + self._recording.first_s),
+            "first_time_of_day_s": self._clock_s + self._recording.first_s,
         }
         if self._head_from_rig is not None:
             facts["head_from_rig"] = self._head_from_rig.tolist()
@@ -277,4 +293,6 @@ class LiveCapture:
 
 
 def _write_csv(path: Path, take: Take) -> None:
-    write_live_link(OutputFiles(path.parent, path.name.removesuffix(".take.npz")), take)
+    start_s = take.provenance["first_time_of_day_s"]
+    assert isinstance(start_s, float)
+    write_live_link(OutputFiles(path.parent, path.name.removesuffix(".take.npz")), take, start_s=start_s)

@@ -1,42 +1,121 @@
-"""Sends faces on as Live Link Face packets, to one address that the user named."""
+"""Sends faces on to one address that the user named."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+import time
+from typing import Protocol
 
 import numpy as np
 
 from ..errors import FacecapError
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import match_channels
-from ..takes.formats.live_link import eye_angles, head_angles
+from ..rig.channels import ARKIT_CHANNELS, match_channels
 from .live_frame import LiveFace
-from .wire.live_link import COUNT, WIRE_CHANNELS, FacePacket, encode_packet
+from .sources.latest_item import Mailbox
+from .wire.formats import WireFormat
+from .wire.ifacialmocap import TCP_MARK
+from .wire.wire_face import WireFace
+
+_CONNECT_AGAIN_S, _FRAMES_WAITING = 1.0, 64
+_NAME = "FaceCap"
+
+
+class Link(Protocol):
+    """What takes datagrams to where they are wanted."""
+
+    def send(self, data: bytes) -> None:
+        """Send; where nobody listens, nothing happens."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
 
 
 class FaceSender:
-    """A socket that sends a character's faces.
+    """Sends a character's faces.
 
     Args:
         target: host and port, see `address_of`.  rig: the character; what it lacks is sent as zero.
+        form: to send in.
     """
 
-    def __init__(self, target: tuple[str, int], rig: BlendshapeRig) -> None:
+    def __init__(self, target: tuple[str, int], rig: BlendshapeRig, form: WireFormat) -> None:
+        self._form = form
+        self._link: Link = _TcpLink(target) if form.tcp else _UdpLink(target)
+        (self._places, self._columns), _ = match_channels(rig.channels, ARKIT_CHANNELS)
+
+    def send(self, face: LiveFace, clock_s: float = 0.0) -> None:
+        """Send a face at its own time.
+
+        Args:
+            clock_s: of the day at the face's time 0.
+        """
+        weights = np.zeros(len(ARKIT_CHANNELS), np.float32)
+        weights[self._places] = face.weights[self._columns]
+        sent = WireFace(
+            ARKIT_CHANNELS,
+            weights,
+            np.asarray(face.head_wxyz, np.float64),
+            np.asarray(face.head_m, np.float64),
+            np.asarray(face.gaze_rad, np.float64),
+            clock_s + face.time_s,
+            _NAME,
+            _NAME,
+        )
+        for data in self._form.encode(sent):
+            self._link.send(data)
+
+    def close(self) -> None:
+        """Send no more."""
+        self._link.close()
+
+
+class _UdpLink:
+    def __init__(self, target: tuple[str, int]) -> None:
         self._target, self._socket = target, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        (self._places, self._columns), _ = match_channels(rig.channels, WIRE_CHANNELS)
 
-    def send(self, face: LiveFace) -> None:
-        """Send a face; where nobody listens, nothing happens."""
-        values = np.zeros(COUNT, np.float32)
-        values[self._places] = face.weights[self._columns]
-        angles = values[len(WIRE_CHANNELS) :]
-        angles[:3] = head_angles(face.head_wxyz[None])[0]
-        angles[3:] = eye_angles(face.gaze_rad[None])[0]
-        try:
-            self._socket.sendto(encode_packet(FacePacket("FaceCap", "FaceCap", face.time_s, values)), self._target)
-        except OSError:
-            return  # nobody listens, or the network is away: capture goes on
+    def send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # nobody listens, or the network is away: capture goes on
+            self._socket.sendto(data, self._target)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _TcpLink:
+    """A thread connects and sends, and tries again where the other side is gone; meanwhile frames are left out."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._waiting: Mailbox[bytes] = Mailbox(_FRAMES_WAITING)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(target,), name="facecap-send", daemon=True)
+        self._thread.start()
+
+    def send(self, data: bytes) -> None:
+        self._waiting.put(data + TCP_MARK)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._waiting.close()
+        self._thread.join(timeout=2.0)
+
+    def _work(self, target: tuple[str, int]) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(target, timeout=_CONNECT_AGAIN_S) as connection,
+            ):
+                while not self._waiting.ended:
+                    data = self._waiting.get(_CONNECT_AGAIN_S)
+                    if data:
+                        connection.sendall(data)
+            self._stop.wait(max(0.0, _CONNECT_AGAIN_S - (time.monotonic() - began)))
 
 
 def address_of(text: str) -> tuple[str, int]:

@@ -21,14 +21,15 @@ from ..landmarks.tracking.face_tracker import FaceTracker
 from ..landmarks.tracking.observe import observation_of
 from ..landmarks.tracking.prefetch import Upcoming
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import match_channels
+from ..rig.channels import ARKIT_CHANNELS, match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..solvers.face_keypoints import extract_face_keypoints
 from ..solvers.solver import TrainedSolver
-from ..takes.formats.live_link import eye_gaze, head_rotation, look_gaze
+from ..takes.formats.live_link import look_gaze
 from .live_frame import LiveFace
 from .sources.capture_thread import Captured, LivePacket, LivePicture
-from .wire.live_link import WIRE_CHANNELS, FacePacket
+from .wire.formats import WireFormat
+from .wire.wire_face import WireFace
 
 _AWAY_M = 0.6
 _LEARNED_FRAMES = 30
@@ -177,33 +178,52 @@ class SolverMethod:
 
 
 class PacketMethod:
-    """What a phone has solved already."""
+    """What a phone or a program has solved already.
+
+    Args:
+        rig: the character.  form: of what is sent.
+    """
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, rig: BlendshapeRig) -> None:
-        self._rig, self.known = rig, 1.0
-        self.columns, self.unknown = match_channels(WIRE_CHANNELS, rig.channels)
-        if not len(self.columns[0]):
-            raise FacecapError(
-                "None of the character's shape keys is one that Live Link Face sends.", "Rename its keys to ARKit's."
-            )
+    def __init__(self, rig: BlendshapeRig, form: WireFormat) -> None:
+        self._rig, self._form, self.known = rig, form, 1.0
+        self.unknown: tuple[str, ...] = ()
+        self._channels: tuple[str, ...] = ()
+        self._columns = match_channels((), rig.channels)[0]
+        if form.named:
+            self.unknown = self._match(ARKIT_CHANNELS)
 
     def step(self, captured: Captured) -> LiveFace | None:
         assert isinstance(captured, LivePacket)
         return self.face_of(captured.packet, captured.time_s)
 
-    def face_of(self, packet: FacePacket, time_s: float) -> LiveFace | None:
-        """The character's face of a packet; None where the sender sees none."""
-        if packet.values is None:
+    def face_of(self, sent: WireFace, time_s: float) -> LiveFace | None:
+        """The character's face of what was sent; None where the sender sees none. Raises FacecapError: no key fits."""
+        if sent.weights is None:
             return None
-        shapes, angles = packet.values[: len(WIRE_CHANNELS)], packet.values[None, len(WIRE_CHANNELS) :]
+        if sent.channels != self._channels:
+            self._match(sent.channels)
         weights = np.zeros(len(self._rig.channels), np.float32)
-        weights[self.columns[0]] = shapes[self.columns[1]]
+        weights[self._columns[0]] = sent.weights[self._columns[1]]
         weights = np.clip(weights, self._rig.ranges[:, 0], self._rig.ranges[:, 1])
-        turn = head_rotation(angles[:, :3].astype(np.float64))[0].astype(np.float32)
-        gaze = eye_gaze(angles[:, 3:].astype(np.float64))[0].astype(np.float32)
-        return LiveFace(time_s, weights, turn, np.array([0, 0, _AWAY_M], np.float32), gaze, 1.0)
+        turn = HEAD_FRONT_WXYZ if sent.head_wxyz is None else sent.head_wxyz
+        place = (0, 0, _AWAY_M) if sent.head_m is None else sent.head_m
+        gaze = look_gaze(sent.channels, sent.weights[None])[0] if sent.gaze_rad is None else sent.gaze_rad
+        return LiveFace(
+            time_s, weights, np.array(turn, np.float32), np.array(place, np.float32), np.array(gaze, np.float32), 1.0
+        )
+
+    def _match(self, channels: tuple[str, ...]) -> tuple[str, ...]:
+        """Find the keys that channels move; those that none has."""
+        self._channels = channels
+        self._columns, unknown = match_channels(channels, self._rig.channels)
+        if channels and not len(self._columns[0]):
+            raise FacecapError(
+                f"None of the character's shape keys is one that {self._form.label} sends.",
+                "Rename its keys to ARKit's.",
+            )
+        return unknown
 
     def set_neutral(self) -> bool:
         return False

@@ -21,6 +21,11 @@ class Recording:
         self._channels = channels
         self._rows: list[tuple[float, LiveFace | None]] = []
 
+    @property
+    def first_s(self) -> float:
+        """Time of the first frame, s; 0 where there is none."""
+        return self._rows[0][0] if self._rows else 0.0
+
     def add(self, time_s: float, face: LiveFace | None) -> None:
         """Note a frame; None: no face was seen. Frames that are not later than the last are left out."""
         if not self._rows or time_s > self._rows[-1][0]:

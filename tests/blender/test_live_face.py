@@ -209,8 +209,8 @@ def test_a_recording_says_how_many_frames_it_has(tmp_path) -> None:
 
 def test_a_camera_can_be_asked_for_size_and_rate_and_the_network_left_out() -> None:
     live = bpy.context.scene.facecap.live
-    live.camera_size, live.use_camera_fps, live.camera_fps, live.local_only = "1280x720", True, 60.0, True
+    live.camera_size, live.use_camera_fps, live.camera_fps = "1280x720", True, 60.0
     asked = values_of(live, LiveSettings)
-    assert (asked["camera_size"], asked["camera_fps"], asked["local_only"]) == ("1280x720", 60.0, True)
+    assert (asked["camera_size"], asked["camera_fps"]) == ("1280x720", 60.0)
     live.use_camera_fps = False
     assert "camera_fps" not in values_of(live, LiveSettings)

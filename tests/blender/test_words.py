@@ -13,6 +13,8 @@ from facecap_addon.blender.properties.derive import title
 from facecap_addon.blender.properties.smoothing import cutoff_of, smoothing_of
 
 SMALL = {"a", "and", "at", "by", "in", "into", "of", "on", "or", "the", "to", "with"}
+NAMES = {"iFacialMocap"}
+"""Of other people's programs, as they write them."""
 UNITS = {"(s)", "(mm)", "(px)", "(fps)", "×"}
 BRITISH = ("colour", "neighbour", "labelled", "centre", "grey", "metre")
 """Blender's own labels are spelled as in America."""
@@ -52,7 +54,8 @@ VALUES = {
     "refine.albedo": ["own", "estimated"],
     "learn.network": ["laine", "dense", "pointwise", "meng", "vgg-lstm", "dfcn", "ridge"],
     "learn.preset": ["full", "preview"],
-    "live.kind": ["camera", "video", "phone"],
+    "live.kind": ["camera", "video", "phone", "program"],
+    "live.sent_as": ["udp", "ifacialmocap", "ifacialmocap-tcp", "vmc"],
     "filter.filter": ["hybrid", "one-euro", "median", "none", "kalman-sg"],
     "generate.motion": ["auto", "keys", "points"],
     "retarget.kernel": ["gaussian", "gaussian-printed", "thin-plate", "multiquadric"],
@@ -99,8 +102,8 @@ def test_labels_are_in_title_case_and_tooltips_have_no_full_stop() -> None:
     said = labels_and_tooltips()
     assert len(said) > 150
     for where, label, tooltip in said:
-        words = [word for word in label.split() if word not in UNITS]
-        assert words, where
+        words = [word for word in label.split() if word.strip(",") not in {*UNITS, *NAMES}]
+        assert words or label in NAMES, where
         for number, word in enumerate(words):
             assert word[0].isupper() or not word[0].isalpha() or (number and word in SMALL), (where, label)
         assert not tooltip.endswith(".") and tooltip[:1] == tooltip[:1].upper(), (where, tooltip)

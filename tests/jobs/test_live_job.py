@@ -25,8 +25,16 @@ from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.live.sources.capture_thread import LivePacket
 from facecap_addon.live.sources.latest_item import Mailbox
-from facecap_addon.live.wire.live_link import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.wire.live_link import (
+    COUNT,
+    WIRE_SHAPES,
+    FacePacket,
+    decode_packet,
+    encode_packet,
+    face_of_packet,
+)
 from facecap_addon.takes.actor import write_json
+from facecap_addon.takes.formats.live_link import read_live_link_csv
 from facecap_addon.takes.npz import load_take
 from tests.patience import PATIENCE_S, wait_until
 from tests.unit.takes.test_actor import some_actor
@@ -102,6 +110,12 @@ def test_a_phone_drives_is_recorded_and_sent_on(tmp_path: Path) -> None:
     assert steps.min() > 0.9
     np.testing.assert_allclose(steps, steps.round(), atol=0.1)
     assert any("Live Link Face" in line for line in result["lines"])
+    # Its timecodes, too: of the frames that are sent on, of the recording and of its CSV.
+    assert 40_000 < heard.time_s < 40_000 + number / 60 + 1e-3
+    first = take.provenance["first_timecode"]
+    assert first.startswith("11:06:4")
+    csv = read_live_link_csv(Path(result["takes"][0].replace(".take.npz", ".livelink.csv")))
+    assert csv.provenance["first_timecode"] == first
     phone.close()
     listener.close()
 
@@ -153,9 +167,9 @@ def ten_packets(end: Exception | None) -> SimpleNamespace:
     """A source that gives ten faces and ends so."""
     box: Mailbox[LivePacket] = Mailbox(room=64)
     for number in range(10):
-        box.put(LivePacket(number / 60, time.monotonic(), FacePacket("d", "s", number / 60, jaw(0.5))))
+        box.put(LivePacket(number / 60, time.monotonic(), face_of_packet(FacePacket("d", "s", number / 60, jaw(0.5)))))
     box.close(end)
-    return SimpleNamespace(mailbox=box, size_px=(0, 0), waiting="", notes=[], close=lambda: None)
+    return SimpleNamespace(mailbox=box, size_px=(0, 0), waiting="", notes=[], clock_s=40_000.0, close=lambda: None)
 
 
 def test_python_captures_live_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from ..overlay import live_picture
 from ..paths import work_folder
 from ..present import scene_in, settings_in, view_layer_in, window_manager_in
 from ..properties.derive import values_of
+from ..properties.live import SENT
 from ..takes import add_take
 from ..worker_python import worker_python
 from .base import FacecapOperator, OperatorReturn, fault_message, name_of
@@ -220,17 +221,20 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / RIG_NAME) as temporary:
         save_rig(temporary, rig)
-    sources = {"camera": str(live.camera), "phone": f"udp:{live.port}"}
+    sources = {"camera": str(live.camera), **dict.fromkeys(SENT, f"{live.sent_as}:{live.port}")}
     source = sources.get(live.kind) or str(footage_path(context))
     request = values_of(live, LiveSettings)
     picture = folder / ".seen.npy"
     picture.unlink(missing_ok=True)
     request |= {"source": source, "character": str(folder / RIG_NAME), "out": str(folder), "picture": str(picture)}
+    request["local_only"] = live.kind != "phone"
+    if live.kind == "phone" and live.phone.strip():
+        request["phone"] = live.phone.strip()
     if live.use_send:
         request["send"] = live.send
     else:
         request.pop("send", None)
-    if actor and live.kind != "phone" and live.method == "landmarks":
+    if actor and live.kind not in SENT and live.method == "landmarks":
         request["actor"] = bpy.path.abspath(actor)
     python = worker_python()
     asked = from_json(LiveSettings, request)

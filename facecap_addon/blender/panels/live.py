@@ -9,6 +9,7 @@ from .. import session
 from ..overlay.live_picture import headline
 from ..present import settings_in
 from ..properties.derive import FILE_CHOICE
+from ..properties.live import SENT
 from ..properties.smoothing import SLIDING
 from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, with_names
 from .text import wrapped
@@ -32,9 +33,12 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
             column.prop(live, "camera")
             column.prop(live, "camera_size", text="Size")
             draw_optional(column, live, "camera_fps", "Rate (fps)")
-        elif live.kind == "phone":
+        elif live.kind in SENT:
+            column.prop(live, "sent_as")
             column.prop(live, "port")
-        if live.kind != "phone":
+            if live.kind == "phone":
+                column.prop(live, "phone", text="Address")
+        if live.kind not in SENT:
             column.prop(live, "method")
             if live.method == FILE_CHOICE:
                 column.prop(live, "method_file")
@@ -53,6 +57,8 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
         address = row.row(align=True)
         address.active = live.use_send
         address.prop(live, "send", text="")
+        if live.use_send:
+            column.prop(live, "send_as")
         draw_button(layout, "facecap.live", "RADIOBUT_ON")
         draw_next(layout, context, character=True)
         draw_outcome(layout, context, "facecap.live")
@@ -73,8 +79,6 @@ class FACECAP_PT_live_advanced(FacecapPanel, bpy.types.Panel):
         column.prop(live, "filter")
         if live.filter in SLIDING:
             column.prop(live, "cutoff_hz")
-        if live.kind == "phone":
-            column.prop(live, "local_only")
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, live: session.Live) -> None:

@@ -11,6 +11,17 @@ from ...takes.filters.options import FILTER_LABELS, FILTERS, FilterChoice
 # Of `live.sources`, which imports what takes long to load.
 CAMERA_SIZES = ("as it is", "640x480", "800x600", "1280x720", "1920x1080", "2560x1440", "3840x2160")
 
+# Of `live.wire.formats`.
+SEND_LABELS = {
+    "live-link-face": ("Live Link Face", "Packets of 61 values, as game engines take them"),
+    "ifacialmocap": ("iFacialMocap", "Lines of text, version 2"),
+    "ifacialmocap-v1": ("iFacialMocap, Version 1", "Lines of text, as phones send them at first"),
+    "ifacialmocap-tcp": ("iFacialMocap, TCP", "Lines of text of which none gets lost"),
+    "vmc": ("VMC, Perfect Sync", "ARKit's 52 for an avatar, with head and eyes"),
+    "vmc-expressions": ("VMC, Expressions", "Vowels, blinks and moods, for an avatar without ARKit's 52"),
+}
+SEND_FORMATS = tuple(SEND_LABELS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CurveFilterSettings:
@@ -43,7 +54,7 @@ class LiveSettings(CurveFilterSettings):
 
     source: str = setting(
         help="Where the face comes from: a camera's number (0) or name, a video file played at its own rate, or "
-        "udp[:PORT] for Live Link Face on a phone"
+        "udp[:PORT] for Live Link Face, ifacialmocap[:PORT], ifacialmocap-tcp[:PORT], vmc[:PORT]"
     )
     character: str | None = setting(
         None, help="FILE.blend, FILE.blend:OBJECT or a rig .npz to animate; without it the sample head is used"
@@ -80,9 +91,14 @@ class LiveSettings(CurveFilterSettings):
         label="Rate",
     )
     local_only: bool = setting(
-        False,
-        help="Listen to programs on this computer only, not to phones in its networks",
+        True,
+        help="Listen to programs on this computer only; off: to phones and programs in its networks, too",
         label="This Computer Only",
+    )
+    phone: str | None = setting(
+        None,
+        help="Address of the phone, as 192.168.1.7: it alone is listened to; iFacialMocap is asked for its face",
+        label="Phone",
     )
     out: Path = setting(Path("live"), help="Folder for recordings and for the prepared character")
     record: bool = setting(False, help="Record from the start")
@@ -103,7 +119,16 @@ class LiveSettings(CurveFilterSettings):
     )
     send: str | None = setting(
         None,
-        help="HOST:PORT of a program to stream the face to, as Live Link Face packets; if not given: nothing is sent",
+        help="HOST:PORT of a program to stream the face to; if not given: nothing is sent",
+    )
+    send_as: str = setting(
+        "live-link-face",
+        help="Format to stream in: live-link-face (61 values, for game engines), ifacialmocap (version 2), "
+        "ifacialmocap-v1, ifacialmocap-tcp, vmc (Perfect Sync) or vmc-expressions (VRM's own few)",
+        tooltip="Format in which the face is streamed",
+        choices=SEND_FORMATS,
+        label="Format",
+        choice_labels=SEND_LABELS,
     )
     picture: Path | None = setting(
         None, help="File that holds the newest picture while capture runs, small (.npy), for other programs to show"

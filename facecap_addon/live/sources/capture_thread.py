@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..wire.live_link import FacePacket
+from ..wire.wire_face import WireFace
 from .latest_item import Mailbox
 
 AS_IT_IS = "as it is"
@@ -37,7 +37,7 @@ class LivePacket:
 
     time_s: float
     captured_s: float
-    packet: FacePacket
+    packet: WireFace
 
 
 Captured = LivePicture | LivePacket
@@ -51,11 +51,13 @@ class SourceWishes:
         camera_size: to ask a camera for, as 1280x720, or AS_IT_IS.
         camera_fps: pictures per second to ask a camera for, or None.
         local_only: whether to listen to programs on this computer only, not to the network.
+        phone: address of the only one to be listened to, wherever it is, or None.
     """
 
     camera_size: str = AS_IT_IS
     camera_fps: float | None = None
-    local_only: bool = False
+    local_only: bool = True
+    phone: str | None = None
 
 
 class Capturing:
@@ -76,6 +78,11 @@ class Capturing:
     def notes(self) -> list[str]:
         """What there is to say about it."""
         return list(self._notes)
+
+    @property
+    def clock_s(self) -> float | None:
+        """The sender's own clock at time 0, s; None: it has none."""
+        return None
 
     def _begin(self, work: Callable[[], None]) -> None:
         def guarded() -> None:

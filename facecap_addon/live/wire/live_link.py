@@ -17,6 +17,7 @@ own mirrored movie they agree with what is seen, while lids and brows are swappe
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FacecapError
+from ...takes.formats.live_link import eye_angles, eye_gaze, head_angles, head_rotation
+from .wire_face import WireFace
 
 WIRE_SHAPES: tuple[str, ...] = (
     *("EyeBlinkLeft", "EyeLookDownLeft", "EyeLookInLeft", "EyeLookOutLeft", "EyeLookUpLeft", "EyeSquintLeft"),
@@ -49,6 +52,8 @@ VERSION, COUNT = 6, len(WIRE_SHAPES) + len(WIRE_ANGLES)
 MOST_BYTES = 2048
 _MOST_TEXT, _MOST_RATE = 512, 1000
 _LARGEST = 100.0
+_HALF_LAST_BIT = 2.0**-25
+"""Half of what a sub-frame in 32 bits can tell from 1."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class FacePacket:
 
 def encode_packet(packet: FacePacket, *, fps: int = 60) -> bytes:
     """A packet as bytes."""
-    whole, part = divmod(packet.time_s * fps, 1)
+    count = packet.time_s * fps
+    whole = math.floor(count + _HALF_LAST_BIT)
+    part = max(0.0, count - whole)
     head = bytes([VERSION]) + _text(packet.device) + _text(packet.subject)
     head += struct.pack("!ifii", int(whole) % (1 << 31), part, fps, 1)
     if packet.values is None:
@@ -99,6 +106,45 @@ def decode_packet(data: bytes) -> FacePacket:
         raise FacecapError(
             f"Something sent a packet that is not Live Link Face's ({error}).", "Check the sender's settings."
         ) from error
+
+
+def read_datagram(data: bytes) -> WireFace:
+    """A datagram's face. Raises FacecapError for anything else."""
+    return face_of_packet(decode_packet(data))
+
+
+def face_of_packet(packet: FacePacket) -> WireFace:
+    """A packet's face."""
+    if packet.values is None:
+        return WireFace(WIRE_CHANNELS, None, time_s=packet.time_s, device=packet.device, subject=packet.subject)
+    angles = packet.values[None, len(WIRE_CHANNELS) :].astype(np.float64)
+    return WireFace(
+        WIRE_CHANNELS,
+        packet.values[: len(WIRE_CHANNELS)],
+        head_rotation(angles[:, :3])[0],
+        None,
+        eye_gaze(angles[:, 3:])[0],
+        packet.time_s,
+        packet.device,
+        packet.subject,
+    )
+
+
+def write_datagrams(face: WireFace) -> list[bytes]:
+    """A face, whose channels are ARKit's, as the one datagram that it takes; what it lacks is zero."""
+    values = None
+    if face.weights is not None:
+        values = np.zeros(COUNT, np.float32)
+        place = {name: k for k, name in enumerate(WIRE_CHANNELS)}
+        for name, weight in zip(face.channels, face.weights, strict=True):
+            if name in place:
+                values[place[name]] = weight
+        angles = values[len(WIRE_CHANNELS) :]
+        if face.head_wxyz is not None:
+            angles[:3] = head_angles(face.head_wxyz[None])[0]
+        if face.gaze_rad is not None:
+            angles[3:] = eye_angles(face.gaze_rad[None])[0]
+    return [encode_packet(FacePacket(face.device, face.subject, face.time_s or 0.0, values))]
 
 
 def _text(text: str) -> bytes:

@@ -58,7 +58,9 @@ class LiveLinkExport:
     not_in_take: tuple[str, ...]
 
 
-def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str] | None = None) -> LiveLinkExport:
+def write_live_link_csv(
+    path: Path, take: Take, *, arkit_names: Mapping[str, str] | None = None, start_s: float = 0.0
+) -> LiveLinkExport:
     """Write a take as Live Link Face does.
 
     The timecode is the frame's time in the footage, true to 1/120000 s whatever the frame rate. Frames without a
@@ -68,6 +70,7 @@ def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str
         path: the file, usually `<stem>.livelink.csv`.
         take: its channels are matched to ARKit's by name, regardless of capitals.
         arkit_names: the ARKit name of each channel that is called otherwise.
+        start_s: time of the day at the take's time 0.
     Raises:
         FacecapError: the disk is full or the folder cannot be written.
     """
@@ -93,7 +96,9 @@ def write_live_link_csv(path: Path, take: Take, *, arkit_names: Mapping[str, str
         stream.write(",".join(LIVE_LINK_COLUMNS) + "\n")
         for row in rows:
             numbers = ",".join(f"{value:.10f}" for value in values[row])
-            stream.write(f"{format_timecode(float(take.time_s[row]))},{len(LIVE_LINK_COLUMNS) - 2},{numbers}\n")
+            stream.write(
+                f"{format_timecode(start_s + float(take.time_s[row]))},{len(LIVE_LINK_COLUMNS) - 2},{numbers}\n"
+            )
     not_in_take = tuple(name for column, name in enumerate(LIVE_LINK_CHANNELS) if column not in keys_of)
     return LiveLinkExport(len(rows), tuple(left_out), not_in_take)
 
@@ -166,7 +171,7 @@ def format_timecode(time_s: float) -> str:
     return f"{hours % 24:02d}:{minute:02d}:{second:02d}:{part // 1000:02d}.{part % 1000:03d}"
 
 
-def head_angles(rotation_wxyz: NDArray[np.float32]) -> NDArray[np.float64]:
+def head_angles(rotation_wxyz: NDArray[np.floating]) -> NDArray[np.float64]:
     """(F, 3) yaw, pitch, roll in radians from (F, 4) quaternions camera from head."""
     rotation = _ARKIT_FROM_CAMERA @ _matrices(rotation_wxyz.astype(np.float64)) @ _HEAD_FROM_ARKIT
     pitch = np.arcsin(np.clip(-rotation[:, 1, 2], -1.0, 1.0))
@@ -198,7 +203,7 @@ def head_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(result[:, :1] < 0, -result, result)
 
 
-def eye_angles(gaze_rad: NDArray[np.float32]) -> NDArray[np.float64]:
+def eye_angles(gaze_rad: NDArray[np.floating]) -> NDArray[np.float64]:
     """(F, 6) yaw, pitch, roll of the left and the right eye from (F, 2, 2) (right, left) × (yaw left, pitch up)."""
     gaze = gaze_rad.astype(np.float64)[:, ::-1]
     yaw, pitch = -gaze[..., 0], -gaze[..., 1]

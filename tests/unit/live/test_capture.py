@@ -30,10 +30,21 @@ from facecap_addon.live.preview_file import PictureFile
 from facecap_addon.live.recording import Recording
 from facecap_addon.live.recording_store import RecordingStore
 from facecap_addon.live.sources import open_source as sources
+from facecap_addon.live.sources.capture_thread import SourceWishes
 from facecap_addon.live.sources.latest_item import Mailbox
-from facecap_addon.live.sources.open_source import LivePicture, PacketSource, VideoSource, open_source
+from facecap_addon.live.sources.network import NetworkSource
+from facecap_addon.live.sources.open_source import LivePicture, VideoSource, open_source
 from facecap_addon.live.sources.playback import Playback
-from facecap_addon.live.wire.live_link import COUNT, WIRE_SHAPES, FacePacket, decode_packet, encode_packet
+from facecap_addon.live.wire.formats import WIRE_FORMATS
+from facecap_addon.live.wire.live_link import (
+    COUNT,
+    WIRE_SHAPES,
+    FacePacket,
+    decode_packet,
+    encode_packet,
+    face_of_packet,
+)
+from facecap_addon.live.wire.wire_face import WireFace
 from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.takes.filters.options import FilterChoice
 from facecap_addon.takes.formats.live_link import head_angles
@@ -41,6 +52,8 @@ from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
 from tests.blender.face_video import PICTURE
 from tests.patience import PATIENCE_S
+
+LIVE_LINK = WIRE_FORMATS["live-link-face"]
 
 
 def values(**shapes: float) -> np.ndarray:
@@ -121,22 +134,28 @@ def test_no_packet_can_do_harm() -> None:
             decode_packet(encode_packet(FacePacket("d", "s", 1.0, values(JawOpen=wrong))))
 
 
+def sent(**shapes: float) -> WireFace:
+    return as_sent(values(**shapes))
+
+
+def as_sent(numbers: np.ndarray | None) -> WireFace:
+    return face_of_packet(FacePacket("d", "s", 0.0, numbers))
+
+
 def test_packets_drive_keys_by_name_and_the_rest_is_reported() -> None:
-    method = PacketMethod(character("Jaw_Open", "mouthSmile_L", "brow wobble"))
-    found = method.face_of(FacePacket("d", "s", 0.0, values(JawOpen=0.4, MouthSmileLeft=0.7, CheekPuff=1.0)), 2.0)
+    method = PacketMethod(character("Jaw_Open", "mouthSmile_L", "brow wobble"), LIVE_LINK)
+    found = method.face_of(sent(JawOpen=0.4, MouthSmileLeft=0.7, CheekPuff=1.0), 2.0)
     assert found is not None
     np.testing.assert_allclose(found.weights, [0.4, 0.7, 0.0], atol=1e-6)
     assert "cheekPuff" in method.unknown
     assert "jawOpen" not in method.unknown
-    assert method.face_of(FacePacket("d", "s", 0.0, None), 2.0) is None
+    assert method.face_of(as_sent(None), 2.0) is None
     angles = np.array([[0.3, -0.2, 0.1]])
     turned = values()
     turned[52:55] = angles
-    np.testing.assert_allclose(
-        head_angles(method.face_of(FacePacket("d", "s", 0.0, turned), 0.0).head_wxyz[None]), angles, atol=1e-5
-    )
+    np.testing.assert_allclose(head_angles(method.face_of(as_sent(turned), 0.0).head_wxyz[None]), angles, atol=1e-5)
     with pytest.raises(FacecapError, match="ARKit"):
-        PacketMethod(character("Key 1", "Key 2"))
+        PacketMethod(character("Key 1", "Key 2"), LIVE_LINK)
 
 
 def test_only_the_newest_counts() -> None:
@@ -182,7 +201,7 @@ def _send(port: int, subject: str, number: int, **shapes: float) -> None:
 
 
 def test_one_sender_is_listened_to_and_rubbish_is_left_out() -> None:
-    source = PacketSource(0)
+    source = NetworkSource(LIVE_LINK, 0, SourceWishes())
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for number in range(12):
@@ -206,7 +225,7 @@ def test_sources_that_cannot_be_had_say_so(tmp_path: Path) -> None:
         open_source("97")
     with pytest.raises(FacecapError):
         open_source(str(tmp_path / "none.mp4"))
-    taken = PacketSource(0)
+    taken = NetworkSource(LIVE_LINK, 0, SourceWishes())
     with pytest.raises(FacecapError, match="cannot be listened to"):
         open_source(f"udp:{taken.port}")
     taken.close()

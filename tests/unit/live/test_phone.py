@@ -12,10 +12,12 @@ import pytest
 from facecap_addon.live.forwarding import FaceSender
 from facecap_addon.live.live_solvers import PacketMethod
 from facecap_addon.live.recording import Recording
-from facecap_addon.live.sources import open_source as sources
-from facecap_addon.live.sources.open_source import PacketSource
+from facecap_addon.live.sources import network as sources
+from facecap_addon.live.sources.capture_thread import SourceWishes
+from facecap_addon.live.sources.network import NetworkSource
 from facecap_addon.live.sources.packet_stream import PacketStream
-from facecap_addon.live.wire.live_link import WIRE_ANGLES, WIRE_CHANNELS, WIRE_SHAPES, decode_packet
+from facecap_addon.live.wire.formats import WIRE_FORMATS
+from facecap_addon.live.wire.live_link import WIRE_ANGLES, WIRE_CHANNELS, WIRE_SHAPES, decode_packet, read_datagram
 from facecap_addon.takes.formats.live_link import eye_gaze, look_gaze
 from facecap_addon.takes.take import STATUS_MISSING
 from tests.patience import PATIENCE_S
@@ -23,6 +25,7 @@ from tests.unit.live.test_capture import character, face
 
 STREAM = Path(__file__).resolve().parents[3].parent / "shared/data/live/phone_stream.udp"
 PREFIX_BYTES = 41
+LIVE_LINK = WIRE_FORMATS["live-link-face"]
 
 # EARFaceBlendShape as Epic publishes it (dev.epicgames.com, API/Runtime/AugmentedReality/EARFaceBlendShape).
 PUBLISHED_TEXT = """
@@ -51,8 +54,8 @@ def test_the_wire_has_the_published_order_of_the_engine() -> None:
     for number, name in enumerate(PUBLISHED[:52]):
         values = [0.0] * 61
         values[number] = 0.5
-        method = PacketMethod(character(*WIRE_CHANNELS))
-        found = method.face_of(decode_packet(packet_bytes(1, values)), 0.0)
+        method = PacketMethod(character(*WIRE_CHANNELS), LIVE_LINK)
+        found = method.face_of(read_datagram(packet_bytes(1, values)), 0.0)
         assert found is not None
         assert [WIRE_SHAPES[k] for k in np.flatnonzero(found.weights)] == [name]
 
@@ -62,7 +65,7 @@ def test_what_is_sent_lies_where_the_engine_looks_for_it() -> None:
         engine.bind(("127.0.0.1", 0))
         engine.settimeout(PATIENCE_S)
         names = ("jaw_left", "jawRight", "mouthLeft", "Mouth_Right", "eyeBlinkLeft")
-        sender = FaceSender(engine.getsockname(), character(*names))
+        sender = FaceSender(engine.getsockname(), character(*names), LIVE_LINK)
         sender.send(face(1.0, 0.1, 0.2, 0.3, 0.4, 0.5))
         data = engine.recv(4096)
     values = struct.unpack("!61f", data[-244:])
@@ -73,7 +76,7 @@ def test_what_is_sent_lies_where_the_engine_looks_for_it() -> None:
 
 def replayed(datagrams: list[bytes]) -> tuple[PacketStream, Recording]:
     """What a recording of these datagrams holds, each arriving at 60 per second."""
-    stream, method = PacketStream(), PacketMethod(character(*WIRE_CHANNELS))
+    stream, method = PacketStream(LIVE_LINK), PacketMethod(character(*WIRE_CHANNELS), LIVE_LINK)
     recording = Recording(WIRE_CHANNELS)
     for number, data in enumerate(datagrams):
         heard = stream.take_in(data, "192.168.1.7", 1000 + number / 60)
@@ -134,7 +137,7 @@ class WindowsSocket(socket.socket):
 
 def test_large_datagrams_and_a_network_that_is_away_do_not_end_a_capture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources.socket, "socket", WindowsSocket)
-    source = PacketSource(0, local_only=True)
+    source = NetworkSource(LIVE_LINK, 0, SourceWishes())
     values = [0.5] * 52 + [0.0] * 9
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         target = ("127.0.0.1", source.port)
@@ -154,18 +157,18 @@ def test_large_datagrams_and_a_network_that_is_away_do_not_end_a_capture(monkeyp
 
 def test_it_is_said_where_to_send_and_who_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "list_own_addresses", lambda: ["192.168.1.20", "10.0.0.4"])
-    source = PacketSource(0)
+    source = NetworkSource(LIVE_LINK, 0, SourceWishes(local_only=False))
     assert source.address == "0.0.0.0"
     assert f"192.168.1.20 or 10.0.0.4, port {source.port}" in source.waiting
     assert "Every network of this computer is listened to" in source.waiting
     assert any("Every network" in note for note in source.notes)
     source.close()
-    alone = PacketSource(0, local_only=True)
+    alone = NetworkSource(LIVE_LINK, 0, SourceWishes())
     assert f"127.0.0.1, port {alone.port}" in alone.waiting
     assert alone.address == "127.0.0.1"
     alone.close()
     monkeypatch.setattr(sources, "list_own_addresses", list)
-    lost = PacketSource(0)
+    lost = NetworkSource(LIVE_LINK, 0, SourceWishes(local_only=False))
     assert "no network address" in lost.waiting
     lost.close()
 

@@ -79,10 +79,10 @@ def write_take(files: OutputFiles, take: Take, settings: OutputSettings) -> Path
     return before
 
 
-def write_live_link(files: OutputFiles, take: Take) -> None:
-    """Write a take's Live Link CSV, its channels under ARKit's names."""
+def write_live_link(files: OutputFiles, take: Take, *, start_s: float = 0.0) -> None:
+    """Write a take's Live Link CSV, its channels under ARKit's names; start_s: time of the day at the take's time 0."""
     names = {name: arkit_name(name) or name for name in take.channels}
-    write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names)
+    write_live_link_csv(files.named("livelink.csv"), take, arkit_names=names, start_s=start_s)
 
 
 def write_vertices(
