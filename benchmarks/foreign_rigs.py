@@ -34,8 +34,11 @@ class ForeignRig:
 
 def meanings_of(names: Sequence[str]) -> tuple[Meaning | None, ...]:
     """What keys of ARKit's names, halves or none stand for."""
-    found = ((arkit_name(name), pair_side(name)) for name in names)
-    return tuple(((channel, side),) if channel else None for channel, side in found)
+    truth: list[Meaning | None] = []
+    for name in names:
+        channel = arkit_name(name)
+        truth.append(((channel, pair_side(name)),) if channel else None)
+    return tuple(truth)
 
 
 def foreign_names(style: str, count: int) -> tuple[str, ...]:
