@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .jobs.runtime.progress import Progress
     from .jobs.shape_keys import ShapeKeysResult
     from .jobs.steps.results.result import SolveResult
+    from .jobs.teach_actor import TeachActorResult
     from .jobs.training.dataset import DatasetResult
     from .jobs.training.train import TrainResult
     from .jobs.training.train_generator import TrainGeneratorResult
@@ -245,6 +246,10 @@ def run_job(
 def run_job(
     name: Literal["edit"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> EditResult: ...
+@overload
+def run_job(
+    name: Literal["teach-actor"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> TeachActorResult: ...
 @overload
 def run_job(
     name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from .settings.retarget import RetargetSettings
     from .settings.shape_keys import ShapeKeysSettings
     from .settings.solve import SolveSettings
+    from .settings.teach_actor import TeachActorSettings
     from .settings.train import TrainSettings
     from .shape_keys import ShapeKeysResult
     from .steps.proxy import ProxySettings, Shown
     from .steps.results.result import SolveResult
+    from .teach_actor import TeachActorResult
     from .training.dataset import DatasetResult
     from .training.train import TrainResult
     from .training.train_generator import TrainGeneratorResult
@@ -73,6 +75,7 @@ CAPTIONS: Mapping[str, str] = {
     "free": "Training on its own predictions",
     "export": "Writing the network",
     "compare": "Comparing with a fast solve",
+    "lesson": "Learning from corrections",
     "filter": "Filtering",
     "edit": "Editing",
     "live": "Waiting for a face",
@@ -269,6 +272,16 @@ EDIT: Job[EditSettings, EditResult] = Job(
     "Put a stack of edits on a finished take; the take stays, the edited one is written beside it.",
     "edits.md",
 )
+TEACH_ACTOR: Job[TeachActorSettings, TeachActorResult] = Job(
+    "teach-actor",
+    ".teach_actor",
+    (".settings.teach_actor", "TeachActorSettings"),
+    (("lesson", 1),),
+    "take",
+    "let an actor learn from corrected poses",
+    "Learn from corrected poses how far each of an actor's channels goes; her later solves use what was learned.",
+    "corrections.md",
+)
 LIVE: Job[LiveSettings, LiveResult] = Job(
     "live",
     ".live",
@@ -335,6 +348,7 @@ JOBS: tuple[AnyJob, ...] = (
     TRAIN,
     FILTER,
     EDIT,
+    TEACH_ACTOR,
     LIVE,
     RETARGET,
     SHAPE_KEYS,

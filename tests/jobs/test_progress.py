@@ -24,9 +24,14 @@ from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
+from facecap_addon.jobs.settings.teach_actor import TeachActorSettings
 from facecap_addon.jobs.settings.train import TrainSettings
 from facecap_addon.jobs.steps.proxy import ProxySettings
+from facecap_addon.takes.actor import save_actor
+from facecap_addon.takes.corrections import Correction, save_corrections
+from facecap_addon.takes.npz import load_take
 from tests.jobs.solving import run
+from tests.unit.takes.test_actor import some_actor
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "sample_scenes" / "take_01.mp4"
@@ -125,6 +130,14 @@ def of_train_generator(folder: Path) -> object:
     return TrainGeneratorSettings(expression="anger", out=folder / "mine", epochs=4, free_epochs=1, **chosen)
 
 
+def corrected(folder: Path) -> object:
+    path = folder / "talk.corrections.json"
+    time_s = float(load_take(folder / "take_01.take.npz").time_s[4])
+    save_corrections(path, [Correction(time_s, pose={"jawOpen": 0.8}, seen={"jawOpen": 0.4})])
+    save_actor(folder / "a.actor.json", some_actor())
+    return TeachActorSettings(take=folder / "take_01.take.npz", corrections=path, actor=folder / "a.actor.json")
+
+
 CASES: dict[str, Callable[[Path], object]] = {
     "solve": of_solve,
     "refine": of_refine,
@@ -132,6 +145,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "dataset": of_dataset,
     "train": of_train,
     "edit": lambda folder: EditSettings(take=folder / "take_01.take.npz", stack="Speech Clean-Up"),
+    "teach-actor": corrected,
     "filter": lambda folder: FilterSettings(take=folder / "take_01.take.npz"),
     "retarget": lambda folder: RetargetSettings(motion=folder / "take_01.take.npz", out=folder / "moved", blend=False),
     "shape-keys": lambda folder: ShapeKeysSettings(character=str(HEAD), out=folder / "keys", blend=False),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ...arrays import F32
 from ...rig.channels import arkit_name, columns_by_name
 from ...takes.actor import ChannelGain
+from ...takes.corrections import Correction, about_frames, corrections_of
 from ...takes.take import Take
 from .expression_holds import Hold
 from .guide import NEUTRAL, expression_named
@@ -100,6 +102,36 @@ def learn_from_corrections(
             gain = float(np.clip(gain, min(before.gain, 1 / _MOST_TAUGHT), max(before.gain, _MOST_TAUGHT)))
         learned[name] = ChannelGain(round(gain, 4), round(offset, 4), before.companions)
     return learned
+
+
+def with_seen(corrections: Sequence[Correction], take: Take) -> tuple[Correction, ...]:
+    """Corrections with what the fit gave the frames of their poses, before gains, where they do not say.
+
+    Args:
+        take: as it was solved; of poses that it has reached already nothing can be told.
+    """
+    held = {one.time_s for one in about_frames(corrections_of(take), take.time_s) if one.pose}
+    rows = np.flatnonzero(take.solved)
+    out: list[Correction] = []
+    for one in corrections:
+        near = rows[np.abs(take.time_s[rows] - one.time_s).argmin()] if len(rows) else -1
+        known = one.seen if near < 0 or one.time_s in held else {**seen_in(take, int(near), one.pose), **one.seen}
+        out.append(replace(one, seen=known))
+    return tuple(out)
+
+
+def seen_in(take: Take, row: int, channels: Iterable[str]) -> dict[str, float]:
+    """What the fit gave a row, before the actor's gains, of some channels."""
+    if not take.solved[row]:
+        return {}
+    gains = take.actor.gains if take.actor is not None else {}
+    return {
+        name: seen_before_gains(
+            float(take.weights[row, take.channels.index(name)]), gains.get(arkit_name(name) or "", ChannelGain())
+        )
+        for name in channels
+        if name in take.channels
+    }
 
 
 def seen_before_gains(weight: float, gain: ChannelGain) -> float:

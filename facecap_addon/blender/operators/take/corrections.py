@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +94,7 @@ class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
     needs_take = NEEDS_TAKE
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
+        from ....fit.actor.channel_gains import seen_in
         from ....takes.corrections import Correction
 
         scene, settings = scene_in(context), settings_in(context)
@@ -108,7 +108,7 @@ class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
         pose = before_edits(scene, character, take, row, changed) if changed and shown is not take else changed
         time_s = float(take.time_s[row])
         before = find_entry(scene, time_s, pose=True)
-        seen = _seen_weights(take, row, pose)
+        seen = seen_in(take, row, pose)
         if before is not None:
             known = correction_of(before)
             pose, seen = {**known.pose, **pose}, {**seen, **known.seen}
@@ -120,23 +120,6 @@ class FACECAP_OT_keep_pose(TakeNeeded, bpy.types.Operator):
         names = ", ".join(sorted(pose)[:4]) + (" …" if len(pose) > 4 else "")
         session.outcome = session.Outcome(True, [f"Kept {names} of frame {scene.frame_current}"])
         return {"FINISHED"}
-
-
-def _seen_weights(take: Take, row: int, pose: Mapping[str, float]) -> dict[str, float]:
-    """What the fit gave a row, before the actor's gains, of the channels of a pose."""
-    from ....fit.actor.channel_gains import seen_before_gains
-    from ....rig.channels import arkit_name
-    from ....takes.actor import ChannelGain
-
-    if not take.solved[row]:
-        return {}
-    gains = take.actor.gains if take.actor is not None else {}
-    return {
-        name: seen_before_gains(
-            float(take.weights[row, take.channels.index(name)]), gains.get(arkit_name(name) or "", ChannelGain())
-        )
-        for name in pose
-    }
 
 
 def _changed_weights(
@@ -247,11 +230,13 @@ class FACECAP_OT_copy_correction(CorrectionNeeded, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from dataclasses import replace
 
+        from ....fit.actor.channel_gains import seen_in
+
         scene, listed = scene_in(context), settings_in(context).corrections
         take = take_of(scene)
         row = row_of(scene, take, scene.frame_current_final)
         one = correction_of(listed.frames[listed.active])
-        seen = _seen_weights(take, row, one.pose)
+        seen = seen_in(take, row, one.pose)
         put_correction(scene, replace(one, time_s=float(take.time_s[row]), seen=seen))
         session.redraw(viewport=True)
         return {"FINISHED"}
