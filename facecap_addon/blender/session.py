@@ -66,6 +66,7 @@ class Job:
         runner: the worker's runner, while it runs.
         stage: what is being done, for people.  fraction: 0 to 1.  eta_s: seconds until the end, None while unknown.
         cancelling: whether the user has asked to stop.
+        done_at_s: when its worker was done, on a clock of this session; 0 until then.
         facts: what the worker gave back; None until then.
         reason: why it was stopped, or why its result was not put to use unasked.
     """
@@ -87,6 +88,7 @@ class Job:
     fraction: float = 0.0
     eta_s: float | None = None
     cancelling: bool = False
+    done_at_s: float = 0.0
     facts: Facts | None = None
     reason: str = ""
 

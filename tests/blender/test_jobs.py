@@ -484,11 +484,28 @@ def test_nothing_is_keyed_while_the_user_holds_a_tool(
     job = ask()
     listening.tick()
     finish(workers[0], tmp_path)
-    monkeypatch.setattr(listening, "tool_runs", lambda: True)
+    monkeypatch.setattr(listening, "tool_runs", lambda: "Sculpt")
     assert listening.tick() and session.job is job and action_of(head) is None
     monkeypatch.undo()
     listening.tick()
     assert action_of(head) is not None
+
+
+def test_a_tool_that_never_ends_lets_the_result_be_offered(
+    head: bpy.types.Object, workers: list[Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ask()
+    listening.tick()
+    finish(workers[0], tmp_path)
+    monkeypatch.setattr(listening, "tool_runs", lambda: "Screencast Keys")
+    listening.tick()
+    assert session.job is job and "waits" in job.stage
+    monkeypatch.setattr(listening, "PATIENCE_S", 0.0)
+    listening.tick()
+    assert session.finished == [job] and "Screencast Keys" in job.reason and action_of(head) is None
+    assert session.job is None
+    assert bpy.ops.facecap.use_result(job=job.id) == {"FINISHED"}
+    assert action_of(head) is not None and not session.finished
 
 
 def test_another_scene_may_be_open_meanwhile(head: bpy.types.Object, workers: list[Worker], tmp_path: Path) -> None:

@@ -32,10 +32,38 @@ def preset_names(group: type, *, but: tuple[str, ...] = ()) -> list[str]:
     return [name for name in group.__annotations__ if name not in left_out and not name.endswith("_file")]
 
 
+CAN_SHIP = hasattr(bpy.utils, "register_preset_path")
+"""Before 4.3 Blender does not find an extension's own presets: the menu lists them itself."""
+
+
+def draw_shipped(layout: bpy.types.UILayout, subdir: str, menu: str) -> None:
+    """Buttons for the presets that come with the add-on.
+
+    Args:
+        subdir: as "facecap/solve".  menu: name of the menu's class.
+    """
+    layout.emboss = "PULLDOWN_MENU"
+    column = layout.column(align=True)
+    column.operator_context = "EXEC_DEFAULT"
+    for path in sorted((SHIPPED / "presets" / subdir).glob("*.py")):
+        title = bpy.path.display_name(path.name, title_case=False)
+        button: Any = column.operator("script.execute_preset", text=title, translate=False)
+        button.filepath, button.menu_idname = str(path), menu
+
+
 class FacecapPresets(PresetPanel):
     """Mixin: a menu of presets. Give `bl_label`, `preset_subdir` and `preset_add_operator`."""
 
     preset_operator = "script.execute_preset"
+    if TYPE_CHECKING:
+        layout: bpy.types.UILayout
+        preset_subdir: str
+    if not CAN_SHIP:
+
+        def draw(self, context: bpy.types.Context) -> None:
+            """The presets that come along, then the user's."""
+            draw_shipped(self.layout, self.preset_subdir, type(self).__name__)
+            super().draw(context)
 
 
 class AddFacecapPreset(AddPresetBase):
@@ -95,10 +123,6 @@ CLASSES: tuple[Any, ...] = (
     FACECAP_PT_filter_presets,
     FACECAP_OT_add_filter_preset,
 )
-
-
-CAN_SHIP = hasattr(bpy.utils, "register_preset_path")
-"""Before 4.3 an extension's own presets are not found; those that a user keeps are."""
 
 
 def register() -> None:

@@ -6,6 +6,7 @@ A modal operator would: it ends when a file is loaded, and while one runs, Blend
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 import bpy
@@ -21,6 +22,8 @@ from .conclude import conclude, offer
 from .operators import operator_of
 
 POLL_S, FIRST_S = 0.1, 0.5
+PATIENCE_S = 60.0
+"""How long a result waits for a tool to end before it is offered: some add-ons' run for as long as Blender does."""
 
 
 def begin() -> None:
@@ -79,19 +82,28 @@ def _attend(job: session.Job) -> None:
             operator_of(job).watch(job)
     elif job.runner.error is not None:
         _end_without_result(job)
-    elif tool_runs() and job.cancelling:
-        assert job.runner.result is not None
-        job.facts, job.runner, session.job = job.runner.result.result, None, None
-        offer(job, "It was cancelled when it was done")
-    elif not tool_runs():
-        assert job.runner.result is not None
-        job.facts, job.runner, session.job = job.runner.result.result, None, None
-        conclude(job)
     else:
-        job.stage = "Finished; waits until your tool is done"
+        _take_result(job)
     if progress_text(job) != shown:
         session.redraw()
         status_bar.redraw()
+
+
+def _take_result(job: session.Job) -> None:
+    """Put a result to use as soon as no tool runs; one that waits for long, or was cancelled, is offered."""
+    assert job.runner is not None and job.runner.result is not None
+    tool, now_s = tool_runs(), time.monotonic()
+    job.done_at_s = job.done_at_s or now_s
+    if tool and not job.cancelling and now_s - job.done_at_s < PATIENCE_S:
+        job.stage = "Finished; waits until your tool is done"
+        return
+    job.facts, job.runner, session.job = job.runner.result.result, None, None
+    if not tool:
+        conclude(job)
+    elif job.cancelling:
+        offer(job, "It was cancelled when it was done")
+    else:
+        offer(job, f"“{tool}” still runs in Blender, maybe an add-on's: end it, or use the result as it is")
 
 
 def _end_without_result(job: session.Job) -> None:
@@ -113,12 +125,16 @@ def _say_failure(lines: list[str], job: session.Job | None) -> None:
     session.outcome = session.Outcome(False, [line for line in lines if line], of=job.operator if job else "")
 
 
-def tool_runs() -> bool:
-    """Whether the user drags, sculpts or the like: the scene must not change under it. Live capture is no such tool."""
+def tool_runs() -> str:
+    """What the user drags, sculpts or the like with: the scene must not change under it. Live capture is no such tool.
+
+    Returns:
+        its name; "" if none runs.
+    """
     manager = bpy.context.window_manager
     windows = manager.windows if manager is not None else ()
     running = [one for window in windows for one in getattr(window, "modal_operators", ())]
-    return any(one.bl_idname != "FACECAP_OT_live" for one in running)
+    return next((one.bl_label or one.bl_idname for one in running if one.bl_idname != "FACECAP_OT_live"), "")
 
 
 def _on_timer() -> float | None:
