@@ -1,0 +1,1 @@
+"""Rigs as animators have them, built by script around the sample head."""
