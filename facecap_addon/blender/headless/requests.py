@@ -37,7 +37,7 @@ from ..scene.animation.nla import cycle
 from ..scene.animation.point_cache import play_cache
 from ..scene.camera_setup import add_camera, add_lights, add_plate, frame_views
 from ..scene.footage import add_audio, match_scene
-from ..scene.head.character import character_notes, extract_rig
+from ..scene.head.character import character_notes, extract_rig, is_moved_by_controls, read_controlled
 from ..scene.head.find_head import choice_note, rank_heads
 from ..scene.head.parts import parts_of
 from ..scene.head.shape_keys import write_shape_keys
@@ -95,7 +95,11 @@ def extract(request: dict[str, Any]) -> dict[str, Any]:
     if request.get("to_key"):  # it will be keyed later: what would keep it from that is said before the long work
         check_animatable(obj)
         notes = notes + head_carrier(obj, BakeSettings(**head_choice(request)), parts_of(obj, _scene_of(obj))).remarks
-    rig = extract_rig(obj, bare=bare)
+    if not bare and is_moved_by_controls(obj):
+        measured = read_controlled(obj)
+        rig, notes = measured.rig, notes + list(measured.notes)
+    else:
+        rig = extract_rig(obj, bare=bare)
     out = Path(request["out"])
     with atomic_path(out) as temporary:
         save_rig(temporary, rig)
@@ -271,15 +275,15 @@ def most_likely_character(path: Path, *, bare: bool = False) -> tuple[bpy.types.
     """
     every = [o for o in bpy.data.objects if o.type == "MESH"]
     meshes = [o for o in every if len(key_blocks_of(o)) > 1]
-    if bare and not meshes:
-        meshes = [o for o in every if len(mesh_of(o).polygons)]
+    if not meshes:
+        meshes = [o for o in every if len(mesh_of(o).polygons) and (bare or is_moved_by_controls(o))]
     if not meshes:
         raise FacecapError(
-            f"No mesh in {path.name} has shape keys, so there is nothing to animate.",
-            "Choose a file whose head has facial shape keys.",
+            f"No mesh in {path.name} has shape keys or bones, so there is nothing to animate.",
+            "Choose a file whose head has facial shape keys, or bones that move its face.",
         )
     ranked = rank_heads(meshes)
-    others = [obj.name for obj, like in ranked[1:] if like.seen and (like.keys or bare)]
+    others = [obj.name for obj, like in ranked[1:] if like.seen and (like.keys or not ranked[0][1].keys)]
     notes = [choice_note(ranked)] if len(ranked) > 1 and ranked[0][1].keys else []
     return ranked[0][0], notes, others[:MOST_OTHERS]
 

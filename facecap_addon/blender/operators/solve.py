@@ -95,7 +95,7 @@ def what_a_solve_lacks(context: bpy.types.Context) -> str:
         return phrase("No footage was chosen: import a video of a face first")
     if settings.character is None:
         return phrase("No character was chosen: pick the mesh that has the facial shape keys")
-    if len(key_blocks_of(settings.character)) < 2:
+    if len(key_blocks_of(settings.character)) < 2 and settings.character.find_armature() is None:
         return phrase("The character has no shape keys yet: Make Shape Keys gives it some")
     return what_torch_lacks() if settings.solve.method == "deep" else ""
 

@@ -133,7 +133,7 @@ def _place_joints(meta: bpy.types.Object, skin: Skin) -> None:
     given, wanted = [], []
     for (name, end), numbers in _JOINTS.items():
         place = skin.landmarks[list(numbers)].mean(axis=0)
-        if not name.endswith(".L") and ".L." not in name or abs(getattr(bones[name], end).x) < 1e-4:
+        if (not name.endswith(".L") and ".L." not in name) or abs(getattr(bones[name], end).x) < 1e-4:
             place[0] = 0.0
         given.append(np.array(getattr(bones[name], end)))
         wanted.append(place)

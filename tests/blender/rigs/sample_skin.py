@@ -53,8 +53,7 @@ def sample_skin(path: Path = HEAD) -> Skin:
     corners = np.array(owner["landmarks_478_vertices"]).reshape(-1, 3)
     share = np.array(owner["landmarks_478_weights"]).reshape(-1, 3)
     parts = {
-        name: groups[name] > 0.5
-        for name in ("eyeball_left", "eyeball_right", "upper_teeth", "lower_teeth", "tongue")
+        name: groups[name] > 0.5 for name in ("eyeball_left", "eyeball_right", "upper_teeth", "lower_teeth", "tongue")
     }
     obj.shape_key_clear()
     obj.modifiers.clear()

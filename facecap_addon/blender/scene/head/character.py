@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -21,6 +22,10 @@ from .jaw import jaw_weights
 from .modifiers import blocking_modifiers, modifier_notes, reflections
 from .rest import holding, rest_matrix
 
+if TYPE_CHECKING:
+    from ....rig.mapping.mapping import Mapping
+    from .control_deltas import Measured
+
 MAX_DELTA_BYTES = 2 * 1024**3
 _STRETCHED = 1.1  # a character that its parent draws out more than this is solved in its own proportions
 _SUMMED_PARTS = 64
@@ -37,6 +42,9 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
     play no part. Keys that move nothing are left out, and so are keys with values that are no numbers. Of half a head
     under a Mirror modifier the whole is read, its own vertices first.
 
+    A character with a mapping has its channels instead, each what its controls do to the mesh as Blender shows it; one
+    without shape keys, what each of its controls does (see `find_own_controls`).
+
     Args:
         obj: a mesh object, local, linked or overridden; it is not changed.
         bare: whether a mesh without shape keys will do; it gives a rig without channels.
@@ -47,8 +55,10 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
     """
     mesh = checked_mesh(obj, bare=bare)
     keys = mesh.shape_keys
+    if not bare and is_moved_by_controls(obj):
+        return read_controlled(obj).rig
     if keys is None:
-        return _bare_rig(obj, mesh)
+        return replace(with_halves(mesh_as_rig(obj), obj, bare=True), edits=edits_of(obj))
     blocks = [block for block in keys.key_blocks if block != keys.reference_key]
     axes = rest_axes(obj).astype(np.float32)
     count = len(mesh.vertices)
@@ -88,18 +98,40 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
         jaw=jaw_weights(obj, axes),
         name=obj.name,
     )
-    return replace(_whole(rig, obj, bare=bare), edits=edits_of(obj))
+    return replace(with_halves(rig, obj, bare=bare), edits=edits_of(obj))
 
 
-def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
-    """A mesh without keys as a rig without channels."""
+def is_moved_by_controls(obj: bpy.types.Object) -> bool:
+    """Whether a character is solved on its controls: it has a mapping, or an armature and no shape keys."""
+    return mapping_of(obj) is not None or (len(key_blocks_of(obj)) < 2 and obj.find_armature() is not None)
+
+
+def mapping_of(obj: bpy.types.Object) -> Mapping | None:
+    return None
+
+
+def read_controlled(obj: bpy.types.Object) -> Measured:
+    """A character that controls move, as a rig, and what there is to say about it.
+
+    Raises FacecapError if they do not move its face.
+    """
+    from .control_deltas import measure_mapped
+    from .own_controls import find_own_controls
+
+    measured = measure_mapped(obj, mapping_of(obj) or find_own_controls(obj))
+    return replace(measured, rig=replace(measured.rig, edits=edits_of(obj)))
+
+
+def mesh_as_rig(obj: bpy.types.Object) -> BlendshapeRig:
+    """A mesh, whatever moves it, as a rig without channels. Raises FacecapError if it cannot be held."""
+    mesh = checked_mesh(obj, bare=True)
     axes = rest_axes(obj).astype(np.float32)
     count = len(mesh.vertices)
     if count > MAX_VERTICES:
         raise FacecapError(f"“{obj.name}” has {count:,} vertices, more than can be held.", "Use a lighter copy.")
     rest = _own_rest(obj)
     _check_numbers(obj, rest)
-    rig = BlendshapeRig(
+    return BlendshapeRig(
         neutral=rest @ axes.T,
         triangles=_triangles(mesh, mirrored=bool(np.linalg.det(axes) < 0)),
         deltas=np.zeros((0, count, 3), np.float32),
@@ -108,10 +140,9 @@ def _bare_rig(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> BlendshapeRig:
         colors=vertex_colors(obj),
         name=obj.name,
     )
-    return _whole(rig, obj, bare=True)
 
 
-def _whole(rig: BlendshapeRig, obj: bpy.types.Object, *, bare: bool) -> BlendshapeRig:
+def with_halves(rig: BlendshapeRig, obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
     """The rig with the halves that Mirror modifiers add. Raises FacecapError where one is added to a bare mesh."""
     for reflection in reflections(obj, rest_axes(obj)):
         if not is_half(rig.neutral, reflection):
@@ -219,10 +250,11 @@ def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.typ
         obj.update_from_editmode()
     mesh = mesh_of(obj)
     keys = mesh.shape_keys
-    if not bare and (keys is None or len(keys.key_blocks) < 2):
+    if not bare and (keys is None or len(keys.key_blocks) < 2) and not is_moved_by_controls(obj):
         raise FacecapError(
-            f"“{obj.name}” has no shape keys, so there is nothing to animate.",
-            "Pick the mesh that carries the facial shape keys, or add them (the 52 ARKit shapes work best).",
+            f"“{obj.name}” has neither shape keys nor an armature, so there is nothing to animate.",
+            "Pick the mesh that carries the facial shape keys or that the bones of the face deform, or add shape keys "
+            "(the 52 ARKit shapes work best).",
         )
     if keys is not None and not keys.use_relative:
         raise FacecapError(

@@ -61,6 +61,11 @@ def reflections(obj: bpy.types.Object, axes: NDArray[np.float64]) -> list[Reflec
     return found
 
 
+def generating_modifiers(obj: bpy.types.Object) -> list[bpy.types.Modifier]:
+    """Modifiers that are seen and give the surface other vertices, or motion of their own."""
+    return [m for m in obj.modifiers if m.show_viewport and m.type in _GENERATING | _SIMULATED]
+
+
 def modifier_notes(obj: bpy.types.Object, *, halved: bool = False) -> list[str]:
     """What the user should know about the modifiers of a character that can be solved; one line each.
 
