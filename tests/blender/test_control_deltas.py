@@ -135,5 +135,5 @@ def test_each_control_of_a_rigify_face_becomes_a_channel_that_can_be_keyed(upgra
 
 def test_a_head_that_nothing_moves_says_what_can_be_done() -> None:
     skin = sample_skin()
-    with pytest.raises(FacecapError, match="neither shape keys nor an armature"):
+    with pytest.raises(FacecapError, match="no shape keys and no armature"):
         extract_rig(skin.obj)

@@ -85,7 +85,7 @@ def distance_weights(
     *,
     lower: Sequence[str] = (),
     upper: Sequence[str] = (),
-    reach_m: float = 0.011,
+    reach_m: float = 0.008,
     whole: Mapping[str, str] | None = None,
 ) -> dict[str, F64]:
     """Weights (V,) of bones by their distance from the skin, limited to the face; what is far follows the head.

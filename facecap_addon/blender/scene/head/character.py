@@ -252,7 +252,7 @@ def checked_mesh(obj: bpy.types.Object | None, *, bare: bool = False) -> bpy.typ
     keys = mesh.shape_keys
     if not bare and (keys is None or len(keys.key_blocks) < 2) and not is_moved_by_controls(obj):
         raise FacecapError(
-            f"“{obj.name}” has neither shape keys nor an armature, so there is nothing to animate.",
+            f"“{obj.name}” has no shape keys and no armature, so there is nothing to animate.",
             "Pick the mesh that carries the facial shape keys or that the bones of the face deform, or add shape keys "
             "(the 52 ARKit shapes work best).",
         )

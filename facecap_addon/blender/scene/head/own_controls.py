@@ -44,14 +44,14 @@ def find_own_controls(obj: bpy.types.Object) -> Mapping:
         FacecapError: nothing moves the face; or the character cannot be evaluated.
     """
     with on_stage(obj) as stage:
-        head = _head_of(obj, stage)
+        head = head_vertices(obj, stage)
         height = float(np.ptp(stage.rest[head], axis=0).max())
         found: list[tuple[Link, F32]] = []
-        for target in _candidates(obj, stage.controls):
-            tried = _try_value(stage.controls, target, height)
+        for target in find_candidates(obj, stage.controls):
+            tried = try_value(stage.controls, target, height)
             for sign in (1.0, -1.0) if target.kind == "bone" else (1.0,):
                 field = stage.displace({target: sign * tried})
-                if _moves_face(stage, field, head, height):
+                if moves_face(stage, field, head, height):
                     link = _link(target, sign * tried, field, height)
                     found.append((link, field * np.float32(link.factor / (sign * tried))))
                     break
@@ -64,7 +64,7 @@ def find_own_controls(obj: bpy.types.Object) -> Mapping:
     return Mapping(NAME, tuple(found[k][0] for k in kept))
 
 
-def _candidates(obj: bpy.types.Object, controls: Controls) -> list[Target]:
+def find_candidates(obj: bpy.types.Object, controls: Controls) -> list[Target]:
     """What an animator would take hold of."""
     bones = [bone for armature in controls.armatures for bone in (armature.pose.bones if armature.pose else ())]
     shaped = any(bone.custom_shape is not None for bone in bones)
@@ -85,13 +85,13 @@ def _candidates(obj: bpy.types.Object, controls: Controls) -> list[Target]:
     return kept
 
 
-def _try_value(controls: Controls, target: Target, height: float) -> float:
+def try_value(controls: Controls, target: Target, height: float) -> float:
     if target.kind == "property":
         return property_limits(target, find_places(controls, target)[0])[1]
     return _TRY_TURN if target.axis.startswith("rotation") else 0.5 * _REACH * height
 
 
-def _moves_face(stage: Stage, field: F32, head: Bools, height: float) -> bool:
+def moves_face(stage: Stage, field: F32, head: Bools, height: float) -> bool:
     """Whether a displacement (V, 3) is one of the face alone."""
     reach = np.linalg.norm(field, axis=1)
     if reach.max(initial=0.0) < _LEAST * height:
@@ -127,7 +127,7 @@ def _distinct(fields: Sequence[F32]) -> list[int]:
     return sorted(kept)
 
 
-def _head_of(obj: bpy.types.Object, stage: Stage) -> Bools:
+def head_vertices(obj: bpy.types.Object, stage: Stage) -> Bools:
     """(V,) which vertices follow the bone of the head when it is moved; all where there is none."""
     bone = head_bone(obj)
     if bone is None:
