@@ -3,7 +3,7 @@
     python -m tools.fit_control_preset "Rigify new face" [--out facecap_addon/rig/mapping/presets]
     python -m tools.fit_control_preset --blend hero.blend:Head --keys hero.keys.npz "My rig"
 
-The first is for rigs that tests build around the sample head (`tests/blender/rigs/`). The second is for any rig: KEYS is
+The first is for rigs that tests build around the sample head (`tests/blender/rigs/`), the second for any rig: KEYS is
 what `facecap shape-keys --character hero.blend:Head` wrote, the 52 channels carried over to its head.
 """
 

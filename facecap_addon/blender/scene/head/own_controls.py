@@ -18,7 +18,6 @@ from ..controls.targets import Controls, find_places, property_limits, read_targ
 from ..objects import owner_of
 from .control_deltas import STILL_M, Stage, moves_whole, on_stage
 from .parts import head_bone
-from .rest import holding
 
 NAME = "Each control by itself"
 MOST = 160
@@ -76,7 +75,7 @@ def find_candidates(obj: bpy.types.Object, controls: Controls) -> list[Target]:
         bone = places[0].bone
         if target.kind == "bone" and bone is not None:
             chosen = bone.custom_shape is not None if shaped else bone.bone.use_deform
-            if chosen and target.axis in _AXES and not is_locked(bone, target.axis) and not holding(bone):
+            if chosen and target.axis in _AXES and not is_locked(bone, target.axis):
                 kept.append(target)
         elif target.kind == "property":
             low, high = property_limits(target, places[0])
