@@ -55,14 +55,12 @@ class FacecapPresets(PresetPanel):
     """Mixin: a menu of presets. Give `bl_label`, `preset_subdir` and `preset_add_operator`."""
 
     preset_operator = "script.execute_preset"
-    if TYPE_CHECKING:
-        layout: bpy.types.UILayout
-        preset_subdir: str
     if not CAN_SHIP:
 
         def draw(self, context: bpy.types.Context) -> None:
             """The presets that come along, then the user's."""
-            draw_shipped(self.layout, self.preset_subdir, type(self).__name__)
+            own: Any = self
+            draw_shipped(own.layout, own.preset_subdir, type(self).__name__)
             super().draw(context)
 
 
