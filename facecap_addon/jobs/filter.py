@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..arrays import F64
 from ..landmarks.registry import open_landmarker
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import arkit_name, match_channels
+from ..rig.channels import arkit_name, match_halves
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.filters.take_filter import GapsOf, filter_take
 from ..takes.formats.live_link import notes_of
@@ -61,9 +61,9 @@ def run(settings: FilterSettings, *, blender_hook: BlenderHook | None = None) ->
 def gaps_of(rig: BlendshapeRig, embedding: LandmarkEmbedding, channels: tuple[str, ...]) -> GapsOf:
     """How far lips and lids of a character gape beyond its closed ones, m, under weights of some channels."""
     neutral, deltas = (part.astype(np.float64) for part in landmark_geometry(rig, embedding))
-    (columns, keys), _ = match_channels(rig.channels, channels)
+    columns, keys = match_halves(rig.channels, channels)
     moved = np.zeros((len(channels), *neutral.shape))
-    moved[columns] = deltas[keys]
+    np.add.at(moved, columns, deltas[keys])
     scheme = embedding.scheme
 
     def raw(weights: NDArray[np.floating]) -> F64:

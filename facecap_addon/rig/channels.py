@@ -139,6 +139,20 @@ def match_channels(
     return (both[:, 0], both[:, 1]), tuple(c for k, c in enumerate(given) if k not in taken)
 
 
+def match_halves(given: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which of two lists of names go together, where one may have a channel whole and the other its two halves.
+
+    Returns:
+        (N,) indices into `wanted` and (N,) into `given`; a whole channel stands there with both of its halves.
+    """
+    (wanted_at, given_at), _ = match_channels(given, wanted)
+    (back_given, back_wanted), _ = match_channels(wanted, given)
+    halves = np.array([pair_side(given[int(k)]) is not None for k in back_given], bool)
+    pairs = np.concatenate([np.stack([wanted_at, given_at], 1), np.stack([back_wanted, back_given], 1)[halves]])
+    both = np.unique(pairs, axis=0)
+    return both[:, 0], both[:, 1]
+
+
 def pair_side(name: str) -> Side | None:
     """The side of a key that is one half of a channel ARKit has only as a whole: "left" for `browInnerUp_L`."""
     found = _recognise(name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import F32, F64, I64, Bools
-from ...rig.channels import match_channels
+from ...rig.channels import match_halves
 from ..filters.take_filter import CLOSED_M, ease_around
 from ..take import find_runs
 from .columns import Columns, Curves
@@ -47,12 +47,13 @@ class Gaps:
 
     def of_channels(self, channels: tuple[str, ...]) -> Gaps:
         """The same for other channels; those that the character has no key for move nothing."""
-        (columns, keys), _ = match_channels(self.channels, channels)
-        slope = np.zeros((len(self.rest_mm), len(channels)))
-        slope[:, columns] = self.slope_mm[:, keys]
-        cost = np.eye(len(channels))
-        cost[np.ix_(columns, columns)] = self.cost_mm2[np.ix_(keys, keys)]
-        return Gaps(channels, self.rest_mm, slope, self.group, cost)
+        columns, keys = match_halves(self.channels, channels)
+        moves = np.zeros((len(self.channels), len(channels)))  # which of the character's keys a channel moves
+        moves[keys, columns] = 1.0
+        cost = moves.T @ self.cost_mm2 @ moves
+        unknown = np.flatnonzero(~moves.any(0))
+        cost[unknown, unknown] = 1.0
+        return Gaps(channels, self.rest_mm, self.slope_mm @ moves, self.group, cost)
 
 
 def keep_contact(edit: LipSeal | LidContact, curves: Curves, columns: Columns, chosen: Bools, gaps: Gaps | None) -> F32:

@@ -107,3 +107,12 @@ def test_halves_of_a_channel_have_gaps_of_their_own() -> None:
     turned = gaps.of_channels(("mouthFunnelRight", "jaw_open", "mouthFunnelLeft"))
     np.testing.assert_array_equal(turned.slope_mm, [[2.0, 3.0, 1.0]])
     np.testing.assert_array_equal(turned.cost_mm2, np.diag([4.0, 9.0, 1.0]))
+
+
+def test_a_whole_channel_moves_both_halves_that_a_character_has_of_it() -> None:
+    keys = ("jawOpen", "cheekPuff_L", "cheekPuff_R")
+    slope = np.array([[20.0, 3.0, 5.0], [20.0, 0.0, 7.0]])
+    gaps = Gaps(keys, np.zeros(2), slope, np.array([LIPS, LIPS]), np.diag([1.0, 4.0, 9.0]))
+    whole = gaps.of_channels(("cheekPuff", "noseSneerLeft", "jawOpen"))
+    np.testing.assert_allclose(whole.slope_mm, [[8.0, 0.0, 20.0], [7.0, 0.0, 20.0]])
+    np.testing.assert_allclose(whole.cost_mm2, np.diag([13.0, 1.0, 1.0]))
