@@ -183,7 +183,7 @@ def main() -> None:
     sample, places = sample_head()
     known = KnownHead(measure_motion(sample, places), sample.channels)
     lines = [
-        f"{'rig':<64}{'keys':>5}{'right':>7}{'share':>7}{'simple':>8}{'sure':>6}{'others':>8}{'taken':>7}{'unmarked':>10}{'s':>6}"
+        f"{'rig':<64}{'keys':>5}{'right':>7}{'share':>7}{'simple':>8}{'sure':>6}{'others':>8}{'taken':>7}{'simple':>8}{'unmarked':>10}{'s':>6}"
     ]
     details: list[str] = []
     for foreign in foreign_rigs(open_landmarker(threads=2), chosen.makehuman):
@@ -193,7 +193,7 @@ def main() -> None:
         links = guess_mapping("guessed", names, motion, known, foreign.rig.ranges).mapping.links
         seconds = time.perf_counter() - began
         simple = guess_simply(foreign)
-        keys = right = simply_right = sure = others = taken = unmarked = 0
+        keys = right = simply_right = sure = others = taken = simply_taken = unmarked = 0
         for name, truth in zip(foreign.rig.channels, foreign.truth, strict=True):
             mine = [link for link in links if link.target.name == name]
             meant, found = {channel for channel, _ in truth or ()}, {link.channel for link in mine}
@@ -202,12 +202,13 @@ def main() -> None:
             simply_right += truth is not None and simple[name] == meant
             sure += truth is not None and found == meant and all(link.sure for link in mine)
             taken += truth is None and bool(mine)
+            simply_taken += truth is None and bool(simple[name])
             unmarked += found != meant and any(link.sure for link in mine)
             if found != meant:
                 details.append(f"  {foreign.name}: {sorted(meant) or 'no channel'} taken for {sorted(found) or 'none'}")
         lines.append(
             f"{foreign.name:<64}{keys:>5}{right:>7}{right / keys:>7.1%}{simply_right / keys:>8.1%}{sure:>6}"
-            f"{others:>8}{taken:>7}{unmarked:>10}{seconds:>6.2f}"
+            f"{others:>8}{taken:>7}{simply_taken:>8}{unmarked:>10}{seconds:>6.2f}"
         )
         print(lines[-1], flush=True)
     text = "\n".join(["python -m benchmarks.auto_mapping", *lines, "", *details]) + "\n"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
     from .jobs.live_capture import LiveResult
+    from .jobs.map import MapResult
     from .jobs.registry import Outcome
     from .jobs.retarget import RetargetResult
     from .jobs.runtime.progress import Progress
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .jobs.training.train import TrainResult
     from .jobs.training.train_generator import TrainGeneratorResult
     from .rig.blendshapes import BlendshapeRig
+    from .rig.mapping.mapping import Mapping as RigMapping
     from .settings_schema import SettingValue
     from .takes.take import Take
 
@@ -52,6 +54,7 @@ __all__ = [
     "load_rig",
     "load_take",
     "make_shape_keys",
+    "map_character",
     "refine",
     "retarget",
     "run_job",
@@ -138,6 +141,21 @@ def edit_take(
         FacecapError: it is no take or no stack, or an edit's numbers do not fit.
     """
     return load_take(run_job("edit", {**settings, "take": take, "stack": str(stack)}, on_progress).take)
+
+
+def map_character(
+    character: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue
+) -> RigMapping:
+    """Guess which channels move a character's keys, or see which of a preset do; settings: docs/mapping.md.
+
+    Args:
+        character: FILE.blend, FILE.blend:OBJECT or rig .npz.
+    Raises:
+        FacecapError: it cannot be read, or none of a preset's targets is there.
+    """
+    from .rig.mapping.mapping_file import load_mapping  # importing facecap must stay light
+
+    return load_mapping(run_job("map", {**settings, "character": str(character)}, on_progress).mapping)
 
 
 def retarget(
@@ -250,6 +268,10 @@ def run_job(
 def run_job(
     name: Literal["teach-actor"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> TeachActorResult: ...
+@overload
+def run_job(
+    name: Literal["map"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> MapResult: ...
 @overload
 def run_job(
     name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .filter import FilterResult
     from .generate import GenerateResult
     from .live_capture import LiveResult
+    from .map import MapResult
     from .retarget import RetargetResult
     from .runtime.events import FaceEvent
     from .runtime.progress import Progress
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .settings.filter import FilterSettings
     from .settings.generate import GenerateSettings, TrainGeneratorSettings
     from .settings.live import LiveSettings
+    from .settings.map import MapSettings
     from .settings.refine import RefineSettings
     from .settings.retarget import RetargetSettings
     from .settings.shape_keys import ShapeKeysSettings
@@ -313,6 +315,16 @@ SHAPE_KEYS: Job[ShapeKeysSettings, ShapeKeysResult] = Job(
     "Transfer the sample head's shape keys to another head.",
     "retarget.md",
 )
+MAP: Job[MapSettings, MapResult] = Job(
+    "map",
+    ".map",
+    (".settings.map", "MapSettings"),
+    (("open", 5), ("character", 90), ("files", 5)),
+    "character",
+    "guess which channels move a character's keys, whatever they are called",
+    "Write which of ARKit's channels move which keys, as a file to edit; with --take, its values by the keys' names.",
+    "mapping.md",
+)
 GENERATE: Job[GenerateSettings, GenerateResult] = Job(
     "generate",
     ".generate",
@@ -352,6 +364,7 @@ JOBS: tuple[AnyJob, ...] = (
     LIVE,
     RETARGET,
     SHAPE_KEYS,
+    MAP,
     GENERATE,
     TRAIN_GENERATOR,
     PROXY,

@@ -20,6 +20,7 @@ from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.edit import EditSettings
 from facecap_addon.jobs.settings.filter import FilterSettings
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
+from facecap_addon.jobs.settings.map import MapSettings
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
@@ -149,6 +150,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "filter": lambda folder: FilterSettings(take=folder / "take_01.take.npz"),
     "retarget": lambda folder: RetargetSettings(motion=folder / "take_01.take.npz", out=folder / "moved", blend=False),
     "shape-keys": lambda folder: ShapeKeysSettings(character=str(HEAD), out=folder / "keys", blend=False),
+    "map": lambda folder: MapSettings(character=str(HEAD), out=folder / "head.mapping.json"),
     "generate": lambda folder: GenerateSettings(expressions="anger", out=folder / "anger", blend=False),
     "train-generator": of_train_generator,
     "proxy": lambda folder: ProxySettings(video=CLIP, out=folder / "proxy", rate=24.0, fps=None, upside_down=False),

@@ -21,8 +21,8 @@ from .motion import Motion
 
 LEAST_ALIKE = 0.45
 """Cosine below which a control is none of the channels."""
-SURE_ALIKE, SURE_APART = 0.85, 0.08
-"""A match is sure above this cosine, if nothing else is nearer than that to it."""
+SURE = ((0.85, 0.08), (0.7, 0.2))
+"""A match is sure from one of these cosines on, if it is apart by so much from all else."""
 SMALLEST, LARGEST = 0.1, 10.0
 """How far a control moves the face, in parts of what the channel does on the known head; others are none."""
 _LEAST_M = 0.0005
@@ -65,7 +65,7 @@ class Match:
     Attributes:
         control: its number.  meaning: what it stands for.
         alike: cosine of the two displacements, at most 1.
-        apart: by how much that is more than for anything else it, or another control in its stead, could be.
+        apart: by how much the assignment is better than any in which this control is something else, or another this.
     """
 
     control: int
@@ -76,7 +76,7 @@ class Match:
     @property
     def sure(self) -> bool:
         """Whether it can be taken without a look."""
-        return self.alike >= SURE_ALIKE and self.apart >= SURE_APART
+        return any(self.alike >= alike and self.apart >= apart for alike, apart in SURE)
 
 
 def list_meanings(motion: Motion, channels: Sequence[str]) -> tuple[list[Meaning], F32]:
@@ -119,7 +119,7 @@ def match_motion(
         return []
     composite = np.array([_COMPOSITE * (len(meaning) > 1) for meaning in meanings])
     value = np.where(alike >= LEAST_ALIKE, alike - composite, 0.0) ** _STEEPNESS
-    found: list[Match] = []
+    chosen: list[tuple[int, int]] = []
     taken = set(covered)
     value[:, [bool(cover(meaning) & taken) for meaning in meanings]] = 0.0
     free = np.ones(len(alike), bool)
@@ -134,11 +134,14 @@ def match_motion(
             taken |= cover(meanings[m])
             free[k] = False
             accepted = True
-            found.append(Match(k, meanings[m], float(alike[k, m]), _measure_lead(alike, k, m)))
+            chosen.append((k, m))
         if not accepted:
-            return sorted(found, key=lambda match: -match.alike)
+            break
         value[~free] = 0.0
         value[:, [bool(cover(meaning) & taken) for meaning in meanings]] = 0.0
+    leads = _measure_leads(alike, chosen, meanings, taken)
+    found = [Match(k, meanings[m], float(alike[k, m]), lead) for (k, m), lead in zip(chosen, leads, strict=True)]
+    return sorted(found, key=lambda match: -match.alike)
 
 
 def measure_likeness(fields: F32, known: F32, valid: Bools) -> F64:
@@ -151,8 +154,19 @@ def measure_likeness(fields: F32, known: F32, valid: Bools) -> F64:
     return np.where(moves[:, None] & (ratio > SMALLEST) & (ratio < LARGEST), cosine, -1.0)
 
 
-def _measure_lead(alike: F64, k: int, m: int) -> float:
-    """How much nearer a control is to its meaning than to any other, and than any other control is to it."""
-    others = np.delete(alike[k], m)
-    rivals = np.delete(alike[:, m], k)
-    return float(alike[k, m] - max(others.max(initial=-1.0), rivals.max(initial=-1.0)))
+def _measure_leads(
+    alike: F64, chosen: Sequence[tuple[int, int]], meanings: Sequence[Meaning], taken: set[tuple[str, Side]]
+) -> list[float]:
+    """By how much each choice is better than the next best: another meaning that is left, another control that is left,
+    or an exchange with another choice."""
+    idle = np.setdiff1d(np.arange(len(alike)), [k for k, _ in chosen])
+    leads: list[float] = []
+    for k, m in chosen:
+        others = taken - cover(meanings[m])
+        left = [n for n, meaning in enumerate(meanings) if n != m and not cover(meaning) & others]
+        lead = alike[k, m] - max(alike[k, left].max(initial=-1.0), alike[idle, m].max(initial=-1.0))
+        for j, n in chosen:
+            if j != k:
+                lead = min(lead, 0.5 * (alike[k, m] + alike[j, n] - alike[k, n] - alike[j, m]))
+        leads.append(float(lead))
+    return leads
