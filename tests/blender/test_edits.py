@@ -16,6 +16,7 @@ from facecap_addon.blender.operators.take.edits import user_presets
 from facecap_addon.blender.panels.edits import _ICONS
 from facecap_addon.blender.properties.edits import _find_channels
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
+from facecap_addon.blender.scene.animation.own_action import TAKE
 from facecap_addon.blender.scene.animation.show_take import show_frame
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.edited_landmarks import keep_edits
@@ -551,3 +552,43 @@ def test_sculpted_lips_have_other_gaps_at_once(tmp_path: Path) -> None:
     obj.scale = (2, 2, 2)
     bpy.context.view_layer.update()
     assert gaps_key(obj) not in (before, sculpted)
+
+
+def test_a_range_solved_anew_is_all_that_is_keyed_in_a_layer(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    scene, animation = bpy.context.scene, obj.data.shape_keys.animation_data
+    scene.facecap.bake.mode = "layer"
+    bpy.ops.facecap.bake()
+    layer = animation.nla_tracks[-1].strips[-1]
+    weights = take.weights.copy()
+    weights[10:15] = 0.8
+    provenance = {**take.provenance, MERGED_INTO: take.provenance[ID], RANGE: [10 / RATE, 14 / RATE]}
+    after = add_id(replace(take, weights=weights, provenance=provenance))
+    save_take(tmp_path / "b.take.npz", after)
+    add_take(scene, tmp_path / "b.take.npz", after, "solved", choose=True)
+    scene.facecap.bake.gain = 0.5
+    bake_spans(scene, obj)
+    assert animation.action is None and len(animation.nla_tracks[-1].strips) == 1
+    assert layer.action[TAKE] == after.provenance[ID]
+    animation.action = layer.action
+    if SLOTTED:
+        animation.action_slot = layer.action_slot
+    gain = np.where((np.arange(40) >= 10) & (np.arange(40) < 15), 0.5, 1.0)
+    for k, channel in enumerate(take.channels):
+        np.testing.assert_allclose(keyed(obj, channel)[:, 1], gain * after.weights[:, k], atol=1e-5)
+
+
+def test_another_version_as_a_layer_takes_the_place_of_the_action_that_played(tmp_path: Path) -> None:
+    obj, take = baked(tmp_path)
+    scene, animation = bpy.context.scene, obj.data.shape_keys.animation_data
+    provenance = {**take.provenance, "filtered": {"id": take.provenance[ID]}}
+    after = add_id(replace(take, weights=take.weights * np.float32(0.5), provenance=provenance))
+    save_take(tmp_path / "b.take.npz", after)
+    add_take(scene, tmp_path / "b.take.npz", after, "filtered", choose=True)
+    scene.facecap.bake.mode, scene.facecap.bake.layer_blend = "layer", "COMBINE"
+    bpy.ops.facecap.bake()
+    played = [strip.action for track in animation.nla_tracks for strip in track.strips if strip.action.get(TAKE)]
+    assert len(played) == 1 and animation.action is None
+    scene.frame_set(9)
+    values = [obj.data.shape_keys.key_blocks[name].value for name in after.channels]
+    np.testing.assert_allclose(values, after.weights[8], atol=1e-4)

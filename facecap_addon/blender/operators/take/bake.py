@@ -149,30 +149,45 @@ def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]
 
     A character without keys gets the whole take. Returns what to tell the user; raises FacecapError.
     """
-    from ....takes.merge import solved_spans
     from ....takes.npz import load_take
-    from ...scene.animation.bake import apply_take
+    from ...scene.animation.bake import animated_with
     from ...scene.animation.curves import present_action
+    from ...scene.animation.layer import REPLACE, opened_strips
     from ...scene.animation.own_action import TAKE
     from ...scene.animation.signature import versions_of
+    from ...scene.head.parts import parts_of
 
     settings = settings_of(scene)
     keys = keys_of(character)
     present = None if keys is None else present_action(keys)
-    if present is None:
-        return bake_result(scene, character)
     take = load_take(take_file(settings.result))
-    if settings.bake.mode == "layer" and present.get(TAKE) not in versions_of(take):
-        return bake_result(scene, character)  # what plays is above the layer: the take's keys are in a strip
+    if settings.bake.mode == "layer" and (present is None or present.get(TAKE) not in versions_of(take)):
+        # What plays is above the layer: the take's keys are in a strip. A head that is added is keyed by differences.
+        if settings.bake.layer_blend != REPLACE and settings.bake.head != "none":
+            return bake_result(scene, character)
+        with opened_strips(animated_with(character, parts_of(character, scene)), versions_of(take)) as there:
+            lines = _key_spans(scene, character, take) if there else None
+        scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        return bake_result(scene, character) if lines is None else lines
+    lines = None if present is None else _key_spans(scene, character, take)
+    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    return bake_result(scene, character) if lines is None else lines
+
+
+def _key_spans(scene: bpy.types.Scene, character: bpy.types.Object, take: Take) -> list[str] | None:
+    """Key what was last solved into a take in a character's present action; None where edits give it other times."""
+    from ....takes.merge import solved_spans
+    from ...scene.animation.bake import apply_take
+
+    settings = settings_of(scene)
     settings.result.not_observed = "\n".join(take.not_observed)
     take, _ = fitted(settings, character, take)
     wanted = replace(chosen_bake(settings), mode="mix", influence=1.0)
     spans, solve = solved_spans(take), take
     take = edited(scene, take, character)
     if take.time_s is not solve.time_s:
-        return bake_result(scene, character)
+        return None
     reports = [apply_take(character, take, replace(wanted, within_s=span), scene=scene) for span in spans]
-    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     frames = sum(report.frames for report in reports)
     remarks = dict.fromkeys(remark for report in reports for remark in report.remarks)
     return [f"{len(reports[-1].keyed)} shape keys keyed anew over {frames} frames, all others kept", *remarks]

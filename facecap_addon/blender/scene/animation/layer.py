@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import bpy
@@ -10,6 +11,7 @@ import numpy as np
 
 from .curves import SLOTTED, Animated, curves_in, curves_of, new_action, write_keys
 from .nla import fit_strip, push_down
+from .own_action import TAKE
 
 REPLACE, COMBINE = "REPLACE", "COMBINE"
 _REST = "Neutral Face"
@@ -39,6 +41,35 @@ def read_playing(datablocks: Iterable[Animated]) -> dict[Animated, Playing]:
         if animation is not None and animation.action is not None:
             playing[datablock] = animation.action, animation.action_slot if SLOTTED else None
     return playing
+
+
+@contextmanager
+def opened_strips(datablocks: Iterable[Animated], takes: Collection[str]) -> Iterator[bool]:
+    """While it lasts, the uppermost strips of some takes play as the datablocks' own actions: keys can go into them.
+
+    Args:
+        takes: ids.
+    Yields:
+        whether there is such a strip.
+    """
+    before: dict[Animated, Playing] = {}
+    for datablock in datablocks:
+        animation = datablock.animation_data
+        if animation is None or animation.use_tweak_mode:
+            continue
+        strips = [strip for track in animation.nla_tracks for strip in track.strips]
+        found = next(
+            (one for one in reversed(strips) if one.action is not None and one.action.get(TAKE) in takes), None
+        )
+        if found is not None:
+            before[datablock] = animation.action, animation.action_slot if SLOTTED else None
+            _play(animation, (found.action, found.action_slot if SLOTTED else None))
+    try:
+        yield bool(before)
+    finally:
+        for datablock, playing in before.items():
+            if datablock.animation_data is not None:
+                _play(datablock.animation_data, playing)
 
 
 def is_animated_below(datablock: Animated, paths: Iterable[tuple[str, int]], playing: dict[Animated, Playing]) -> bool:

@@ -70,7 +70,9 @@ def hand_over(datablocks: Iterable[Animated], before: str, take: str) -> None:
 
 
 def adopt(datablocks: Iterable[Animated], versions: Collection[str], take: str) -> None:
-    """Let a take have the action in the uppermost strip of another version of it, where none that plays is its own.
+    """Let a take have the action of another version of it that plays, alone or in the uppermost strip.
+
+    Where its own plays, nothing changes; without it both would play, one above the other.
 
     Args:
         versions: ids of takes that may be replaced.  take: the id; "" is no take's.
@@ -84,7 +86,7 @@ def adopt(datablocks: Iterable[Animated], versions: Collection[str], take: str) 
         if any(action.get(TAKE) == take for action in playing):
             continue
         for action in playing:
-            if action in strips and action.library is None and action.get(TAKE) in versions:
+            if action.library is None and action.get(TAKE) in versions:
                 action[TAKE] = take
                 break
 
