@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -41,6 +41,8 @@ class Footage:
         rotation_deg: clockwise turn that makes the stored pictures upright: 0, 90, 180 or 270.
         mirrored: whether they are also mirrored left to right.
         upside_down: whether they stand on their heads even so, and are turned by another half turn.
+        sides_exchanged: whether the user says that they show the scene in a mirror, as selfies do whose file does not
+            say so; every picture is turned back, so that the actor's left is hers everywhere.
         has_audio: whether there is sound.
         audio_offset_s: when the sound starts, in seconds after the first picture (negative: before it).
         trim: the part to use.
@@ -62,6 +64,7 @@ class Footage:
     rotation_deg: int = 0
     mirrored: bool = False
     upside_down: bool = False
+    sides_exchanged: bool = False
     has_audio: bool = False
     audio_offset_s: float = 0.0
     trim: Trim = Trim()
@@ -75,7 +78,8 @@ class Footage:
     def orientation(self) -> Orientation:
         """What turns its pictures upright."""
         said = Orientation(self.rotation_deg, self.mirrored)
-        return said.turn_over() if self.upside_down else said
+        said = said.turn_over() if self.upside_down else said
+        return said.exchange_sides() if self.sides_exchanged else said
 
     @property
     def expected_frame_count(self) -> int:
@@ -95,6 +99,7 @@ def open_footage(
     start: str | float | None = None,
     end: str | float | None = None,
     fps: str | float | Fraction | None = None,
+    mirror: bool = False,
 ) -> Footage:
     """Open a video file or an image sequence.
 
@@ -102,6 +107,7 @@ def open_footage(
         path: a video; or for a sequence a folder, one of its pictures, or a pattern (`frame_%04d.png`).
         start, end: first and last frame to use, as `parse_position` reads them; None: the footage's own.
         fps: frames per second of an image sequence; 24 if not given. A video carries its own.
+        mirror: it was filmed as in a mirror, and left and right are to be exchanged.
     Raises:
         FacecapError: it is missing, unreadable, not footage, absurdly large, or the trim lies outside it.
     """
@@ -120,7 +126,7 @@ def open_footage(
                 "Leave the frame rate out; it is for image sequences.",
             )
     _check_trim(footage)
-    return footage
+    return replace(footage, sides_exchanged=mirror)
 
 
 def parse_rate(fps: str | float | Fraction) -> Fraction:

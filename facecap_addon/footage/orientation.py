@@ -33,6 +33,10 @@ class Orientation:
         """The same, turned by another half turn."""
         return Orientation((self.rotation_deg + 180) % 360, self.mirrored)
 
+    def exchange_sides(self) -> Orientation:
+        """The same, left and right exchanged at the end."""
+        return Orientation(self.rotation_deg, not self.mirrored)
+
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn a picture upright.
 

@@ -41,6 +41,8 @@ def explain_proxy(footage: Footage, rate: Fraction) -> str:
     """
     if footage.kind == "sequence":
         return "it is an image sequence"
+    if footage.sides_exchanged:
+        return "it was filmed as in a mirror"
     if footage.orientation != Orientation():
         return "it has to be turned to be upright"
     if footage.stored_size_px != footage.coded_size_px:

@@ -63,7 +63,9 @@ def run(settings: CalibrateSettings, *, blender_hook: BlenderHook | None = None)
         FacecapError: the footage, the marks or the character cannot be read, or no holds are found.
     """
     yield Progress("open", 0, 1)
-    footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
+    footage = open_footage(
+        settings.video, start=settings.start, end=settings.end, fps=settings.fps, mirror=settings.mirror
+    )
     marks = None if settings.marks is None else read_marks(settings.marks)
     landmarker = open_landmarker(threads=settings.threads)
     footage = stand_upright(footage, landmarker)

@@ -57,6 +57,8 @@ def run(
             "An actor file is for pictures that are solved by landmarks.",
             "A phone and a trained network know their actor by themselves: leave the file out.",
         )
+    if settings.mirror and form is not None:
+        raise FacecapError("Only pictures can be mirrored.", "A phone names left and right itself: leave --mirror out.")
     actor = None if settings.actor is None else read_actor(settings.actor)
     target = None if settings.send is None else address_of(settings.send)
     yield Progress("open", 0, 1)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import F64
 from ..errors import FacecapError
+from ..footage.orientation import Orientation
 from ..json_types import Facts
 from ..landmarks.tracking.upright import LiveUpright
 from ..live.filter import SmoothFace
@@ -39,6 +40,7 @@ Controls = queue.SimpleQueue[bytes]
 LiveSteps = Generator[Progress | FaceEvent, None, "LiveResult"]
 NEUTRAL, RECORD, STOP_RECORDING, END = b"n", b"r", b"s", b"q"
 _WAIT_S, _RATE_OVER = 0.1, 30
+_IN_A_MIRROR = Orientation(mirrored=True)
 _TURNED = "The picture stands on its head: it is turned by 180°."
 _TURNED_BACK = "The picture stands upright now: it is no longer turned."
 
@@ -133,6 +135,8 @@ class LiveCapture:
                 self._read_clock(captured)
                 knows_up = True
                 if isinstance(captured, LivePicture):
+                    if self._settings.mirror:
+                        captured = replace(captured, image=_IN_A_MIRROR.apply(captured.image))
                     captured, knows_up, said = self._stand_upright(captured)
                     note = said or note
                     if self._picture is not None:

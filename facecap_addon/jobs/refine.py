@@ -87,7 +87,13 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
         path = take_in(settings)
         take = load_take(path)
         solved_with = settings_of(take, path)
-        footage = open_footage(solved_with.video, start=solved_with.start, end=solved_with.end, fps=solved_with.fps)
+        footage = open_footage(
+            solved_with.video,
+            start=solved_with.start,
+            end=solved_with.end,
+            fps=solved_with.fps,
+            mirror=solved_with.mirror,
+        )
         footage = replace(footage, upside_down=bool(take.provenance.get("upside_down")))
         stem = path.name.removesuffix(".take.npz").removesuffix(ENDING)
         source_files = OutputFiles(home_of(path), stem)

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from .settings.refine import RefineSettings
     from .settings.retarget import RetargetSettings
     from .settings.shape_keys import ShapeKeysSettings
+    from .settings.sides import SidesSettings
     from .settings.solve import SolveSettings
     from .settings.teach_actor import TeachActorSettings
     from .settings.train import TrainSettings
     from .shape_keys import ShapeKeysResult
+    from .sides import SidesResult
     from .steps.proxy import ProxySettings, Shown
     from .steps.results.result import SolveResult
     from .teach_actor import TeachActorResult
@@ -78,6 +80,7 @@ CAPTIONS: Mapping[str, str] = {
     "export": "Writing the network",
     "compare": "Comparing with a fast solve",
     "lesson": "Learning from corrections",
+    "sides": "Looking for left and right",
     "filter": "Filtering",
     "edit": "Editing",
     "live": "Waiting for a face",
@@ -345,6 +348,16 @@ TRAIN_GENERATOR: Job[TrainGeneratorSettings, TrainGeneratorResult] = Job(
     "Train the network behind `facecap generate` on sequences of your own, or on synthetic ones.",
     "generate.md",
 )
+SIDES: Job[SidesSettings, SidesResult] = Job(
+    "sides",
+    ".sides",
+    (".settings.sides", "SidesSettings"),
+    (("open", 5), ("sides", 10), ("landmarks", 80)),
+    "video",
+    "see which eye counts as the actor's left one, and whether footage is mirrored",
+    "Mark the actor's left eye in a picture; with curves of the same take, decide whether the footage is mirrored.",
+    "guide.md",
+)
 PROXY: Job[ProxySettings, Shown] = Job(
     "proxy",
     ".steps.proxy",
@@ -367,6 +380,7 @@ JOBS: tuple[AnyJob, ...] = (
     MAP,
     GENERATE,
     TRAIN_GENERATOR,
+    SIDES,
     PROXY,
 )
 

@@ -96,7 +96,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
     timer = StageTimer()
     with timer.stage("open"):
         yield Progress("open", 0, 1)
-        footage = open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps)
+        footage = _open_footage(settings)
         source = character_source(settings.character)
         actor = None if settings.actor is None else read_actor(settings.actor)
         landmarker = open_landmarker(settings.landmarker, threads=settings.threads, model_path=settings.landmark_model)
@@ -107,10 +107,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
         files, note = _prepare(settings, footage, source, origin)
         settings, corrected = read_corrections(settings, files.named("take.npz"))
         if corrected.spans:
-            ranged = replace(
-                open_footage(settings.video, start=settings.start, end=settings.end, fps=settings.fps),
-                upside_down=ranged.upside_down,
-            )
+            ranged = replace(_open_footage(settings), upside_down=ranged.upside_down)
         # A range goes into the take that is there: with the take's neutral, camera and frames around it.
         base, alone = find_base(settings, ranged, files.named("take.npz"), origin, always=bool(corrected.spans))
         footage, chosen = ranged, settings
@@ -211,6 +208,12 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             calm = find_row(take.time_s, observations, settings.neutral_frame)
         return (yield from _refine_further(settings, files, blender_hook, refined, calm))
     return result
+
+
+def _open_footage(settings: SolveSettings) -> Footage:
+    return open_footage(
+        settings.video, start=settings.start, end=settings.end, fps=settings.fps, mirror=settings.mirror
+    )
 
 
 def _fit_landmarks(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Side = Literal["left", "right"]
+from .sides import SIDEWAYS, Side
 
 # Apple's names, in the order in which ARKit and Live Link Face list them.
 ARKIT_CHANNELS: tuple[str, ...] = (
@@ -93,7 +92,6 @@ _CHANNEL_OF_SPELLING = {
     **_LOOKS,
     **{name.lower(): name for name in ARKIT_CHANNELS},
 }
-_DIRECTIONS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 # Keys that correct a combination of others are no channel, whatever name they contain.
 _CORRECTIVE_WORDS = frozenset(("corrective", "correction", "fix", "combo", "inbetween", "cbs"))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -235,6 +233,6 @@ def _match(words: list[str]) -> tuple[str, Side | None] | None:
         if sided is not None:
             return sided, None
         centre = _CHANNEL_OF_SPELLING.get(rest)
-        if centre is not None and centre == mirror_name(centre) and centre not in _DIRECTIONS:
+        if centre is not None and centre == mirror_name(centre) and centre not in SIDEWAYS:
             return centre, side
     return None

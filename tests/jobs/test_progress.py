@@ -24,6 +24,7 @@ from facecap_addon.jobs.settings.map import MapSettings
 from facecap_addon.jobs.settings.refine import RefineSettings
 from facecap_addon.jobs.settings.retarget import RetargetSettings
 from facecap_addon.jobs.settings.shape_keys import ShapeKeysSettings
+from facecap_addon.jobs.settings.sides import SidesSettings
 from facecap_addon.jobs.settings.solve import SolveSettings
 from facecap_addon.jobs.settings.teach_actor import TeachActorSettings
 from facecap_addon.jobs.settings.train import TrainSettings
@@ -153,6 +154,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "map": lambda folder: MapSettings(character=str(HEAD), out=folder / "head.mapping.json"),
     "generate": lambda folder: GenerateSettings(expressions="anger", out=folder / "anger", blend=False),
     "train-generator": of_train_generator,
+    "sides": lambda folder: SidesSettings(video=CLIP, out=folder / "sides", curves=CLIP.with_suffix(".csv")),
     "proxy": lambda folder: ProxySettings(video=CLIP, out=folder / "proxy", rate=24.0, fps=None, upside_down=False),
 }
 

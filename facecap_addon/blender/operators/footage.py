@@ -92,8 +92,10 @@ def opened_footage(scene: bpy.types.Scene, video: str = ""):
     """The scene's footage or another, an image sequence at the rate that was given. Raises FacecapError."""
     from ...footage.footage import open_footage
 
-    video = video or settings_of(scene).video
-    return open_footage(Path(bpy.path.abspath(video)), fps=sequence_rate(settings_of(scene), video))
+    settings = settings_of(scene)
+    mirror = settings.solve.mirror and video in ("", settings.video)
+    video = video or settings.video
+    return open_footage(Path(bpy.path.abspath(video)), fps=sequence_rate(settings, video), mirror=mirror)
 
 
 def is_sequence(video: str) -> bool:
@@ -136,6 +138,7 @@ def _show(operator: FacecapOperator, context: bpy.types.Context, footage) -> Non
 def look_into(settings: FACECAP_PG_scene) -> None:
     """Show what the scene's footage is, or what is wrong with it, and trim to all of it."""
     settings.use_trim = False
+    settings.solve.mirror, settings.sides_picture = False, ""
     settings.facts = ""
     settings.footage_fps = 0.0
     if not settings.video:

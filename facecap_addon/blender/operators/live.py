@@ -227,6 +227,7 @@ def start_live(context: bpy.types.Context, rig: Any) -> tuple[Any, Path]:
     picture = folder / ".seen.npy"
     picture.unlink(missing_ok=True)
     request |= {"source": source, "character": str(folder / RIG_NAME), "out": str(folder), "picture": str(picture)}
+    request["mirror"] = live.kind not in SENT and (settings.solve if live.kind == "video" else live).mirror
     request["local_only"] = live.kind != "phone"
     if live.kind == "phone" and live.phone.strip():
         request["phone"] = live.phone.strip()

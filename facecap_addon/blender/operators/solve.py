@@ -139,9 +139,9 @@ def character_with_keys(settings: FACECAP_PG_scene) -> bpy.types.Object:
 
 
 def shown_part(settings: FACECAP_PG_scene) -> dict[str, Any]:
-    """Rate and trim of the scene's footage, as jobs are asked for them."""
+    """Rate, trim and sides of the scene's footage, as jobs are asked for them."""
     trim = {"start": str(settings.trim_start), "end": str(settings.trim_end)} if settings.use_trim else {}
-    return {"fps": sequence_rate(settings), **trim}
+    return {"fps": sequence_rate(settings), "mirror": settings.solve.mirror, **trim}
 
 
 def write_rig(rig: BlendshapeRig, folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from ..present import settings_in
 from ..properties.derive import FILE_CHOICE
 from ..properties.live import SENT
 from ..properties.smoothing import SLIDING
-from .base import FacecapPanel, draw_button, draw_next, draw_optional, draw_outcome, with_names
+from .base import FacecapPanel, draw_button, draw_checkbox, draw_next, draw_optional, draw_outcome, with_names
 from .text import wrapped
 
 
@@ -33,6 +33,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
             column.prop(live, "camera")
             column.prop(live, "camera_size", text="Size")
             draw_optional(column, live, "camera_fps", "Rate (fps)")
+            draw_checkbox(column, live, "mirror")
         elif live.kind in SENT:
             column.prop(live, "sent_as")
             column.prop(live, "port")

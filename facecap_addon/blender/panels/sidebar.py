@@ -19,6 +19,7 @@ from ..scene.objects import key_blocks_of
 from ..translations import phrase
 from .base import FacecapPanel, draw_checkbox, draw_optional, draw_outcome, with_names
 from .create import draw_bare
+from .sides import draw_sides
 from .text import wrapped
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class FACECAP_PT_footage(FacecapPanel, bpy.types.Panel):
         if settings.use_trim and settings.result.take:
             draw_checkbox(column, settings.solve, "merge")
         column.prop(settings, "start_frame")
+        draw_sides(column, context)
         column = layout.column(align=True)
         column.operator("facecap.match_scene", icon="TIME")
         column.operator("facecap.show_footage", icon="IMAGE_PLANE")

@@ -54,6 +54,7 @@ class FACECAP_PG_live(bpy.types.PropertyGroup):
     cutoff_hz: float
     delay: int
     send_as: str
+    mirror: bool
     kind: str = EnumProperty(
         name="Source",
         items=[

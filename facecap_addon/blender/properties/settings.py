@@ -63,6 +63,8 @@ class FACECAP_PG_scene(bpy.types.PropertyGroup):
         update=_video_changed,
     )
     facts: str = StringProperty()
+    sides_picture: str = StringProperty()  # of the actor's left eye, and how the footage was set when it was made
+    sides_mirror: bool = BoolProperty()
     footage_fps: float = FloatProperty()
     start_frame: int = IntProperty(
         name="Start at Frame",

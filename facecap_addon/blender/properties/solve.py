@@ -33,6 +33,7 @@ class FACECAP_PG_solve(bpy.types.PropertyGroup):
     method: str
     method_file: str
     match: str
+    mirror: bool
     use_fps: bool
     fps: float
     use_neutral_frame: bool

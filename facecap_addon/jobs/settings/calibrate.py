@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings_schema import setting
+from .solve import mirror_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class CalibrateSettings:
     focal_px: float | None = setting(
         None, help="Focal length of the camera; if not given: estimated", unit="px", min=10.0, max=1e6
     )
+    mirror: bool = mirror_setting()
     fps: float | None = setting(
         None,
         help="Frame rate of an image sequence; a video keeps its own timestamps",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings_schema import setting
+from .solve import mirror_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class DatasetSettings:
     )
     start: str | None = setting(None, help="First frame of the footage to use: a frame number (120) or a time (4.5s)")
     end: str | None = setting(None, help="Last frame of the footage to use, written like the start")
+    mirror: bool = mirror_setting()
     fps: float | None = setting(None, help="Frame rate of an image sequence", unit="fps", min=0.1, max=1000)
     cache_fps: float | None = setting(
         None,

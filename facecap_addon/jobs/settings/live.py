@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...settings_schema import setting
 from ...takes.filters.options import FILTER_LABELS, FILTERS, FilterChoice
+from .solve import mirror_setting
 
 # Of `live.sources`, which imports what takes long to load.
 CAMERA_SIZES = ("as it is", "640x480", "800x600", "1280x720", "1920x1080", "2560x1440", "3840x2160")
@@ -90,6 +91,7 @@ class LiveSettings(CurveFilterSettings):
         max=1000,
         label="Rate",
     )
+    mirror: bool = mirror_setting()
     local_only: bool = setting(
         True,
         help="Listen to programs on this computer only; off: to phones and programs in its networks, too",

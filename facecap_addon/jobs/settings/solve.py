@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...fit.settings import FitSettings
 from ...settings_schema import setting
 from .output import OutputSettings
+
+
+def mirror_setting() -> Any:
+    """Whether footage was filmed as in a mirror; every job on footage is told."""
+    return setting(
+        False,
+        help="The pictures show the scene as in a mirror, as selfies often do: exchange left and right",
+        label="Mirrored",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,7 @@ class SolveSettings(FitSettings, OutputSettings):
         min=0,
         flag="--neutral",
     )
+    mirror: bool = mirror_setting()
     fps: float | None = setting(
         None,
         help="Frame rate of an image sequence; a video keeps its own timestamps",

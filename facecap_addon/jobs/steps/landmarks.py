@@ -32,6 +32,7 @@ def open_landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) 
         "chunk": CHUNK_FRAMES,
         "format": FORMAT,
         **({"upside_down": True} if footage.upside_down else {}),
+        **({"mirror": True} if footage.sides_exchanged else {}),
     }
     return LandmarkCache(folder / f"landmarks-{content_key(footage.paths, facts)}")
 

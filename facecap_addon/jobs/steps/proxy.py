@@ -30,6 +30,7 @@ class ProxySettings:
     rate: float = setting(help="Frame rate of the scene", unit="fps", min=0.1, max=1000)
     fps: float | None = setting(None, help="Frame rate of an image sequence", unit="fps", min=0.1, max=1000)
     upside_down: bool = setting(False, help="Turn the pictures by 180°, as the solve did")
+    mirror: bool = setting(False, help="Exchange left and right, as the solve did")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ class Shown:
 
 def run(settings: ProxySettings) -> Steps[Shown]:
     """Write a proxy if the footage needs one and it is not there yet. Raises FacecapError."""
-    footage = replace(open_footage(settings.video, fps=settings.fps), upside_down=settings.upside_down)
+    footage = replace(
+        open_footage(settings.video, fps=settings.fps, mirror=settings.mirror), upside_down=settings.upside_down
+    )
     return (yield from prepare_shown_footage(footage, settings.out, rate_of(settings.rate)))
 
 

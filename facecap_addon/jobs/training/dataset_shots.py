@@ -51,7 +51,7 @@ def add_take(settings: DatasetSettings, training_set: TrainingSet, path: Path) -
     solved = settings_of(take, path)
     if take.provenance.get("upside_down"):
         raise _make_upside_down_error(solved.video)
-    video, footage = _open_footage(settings, solved.video, solved.start, solved.end, solved.fps)
+    video, footage = _open_footage(settings, solved.video, solved.start, solved.end, solved.fps, solved.mirror)
     wanted = _select_range(settings, take.time_s, footage)
     rows = np.flatnonzero((take.status == STATUS_SOLVED) & wanted)
     weights, known = _match_channels(take, training_set)
@@ -87,7 +87,7 @@ def add_curves(
             f"{settings.curves.name} drives none of the character's shape keys.",
             f"The character has: {', '.join(training_set.rig.channels[:8])}, …",
         )
-    name, footage = _open_footage(settings, video, settings.start, settings.end, settings.fps)
+    name, footage = _open_footage(settings, video, settings.start, settings.end, settings.fps, settings.mirror)
     seen = yield from _observe(settings, training_set, footage)
     values, known = resample_targets(seen.time_s, curves.time_s + settings.offset_s, weights, curves.solved)
     keep = np.flatnonzero(known & (seen.presence >= PRESENCE_THRESHOLD))
@@ -123,7 +123,7 @@ def add_cache(
     """Footage with a point cache of the character."""
     assert settings.cache is not None
     cache = read_point_cache(settings.cache)
-    name, footage = _open_footage(settings, video, settings.start, settings.end, settings.fps)
+    name, footage = _open_footage(settings, video, settings.start, settings.end, settings.fps, settings.mirror)
     seen = yield from _observe(settings, training_set, footage)
     count = len(cache.positions)
     rate, file = settings.cache_fps or float(footage.frame_rate), settings.cache.name
@@ -329,10 +329,10 @@ def _find_scheme(take: Take) -> str:
 
 
 def _open_footage(
-    settings: DatasetSettings, video: Path, start: str | None, end: str | None, fps: float | None
+    settings: DatasetSettings, video: Path, start: str | None, end: str | None, fps: float | None, mirror: bool
 ) -> tuple[str, Footage]:
     """The footage's path as the set keeps it, and the footage."""
-    return str(video.resolve()), open_footage(video, start=start, end=end, fps=fps)
+    return str(video.resolve()), open_footage(video, start=start, end=end, fps=fps, mirror=mirror)
 
 
 def _select_range(settings: DatasetSettings, time_s: NDArray[np.float64], footage: Footage) -> NDArray[np.bool_]:
@@ -350,9 +350,14 @@ def _select_range(settings: DatasetSettings, time_s: NDArray[np.float64], footag
 def _describe_cameras(settings: DatasetSettings, footage: Footage) -> dict[str, Any]:
     """Facts of a shot about its pictures, and about the second camera."""
     if settings.side_video is None:
-        return {"size_px": footage.size_px}
+        return {"size_px": footage.size_px, "mirror": footage.sides_exchanged}
     aside = open_footage(settings.side_video).size_px
-    return {"size_px": footage.size_px, "side_video": str(settings.side_video.resolve()), "side_size_px": aside}
+    return {
+        "size_px": footage.size_px,
+        "mirror": footage.sides_exchanged,
+        "side_video": str(settings.side_video.resolve()),
+        "side_size_px": aside,
+    }
 
 
 def _choose_name(settings: DatasetSettings, path: Path) -> str:

@@ -217,6 +217,8 @@ def _make_picture_path(
     training_set: TrainingSet, shot: ShotFacts, kind: PictureKind, crop: Box, content: str, *, side: bool
 ) -> Path:
     facts = [crop, kind.height, kind.width, kind.colour, content, shot.start, shot.end, shot.fps]
+    if shot.mirror:
+        facts.append("mirror")
     rows = training_set.read_rows(shot)
     facts.append(hashlib.sha256((rows.time_s if side else rows.rows).tobytes()).hexdigest())
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]

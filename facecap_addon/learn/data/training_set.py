@@ -51,6 +51,7 @@ class ShotFacts:
         poses: of a drawn performance, whose share of the recorded faces it is made of, named like `use`; None: of all.
         size_px, side_size_px: width and height of the cameras' pictures; None in sets of older versions.
         rate_fps: frames per second; None in sets of older versions.
+        mirror: whether left and right of the footage are exchanged; those of the second camera are not.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ShotFacts:
     size_px: Size | None = None
     side_size_px: Size | None = None
     rate_fps: float | None = None
+    mirror: bool = False
 
     @property
     def is_drawn(self) -> bool:
@@ -212,7 +214,7 @@ class TrainingSet:
         """The footage of a shot, opened and trimmed; side: of its second camera, whole: its frames may be others."""
         if side:
             return open_footage(self.resolve_video(shot, side=True), fps=shot.fps)
-        return open_footage(self.resolve_video(shot), start=shot.start, end=shot.end, fps=shot.fps)
+        return open_footage(self.resolve_video(shot), start=shot.start, end=shot.end, fps=shot.fps, mirror=shot.mirror)
 
     def split_shots(self) -> Splits:
         """The shots as they are named to be used, the others for validation and test, the latest first.

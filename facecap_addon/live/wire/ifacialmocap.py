@@ -20,6 +20,7 @@ import numpy as np
 from ...arrays import F32, F64
 from ...errors import FacecapError
 from ...rig.channels import ARKIT_CHANNELS
+from ...rig.sides import side_of
 from ...takes.formats.live_link import eye_angles, eye_gaze, head_angles, head_rotation
 from .wire_face import WireFace
 
@@ -50,7 +51,7 @@ _SENT_ORDER = (
 
 def _short_name(channel: str) -> str:
     """`eyeBlinkLeft` as `eyeBlink_L`; the four that go sideways are written out."""
-    if channel.startswith(("jaw", "mouthLeft", "mouthRight")):
+    if side_of(channel) is None:
         return channel
     side = next((side for side in _SHORT if channel.endswith(side)), "")
     return channel.removesuffix(side) + _SHORT.get(side, "")

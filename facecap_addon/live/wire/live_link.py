@@ -11,8 +11,7 @@
 Integers and floats are big-endian. Whatever comes from a network is checked before it is believed.
 
 The order is that of the engine's enum of face curves, which is not that of the app's CSV: the CSV has JawRight before
-JawLeft and MouthRight before MouthLeft. (Apple names those four from the other side than eyes and brows: in the phone's
-own mirrored movie they agree with what is seen, while lids and brows are swapped. Names are taken as they come.)
+JawLeft and MouthRight before MouthLeft (see `rig.sides`).
 """
 
 from __future__ import annotations

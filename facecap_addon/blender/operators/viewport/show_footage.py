@@ -53,6 +53,7 @@ class FACECAP_OT_show_footage(JobOperator, bpy.types.Operator):
             rate=scene_rate(scene_in(context)),
             fps=float(footage.frame_rate) if footage.kind == "sequence" else None,
             upside_down=footage.upside_down,
+            mirror=footage.sides_exchanged,
         )
         return cls.describe(context, "proxy", settings, None, video.name)
 
@@ -94,11 +95,14 @@ def show(scene: bpy.types.Scene, video: Path, size_px: tuple[int, int]) -> None:
 
 
 def _as_solved(scene: bpy.types.Scene) -> Any:
-    """The scene's footage, turned over if its solve found it upside down. Raises FacecapError."""
+    """The scene's footage as its take has it, turned over or mirrored; else as it is set. Raises FacecapError."""
     take = _take_of_footage(settings_of(scene))
-    return replace(
-        opened_footage(scene), upside_down=take is not None and bool(take.provenance.get("upside_down", False))
-    )
+    footage = opened_footage(scene)
+    if take is None:
+        return footage
+    solved_with = take.provenance.get("settings")
+    mirror = isinstance(solved_with, dict) and bool(solved_with.get("mirror", False))
+    return replace(footage, upside_down=bool(take.provenance.get("upside_down", False)), sides_exchanged=mirror)
 
 
 def _take_of_footage(settings: FACECAP_PG_scene) -> Any:

@@ -154,7 +154,7 @@ def find_base(
     together = replace(settings, start=start, end=end, fps=settings.fps or before.fps)
     if settings.neutral_frame is None:
         together = replace(together, neutral_frame=before.neutral_frame)
-    opened = open_footage(settings.video, start=start, end=end, fps=together.fps)
+    opened = open_footage(settings.video, start=start, end=end, fps=together.fps, mirror=settings.mirror)
     opened = replace(opened, upside_down=bool(take.provenance.get("upside_down")))
     return Base(take, path, together, opened), ""
 
@@ -243,6 +243,11 @@ def _check_same(take: Take, before: SolveSettings, settings: SolveSettings, orig
     if settings.into is None and before.character != settings.character:
         raise FacecapError(
             "The clip's take is of another character.", "Solve the whole clip with this character first."
+        )
+    if before.mirror != settings.mirror:
+        raise FacecapError(
+            "The clip's take was solved with the other sides as left and right.",
+            "Solve the whole clip first, or set Mirrored as it was.",
         )
     if before.landmarker != settings.landmarker:
         raise FacecapError(
