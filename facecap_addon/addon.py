@@ -19,6 +19,7 @@ MODULES = (
     "properties.corrections",
     "properties.check",
     "properties.edits",
+    "properties.mapping",
     "properties.settings",
     "properties.former_names",
     "operators.footage",

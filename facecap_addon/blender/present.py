@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SETTINGS = "facecap"
 """What a scene calls FaceCap's settings."""
+MAPPING, WEIGHT = "facecap_mapping", "facecap_test_weight"
+"""What an object calls its mapping, and the window manager the slider that tests a link."""
 _Thing = TypeVar("_Thing")
 
 

@@ -9,7 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.footage import match_scene
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.controls.check import check_targets
 from facecap_addon.blender.scene.controls.hold import held_controls, set_targets
 from facecap_addon.blender.scene.controls.targets import read_targets

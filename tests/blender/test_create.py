@@ -11,7 +11,8 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.headless.requests import answer_request
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.animation.layer import lay_down
 from facecap_addon.blender.scene.animation.nla import cycle, push_down
 from facecap_addon.blender.scene.animation.point_cache import export_mesh, play_cache

@@ -8,7 +8,8 @@ import pytest
 from mathutils import Matrix
 
 from facecap_addon.blender import session
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.rest import rest_matrix
 from tests.blender.avatars import make_avatar

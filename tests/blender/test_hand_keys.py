@@ -11,7 +11,8 @@ import pytest
 
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.solve import remember
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
 from facecap_addon.takes.merge import merge_takes, rows_of
 from facecap_addon.takes.npz import load_take

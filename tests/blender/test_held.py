@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.head.character import character_notes
 from tests.blender.faces import make_face
 from tests.blender.takes import make_take

@@ -10,7 +10,8 @@ import pytest
 from mathutils import Euler
 from scipy.spatial.transform import Rotation
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.jaw import jaw_bone
 from facecap_addon.rig.blendshapes import BlendshapeRig

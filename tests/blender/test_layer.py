@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_in
 from facecap_addon.blender.scene.animation.layer import LayerSettings
 from facecap_addon.blender.scene.animation.reduce import KeyTolerance, reduce_keys

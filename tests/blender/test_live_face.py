@@ -12,7 +12,8 @@ from facecap_addon.blender import session
 from facecap_addon.blender.operators.live import remember_take
 from facecap_addon.blender.overlay import live_picture
 from facecap_addon.blender.properties.derive import values_of
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.animation.live_face import LivePuppet
 from facecap_addon.errors import FacecapError
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ

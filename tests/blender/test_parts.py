@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.parts import head_bone, parts_of
 from facecap_addon.rig.channels import ARKIT_CHANNELS

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from mathutils import Quaternion
 
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.animation.curves import curves_of
 from facecap_addon.blender.scene.animation.reduce import KeyTolerance, reduce_keys
 from facecap_addon.takes.npz import load_take

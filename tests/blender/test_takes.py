@@ -12,7 +12,8 @@ import pytest
 from facecap_addon.blender import session
 from facecap_addon.blender.operators.create import FACECAP_OT_generate
 from facecap_addon.blender.operators.solve import take_to_merge_into
-from facecap_addon.blender.scene.animation.bake import BakeSettings, apply_take
+from facecap_addon.blender.scene.animation.bake import apply_take
+from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.solved_take import remember
 from facecap_addon.blender.takes import label_of, lines_about

@@ -32,7 +32,9 @@ from ...takes.npz import load_take
 from ...takes.take import Take
 from ..present import scene_in, view_layer_in
 from ..scene.animation.action import check_animatable
-from ..scene.animation.bake import BakeSettings, apply_take, head_carrier
+from ..scene.animation.bake import apply_take
+from ..scene.animation.bake_settings import BakeSettings
+from ..scene.animation.head_carrier import head_carrier
 from ..scene.animation.nla import cycle
 from ..scene.animation.point_cache import play_cache
 from ..scene.camera_setup import add_camera, add_lights, add_plate, frame_views

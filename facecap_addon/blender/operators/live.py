@@ -57,7 +57,7 @@ class FACECAP_OT_live(FacecapOperator, bpy.types.Operator):
         )
 
     def _start(self, context: bpy.types.Context) -> OperatorReturn:
-        from ..scene.animation.bake import head_carrier
+        from ..scene.animation.head_carrier import head_carrier
         from ..scene.animation.live_face import LivePuppet
         from ..scene.head.character import extract_rig
         from ..scene.head.parts import parts_of, with_keys
@@ -251,7 +251,7 @@ def remember_take(scene: bpy.types.Scene, path: Path) -> None:
 
 def bake_choice(context: bpy.types.Context) -> Any:
     """What the head's pose moves, as the Bake section says."""
-    from ..scene.animation.bake import BakeSettings
+    from ..scene.animation.bake_settings import BakeSettings
 
     bake = settings_in(context).bake
     return BakeSettings(head=bake.head, armature=bake.armature, bone=bake.bone)

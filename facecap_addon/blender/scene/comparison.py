@@ -6,7 +6,8 @@ import bpy
 from mathutils import Matrix, Vector
 
 from ...takes.take import Take
-from .animation.bake import BakeSettings, apply_take
+from .animation.bake import apply_take
+from .animation.bake_settings import BakeSettings
 from .animation.curves import Animated
 from .head.jaw import give_own_jaw
 from .head.parts import parts_of

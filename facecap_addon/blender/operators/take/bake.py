@@ -32,7 +32,7 @@ from ..base import FacecapOperator, OperatorReturn, TakeNeeded
 if TYPE_CHECKING:
     from ....takes.take import Take
     from ...properties.settings import FACECAP_PG_scene
-    from ...scene.animation.bake import BakeSettings
+    from ...scene.animation.bake_settings import BakeSettings
     from ...scene.animation.curves import Animated
 
 _SAME_RATE = 1e-4
@@ -72,10 +72,13 @@ def bake_take(
     """
     from ....takes.merge import solved_range
     from ....takes.npz import load_take
+    from ...mapping import end_tests
     from ...scene.animation.bake import apply_take
     from ...scene.animation.show_take import EDITS
+    from ...scene.controls.stored_mapping import mapping_of
     from ...scene.footage import scene_rate
 
+    end_tests()
     settings = settings_of(scene)
     if character is None:
         raise FacecapError("There is no character to key.", "Pick the mesh that was solved, and bake.")
@@ -95,8 +98,11 @@ def bake_take(
         report.action[EDITS] = edits_text(scene)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     lines = [phrase("{keys} shape keys keyed over {frames} frames", keys=len(report.keyed), frames=report.frames)]
+    if report.controls:
+        lines.append(phrase("{count} bones and properties keyed", count=len(report.controls)))
     if report.unknown:
-        lines.append(f"No shape key for {', '.join(report.unknown[:4])}{' …' if len(report.unknown) > 4 else ''}")
+        what = "shape key" if mapping_of(character) is None else "link in the mapping"
+        lines.append(f"No {what} for {', '.join(report.unknown[:4])}{' …' if len(report.unknown) > 4 else ''}")
     if report.locked:
         lines.append(f"Locked curves left as they were: {', '.join(report.locked[:4])}")
     lines += rate_remark(take, scene, whole=bake.whole_frames)
@@ -109,9 +115,15 @@ def bake_take(
 
 
 def fitted(settings: FACECAP_PG_scene, character: bpy.types.Object, take: Take) -> tuple[Take, list[str]]:
-    """A take with the names that a character's keys have, by the table or by what names mean; and what to say of it."""
-    from ....takes.channel_map import map_by_names, map_channels
+    """A take with the names that a character's keys have, by the table or by what names mean; and what to say of it.
 
+    Where the character has a mapping, the take keeps its channels.
+    """
+    from ....takes.channel_map import map_by_names, map_channels
+    from ...scene.controls.stored_mapping import mapping_of
+
+    if mapping_of(character) is not None:
+        return take, []
     listed = settings.take_list
     if listed.use_mapping and listed.mapping:
         return map_channels(take, [(row.source, row.key) for row in listed.mapping]), []
@@ -124,7 +136,7 @@ def fitted(settings: FACECAP_PG_scene, character: bpy.types.Object, take: Take) 
 
 def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
     """How the panel asks for takes to be baked, whole."""
-    from ...scene.animation.bake import BakeSettings
+    from ...scene.animation.bake_settings import BakeSettings
     from ...scene.animation.layer import LayerSettings
 
     bake = settings.bake

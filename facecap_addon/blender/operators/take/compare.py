@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ....takes.measures.difference import TakeDifference
     from ...properties.settings import FACECAP_PG_scene
     from ...properties.take import FACECAP_PG_take
-    from ...scene.animation.bake import BakeSettings
+    from ...scene.animation.bake_settings import BakeSettings
 
 
 @with_properties()

@@ -25,6 +25,7 @@ class KeyingReport:
     Attributes:
         action: the action that holds the keys; None where no shape key was keyed.
         keyed: channels that got keys.
+        controls: what else a mapping keyed: bones by their names, and groups of custom properties.
         unknown: channels for which the character has no shape key.
         locked: channels whose present curve is locked, left as they were.
         remarks: what keeps keys from being seen, one line each.
@@ -36,6 +37,7 @@ class KeyingReport:
     action: bpy.types.Action | None
     keyed: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    controls: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     frames: int = 0

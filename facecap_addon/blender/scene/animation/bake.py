@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -15,18 +15,25 @@ from ....takes.between import resample
 from ....takes.merge import MERGED_INTO, reference_pose
 from ....takes.take import Take
 from ...present import scene_in
+from ..controls.key import key_controls, key_faces
+from ..controls.mapped_take import MappedTake, checked_controls, map_take
+from ..controls.stored_mapping import mapping_of
+from ..controls.targets import Controls, find_places
 from ..footage import scene_rate
 from ..head.character import rest_axes
 from ..head.jaw import jaw_bases, jaw_bone
-from ..head.parts import Carried, carried_by_bone, carried_by_object, follows, head_bone, parts_of, with_keys
+from ..head.parts import Carried, parts_of, with_keys
 from ..head.rest import Target, carriers, holding, take_off
 from ..objects import key_blocks_of, keys_of, owner_of
 from .action import KeyingReport, check_animatable, key_channels
+from .bake_settings import BakeSettings
 from .curves import SLOTTED, Animated, curves_of
 from .followed import head_follows, keys_that_stay
 from .groups import JAW
+from .head_carrier import head_carrier
 from .head_pose import bases_of, camera_from_rig, channels_of, check_movable, key_bases, world_motion
-from .layer import COMBINE, REPLACE, LayerSettings, Playing, is_animated_below, lift, read_playing
+from .lay_curves import Keying
+from .layer import REPLACE, Playing, is_animated_below, lift, read_playing
 from .own_action import adopt, hand_over
 from .reduce import count_text, reduce_keys, tolerance_of
 from .signature import identity_of, sign, take_name, versions_of
@@ -35,61 +42,14 @@ _SAME_FRAME = 1e-3
 _MOMENT_S = 1e-3
 
 
-@dataclass(frozen=True)
-class BakeSettings:
-    """How a take is put on a character.
-
-    Attributes:
-        mode: "new" (an action of its own), "mix" (into the present action, inside the take's range only) or "layer"
-            (an action of its own, in a strip of the NLA above what is there).
-        influence: 0 to 1, how far a mix goes from the present values to the take's.
-        gain: factor on every weight; values stay inside each key's range.
-        head: "auto", "object", "bone" or "none": what the head pose is keyed on; see `head_carrier`.
-        head_location: whether the head's location is keyed too.
-        armature, bone: for "bone"; without them, the armature that deforms the character and the bone of its head.
-        start_frame: scene frame at which the footage starts.
-        whole_frames: whether keys lie on whole scene frames only, resampled, instead of where each frame was filmed.
-        within_s: first and last time of the part of the take to key; None: all of it.
-        keep: keys made by hand stay, inside the range, too.
-        name: of a new action; "" is the footage's.
-        layer: of "layer", how it acts on what is below.
-        reduce: how far shape keys' curves may be off when needless keys are taken away; 0: all keys stay.
-    """
-
-    mode: str = "new"
-    influence: float = 1.0
-    gain: float = 1.0
-    head: str = "auto"
-    head_location: bool = True
-    armature: bpy.types.Object | None = None
-    bone: str = ""
-    start_frame: float = 1.0
-    whole_frames: bool = False
-    within_s: tuple[float, float] | None = None
-    keep: bool = True
-    name: str = ""
-    reduce: float = 0.0
-    layer: LayerSettings = field(default_factory=LayerSettings)
-
-    @property
-    def to_own(self) -> bool:
-        """Whether the keys go into the take's own action."""
-        return self.mode != "mix"
-
-    @property
-    def adds(self) -> bool:
-        """Whether the keys are differences, to be added to what is below."""
-        return self.mode == "layer" and self.layer.blend == COMBINE
-
-
 def apply_take(
     obj: bpy.types.Object, take: Take, settings: BakeSettings | None = None, *, scene: bpy.types.Scene | None = None
 ) -> KeyingReport:
     """Key a take on a character. Frames without a face and channels that were not observed get no keys.
 
     Args:
-        obj: a mesh object whose shape keys have the names of the take's channels; other meshes of the same character
-            that have such keys are keyed with it.
+        obj: a mesh object with a mapping, or whose shape keys have the names of the take's channels; other meshes of
+            the same character that have such keys are keyed with it.
         scene: gives the frame rate; the present scene if left out.
     Raises:
         FacecapError: the take holds no solved frame, fits no key of this mesh, or the mesh cannot be animated.
@@ -98,11 +58,14 @@ def apply_take(
     solved = np.asarray(take.solved)
     if not solved.any():
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
+    mapping = settings.mapping or mapping_of(obj)
+    controls, notes = (None, list[str]()) if mapping is None else checked_controls(obj, mapping, scene)
     parts = parts_of(obj, scene)
-    below = read_playing(animated_with(obj, parts)) if settings.mode == "layer" else {}
+    may_be_keyed = animated_with(obj, parts, controls)
+    below = read_playing(may_be_keyed) if settings.mode == "layer" else {}
     carried = head_carrier(obj, settings, parts)
     if settings.mode == "layer":
-        adopt(animated_with(obj, parts), versions_of(take), identity_of(take))
+        adopt(may_be_keyed, versions_of(take), identity_of(take))
     rests = reference_pose(take)  # the whole take's, however little of it is keyed
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)
@@ -112,8 +75,17 @@ def apply_take(
         part = solved & (take.time_s >= first - _MOMENT_S) & (take.time_s <= last + _MOMENT_S)
         solved = part if part.any() else solved
     frames = scene_frames(take, scene, settings.start_frame)[solved]
-    report = _key_faces(obj, parts, take, solved, frames, settings, has_pose=carried.target is not None)
-    report.remarks += carried.remarks
+    if mapping is None or controls is None:
+        mapped, report = (
+            None,
+            _key_faces(obj, parts, take, solved, frames, settings, has_pose=carried.target is not None),
+        )
+    else:
+        mapped = map_take(take, mapping, settings.gain)
+        how = keying_of(take, settings)
+        report = key_faces(controls, mapped.targets, frames, mapped.values[solved], how) or KeyingReport(None)
+        report.unknown = mapped.unlinked
+    report.remarks += notes + carried.remarks
     motion: list[Matrix] = []
     if carried.target is None:
         if settings.mode == "new":
@@ -122,7 +94,12 @@ def apply_take(
         motion = head_motion(obj, take, solved, rests)
         action = _key_head(obj, carried, frames, motion, report, settings, take, below)
         report.action = report.action or action
-    _key_jaw(obj, take, solved, frames, report, settings, carried.target)
+    if mapped is None or controls is None:
+        _key_jaw(obj, take, solved, frames, report, settings, carried.target)
+    else:
+        if settings.mode == "new":
+            _take_off([one for one in controls.armatures if one not in carriers(obj)], report)
+        _key_controls(obj, take, solved, frames, report, settings, carried, controls, mapped)
     report.frames = int(solved.sum())
     if scene == bpy.context.scene and settings.mode != "layer":  # a layer shows what is below it, too
         _look(obj, scene, frames, motion, carried.target, report)
@@ -254,9 +231,12 @@ def _look(
 ) -> None:
     """Say what Blender does not show of what was keyed, whatever the reason."""
     keys = keys_of(obj)
-    if report.keyed and keys is not None:
-        values = np.array([[curve.evaluate(frame) for frame in frames] for curve in curves_of(keys)])
-        stay = keys_that_stay(scene, keys, report.keyed, float(frames[np.abs(values).sum(axis=0).argmax()]))
+    if report.keyed and keys is not None and keys in report.animated:
+        curves = list(curves_of(keys))
+        values = np.array([[curve.evaluate(frame) for frame in frames] for curve in curves])
+        paths = {curve.data_path for curve in curves}  # a mapping may key some on other meshes only
+        keyed = [n for n in report.keyed if n in keys.key_blocks and keys.key_blocks[n].path_from_id("value") in paths]
+        stay = keys_that_stay(scene, keys, keyed, float(frames[np.abs(values).sum(axis=0).argmax()]))
         if stay:
             report.remarks.append(f"{len(stay)} shape keys do not move as keyed ({', '.join(stay[:4])})")
     if target is not None and not head_follows(scene, target, frames, motion) and not holding(target):
@@ -271,11 +251,58 @@ def _take_off(owners: list[bpy.types.Object], report: KeyingReport) -> None:
         report.remarks.append(f"“{name}” still moves by an earlier mix into an action of its own")
 
 
-def _held_text(target: bpy.types.Object | bpy.types.PoseBone, held: list[str]) -> str:
-    return (
-        f"“{target.name}” is held by {' and '.join(held)}, so the head's pose is not seen: turn that off, "
-        "or key the head's pose on another object or bone"
+def keying_of(take: Take, settings: BakeSettings) -> Keying:
+    """How a take's keys are laid."""
+    return Keying(
+        mode="new" if settings.to_own else "mix",
+        name=settings.name or take_name(take),
+        influence=settings.influence,
+        take=identity_of(take),
+        keep=settings.keep,
+        in_strips=settings.mode == "layer",
     )
+
+
+def _key_controls(
+    obj: bpy.types.Object,
+    take: Take,
+    solved: NDArray[np.bool_],
+    frames: NDArray[np.float64],
+    report: KeyingReport,
+    settings: BakeSettings,
+    carried: Carried,
+    controls: Controls,
+    mapped: MappedTake,
+) -> None:
+    """Key the bones and properties of a mapping, the jaw's own motion with them where the take has it."""
+    spared: set[str] = set()
+    for thing in () if carried.target is None else (carried.target, *carried.riders):
+        spared |= {f"{path}[{index}]" for path, index in channels_of(thing, location=settings.head_location)}
+    turned: dict[bpy.types.PoseBone, list[Matrix]] = {}
+    bone = jaw_bone(obj) if take.jaw.any() else None
+    places = [place for target in mapped.targets if target.kind == "bone" for place in find_places(controls, target)]
+    if bone is not None and any(place.bone == bone for place in places):
+        turned[bone] = jaw_motion(obj, bone, take, solved)
+    else:
+        _key_jaw(obj, take, solved, frames, report, settings, carried.target)
+        spared |= set() if bone is None else {f"{path}[{i}]" for path, i in channels_of(bone, location=True)}
+    key_controls(
+        controls,
+        mapped.targets,
+        frames,
+        mapped.values[solved],
+        keying_of(take, settings),
+        report,
+        spared=spared,
+        turned=turned,
+    )
+
+
+def jaw_motion(obj: bpy.types.Object, bone: bpy.types.PoseBone, take: Take, solved: NDArray[np.bool_]) -> list[Matrix]:
+    """The own transforms of a jaw's bone in some frames of a take."""
+    head = head_from_rig(take)
+    rig_from_head = np.eye(4) if head is None else np.linalg.inv(head)
+    return jaw_bases(obj, bone, take.jaw[solved], rest_axes(obj), rig_from_head)
 
 
 def _key_jaw(
@@ -294,9 +321,7 @@ def _key_jaw(
     if bone is None:
         report.remarks.append("The take moves a jaw bone that this character does not have.")
         return
-    head = head_from_rig(take)
-    rig_from_head = np.eye(4) if head is None else np.linalg.inv(head)
-    bases = jaw_bases(obj, bone, take.jaw[solved], rest_axes(obj), rig_from_head)
+    bases = jaw_motion(obj, bone, take, solved)
     # Into the armature's present action: the head's keys may be there already.
     present = settings.mode == "mix" or (target is not None and owner_of(target) == owner_of(bone))
     key_bases(
@@ -314,10 +339,13 @@ def _key_jaw(
     report.animated.append(owner_of(bone))
 
 
-def animated_with(obj: bpy.types.Object, parts: Sequence[bpy.types.Object]) -> list[Animated]:
-    """What a bake may key of a character: the keys of its meshes, and what carries its head."""
+def animated_with(
+    obj: bpy.types.Object, parts: Sequence[bpy.types.Object], controls: Controls | None = None
+) -> list[Animated]:
+    """What a bake may key of a character: the keys of its meshes, what carries its head, and what a mapping moves."""
     keys = [keys for mesh in (obj, *parts) if (keys := keys_of(mesh)) is not None]
-    return [*keys, *dict.fromkeys(owner for mesh in (obj, *parts) for owner in carriers(mesh))]
+    owners = [owner for mesh in (obj, *parts) for owner in carriers(mesh)]
+    return [*keys, *dict.fromkeys([*owners, *(() if controls is None else controls.objects)])]
 
 
 def scene_frames(take: Take, scene: bpy.types.Scene, start_frame: float) -> NDArray[np.float64]:
@@ -348,43 +376,6 @@ def gained(obj: bpy.types.Object, take: Take, gain: float) -> NDArray[np.float64
         if block is not None:
             np.clip(weights[:, column], block.slider_min, block.slider_max, out=weights[:, column])
     return weights
-
-
-def head_carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.types.Object]) -> Carried:
-    """What the head pose is keyed on.
-
-    "auto" is the bone that turns the head where there is one, else as "object": the head's mesh or, where other meshes
-    belong to it, what they all hang on.
-
-    Raises FacecapError if the armature or bone named does not exist.
-    """
-    carried = _carrier(obj, settings, parts)
-    held = [] if carried.target is None else holding(carried.target)
-    if carried.target is not None and held:
-        carried.remarks.append(_held_text(carried.target, held))
-    return carried
-
-
-def _carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.types.Object]) -> Carried:
-    if settings.head == "none":
-        return Carried(None)
-    found = head_bone(obj) if settings.head == "auto" or (settings.head == "bone" and not settings.bone) else None
-    if settings.head == "object" or (settings.head == "auto" and (found is None or not follows(obj, found))):
-        return carried_by_object(obj, parts)
-    if found is not None:
-        return carried_by_bone(obj, found, parts)
-    armature = settings.armature or obj.find_armature()
-    if armature is None or armature.pose is None:
-        raise FacecapError(
-            f"No armature was found that “{obj.name}” belongs to.",
-            "Pick the armature and the head bone, or bake the head pose to the object.",
-        )
-    bone = armature.pose.bones.get(settings.bone)
-    if bone is None:
-        raise FacecapError(
-            f"The armature “{armature.name}” has no bone called “{settings.bone}”.", "Pick the head bone."
-        )
-    return carried_by_bone(obj, bone, parts)
 
 
 def head_motion(obj: bpy.types.Object, take: Take, rows: NDArray[np.bool_], rests: NDArray[np.float64]) -> list[Matrix]:

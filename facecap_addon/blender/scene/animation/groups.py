@@ -6,7 +6,7 @@ import bpy
 
 from .curves import SLOTTED, Animated, channelbag_of
 
-HEAD, JAW, OTHER = "Head", "Jaw", "Other Shapes"
+HEAD, JAW, OTHER, CONTROLS = "Head", "Jaw", "Other Shapes", "Controls"
 _NAMES = {
     "brows": "Brows",
     "eyes": "Eyes",

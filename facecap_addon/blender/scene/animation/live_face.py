@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from ....geometry.quaternions import HEAD_FRONT_WXYZ
 from ....jobs.runtime.events import FaceEvent
+from ....rig.mapping.evaluate import evaluate
+from ..controls.hold import put_back, read_values, set_targets
+from ..controls.stored_mapping import mapping_of
+from ..controls.targets import controls_of
 from ..head.rest import TRANSFORMS, rest_matrix
 from ..objects import key_blocks_of
 from .head_pose import camera_from_rig, place_head, placement_of, world_motion
@@ -33,7 +37,15 @@ class LivePuppet:
         location: bool,
         parts: Sequence[bpy.types.Object] = (),
     ) -> None:
-        every = [{block.name: block for block in key_blocks_of(mesh)} for mesh in (obj, *parts)]
+        # A mapping moves other things than keys: what it may move is remembered whole.
+        self._mapping, self._channels = mapping_of(obj), channels
+        self._controls = None if self._mapping is None else controls_of(obj)
+        self._values = {} if self._controls is None else read_values(self._controls)
+        every = (
+            []
+            if self._mapping is not None
+            else [{block.name: block for block in key_blocks_of(mesh)} for mesh in (obj, *parts)]
+        )
         self._obj, self._target, self._location = obj, target, location
         self._blocks = [[b for blocks in every if (b := blocks.get(channel)) is not None] for channel in channels]
         self._before = [[block.value for block in blocks] for blocks in self._blocks]
@@ -47,6 +59,10 @@ class LivePuppet:
         """Give the character a face."""
         if face.head_from_rig:
             self._head_from_rig = np.array(face.head_from_rig).reshape(4, 4)
+        if self._mapping is not None:
+            weights = np.array([face.weights], np.float32)
+            targets, values = evaluate(self._mapping, self._channels, weights)
+            set_targets(self._obj, dict(zip(targets, values[0].tolist(), strict=True)), controls=self._controls)
         for blocks, weight in zip(self._blocks, face.weights, strict=False):
             for block in blocks:
                 block.value = min(max(weight, block.slider_min), block.slider_max)
@@ -66,6 +82,8 @@ class LivePuppet:
 
     def take_back(self) -> None:
         """Put everything back as it was."""
+        if self._controls is not None:
+            put_back(self._controls, self._values)
         for blocks, values in zip(self._blocks, self._before, strict=True):
             for block, value in zip(blocks, values, strict=True):
                 block.value = value

@@ -10,10 +10,13 @@ from ....takes.take import Take
 from ..head.parts import parts_of
 from ..head.rest import Target
 from ..objects import owner_of
-from .bake import BakeSettings, head_carrier, head_motion, identity_of, on_whole_frames, scene_frames
+from .bake import head_motion, on_whole_frames, scene_frames
+from .bake_settings import BakeSettings
 from .curves import BEZIER, Animated, curves_of
+from .head_carrier import head_carrier
 from .head_pose import head_channels, place_head, placement_of
 from .own_action import TAKE
+from .signature import identity_of
 from .written_keys import is_there, lay_keys, name_of, record_of, remember
 
 

@@ -8,15 +8,25 @@ import bpy
 import numpy as np
 
 from ....arrays import F64
+from ....rig.mapping.mapping import Mapping
 from ....takes.between import resample
 from ....takes.take import Take
+from ..controls.check import datablock_of, paths_of
+from ..controls.hold import set_targets
+from ..controls.key import columns_of
+from ..controls.mapped_take import map_take
+from ..controls.stored_mapping import mapping_of
+from ..controls.targets import controls_of, find_places
 from ..footage import scene_rate
+from ..head.jaw import jaw_bone
 from ..head.parts import parts_of, with_keys
 from ..objects import keys_of
-from .bake import BakeSettings, gained, identity_of, on_whole_frames, scene_frames
+from .bake import gained, on_whole_frames, scene_frames
+from .bake_settings import BakeSettings
 from .curves import BEZIER, Animated, curves_in
 from .own_action import TAKE
 from .show_head import show_head, write_head
+from .signature import identity_of
 from .written_keys import is_there, lay_keys, name_of, record_of, remember
 
 EDITS = "facecap_edits"
@@ -39,6 +49,10 @@ def show_frame(
         return
     if head:
         show_head(obj, take, now, settings, scene)
+    mapping = mapping_of(obj)
+    if mapping is not None:
+        _show_mapped(obj, now, mapping, settings.gain, scene)
+        return
     for mesh in _meshes(obj, take, scene):
         keys = keys_of(mesh)
         if keys is None:
@@ -56,12 +70,20 @@ def own_action(obj: bpy.types.Object, take: Take) -> bpy.types.Action | None:
 
     One whose keys were reduced is left to a bake, which reduces them again.
     """
-    keys, identity = keys_of(obj), identity_of(take)
-    animation = None if keys is None else keys.animation_data
+    if mapping_of(obj) is not None:
+        owners = [owner for one in controls_of(obj).objects for owner in (keys_of(one), one) if owner is not None]
+        return next((action for owner in owners if (action := _own_action_of(owner, take)) is not None), None)
+    keys = keys_of(obj)
+    return None if keys is None else _own_action_of(keys, take)
+
+
+def _own_action_of(datablock: Animated, take: Take) -> bpy.types.Action | None:
+    """As `own_action`, of one that is animated."""
+    animation, identity = datablock.animation_data, identity_of(take)
     action = None if animation is None or animation.use_tweak_mode else animation.action
     if not identity or action is None or action.get(TAKE) != identity or action.library is not None:
         return None
-    record = None if keys is None else record_of(keys)
+    record = record_of(datablock)
     if record is None or any((rows[:, 6] == BEZIER).any() for rows in record.values()):
         return None
     return action
@@ -93,7 +115,10 @@ def write_take(
     if settings.whole_frames:
         take = on_whole_frames(take, scene, settings.start_frame)
     frames = scene_frames(take, scene, settings.start_frame)[take.solved]
-    for mesh in _meshes(obj, take, scene):
+    mapping = mapping_of(obj)
+    if mapping is not None:
+        _write_mapped(obj, take, mapping, settings.gain, frames, scene)
+    for mesh in _meshes(obj, take, scene) if mapping is None else ():
         keys = keys_of(mesh)
         if keys is None or own_action(mesh, take) is None:
             continue
@@ -101,7 +126,7 @@ def write_take(
         wanted: dict[str, tuple[bpy.types.FCurve, F64]] = {}
         for column in _columns(take):
             block = keys.key_blocks.get(take.channels[column])
-            curve = None if block is None else present.get(block.path_from_id("value"))
+            curve = None if block is None else present.get(f"{block.path_from_id('value')}[0]")
             if curve is not None and not curve.lock and not is_there(curve, frames, weights[:, column]):
                 wanted[name_of(curve)] = curve, weights[:, column]
         _write(keys, frames, wanted)
@@ -110,7 +135,41 @@ def write_take(
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
 
 
-def _write(keys: bpy.types.Key, frames: F64, wanted: dict[str, tuple[bpy.types.FCurve, F64]]) -> None:
+def _show_mapped(obj: bpy.types.Object, now: Take, mapping: Mapping, gain: float, scene: bpy.types.Scene) -> None:
+    """Set the targets that have keys to what a mapping makes of a take's one frame."""
+    controls, mapped = controls_of(obj, scene), map_take(now, mapping, gain)
+    values = dict(zip(mapped.targets, mapped.values[0].tolist(), strict=True))
+    places = {target: find_places(controls, target) for target in values}
+    animated = {one: _animated(one) for found in places.values() for one in map(datablock_of, found)}
+    shown = {
+        target: value
+        for target, value in values.items()
+        if any(path in animated[datablock_of(place)] for place in places[target] for path, _ in paths_of(target, place))
+    }
+    set_targets(obj, shown, controls=controls)
+
+
+def _write_mapped(
+    obj: bpy.types.Object, take: Take, mapping: Mapping, gain: float, frames: F64, scene: bpy.types.Scene
+) -> None:
+    """Write what a mapping makes of a take into the curves that are there; the jaw's own motion stays."""
+    controls, mapped = controls_of(obj, scene), map_take(take, mapping, gain)
+    every = columns_of(controls, mapped.targets, mapped.values[take.solved])
+    jaw = jaw_bone(obj) if take.jaw.any() else None
+    for datablock, columns in every.items():
+        if _own_action_of(datablock, take) is None:
+            continue
+        present = {(curve.data_path, curve.array_index): curve for curve in _curves(datablock).values()}
+        wanted: dict[str, tuple[bpy.types.FCurve, F64]] = {}
+        for channel, values in columns.items():
+            curve = present.get(channel)
+            is_jaw = jaw is not None and datablock == jaw.id_data and channel[0].startswith(jaw.path_from_id())
+            if curve is not None and not is_jaw and not curve.lock and not is_there(curve, frames, values):
+                wanted[name_of(curve)] = curve, values
+        _write(datablock, frames, wanted)
+
+
+def _write(keys: Animated, frames: F64, wanted: dict[str, tuple[bpy.types.FCurve, F64]]) -> None:
     """Write curves of which FaceCap remembers that it wrote them."""
     record = record_of(keys) if wanted else None
     if record is None:
@@ -128,18 +187,18 @@ def _meshes(obj: bpy.types.Object, take: Take, scene: bpy.types.Scene) -> list[b
 
 
 def _curves(keys: Animated) -> dict[str, bpy.types.FCurve]:
-    """The curves of a datablock's present action, by their paths; none is made."""
+    """The curves of a datablock's present action, by "path[index]"; none is made."""
     animation = keys.animation_data
     if animation is None or animation.action is None:
         return {}
     slot = getattr(animation, "action_slot", None)
-    return {curve.data_path: curve for curve in curves_in(animation.action, slot)}
+    return {name_of(curve): curve for curve in curves_in(animation.action, slot)}
 
 
 def _animated(keys: Animated) -> set[str]:
     """What has keys: in a datablock's present action, or in strips of the NLA."""
     animation = keys.animation_data
-    found = set(_curves(keys))
+    found = {curve.data_path for curve in _curves(keys).values()}
     for track in () if animation is None else animation.nla_tracks:
         for strip in track.strips:
             if strip.action is not None:

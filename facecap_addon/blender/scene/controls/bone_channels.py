@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import bpy
 import numpy as np
-from mathutils import Quaternion
+from mathutils import Matrix, Quaternion, Vector
 
 from ....arrays import F64
 from ..animation.head_pose import rotation_rows
@@ -19,14 +19,19 @@ _XYZ = "xyz"
 _EULERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
-def bone_channels(bone: bpy.types.PoseBone, values: Mapping[str, F64]) -> dict[Channel, F64]:
+def bone_channels(
+    bone: bpy.types.PoseBone, values: Mapping[str, F64], *, onto: list[Matrix] | None = None
+) -> dict[Channel, F64]:
     """The channels that move a bone so; those that are locked are left out.
 
     In Euler angles a turn about one axis is that angle alone; otherwise the axes that are not given do not turn.
 
     Args:
         values: (F,) each, by axis (see `Target`).
+        onto: F own transforms that the bone has already, before these; all of its channels are given then.
     """
+    if onto is not None:
+        return _channels_onto(bone, values, onto)
     found: dict[Channel, F64] = {}
     unit = units_per_metre(bone)
     turns: dict[int, F64] = {}
@@ -40,6 +45,29 @@ def bone_channels(bone: bpy.types.PoseBone, values: Mapping[str, F64]) -> dict[C
         else:
             found[what, index] = column * unit if what == "location" else 1.0 + column
     return found | (_turn_channels(bone, turns) if turns else {})
+
+
+def _channels_onto(bone: bpy.types.PoseBone, values: Mapping[str, F64], onto: list[Matrix]) -> dict[Channel, F64]:
+    """The channels of transforms that come after others."""
+    unit, count = units_per_metre(bone), len(onto)
+
+    def vectors(what: str) -> F64:
+        columns = [values.get(f"{what}.{letter}", np.zeros(count)) for letter in _XYZ]
+        open_axes = [not is_locked(bone, f"{what}.{letter}") for letter in _XYZ]
+        return np.stack(columns, 1) * open_axes
+
+    places, turns = vectors("location") * unit, quaternions_of(vectors("rotation"))
+    bases = [
+        before @ Matrix.LocRotScale(Vector(place), Quaternion(turn), None)
+        for before, place, turn in zip(onto, places.tolist(), turns.tolist(), strict=True)
+    ]
+    path, rows = rotation_rows(bone.rotation_mode, [basis.to_quaternion() for basis in bases])
+    found = {(path, index): column for index, column in enumerate(np.array(rows, np.float64).T)}
+    if not bone.bone.use_connect:
+        moved = np.array([basis.translation for basis in bases], np.float64)
+        found |= {("location", index): moved[:, index] for index in range(3)}
+    scaled = {axis: column for axis, column in values.items() if axis.startswith("scale")}
+    return found | bone_channels(bone, scaled)
 
 
 def is_locked(bone: bpy.types.PoseBone, axis: str) -> bool:

@@ -87,7 +87,7 @@ def check_targets(obj: bpy.types.Object, mapping: Mapping, *, scene: bpy.types.S
             problems.found.setdefault("linked", []).append(target)
         elif target.kind == "bone" and found[0].bone is not None and is_locked(found[0].bone, target.axis):
             problems.found.setdefault("locked", []).append(target)
-        elif any(_paths_of(target, place) & drivers[_datablock(place)] for place in found):
+        elif any(paths_of(target, place) & drivers[datablock_of(place)] for place in found):
             problems.found.setdefault("driven", []).append(target)
     circling = find_cycles(controls, {target: places[target] for target in places})
     for target in circling:
@@ -111,7 +111,7 @@ def name_of_target(target: Target) -> str:
 
 def animated_of(places: Iterable[Place]) -> list[Animated]:
     """What has to get keys so that some targets move."""
-    return list(dict.fromkeys(_datablock(place) for place in places))
+    return list(dict.fromkeys(datablock_of(place) for place in places))
 
 
 def _placing(target: Target, found: Sequence[Place]) -> str:
@@ -123,7 +123,8 @@ def _placing(target: Target, found: Sequence[Place]) -> str:
     return ""
 
 
-def _datablock(place: Place) -> Animated:
+def datablock_of(place: Place) -> Animated:
+    """What has to get keys so that a target moves."""
     if place.block is None:
         return place.owner
     keys = place.block.id_data
@@ -135,7 +136,7 @@ def _animated(places: dict[Target, list[Place]]) -> list[Animated]:
     return animated_of(place for found in places.values() for place in found)
 
 
-def _paths_of(target: Target, place: Place) -> set[tuple[str, int]]:
+def paths_of(target: Target, place: Place) -> set[tuple[str, int]]:
     """The paths, with array indices, by which a driver would move a target."""
     if place.block is not None:
         return {(place.block.path_from_id("value"), 0)}
@@ -170,8 +171,8 @@ def _notes(controls: Controls, places: dict[Target, list[Place]]) -> list[str]:
             name_of_target(target)
             for target, place in every
             if any(
-                (curve := curves[_datablock(place)].get(path)) is not None and getattr(curve, fault)
-                for path in _paths_of(target, place)
+                (curve := curves[datablock_of(place)].get(path)) is not None and getattr(curve, fault)
+                for path in paths_of(target, place)
             )
         ]
         if named:

@@ -7,7 +7,7 @@ duplicating an object loses it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import bpy
@@ -19,6 +19,7 @@ from ..objects import owner_of
 Target = bpy.types.Object | bpy.types.PoseBone
 TRANSFORMS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle")
 _MARK = "facecap_rest"  # on an action, with the slot's handle: how each thing it moves stood before
+_VALUES = "facecap_rest_values"  # likewise: what custom properties were
 _BY_NAME = "facecap_rest_matrix"  # in files of earlier versions, with the object's name
 _LONGEST_NAME = 63
 
@@ -41,9 +42,8 @@ def rest_matrix(obj: bpy.types.Object) -> Matrix:
                 return _matrix(list(by_name))
             if not marks:
                 continue
-            bone = _moved_bone(owner, below, marks)
-            if bone is not None:
-                world = owner.matrix_world
+            world = owner.matrix_world
+            for bone in _moved_bones(owner, below, marks):  # from the lowest up: each alone is put at its rest
                 placed = world @ rest_pose(bone) @ bone.matrix.inverted_safe() @ world.inverted_safe() @ placed
             if "" in marks:
                 parents = owner.matrix_world @ owner.matrix_basis.inverted_safe()
@@ -73,7 +73,8 @@ def standing(target: Target) -> dict[str, Any]:
     for _, marks in _marks(owner):
         if name in marks:
             return marks[name]
-    values: dict[str, Any] = {path: list(getattr(target, path)) for path in TRANSFORMS}
+    paths = (*TRANSFORMS, "scale") if name else TRANSFORMS
+    values: dict[str, Any] = {path: list(getattr(target, path)) for path in paths}
     return values | {"basis": [value for row in target.matrix_basis for value in row]}
 
 
@@ -83,12 +84,27 @@ def mark_rest(target: Target, stood: dict[str, Any], action: bpy.types.Action, *
     Args:
         stood: what `standing` gave before.  made: whether the action was made for this bake: it may be taken off again.
     """
-    key = _key(owner_of(target))
+    name = target.name if isinstance(target, bpy.types.PoseBone) else ""
+    mark_rests(owner_of(target), {name: stood}, action, made=made)
+
+
+def mark_rests(
+    owner: bpy.types.Object, stood: Mapping[str, dict[str, Any]], action: bpy.types.Action, *, made: bool
+) -> None:
+    """As `mark_rest`, of an object's bones by their names, "" for the object itself."""
+    key = _key(owner)
     marks = json.loads(action.get(key, "{}"))
     own = made or (bool(marks) and all(mark["own"] for mark in marks.values()))
-    name = target.name if isinstance(target, bpy.types.PoseBone) else ""
-    marks[name] = {**stood, "own": own}
+    marks.update({name: {**one, "own": own} for name, one in stood.items()})
     action[key] = json.dumps(marks)
+
+
+def mark_values(owner: bpy.types.Object, values: Mapping[str, float], action: bpy.types.Action, *, made: bool) -> None:
+    """Remember, on the action that moves custom properties now, what they were before, by their data paths."""
+    key = _key(owner, _VALUES)
+    before = json.loads(action.get(key, "{}"))
+    if made and values:
+        action[key] = json.dumps({**values, **before})
 
 
 def take_off(owners: Iterable[bpy.types.Object]) -> list[str]:
@@ -103,7 +119,8 @@ def take_off(owners: Iterable[bpy.types.Object]) -> list[str]:
         if animation is None or action is None or (SLOTTED and animation.action_slot is None):
             continue
         marks = json.loads(action.get(_key(owner), "{}"))
-        if not marks:
+        values = json.loads(action.get(_key(owner, _VALUES), "{}"))
+        if not marks and not values:
             continue
         if not all(mark["own"] for mark in marks.values()):
             left.append(owner.name)
@@ -112,8 +129,11 @@ def take_off(owners: Iterable[bpy.types.Object]) -> list[str]:
         animation.action = None
         for name, stood in marks.items():
             target = owner.pose.bones.get(name) if name and owner.pose else owner
-            for path in TRANSFORMS if target is not None else ():
-                setattr(target, path, stood[path])
+            for path in (*TRANSFORMS, "scale") if target is not None else ():
+                if path in stood:  # earlier versions did not remember the scale
+                    setattr(target, path, stood[path])
+        for path, value in values.items():
+            _set_value(owner, path, value)
         owner.update_tag()
     return left
 
@@ -162,19 +182,30 @@ def _marks(owner: bpy.types.Object) -> list[tuple[bpy.types.Action, dict[str, An
     ]
 
 
-def _key(owner: bpy.types.Object) -> str:
+def _key(owner: bpy.types.Object, mark: str = _MARK) -> str:
     slot = owner.animation_data.action_slot if SLOTTED and owner.animation_data is not None else None
-    return f"{_MARK}:{slot.handle if slot else 0}"
+    return f"{mark}:{slot.handle if slot else 0}"
 
 
-def _moved_bone(armature: bpy.types.Object, below: bpy.types.Object, marks: dict[str, Any]) -> Any:
-    """The bone that a bake moves and on which an object hangs, directly or by other bones; None if there is none."""
+def _set_value(owner: bpy.types.Object, path: str, value: float) -> None:
+    """Set a custom property by its data path, where it is still there."""
+    before, _, name = path.rpartition("[")
+    try:
+        owner.path_resolve(path)
+    except ValueError:
+        return
+    has_it = owner.path_resolve(before) if before else owner
+    has_it[json.loads(name.removesuffix("]"))] = value
+
+
+def _moved_bones(
+    armature: bpy.types.Object, below: bpy.types.Object, marks: dict[str, Any]
+) -> list[bpy.types.PoseBone]:
+    """The bones that a bake moves and on which an object hangs, directly or by other bones, the lowest first."""
     if armature.pose is None or below.parent is not armature or below.parent_type != "BONE":
-        return None
+        return []
     bone = armature.pose.bones.get(below.parent_bone)
-    while bone is not None and bone.name not in marks:
-        bone = bone.parent
-    return bone
+    return [] if bone is None else [one for one in (bone, *bone.parent_recursive) if one.name in marks]
 
 
 def _matrix(values: list[float]) -> Matrix:
