@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,17 @@ def guess_mapping(
         tuple(target for target in targets if target not in moved),
         tuple(notes),
     )
+
+
+def fill_missing(mapping: Mapping, guess: Guess) -> Mapping:
+    """A mapping with guessed links for the channels that it has none for; what it has stays, and is moved by no more.
+
+    Args:
+        guess: of the same character.
+    """
+    used, moved = {link.channel for link in mapping.links}, set(mapping.targets)
+    fresh = tuple(link for link in guess.mapping.links if link.channel not in used and link.target not in moved)
+    return replace(mapping, links=mapping.links + fresh)
 
 
 def _link_by_name(targets: Sequence[Target], bounds: NDArray[np.float64]) -> tuple[list[Link], list[str]]:

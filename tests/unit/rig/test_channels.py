@@ -11,6 +11,7 @@ from facecap_addon.rig.channels import (
     ARKIT_CHANNELS,
     OPPOSING_PAIRS,
     arkit_name,
+    is_corrective,
     mirror_name,
     pair_side,
     region_of,
@@ -78,6 +79,44 @@ def test_names_that_are_no_arkit_channel() -> None:
 def test_vrm_blinks() -> None:
     assert arkit_name("Blink_L") == arkit_name("blinkLeft") == "eyeBlinkLeft"
     assert arkit_name("Blink") is None
+
+
+@pytest.mark.parametrize(
+    ("spelling", "channel", "half"),
+    [
+        ("Brow_Drop_L", "browDownLeft", None),
+        ("Brow_Raise_Inner_R", "browInnerUp", "right"),
+        ("Eye_L_Look_R", "eyeLookInLeft", None),
+        ("Eye_R_Look_R", "eyeLookOutRight", None),
+        ("Eye_R_Look_Up", "eyeLookUpRight", None),
+        ("Mouth_Up_Upper_L", "mouthUpperUpLeft", None),
+        ("Mouth_Roll_In_Lower_R", "mouthRollLower", "right"),
+        ("Jaw_L", "jawLeft", None),
+        ("A52_Tongue_Out", "tongueOut", None),
+        ("facs_bs_MouthSmileLeft_div2", "mouthSmileLeft", None),
+        ("facs_jnt_EyesWideRight", "eyeWideRight", None),
+        ("facs_bs_BrowInnerUpLeft", "browInnerUp", "left"),
+        ("CTRL_expressions_mouthCornerDepressL", "mouthFrownLeft", None),
+        ("CTRL_expressions_eyeLookLeftL", "eyeLookOutLeft", None),
+        ("CTRL_expressions_eyeLookLeftR", "eyeLookInRight", None),
+        ("CTRL_expressions_jawFwd", "jawForward", None),
+        ("!ex-eyeBlinkLeft", "eyeBlinkLeft", None),
+    ],
+)
+def test_names_of_other_programs(spelling: str, channel: str, half: str | None) -> None:
+    assert (arkit_name(spelling), pair_side(spelling)) == (channel, half)
+
+
+def test_correctives_say_so() -> None:
+    for name in (
+        "jawOpenCorrective",
+        "facs_cbs_EyeBlinkLeft_div2",
+        "jawOpen_mouthClose",
+        "CTRL_expressions_jawOpenExtreme",
+    ):
+        assert is_corrective(name) and arkit_name(name) is None
+    for name in ("jawOpen", "Brow_Drop_L", "Key 1", "まばたき", "Fat"):
+        assert not is_corrective(name)
 
 
 def test_mirroring_twice_gives_the_channel_back_and_stays_in_its_region() -> None:
