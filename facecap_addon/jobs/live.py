@@ -69,7 +69,7 @@ def run(
             character_source(settings.character), blender=settings.blender, hook=hook, folder=folder
         )
         keys = choose_keys_to_solve(settings.method, rig)
-        make, head_from_rig, upright = _listen(keys.rig, form), None, None
+        make, head_from_rig, upright = _listen(keys.rig, form, exchange=settings.exchange_sideways), None, None
     else:
         yield Progress("character", 0, 1)
         landmarker = open_landmarker(threads=settings.threads)
@@ -104,9 +104,9 @@ def run(
             sender.close()
 
 
-def _listen(rig: BlendshapeRig, form: WireFormat) -> Callable[[Source], Method]:
+def _listen(rig: BlendshapeRig, form: WireFormat, *, exchange: bool) -> Callable[[Source], Method]:
     """What makes the method of a network source, once it is open."""
-    return lambda _: PacketMethod(rig, form)
+    return lambda _: PacketMethod(rig, form, exchange=exchange)
 
 
 def _watch_camera(

@@ -21,8 +21,9 @@ from ..landmarks.tracking.face_tracker import FaceTracker
 from ..landmarks.tracking.observe import observation_of
 from ..landmarks.tracking.prefetch import Upcoming
 from ..rig.blendshapes import BlendshapeRig
-from ..rig.channels import ARKIT_CHANNELS, match_channels
+from ..rig.channels import ARKIT_CHANNELS, arkit_name, match_channels
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
+from ..rig.sides import exchange_sideways
 from ..solvers.face_keypoints import extract_face_keypoints
 from ..solvers.solver import TrainedSolver
 from ..takes.formats.live_link import look_gaze
@@ -182,12 +183,13 @@ class PacketMethod:
 
     Args:
         rig: the character.  form: of what is sent.
+        exchange: whether the sender means the opposite by the channels that name a direction, see `rig.sides`.
     """
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, rig: BlendshapeRig, form: WireFormat) -> None:
-        self._rig, self._form, self.known = rig, form, 1.0
+    def __init__(self, rig: BlendshapeRig, form: WireFormat, *, exchange: bool = False) -> None:
+        self._rig, self._form, self._exchange, self.known = rig, form, exchange, 1.0
         self.unknown: tuple[str, ...] = ()
         self._channels: tuple[str, ...] = ()
         self._columns = match_channels((), rig.channels)[0]
@@ -217,7 +219,8 @@ class PacketMethod:
     def _match(self, channels: tuple[str, ...]) -> tuple[str, ...]:
         """Find the keys that channels move; those that none has."""
         self._channels = channels
-        self._columns, unknown = match_channels(channels, self._rig.channels)
+        meant = [exchange_sideways(arkit_name(name) or name) for name in channels] if self._exchange else channels
+        self._columns, unknown = match_channels(meant, self._rig.channels)
         if channels and not len(self._columns[0]):
             raise FacecapError(
                 f"None of the character's shape keys is one that {self._form.label} sends.",

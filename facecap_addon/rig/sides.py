@@ -9,7 +9,8 @@ are "leftward", relative to the face; characters are made so: their `jawLeft` mo
 FaceCap solves footage so. What phones record is the other way: in a range of motion by Live Link Face the corner of the
 *right* side is stretched (correlation -0.95) and the right upper lip raised (-0.91) while `mouthLeft` rises; and beside
 a phone's own, mirrored movie these four agree as they are, where lids and brows have to be exchanged. Users of other
-tools report the same. Names are taken as they come, in every format and both ways; no numbers are exchanged.
+tools report the same. Names are taken as they come, in every format and both ways, unless somebody asks for
+`exchange_sideways`.
 
 Order differs between formats, so values are always told apart by name: Live Link Face's CSV has JawRight before JawLeft
 and MouthRight before MouthLeft, its packets the other way round.
@@ -25,6 +26,12 @@ from typing import Literal
 Side = Literal["left", "right"]
 SIDEWAYS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 """Channels that name where the whole goes, not which side of the face moves."""
+_OPPOSITE = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+
+
+def exchange_sideways(channel: str) -> str:
+    """The name under which a phone's channel moves a character as the actor moved: of the four, the opposite one."""
+    return _OPPOSITE.get(channel, channel)
 
 
 def side_of(channel: str) -> Side | None:

@@ -20,10 +20,11 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import open_footage
 from facecap_addon.jobs import live
 from facecap_addon.jobs.cli.main import main
+from facecap_addon.jobs.live_capture import LiveCapture, LiveCharacter
 from facecap_addon.jobs.runtime.events import FaceEvent
 from facecap_addon.jobs.runtime.runner import ProcessRunner
 from facecap_addon.jobs.settings.live import LiveSettings
-from facecap_addon.live.sources.capture_thread import LivePacket
+from facecap_addon.live.sources.capture_thread import LivePacket, LivePicture
 from facecap_addon.live.sources.latest_item import Mailbox
 from facecap_addon.live.wire.live_link import (
     COUNT,
@@ -33,10 +34,12 @@ from facecap_addon.live.wire.live_link import (
     encode_packet,
     face_of_packet,
 )
+from facecap_addon.rig.duplicate_keys import find_distinct_keys
 from facecap_addon.takes.actor import write_json
 from facecap_addon.takes.formats.live_link import read_live_link_csv
 from facecap_addon.takes.npz import load_take
 from tests.patience import PATIENCE_S, wait_until
+from tests.unit.live.test_capture import character
 from tests.unit.takes.test_actor import some_actor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -192,11 +195,46 @@ def test_a_source_that_breaks_off_is_a_failure_that_says_where_the_recording_is(
     assert load_take(path).frame_count == 10
 
 
+class Watching:
+    """A method that only looks."""
+
+    unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    known = 1.0
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def step(self, captured: LivePicture) -> None:
+        self.seen.append(captured.image)
+
+    def set_neutral(self) -> bool:
+        return False
+
+
+def test_a_mirrored_camera_is_exchanged_before_anything_looks_at_it(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (6, 8, 3)).astype(np.uint8)
+    shown: list[np.ndarray] = []
+    for mirror in (False, True):
+        box: Mailbox[LivePicture] = Mailbox()
+        box.put(LivePicture(0, 0.0, time.monotonic(), image))
+        box.close()
+        source = SimpleNamespace(mailbox=box, size_px=(8, 6), waiting="", notes=[], clock_s=None, close=lambda: None)
+        method = Watching()
+        settings = LiveSettings(source="0", out=tmp_path, mirror=mirror)
+        keys = find_distinct_keys(character("jawOpen"))
+        capture = LiveCapture(settings, LiveCharacter(keys, None), source, method, queue.SimpleQueue(), None, None)
+        list(capture.run([]))
+        shown += method.seen
+    np.testing.assert_array_equal(shown[1], shown[0][:, ::-1])
+
+
 def test_what_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ["98"],
         [str(tmp_path / "nothing.mp4")],
         ["udp", "--send", "nowhere"],
+        ["udp", "--mirror"],
         ["udp", "--radius", "1", "--order", "5"],
     ):
         assert main(["live", *arguments, "--out", str(tmp_path), "--seconds", "1"]) == 2

@@ -39,6 +39,7 @@ class FACECAP_PT_live(FacecapPanel, bpy.types.Panel):
             column.prop(live, "port")
             if live.kind == "phone":
                 column.prop(live, "phone", text="Address")
+            draw_checkbox(column, live, "exchange_sideways")
         if live.kind not in SENT:
             column.prop(live, "method")
             if live.method == FILE_CHOICE:

@@ -102,6 +102,12 @@ class LiveSettings(CurveFilterSettings):
         help="Address of the phone, as 192.168.1.7: it alone is listened to; iFacialMocap is asked for its face",
         label="Phone",
     )
+    exchange_sideways: bool = setting(
+        False,
+        help="Exchange left and right of jaw and mouth as wholes (jawLeft, mouthLeft), which phones name otherwise",
+        tooltip="Exchange left and right of jaw and mouth as wholes, which phones name the other way",
+        label="Exchange Jaw and Mouth",
+    )
     out: Path = setting(Path("live"), help="Folder for recordings and for the prepared character")
     record: bool = setting(False, help="Record from the start")
     seconds: float | None = setting(None, help="Stop after so long", unit="s", min=0.1, max=86400)

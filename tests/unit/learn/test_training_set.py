@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.errors import FacecapError
+from facecap_addon.footage.read import read_frames
 from facecap_addon.learn.data.crops import propose_crop
 from facecap_addon.learn.data.labelled_images import find_labelled_images, select_validation_images
 from facecap_addon.learn.data.overlaps import check_kept_frames, find_kept_frames, find_shared_frames
@@ -20,6 +21,7 @@ from facecap_addon.rig.blendshapes import BlendshapeRig
 from facecap_addon.solvers.crop import PictureKind, cut
 
 CHANNELS = ("jawOpen", "mouthSmileLeft")
+CLIP = Path(__file__).resolve().parents[3] / "sample_scenes" / "take_01.mp4"
 
 
 def rig(vertices: int = 12) -> BlendshapeRig:
@@ -64,6 +66,14 @@ def test_a_set_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert found.shots == made.shots
     np.testing.assert_array_equal(found.rig.deltas, made.rig.deltas)
     np.testing.assert_array_equal(found.read_rows(found.shots[0]).weights, rows(100).weights)
+
+
+def test_a_mirrored_shot_is_read_so_again(tmp_path: Path) -> None:
+    made = TrainingSet(tmp_path, rig())
+    for name, mirror in (("plain", False), ("selfie", True)):
+        made = add_shot(made, replace(shot(name, 30, mirror=mirror), video=str(CLIP)), rows(30))
+    plain, selfie = (next(read_frames(made.open_shot_footage(one))).image for one in open_set(tmp_path).shots)
+    np.testing.assert_array_equal(selfie, plain[:, ::-1])
 
 
 def names(training_set: TrainingSet) -> tuple[list[str], list[str], list[str]]:

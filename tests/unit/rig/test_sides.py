@@ -11,6 +11,7 @@ from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
 from facecap_addon.jobs.steps.sample_head import CACHE
 from facecap_addon.live.live_solvers import PacketMethod
 from facecap_addon.live.wire.formats import WIRE_FORMATS
+from facecap_addon.live.wire.vmc import PERFECT_SYNC
 from facecap_addon.live.wire.wire_face import WireFace
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name, mirror_name
@@ -76,6 +77,14 @@ def test_over_the_wire(name: str, form: str) -> None:
         face = PacketMethod(character(*keys), WIRE_FORMATS[form]).face_of(back, 0.0)
         assert face is not None
         assert moved(keys, face.weights) == [name]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_what_goes_sideways_is_exchanged_where_a_sender_means_the_opposite(name: str) -> None:
+    sent = WireFace(tuple(PERFECT_SYNC.values()), take_of(name).weights[0])
+    face = PacketMethod(character(*ARKIT_CHANNELS), WIRE_FORMATS["vmc"], exchange=True).face_of(sent, 0.0)
+    assert face is not None
+    assert moved(ARKIT_CHANNELS, face.weights) == [mirror_name(name) if name in SIDEWAYS else name]
 
 
 def test_expressions_of_vrm_keep_the_side_of_a_wink() -> None:
