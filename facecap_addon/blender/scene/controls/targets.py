@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
 
-from ....rig.mapping.mapping import BONE_AXES, Target
+from ....rig.mapping.mapping import BONE_AXES, Mapping, Target
 from ...present import scene_in
 from ..head.parts import chain_of, parts_of
 from ..objects import keys_of
@@ -122,6 +122,13 @@ def find_places(controls: Controls, target: Target) -> list[Place]:
     objects = _owners(controls.objects, target.owner)
     found = [Place(one) for one in objects if _is_number(one.get(target.name))]
     return found if target.owner else found[:1]
+
+
+def keep_found(obj: bpy.types.Object, mapping: Mapping) -> tuple[Mapping, tuple[Target, ...]]:
+    """What of a mapping a character can be moved by, and which targets it lacks."""
+    controls = controls_of(obj)
+    gone = tuple(target for target in mapping.targets if not find_places(controls, target))
+    return replace(mapping, links=tuple(link for link in mapping.links if link.target not in gone)), gone
 
 
 def property_path(target: Target, place: Place) -> str:
