@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...arrays import F32
 from ..channels import ARKIT_CHANNELS, arkit_name, is_corrective, mirror_name, pair_side
+from ..sides import SIDEWAYS
 from .mapping import Link, Mapping, Target
 from .mapping_file import load_mapping
 from .match_motion import Meaning, cover, list_meanings, match_motion, measure_likeness
@@ -110,6 +111,7 @@ def _link_by_name(targets: Sequence[Target], bounds: NDArray[np.float64]) -> tup
             twice.append(target.name)
             continue
         links.append(Link(channel, target, factor=float(high) if target.kind == "property" and high > 0 else 1.0))
+    links += _link_both_sides(targets, {link.channel for link in links})
     notes = [f"left out, as other spellings of what is there: {', '.join(twice)}"] if twice else []
     preset = _find_preset(targets)
     if preset is not None:
@@ -127,6 +129,19 @@ def _link_by_name(targets: Sequence[Target], bounds: NDArray[np.float64]) -> tup
             notes.append(f"names as in the preset {preset.name}")
         links += fresh
     return links, notes
+
+
+def _link_both_sides(targets: Sequence[Target], used: set[str]) -> list[Link]:
+    """Links of controls that are called as both sides of a channel together: `mouthSmile` takes the mean of the two."""
+    links: list[Link] = []
+    for target in targets:
+        left = None if target.kind == "bone" or arkit_name(target.name) else arkit_name(f"{target.name}_L")
+        if left is None or left in SIDEWAYS or pair_side(f"{target.name}_L"):
+            continue
+        both = (left, mirror_name(left))
+        if not used.intersection(both):
+            links += [Link(channel, target, factor=0.5) for channel in both]
+    return links
 
 
 def _find_preset(targets: Sequence[Target]) -> Mapping | None:

@@ -16,7 +16,8 @@ from scipy.optimize import linear_sum_assignment
 
 from ...arrays import F32, F64, Bools
 from ...geometry.easing import smoothstep
-from ..channels import Side, mirror_name
+from ..channels import mirror_name
+from ..sides import Side, side_of
 from .motion import Motion
 
 LEAST_ALIKE = 0.45
@@ -91,7 +92,7 @@ def list_meanings(motion: Motion, channels: Sequence[str]) -> tuple[list[Meaning
     left = smoothstep((np.append(motion.rest[:, 0], 0.0) + _MIDDLE_M) / (2 * _MIDDLE_M))[:, None].astype(np.float32)
     share = {None: np.float32(1.0), "left": left, "right": 1.0 - left}
     whole = [name for name in channels if mirror_name(name) == name and name.startswith(_SPLIT)]
-    lefts = [name for name in channels if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")]
+    lefts = [name for name in channels if side_of(name) == "left"]
     wanted: list[Meaning] = [((name, None),) for name in channels]
     for name in whole:
         wanted.append(((name, "left"),))

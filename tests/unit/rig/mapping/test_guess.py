@@ -105,6 +105,17 @@ def test_names_decide_and_are_sure() -> None:
     assert set(found.missing) == set(ARKIT_CHANNELS) - {"jawOpen", "mouthSmileLeft", "noseSneerRight"}
 
 
+def test_a_name_without_a_side_takes_the_mean_of_both() -> None:
+    found = guess_mapping("mine", keys(("mouthSmile", "Eye_Blink", "jaw", "mouth", "browDown", "browDown_L")))
+    assert [(link.channel, link.target.name, link.factor) for link in found.mapping.links] == [
+        ("eyeBlinkLeft", "Eye_Blink", 0.5),
+        ("eyeBlinkRight", "Eye_Blink", 0.5),
+        ("mouthSmileLeft", "mouthSmile", 0.5),
+        ("mouthSmileRight", "mouthSmile", 0.5),
+        ("browDownLeft", "browDown_L", 1.0),
+    ]
+
+
 def test_a_name_on_several_meshes_is_keyed_on_each_and_another_spelling_of_it_is_not() -> None:
     targets = [
         Target("key", "jawOpen", owner="Head"),
