@@ -15,7 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent / "facecap_addon" / "blender"
-SHOWN_BY = ("panels/*.py", "operators/*.py", "operators/*/*.py", "help/menus.py", "preferences.py", "takes.py")
+SHOWN_BY = (
+    "queue/*.py",
+    "panels/*.py",
+    "operators/*.py",
+    "operators/*/*.py",
+    "help/menus.py",
+    "preferences.py",
+    "takes.py",
+)
 _TEXTS = ("text", "heading")
 _FIRST_LEVEL = ("footage", "show_footage", "character", "solve", "bake", "filter", "result", "scene", "manual", "menus")
 

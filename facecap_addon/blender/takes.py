@@ -22,14 +22,8 @@ if TYPE_CHECKING:
     from .properties.settings import FACECAP_PG_scene
     from .properties.take import FACECAP_PG_take
 
-KINDS = {
-    "solved": "solved",
-    "refined": "refined",
-    "filtered": "filtered",
-    "generated": "generated",
-    "recorded": "recorded",
-    "loaded": "loaded",
-}
+KINDS = ("solved", "refined", "filtered", "generated", "recorded", "loaded")
+"""What may have been done to get a take."""
 
 
 def add_take(scene: bpy.types.Scene, path: Path, take: Take, kind: str, *, choose: bool, **facts: Any) -> None:
@@ -140,7 +134,20 @@ def label_of(entry: FACECAP_PG_take) -> str:
         return Path(bpy.path.abspath(entry.take)).name.removesuffix(".take.npz")
     day, _, clock = entry.made.partition(" ")
     when = f" · {day[5:]} {clock[:5]}" if clock else ""
-    return f"{entry.name} · {KINDS.get(entry.kind, entry.kind)}{when}"
+    return f"{entry.name} · {kind_text(entry.kind)}{when}"
+
+
+def kind_text(kind: str) -> str:
+    """A kind of take, or "edited", in the interface's language."""
+    words = {
+        "solved": phrase("solved"),
+        "refined": phrase("refined"),
+        "filtered": phrase("filtered"),
+        "generated": phrase("generated"),
+        "recorded": phrase("recorded"),
+        "loaded": phrase("loaded"),
+    }
+    return words.get(kind, kind)
 
 
 def action_name(settings: FACECAP_PG_scene, take: Take) -> str:
@@ -181,11 +188,16 @@ def lines_about(entry: FACECAP_PG_take) -> list[str]:
     """What else there is to say about a take: its length, its range, what it was made of."""
     lines = []
     if entry.frames:
-        start, end = entry.first_s, entry.last_s
-        lines.append(phrase("{count} frames, {start:.2f} to {end:.2f} s", count=entry.frames, start=start, end=end))
+        lines.append(length_text(entry))
     if entry.detail:
         lines.append(entry.detail)
     return lines
+
+
+def length_text(entry: FACECAP_PG_take) -> str:
+    """How long a take is, and from when to when."""
+    start, end = entry.first_s, entry.last_s
+    return phrase("{count} frames, {start:.2f} to {end:.2f} s", count=entry.frames, start=start, end=end)
 
 
 def facts_of(path: Path, take: Take, kind: str) -> dict[str, Any]:

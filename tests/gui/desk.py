@@ -174,6 +174,11 @@ def day() -> Iterator[float]:
     seen["range_lines"] = module("blender.session").outcome.lines
     corrected = note("solve range", solved)
 
+    run("facecap.compare_takes", take="0")
+    yield 1.0
+    seen["difference"] = module("blender.session").outcome.lines
+    run("facecap.end_difference")
+
     run("facecap.add_edit", kind="gain")
     edit = bpy.context.scene.facecap.edits.stack[0]
     edit.gain_factor = 0.5

@@ -10,6 +10,7 @@ import bpy
 from ...errors import FacecapError
 from ..present import scene_in, scene_with, settings_in, settings_of, window_manager_in
 from ..properties.declare import BoolProperty, StringProperty, with_properties
+from ..translations import phrase
 from .base import FacecapOperator, OperatorReturn
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def look_into(settings: FACECAP_PG_scene) -> None:
         settings.facts = f"! {error.what} {error.way_out}"
         return
     except ImportError as error:
-        settings.facts = f"! FaceCap's installation is incomplete ({error.name}). See its preferences."
+        said = phrase("FaceCap's installation is incomplete ({name}). See its preferences", name=error.name)
+        settings.facts = f"! {said}"
         return
     settings.trim_start, settings.trim_end = 0, max(0, footage.frame_count - 1)
     _describe(settings, footage)
@@ -162,11 +164,10 @@ def _describe(settings: FACECAP_PG_scene, footage) -> None:
 
 def _facts(footage) -> str:
     width, height = footage.size_px
-    sound = "sound" if footage.has_audio else "no sound"
-    return (
-        f"{width} × {height} · {float(footage.frame_rate):.4g} fps\n"
-        f"{footage.frame_count} frames · {footage.duration_s:.1f} s · {sound}"
-    )
+    sound = phrase("sound") if footage.has_audio else phrase("no sound")
+    rate = phrase("{rate:.4g} fps", rate=float(footage.frame_rate))
+    frames = phrase("{count} frames", count=footage.frame_count)
+    return f"{width} × {height} · {rate}\n{frames} · {footage.duration_s:.1f} s · {sound}"
 
 
 def _match(scene: bpy.types.Scene, footage) -> None:

@@ -8,7 +8,8 @@ import bpy
 
 from ..present import scene_in, settings_in
 from ..scene.objects import keys_of
-from ..takes import KINDS, chosen_index, is_baked
+from ..takes import chosen_index, is_baked, kind_text, length_text
+from ..translations import phrase
 from .base import FacecapList, FacecapPanel, draw_button, draw_checkbox, draw_outcome, with_names
 from .text import wrapped
 
@@ -22,7 +23,7 @@ class FACECAP_UL_takes(FacecapList, bpy.types.UIList):
         row.prop(item, "name", text="", emboss=False, icon="ACTION" if baked else "BLANK1")
         side = row.row()
         side.alignment = "RIGHT"
-        side.label(text=AverageError(item.residual_px, item.error_of_eyes).rating or KINDS.get(item.kind, item.kind))
+        side.label(text=AverageError(item.residual_px, item.error_of_eyes).rating or kind_text(item.kind))
 
 
 class FACECAP_UL_mapping(FacecapList, bpy.types.UIList):
@@ -94,11 +95,13 @@ def facts_about(entry: Any) -> list[str]:
 
     lines = [entry.clip.replace("\\", "/").rpartition("/")[2]] if entry.clip else []
     if entry.frames:
-        lines.append(f"{entry.frames} frames, {entry.first_s:.2f} to {entry.last_s:.2f} s")
+        lines.append(length_text(entry))
     if entry.made:
-        lines.append(f"{str(KINDS.get(entry.kind, entry.kind)).capitalize()} {entry.made}")
+        kind = kind_text(entry.kind)
+        lines.append(f"{kind[:1].upper()}{kind[1:]} {entry.made}")
     if entry.residual_px > 0.0:
-        lines.append(f"Average error {AverageError(entry.residual_px, entry.error_of_eyes).text}")
+        error = AverageError(entry.residual_px, entry.error_of_eyes).text
+        lines.append(phrase("Average error {error}", error=error))
     return lines
 
 

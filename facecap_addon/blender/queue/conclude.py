@@ -9,6 +9,7 @@ import bpy
 from ...errors import FacecapError
 from .. import session
 from ..operators.base import fault_message
+from ..translations import phrase
 from . import kept
 from .operators import operator_of
 
@@ -50,18 +51,20 @@ def what_hinders(job: session.Job) -> str:
     if puts_on == "nothing":
         return ""
     if not job.is_here:
-        return f"It is for {Path(job.file).name}, and another file is open" if job.file else "Another file is open"
+        if job.file:
+            return phrase("It is for {file}, and another file is open", file=Path(job.file).name)
+        return phrase("Another file is open")
     if job.scene.find(bpy.data.scenes) is None:
-        return f"The scene “{job.scene.name}” was deleted meanwhile"
+        return phrase("The scene “{name}” was deleted meanwhile", name=job.scene.name)
     if puts_on == "scene":
         return ""
     character = job.character.find(bpy.data.objects)
     if character is None or not character.users_scene:  # FaceCap's own settings keep a deleted one in the file
-        return f"“{job.character.name}” was deleted meanwhile"
+        return phrase("“{name}” was deleted meanwhile", name=job.character.name)
     if mesh_stamp(character) != job.mesh_stamp:
-        return f"The mesh or the shape keys of “{character.name}” were changed meanwhile"
+        return phrase("The mesh or the shape keys of “{name}” were changed meanwhile", name=character.name)
     if keys_stamp(character) != job.keys_stamp:
-        return f"“{character.name}” got other keys meanwhile"
+        return phrase("“{name}” got other keys meanwhile", name=character.name)
     return ""
 
 

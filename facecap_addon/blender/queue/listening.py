@@ -17,6 +17,7 @@ from ...jobs.runtime.eta import duration_text
 from ...jobs.runtime.progress import Progress
 from .. import session
 from ..operators.base import fault_message
+from ..translations import phrase
 from . import kept, order, status_bar
 from .conclude import conclude, offer
 from .operators import operator_of
@@ -68,9 +69,11 @@ def listen(job: session.Job) -> None:
 def progress_text(job: session.Job) -> str:
     """The words on the progress bar."""
     if job.cancelling:
-        return "Stopping …"
-    eta = f" · {duration_text(job.eta_s)} left" if job.eta_s else ""
-    return f"{job.stage}{eta}"
+        return phrase("Stopping …")
+    if not job.eta_s:
+        return job.stage
+    left = phrase("{time} left", time=duration_text(job.eta_s))
+    return f"{job.stage} · {left}"
 
 
 def _attend(job: session.Job) -> None:
@@ -95,23 +98,25 @@ def _take_result(job: session.Job) -> None:
     tool, now_s = tool_runs(), time.monotonic()
     job.done_at_s = job.done_at_s or now_s
     if tool and not job.cancelling and now_s - job.done_at_s < PATIENCE_S:
-        job.stage = "Finished; waits until your tool is done"
+        job.stage = phrase("Finished; waits until your tool is done")
         return
     job.facts, job.runner, session.job = job.runner.result.result, None, None
     if not tool:
         conclude(job)
     elif job.cancelling:
-        offer(job, "It was cancelled when it was done")
+        offer(job, phrase("It was cancelled when it was done"))
     else:
-        offer(job, f"“{tool}” still runs in Blender, maybe an add-on's: end it, or use the result as it is")
+        offer(
+            job, phrase("“{tool}” still runs in Blender, maybe an add-on's: end it, or use the result now", tool=tool)
+        )
 
 
 def _end_without_result(job: session.Job) -> None:
     assert job.runner is not None and job.runner.error is not None
     error = job.runner.error
     if error.cancelled:
-        order.set_aside(job, "Cancelled")
-        _say_failure(["Cancelled. What is finished is kept: Continue goes on from there."], job)
+        order.set_aside(job, phrase("Cancelled"))
+        _say_failure([phrase("Cancelled. What is finished is kept: Continue goes on from there")], job)
         return
     if error.exit_code == 1:  # a fault, or the system ended it: what is finished is kept
         order.set_aside(job, error.what)

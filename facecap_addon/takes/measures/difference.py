@@ -15,6 +15,8 @@ from ..take import Take
 
 OTHER = "other"
 """The region of channels whose names are none of ARKit's."""
+_SMALL = 0.05
+"""Moments that differ by less than this share of the worst are none."""
 _APART_S = 0.3
 """Of frames listed, none is nearer than this to a worse one: they would be the same moment."""
 
@@ -136,7 +138,7 @@ def _find_peaks(time_s: F64, largest: F64, count: int) -> list[int]:
     """The worst frames, each a moment of its own."""
     found: list[int] = []
     for row in np.argsort(-largest, kind="stable").tolist():
-        if len(found) == count or largest[row] <= 0.0:
+        if len(found) == count or largest[row] <= _SMALL * float(largest.max()):
             break
         if all(abs(time_s[row] - time_s[other]) >= _APART_S for other in found):
             found.append(row)

@@ -101,16 +101,24 @@ def bake_take(
     if report.controls:
         lines.append(phrase("{count} bones and properties keyed", count=len(report.controls)))
     if report.unknown:
-        what = "shape key" if mapping_of(character) is None else "link in the mapping"
-        lines.append(f"No {what} for {', '.join(report.unknown[:4])}{' …' if len(report.unknown) > 4 else ''}")
+        names = ", ".join(report.unknown[:4]) + (" …" if len(report.unknown) > 4 else "")
+        mapped = mapping_of(character) is not None
+        lines.append(
+            phrase("No link in the mapping for {names}", names=names)
+            if mapped
+            else phrase("No shape key for {names}", names=names)
+        )
     if report.locked:
-        lines.append(f"Locked curves left as they were: {', '.join(report.locked[:4])}")
+        lines.append(phrase("Locked curves left as they were: {names}", names=", ".join(report.locked[:4])))
     lines += rate_remark(take, scene, whole=bake.whole_frames)
     last = settings.start_frame + float(take.time_s[-1]) * scene_rate(scene)
     if last > scene.frame_end + 1:
-        lines.append(f"The take ends at frame {last:.0f}, after the scene's range; Match Scene sets it")
+        frame = f"{last:.0f}"
+        lines.append(
+            phrase("The take ends at frame {frame}, after the scene's range; Match Scene sets it", frame=frame)
+        )
     if scene.use_preview_range and last > scene.frame_preview_end + 1:
-        lines.append("The preview range plays only a part of the keys; Match Scene switches it off")
+        lines.append(phrase("The preview range plays only a part of the keys; Match Scene switches it off"))
     return lines + renamed + report.remarks, report.animated
 
 
@@ -130,8 +138,8 @@ def fitted(settings: FACECAP_PG_scene, character: bpy.types.Object, take: Take) 
     take, renamed = map_by_names(take, [block.name for block in key_blocks_of(character)[1:]])
     if not renamed:
         return take, []
-    said = ", ".join(f"{channel} to {key}" for channel, key in renamed[:2])
-    return take, [f"{len(renamed)} channels go to keys of other names ({said}{' …' if len(renamed) > 2 else ''})"]
+    said = ", ".join(f"{channel} → {key}" for channel, key in renamed[:2]) + (" …" if len(renamed) > 2 else "")
+    return take, [phrase("{count} channels go to keys of other names ({said})", count=len(renamed), said=said)]
 
 
 def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
@@ -202,7 +210,9 @@ def _key_spans(scene: bpy.types.Scene, character: bpy.types.Object, take: Take) 
     reports = [apply_take(character, take, replace(wanted, within_s=span), scene=scene) for span in spans]
     frames = sum(report.frames for report in reports)
     remarks = dict.fromkeys(remark for report in reports for remark in report.remarks)
-    return [f"{len(reports[-1].keyed)} shape keys keyed anew over {frames} frames, all others kept", *remarks]
+    keyed = len(reports[-1].keyed)
+    said = phrase("{keys} shape keys keyed anew over {frames} frames, all others kept", keys=keyed, frames=frames)
+    return [said, *remarks]
 
 
 def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]:
@@ -213,8 +223,17 @@ def rate_remark(take: Take, scene: bpy.types.Scene, *, whole: bool) -> list[str]
     own, rate = frame_rate(take), scene_rate(scene)
     if abs(own - rate) <= _SAME_RATE * rate:
         return []
-    keys = "keys were resampled to whole frames" if whole else "keys lie between frames; Whole Frames resamples them"
-    return [f"The take runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}"]
+    keys = (
+        phrase("keys were resampled to whole frames")
+        if whole
+        else phrase("keys lie between frames; Whole Frames resamples them")
+    )
+    return [
+        phrase(
+            "The take runs at {own:.4g} frames per second, the scene at {rate:.4g}: {keys}",
+            **{"own": own, "rate": rate, "keys": keys},
+        )
+    ]
 
 
 def list_takes(_: object, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
