@@ -9,6 +9,7 @@ import pytest
 
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
 from facecap_addon.jobs.steps.sample_head import CACHE
+from facecap_addon.landmarks.layout import layout_of
 from facecap_addon.live.live_solvers import PacketMethod
 from facecap_addon.live.wire.formats import WIRE_FORMATS
 from facecap_addon.live.wire.vmc import PERFECT_SYNC
@@ -16,6 +17,7 @@ from facecap_addon.live.wire.wire_face import WireFace
 from facecap_addon.rig.blendshapes import load_rig
 from facecap_addon.rig.channels import ARKIT_CHANNELS, arkit_name, mirror_name
 from facecap_addon.rig.embedding import landmark_geometry, load_embedding
+from facecap_addon.rig.network_response import load_response
 from facecap_addon.rig.sides import SIDEWAYS, side_of
 from facecap_addon.takes.formats.live_link import read_live_link_csv, write_live_link_csv
 from facecap_addon.takes.npz import load_take, save_take
@@ -105,15 +107,22 @@ def test_the_rule_names_every_channel_once() -> None:
     assert sum(side_of(channel) is not None for channel in ARKIT_CHANNELS) == 36
 
 
-def test_on_the_sample_head_each_side_is_the_characters_own() -> None:
+@pytest.mark.parametrize("seen", [False, True])
+def test_on_the_sample_head_each_side_is_the_characters_own(seen: bool) -> None:
+    """As its landmarks are moved, and as the landmark network sees it in renders of it."""
     rig, embedding = load_rig(*CACHE.glob("rig-*.npz")), load_embedding(*CACHE.glob("landmarks-*.npz"))
     neutral, deltas = landmark_geometry(rig, embedding)  # head space: x to the character's own left
+    if seen:
+        deltas = load_response(*CACHE.glob("response-*.npz")).deltas
+    low = int(np.argmin(neutral[:, 2]))
+    lips = list(layout_of(embedding.scheme).keypoints[3])
     for name in ALL:
         delta = deltas[rig.channels.index(name)]
         left = name.endswith("Left")
         if name in SIDEWAYS:
-            low = np.argmin(neutral[:, 2]) if name.startswith("jaw") else np.argmax(np.linalg.norm(delta, axis=1))
-            assert (delta[low, 0] > 0) == left, name
+            moved_m = delta[low, 0] if name.startswith("jaw") else delta[lips, 0].mean()
+            assert (moved_m > 0) == left, name
+            assert abs(moved_m) > 0.001, name
         else:
             share = np.linalg.norm(delta, axis=1)
             assert ((neutral[:, 0] * share).sum() > 0) == left, name
