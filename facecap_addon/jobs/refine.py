@@ -47,6 +47,7 @@ from .steps.footage_and_head import compare_footage_and_head
 from .steps.frame_access import FrameAccess
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.refine_cameras import videos_of
+from .steps.results.into_take import REFINED
 from .steps.results.outputs import (
     Account,
     OutputFiles,
@@ -129,7 +130,7 @@ def run(settings: RefineSettings, *, blender_hook: BlenderHook | None = None) ->
     warnings = [*character.notes, *refined.notes]
     facts = {"from": path.name, "id": take.provenance.get(ID, ""), "settings": to_json(settings)}
     result = scatter_take(refined.take, keys)
-    result = add_id(replace(result, provenance={**result.provenance, "refined": facts}))
+    result = add_id(replace(result, provenance={**result.provenance, REFINED: facts}))
     with timer.stage("files"):
         yield Progress("files", 0, 1)
         before = write_take(files, result, settings)

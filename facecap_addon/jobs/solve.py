@@ -25,7 +25,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.embedding import LandmarkEmbedding
 from ..settings_schema import to_json
 from ..takes.actor import Actor
-from ..takes.corrections import Correction, about_frames, add_corrections, hold_poses
+from ..takes.corrections import Correction, about_frames, add_corrections, corrections_of, hold_poses
 from ..takes.duplicate_keys import scatter_take
 from ..takes.merge import rows_of
 from ..takes.names import Origin
@@ -56,6 +56,8 @@ from .steps.footage_and_head import compare_footage_and_head
 from .steps.landmark_cache import LandmarkCache
 from .steps.landmarks import find_landmarks, open_landmark_cache
 from .steps.results.into_take import (
+    REFINED,
+    add_to_refined,
     find_base,
     find_rows,
     merge_into,
@@ -138,6 +140,7 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
             raise no_face_in(settings.video, int(rows.sum()))
 
     vertices: Vertices | None = None
+    refined_part: Take | None = None
     with timer.stage("proxy"):
         shown = yield from prepare_blend_footage(source, settings, footage, files, warnings)
     # Blender starts and opens the character on another core while the fit runs.
@@ -162,7 +165,16 @@ def run(settings: SolveSettings, *, blender_hook: BlenderHook | None = None) -> 
                 *(actor, corrected.corrections),
             )
             part = rows_of(whole, rows)
-        part = scatter_take(part, keys)
+            if base is not None and corrected.spans and REFINED in base.take.provenance:
+                # As the take was corrected before: what is new is added to what refining found.
+                known = about_frames(corrections_of(base.take), part.time_s)
+                before_now = yield from _fit_landmarks(
+                    *(_fit_settings(chosen, footage), observations, keys.rig, embedding, landmarker, files, timer),
+                    *(rows, actor, known),
+                )
+                parts = scatter_take(part, keys), scatter_take(rows_of(before_now, rows), keys)
+                refined_part = add_to_refined(base.take, *parts, corrected.corrections, rig.ranges)
+        part = scatter_take(part, keys) if refined_part is None else refined_part
         part = add_provenance(part, settings, footage, embedding, origin)
         given = _fit_settings(settings, footage).focal_px
         take = add_id(part if base is None else merge_into(base, part, settings, origin, given, warnings, corrected))

@@ -12,7 +12,7 @@ import pytest
 from facecap_addon.errors import FacecapError
 from facecap_addon.footage.footage import Footage
 from facecap_addon.jobs.settings.solve import SolveSettings
-from facecap_addon.jobs.steps.results.into_take import Base, Corrected, merge_into, near_spans
+from facecap_addon.jobs.steps.results.into_take import REFINED, Base, Corrected, merge_into, near_spans
 from facecap_addon.rig.blendshapes import save_rig
 from facecap_addon.takes.corrections import (
     Correction,
@@ -23,7 +23,8 @@ from facecap_addon.takes.corrections import (
 )
 from facecap_addon.takes.merge import rows_of, solved_spans
 from facecap_addon.takes.names import Origin
-from facecap_addon.takes.npz import load_take
+from facecap_addon.takes.npz import load_take, save_take
+from facecap_addon.takes.versions import add_id
 from tests.jobs.solving import quick, run
 from tests.unit.rig.test_landmark_edits import lower_brows
 from tests.unit.takes.test_corrections import flat_take
@@ -116,3 +117,35 @@ def test_landmarks_moved_on_the_character_arrive_in_the_solve(face_clip: Path, t
     up = [1 if "Up" in takes["found"].channels[k] else -1 for k in brows]
     change = (takes["moved"].weights - takes["found"].weights)[:, brows].mean(0) * up
     assert change.sum() > 0.1
+
+
+def test_what_refining_found_stays_under_a_correction(face_clip: Path, tmp_path: Path) -> None:
+    """The refined take is the fit with a known offset: it must be there still, also near the corrected frame."""
+    out, path = tmp_path / "out", tmp_path / "face.corrections.json"
+    solve(face_clip, out)
+    fitted = load_take(out / "face.take.npz")
+    smile, jaw = (fitted.channels.index(name) for name in ("mouthSmileLeft", "jawOpen"))
+    weights = fitted.weights.copy()
+    weights[:, smile] = np.clip(weights[:, smile] + 0.2, 0, 1)
+    moved = fitted.head_translation_m + np.float32(0.001)
+    refined = add_id(
+        replace(fitted, weights=weights, head_translation_m=moved, provenance={**fitted.provenance, REFINED: {}})
+    )
+    save_take(out / "face.take.npz", refined)
+    save_corrections(path, [Correction(20 / FPS, pose={"jawOpen": 0.9}, reach_s=0.12)])
+    solve(face_clip, out, corrections=path)
+    now = load_take(out / "face.take.npz")
+    assert now.weights[20, jaw] == pytest.approx(0.9, abs=1e-3) and REFINED in now.provenance
+    assert now.weights[19, jaw] > fitted.weights[19, jaw] + 0.2
+    np.testing.assert_allclose(now.weights[:, smile], refined.weights[:, smile], atol=0.05)
+    np.testing.assert_allclose(now.head_translation_m, moved, atol=1e-5)
+    far = np.r_[0:8, 32:40]
+    np.testing.assert_array_equal(now.weights[far], refined.weights[far])
+    save_corrections(path, [Correction(20 / FPS, pose={"jawOpen": 0.5}, reach_s=0.12)])
+    solve(face_clip, out, corrections=path)
+    again = load_take(out / "face.take.npz")
+    assert again.weights[20, jaw] == pytest.approx(0.5, abs=1e-3)
+    save_corrections(path, [])
+    solve(face_clip, out, corrections=path)
+    back = load_take(out / "face.take.npz")
+    np.testing.assert_allclose(back.weights, refined.weights, atol=0.05)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ....arrays import F64
+from ....arrays import F32, F64
 from ....errors import FacecapError
 from ....footage.footage import Footage, open_footage
 from ....footage.position import Position, parse_position
@@ -23,6 +23,7 @@ from ....takes.corrections import (
     add_corrections,
     changed_spans,
     corrections_of,
+    hold_poses,
     load_corrections,
     nearest_time_s,
 )
@@ -36,6 +37,8 @@ from ...settings.solve import SolveSettings
 from .provenance import CLIP, origin_in, settings_of
 
 _SAME_FOCAL = 0.01
+REFINED = "refined"
+"""Under which the provenance of a take says how it was refined."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,36 @@ def merge_into(
     }
     take = replace(take, provenance={**take.provenance, **facts})
     return add_corrections(take, known) if known or corrections_of(base.take) else take
+
+
+def add_to_refined(
+    refined: Take, now: Take, before: Take, corrections: Sequence[Correction], ranges: NDArray[np.floating]
+) -> Take:
+    """A part of a refined take with what its corrections change: what refining found stays under it.
+
+    Args:
+        now, before: the fast fit of the part with the corrections of now, and with those that the refined take has.
+        corrections: those of now; poses are reached exactly.
+        ranges: (K, 2) smallest and largest weights.
+    """
+    at = [int(np.abs(refined.time_s - time_s).argmin()) for time_s in now.time_s.tolist()]
+    known = refined.solved[at] & now.solved & before.solved
+    low, high = np.asarray(ranges, np.float64).T
+    weights = np.clip(refined.weights[at] + now.weights.astype(np.float64) - before.weights, low, high)
+    gaze = refined.gaze_rad[at] + now.gaze_rad - before.gaze_rad
+
+    def kept(values: NDArray[np.floating], otherwise: NDArray[np.floating]) -> F32:
+        return np.where(known.reshape(-1, *[1] * (values.ndim - 1)), values, otherwise).astype(np.float32)
+
+    part = replace(
+        now,
+        weights=kept(weights, now.weights),
+        gaze_rad=kept(gaze, now.gaze_rad),
+        head_rotation_wxyz=kept(refined.head_rotation_wxyz[at], now.head_rotation_wxyz),
+        head_translation_m=kept(refined.head_translation_m[at], now.head_translation_m),
+        jaw=kept(refined.jaw[at], now.jaw),
+    )
+    return hold_poses(part, about_frames(corrections, part.time_s), ranges)
 
 
 def _join_corrections(
