@@ -39,9 +39,9 @@ def is_of_footage(scene: bpy.types.Scene, entry: FACECAP_PG_correction) -> bool:
     """Whether a correction is of the footage that the scene has now.
 
     Cameras call clips the same in every folder, and folders move: a clip of that name elsewhere is another one as long
-    as the one that was corrected is where it was.
+    as the one that was corrected is where it was. What was corrected in a mirror is not of the footage without one.
     """
-    if entry.clip != _clip_of(scene):
+    if entry.clip != _clip_of(scene) or entry.mirror != settings_of(scene).solve.mirror:
         return False
     if not entry.clip_path:  # of an earlier version
         return True
@@ -99,6 +99,7 @@ def put_correction(scene: bpy.types.Scene, correction: Correction) -> FACECAP_PG
     entry.data = json.dumps(write_json([correction]))
     entry.time_s, entry.reach_s, entry.muted = correction.time_s, correction.reach_s, correction.muted
     entry.summary, entry.clip, entry.clip_path = _summary_of(correction), _clip_of(scene), _clip_path_of(scene)
+    entry.mirror = settings_of(scene).solve.mirror
     _sort(scene, correction.time_s, entry.data)
     return listed.frames[listed.active]
 

@@ -210,6 +210,9 @@ def test_a_clip_of_the_same_name_in_another_folder_is_another_clip(tmp_path: Pat
     scene.facecap.video = "//A/../A/C0001.mp4"
     (correction,) = corrections_in(scene)
     assert correction.offsets_px[correction.landmarks.tolist().index(61)].tolist() == [4.0, -3.0]
+    scene.facecap.solve.mirror = True  # what was dragged lies on the other side then
+    assert corrections_in(scene) == []
+    scene.facecap.solve.mirror = False
     scene.facecap.corrections.frames[0].clip_path = ""  # as earlier versions had it: known by name alone
     scene.facecap.corrections.frames[1].clip_path = ""
     assert len(corrections_in(scene)) == 2

@@ -9,10 +9,12 @@ import bpy
 import numpy as np
 import pytest
 
+from facecap_addon.blender.help.presets import preset_names
 from facecap_addon.blender.operators import footage as footage_operators
 from facecap_addon.blender.operators.solve import shown_part
 from facecap_addon.blender.operators.viewport import show_footage
 from facecap_addon.blender.panels import sides
+from facecap_addon.blender.properties.solve import FACECAP_PG_solve
 from facecap_addon.footage.read import read_frames
 
 CLIP = Path(__file__).resolve().parents[2] / "sample_scenes" / "take_01.mp4"
@@ -39,6 +41,10 @@ def test_the_switch_is_of_this_footage_and_of_every_job_on_it(scene: bpy.types.S
     assert show_footage._as_solved(scene).sides_exchanged
     settings.video = settings.video  # chosen anew
     assert not settings.solve.mirror
+
+
+def test_presets_hold_nothing_of_one_clip() -> None:
+    assert "mirror" not in preset_names(FACECAP_PG_solve)
 
 
 def test_curves_beside_the_video_decide_and_the_picture_is_of_what_is_set(scene: bpy.types.Scene) -> None:

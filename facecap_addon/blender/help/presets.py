@@ -21,7 +21,7 @@ else:
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Where Blender finds those that come with the add-on, below `presets/`."""
-_OF_ONE_CLIP = ("use_fps", "fps", "use_neutral_frame", "neutral_frame", "neutral_scene_frame")
+_OF_ONE_CLIP = ("mirror", "use_fps", "fps", "use_neutral_frame", "neutral_frame", "neutral_scene_frame")
 _OF_ONE_CHARACTER = ("armature", "bone")
 _FOLLOWS = ("smoothing",)  # shows what another one stores
 

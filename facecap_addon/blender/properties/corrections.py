@@ -33,6 +33,7 @@ class FACECAP_PG_correction(bpy.types.PropertyGroup):
     data: str = StringProperty()
     clip: str = StringProperty()
     clip_path: str = StringProperty()
+    mirror: bool = BoolProperty()  # how the footage was set that was corrected
     summary: str = StringProperty()
     muted: bool = BoolProperty(name="Mute", description="Keep this correction without using it")
     reach_s: float = FloatProperty(

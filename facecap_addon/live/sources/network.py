@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 
@@ -48,7 +49,7 @@ class NetworkSource(Capturing):
         local = self._phone.startswith("127.") if self._phone else wishes.local_only
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if form.tcp else socket.SOCK_DGRAM)
         try:
-            if form.tcp:
+            if form.tcp and os.name != "nt":  # on Windows it would let others listen, too
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # A phone is another machine; the user switched this on.
             self._socket.bind(("127.0.0.1" if local else "0.0.0.0", port))  # noqa: S104
@@ -186,7 +187,7 @@ class NetworkSource(Capturing):
         if self._asking is not None:
             return f"Asking {self._phone} for its face: in {label}, leave the app open."
         if local:
-            return f"Waiting for a program on this computer to send to 127.0.0.1, port {port}."
+            return f"Waiting for a program on this computer to send to 127.0.0.1, port {port}; phones are not heard."
         addresses = list_own_addresses()
         if not addresses:
             return "This computer has no network address: connect it to the network that the phone is in."
