@@ -14,9 +14,9 @@ from ..rig.channels import ARKIT_CHANNELS, arkit_name
 from ..rig.mapping.evaluate import evaluate
 from ..rig.mapping.guess import Guess, KnownHead, guess_mapping
 from ..rig.mapping.mapping import Link, Mapping, Target
-from ..rig.mapping.mapping_file import load_mapping, save_mapping
+from ..rig.mapping.mapping_file import save_mapping
 from ..rig.mapping.motion import measure_motion
-from ..rig.mapping.presets import keep_present, shipped_presets
+from ..rig.mapping.presets import find_mapping, keep_present
 from ..takes.formats.mapped_values import name_column, write_mapped_csv, write_mapped_json
 from ..takes.versions import TAKE
 from .runtime.blender_process import BlenderHook
@@ -55,7 +55,7 @@ def run(settings: MapSettings, *, blender_hook: BlenderHook | None = None) -> St
     """
     yield Progress("open", 0, 1)
     take = None if settings.take is None else read_take_or_csv(settings.take)
-    chosen = None if settings.preset is None else _read_preset(settings.preset)
+    chosen = None if settings.preset is None else find_mapping(settings.preset)
     source = character_source(settings.character)
     stem = source.path.stem
     out = settings.out or _FOLDER / f"{stem}{ENDING}"
@@ -112,14 +112,6 @@ def _summarise(found: Guess, rig: BlendshapeRig) -> list[str]:
     if unsure:
         said.append(f"{len(unsure)} links are not sure; look them over in the table")
     return [*said, *found.notes]
-
-
-def _read_preset(name: str) -> Mapping:
-    """A preset by its name, else a file."""
-    path = shipped_presets().get(name)
-    if path is None and not Path(name).is_file():
-        raise FacecapError(f"There is no preset and no file “{name}”.", f"Presets are {', '.join(shipped_presets())}.")
-    return load_mapping(path or Path(name))
 
 
 def _apply_preset(preset: Mapping, targets: list[Target]) -> Guess:

@@ -230,3 +230,32 @@ def test_the_table_offers_every_axis_of_a_bone() -> None:
 
     row = group_of(make_control_rig()["Head"]).links.add()
     assert tuple(item.identifier for item in row.bl_rna.properties["axis"].enum_items) == BONE_AXES
+
+
+def test_a_request_bakes_through_a_mapping_without_a_window(tmp_path) -> None:
+    from facecap_addon.blender.headless.requests import answer_request
+    from facecap_addon.jobs.settings.output import OutputSettings
+    from facecap_addon.rig.mapping.mapping_file import mapping_facts, save_mapping
+    from facecap_addon.takes.npz import save_take
+
+    make_control_rig()
+    source, out = tmp_path / "rig.blend", tmp_path / "out.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(source), copy=True)
+    take = make_take()
+    save_take(tmp_path / "x.take.npz", take)
+    save_mapping(tmp_path / "x.json", MAPPING)
+    wish = OutputSettings(mapping=str(tmp_path / "x.json"), head_pose="none").keying()
+    assert wish["mapping"] == mapping_facts(MAPPING)
+    asked = {"blend": str(source), "object": "Head", "out": str(out), **wish}
+    facts = answer_request({"do": "bake", "take": str(tmp_path / "x.take.npz"), **asked})
+    assert set(facts["controls"]) == {"Jaw", "Brow", "Controls"}
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    assert mapping_of(bpy.data.objects["Head"]) == MAPPING
+    at_frame(1 + take.time_s[10] * bpy.context.scene.render.fps)
+    turn = bpy.data.objects["Rig"].pose.bones["Jaw"].matrix_basis.to_quaternion().angle
+    assert turn == pytest.approx(0.5 * take.weights[10, 0] + 0.1, abs=0.05)
+    wrong = mapping_facts(Mapping("Other rig", (Link(OPEN, Target("bone", "jaw_master", "rotation.x")),)))
+    with pytest.raises(FacecapError, match="jaw_master"):
+        answer_request({"do": "bake", "take": str(tmp_path / "x.take.npz"), **asked, "mapping": wrong})
+    with pytest.raises(FacecapError, match="no preset and no file"):
+        OutputSettings(mapping="no such preset").keying()

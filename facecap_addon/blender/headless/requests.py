@@ -1,10 +1,10 @@
 """Extract and bake without a window: a request in, a rig or a .blend out. The source file is never changed.
 
     {"do": "extract", "blend": PATH, "object": NAME?, "out": RIG.npz, "bare": false, "to_key": false,
-     "head": "auto", "bone": ""}
+     "head": "auto", "bone": "", "mapping": FACTS?}
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
      "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "reduce_keys": 0, "mode": "new", "gain": 1,
-     "head": "auto", "bone": "", "start_frame": 1, "loop": false}
+     "head": "auto", "bone": "", "start_frame": 1, "loop": false, "mapping": FACTS?}
     {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
     {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
@@ -28,9 +28,11 @@ import bpy
 from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from ...rig.blendshapes import load_rig, save_rig
+from ...rig.mapping.mapping_file import mapping_from
 from ...takes.npz import load_take
 from ...takes.take import Take
-from ..present import scene_in, view_layer_in
+from ..present import MAPPING, scene_in, view_layer_in
+from ..properties import mapping as mapping_properties
 from ..scene.animation.action import check_animatable
 from ..scene.animation.bake import apply_take
 from ..scene.animation.bake_settings import BakeSettings
@@ -38,6 +40,8 @@ from ..scene.animation.head_carrier import head_carrier
 from ..scene.animation.nla import cycle
 from ..scene.animation.point_cache import play_cache
 from ..scene.camera_setup import add_camera, add_lights, add_plate, frame_views
+from ..scene.controls.check import check_targets
+from ..scene.controls.stored_mapping import store_mapping
 from ..scene.footage import add_audio, match_scene
 from ..scene.head.character import character_notes, extract_rig, is_moved_by_controls, read_controlled
 from ..scene.head.find_head import choice_note, rank_heads
@@ -92,10 +96,12 @@ def extract(request: dict[str, Any]) -> dict[str, Any]:
     """Write the rig of a character in a .blend file to an `.npz`. Raises FacecapError where it cannot be used so."""
     bare = bool(request.get("bare", False))
     obj, notes, others = open_character(request)
+    give_mapping(obj, request)
     if not bare:
         notes = notes + character_notes(obj)
     if request.get("to_key"):  # it will be keyed later: what would keep it from that is said before the long work
-        check_animatable(obj)
+        if not is_moved_by_controls(obj):
+            check_animatable(obj)
         notes = notes + head_carrier(obj, BakeSettings(**head_choice(request)), parts_of(obj, _scene_of(obj))).remarks
     if not bare and is_moved_by_controls(obj):
         measured = read_controlled(obj)
@@ -124,6 +130,7 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
     """
     out = _new_file(request)
     obj, notes, _ = open_character(request)
+    give_mapping(obj, request)
     if wait is not None:
         wait()
     take = load_take(Path(request["take"]))
@@ -153,10 +160,27 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
         "object": obj.name,
         "action": report.action.name if report.action is not None else None,
         "keyed": report.keyed,
+        "controls": report.controls,
         "unknown": report.unknown,
         "audio": has_audio,
         "notes": notes + report.remarks,
     }
+
+
+def give_mapping(obj: bpy.types.Object, request: dict[str, Any]) -> None:
+    """Give the character the mapping of a request, if it has one. Raises FacecapError where it cannot be keyed so."""
+    if request.get("mapping"):
+        mapping = mapping_from(request["mapping"])
+        check_targets(obj, mapping, scene=_scene_of(obj)).refuse(mapping.name)
+        store_mapping(obj, mapping)
+
+
+def _know_mappings() -> None:
+    """Let characters have mappings, in a process that did not enable the add-on."""
+    if not hasattr(bpy.types.Object, MAPPING):
+        for cls in mapping_properties.CLASSES:
+            bpy.utils.register_class(cls)
+        mapping_properties.register()
 
 
 def head_choice(request: dict[str, Any]) -> dict[str, Any]:
@@ -246,6 +270,7 @@ def open_character(request: dict[str, Any]) -> tuple[bpy.types.Object, list[str]
 
     Returns the object, what to say of the choice if none was named, and the names of other meshes that it might be.
     """
+    _know_mappings()
     path = Path(request["blend"])
     if not path.is_file():
         raise FacecapError(f"There is no file {path}.", "Check the path of the character's .blend file.")

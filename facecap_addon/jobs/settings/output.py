@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...json_types import Facts
+from ...rig.mapping.mapping_file import mapping_facts
+from ...rig.mapping.presets import find_mapping
 from ...settings_schema import setting
 
 
@@ -45,10 +48,21 @@ class OutputSettings:
         None,
         help="Bone that the head's pose is keyed on, as BONE or ARMATURE:BONE; if not given: found automatically",
     )
+    mapping: str | None = setting(
+        None,
+        help="What the channels move in the .blend: a mapping's file (.json) or the name of a preset, as “VRoid”; "
+        "if not given: what the .blend says, else shape keys of the same name",
+    )
     blender: Path | None = setting(
         None, help="Blender program to use for .blend files; if not given: FACECAP_BLENDER, or the one on the PATH"
     )
 
-    def keying(self) -> dict[str, str | None]:
-        """How a character is keyed, as requests to Blender say it."""
-        return {"head": self.head_pose, "bone": self.head_bone}
+    def keying(self) -> Facts:
+        """How a character is keyed, as requests to Blender say it.
+
+        Raises FacecapError if the mapping cannot be read.
+        """
+        facts: Facts = {"head": self.head_pose, "bone": self.head_bone}
+        if self.mapping is not None:
+            facts["mapping"] = mapping_facts(find_mapping(self.mapping))
+        return facts

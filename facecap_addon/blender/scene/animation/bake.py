@@ -16,8 +16,7 @@ from ....takes.merge import MERGED_INTO, reference_pose
 from ....takes.take import Take
 from ...present import scene_in
 from ..controls.key import key_controls, key_faces
-from ..controls.mapped_take import MappedTake, checked_controls, map_take
-from ..controls.stored_mapping import mapping_of
+from ..controls.mapped_take import MappedTake, checked_controls, map_take, mapping_for
 from ..controls.targets import Controls, find_places
 from ..footage import scene_rate
 from ..head.character import rest_axes
@@ -58,7 +57,7 @@ def apply_take(
     solved = np.asarray(take.solved)
     if not solved.any():
         raise FacecapError("The take holds no frame with a face.", "Solve again with other footage or another range.")
-    mapping = settings.mapping or mapping_of(obj)
+    mapping = mapping_for(obj, settings.mapping)
     controls, notes = (None, list[str]()) if mapping is None else checked_controls(obj, mapping, scene)
     parts = parts_of(obj, scene)
     may_be_keyed = animated_with(obj, parts, controls)

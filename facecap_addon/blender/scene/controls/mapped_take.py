@@ -13,6 +13,7 @@ from ....rig.mapping.mapping import Mapping, Target
 from ....takes.gaze_channels import GAZE_CHANNELS, channels_with_gaze
 from ....takes.take import Take
 from .check import check_targets
+from .stored_mapping import mapping_of
 from .targets import Controls, controls_of
 
 
@@ -43,6 +44,16 @@ def map_take(take: Take, mapping: Mapping, gain: float = 1.0) -> MappedTake:
     used = {k for link in mapping.links for k in find_sources(link.channel, channels)}
     unlinked = [name for k, name in enumerate(channels) if k not in used and name not in GAZE_CHANNELS]
     return MappedTake(targets, values, unlinked)
+
+
+def mapping_for(obj: bpy.types.Object, given: Mapping | None = None) -> Mapping | None:
+    """What a take moves a character by: the mapping given, else its own, else, where it has bones and no shape keys,
+    each control by itself; None: shape keys of the same name."""
+    from ..head.character import is_moved_by_controls
+    from ..head.own_controls import find_own_controls
+
+    found = given or mapping_of(obj)
+    return find_own_controls(obj) if found is None and is_moved_by_controls(obj) else found
 
 
 def checked_controls(

@@ -18,10 +18,15 @@ def group_of(obj: bpy.types.Object) -> FACECAP_PG_character_mapping:
     return getattr(obj, MAPPING)  # registered as Blender runs: no stub knows it
 
 
+def has_mapping(obj: bpy.types.Object) -> bool:
+    """Whether a character is keyed by a mapping; where not, takes go onto shape keys of the same name."""
+    group: FACECAP_PG_character_mapping | None = getattr(obj, MAPPING, None)  # the add-on may not be enabled
+    return group is not None and group.use and len(group.links) > 0
+
+
 def mapping_of(obj: bpy.types.Object) -> Mapping | None:
-    """The mapping by which a character is keyed; None where takes go onto shape keys of the same name."""
-    group = group_of(obj)
-    return read_mapping(obj) if group.use and len(group.links) else None
+    """The mapping by which a character is keyed; None as in `has_mapping`."""
+    return read_mapping(obj) if has_mapping(obj) else None
 
 
 def read_mapping(obj: bpy.types.Object) -> Mapping:

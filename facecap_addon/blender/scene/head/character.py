@@ -23,7 +23,6 @@ from .modifiers import blocking_modifiers, modifier_notes, reflections
 from .rest import holding, rest_matrix
 
 if TYPE_CHECKING:
-    from ....rig.mapping.mapping import Mapping
     from .control_deltas import Measured
 
 MAX_DELTA_BYTES = 2 * 1024**3
@@ -103,11 +102,9 @@ def extract_rig(obj: bpy.types.Object, *, bare: bool = False) -> BlendshapeRig:
 
 def is_moved_by_controls(obj: bpy.types.Object) -> bool:
     """Whether a character is solved on its controls: it has a mapping, or an armature and no shape keys."""
-    return mapping_of(obj) is not None or (len(key_blocks_of(obj)) < 2 and obj.find_armature() is not None)
+    from ..controls.stored_mapping import has_mapping
 
-
-def mapping_of(obj: bpy.types.Object) -> Mapping | None:
-    return None
+    return has_mapping(obj) or (len(key_blocks_of(obj)) < 2 and obj.find_armature() is not None)
 
 
 def read_controlled(obj: bpy.types.Object) -> Measured:
@@ -115,6 +112,7 @@ def read_controlled(obj: bpy.types.Object) -> Measured:
 
     Raises FacecapError if they do not move its face.
     """
+    from ..controls.stored_mapping import mapping_of
     from .control_deltas import measure_mapped
     from .own_controls import find_own_controls
 
