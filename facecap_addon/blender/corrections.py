@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .properties.corrections import FACECAP_PG_correction
 
 _SECANTS, _LEAST_SLOPE = 3, 0.1
+_BEGINNING_BYTES = 1 << 16
 
 
 def corrections_in(scene: bpy.types.Scene) -> list[Correction]:
@@ -39,14 +42,34 @@ def is_of_footage(scene: bpy.types.Scene, entry: FACECAP_PG_correction) -> bool:
     """Whether a correction is of the footage that the scene has now.
 
     Cameras call clips the same in every folder, and folders move: a clip of that name elsewhere is another one as long
-    as the one that was corrected is where it was. What was corrected in a mirror is not of the footage without one.
+    as the one that was corrected is where it was; if that is gone, its content says whether it moved here. What was
+    corrected in a mirror is not of the footage without one.
     """
     if entry.clip != _clip_of(scene) or entry.mirror != settings_of(scene).solve.mirror:
         return False
     if not entry.clip_path:  # of an earlier version
         return True
     corrected, present = (Path(bpy.path.abspath(path)) for path in (entry.clip_path, settings_of(scene).video))
-    return corrected == present or not corrected.exists() or corrected.resolve() == present.resolve()
+    if corrected == present:
+        return True
+    if corrected.exists():
+        return corrected.resolve() == present.resolve()
+    return not entry.clip_content or entry.clip_content == content_of(present)
+
+
+def content_of(path: Path) -> str:
+    """By what a clip is known again that was moved: its size and how it begins; "" if there is none."""
+    try:
+        facts = path.stat()
+        return _content_of(path, facts.st_size, facts.st_mtime_ns)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=8)
+def _content_of(path: Path, size: int, _modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return f"{size}:{zlib.crc32(file.read(_BEGINNING_BYTES)):08x}"
 
 
 def _clip_of(scene: bpy.types.Scene) -> str:
@@ -100,6 +123,7 @@ def put_correction(scene: bpy.types.Scene, correction: Correction) -> FACECAP_PG
     entry.time_s, entry.reach_s, entry.muted = correction.time_s, correction.reach_s, correction.muted
     entry.summary, entry.clip, entry.clip_path = _summary_of(correction), _clip_of(scene), _clip_path_of(scene)
     entry.mirror = settings_of(scene).solve.mirror
+    entry.clip_content = content_of(Path(bpy.path.abspath(settings_of(scene).video)))
     _sort(scene, correction.time_s, entry.data)
     return listed.frames[listed.active]
 

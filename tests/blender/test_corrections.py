@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
-from facecap_addon.blender.corrections import corrections_in, landmarks_at
+from facecap_addon.blender.corrections import corrections_in, is_of_footage, landmarks_at, put_correction
 from facecap_addon.blender.edits import put_stack
 from facecap_addon.blender.operators.solve import solve_settings
 from facecap_addon.blender.overlay.picture_in_view import PictureInView
@@ -19,7 +19,7 @@ from facecap_addon.blender.scene.animation.nla import push_down
 from facecap_addon.blender.scene.camera_setup import picture_corners
 from facecap_addon.landmarks.layout import MEDIAPIPE_478
 from facecap_addon.takes.actor import load_actor
-from facecap_addon.takes.corrections import MOST_REACH_S, REACH_S, corrections_of, seen_and_wanted
+from facecap_addon.takes.corrections import MOST_REACH_S, REACH_S, Correction, corrections_of, seen_and_wanted
 from facecap_addon.takes.edits.kinds import Gain, Offset
 from facecap_addon.takes.npz import load_take, save_take
 from facecap_addon.takes.take import Take
@@ -279,3 +279,19 @@ def test_what_is_near_is_solved_anew_and_no_other_key_is_touched(tmp_path: Path)
     assert bpy.ops.facecap.solve_range() == {"FINISHED"}
     back = load_take(Path(bpy.path.abspath(settings.result.take)))
     assert np.abs(back.weights - whole.weights).max() < 0.1 and not corrections_of(back)
+
+
+def test_a_clip_whose_place_is_gone_is_known_again_by_its_content(tmp_path: Path) -> None:
+    scene = bpy.context.scene
+    clips = [tmp_path / name / "C0001.mp4" for name in ("A", "moved", "B")]
+    for clip, content in zip(clips, (b"take one" * 9, b"take one" * 9, b"take two" * 9), strict=True):
+        clip.parent.mkdir()
+        clip.write_bytes(content)
+    scene.facecap.video = str(clips[0])
+    entry = put_correction(scene, Correction(0.4, pose={"jawOpen": 0.5}))
+    clips[0].unlink()
+    for clip, is_the_same in ((clips[1], True), (clips[2], False)):
+        scene.facecap.video = str(clip)
+        assert is_of_footage(scene, entry) is is_the_same
+    entry.clip_content = ""  # as earlier versions had it
+    assert is_of_footage(scene, entry)

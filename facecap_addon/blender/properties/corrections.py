@@ -34,6 +34,7 @@ class FACECAP_PG_correction(bpy.types.PropertyGroup):
     clip: str = StringProperty()
     clip_path: str = StringProperty()
     mirror: bool = BoolProperty()  # how the footage was set that was corrected
+    clip_content: str = StringProperty()  # see `corrections.content_of`
     summary: str = StringProperty()
     muted: bool = BoolProperty(name="Mute", description="Keep this correction without using it")
     reach_s: float = FloatProperty(
