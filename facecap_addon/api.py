@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .jobs.retarget import RetargetResult
     from .jobs.runtime.progress import Progress
     from .jobs.shape_keys import ShapeKeysResult
+    from .jobs.sides import SidesResult
     from .jobs.steps.results.result import SolveResult
     from .jobs.teach_actor import TeachActorResult
     from .jobs.training.dataset import DatasetResult
@@ -272,6 +273,10 @@ def run_job(
 def run_job(
     name: Literal["map"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> MapResult: ...
+@overload
+def run_job(
+    name: Literal["sides"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> SidesResult: ...
 @overload
 def run_job(
     name: Literal["live"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from facecap_addon.blender import session
+from facecap_addon.blender.operators import live as live_operators
 from facecap_addon.blender.operators.live import remember_take
 from facecap_addon.blender.overlay import live_picture
 from facecap_addon.blender.properties.derive import values_of
 from facecap_addon.blender.scene.animation.bake import apply_take
 from facecap_addon.blender.scene.animation.bake_settings import BakeSettings
 from facecap_addon.blender.scene.animation.live_face import LivePuppet
+from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.errors import FacecapError
 from facecap_addon.geometry.quaternions import HEAD_FRONT_WXYZ
+from facecap_addon.jobs.runtime import runner as runner_module
 from facecap_addon.jobs.runtime.events import FaceEvent, JobResult
 from facecap_addon.jobs.settings.live import LiveSettings
 from facecap_addon.takes.npz import save_take
@@ -206,6 +209,34 @@ def test_a_recording_says_how_many_frames_it_has(tmp_path) -> None:
     remember_take(bpy.context.scene, tmp_path / "live.take.npz")
     assert (result.frames_solved, result.frames_missing) == (11, 1)
     assert (result.fps, result.warnings, result.report) == (0.0, "", "")
+
+
+def test_what_is_listened_to_and_sent_is_as_the_panel_says(monkeypatch, tmp_path) -> None:
+    asked = []
+    monkeypatch.setattr(runner_module, "ProcessRunner", lambda name, settings, **more: asked.append(settings))
+    monkeypatch.setattr(live_operators, "work_folder", lambda name: tmp_path)
+    live = bpy.context.scene.facecap.live
+    rig = extract_rig(make_face())
+
+    def start() -> LiveSettings:
+        live_operators.start_live(bpy.context, rig)
+        return asked[-1]
+
+    live.kind, live.mirror = "phone", True
+    for name, port in (("ifacialmocap", 49983), ("ifacialmocap-tcp", 49986), ("vmc", 39539), ("udp", 11111)):
+        live.sent_as = name  # each has a port that is usual for it
+        found = start()
+        assert (found.source, found.local_only, found.phone) == (f"{name}:{port}", False, None)
+    assert found.send is None  # off until it is switched on
+    assert not found.mirror  # there are no pictures
+    live.phone, live.port = " 192.168.1.7 ", 12345
+    assert (start().phone, start().source) == ("192.168.1.7", "udp:12345")
+    live.kind, live.use_send, live.send_as = "program", True, "vmc"
+    found = start()
+    assert (found.local_only, found.phone) == (True, None)  # whatever was typed for a phone
+    assert (found.send, found.send_as) == ("127.0.0.1:11112", "vmc")
+    live.kind = "camera"
+    assert start().mirror
 
 
 def test_a_camera_can_be_asked_for_size_and_rate_and_the_network_left_out() -> None:
