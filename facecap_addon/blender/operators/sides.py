@@ -11,8 +11,9 @@ from ...json_types import Decoded
 from .. import session
 from ..paths import job_folder
 from ..present import scene_in, settings_in, settings_of
+from ..translations import phrase
 from .footage import footage_path
-from .job_operator import JobOperator, lines_of
+from .job_operator import JobOperator
 from .solve import shown_part
 
 if TYPE_CHECKING:
@@ -58,10 +59,20 @@ class FACECAP_OT_check_sides(JobOperator, bpy.types.Operator):
     ) -> session.Outcome:
         settings, looked_at = settings_of(scene), bool(job.settings["mirror"])
         settings.sides_picture, settings.sides_mirror = str(facts["picture"]), looked_at
-        lines = [line for line in lines_of(facts) if str(facts["picture"]) not in line]
-        if facts["mirrored"] is not None:
-            settings.solve.mirror = looked_at != bool(facts["mirrored"])
-        return session.Outcome(True, lines)
+        curves = Path(str(job.settings["curves"])).name if job.settings.get("curves") else ""
+        if facts["mirrored"] is None:
+            lines = (
+                [phrase("Too little moves on one side alone in {curves} to decide it", curves=curves)] if curves else []
+            )
+            return session.Outcome(True, lines)
+        settings.solve.mirror = looked_at != bool(facts["mirrored"])
+        says = (
+            phrase("{curves} says that the footage is mirrored", curves=curves)
+            if settings.solve.mirror
+            else phrase("{curves} says that the footage is not mirrored", curves=curves)
+        )
+        sure = phrase("{sure} sure", sure=f"{float(str(facts['sure'])):.1%}")
+        return session.Outcome(True, [f"{says} ({sure})"])
 
 
 def curves_beside(settings: FACECAP_PG_scene, video: Path) -> Path | None:
