@@ -41,6 +41,7 @@ MODULES = (
     "operators.mapping",
     "operators.live",
     "operators.create",
+    "operators.fill_by_motion",
     "operators.result",
     "operators.take.check",
     "operators.installation",

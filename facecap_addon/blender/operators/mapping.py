@@ -80,7 +80,7 @@ class FACECAP_OT_auto_fill_mapping(_CharacterNeeded, bpy.types.Operator):
         if not mapping.links:
             raise FacecapError(
                 f"No name among the shape keys, bones and properties of “{obj.name}” says what it does.",
-                "Load a preset, add links by hand, or run `facecap map`, which compares what moves.",
+                "Press Fill by Motion beside it, load a preset, or add links by hand.",
             )
         give_mapping(obj, mapping)
         found = len({link.channel for link in mapping.links} & set(ARKIT_CHANNELS))

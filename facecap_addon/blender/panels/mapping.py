@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from ..properties.mapping import FACECAP_PG_link
 
 _ICONS: dict[str, IconItems] = {"key": "SHAPEKEY_DATA", "bone": "BONE_DATA", "property": "PROPERTIES"}
-_OPERATORS = ("auto_fill_mapping", "load_mapping", "save_mapping", "check_mapping", "clean_mapping", "add_link")
+_OPERATORS = (
+    *("auto_fill_mapping", "fill_mapping_by_motion", "load_mapping", "save_mapping", "check_mapping", "clean_mapping"),
+    "add_link",
+)
 
 
 class FACECAP_UL_links(FacecapList, bpy.types.UIList):
@@ -72,6 +75,7 @@ class FACECAP_PT_links(FacecapPanel, bpy.types.Panel):
         group = group_of(obj)
         row = layout.row(align=True)
         row.operator("facecap.auto_fill_mapping", icon="AUTO")
+        row.operator("facecap.fill_mapping_by_motion", text="", icon="SHAPEKEY_DATA")
         row.menu("FACECAP_MT_mappings", text="", icon="PRESET")
         if not len(group.links):
             text = "Not needed where shape keys have the channels' names; for bones, face boards and other names"

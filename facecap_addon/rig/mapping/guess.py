@@ -86,14 +86,14 @@ def guess_mapping(
     )
 
 
-def fill_missing(mapping: Mapping, guess: Guess) -> Mapping:
+def add_links(mapping: Mapping, guessed: Mapping) -> Mapping:
     """A mapping with guessed links for the channels that it has none for; what it has stays, and is moved by no more.
 
     Args:
-        guess: of the same character.
+        guessed: of the same character.
     """
     used, moved = {link.channel for link in mapping.links}, set(mapping.targets)
-    fresh = tuple(link for link in guess.mapping.links if link.channel not in used and link.target not in moved)
+    fresh = tuple(link for link in guessed.links if link.channel not in used and link.target not in moved)
     return replace(mapping, links=mapping.links + fresh)
 
 

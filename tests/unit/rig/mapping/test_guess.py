@@ -19,7 +19,7 @@ from benchmarks.foreign_rigs import (
     stylise,
 )
 from facecap_addon.rig.channels import ARKIT_CHANNELS, mirror_name
-from facecap_addon.rig.mapping.guess import Guess, KnownHead, fill_missing, guess_mapping
+from facecap_addon.rig.mapping.guess import Guess, KnownHead, add_links, guess_mapping
 from facecap_addon.rig.mapping.mapping import Link, Mapping, Target
 from facecap_addon.rig.mapping.motion import measure_motion
 from tests.unit.sample import sample
@@ -163,8 +163,8 @@ def test_landmarks_that_nothing_shows_do_not_count(landmark: int) -> None:
 def test_filling_the_52_keeps_what_was_set_by_hand() -> None:
     targets = keys(("Jaw_Open", "mouthSmile_L", "mouthSmile_R", "puff"))
     mine = Mapping("mine", (Link("jawOpen", targets[1], 0.3), Link("cheekPuff", targets[3])))
-    filled = fill_missing(mine, guess_mapping("guess", targets))
+    filled = add_links(mine, guess_mapping("guess", targets).mapping)
     assert filled.links[:2] == mine.links and filled.name == "mine"
     # jawOpen has its link, and mouthSmile_L its channel; one of the four is left to fill.
     assert filled.links[2:] == (Link("mouthSmileRight", targets[2]),)
-    assert fill_missing(filled, guess_mapping("guess", targets)) == filled
+    assert add_links(filled, guess_mapping("guess", targets).mapping) == filled
