@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -68,6 +67,8 @@ def content_of(path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _content_of(path: Path, size: int, _modified_ns: int) -> str:
+    import zlib
+
     with path.open("rb") as file:
         return f"{size}:{zlib.crc32(file.read(_BEGINNING_BYTES)):08x}"
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...json_types import Facts
-from ...rig.mapping.mapping_file import mapping_facts
-from ...rig.mapping.presets import find_mapping
 from ...settings_schema import setting
 
 
@@ -64,5 +62,9 @@ class OutputSettings:
         """
         facts: Facts = {"head": self.head_pose, "bone": self.head_bone}
         if self.mapping is not None:
+            # Settings are read when the extension is enabled, which need not wait for these.
+            from ...rig.mapping.mapping_file import mapping_facts
+            from ...rig.mapping.presets import find_mapping
+
             facts["mapping"] = mapping_facts(find_mapping(self.mapping))
         return facts
