@@ -46,10 +46,9 @@ def list_again(scene: bpy.types.Scene) -> None:
 
 def frames_of(scene: bpy.types.Scene, stretch: FACECAP_PG_bad_stretch) -> tuple[int, int]:
     """First and last scene frame of a stretch."""
-    from .scene.footage import scene_rate
+    from .scene.footage import frame_of_time
 
-    start, rate = settings_of(scene).start_frame, scene_rate(scene)
-    return round(start + stretch.first_s * rate), round(start + stretch.last_s * rate)
+    return round(frame_of_time(scene, stretch.first_s)), round(frame_of_time(scene, stretch.last_s))
 
 
 def go_to_stretch(scene: bpy.types.Scene, index: int) -> None:

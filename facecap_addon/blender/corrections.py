@@ -154,11 +154,6 @@ def row_of(scene: bpy.types.Scene, take: Take, frame: float) -> int:
     return row
 
 
-def frame_of(scene: bpy.types.Scene, time_s: float) -> float:
-    """The scene frame, fractional, of a time of the footage."""
-    return settings_of(scene).start_frame + time_s * scene_rate(scene)
-
-
 def layout_in(take: Take) -> Layout:
     """The landmark scheme of a take. Raises FacecapError if it holds no landmarks of a known one."""
     from ..takes.landmark_layout import layout_of_take

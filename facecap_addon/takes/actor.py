@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ..arrays import F64
 from ..atomic_file import atomic_path
-from ..errors import UNREADABLE, FacecapError
+from ..errors import FacecapError
 from ..json_types import Decoded, Facts
 from .region_scale import SCALE_LIMITS, RegionScale
+from .small_json import load_json
 
 ENDING = ".actor.json"
 FORMAT_VERSION = 1
@@ -185,17 +186,8 @@ def load_actor(path: Path) -> Actor:
     Raises:
         FacecapError: it is missing, damaged, no actor, or of a newer FaceCap.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is too large")
-        return read_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise FacecapError(f"There is no actor file {path}.", "Check the path, or save the actor again.") from error
-    except UNREADABLE as error:
-        raise FacecapError(
-            f"{path.name} is not a FaceCap actor, or it is damaged ({error}).",
-            f"Choose a file NAME{ENDING} that FaceCap saved.",
-        ) from error
+    missing = FacecapError(f"There is no actor file {path}.", "Check the path, or save the actor again.")
+    return load_json(path, read_json, _MOST_BYTES, missing=missing, what="is not a FaceCap actor", ending=ENDING)
 
 
 def _read_gain(facts: Decoded) -> ChannelGain:

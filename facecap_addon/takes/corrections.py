@@ -21,6 +21,7 @@ from ..errors import UNREADABLE, FacecapError
 from ..geometry.easing import smoothstep
 from ..json_types import Decoded, Facts
 from .merge import BLEND_S
+from .small_json import load_json
 from .take import Take
 
 ENDING = ".corrections.json"
@@ -155,17 +156,8 @@ def load_corrections(path: Path) -> tuple[Correction, ...]:
     Raises:
         FacecapError: it is missing, damaged, holds no corrections, or is of a newer FaceCap.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is too large")
-        return read_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise FacecapError(f"There is no corrections file {path}.", "Check the path.") from error
-    except UNREADABLE as error:
-        raise FacecapError(
-            f"{path.name} holds no FaceCap corrections, or it is damaged ({error}).",
-            f"Choose a file NAME{ENDING} that FaceCap saved.",
-        ) from error
+    missing = FacecapError(f"There is no corrections file {path}.", "Check the path.")
+    return load_json(path, read_json, _MOST_BYTES, missing=missing, what="holds no FaceCap corrections", ending=ENDING)
 
 
 def active(corrections: Sequence[Correction]) -> tuple[Correction, ...]:

@@ -1,11 +1,16 @@
-"""Functions that draw into Blender's editors, after everything else there, for as long as FaceCap is enabled."""
+"""Functions that draw into Blender's editors, after everything else there, for as long as FaceCap is enabled; and the
+shader whose name is not the same in all Blenders.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
+
+if TYPE_CHECKING:
+    import gpu
 
 _added: dict[Callable[[], None], list[tuple[Any, object]]] = {}
 
@@ -27,3 +32,13 @@ def end_drawing(draw: Callable[[], None]) -> None:
     """Let it draw no longer."""
     for editor, handle in _added.pop(draw, []):
         editor.draw_handler_remove(handle, "WINDOW")
+
+
+def point_shader() -> gpu.types.GPUShader:
+    """The shader that draws points of one colour."""
+    import gpu
+
+    try:
+        return gpu.shader.from_builtin("POINT_UNIFORM_COLOR")
+    except ValueError:  # before 4.5 any shader could draw points
+        return gpu.shader.from_builtin("UNIFORM_COLOR")

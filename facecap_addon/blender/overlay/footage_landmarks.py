@@ -14,7 +14,7 @@ from ..present import settings_of, system_preferences
 from ..scene.footage import footage_images
 from ..scene.shown_take import row_at, shown_take
 from .colors import confidence_color
-from .draw_handlers import draw_in, end_drawing
+from .draw_handlers import draw_in, end_drawing, point_shader
 from .picture_in_view import PictureInView, find_picture, picture_in_editor
 
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ def _shaders() -> tuple[gpu.types.GPUShader, gpu.types.GPUShader]:
     import gpu
 
     lines = gpu.shader.from_builtin("UNIFORM_COLOR")
-    try:
-        return gpu.shader.from_builtin("POINT_UNIFORM_COLOR"), lines
-    except ValueError:  # before 4.5 any shader could draw points
-        return lines, lines
+    return point_shader(), lines
 
 
 def _find_picture(context: bpy.types.Context, scene: bpy.types.Scene, take: Take) -> PictureInView | None:

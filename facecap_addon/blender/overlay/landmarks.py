@@ -12,6 +12,7 @@ from ... import errors
 from .. import session
 from ..present import scene_in, settings_in, settings_of, system_preferences
 from ..scene.objects import mesh_of
+from .draw_handlers import point_shader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,10 +130,7 @@ def _draw() -> None:
     import gpu
     from gpu_extras.batch import batch_for_shader
 
-    try:
-        shader = gpu.shader.from_builtin("POINT_UNIFORM_COLOR")
-    except ValueError:  # before 4.5 any shader could draw points
-        shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader = point_shader()
     gpu.state.blend_set("ALPHA")
     gpu.state.point_size_set(_SIZE_PX * system_preferences().ui_scale)
     shader.bind()

@@ -6,8 +6,9 @@ from typing import Any
 
 import bpy
 
-from ..corrections import frame_of, is_of_footage
+from ..corrections import is_of_footage
 from ..present import scene_in, settings_in
+from ..scene.footage import frame_of_time
 from .base import FacecapList, FacecapPanel, draw_button, draw_outcome, with_names
 from .text import wrapped
 
@@ -17,7 +18,7 @@ class FACECAP_UL_corrections(FacecapList, bpy.types.UIList):
         row = layout.row(align=True)
         here = is_of_footage(scene_in(context), item)
         row.active = not item.muted and here
-        row.label(text=f"{frame_of(scene_in(context), item.time_s):.0f}", icon="KEYFRAME_HLT")
+        row.label(text=f"{frame_of_time(scene_in(context), item.time_s):.0f}", icon="KEYFRAME_HLT")
         row.label(text=item.summary if here else f"{item.summary} ({item.clip})")
         row.prop(item, "muted", text="", icon="HIDE_ON" if item.muted else "HIDE_OFF", emboss=False)
 

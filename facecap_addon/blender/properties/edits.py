@@ -11,7 +11,7 @@ import bpy
 from ...settings_schema import fields_of
 from ...takes.edits.kinds import KINDS, Edit
 from ..present import scene_with, settings_of
-from ..scene.footage import scene_rate
+from ..scene.footage import frame_of_time, scene_rate, time_of_frame
 from ..scene.objects import key_blocks_of
 from .declare import CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty, with_properties
 from .derive import annotations_of
@@ -68,11 +68,12 @@ def _frame_property(stored: str, label: str, description: str) -> Any:
 
     def get(edit: FACECAP_PG_edit | FACECAP_PG_edit_pair) -> float:
         scene = scene_with(edit)
-        return getattr(edit, stored) * scene_rate(scene) + (0 if lasting else settings_of(scene).start_frame)
+        value = getattr(edit, stored)
+        return value * scene_rate(scene) if lasting else frame_of_time(scene, value)
 
     def put(edit: FACECAP_PG_edit | FACECAP_PG_edit_pair, value: float) -> None:
         scene = scene_with(edit)
-        setattr(edit, stored, (value - (0 if lasting else settings_of(scene).start_frame)) / scene_rate(scene))
+        setattr(edit, stored, value / scene_rate(scene) if lasting else time_of_frame(scene, value))
 
     return FloatProperty(name=label, description=description, get=get, set=put, precision=1, step=100)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..present import scene_with, settings_of
-from ..scene.footage import scene_rate
+from ..scene.footage import frame_of_time, scene_rate
 from .declare import IntProperty
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def footage_frame_at(settings: FACECAP_PG_scene, scene_frame: int) -> int:
 
 def scene_frame_at(settings: FACECAP_PG_scene, time_s: float) -> int:
     """The scene frame nearest to a time of the footage."""
-    return round(settings.start_frame + time_s * scene_rate(scene_with(settings)))
+    return round(frame_of_time(scene_with(settings), time_s))
 
 
 def scene_frame_property(stored: str, name: str, description: str) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import bpy
 
 from ...errors import FacecapError
+from ..present import settings_of
 from .editors import open_editors
 from .objects import camera_of
 
@@ -22,6 +23,16 @@ _MAX_FRAME = 1_048_574
 def scene_rate(scene: bpy.types.Scene) -> float:
     """Frames per second of a scene."""
     return scene.render.fps / scene.render.fps_base
+
+
+def frame_of_time(scene: bpy.types.Scene, time_s: float) -> float:
+    """The scene frame, fractional, at which a time of the footage plays."""
+    return settings_of(scene).start_frame + time_s * scene_rate(scene)
+
+
+def time_of_frame(scene: bpy.types.Scene, frame: float) -> float:
+    """The time of the footage, s, that plays at a scene frame."""
+    return (frame - settings_of(scene).start_frame) / scene_rate(scene)
 
 
 def match_scene(scene: bpy.types.Scene, rate: Fraction, duration_s: float, *, start_frame: int = 1) -> None:

@@ -9,7 +9,7 @@ import bpy
 
 from ...errors import FacecapError
 from ..present import settings_of
-from .footage import scene_rate
+from .footage import scene_rate, time_of_frame
 
 if TYPE_CHECKING:
     from ...takes.take import Take
@@ -53,7 +53,7 @@ def row_at(scene: bpy.types.Scene, take: Take, frame: float | None = None) -> in
         return None
     frame = scene.frame_current_final if frame is None else frame
     rate = scene_rate(scene)
-    time_s = (frame - settings_of(scene).start_frame) / rate
+    time_s = time_of_frame(scene, frame)
     row = int(np.argmin(np.abs(take.time_s - time_s)))
     near = 0.5 * (usual_step_s(take.time_s) or 0.04) + 0.5 / rate
     return row if abs(float(take.time_s[row]) - time_s) <= near else None

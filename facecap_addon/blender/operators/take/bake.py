@@ -76,7 +76,7 @@ def bake_take(
     from ...scene.animation.bake import apply_take
     from ...scene.animation.show_take import EDITS
     from ...scene.controls.stored_mapping import mapping_of
-    from ...scene.footage import scene_rate
+    from ...scene.footage import frame_of_time
 
     end_tests()
     settings = settings_of(scene)
@@ -111,7 +111,7 @@ def bake_take(
     if report.locked:
         lines.append(phrase("Locked curves left as they were: {names}", names=", ".join(report.locked[:4])))
     lines += rate_remark(take, scene, whole=bake.whole_frames)
-    last = settings.start_frame + float(take.time_s[-1]) * scene_rate(scene)
+    last = frame_of_time(scene, float(take.time_s[-1]))
     if last > scene.frame_end + 1:
         frame = f"{last:.0f}"
         lines.append(

@@ -13,7 +13,7 @@ from ... import session
 from ...difference import end_difference, shown_difference, start_difference, take_beside
 from ...present import scene_in, settings_in, settings_of, view_layer_in
 from ...properties.declare import EnumProperty, IntProperty, with_properties
-from ...scene.footage import scene_rate
+from ...scene.footage import frame_of_time
 from ...takes import home_folder, kept_path, label_of, take_file
 from ..base import FacecapOperator, OperatorReturn, TakeNeeded
 from .bake import chosen_bake, list_takes
@@ -53,9 +53,8 @@ class FACECAP_OT_compare_takes(TakeNeeded, bpy.types.Operator):
 
 def moments_of(scene: bpy.types.Scene, found: TakeDifference) -> list[tuple[int, str]]:
     """The frames at which takes differ most, worst first, and what differs there."""
-    start, rate = settings_of(scene).start_frame, scene_rate(scene)
     return [
-        (round(start + time * rate), f"{channel} by {off:.2f}")
+        (round(frame_of_time(scene, float(time))), f"{channel} by {off:.2f}")
         for time, channel, off in zip(found.time_s, found.channel_at, found.worst, strict=True)
     ]
 

@@ -18,7 +18,6 @@ from ...corrections import (
     corrections_in,
     eye_distance,
     find_entry,
-    frame_of,
     landmarks_at,
     layout_in,
     move_landmarks,
@@ -31,6 +30,7 @@ from ...edits import edited
 from ...present import scene_in, settings_in, settings_of
 from ...properties.corrections import GRIPS
 from ...properties.declare import EnumProperty, FloatVectorProperty, IntProperty, with_properties
+from ...scene.footage import frame_of_time
 from ...scene.objects import key_blocks_of, keys_of
 from ...solved_take import remember
 from ...takes import home_folder, kept_path, take_file
@@ -249,7 +249,7 @@ class FACECAP_OT_go_to_correction(CorrectionNeeded, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         scene, listed = scene_in(context), settings_in(context).corrections
-        scene.frame_set(round(frame_of(scene, listed.frames[listed.active].time_s)))
+        scene.frame_set(round(frame_of_time(scene, listed.frames[listed.active].time_s)))
         return {"FINISHED"}
 
 

@@ -11,6 +11,7 @@ import bpy
 from ....errors import FacecapError
 from ... import session
 from ...corrections import eye_distance, landmarks_at, layout_in, row_of, take_of
+from ...overlay.draw_handlers import point_shader
 from ...overlay.picture_in_view import PictureInView, find_picture
 from ...present import scene_in, settings_in, settings_of, system_preferences
 from ..base import OperatorReturn, TakeNeeded
@@ -202,10 +203,7 @@ def draw_points(at: Sequence[Sequence[float]], color: tuple[float, float, float,
     import gpu
     from gpu_extras.batch import batch_for_shader
 
-    try:
-        shader = gpu.shader.from_builtin("POINT_UNIFORM_COLOR")
-    except ValueError:  # before 4.5 any shader could draw points
-        shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader = point_shader()
     gpu.state.blend_set("ALPHA")
     gpu.state.point_size_set(size_px)
     shader.bind()
