@@ -211,7 +211,17 @@ def main() -> None:
             f"{others:>8}{taken:>7}{simply_taken:>8}{unmarked:>10}{seconds:>6.2f}"
         )
         print(lines[-1], flush=True)
-    text = "\n".join(["python -m benchmarks.auto_mapping", *lines, "", *details]) + "\n"
+    text = (
+        "\n".join(
+            [
+                f"python -m benchmarks.auto_mapping{' --makehuman mpfb2' if chosen.makehuman else ''}",
+                *lines,
+                "",
+                *details,
+            ]
+        )
+        + "\n"
+    )
     (RESULTS / "auto_mapping.txt").write_text(text, encoding="utf-8")
     print(text)
 
