@@ -62,7 +62,7 @@ class FaceSender:
             np.asarray(face.head_wxyz, np.float64),
             np.asarray(face.head_m, np.float64),
             np.asarray(face.gaze_rad, np.float64),
-            clock_s + face.time_s,
+            face.time_s + (clock_s if self._form.timecode else 0.0),
             _NAME,
             _NAME,
         )

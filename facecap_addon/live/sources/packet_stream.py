@@ -38,8 +38,8 @@ class PacketStream:
 
     @property
     def clock_s(self) -> float | None:
-        """The sender's clock at time 0, s; None where it sends none."""
-        return self._ahead_s % _DAY_S if self._keeps_time else None
+        """The sender's time of the day at time 0, s; None where it sends none."""
+        return self._ahead_s % _DAY_S if self._keeps_time and self._form.timecode else None
 
     def take_in(self, data: bytes, host: str, now_s: float) -> tuple[float, WireFace] | None:
         """A datagram's time since the first packet, and the face that it completes; None where it does not count.

@@ -18,6 +18,7 @@ class WireFormat:
         label: what people call it.  port: where it is usually listened to.
         make_decoder: of one sender.  encode: a face as datagrams.
         tcp: whether it goes over TCP, each datagram followed by `ifacialmocap.TCP_MARK`.
+        timecode: whether its times are of the day; others count from their sender's start, in too few bits for a day.
         request, stop: what asks a phone to send, and to end, or b"".  named: whether its channels are ARKit's.
     """
 
@@ -29,6 +30,7 @@ class WireFormat:
     request: bytes = b""
     stop: bytes = b""
     named: bool = True
+    timecode: bool = False
 
 
 def _ifacialmocap(version: int) -> Encoder:
@@ -48,7 +50,7 @@ _I_FACIAL_MOCAP = WireFormat(
 )
 WIRE_FORMATS = {
     "live-link-face": WireFormat(
-        "Live Link Face", 11111, _no_state(live_link.read_datagram), live_link.write_datagrams
+        "Live Link Face", 11111, _no_state(live_link.read_datagram), live_link.write_datagrams, timecode=True
     ),
     "ifacialmocap": _I_FACIAL_MOCAP,
     "ifacialmocap-v1": WireFormat("iFacialMocap", ifacialmocap.PORT, _I_FACIAL_MOCAP.make_decoder, _ifacialmocap(1)),

@@ -344,8 +344,8 @@ def test_what_is_sent_is_received_by_a_session_of_ours(name: str) -> None:
     np.testing.assert_allclose(got[0].weights, face.weights, atol=1e-5)
     np.testing.assert_allclose(head_angles(got[0].head_wxyz[None]), head_angles(face.head_wxyz[None]), atol=1e-5)
     np.testing.assert_allclose(got[0].gaze_rad, face.gaze_rad, atol=1e-5)
-    if form.label == "Live Link Face":
-        assert source.clock_s == pytest.approx(1001.5)
+    # The time of the day goes along where a format has room for it; 32 bits would round it to several milliseconds.
+    assert source.clock_s == (pytest.approx(1001.5) if form.label == "Live Link Face" else None)
     assert source.foreign == 0
 
 
