@@ -32,7 +32,10 @@ RIGS: dict[str, Callable[[], Skin]] = {
     "Rigify new face": lambda: rigify_head(upgraded=True).skin,
     "Rigify old face": lambda: rigify_head(upgraded=False).skin,
 }
-_NEVER = re.compile(r"^(ear|teeth|root|torso|hips|chest|spine|neck|head|tweak_spine|eye_common|eyes$)", re.IGNORECASE)
+_NEVER = re.compile(
+    r"^(ear|teeth|root|torso|hips|chest|spine|neck|head|tweak_spine|eye_common|eye_master|master_eye|eyes$)",
+    re.IGNORECASE,
+)
 # What each region's channels may be made of, by parts of names; the rest of the controls are the mouth's.
 _REGIONS = {
     "tongue": re.compile("tongue", re.IGNORECASE),

@@ -21,6 +21,7 @@ _LEAST = 0.08
 _MOST = 12
 _ROUNDS = 8
 _SURE = 0.8
+_FAR = 10.0
 
 Accepts = Callable[[str, Target], bool]
 """(channel, control) → whether the channel may be made of the control."""
@@ -84,6 +85,9 @@ def _measure(obj: bpy.types.Object, stage: Stage) -> tuple[list[tuple[Target, fl
     for target in find_candidates(obj, stage.controls):
         tried = try_value(stage.controls, target, height)
         forth = stage.displace({target: tried})
+        if not moves_face(stage, forth, head, height) and target.axis.startswith("location"):
+            tried *= _FAR  # what eyes look at stands away from them
+            forth = stage.displace({target: tried})
         if not moves_face(stage, forth, head, height):
             continue
         back = stage.displace({target: -tried})
@@ -121,6 +125,12 @@ def _fit(stage: Stage, controls: Sequence[tuple[Target, float]], flat: F32, fiel
             step *= 0.5
             continue
         best, nearest, found = values, float(np.linalg.norm(left)), found + step * share
+        adds = np.abs(found) * np.sqrt(np.diag(gram)[kept]) / size
+        if (adds < 0.5 * _LEAST).any():  # what the others' turns have made needless
+            kept, found = kept[adds >= 0.5 * _LEAST], found[adds >= 0.5 * _LEAST]
+            values = {controls[k][0]: float(found[n] * controls[k][1]) for n, k in enumerate(kept)}
+            left = field - stage.displace(values)
+            best, nearest = values, float(np.linalg.norm(left))
         share, step = _solve(gram, (flat @ left.ravel()).astype(np.float64), kept), min(1.0, 2 * step)
     return best
 
