@@ -24,7 +24,7 @@ def _state(armature: bpy.types.Object) -> list[list[float]]:
     return [[value for row in bone.matrix_basis for value in row] for bone in armature.pose.bones]
 
 
-def _simple_face() -> tuple[bpy.types.Object, bpy.types.Object]:
+def simple_face() -> tuple[bpy.types.Object, bpy.types.Object]:
     """The sample head on three bones: Head, and on it Jaw, and Chin, whose height is limited by a constraint."""
     skin = sample_skin()
     armature = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
@@ -50,7 +50,7 @@ def _simple_face() -> tuple[bpy.types.Object, bpy.types.Object]:
 
 
 def test_a_channel_is_what_its_controls_do_to_the_evaluated_mesh() -> None:
-    obj, armature = _simple_face()
+    obj, armature = simple_face()
     mapping = Mapping(
         "", (Link("jawOpen", _bone("Jaw", "rotation.x"), 0.2), Link("jawOpen", _bone("Chin", "location.x"), 0.003))
     )
@@ -66,7 +66,7 @@ def test_a_channel_is_what_its_controls_do_to_the_evaluated_mesh() -> None:
 
 
 def test_limits_count_and_what_is_out_of_proportion_is_said() -> None:
-    obj, _ = _simple_face()
+    obj, _ = simple_face()
     both = (Link("up", _bone("Chin", "location.z"), 0.008), Link("side", _bone("Chin", "location.x"), 0.008))
     measured = measure_mapped(obj, Mapping("", both))
     reach = np.linalg.norm(measured.rig.deltas, axis=2).max(axis=1)
@@ -78,7 +78,7 @@ def test_limits_count_and_what_is_out_of_proportion_is_said() -> None:
 
 
 def test_what_turns_the_whole_head_and_what_moves_nothing_is_left_out_and_said() -> None:
-    obj, _ = _simple_face()
+    obj, _ = simple_face()
     links = (
         Link("jawOpen", _bone("Jaw", "rotation.x"), 0.2),
         Link("headYaw", _bone("Head", "rotation.y"), 0.3),
@@ -93,7 +93,7 @@ def test_what_turns_the_whole_head_and_what_moves_nothing_is_left_out_and_said()
 
 
 def test_reading_leaves_pose_animation_and_modifiers_as_they_are() -> None:
-    obj, armature = _simple_face()
+    obj, armature = simple_face()
     jaw = armature.pose.bones["Jaw"]
     jaw.rotation_mode = "XYZ"
     jaw.rotation_euler.x = 0.1
@@ -109,7 +109,7 @@ def test_reading_leaves_pose_animation_and_modifiers_as_they_are() -> None:
 
 
 def test_a_hidden_head_is_refused_in_words() -> None:
-    obj, _ = _simple_face()
+    obj, _ = simple_face()
     obj.hide_set(True)
     with pytest.raises(FacecapError, match="hidden"):
         measure_mapped(obj, Mapping("", (Link("jawOpen", _bone("Jaw", "rotation.x"), 0.2),)))

@@ -87,6 +87,7 @@ def rigify_head(*, upgraded: bool = True) -> Rigged:
     armature = bpy.context.object
     bpy.ops.object.mode_set(mode="OBJECT")
     bpy.data.objects.remove(meta)
+    addon_utils.disable("rigify", default_set=True)  # with classes left registered, bpy hangs at exit
     bones = {
         bone.name: (np.array(bone.head_local), np.array(bone.tail_local))
         for bone in armature.data.bones

@@ -108,7 +108,7 @@ def on_stage(obj: bpy.types.Object) -> Iterator[Stage]:
         raise FacecapError(
             f"“{obj.name}” is hidden, so Blender does not move it.", "Show it (and its collection) in the viewport."
         )
-    with held_controls(obj) as controls, _without(generating_modifiers(obj)):
+    with held_controls(obj) as controls, without_modifiers(generating_modifiers(obj)):
         _pose_at_rest(controls)
         yield Stage(obj, controls)
 
@@ -238,7 +238,7 @@ def _pose_at_rest(controls: Controls) -> None:
 
 
 @contextmanager
-def _without(modifiers: Sequence[bpy.types.Modifier]) -> Iterator[None]:
+def without_modifiers(modifiers: Sequence[bpy.types.Modifier]) -> Iterator[None]:
     """Modifiers turned off in the viewport for a moment."""
     for modifier in modifiers:
         modifier.show_viewport = False
