@@ -28,12 +28,10 @@ class FACECAP_UL_links(FacecapList, bpy.types.UIList):
         row = layout.row(align=True)
         if not item.sure:
             row.label(text="", icon="QUESTION")
-        names = row.split(factor=0.45, align=True)
+        names = row.split(factor=0.5, align=True)  # no room for a factor, which stands below the table
         names.label(text=item.channel, translate=False)
-        names = names.split(factor=0.72, align=True)
         what = f"{item.target} {item.axis.replace('.', ' ')}" if item.kind == "bone" else item.target
         names.label(text=what, icon=_ICONS[item.kind], translate=False)
-        names.prop(item, "factor", text="", emboss=False)
 
 
 class FACECAP_MT_mappings(bpy.types.Menu):
