@@ -43,7 +43,8 @@ from .settings import FitSettings
 
 OnProgress = Callable[[int, int], None]
 
-FRAME_ITERATIONS, TIME_ITERATIONS, AGAIN_ITERATIONS = 2, 1, 4
+FRAME_ITERATIONS, TIME_ITERATIONS, AGAIN_ITERATIONS, AGAIN_TIME_ITERATIONS = 2, 1, 4, 5
+"""Around corrected frames a first step of all frames together goes too far as a rule: later ones are shorter."""
 STRETCH, OVERLAP = 384, 24
 SETTLED_FRAMES = 32
 ERROR_SCALE = 0.75
@@ -313,7 +314,7 @@ def _solve_again(calibration: Calibration, energy: Energy, wanted: NDArray[np.bo
             rows = np.arange(max(start - OVERLAP, first), min(stop + OVERLAP, last + 1))
             terms = energy.terms(rows, calibration.focal_px)
             found, equations = minimise_frames(calibration.geometry, before.part(rows), terms, AGAIN_ITERATIONS)
-            found = minimise(calibration.geometry, found, terms, TIME_ITERATIONS, start=equations)
+            found = minimise(calibration.geometry, found, terms, AGAIN_TIME_ITERATIONS, start=equations)
             inner = slice(start - rows[0], stop - rows[0])
             changed = found.weights[inner] - before.weights[start:stop]
             state.weights[start:stop] += ramp[start:stop, None] * changed
