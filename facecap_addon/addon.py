@@ -39,6 +39,7 @@ MODULES = (
     "operators.viewport.correct_in_view",
     "operators.take.edits",
     "operators.mapping",
+    "operators.bake_across",
     "operators.live",
     "operators.create",
     "operators.fill_by_motion",

@@ -78,3 +78,18 @@ def test_another_mesh_is_refused_and_nothing_is_keyed() -> None:
     with pytest.raises(FacecapError, match="same mesh"):
         bake_to_controls(obj, bpy.context.object, FRAMES, bpy.context.scene)
     assert armature.animation_data is None
+
+
+def test_the_buttons_bake_and_undo_leaves_nothing() -> None:
+    obj, armature = _mapped_face()
+    _animate(armature)
+    scene = bpy.context.scene
+    scene.facecap.character, scene.frame_start, scene.frame_end = obj, 1, 10
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.facecap.bake_to_keys() == {"FINISHED"}
+    assert "Head keys" in bpy.data.objects
+    bpy.ops.ed.undo_push(message="after")
+    bpy.ops.ed.undo()
+    assert "Head keys" not in bpy.data.objects
+    assert bpy.data.objects["Head"].data.shape_keys is None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _ICONS: dict[str, IconItems] = {"key": "SHAPEKEY_DATA", "bone": "BONE_DATA", "property": "PROPERTIES"}
 _OPERATORS = (
+    "bake_to_keys",
+    "bake_to_controls",
     *("auto_fill_mapping", "fill_mapping_by_motion", "load_mapping", "save_mapping", "check_mapping", "clean_mapping"),
     "add_link",
 )
@@ -94,6 +96,10 @@ class FACECAP_PT_links(FacecapPanel, bpy.types.Panel):
             if 0 <= group.active < len(group.links):
                 layout.prop(window_manager_in(context), WEIGHT, slider=True)
                 _draw_link(with_names(layout.column()), group.links[group.active])
+        if obj.find_armature() is not None:
+            row = layout.row(align=True)
+            row.operator("facecap.bake_to_keys", icon="SHAPEKEY_DATA")
+            row.operator("facecap.bake_to_controls", icon="BONE_DATA")
         draw_outcome(layout, context, *(f"facecap.{name}" for name in _OPERATORS))
 
 
