@@ -144,3 +144,20 @@ def test_an_import_inside_a_function_says_why() -> None:
     files = [p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in ("blender", "learn")]
     found = {str(path): unexplained_imports_in(path.read_text(encoding="utf-8")) for path in files}
     assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_the_manual_goes_into_the_zip_where_it_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools import build_extension
+
+    manual, stage = tmp_path / "docs", tmp_path / "stage"
+    (manual / "tasks").mkdir(parents=True)
+    for name in ("index.html", "reference.html", "tasks/first-lesson.html", "sitemap.xml"):
+        (manual / name).write_text("page", encoding="utf-8")
+    monkeypatch.setattr(build_extension, "MANUAL", manual)
+    monkeypatch.setattr(build_extension, "STAGE", stage)
+    monkeypatch.setattr(build_extension, "read_lock", lambda: [])
+    build_extension.stage("linux-x64", None)
+    there = {str(path.relative_to(stage)) for path in (stage / "manual").rglob("*.*")}
+    assert there == {"manual/index.html", "manual/reference.html", "manual/tasks/first-lesson.html"}
+    excluded = tomllib.loads((stage / "blender_manifest.toml").read_text(encoding="utf-8"))
+    assert not any("manual" in one for one in excluded.get("build", {}).get("paths_exclude_pattern", []))
