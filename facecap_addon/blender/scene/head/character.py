@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_DELTA_BYTES = 2 * 1024**3
 _STRETCHED = 1.1  # a character that its parent draws out more than this is solved in its own proportions
 _SUMMED_PARTS = 64
-_LATELY_S = 2.0
+_LATELY_S = 10.0
 _damaged: tuple[tuple[object, ...], float, list[str]] | None = None
 _STILL_M = 1e-9  # a key that moves no vertex by more than this is a divider in the list, not a shape
 
@@ -168,7 +168,7 @@ def _check_numbers(obj: bpy.types.Object, coordinates: NDArray[np.float32]) -> N
 def damaged_keys(obj: bpy.types.Object) -> list[str]:
     """Names of the shape keys that hold values which are no numbers.
 
-    The panel asks at every redraw: a sum, of one buffer, is enough where all is well.
+    The panel asks: one number, of one buffer, is enough where all is well.
     """
     mesh = mesh_of(obj)
     keys, values = mesh.shape_keys, np.empty(len(mesh.vertices) * 3, np.float32)
@@ -177,7 +177,7 @@ def damaged_keys(obj: bpy.types.Object) -> list[str]:
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks:
             _read_coordinates(block, values)
-            if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+            if not np.isfinite(np.dot(values, values)) and not np.isfinite(values).all():
                 damaged.append(block.name)
     return damaged
 
