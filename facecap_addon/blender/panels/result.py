@@ -100,6 +100,8 @@ class FACECAP_PT_bake(FacecapPanel, bpy.types.Panel):
             armature = bake.armature or (settings.character.find_armature() if settings.character else None)
             if armature is not None:
                 column.prop_search(bake, "bone", armature.pose, "bones")
+        if bake.head in ("auto", "bone"):
+            column.prop(bake, "neck_share", slider=True)
         if bake.head != "none":
             draw_checkbox(column, bake, "head_location")
         row = layout.row()

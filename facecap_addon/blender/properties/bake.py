@@ -113,6 +113,14 @@ class FACECAP_PG_bake(bpy.types.PropertyGroup):
     head_location: bool = BoolProperty(
         name="Also Move Head", description="Key the head's location as well as its rotation", default=True
     )
+    neck_share: float = FloatProperty(
+        name="Neck Share",
+        description="How much of a head bone's turn the neck's bone above it takes; both together turn the head as "
+        "filmed",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+    )
     armature: bpy.types.Object | None = PointerProperty(
         name="Armature",
         type=bpy.types.Object,

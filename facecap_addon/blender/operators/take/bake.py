@@ -154,6 +154,7 @@ def chosen_bake(settings: FACECAP_PG_scene) -> BakeSettings:
         gain=bake.gain,
         head=bake.head,
         head_location=bake.head_location,
+        neck_share=bake.neck_share,
         armature=bake.armature,
         bone=bake.bone,
         start_frame=settings.start_frame,

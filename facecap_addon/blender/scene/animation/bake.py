@@ -33,6 +33,7 @@ from .head_carrier import head_carrier
 from .head_pose import bases_of, camera_from_rig, channels_of, check_movable, key_bases, world_motion
 from .lay_curves import Keying
 from .layer import REPLACE, Playing, is_animated_below, lift, read_playing
+from .neck import split_motion
 from .own_action import adopt, hand_over
 from .reduce import count_text, reduce_keys, tolerance_of
 from .signature import identity_of, sign, take_name, versions_of
@@ -177,10 +178,14 @@ def _key_head(
     """Key the head's motion on what carries the head, and on parts that nothing carries together with it."""
     target, within = carried.target, report.action if SLOTTED and settings.to_own else None
     assert target is not None
-    for thing in (target, *carried.riders):
+    things = carried.moved
+    for thing in things:
         check_movable(thing)
-    bases = [bases_of(thing, motion) for thing in (target, *carried.riders)]
-    added_to = [_rest_below(thing, settings, below, report) for thing in (target, *carried.riders)]
+    bases = [bases_of(thing, motion) for thing in things if thing != carried.neck]
+    if carried.neck is not None and isinstance(target, bpy.types.PoseBone):
+        necks, bases[0] = split_motion(carried.neck, target, motion, settings.neck_share)
+        bases.append(necks)
+    added_to = [_rest_below(thing, settings, below, report) for thing in things]
     stays = owner_of(target) if settings.mode == "mix" else None
     if settings.mode != "layer":  # which lies above what is there
         _take_off([owner for owner in carriers(obj) if owner != stays], report)
@@ -191,7 +196,7 @@ def _key_head(
             thing,
             frames,
             basis,
-            location=settings.head_location,
+            location=settings.head_location and thing != carried.neck,
             mode="new" if settings.to_own else "mix",
             name=f"{settings.name or take_name(take)} head",
             within=within,
@@ -200,9 +205,9 @@ def _key_head(
             in_strips=settings.mode == "layer",
             added_to=rest,
         )
-        for thing, basis, rest in zip((target, *carried.riders), bases, added_to, strict=True)
+        for thing, basis, rest in zip(things, bases, added_to, strict=True)
     ]
-    report.animated += [owner_of(thing) for thing in (target, *carried.riders)]
+    report.animated += [owner_of(thing) for thing in things]
     return actions[0]
 
 
@@ -274,9 +279,8 @@ def _key_controls(
     mapped: MappedTake,
 ) -> None:
     """Key the bones and properties of a mapping, the jaw's own motion with them where the take has it."""
-    spared: set[str] = set()
-    for thing in () if carried.target is None else (carried.target, *carried.riders):
-        spared |= {f"{path}[{index}]" for path, index in channels_of(thing, location=settings.head_location)}
+    at_head = [path for thing in carried.moved for path in channels_of(thing, location=settings.head_location)]
+    spared = {f"{path}[{index}]" for path, index in at_head}
     turned: dict[bpy.types.PoseBone, list[Matrix]] = {}
     bone = jaw_bone(obj) if take.jaw.any() else None
     places = [place for target in mapped.targets if target.kind == "bone" for place in find_places(controls, target)]

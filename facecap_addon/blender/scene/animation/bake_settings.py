@@ -21,6 +21,7 @@ class BakeSettings:
         gain: factor on every weight; values stay inside each key's range.
         head: "auto", "object", "bone" or "none": what the head pose is keyed on; see `head_carrier`.
         head_location: whether the head's location is keyed too.
+        neck_share: of a head bone's turn, 0 to 1, that the neck's bone takes.
         armature, bone: for "bone"; without them, the armature that deforms the character and the bone of its head.
         start_frame: scene frame at which the footage starts.
         whole_frames: whether keys lie on whole scene frames only, resampled, instead of where each frame was filmed.
@@ -37,6 +38,7 @@ class BakeSettings:
     gain: float = 1.0
     head: str = "auto"
     head_location: bool = True
+    neck_share: float = 0.0
     armature: bpy.types.Object | None = None
     bone: str = ""
     start_frame: float = 1.0

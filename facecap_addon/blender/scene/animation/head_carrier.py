@@ -6,8 +6,9 @@ import bpy
 
 from ....errors import FacecapError
 from ..head.parts import Carried, carried_by_bone, carried_by_object, follows, head_bone
-from ..head.rest import holding
+from ..head.rest import holding, is_marked
 from .bake_settings import BakeSettings
+from .neck import find_neck
 
 
 def head_carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.types.Object]) -> Carried:
@@ -22,6 +23,13 @@ def head_carrier(obj: bpy.types.Object, settings: BakeSettings, parts: list[bpy.
     held = [] if carried.target is None else holding(carried.target)
     if carried.target is not None and held:
         carried.remarks.append(_held_text(carried.target, held))
+    if isinstance(carried.target, bpy.types.PoseBone):
+        neck = find_neck(carried.target)
+        if neck is not None and (settings.neck_share > 0.0 or is_marked(neck)):  # an earlier bake turned it
+            carried.neck = neck
+        elif settings.neck_share > 0.0:
+            name = carried.target.name
+            carried.remarks.append(f"No bone above “{name}” is a neck's by its name: the head turns alone")
     return carried
 
 

@@ -60,7 +60,9 @@ def _own_targets(obj: bpy.types.Object, take: Take, settings: BakeSettings, scen
         carried = head_carrier(obj, settings, parts_of(obj, scene))
     except FacecapError:  # a bake says it
         return []
-    targets = [] if carried.target is None else [carried.target, *carried.riders]
+    if carried.neck is not None:  # both together are keyed by a bake
+        return []
+    targets = carried.moved
     return [target for target in targets if _is_own(owner_of(target), take)]
 
 

@@ -22,7 +22,7 @@ _ALL = 0.9  # of a part's vertices: without anything in common it is part of wha
 _INSIDE = 0.5  # of a part's vertices: it belongs to the head, not to the body
 
 
-@dataclass(frozen=True)
+@dataclass
 class Carried:
     """What a head's pose is keyed on.
 
@@ -30,11 +30,19 @@ class Carried:
         target: an object or a pose bone; None: nothing.
         riders: parts of the head that nothing carries together with it: they get the same motion of their own.
         remarks: what there is to say.
+        neck: the bone that takes a part of the head's turn.
     """
 
     target: Target | None
     riders: list[bpy.types.Object] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    neck: bpy.types.PoseBone | None = None
+
+    @property
+    def moved(self) -> list[Target]:
+        """All that gets keys, the target first."""
+        every = [] if self.target is None else [self.target, *self.riders]
+        return every if self.neck is None else [*every, self.neck]
 
 
 def parts_of(obj: bpy.types.Object, scene: bpy.types.Scene) -> list[bpy.types.Object]:

@@ -78,6 +78,11 @@ def standing(target: Target) -> dict[str, Any]:
     return values | {"basis": [value for row in target.matrix_basis for value in row]}
 
 
+def is_marked(bone: bpy.types.PoseBone) -> bool:
+    """Whether a bake moves a bone now."""
+    return any(bone.name in marks for _, marks in _marks(owner_of(bone)))
+
+
 def mark_rest(target: Target, stood: dict[str, Any], action: bpy.types.Action, *, made: bool) -> None:
     """Remember, on the action that moves a target now, how the target stood before.
 
