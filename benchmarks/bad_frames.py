@@ -27,6 +27,7 @@ from facecap_addon.landmarks.appearance import open_appearance
 from facecap_addon.landmarks.observations import Observations
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.landmarks.tracking.observe import assemble, observe
+from facecap_addon.landmarks.visibility import open_visibility
 from facecap_addon.takes.measures.bad_frames import find_bad_stretches
 from facecap_addon.takes.take import Take
 
@@ -134,8 +135,9 @@ def main() -> None:
 def look_at(frames: list[Frame], size_px: tuple[int, int]) -> Observations:
     """Landmarks of some frames, and features of their crops."""
     landmarker = open_landmarker()
-    appearance = open_appearance(landmarker.scheme)
-    return assemble(list(observe(iter(frames), landmarker, appearance=appearance)), landmarker, size_px)
+    appearance, visibility = open_appearance(landmarker.scheme), open_visibility(landmarker.scheme)
+    seen = observe(iter(frames), landmarker, appearance=appearance, visibility=visibility)
+    return assemble(list(seen), landmarker, size_px)
 
 
 def count(take: Take, rows: NDArray[np.bool_]) -> Count:

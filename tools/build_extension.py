@@ -33,7 +33,10 @@ MANUAL = ROOT / "build" / "docs"
 
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md")
 NAMES = tuple(line.name for line in LINES)
-NETWORKS = ("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention", "appearance")
+NETWORKS = (
+    *("face_detection_short_range", "face_detection_full_range", "face_landmarks_attention"),
+    *("appearance", "visibility"),
+)
 FITTED = ("arkit_prior.npz", "arkit_prior.probe.npz", "appearance_head.npz", "appearance_head.probe.npz")
 
 

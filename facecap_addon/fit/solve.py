@@ -26,6 +26,7 @@ from .actor.proportions import compare_sizes, proportions_of
 from .actor.region_scales import choose_scales, scale_keys, scale_of_keys, weigh_lids
 from .calibrate import Calibration, calibration_frames, first_state
 from .corrections import move_landmarks, use_landmarks, use_poses
+from .covered import bridge_covered, covered_regions
 from .energies.appearance import AppearanceHead, FaceChanges, find_rest, observe_weights, read_head
 from .energies.contact import seal_lips, shut_lids
 from .energies.energy import Energy, channels_not_observed, energy_of
@@ -83,6 +84,8 @@ def solve_take(
         NoFaceError: no frame shows a face.  FacecapError: landmark schemes differ, or no key moves a landmark.
     """
     corrections = about_frames(corrections, observations.time_s)
+    observed_px, bridged = observations.landmarks_px, bridge_covered(observations)
+    observations = bridged.observations
     head = _head_for(observations, settings)
     in_pixels = () if head is None else head.channels
     look = settings.match == "look"
@@ -139,7 +142,8 @@ def solve_take(
         seen = replace(seen, observations=moved.observations)
     take = take_of(rig, calibration, seen, state, not_observed, scale, with_gaze=settings.gaze, rows=rows)
     weights = apply_gains(take.weights, rig.channels, actor.gains, rig.ranges) if settings.adapt else take.weights
-    take = replace(take, actor=actor, weights=weights, inferred=inferred, landmarks_px=observations.landmarks_px)
+    take = replace(take, actor=actor, weights=weights, inferred=inferred, landmarks_px=observed_px)
+    take = replace(take, covered=covered_regions(bridged, terms) * take.solved[:, None])
     return add_corrections(hold_poses(take, corrections, rig.ranges), corrections) if corrections else take
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,32 +45,45 @@ CROPS = (
 )
 
 
-def cut_face(rgb: NDArray[np.uint8], landmarks_px: NDArray[np.floating]) -> tuple[NDArray[np.uint8], ...]:
-    """Cut the `CROPS` of one face out of a picture; outside the picture its border is repeated.
+WHOLE_FACE = CropShape("face", (0.0, 0.10), (0.80, 1.0), (64, 80))
+"""From the forehead to a dropped chin, coarse: what lies before the face is told from its surroundings."""
+
+
+def cut_face(
+    rgb: NDArray[np.uint8], landmarks_px: NDArray[np.floating], shapes: Sequence[CropShape] = CROPS
+) -> tuple[NDArray[np.uint8], ...]:
+    """Cut parts of one face out of a picture; outside the picture its border is repeated.
 
     Args:
-        rgb: (H, W, 3) uint8.  landmarks_px: (478, 2), picture pixels.
+        rgb: (H, W, 3) uint8.  landmarks_px: (478, 2), picture pixels.  shapes: which parts.
     Returns:
-        A (height, width, 3) uint8 picture for each of `CROPS`.
+        A (height, width, 3) uint8 picture for each of `shapes`.
     """
     image_from_face = image_from_face_plane(landmarks_px)
     lips = landmarks_px[_LIPS].mean(0) - image_from_face[:, 2]
     on_lips = np.linalg.lstsq(image_from_face[:, :2], lips, rcond=None)[0]
-    maps = [_image_from_crop(image_from_face, shape, on_lips) for shape in CROPS]
+    maps = [_image_from_crop(image_from_face, shape, on_lips) for shape in shapes]
     # What all crops read, once, and averaged over blocks of whole pixels: the step to the crops must not alias.
-    corners = np.concatenate([_corners(m, s.size) for m, s in zip(maps, CROPS, strict=True)])
+    corners = np.concatenate([_corners(m, s.size) for m, s in zip(maps, shapes, strict=True)])
     window, (left, top) = _window(rgb, corners)
     finest = min(float(np.sqrt(abs(np.linalg.det(m[:, :2])))) for m in maps)
     block = max(1, int(finest / _LEFT_TO_THE_WARP))
     picture = Image.fromarray(window)
     picture = picture.reduce(block) if block > 1 else picture
     crops = []
-    for matrix, shape in zip(maps, CROPS, strict=True):
+    for matrix, shape in zip(maps, shapes, strict=True):
         matrix[:, 2] -= (left, top)
         matrix /= block
         crop = picture.transform(shape.size, Image.Transform.AFFINE, matrix.ravel().tolist(), Image.Resampling.BILINEAR)
         crops.append(np.asarray(crop))
     return tuple(crops)
+
+
+def places_in_crop(landmarks_px: NDArray[np.floating], shape: CropShape) -> NDArray[np.float64]:
+    """(L, 2) where landmarks (L, 2) of a picture lie in a crop that is not `on_lips`: 0 to 1 from edge to edge."""
+    matrix = image_from_face_plane(landmarks_px)
+    places = np.linalg.solve(matrix[:, :2], (landmarks_px - matrix[:, 2]).T).T
+    return (places - shape.middle) / (2 * np.array(shape.half)) + 0.5
 
 
 def image_from_face_plane(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:

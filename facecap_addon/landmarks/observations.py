@@ -32,6 +32,8 @@ class Observations:
         model_version: name and hash of the networks that made it.
         appearance: (F, A) float32, features of the face's crops (see `landmarks.appearance`), 0 without a face; A is 0
             where nobody looked.
+        visibility: (F, L) float32 in 0..1, how far each landmark is seen: 0 where something stands before it (see
+            `landmarks.visibility`), 1 without a face; L is 0 where nobody looked.
     """
 
     time_s: NDArray[np.float64]
@@ -44,11 +46,13 @@ class Observations:
     image_size: tuple[int, int]
     model_version: str
     appearance: NDArray[np.float32] = field(default_factory=_not_looked_at)
+    visibility: NDArray[np.float32] = field(default_factory=_not_looked_at)
 
     def __post_init__(self) -> None:
         frames, landmarks = self.confidence.shape
-        if not len(self.appearance):
-            object.__setattr__(self, "appearance", np.zeros((frames, 0), np.float32))
+        for name in ("appearance", "visibility"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros((frames, 0), np.float32))
         expected = {
             "time_s": (frames,),
             "frame_index": (frames,),
@@ -56,6 +60,7 @@ class Observations:
             "depth_px": (frames, landmarks),
             "presence": (frames,),
             "appearance": (frames, self.appearance.shape[1]),
+            "visibility": (frames, landmarks if self.visibility.shape[1] else 0),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -70,7 +75,8 @@ class Observations:
 
     def part(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Observations:
         """Those of some rows, by number or (F,) bool; of large arrays on disk only these are read."""
-        names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence", "appearance")
+        names = ("time_s", "frame_index", "landmarks_px", "depth_px", "presence", "confidence")
+        names += ("appearance", "visibility")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -89,6 +95,7 @@ def save_observations(path: Path, observations: Observations) -> None:
             image_size=np.array(observations.image_size, dtype=np.int64),
             model_version=np.array(observations.model_version),
             appearance=observations.appearance,
+            visibility=observations.visibility,
         )
 
 
@@ -108,6 +115,7 @@ def load_observations(path: Path) -> Observations:
                 image_size=(width, height),
                 model_version=str(data["model_version"]),
                 appearance=data["appearance"] if "appearance" in data else _not_looked_at(),
+                visibility=data["visibility"] if "visibility" in data else _not_looked_at(),
             )
     except UNREADABLE as error:
         raise FacecapError(

@@ -124,4 +124,5 @@ def resample(take: Take, at_s: F64) -> Take:
         landmarks_px=at.interpolate(take.landmarks_px).astype(np.float32),
         residual_px=np.where(missing, np.nan, at.interpolate(take.residual_px)).astype(np.float32),
         jaw=shown(at.interpolate(take.jaw)),
+        covered=shown(at.interpolate(take.covered)),
     )

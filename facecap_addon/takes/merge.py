@@ -19,7 +19,7 @@ REFERENCE, RANGE, SPANS = "reference_pose", "solved_range_s", "solved_spans_s"
 MERGED_INTO = "merged_into"
 """Id of the take that a range was solved into."""
 _SAME_TIME_S = 1e-4
-_FADED = ("weights", "head_translation_m", "gaze_rad", "confidence", "jaw")
+_FADED = ("weights", "head_translation_m", "gaze_rad", "confidence", "covered", "jaw")
 
 
 def merge_takes(base: Take, part: Take, *, blend_s: float = BLEND_S) -> Take:

@@ -50,6 +50,8 @@ def save_take(path: Path, take: Take) -> None:
     arrays["focal_px"] = np.array(take.focal_px, dtype=np.float64)
     if take.jaw.any():
         arrays["jaw"] = np.ascontiguousarray(take.jaw, np.float32)
+    if take.covered.any():
+        arrays["covered"] = np.ascontiguousarray(take.covered, np.float32)
     if take.actor is not None:
         arrays["actor"] = np.array(json.dumps(write_json(take.actor), ensure_ascii=False))
     arrays["provenance"] = np.array(json.dumps(take.provenance, ensure_ascii=False, default=str))
@@ -93,6 +95,7 @@ def load_take(path: Path) -> Take:
                 jaw=data["jaw"].astype(np.float32) if "jaw" in data else np.zeros((0, 6), np.float32),
                 actor=read_json(json.loads(str(data["actor"]))) if "actor" in data else None,
                 inferred=_texts(data["inferred"]) if "inferred" in data else (),
+                covered=data["covered"].astype(np.float32) if "covered" in data else np.zeros((0, 0), np.float32),
             )
     except FileNotFoundError as error:
         raise FacecapError(f"There is no take {path}.", "Check the path, or solve again.") from error

@@ -14,6 +14,10 @@ STATUS_MISSING, STATUS_SOLVED, STATUS_INFILLED = 0, 1, 2
 REGIONS = ("brows", "eyes", "nose", "cheeks", "mouth", "jaw")
 
 
+def _none_covered() -> NDArray[np.float32]:
+    return np.zeros((0, 0), np.float32)
+
+
 def _no_jaw() -> NDArray[np.float32]:
     return np.zeros((0, 6), np.float32)
 
@@ -52,6 +56,8 @@ class Take:
         provenance: JSON-able facts: source, model versions, settings.
         jaw: (F, 6) float32, the character's jaw bone, where it has one: rotation vector (rad) about its pivot and
             translation (m), head space; zero where it does not move.
+        covered: (F, R) float32 in 0..1, how far something stands before each region, a hand for instance; zero where
+            nothing does, and where nobody looked.
         actor: who performed, where the landmark fit found out; None otherwise, and in takes of earlier versions.
     """
 
@@ -73,17 +79,21 @@ class Take:
     jaw: NDArray[np.float32] = field(default_factory=_no_jaw)
     actor: Actor | None = None
     inferred: tuple[str, ...] = ()
+    covered: NDArray[np.float32] = field(default_factory=_none_covered)
 
     def __post_init__(self) -> None:
         frames, channels = self.time_s.shape[0], len(self.channels)
         if not len(self.jaw):
             object.__setattr__(self, "jaw", np.zeros((frames, 6), np.float32))
+        if not len(self.covered):
+            object.__setattr__(self, "covered", np.zeros((frames, len(self.regions)), np.float32))
         expected = {
             "weights": (frames, channels),
             "head_rotation_wxyz": (frames, 4),
             "head_translation_m": (frames, 3),
             "gaze_rad": (frames, 2, 2),
             "confidence": (frames, len(self.regions)),
+            "covered": (frames, len(self.regions)),
             "status": (frames,),
             "residual_px": (frames,),
             "jaw": (frames, 6),

@@ -81,10 +81,12 @@ def _check_models() -> Check:
     # Here and below: what a broken installation cannot import must not keep the other checks from being shown.
     from ...landmarks.appearance import open_appearance
     from ...landmarks.registry import open_landmarker
+    from ...landmarks.visibility import open_visibility
 
     try:
         landmarker = open_landmarker("mediapipe-478", threads=1)
         open_appearance(landmarker.scheme)
+        open_visibility(landmarker.scheme)
     except FacecapError as error:
         return Check("landmark networks", False, True, error.what, error.way_out)
     return Check("landmark networks", True, True, landmarker.model_version)

@@ -26,9 +26,9 @@ from ...landmarks.tracking.observe import FrameObservation
 from ...reports.thumbnails import Thumbnail
 
 CHUNK_FRAMES = 256
-FORMAT = 2
+FORMAT = 3
 _FACE_QUALITY = 95
-_PER_LANDMARK = ("landmarks_px", "depth_px", "confidence")
+_PER_LANDMARK = ("landmarks_px", "depth_px", "confidence", "visibility")
 _PER_FRAME = ("frame_index", "time_s", "presence", "other_faces", "appearance")
 
 
@@ -90,6 +90,7 @@ class LandmarkCache:
                 depth_px=np.stack([frame.depth_px for frame in frames]),
                 confidence=np.stack([frame.confidence for frame in frames]),
                 appearance=np.stack([frame.appearance for frame in frames]),
+                visibility=np.stack([frame.visibility for frame in frames]),
             )
         for shot in thumbnails:
             with atomic_path(self._folder / f"shot-{shot.frame:09d}-{int(shot.has_face)}.jpg") as temporary:
@@ -110,6 +111,7 @@ class LandmarkCache:
                 confidence=data["confidence"][-1],
                 other_faces=int(data["other_faces"][-1]),
                 appearance=data["appearance"][-1],
+                visibility=data["visibility"][-1],
             )
 
     def drop_damaged_tail(self) -> int:
@@ -165,6 +167,7 @@ class LandmarkCache:
             image_size=facts.image_size,
             model_version=facts.model_version,
             appearance=self._load("appearance"),
+            visibility=self._load("visibility", mapped=True),
         )
 
     def count_other_faces(self) -> int:

@@ -12,6 +12,7 @@ from ...footage.read import Frame, read_frames
 from ...landmarks.appearance import open_appearance
 from ...landmarks.protocol import PRESENCE_THRESHOLD, Landmarker
 from ...landmarks.tracking.observe import FrameObservation, observe
+from ...landmarks.visibility import open_visibility
 from ...reports.head_check import ROWS
 from ...reports.thumbnails import THUMBNAIL_PX, Thumbnail, choose_thumbnail_rows, cut_face, make_thumbnail
 from ..runtime.progress import REPORT_EVERY, Progress, Steps
@@ -21,7 +22,7 @@ from .landmark_cache import CHUNK_FRAMES, FORMAT, LandmarkCache, LandmarkFacts
 
 def open_landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) -> LandmarkCache:
     """Where in a job's folder the landmarks of some footage are kept, found or not."""
-    appearance = open_appearance(landmarker.scheme)
+    appearance, visibility = open_appearance(landmarker.scheme), open_visibility(landmarker.scheme)
     facts = {
         "start": str(footage.trim.start),
         "end": str(footage.trim.end),
@@ -29,6 +30,7 @@ def open_landmark_cache(footage: Footage, landmarker: Landmarker, folder: Path) 
         "model": landmarker.model_version,
         "scheme": landmarker.scheme,
         "appearance": "" if appearance is None else appearance.version,
+        "visibility": "" if visibility is None else visibility.version,
         "chunk": CHUNK_FRAMES,
         "format": FORMAT,
         **({"upside_down": True} if footage.upside_down else {}),
@@ -47,14 +49,14 @@ def find_landmarks(footage: Footage, landmarker: Landmarker, cache: LandmarkCach
     done = chunk * CHUNK_FRAMES
     after = cache.last_of_chunk(chunk - 1) if chunk else None
     yield Progress("landmarks", done, total, f"Going on from frame {done}" if chunk else "")
-    appearance = open_appearance(landmarker.scheme)
+    appearance, visibility = open_appearance(landmarker.scheme), open_visibility(landmarker.scheme)
     reader = read_frames(footage, skip=done)
     shown = _ShownFrames(total, done)
     try:
         while True:
             frames: list[FrameObservation] = []
             pictures = shown.watch(itertools.islice(reader, CHUNK_FRAMES))
-            for seen in observe(pictures, landmarker, after=after, appearance=appearance):
+            for seen in observe(pictures, landmarker, after=after, appearance=appearance, visibility=visibility):
                 frames.append(seen)
                 shown.take_shot(seen)
                 if len(frames) % REPORT_EVERY == 0:

@@ -16,6 +16,7 @@ from ..appearance import AppearanceNetwork
 from ..observations import Observations
 from ..protocol import PRESENCE_THRESHOLD, Landmarker, Landmarks
 from ..regions import find_bounds
+from ..visibility import VisibilityNetwork
 from .face_tracker import IN_FLIGHT, FaceTracker, FrameLike
 from .prefetch import Upcoming, prefetch
 
@@ -41,6 +42,7 @@ class FrameObservation:
         confidence: (L,) float32 in 0..1; 0 without a face.
         other_faces: faces besides the tracked one, as last counted.
         appearance: (A,) float32, features of its crops; 0 without a face, empty where nobody looked.
+        visibility: (L,) float32 in 0..1, how far each landmark is seen; 1 without a face, empty where nobody looked.
     """
 
     index: int
@@ -51,6 +53,7 @@ class FrameObservation:
     confidence: NDArray[np.float32]
     other_faces: int
     appearance: NDArray[np.float32] = field(default_factory=_not_looked_at)
+    visibility: NDArray[np.float32] = field(default_factory=_not_looked_at)
 
 
 def observe(
@@ -61,6 +64,7 @@ def observe(
     accuracy: Accuracy = "normal",
     after: FrameObservation | None = None,
     appearance: AppearanceNetwork | None = None,
+    visibility: VisibilityNetwork | None = None,
     in_flight: int = IN_FLIGHT,
 ) -> Generator[FrameObservation, None, None]:
     """Follow the largest and steadiest face; one observation per frame, in order.
@@ -77,6 +81,7 @@ def observe(
         after: the observation of the frame before the first, where footage is worked through in pieces: its face is
             followed on. What comes out depends on nothing else of the past.
         appearance: looks at the crops of every face, if given.
+        visibility: looks for what stands before every face, if given.
         in_flight: frames looked at ahead of time; 0 where faces jump from frame to frame, so that it would be in vain.
     Raises what the frames raise.
     """
@@ -91,11 +96,11 @@ def observe(
         for frame in upcoming:
             seen = follower.step(frame, upcoming)
             found = observation_of(frame, seen, follower.other_faces, landmarker.landmark_count)
-            if appearance is None:
+            if appearance is None and visibility is None:
                 yield found
                 continue
             # Beside the landmarks of the next frames: nothing but the take waits for these.
-            looks.append(pool.submit(_look_at, found, frame.image, appearance))
+            looks.append(pool.submit(_look_at, found, frame.image, appearance, visibility))
             if len(looks) >= IN_FLIGHT:
                 yield looks.popleft().result()
         while looks:
@@ -123,12 +128,14 @@ def assemble(frames: Sequence[FrameObservation], landmarker: Landmarker, image_s
         image_size=image_size,
         model_version=landmarker.model_version,
         appearance=np.empty((len(frames), frames[0].appearance.size if frames else 0), dtype=np.float32),
+        visibility=np.empty((len(frames), frames[0].visibility.size if frames else 0), dtype=np.float32),
     )
     for i, frame in enumerate(frames):
         observations.landmarks_px[i] = frame.landmarks_px
         observations.depth_px[i] = frame.depth_px
         observations.confidence[i] = frame.confidence
         observations.appearance[i] = frame.appearance
+        observations.visibility[i] = frame.visibility
     return observations
 
 
@@ -163,11 +170,21 @@ def observation_of(frame: FrameLike, seen: Landmarks | None, others: int, count:
     )
 
 
-def _look_at(found: FrameObservation, image: NDArray[np.uint8], network: AppearanceNetwork) -> FrameObservation:
-    """The observation with what the appearance network makes of the face's crops."""
-    if found.presence < PRESENCE_THRESHOLD:
-        return replace(found, appearance=np.zeros(network.feature_count, np.float32))
-    return replace(found, appearance=network.features(image, found.landmarks_px))
+def _look_at(
+    found: FrameObservation,
+    image: NDArray[np.uint8],
+    appearance: AppearanceNetwork | None,
+    visibility: VisibilityNetwork | None,
+) -> FrameObservation:
+    """The observation with what the networks that look at pixels make of the face."""
+    shows_face, features, seen = found.presence >= PRESENCE_THRESHOLD, found.appearance, found.visibility
+    if appearance is not None:
+        empty = np.zeros(appearance.feature_count, np.float32)
+        features = appearance.features(image, found.landmarks_px) if shows_face else empty
+    if visibility is not None:
+        clear = np.ones(len(found.confidence), np.float32)
+        seen = visibility.visibility(image, found.landmarks_px) if shows_face else clear
+    return replace(found, appearance=features, visibility=seen)
 
 
 def _rate_landmarks(seen: Landmarks, image: NDArray[np.uint8]) -> NDArray[np.float32]:

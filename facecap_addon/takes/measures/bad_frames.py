@@ -2,8 +2,8 @@
 
 Everything is judged from the take alone, against what the take itself usually is and against bounds that no good frame
 of clear footage passes. The bounds were set on solves of real clips; `benchmarks.bad_frames` plants faults into
-others and counts which are found. What lies before the face, a hand for instance, is found only where landmarks or
-fit suffer from it: the landmark network often guesses a likely mouth.
+others and counts which are found. What lies before the face, a hand for instance, was looked for in the pixels when the
+take was solved (`Take.covered`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from ..landmark_layout import layout_of_take
 from ..take import Take, find_runs, usual_step_s
 from .average_error import eye_distance_px
 
-NO_FACE, PROFILE, UNCLEAR, FAST, MISFIT, JUMP = "no face", "profile", "unclear", "fast", "misfit", "jump"
+NO_FACE, PROFILE, COVERED, UNCLEAR = "no face", "profile", "covered", "unclear"
+FAST, MISFIT, JUMP = "fast", "misfit", "jump"
 REASONS = {
     NO_FACE: "No face",
     PROFILE: "Seen from the side",
+    COVERED: "Something before the face (hand, hair …)",
     UNCLEAR: "Uncertain",
     FAST: "Fast, perhaps blurred",
     MISFIT: "Does not fit the footage",
@@ -33,6 +35,8 @@ REASONS = {
 PROFILE_RAD = np.radians(45.0)
 UNCLEAR_OF_USUAL = 0.55
 """A region whose confidence is this share of its usual one is unclear."""
+COVERED_SHARE = 0.5
+"""A region of which this share of landmarks is covered."""
 FAST_PER_S = 3.0
 """Distances of the outer eye corners per second: at a shutter of 1/50 s the face is smeared by 5 mm."""
 MISFIT_OF_EYES, MISFIT_OF_USUAL = 0.035, 2.0
@@ -76,6 +80,7 @@ def find_bad_stretches(take: Take) -> tuple[BadStretch, ...]:
     share = {
         NO_FACE: np.where(take.solved, 0.0, np.inf),
         PROFILE: _angle_to_camera(take) / PROFILE_RAD,
+        COVERED: take.covered.max(1, initial=0.0) / COVERED_SHARE,
         UNCLEAR: unclear.max(1, initial=0.0),
         FAST: _speed_in_picture(take) / FAST_PER_S,
         MISFIT: _misfit(take),
@@ -90,8 +95,9 @@ def find_bad_stretches(take: Take) -> tuple[BadStretch, ...]:
         for first, last in _bridge(find_runs(reason == name), gap):
             worst = float(share[name][first : last + 1].max())
             regions: tuple[str, ...] = ()
-            if name == UNCLEAR:
-                shown = unclear[first : last + 1].max(0) > 1.0
+            if name in (UNCLEAR, COVERED):
+                of_regions = unclear if name == UNCLEAR else take.covered / COVERED_SHARE
+                shown = of_regions[first : last + 1].max(0) > 1.0
                 regions = () if shown.all() else tuple(np.array(take.regions)[shown].tolist())
             stretches.append(BadStretch(first, last, name, regions, float(np.clip(worst - 1.0, 0.0, 1.0))))
     return tuple(sorted(stretches, key=lambda one: (one.first, one.last)))

@@ -79,6 +79,14 @@ def test_an_uncertain_region_is_named() -> None:
     assert (found.first, found.last, found.text) == (60, 69, "Uncertain: mouth, jaw")
 
 
+def test_a_hand_before_the_mouth_is_named_so() -> None:
+    take = calm_take()
+    covered = np.zeros_like(take.confidence)
+    covered[60:70, REGIONS.index("mouth")] = 1.0
+    found = only(replace(take, covered=covered))
+    assert (found.first, found.last, found.text) == (60, 69, "Something before the face (hand, hair …): mouth")
+
+
 def test_stretches_that_nearly_meet_are_one() -> None:
     take = calm_take()
     for rows in (slice(60, 64), slice(66, 70)):
