@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from benchmarks.ground_truth import MOVING_M, ROOT, SKIN, embedding_of, load_truth, response_of
 from benchmarks.sample_head import sample_rig
@@ -116,7 +116,7 @@ def skin_over_the_mouth(frames: list[Frame], landmarks: F32) -> Covered:
         alpha = np.zeros(scene.shape, np.float32)
         x, y = scene.landmarks[[13, 14]].mean(0).astype(int).tolist()
         axes = (int(0.55 * scene.eyes_px), int(0.35 * scene.eyes_px))
-        cv2.ellipse(alpha, (x, y), axes, 20, 0, 360, 1.0, -1)
+        cv2.ellipse(alpha, (x, y), axes, 20, 0, 360, (1.0,), -1)
         at = np.clip(scene.landmarks[50].astype(int), 0, np.array(scene.shape)[::-1] - 1)
         return np.broadcast_to(scene.image[at[1], at[0]], scene.image.shape), alpha
 
@@ -297,7 +297,7 @@ def _nearest_landmarks(one: Performance, embedding: LandmarkEmbedding) -> NDArra
     to_head = embedding.head_from_rig
     vertices = one.rig.neutral[one.vertices] @ to_head[:3, :3].T + to_head[:3, 3]
     valid = np.flatnonzero(embedding.valid)
-    return valid[cKDTree(points[valid]).query(vertices)[1]]
+    return valid[KDTree(points[valid]).query(vertices)[1]]
 
 
 def _agree(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> str:

@@ -95,7 +95,7 @@ def find_covered(covered: F32, shown: NDArray[np.bool_], layout: Layout, places:
     around = (np.flatnonzero(~above), right, left, right, left)
     for part, affected in zip(parts_of(layout), around, strict=True):
         much = covered[:, part].mean(1) > PART_COVERED
-        hidden[np.ix_(np.flatnonzero(much & shown), [*part, *affected])] = True
+        hidden[np.ix_(np.flatnonzero(much & shown), np.array([*part, *affected]))] = True
     # A frame before and after, what comes and goes is smeared over them or at the edge.
     wide = hidden.copy()
     wide[1:] |= hidden[:-1]

@@ -123,7 +123,7 @@ def draw_hand(
                 float(np.degrees(turn)),
                 0,
                 360,
-                1.0,
+                (1.0,),
                 -1,
                 cv2.LINE_AA,
             )

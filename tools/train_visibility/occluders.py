@@ -99,7 +99,7 @@ def skin_patch(scene: Scene, random: np.random.Generator) -> Layer:
         max(2, int(random.uniform(0.3, 0.8) * scene.eyes_px)),
         max(2, int(random.uniform(0.2, 0.5) * scene.eyes_px)),
     )
-    cv2.ellipse(alpha, (int(cx), int(cy)), axes, float(random.uniform(0, 180)), 0, 360, 1.0, -1, cv2.LINE_AA)
+    cv2.ellipse(alpha, (int(cx), int(cy)), axes, float(random.uniform(0, 180)), 0, 360, (1.0,), -1, cv2.LINE_AA)
     return Layer(_fill(scene, scene.skin(random), random, float(random.uniform(0, 0.08))), alpha)
 
 
@@ -122,7 +122,7 @@ def hair(scene: Scene, random: np.random.Generator) -> Layer:
         points = np.round(np.array([scene.place(*p) for p in curve]) * 16).astype(np.int32)
         shade = tuple(float(v) for v in np.clip(tone * np.exp(random.normal(0, 0.3)), 0, 1))
         cv2.polylines(color, [points], False, shade, width, cv2.LINE_8, 4)
-        cv2.polylines(alpha, [points], False, 1.0, width, cv2.LINE_AA, 4)
+        cv2.polylines(alpha, [points], False, (1.0,), width, cv2.LINE_AA, 4)
     return Layer(color, alpha * float(random.uniform(0.8, 1.0)))
 
 
@@ -135,8 +135,8 @@ def microphone(scene: Scene, random: np.random.Generator) -> Layer:
     tone = np.float32(random.uniform(0.02, 0.6)) * np.exp(random.normal(0, 0.15, 3)).astype(np.float32)
     alpha = np.zeros(scene.shape, np.float32)
     to = (int(cx + np.sin(angle) * 4 * size), int(cy + np.cos(angle) * 4 * size))
-    cv2.line(alpha, (int(cx), int(cy)), to, 1.0, max(2, int(ball * random.uniform(0.6, 1.1))), cv2.LINE_AA)
-    cv2.circle(alpha, (int(cx), int(cy)), max(2, int(ball)), 1.0, -1, cv2.LINE_AA)
+    cv2.line(alpha, (int(cx), int(cy)), to, (1.0,), max(2, int(ball * random.uniform(0.6, 1.1))), cv2.LINE_AA)
+    cv2.circle(alpha, (int(cx), int(cy)), max(2, int(ball)), (1.0,), -1, cv2.LINE_AA)
     color = _fill(scene, tone, random, 0.04)
     v, u = np.mgrid[: scene.shape[0], : scene.shape[1]].astype(np.float32)
     mesh = (np.sin(u * 40 / size) * np.sin(v * 40 / size) > 0) * float(random.uniform(0, 0.15))
@@ -156,9 +156,11 @@ def cup(scene: Scene, random: np.random.Generator) -> Layer:
         for a, b in corners
     ]
     alpha = np.zeros(scene.shape, np.float32)
-    cv2.fillConvexPoly(alpha, np.round(np.array(points) * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
+    cv2.fillConvexPoly(alpha, np.round(np.array(points) * 16).astype(np.int32), (1.0,), cv2.LINE_AA, 4)
     cx, cy = scene.place(x, y)
-    cv2.ellipse(alpha, (int(cx), int(cy)), (int(wide * size), int(wide * size * 0.2)), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
+    cv2.ellipse(
+        alpha, (int(cx), int(cy)), (int(wide * size), int(wide * size * 0.2)), 0, 0, 360, (1.0,), -1, cv2.LINE_AA
+    )
     across = (np.arange(scene.shape[1], dtype=np.float32) - cx) / (wide * size)
     shade = 0.6 + 0.4 * np.cos(np.clip(across * 1.4 + random.normal(0, 0.3), -1.5, 1.5))
     return Layer(np.clip(_fill(scene, _any_color(random), random, 0.03) * shade[None, :, None], 0, 1), alpha)
@@ -170,7 +172,7 @@ def mask(scene: Scene, random: np.random.Generator) -> Layer:
     points[:7, 1] += float(random.uniform(0.0, 0.35)) * scene.eyes_px
     points += random.normal(0, 0.02, points.shape) * scene.eyes_px
     alpha = np.zeros(scene.shape, np.float32)
-    cv2.fillPoly(alpha, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    cv2.fillPoly(alpha, [np.round(points * 16).astype(np.int32)], (1.0,), cv2.LINE_AA, 4)
     color = _fill(scene, _any_color(random), random, 0.04)
     v = np.arange(scene.shape[0], dtype=np.float32)[:, None, None]
     pleats = 1 - float(random.uniform(0, 0.3)) * (np.sin(v * 2 * np.pi / (0.18 * scene.eyes_px)) > 0.8)
@@ -184,9 +186,9 @@ def dark_glasses(scene: Scene, random: np.random.Generator) -> Layer:
     for corners in _EYES:
         cx, cy = scene.landmarks[list(corners)].mean(0)
         axes = (max(1, int(wide * scene.eyes_px)), max(1, int(high * scene.eyes_px)))
-        cv2.ellipse(alpha, (int(cx), int(cy)), axes, 0, 0, 360, 1.0, -1, cv2.LINE_AA)
+        cv2.ellipse(alpha, (int(cx), int(cy)), axes, 0, 0, 360, (1.0,), -1, cv2.LINE_AA)
     left, right = (scene.landmarks[list(c)].mean(0).astype(int).tolist() for c in _EYES)
-    cv2.line(alpha, left, right, 1.0, max(1, int(0.04 * scene.eyes_px)), cv2.LINE_AA)
+    cv2.line(alpha, left, right, (1.0,), max(1, int(0.04 * scene.eyes_px)), cv2.LINE_AA)
     tone = np.float32(random.uniform(0.0, 0.25)) * np.exp(random.normal(0, 0.2, 3)).astype(np.float32)
     color = _fill(scene, tone, random, 0.02)
     if random.random() < 0.4:  # what they mirror
@@ -216,7 +218,7 @@ def blob(scene: Scene, random: np.random.Generator) -> Layer:
     radius = scene.eyes_px * float(random.uniform(0.15, 0.6)) * np.exp(random.normal(0, 0.12, 24))
     points = np.stack([cx + np.cos(angle) * radius * random.uniform(0.5, 1.3), cy + np.sin(angle) * radius], axis=1)
     alpha = np.zeros(scene.shape, np.float32)
-    cv2.fillPoly(alpha, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    cv2.fillPoly(alpha, [np.round(points * 16).astype(np.int32)], (1.0,), cv2.LINE_AA, 4)
     if random.random() < 0.4:
         moved = np.roll(scene.image, random.integers(20, 200, 2), axis=(0, 1))
         return Layer(moved[:, :: -1 if random.random() < 0.5 else 1], alpha)
@@ -293,7 +295,7 @@ def wear_glasses(scene: Scene, random: np.random.Generator) -> F32:
         points = np.round((middle + ring * scene.eyes_px) * 16).astype(np.int32)
         if random.random() < 0.3:
             glass = np.zeros(scene.shape, np.float32)
-            cv2.fillPoly(glass, [points], float(random.uniform(0.05, 0.3)), cv2.LINE_AA, 4)
+            cv2.fillPoly(glass, [points], (float(random.uniform(0.05, 0.3)),), cv2.LINE_AA, 4)
             image = np.clip(image + glass[..., None] * float(random.choice([-0.6, 0.5])), 0, 1)
         cv2.polylines(image, [points], True, tone, width, cv2.LINE_AA, 4)
     half = np.array([wide, 0]) * scene.eyes_px
