@@ -127,7 +127,7 @@ def end_test(obj: bpy.types.Object) -> None:
     put_back(controls_of(obj), before)
     windows = bpy.context.window_manager
     if windows is not None and getattr(windows, WEIGHT):
-        windows[WEIGHT] = 0.0
+        setattr(windows, WEIGHT, 0.0)  # shows nothing: no test runs any more
 
 
 def end_tests() -> None:
