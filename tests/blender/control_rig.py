@@ -13,6 +13,9 @@ def make_control_rig() -> dict[str, bpy.types.Object]:
     "puff" on the armature, and a vertex of the head that follows the jaw."""
     parts = make_avatar("armature")
     rig, head = parts["Rig"], parts["Head"]
+    for part in parts.values():
+        for block in part.data.shape_keys.key_blocks if part.type == "MESH" and part.data.shape_keys else ():
+            block.value = 0.0  # newer Blenders show a new key at once
     bpy.context.view_layer.objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     bones = rig.data.edit_bones
