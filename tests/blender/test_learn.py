@@ -73,7 +73,7 @@ def test_the_panel_offers_what_the_network_has_a_use_for() -> None:
     assert every >= {"network", "compare", "int8", "device"}
     stepwise = {"preset", "use_epochs", "epochs", "patience", "precision"}
     assert {network: names - every for network, names in found.items()} == {
-        "laine": stepwise | {"mirror", "cutmix", "affine", "stabilise"},
+        "laine": stepwise | {"mirror", "cutmix", "affine", "stabilise", "lip_lid_weight"},
         "dense": stepwise | {"stabilise"},
         "meng": stepwise | {"mirror", "labelled_images", "mining"},
         "vgg-lstm": stepwise | {"mirror", "cutmix"},
