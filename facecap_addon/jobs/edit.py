@@ -12,7 +12,7 @@ from ..rig.channels import match_channels
 from ..takes.edits.contacts import Gaps
 from ..takes.edits.evaluate import evaluate, find_active
 from ..takes.edits.stack_file import read_stack, shipped_presets
-from ..takes.formats.live_link import notes_of
+from ..takes.formats.recording import notes_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .settings.edit import ENDING, EditSettings

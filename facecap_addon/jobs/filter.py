@@ -11,7 +11,7 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, match_halves
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.filters.take_filter import GapsOf, filter_take
-from ..takes.formats.live_link import notes_of
+from ..takes.formats.recording import notes_of
 from ..takes.measures.metrics import lid_distance_m, lip_distance_m
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps

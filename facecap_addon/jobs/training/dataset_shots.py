@@ -26,8 +26,9 @@ from ...learn.synthetic.motion import PICTURE_SIZE, make_head_curves, make_shot_
 from ...rig.channels import arkit_name
 from ...rig.embedding import LandmarkEmbedding
 from ...solvers.face_keypoints import extract_face_keypoints, extract_ibug_points
-from ...takes.formats.live_link import notes_of, read_live_link_csv
+from ...takes.formats.live_link import read_live_link_csv
 from ...takes.formats.point_cache import read_point_cache
+from ...takes.formats.recording import notes_of
 from ...takes.npz import load_take
 from ...takes.take import STATUS_SOLVED, Take
 from ..runtime.progress import Progress, Steps

@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 from ...atomic_file import atomic_path
 from ...errors import FacecapError
 from ...rig.channels import arkit_name, pair_side
-from ..take import REGIONS, STATUS_MISSING, STATUS_SOLVED, Take
+from ..take import Take
 from .live_link_columns import LIVE_LINK_ANGLES as LIVE_LINK_ANGLES
 from .live_link_columns import LIVE_LINK_CHANNELS as LIVE_LINK_CHANNELS
 from .live_link_columns import LIVE_LINK_COLUMNS, TIMECODE_FPS
 from .live_link_columns import LIVE_LINK_SHAPES as LIVE_LINK_SHAPES
 from .live_link_rows import performance_of
+from .recording import Recording, make_take
 from .spreadsheet import read_spreadsheet
 
 YAW_PER_LOOK, PITCH_PER_LOOK = 0.60, 0.56
@@ -130,36 +131,20 @@ def read_live_link_csv(path: Path, *, timecode_fps: float | None = None, time_or
         found = performance_of(table, timecode_fps)
     except ValueError as error:
         raise _not_live_link(path, str(error)) from error
-    shapes, angles, time_s, has_face = found.shapes, found.angles, found.time_s, found.has_face
-    frames = len(time_s)
-    facts: dict[str, object] = {
-        "source": path.name,
-        "kind": "Live Link Face CSV",
-        "first_timecode": found.first_timecode,
-        "notes": [f"{path.name}: {note}" for note in found.notes],
-    }
-    return Take(
-        time_s=time_s - (time_s[0] if time_origin_s is None else time_origin_s),
-        channels=tuple(LIVE_LINK_CHANNELS[column] for column in found.columns),
-        weights=np.where(has_face[:, None], shapes, 0.0).astype(np.float32),
-        head_rotation_wxyz=head_rotation(angles[:, :3]).astype(np.float32),
-        head_translation_m=np.zeros((frames, 3), np.float32),
-        gaze_rad=eye_gaze(angles[:, 3:]).astype(np.float32),
-        confidence=np.repeat(has_face[:, None], len(REGIONS), axis=1).astype(np.float32),
-        regions=REGIONS,
-        status=np.where(has_face, STATUS_SOLVED, STATUS_MISSING).astype(np.int8),
-        landmarks_px=np.zeros((frames, 0, 2), np.float32),
-        residual_px=np.full(frames, np.nan, np.float32),
-        image_size=(0, 0),
-        focal_px=0.0,
-        provenance=facts,
+    start_s = found.time_s[0] if time_origin_s is None else time_origin_s
+    recording = Recording(
+        path,
+        "Live Link Face CSV",
+        tuple(LIVE_LINK_CHANNELS[column] for column in found.columns),
+        found.shapes,
+        found.time_s - start_s,
+        found.has_face,
+        head_rotation_wxyz=head_rotation(found.angles[:, :3]),
+        gaze_rad=eye_gaze(found.angles[:, 3:]),
+        notes=found.notes,
+        facts={"first_timecode": found.first_timecode},
     )
-
-
-def notes_of(take: Take) -> list[str]:
-    """What there was to say when a take was read, a sentence each."""
-    notes = take.provenance.get("notes")
-    return [str(note) for note in notes] if isinstance(notes, list) else []
+    return make_take(recording)
 
 
 def format_timecode(time_s: float) -> str:

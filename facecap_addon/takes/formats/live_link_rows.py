@@ -16,7 +16,11 @@ from .live_link_columns import LIVE_LINK_ANGLES, LIVE_LINK_SHAPES, TIMECODE_FPS
 from .spreadsheet import Spreadsheet, numbers_of
 
 _COMMON_RATES = (24, 25, 30, 48, 50, 60, 120, 240)
-_TIMECODE = re.compile(r"(\d{1,9})[:;](\d{1,9})[:;](\d{1,9})[:;.,](\d{1,9}(?:[.,]\d{1,9})?)")
+_TIMECODE = re.compile(r"(\d{1,9})[:;](\d{1,9})[:;](\d{1,9})([:;.,])(\d{1,9}(?:[.,]\d{1,9})?)")
+_DROP_FRAME = ";"
+"""What stands before the frames of a timecode that leaves out numbers to keep up with the clock."""
+_FIRST_DROPPED = {30: 2, 60: 4}
+"""Frame numbers that drop-frame timecode of a rate leaves out at the start of every minute but each tenth."""
 _LEAST_SHAPES = 12
 """A table with fewer of the 52 columns is something else."""
 _SHOWN = 6
@@ -92,7 +96,8 @@ def _find_readable(
         if match is None:
             unread.append(row)
             continue
-        codes[row] = [float(group.replace(",", ".")) for group in match.groups()]
+        numbers = [float(group.replace(",", ".")) for group in match.group(1, 2, 3, 5)]
+        codes[row] = [*numbers, float(match[4] == _DROP_FRAME)]
         parts[-1].append(row)
     notes += _note_left_out(table, short, "cut off")
     notes += _note_left_out(table, unread, "without a timecode")
@@ -111,8 +116,15 @@ def _find_readable(
 
 
 def _read_times(codes: list[list[float]], timecode_fps: float | None) -> F64:
-    """(F,) seconds since midnight of the first row's day, from timecodes; midnight may pass."""
-    parts = np.array(codes, np.float64)
+    """(F,) seconds since midnight of the first row's day, from timecodes; midnight may pass.
+
+    Drop-frame timecode (29.97 and 59.94 frames per second) is counted as what it is.
+
+    Args:
+        codes: (F, 5) hours, minutes, seconds, frames, whether a semicolon stands before the frames.
+    """
+    table = np.array(codes, np.float64)
+    parts = table[:, :4]
     if timecode_fps is None:
         whole_seconds = len(np.unique(parts[:, 2])) > 2
         highest = math.floor(float(parts[:, 3].max()))
@@ -120,8 +132,24 @@ def _read_times(codes: list[list[float]], timecode_fps: float | None) -> F64:
         candidates = _COMMON_RATES if whole_seconds else (TIMECODE_FPS, *_COMMON_RATES)
         timecode_fps = next((rate for rate in candidates if highest < rate), highest + 1)
     time_s = parts @ np.array([3600.0, 60.0, 1.0, 1.0 / timecode_fps])
+    if table[:, 4].all() and (drop := _count_drops(parts, round(timecode_fps))) is not None:
+        time_s = (time_s * round(timecode_fps) - drop) * 1001 / (1000 * round(timecode_fps))
     days = np.cumsum(np.diff(time_s, prepend=time_s[0]) < -43_200.0)
     return np.asarray(time_s + days * 86_400.0, np.float64)
+
+
+def _count_drops(parts: F64, rate: int) -> F64 | None:
+    """(F,) frame numbers that drop-frame timecode left out since midnight; None where it is none.
+
+    Args:
+        parts: (F, 4) hours, minutes, seconds, frames.  rate: whole frames per second.
+    """
+    least = _FIRST_DROPPED.get(rate)
+    if least is None:
+        return None
+    minutes = parts[:, 0] * 60 + parts[:, 1]
+    never = (parts[:, 2] == 0) & (parts[:, 1] % 10 != 0) & (np.floor(parts[:, 3]) < least)
+    return None if never.any() else np.asarray(least * (minutes - minutes // 10), np.float64)
 
 
 def _find_ascending(table: Spreadsheet, rows: list[int], time_s: F64, notes: list[str]) -> list[int]:

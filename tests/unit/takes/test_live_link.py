@@ -15,10 +15,10 @@ from facecap_addon.errors import FacecapError
 from facecap_addon.takes.formats.live_link import (
     LIVE_LINK_SHAPES,
     format_timecode,
-    notes_of,
     read_live_link_csv,
     write_live_link_csv,
 )
+from facecap_addon.takes.formats.recording import notes_of
 from facecap_addon.takes.take import REGIONS, Take
 
 RECORDED = Path(__file__).parents[4] / "shared" / "data" / "curves" / "alex_rom_3.csv"
@@ -285,3 +285,32 @@ def test_two_keys_of_one_channel_give_it_together(tmp_path: Path) -> None:
     found = read_live_link_csv(tmp_path / "b.csv")
     assert_allclose(jaw(found), TRUTH, atol=1e-5)
     assert_allclose(found.weights[:, found.channels.index("browInnerUp")], 0.4, atol=1e-6)
+
+
+def write_rows(path: Path, rows: list[tuple[str, dict[str, float]]]) -> Path:
+    """A recording with all columns, zero but for what is given."""
+    columns = ("Timecode", "BlendShapeCount", *LIVE_LINK_SHAPES)
+    lines = [",".join(columns)]
+    for timecode, values in rows:
+        lines.append(f"{timecode},52," + ",".join(f"{values.get(name, 0.0)}" for name in LIVE_LINK_SHAPES))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_drop_frame_timecode_runs_as_the_clock_does(tmp_path: Path) -> None:
+    """SMPTE 12M: of every minute but each tenth, numbers 00 and 01 are left out; an hour of it is an hour to 4 ms."""
+    labels = ["00:00:59;28", "00:00:59;29", "00:01:00;02", "00:09:59;29", "00:10:00;00", "01:00:00;00"]
+    numbers = np.array([1798, 1799, 1800, 17981, 17982, 107892])  # frames since zero, counted on
+    take = read_live_link_csv(write_rows(tmp_path / "df.csv", [(label, {}) for label in labels]), timecode_fps=30)
+    assert_allclose(take.time_s, (numbers - numbers[0]) * 1001 / 30_000, atol=1e-9)
+    plain = [("00:00:59;29", {}), ("00:01:00;00", {}), ("00:01:00;01", {}), ("00:01:02;02", {})]
+    take = read_live_link_csv(write_rows(tmp_path / "not.csv", plain), timecode_fps=30)
+    assert_allclose(take.time_s, np.array([0, 1, 2, 63]) / 30, atol=1e-9)
+
+
+def test_values_outside_zero_to_one_are_kept_and_named(tmp_path: Path) -> None:
+    rows = [("10:00:00:00", {"JawOpen": 1.25}), ("10:00:00:01", {"MouthClose": -0.5}), ("10:00:03:59", {})]
+    take = read_live_link_csv(write_rows(tmp_path / "loud.csv", rows))
+    assert take.weights[0, take.channels.index("jawOpen")] == np.float32(1.25)
+    assert take.weights[1, take.channels.index("mouthClose")] == np.float32(-0.5)
+    assert notes_of(take) == ["loud.csv: 2 values lie outside 0 to 1 and were kept (mouthClose -0.50, jawOpen 1.25)."]
