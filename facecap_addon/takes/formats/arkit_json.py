@@ -4,8 +4,8 @@ Read are, each with any spelling of ARKit's names:
 
 - names once and a row of weights per frame, `{"names": […], "frames": [{"time": s, "weights": […]}, …]}`, or a matrix
   beside them, `{"facsNames": […], "weightMat": [[…], …], "exportFps": 60}` as of NVIDIA's Audio2Face;
-- frames with names, `[{"timestamp": …, "blendShapes": {"jawOpen": 0.1, …}}, …]`, alone or under `"frames"`, weights also
-  as `[{"categoryName": "jawOpen", "score": 0.1}, …]` as of MediaPipe, or beside the time;
+- frames with names, `[{"timestamp": …, "blendShapes": {"jawOpen": 0.1, …}}, …]`, alone or under `"frames"`, weights
+  also as `[{"categoryName": "jawOpen", "score": 0.1}, …]` as of MediaPipe, or beside the time;
 - `{"0.0167": {"jawOpen": 0.1, …}, …}`, times as names.
 
 Written is the first, with the head's yaw, pitch and roll as Live Link Face has them.
@@ -229,7 +229,7 @@ def _seconds(times: list[Any] | None, count: int, fps: float | None, notes: list
 def _sort(
     weights: F64, has_face: NDArray[np.bool_], time_s: F64, angles: F64 | None, notes: list[str]
 ) -> tuple[F64, NDArray[np.bool_], F64, F64 | None]:
-    """Rows in the order of their times, the first at zero; without a time, or at one that was there, they are left out."""
+    """Rows in the order of their times, the first at zero; those without a time of their own are left out."""
     keep = np.flatnonzero(np.isfinite(time_s))
     if not len(keep):
         raise ValueError("no frame has a time")

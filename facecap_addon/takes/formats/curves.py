@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import F32, F64
+from ...rig.channels import arkit_name
+from ...rig.mapping.evaluate import evaluate
+from ...rig.mapping.mapping import Mapping, Target
 from ..take import Take
 
 
@@ -33,14 +35,40 @@ class Curves:
         return Curves(self.names, self.time_s[rows], self.values[rows], rows[rows])
 
 
-def curves_of(take: Take, names: Mapping[str, str] | None = None, only: Sequence[str] = ()) -> Curves:
-    """A take's weights as curves.
+def curves_of(take: Take, mapping: Mapping | None = None) -> Curves:
+    """A take's weights as curves, under its channels' names, or as a mapping moves a rig's targets.
 
-    Args:
-        names: what channels are called instead; of those that come to share a name the first gives the curve.
-        only: names after that to which it is limited; empty: all.
+    Targets of one name are one curve, that of the first: shape keys that several meshes share.
     """
-    named = [(names or {}).get(channel, channel) for channel in take.channels]
-    columns = {name: k for k, name in reversed(list(enumerate(named))) if not only or name in only}
-    kept = tuple(name for k, name in enumerate(named) if columns.get(name) == k)
-    return Curves(kept, take.time_s, take.weights[:, [columns[name] for name in kept]], take.solved)
+    if mapping is None:
+        return Curves(take.channels, take.time_s, take.weights, take.solved)
+    targets, values = evaluate(mapping, take.channels, take.weights)
+    columns: dict[str, int] = {}
+    for column, target in enumerate(targets):
+        columns.setdefault(name_target(target), column)
+    return Curves(tuple(columns), take.time_s, values[:, list(columns.values())], take.solved)
+
+
+def name_target(target: Target) -> str:
+    """What a target's curve is called: the shape key or property, or bone and axis, as "jaw.rotation.x"."""
+    if target.kind == "bone":
+        return f"{target.name}.{target.axis}"
+    return target.name
+
+
+def mapped_take(take: Take, mapping: Mapping) -> Take:
+    """A take whose channels are the shape keys that a mapping moves, as ones that formats with keys alone can hold."""
+    curves = curves_of(take, only_keys(mapping))
+    return replace(take, channels=curves.names, weights=curves.values, not_observed=(), inferred=())
+
+
+def only_keys(mapping: Mapping) -> Mapping:
+    """The part of a mapping that moves shape keys."""
+    return replace(mapping, links=tuple(link for link in mapping.links if link.target.kind == "key"))
+
+
+def with_arkit_names(curves: Curves) -> Curves:
+    """Curves under ARKit's names where theirs mean one; halves of one channel keep their own."""
+    called = [arkit_name(name) or name for name in curves.names]
+    names = [new if called.count(new) == 1 else name for name, new in zip(curves.names, called, strict=True)]
+    return replace(curves, names=tuple(names)) if len(set(names)) == len(names) else curves

@@ -27,7 +27,7 @@ METAHUMAN = "ctrl_"
 _TIME_COLUMNS = ("time", "time_s", "seconds", "timestamp", "t")
 _FRAME_COLUMNS = ("frame", "frames", "framenumber", "frame number", "frame_number", "index")
 _DEFAULT_FPS = 30.0
-_MOST_CURVES = 4096
+_MOST_CURVES, _LEAST_ARKIT = 4096, 4
 
 
 def write_curve_table(path: Path, curves: Curves) -> int:
