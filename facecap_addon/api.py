@@ -22,8 +22,10 @@ from .errors import CancelledError, FacecapError, NoFaceError
 if TYPE_CHECKING:
     from .jobs.calibrate import CalibrateResult
     from .jobs.edit import EditResult
+    from .jobs.export import ExportResult
     from .jobs.filter import FilterResult
     from .jobs.generate import GenerateResult
+    from .jobs.import_take import ImportResult
     from .jobs.live_capture import LiveResult
     from .jobs.map import MapResult
     from .jobs.registry import Outcome
@@ -49,9 +51,11 @@ __all__ = [
     "NoFaceError",
     "calibrate",
     "edit_take",
+    "export_take",
     "extend_dataset",
     "filter_take",
     "generate",
+    "import_take",
     "load_rig",
     "load_take",
     "make_shape_keys",
@@ -157,6 +161,31 @@ def map_character(
     from .rig.mapping.mapping_file import load_mapping  # importing facecap must stay light
 
     return load_mapping(run_job("map", {**settings, "character": str(character)}, on_progress).mapping)
+
+
+def import_take(file: str | Path, *, on_progress: OnJobProgress | None = None, **settings: SettingValue) -> Take:
+    """Read another program's performance as a take, which lies beside it; settings, and what can be read:
+    docs/exchange.md.
+
+    Raises:
+        FacecapError: nobody knows what the file holds, or it is damaged.
+    """
+    return load_take(run_job("import", {**settings, "file": file}, on_progress).take)
+
+
+def export_take(
+    take: str | Path, format: str, *, on_progress: OnJobProgress | None = None, **settings: SettingValue
+) -> Path:
+    """Write a take for another program; settings and formats: docs/exchange.md.
+
+    Args:
+        take: its file.  format: as "live-link", "unreal", "glb".
+    Returns:
+        the file that was written.
+    Raises:
+        FacecapError: it is no take, or the format cannot hold it.
+    """
+    return run_job("export", {**settings, "take": take, "format": format}, on_progress).file
 
 
 def retarget(
@@ -305,6 +334,14 @@ def run_job(
 def run_job(
     name: Literal["train-generator"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
 ) -> TrainGeneratorResult: ...
+@overload
+def run_job(
+    name: Literal["import"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> ImportResult: ...
+@overload
+def run_job(
+    name: Literal["export"], settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None
+) -> ExportResult: ...
 @overload
 def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None) -> Outcome: ...
 def run_job(name: str, settings: Mapping[str, SettingValue], on_progress: OnJobProgress | None = None) -> Outcome:

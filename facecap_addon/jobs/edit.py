@@ -12,12 +12,13 @@ from ..rig.channels import match_channels
 from ..takes.edits.contacts import Gaps
 from ..takes.edits.evaluate import evaluate, find_active
 from ..takes.edits.stack_file import read_stack, shipped_presets
+from ..takes.formats.performance import read_performance
 from ..takes.formats.recording import notes_of
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .settings.edit import ENDING, EditSettings
 from .steps.character import character_source, characters_in, find_character
-from .steps.results.derived_take import DerivedTake, read_take_or_csv, write_derived_take
+from .steps.results.derived_take import DerivedTake, write_derived_take
 
 EditResult = DerivedTake
 """An edited take."""
@@ -31,7 +32,7 @@ def run(settings: EditSettings, *, blender_hook: BlenderHook | None = None) -> S
     """
     yield Progress("open", 0, 1)
     stack = read_stack(shipped_presets().get(settings.stack) or Path(settings.stack))
-    before = read_take_or_csv(settings.take)
+    before = read_performance(settings.take)
     notes = list(notes_of(before))
     gaps: Gaps | None = None
     limits = np.tile(np.array([0, 1], np.float32), (len(before.channels), 1))

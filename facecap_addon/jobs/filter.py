@@ -11,13 +11,14 @@ from ..rig.blendshapes import BlendshapeRig
 from ..rig.channels import arkit_name, match_halves
 from ..rig.embedding import LandmarkEmbedding, landmark_geometry
 from ..takes.filters.take_filter import GapsOf, filter_take
+from ..takes.formats.performance import read_performance
 from ..takes.formats.recording import notes_of
 from ..takes.measures.metrics import lid_distance_m, lip_distance_m
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .settings.filter import ENDING, FilterSettings
 from .steps.character import character_source, characters_in, find_character
-from .steps.results.derived_take import DerivedTake, read_take_or_csv, write_derived_take
+from .steps.results.derived_take import DerivedTake, write_derived_take
 
 _CHUNK_FRAMES = 512
 
@@ -34,7 +35,7 @@ def run(settings: FilterSettings, *, blender_hook: BlenderHook | None = None) ->
     """
     choice = settings.choice()
     yield Progress("open", 0, 1)
-    before = read_take_or_csv(settings.take)
+    before = read_performance(settings.take)
     gaps: GapsOf | None = None
     notes = list(notes_of(before))
     if settings.character is not None:

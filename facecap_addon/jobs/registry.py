@@ -16,8 +16,10 @@ from ..json_types import Facts
 if TYPE_CHECKING:
     from .calibrate import CalibrateResult
     from .edit import EditResult
+    from .export import ExportResult
     from .filter import FilterResult
     from .generate import GenerateResult
+    from .import_take import ImportResult
     from .live_capture import LiveResult
     from .map import MapResult
     from .retarget import RetargetResult
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from .settings.calibrate import CalibrateSettings
     from .settings.dataset import DatasetSettings
     from .settings.edit import EditSettings
+    from .settings.exchange import ExportSettings, ImportSettings
     from .settings.filter import FilterSettings
     from .settings.generate import GenerateSettings, TrainGeneratorSettings
     from .settings.live import LiveSettings
@@ -69,7 +72,7 @@ CAPTIONS: Mapping[str, str] = {
     "time": "Removing jitter between frames",
     "expression": "Refining the expression",
     "add": "Adding to the training set",
-    "alembic": "Reading Alembic",
+    "alembic": "Reading Alembic or USD",
     "draw": "Rendering the character",
     "sheet": "Making the contact sheet",
     "pictures": "Cropping faces",
@@ -358,6 +361,26 @@ SIDES: Job[SidesSettings, SidesResult] = Job(
     "Mark the actor's left eye in a picture; with curves of the same take, decide whether the footage is mirrored.",
     "guide.md",
 )
+IMPORT: Job[ImportSettings, ImportResult] = Job(
+    "import",
+    ".import_take",
+    (".settings.exchange", "ImportSettings"),
+    (("open", 5), ("character", 25), ("alembic", 20), ("fit", 40), ("files", 10)),
+    "file",
+    "read another program's performance as a take",
+    "Read Live Link Face, ARKit JSON, Unreal's curves, or vertices of PC2, MDD, Alembic and USD; see docs/exchange.md.",
+    "exchange.md",
+)
+EXPORT: Job[ExportSettings, ExportResult] = Job(
+    "export",
+    ".export",
+    (".settings.exchange", "ExportSettings"),
+    (("open", 5), ("character", 25), ("files", 70)),
+    "take",
+    "write a take for another program",
+    "Write a take as curves, point cache or animated character for another program; see docs/exchange.md.",
+    "exchange.md",
+)
 PROXY: Job[ProxySettings, Shown] = Job(
     "proxy",
     ".steps.proxy",
@@ -381,6 +404,8 @@ JOBS: tuple[AnyJob, ...] = (
     GENERATE,
     TRAIN_GENERATOR,
     SIDES,
+    IMPORT,
+    EXPORT,
     PROXY,
 )
 

@@ -17,14 +17,15 @@ class WeightFitter:
 
     Args:
         neutral: (M, 3) m.  deltas: (K, M, 3) m.  ranges: (K, 2).
+        ridge_m: what a unit of weight costs, as if all vertices were off by so much.
     """
 
-    def __init__(self, neutral: F32, deltas: F32, ranges: F32) -> None:
+    def __init__(self, neutral: F32, deltas: F32, ranges: F32, *, ridge_m: float = _RIDGE_M) -> None:
         self._neutral = neutral.reshape(-1).astype(np.float64)
         self._keys = deltas.reshape(len(deltas), -1).astype(np.float64)
         self._low, self._high = ranges.astype(np.float64).T
         count = neutral.shape[0]
-        self._products = self._keys @ self._keys.T / count + _RIDGE_M**2 * np.eye(len(deltas))
+        self._products = self._keys @ self._keys.T / count + ridge_m**2 * np.eye(len(deltas))
         self._count = count
 
     def fit(self, positions: NDArray[np.floating]) -> tuple[F32, F64]:

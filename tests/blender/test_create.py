@@ -310,8 +310,8 @@ def test_an_alembic_files_vertices_become_a_point_cache(tmp_path: Path) -> None:
         block.keyframe_insert("value", frame=frame)
     export_mesh(bpy.context, obj, tmp_path / "face.abc")
     request = {
-        "do": "read_alembic",
-        "alembic": str(tmp_path / "face.abc"),
+        "do": "read_mesh",
+        "file": str(tmp_path / "face.abc"),
         "out": str(tmp_path / "face.mdd"),
         "fps": 30,
     }

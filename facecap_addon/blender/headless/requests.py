@@ -5,7 +5,9 @@
     {"do": "bake", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.blend, "video": PATH?,
      "audio": PATH?, "audio_offset_s": 0, "whole_frames": false, "reduce_keys": 0, "mode": "new", "gain": 1,
      "head": "auto", "bone": "", "start_frame": 1, "loop": false, "mapping": FACTS?}
-    {"do": "read_alembic", "alembic": PATH.abc, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
+    {"do": "read_mesh", "file": PATH.abc or .usd, "vertices": COUNT, "out": OUT.mdd, "fps": 25}
+    {"do": "export", "blend": PATH, "object": NAME?, "take": TAKE.npz, "out": OUT.glb, .fbx, .usd or .abc,
+     "mapping": MAPPING.json?, "fps": 25?, "head": "auto", "bone": ""}
     {"do": "add_keys", "blend": PATH, "object": NAME?, "rig": RIG.npz, "out": OUT.blend}
     {"do": "play_points", "blend": PATH, "object": NAME?, "points": CACHE.pc2, "out": OUT.blend, "fps": 25,
      "start_frame": 1}
@@ -80,15 +82,17 @@ def answer_request(request: dict[str, Any], *, wait: Wait | None = None) -> dict
             return extract(request)
         case "bake":
             return bake(request, wait=wait)
-        case "read_alembic":
-            return read_alembic(request)
+        case "read_mesh":
+            return read_mesh(request)
+        case "export":
+            return export(request, wait=wait)
         case "add_keys":
             return add_keys(request)
         case "play_points":
             return play_points(request)
         case unknown:
             raise FacecapError(
-                f"Unknown request {unknown!r}.", "Ask for extract, bake, read_alembic, add_keys or play_points."
+                f"Unknown request {unknown!r}.", "Ask for extract, bake, export, read_mesh, add_keys or play_points."
             )
 
 
@@ -183,6 +187,25 @@ def _know_mappings() -> None:
         mapping_properties.register()
 
 
+def export(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]:
+    """Key a take on a character and write it, with its parts and what carries them, for another program.
+
+    The footage starts at frame 0, so that times in the file are those of the footage.
+    """
+    from .export import export_take
+
+    obj, notes, _ = open_character(request)
+    if wait is not None:
+        wait()
+    take = load_take(Path(request["take"]))
+    scene = _scene_of(obj)
+    match_scene(scene, _rate(take, request), float(take.time_s[-1]), start_frame=0)
+    settings = BakeSettings(**head_choice(request), start_frame=0.0, whole_frames=True, keep=False)
+    mapping = Path(request["mapping"]) if request.get("mapping") else None
+    notes += export_take(obj, take, settings, Path(request["out"]), scene, mapping)
+    return {"file": request["out"], "object": obj.name, "notes": notes}
+
+
 def head_choice(request: dict[str, Any]) -> dict[str, Any]:
     """What a request wants the head's pose keyed on, as BakeSettings has it: BONE, or ARMATURE:BONE, or neither.
 
@@ -197,15 +220,15 @@ def head_choice(request: dict[str, Any]) -> dict[str, Any]:
     return choice
 
 
-def read_alembic(request: dict[str, Any]) -> dict[str, Any]:
-    """Write the vertices of the mesh in an Alembic file to a point cache, in the scene's axes, metres."""
-    from ..scene.alembic import write_alembic_points
+def read_mesh(request: dict[str, Any]) -> dict[str, Any]:
+    """Write the vertices of the mesh in an Alembic or USD file to a point cache, in the scene's axes, metres."""
+    from ..scene.moving_mesh import write_mesh_points
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     render, fps = scene_in(bpy.context).render, float(request["fps"])
     render.fps = max(1, round(fps))
     render.fps_base = render.fps / fps
-    frames = write_alembic_points(Path(request["alembic"]), Path(request["out"]), int(request["vertices"]))
+    frames = write_mesh_points(Path(request["file"]), Path(request["out"]), int(request["vertices"]))
     return {"points": request["out"], "frames": frames}
 
 

@@ -159,7 +159,7 @@ def _read_alembic(
         raise FacecapError(f"There is no file {settings.cache}.", "Check the path.")
     kept = settings.folder / ".alembic.facecap"
     target = kept / f"{settings.cache.stem}.mdd"
-    request: dict[str, Any] = {"do": "read_alembic", "alembic": str(settings.cache.resolve())}
+    request: dict[str, Any] = {"do": "read_mesh", "file": str(settings.cache.resolve())}
     request |= {"out": str(target.resolve()), "vertices": training_set.rig.vertex_count}
     # Blender plays Alembic by time: a frame of the footage is a frame of the scene.
     request["fps"] = settings.cache_fps or float(open_footage(video, fps=settings.fps).frame_rate)

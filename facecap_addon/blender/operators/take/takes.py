@@ -51,22 +51,26 @@ class FACECAP_OT_load_take(FacecapOperator, bpy.types.Operator):
 
 
 def load_into_list(scene: bpy.types.Scene, path: Path) -> list[str]:
-    """Add a take or a Live Link CSV to a scene's list and choose it; returns what to tell. Raises FacecapError."""
-    from ....takes.formats.live_link import notes_of, read_live_link_csv
+    """Add a take, or what another program recorded, to a scene's list and choose it; returns what to tell.
+
+    Raises:
+        NoCoefficientsError: it is a take folder with a video alone.  FacecapError: it cannot be read.
+    """
+    from ....takes.formats.performance import read_performance
+    from ....takes.formats.recording import notes_of
     from ....takes.names import find_free_path
-    from ....takes.npz import load_take, save_take
+    from ....takes.npz import save_take
     from ....takes.versions import add_id
 
-    if not path.is_file():
-        raise FacecapError("No file was chosen.", "Pick a .take.npz, or a CSV of Live Link Face.")
-    if path.suffix.lower() == ".csv":
-        take = add_id(read_live_link_csv(path))
+    if not path.exists():
+        raise FacecapError("No file was chosen.", "Pick a .take.npz, or what another program recorded.")
+    take = read_performance(path)
+    if path.suffix.lower() != ".npz":
+        take = add_id(take)
         folder = work_folder("loaded")
         folder.mkdir(parents=True, exist_ok=True)
-        path = find_free_path(folder / f"{path.stem}.take.npz")
+        path = find_free_path(folder / f"{path.name if path.is_dir() else path.stem}.take.npz")
         save_take(path, take)
-    else:
-        take = load_take(path)
     add_take(scene, path, take, "loaded", choose=True)
     return [f"{label_of(settings_of(scene).result)}: {take.frame_count} frames; Bake puts it on", *notes_of(take)]
 

@@ -13,9 +13,8 @@ from ....errors import FacecapError
 from ....json_types import Facts
 from ....reports.filter_plot import draw_before_and_after
 from ....settings_schema import to_json
-from ....takes.formats.live_link import read_live_link_csv
 from ....takes.measures.difference import compare
-from ....takes.npz import load_take, save_take
+from ....takes.npz import save_take
 from ....takes.take import Take
 from ....takes.versions import ID, TAKE, add_id, home_of
 from .outputs import OutputFiles, write_live_link
@@ -50,11 +49,6 @@ class DerivedTake:
         """JSON-able facts."""
         plot = None if self.plot is None else str(self.plot)
         return {"take": str(self.take), "plot": plot, "lines": list(self.lines)}
-
-
-def read_take_or_csv(path: Path) -> Take:
-    """A take, or what a Live Link Face CSV holds. Raises FacecapError if it cannot be read."""
-    return read_live_link_csv(path) if path.suffix.lower() == ".csv" else load_take(path)
 
 
 def write_derived_take(

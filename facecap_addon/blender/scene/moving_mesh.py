@@ -1,4 +1,4 @@
-"""The vertices of an Alembic file, as Blender plays them, in a point cache."""
+"""The vertices of an Alembic or USD file, as Blender plays them, in a point cache."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .head.character import metres_per_unit
 from .objects import mesh_of
 
 
-def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
-    """Import an Alembic file into the present scene and write its mesh of so many vertices to an MDD file.
+def write_mesh_points(path: Path, out: Path, vertices: int) -> int:
+    """Import an Alembic or USD file into the present scene and write its mesh of so many vertices to an MDD file.
 
     Args:
         out: .mdd; metres and the scene's axes about the object's origin, as rigs have them.
@@ -29,7 +29,10 @@ def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
     """
     before = set(bpy.data.objects)
     try:
-        bpy.ops.wm.alembic_import(filepath=str(path), set_frame_range=True, as_background_job=False)
+        if path.suffix.lower() == ".abc":
+            bpy.ops.wm.alembic_import(filepath=str(path), set_frame_range=True, as_background_job=False)
+        else:
+            bpy.ops.wm.usd_import(filepath=str(path), set_frame_range=True)
     except RuntimeError as error:
         raise FacecapError(f"Blender cannot read {path.name} ({str(error).strip()}).", "Export it again.") from error
     meshes = [obj for obj in bpy.data.objects if obj not in before and obj.type == "MESH"]
@@ -38,7 +41,7 @@ def write_alembic_points(path: Path, out: Path, vertices: int) -> int:
         counts = ", ".join(f"{obj.name} ({len(mesh_of(obj).vertices)})" for obj in meshes[:6]) or "none"
         raise FacecapError(
             f"{path.name} holds no mesh of {vertices} vertices; its meshes: {counts}.",
-            "Export the character that the set is of, unchanged.",
+            "Export the character that it is for, unchanged.",
         )
     scene, obj = scene_in(bpy.context), fitting[0]
     frames = range(scene.frame_start, scene.frame_end + 1)
