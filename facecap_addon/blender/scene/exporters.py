@@ -59,7 +59,7 @@ def export_meshes(
             raise FacecapError(f"Blender could not write {path.name}.", str(error).strip()) from error
         if not temporary.is_file():
             raise FacecapError(f"Blender wrote no {path.name}.", "Choose another folder.")
-        if ending == ".glb" and curves is not None:
+        if ending == ".glb" and curves is not None and curves.names:
             gltf = read_glb(temporary)
             animate_morphs(gltf, curves, name)
             write_glb(temporary, gltf)
