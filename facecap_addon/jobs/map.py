@@ -18,12 +18,12 @@ from ..rig.mapping.mapping_file import save_mapping
 from ..rig.mapping.motion import measure_motion
 from ..rig.mapping.presets import find_mapping, keep_present
 from ..takes.formats.mapped_values import name_column, write_mapped_csv, write_mapped_json
+from ..takes.formats.performance import read_performance
 from ..takes.versions import TAKE
 from .runtime.blender_process import BlenderHook
 from .runtime.progress import Progress, Steps
 from .settings.map import ENDING, MapSettings
 from .steps.character import CharacterSource, character_source, characters_in, find_character, read_rig
-from .steps.results.derived_take import read_take_or_csv
 
 _FOLDER = Path("facecap_out")
 
@@ -54,7 +54,7 @@ def run(settings: MapSettings, *, blender_hook: BlenderHook | None = None) -> St
         FacecapError: the character, the preset or the take cannot be read, or none of a preset's targets is there.
     """
     yield Progress("open", 0, 1)
-    take = None if settings.take is None else read_take_or_csv(settings.take)
+    take = None if settings.take is None else read_performance(settings.take)
     chosen = None if settings.preset is None else find_mapping(settings.preset)
     source = character_source(settings.character)
     stem = source.path.stem
