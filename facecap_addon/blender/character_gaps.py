@@ -33,11 +33,13 @@ def gaps_in(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:
 
 
 def gaps_key(character: bpy.types.Object) -> tuple[object, ...]:
-    """What a character's gaps depend on: its shapes, however they were sculpted, its size, and where landmarks are."""
+    """What a character's gaps depend on: its shapes, however they were sculpted, its size, its mapping, and where
+    landmarks are."""
+    from .scene.controls.stored_mapping import mapping_of
     from .scene.head.character import shape_sums
     from .scene.head.edited_landmarks import edits_text
 
-    return (mesh_of(character).name_full, shape_sums(character), edits_text(character))
+    return (mesh_of(character).name_full, shape_sums(character), mapping_of(character), edits_text(character))
 
 
 def _find(character: bpy.types.Object, take: Take, path: Path) -> Gaps | None:

@@ -18,6 +18,7 @@ from facecap_addon.blender.properties.edits import _find_channels
 from facecap_addon.blender.scene.animation.curves import SLOTTED, curves_of
 from facecap_addon.blender.scene.animation.own_action import TAKE
 from facecap_addon.blender.scene.animation.show_take import show_frame
+from facecap_addon.blender.scene.controls.stored_mapping import group_of, store_mapping
 from facecap_addon.blender.scene.head.character import extract_rig
 from facecap_addon.blender.scene.head.edited_landmarks import keep_edits
 from facecap_addon.blender.takes import add_take
@@ -25,6 +26,7 @@ from facecap_addon.fit.contact_pass import find_gaps
 from facecap_addon.jobs.steps.character import characters_in, embedding_of
 from facecap_addon.landmarks.registry import open_landmarker
 from facecap_addon.rig.landmark_edits import LandmarkEdits, topology_key
+from facecap_addon.rig.mapping.mapping import Link, Mapping, Target
 from facecap_addon.takes.edits.contacts import LIPS
 from facecap_addon.takes.edits.evaluate import evaluate
 from facecap_addon.takes.edits.kinds import (
@@ -552,6 +554,19 @@ def test_sculpted_lips_have_other_gaps_at_once(tmp_path: Path) -> None:
     obj.scale = (2, 2, 2)
     bpy.context.view_layer.update()
     assert gaps_key(obj) not in (before, sculpted)
+
+
+def test_another_mapping_has_other_gaps(tmp_path: Path) -> None:
+    obj, _ = baked(tmp_path)
+    before = gaps_key(obj)
+    link = Link("jawOpen", Target("key", "jawOpen"), 0.5)
+    store_mapping(obj, Mapping("half", (link,)))
+    half = gaps_key(obj)
+    assert half != before
+    store_mapping(obj, Mapping("half", (replace(link, factor=0.6),)))
+    assert gaps_key(obj) not in (before, half)
+    group_of(obj).use = False
+    assert gaps_key(obj) == before
 
 
 def test_a_range_solved_anew_is_all_that_is_keyed_in_a_layer(tmp_path: Path) -> None:
