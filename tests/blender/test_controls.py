@@ -146,7 +146,8 @@ def test_what_would_not_be_seen_is_a_note() -> None:
     parts["Head"].data.shape_keys.key_blocks["cheekPuff"].mute = True
     jaw = parts["Rig"].pose.bones["Jaw"]
     jaw.constraints.new("LIMIT_ROTATION").name = "Stop"
-    parts["Rig"].pose.bones["Brow"].constraints.new("COPY_TRANSFORMS").name = "Copy"
+    copy = parts["Rig"].pose.bones["Brow"].constraints.new("COPY_TRANSFORMS")
+    copy.name, copy.target, copy.subtarget = "Copy", parts["Rig"], "Neck"
     problems = check_targets(
         parts["Head"], mapping_to(JAW_X, Target("key", "cheekPuff"), Target("bone", "Brow", "location.x"))
     )

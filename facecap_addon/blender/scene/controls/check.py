@@ -14,6 +14,7 @@ from ..head.rest import holding
 from .bone_channels import is_locked
 from .driver_cycles import find_cycles
 from .targets import Controls, Place, controls_of, find_places, property_path
+from .unmoved import find_unmoved
 
 _WORDS = {
     "missing": "the character has no {names}",
@@ -181,7 +182,11 @@ def _notes(controls: Controls, places: dict[Target, list[Place]]) -> list[str]:
     limited = [f"“{bone.name}” by “{c.name}”" for bone in bones for c in bone.constraints if _limits(c)]
     if limited:
         notes.append(f"Constraints limit how far bones go: {_listed(limited)}")
-    held = [f"“{bone.name}” by {reasons[0]}" for bone in bones if (reasons := _holding(bone))]
+    reasons = {bone: found[0] for bone in bones if (found := _holding(bone))}
+    still = find_unmoved(
+        controls, {bone: [t for t, p in every if p.bone == bone and t.kind == "bone"] for bone in reasons}
+    )
+    held = [f"“{bone.name}” by {reasons[bone]}" for bone in still]
     if held:
         notes.append(f"Held by something else, so that keys are not seen: {_listed(held)}")
     if controls.head.show_only_shape_key:
