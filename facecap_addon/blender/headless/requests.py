@@ -43,6 +43,7 @@ from ..scene.animation.nla import cycle
 from ..scene.animation.point_cache import play_cache
 from ..scene.camera_setup import add_camera, add_lights, add_plate, frame_views
 from ..scene.controls.check import check_targets
+from ..scene.controls.face_size import scale_to_character
 from ..scene.controls.stored_mapping import store_mapping
 from ..scene.footage import add_audio, match_scene
 from ..scene.head.character import character_notes, extract_rig, is_moved_by_controls, read_controlled
@@ -174,8 +175,9 @@ def bake(request: dict[str, Any], *, wait: Wait | None = None) -> dict[str, Any]
 def give_mapping(obj: bpy.types.Object, request: dict[str, Any]) -> None:
     """Give the character the mapping of a request, if it has one. Raises FacecapError where it cannot be keyed so."""
     if request.get("mapping"):
-        mapping = mapping_from(request["mapping"])
-        check_targets(obj, mapping, scene=_scene_of(obj)).refuse(mapping.name)
+        scene = _scene_of(obj)
+        mapping = scale_to_character(obj, mapping_from(request["mapping"]), scene=scene)
+        check_targets(obj, mapping, scene=scene).refuse(mapping.name)
         store_mapping(obj, mapping)
 
 

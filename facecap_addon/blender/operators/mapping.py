@@ -96,6 +96,7 @@ def _guess(obj: bpy.types.Object) -> tuple[Mapping, list[str]]:
     from ...rig.mapping.guess import guess_mapping
     from ...rig.mapping.mapping_file import load_mapping
     from ...rig.mapping.presets import shipped_presets
+    from ..scene.controls.face_size import scale_to_character
     from ..scene.controls.targets import keep_found, read_targets
 
     targets = read_targets(obj)
@@ -104,7 +105,7 @@ def _guess(obj: bpy.types.Object) -> tuple[Mapping, list[str]]:
     channels = {link.channel for link in best.links}
     for path in shipped_presets().values():
         preset = load_mapping(path)
-        kept, _ = keep_found(obj, preset)
+        kept, _ = keep_found(obj, scale_to_character(obj, preset))
         reached = {link.channel for link in kept.links}
         if len(kept.targets) > _SHARE * len(preset.targets) and len(reached) > len(channels):
             best, channels, notes = kept, reached, [f"as in the preset {preset.name}"]
@@ -253,10 +254,11 @@ class FACECAP_OT_load_mapping(_CharacterNeeded, bpy.types.Operator):
         from ...rig.mapping.mapping_file import load_mapping
         from ..mapping import give_mapping
         from ..scene.controls.check import name_of_target
+        from ..scene.controls.face_size import scale_to_character
         from ..scene.controls.targets import keep_found
 
         obj = self.character(context)
-        mapping = load_mapping(Path(bpy.path.abspath(self.filepath)))
+        mapping = scale_to_character(obj, load_mapping(Path(bpy.path.abspath(self.filepath))))
         kept, gone = keep_found(obj, mapping)
         lacking = ", ".join(name_of_target(target) for target in gone)
         if not kept.links:

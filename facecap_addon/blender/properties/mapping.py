@@ -123,6 +123,8 @@ class FACECAP_PG_character_mapping(bpy.types.PropertyGroup):
     links: bpy.types.bpy_prop_collection_idprop[FACECAP_PG_link] = CollectionProperty(type=FACECAP_PG_link)
     active: int = IntProperty(name="Link", update=lambda group, _: _chosen(group))
     face_size_m: float = FloatProperty()
+    size_from: str = StringProperty()
+    size_to: str = StringProperty()
     tested: str = StringProperty()  # what a test has moved, and how it stood before: put back after undo, too
 
 

@@ -78,7 +78,7 @@ def scale_to_face(mapping: Mapping, face_size_m: float) -> Mapping:
     """The mapping for a face of another size: what bones are moved by grows with it; turns and keys stay.
 
     Args:
-        face_size_m: distance between the outer corners of the character's eyes; 0: not known, nothing is scaled.
+        face_size_m: of the character, measured as the mapping's own; 0: not known, nothing is scaled.
     """
     if not (mapping.face_size_m > 0 and face_size_m > 0):
         return mapping

@@ -59,13 +59,16 @@ class Mapping:
     Attributes:
         name: shown in lists, as that of a preset: "Rigify face", "VRM 1 Perfect Sync".
         links: in the order of the table.
-        face_size_m: distance between the outer corners of the eyes of the rig for which locations were written; they
-            are scaled to the character's own where both are known. 0: locations are taken as they are.
+        face_size_m: size of the face of the rig for which locations were written; they are scaled to the character's
+            own where both are known. 0: locations are taken as they are.
+        size_bones: the two bones whose heads are that far apart at rest, as at the outer corners of the eyes; empty:
+            the character's own size is not known.
     """
 
     name: str
     links: tuple[Link, ...]
     face_size_m: float = 0.0
+    size_bones: tuple[str, str] | tuple[()] = ()
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -26,6 +26,8 @@ def mapping_facts(mapping: Mapping) -> Facts:
     facts: Facts = {_VERSION: VERSION, "name": mapping.name}
     if mapping.face_size_m:
         facts["face_size_m"] = mapping.face_size_m
+    if mapping.size_bones:
+        facts["size_bones"] = list(mapping.size_bones)
     return {**facts, "links": [_link_facts(link) for link in mapping.links]}
 
 
@@ -33,7 +35,7 @@ def mapping_from(facts: object) -> Mapping:
     """A mapping from JSON facts. Raises FacecapError for what is none, is of a later version, or does not fit."""
     if not isinstance(facts, Facts_) or _VERSION not in facts:
         raise FacecapError("This is no mapping.", f'A mapping begins with {{"{_VERSION}": {VERSION}, "links": […]}}.')
-    data = _only(facts, (_VERSION, "name", "face_size_m", "links"))
+    data = _only(facts, (_VERSION, "name", "face_size_m", "size_bones", "links"))
     version = data[_VERSION]
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
         raise FacecapError(f"The mapping is of version {version!r}; this FaceCap reads {VERSION}.", "Update FaceCap.")
@@ -43,7 +45,7 @@ def mapping_from(facts: object) -> Mapping:
     size = _number(data, "face_size_m", 0.0)
     if size < 0:
         raise FacecapError(f"'face_size_m' is {size:g}.", "It is a distance in metres, or 0 where it is not known.")
-    return Mapping(_text(data, "name", ""), tuple(_link_from(one) for one in links), size)
+    return Mapping(_text(data, "name", ""), tuple(_link_from(one) for one in links), size, _size_bones(data))
 
 
 def save_mapping(path: Path, mapping: Mapping) -> None:
@@ -72,6 +74,16 @@ def load_mapping(path: Path) -> Mapping:
         return mapping_from(facts)
     except FacecapError as error:
         raise FacecapError(f"“{path.name}”: {error.what}", error.way_out) from error
+
+
+def _size_bones(data: dict[str, object]) -> tuple[str, str] | tuple[()]:
+    names = data.get("size_bones", [])
+    if not isinstance(names, list) or len(names) not in (0, 2):
+        raise FacecapError(f"'size_bones' is {str(names)[:60]!r}.", "It names two bones.")
+    if not names:
+        return ()
+    first, second = (_text({"size_bones": name}, "size_bones") for name in cast("list[object]", names))
+    return first, second
 
 
 def _link_facts(link: Link) -> Facts:

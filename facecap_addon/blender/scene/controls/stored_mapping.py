@@ -33,7 +33,8 @@ def read_mapping(obj: bpy.types.Object) -> Mapping:
     """A character's mapping, whether or not it is used; links without a channel or a target are left out."""
     group = group_of(obj)
     links = tuple(link_of(link) for link in group.links if link.channel and link.target)
-    return Mapping(group.title, links, group.face_size_m)
+    between = (group.size_from, group.size_to) if group.size_from and group.size_to else ()
+    return Mapping(group.title, links, _short(group.face_size_m), between)
 
 
 def link_of(link: FACECAP_PG_link) -> Link:
@@ -62,6 +63,7 @@ def store_mapping(obj: bpy.types.Object, mapping: Mapping) -> None:
     for link in mapping.links:
         put_link(group.links.add(), link)
     group.title, group.face_size_m = mapping.name, mapping.face_size_m
+    group.size_from, group.size_to = mapping.size_bones or ("", "")
     group.active = min(group.active, max(0, len(group.links) - 1))
     group.use = True
 

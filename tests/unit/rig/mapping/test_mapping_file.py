@@ -25,6 +25,7 @@ def test_a_mapping_is_read_as_it_was_written(tmp_path: Path) -> None:
             Link("Key 2", Target("property", "smile")),
         ),
         face_size_m=0.09,
+        size_bones=("eye.L", "eye.R"),
     )
     path = tmp_path / "a.json"
     save_mapping(path, mapping)
@@ -59,6 +60,8 @@ def test_what_is_as_usual_is_not_written() -> None:
         ('{"facecap_mapping": 1, "links": [], "name": 7}', "'name' is '7'"),
         ('{"facecap_mapping": 1, "links": [], "face_size_m": -1}', "face_size_m"),
         ('{"facecap_mapping": 1, "links": [], "face_size_m": NaN}', "face_size_m"),
+        ('{"facecap_mapping": 1, "links": [], "size_bones": ["eye.L"]}', "size_bones"),
+        ('{"facecap_mapping": 1, "links": [], "size_bones": ["eye.L", 3]}', "size_bones"),
         ('{"facecap_mapping": 1, "links": [7]}', "not a JSON object"),
         ('{"facecap_mapping": 1, "links": [{"target": KEY}]}', "'channel'"),
         ('{"facecap_mapping": 1, "links": [{"channel": "", "target": KEY}]}', "'channel'"),
