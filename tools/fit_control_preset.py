@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bpy  # type: ignore[import-not-found]
@@ -56,6 +57,8 @@ _ALLOWED = {
 }
 _SIDES = {"Left": re.compile(r"[._]R\b"), "Right": re.compile(r"[._]L\b")}
 OUTER_CORNERS = 33, 263
+SIZE_BONES = "lid.T.L", "lid.T.R"
+"""Of Rigify's both faces, those that begin at the outer corners of the eyes."""
 
 
 def may_use(channel: str, target: Target) -> bool:
@@ -73,9 +76,9 @@ def fit_to_sample(name: str, skin: Skin) -> Fitted:
     """The preset of a rig around the sample head."""
     corners = skin.landmarks[list(OUTER_CORNERS)]
     wanted = {channel: skin.arkit[channel].astype(np.float32) for channel in ARKIT_CHANNELS}
-    return fit_mapping(
-        skin.obj, wanted, name=name, face_size_m=float(np.linalg.norm(corners[0] - corners[1])), accepts=may_use
-    )
+    size = float(np.linalg.norm(corners[0] - corners[1]))
+    fitted = fit_mapping(skin.obj, wanted, name=name, face_size_m=size, accepts=may_use)
+    return replace(fitted, mapping=replace(fitted.mapping, size_bones=SIZE_BONES))
 
 
 def main() -> None:
