@@ -176,6 +176,7 @@ def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]
     from ...scene.animation.layer import REPLACE, opened_strips
     from ...scene.animation.own_action import TAKE
     from ...scene.animation.signature import versions_of
+    from ...scene.controls.mapped_take import mapped_controls
     from ...scene.head.parts import parts_of
 
     settings = settings_of(scene)
@@ -186,7 +187,8 @@ def bake_spans(scene: bpy.types.Scene, character: bpy.types.Object) -> list[str]
         # What plays is above the layer: the take's keys are in a strip. A head that is added is keyed by differences.
         if settings.bake.layer_blend != REPLACE and settings.bake.head != "none":
             return bake_result(scene, character)
-        with opened_strips(animated_with(character, parts_of(character, scene)), versions_of(take)) as there:
+        may_be_keyed = animated_with(character, parts_of(character, scene), mapped_controls(character, scene))
+        with opened_strips(may_be_keyed, versions_of(take)) as there:
             lines = _key_spans(scene, character, take) if there else None
         scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
         return bake_result(scene, character) if lines is None else lines

@@ -104,10 +104,14 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        from ...scene.controls.stored_mapping import has_mapping
+        from ...scene.head.rest import carriers
+
         character = settings_in(context).character
-        keys = None if character is None else keys_of(character)
-        animation = None if keys is None else keys.animation_data
-        if animation is None or not (animation.action or animation.nla_tracks):
+        owners = [] if character is None else [keys_of(character), *carriers(character)]
+        animations = [animation for one in owners if one is not None and (animation := one.animation_data) is not None]
+        played = any(animation.action or animation.nla_tracks for animation in animations)
+        if character is None or not (played or has_mapping(character)):  # what a mapping moves may lie anywhere
             cls.poll_message_set("The character has no keys: bake a take first")
             return False
         return True
@@ -115,6 +119,7 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> OperatorReturn:
         from ...scene.animation.bake import animated_with
         from ...scene.animation.reduce import KeyTolerance, count_text, reduce_keys
+        from ...scene.controls.mapped_take import mapped_controls
         from ...scene.head.parts import parts_of
 
         settings = settings_in(context)
@@ -122,8 +127,11 @@ class FACECAP_OT_reduce_keys(FacecapOperator, bpy.types.Operator):
         tolerance = KeyTolerance(listed.value_tolerance, listed.turn_tolerance, listed.place_tolerance)
         if settings.character is None:
             raise FacecapError("There is no character.", "Pick the mesh that was solved.")
-        animated = animated_with(settings.character, parts_of(settings.character, scene_in(context)))
+        character, scene = settings.character, scene_in(context)
+        animated = animated_with(character, parts_of(character, scene), mapped_controls(character, scene))
         count = reduce_keys(animated, tolerance, linear=listed.straight)
+        if count.before == 0:
+            raise FacecapError("The character has no keys that FaceCap wrote.", "Bake a take first.")
         if count.after == count.before:
             raise FacecapError(
                 "No key can be taken away within this tolerance.", "Raise it, or Bake Again and reduce once more."

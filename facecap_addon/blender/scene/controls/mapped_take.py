@@ -56,6 +56,11 @@ def mapping_for(obj: bpy.types.Object, given: Mapping | None = None) -> Mapping 
     return find_own_controls(obj) if found is None and is_moved_by_controls(obj) else found
 
 
+def mapped_controls(obj: bpy.types.Object, scene: bpy.types.Scene | None = None) -> Controls | None:
+    """What a character's own mapping may move; None where takes go onto shape keys of the same name."""
+    return None if mapping_for(obj) is None else controls_of(obj, scene)
+
+
 def checked_controls(
     obj: bpy.types.Object, mapping: Mapping, scene: bpy.types.Scene | None = None
 ) -> tuple[Controls, list[str]]:
