@@ -35,7 +35,7 @@ class FACECAP_OT_load_take(FacecapOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: str = StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: str = StringProperty(default="*.npz;*.csv", options={"HIDDEN"})
+    filter_glob: str = StringProperty(default="*.npz;*.csv;*.json", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         self.pressed = True
