@@ -18,6 +18,7 @@ from facecap_addon.jobs.runtime.progress import Progress
 from facecap_addon.jobs.settings.calibrate import CalibrateSettings
 from facecap_addon.jobs.settings.dataset import DatasetSettings
 from facecap_addon.jobs.settings.edit import EditSettings
+from facecap_addon.jobs.settings.exchange import ExportSettings, ImportSettings
 from facecap_addon.jobs.settings.filter import FilterSettings
 from facecap_addon.jobs.settings.generate import GenerateSettings, TrainGeneratorSettings
 from facecap_addon.jobs.settings.map import MapSettings
@@ -146,6 +147,8 @@ CASES: dict[str, Callable[[Path], object]] = {
     "calibrate": lambda folder: CalibrateSettings(video=CLIP, out=folder / "actor"),
     "dataset": of_dataset,
     "train": of_train,
+    "import": lambda folder: ImportSettings(file=CLIP.with_suffix(".csv"), out=folder / "imported.take.npz"),
+    "export": lambda folder: ExportSettings(take=folder / "take_01.take.npz", format="glb", character=str(HEAD)),
     "edit": lambda folder: EditSettings(take=folder / "take_01.take.npz", stack="Speech Clean-Up"),
     "teach-actor": corrected,
     "filter": lambda folder: FilterSettings(take=folder / "take_01.take.npz"),
